@@ -1,0 +1,329 @@
+package applier_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/planner"
+)
+
+const account = planner.AccountID("0123456789abcdef0123456789abcdef")
+
+var store = planner.StoreKey{Account: account, Name: "prod"}
+
+func create(name string) planner.Action {
+	return planner.Action{
+		Op: planner.OpCreate, Store: store, StoreID: "st1", Secret: name, SetValue: true,
+		Scopes: &planner.Change[[]string]{After: []string{"workers"}},
+	}
+}
+
+func creates(n int) []planner.Action {
+	var actions []planner.Action
+	for i := range n {
+		actions = append(actions, create(fmt.Sprintf("s%03d", i)))
+	}
+	return actions
+}
+
+// existing puts a secret into the account and returns its id.
+func existing(f *fakeTarget, name string) planner.SecretID {
+	f.put(applier.NewSecret{Name: name, Value: secret.New([]byte("old")), Scopes: []string{"workers"}})
+	return f.secrets[name].ID
+}
+
+// stranger puts in a secret that somebody else made long ago.
+func stranger(f *fakeTarget, name string) {
+	existing(f, name)
+	l := f.secrets[name]
+	l.Created = "2025-01-01T00:00:00Z"
+	f.secrets[name] = l
+}
+
+func apply(ctx context.Context, f *fakeTarget, j *fakeJournal, actions ...planner.Action) *applier.Report {
+	return applier.Apply(ctx, &planner.Plan{Actions: actions}, applier.Config{
+		Targets: map[planner.AccountID]applier.Target{account: f}, Journal: j, Parallelism: 4,
+		Now:   func() time.Time { return serverTime },
+		Value: func(_ planner.StoreKey, name string) (secret.Value, bool) { return value(name), true },
+	})
+}
+
+// once fails the first call that starts with prefix.
+func once(prefix string, err error) func(string) error {
+	failed := false
+	return func(call string) error {
+		if failed || !strings.HasPrefix(call, prefix) {
+			return nil
+		}
+		failed = true
+		return err
+	}
+}
+
+func outcomes(r *applier.Report) map[string]applier.Outcome {
+	m := map[string]applier.Outcome{}
+	for _, res := range r.Results {
+		m[res.Action.Secret] = res.Outcome
+	}
+	return m
+}
+
+func expectLog(t *testing.T, f *fakeTarget, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, f.log); diff != "" {
+		t.Errorf("calls and journal (-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryOperation(t *testing.T) {
+	f := newFake()
+	upd, del := existing(f, "upd"), existing(f, "del")
+	comment := "new"
+	r := apply(t.Context(), f, &fakeJournal{target: f},
+		create("new"),
+		planner.Action{Op: planner.OpUpdate, Store: store, StoreID: "st1", Secret: "upd", ID: upd, Comment: &planner.Change[string]{After: comment}},
+		planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "del", ID: del},
+		planner.Action{Op: planner.OpForget, Store: store, StoreID: "st1", Secret: "gone"},
+	)
+	if !r.Complete() {
+		t.Fatalf("incomplete: %v", r)
+	}
+	expectLog(t, f,
+		"intend 1", "create 1", "settle map[done:1]",
+		"intend 1", "update upd value=false scopes=false comment=true", "settle map[done:1]",
+		"intend 1", "delete del", "settle map[done:1]",
+		"settle map[done:1]")
+	if f.values["upd"] != "old" {
+		t.Error("a change of metadata resent the value")
+	}
+	if f.values["new"] != "value of new" {
+		t.Error("the new secret has another value")
+	}
+}
+
+func TestBatches(t *testing.T) {
+	f := newFake()
+	r := apply(t.Context(), f, &fakeJournal{target: f}, creates(250)...)
+	if !r.Complete() {
+		t.Fatal("incomplete")
+	}
+	expectLog(t, f,
+		"intend 100", "create 100", "settle map[done:100]",
+		"intend 100", "create 100", "settle map[done:100]",
+		"intend 50", "create 50", "settle map[done:50]")
+	for i, res := range r.Results {
+		if res.Live.Name != res.Action.Secret {
+			t.Fatalf("result %d of %s has the live secret %s", i, res.Action.Secret, res.Live.Name)
+		}
+	}
+}
+
+func TestNewStore(t *testing.T) {
+	f := newFake()
+	a := create("s")
+	a.StoreID = ""
+	newStore := planner.Action{Op: planner.OpCreateStore, Store: store}
+	if r := apply(t.Context(), f, &fakeJournal{target: f}, newStore, a); !r.Complete() {
+		t.Fatal("incomplete")
+	}
+	expectLog(t, f, "create store prod", "store prod is st-new", "settle map[done:1]",
+		"intend 1", "create 1", "settle map[done:1]")
+
+	f = newFake()
+	f.before = once("create store", applier.ErrQuota)
+	r := apply(t.Context(), f, &fakeJournal{target: f}, newStore, a)
+	if diff := cmp.Diff(map[string]applier.Outcome{"": applier.Failed, "s": applier.Skipped}, outcomes(r)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestStoreWithUnknownOutcomeIsLookedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.after = once("create store", applier.ErrOutcomeUnknown)
+		k := planner.StoreKey{Account: account, Name: "fresh"}
+		if r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{Op: planner.OpCreateStore, Store: k}); !r.Complete() {
+			t.Fatal("incomplete")
+		}
+		expectLog(t, f, "create store fresh", "list stores", "store fresh is st-new", "settle map[done:1]")
+	})
+}
+
+func TestUnknownCreateThatHappenedIsCompleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.after = once("create", applier.ErrOutcomeUnknown)
+		if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...); !r.Complete() {
+			t.Fatalf("incomplete: %v", outcomes(r))
+		}
+		slices.Sort(f.log[3:5])
+		expectLog(t, f, "intend 2", "create 2", "list secrets",
+			"update s000 value=true scopes=true comment=false", "update s001 value=true scopes=true comment=false",
+			"settle map[done:2]")
+	})
+}
+
+func TestUnknownCreateThatDidNotHappenIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.before = once("create", applier.ErrOutcomeUnknown)
+		if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...); !r.Complete() {
+			t.Fatalf("incomplete: %v", outcomes(r))
+		}
+		expectLog(t, f, "intend 2", "create 2", "list secrets", "create 2", "settle map[done:2]")
+	})
+}
+
+func TestCreateThatStaysUnknownIsSaidToBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.before = func(call string) error {
+			if strings.HasPrefix(call, "create") {
+				return applier.ErrOutcomeUnknown
+			}
+			return nil
+		}
+		r := apply(t.Context(), f, &fakeJournal{target: f}, creates(1)...)
+		if r.Count(applier.Unknown) != 1 || r.Complete() {
+			t.Errorf("outcomes %v", outcomes(r))
+		}
+		if n := len(f.log); n > 12 {
+			t.Errorf("%d calls, want a bound: %v", n, f.log)
+		}
+	})
+}
+
+func TestSomebodyElsesNameIsLeftAlone(t *testing.T) {
+	for _, atomic := range []bool{true, false} {
+		t.Run(fmt.Sprintf("atomic=%v", atomic), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				f.atomic = atomic
+				stranger(f, "s003")
+				r := apply(t.Context(), f, &fakeJournal{target: f}, creates(6)...)
+				if r.Count(applier.Done) != 5 || outcomes(r)["s003"] != applier.Failed {
+					t.Errorf("outcomes %v", outcomes(r))
+				}
+				if f.values["s003"] != "old" {
+					t.Error("somebody else's secret was overwritten")
+				}
+				for _, res := range r.Results {
+					if res.Outcome == applier.Done && f.values[res.Action.Secret] != "value of "+res.Action.Secret {
+						t.Errorf("%s has another value", res.Action.Secret)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestUnknownThenTakenByAStranger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.before = func(call string) error {
+			if call == "create 1" && len(f.secrets) == 0 {
+				stranger(f, "s000")
+				return applier.ErrOutcomeUnknown
+			}
+			return nil
+		}
+		r := apply(t.Context(), f, &fakeJournal{target: f}, creates(1)...)
+		if f.values["s000"] != "old" || r.Count(applier.Done) != 0 {
+			t.Errorf("outcomes %v", outcomes(r))
+		}
+	})
+}
+
+func TestTooLargeIsHalved(t *testing.T) {
+	f := newFake()
+	f.maxItems = 30
+	if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(100)...); !r.Complete() {
+		t.Fatal("incomplete")
+	}
+	expectLog(t, f, "intend 100", "create 100", "create 50", "create 25", "create 25", "create 50", "create 25", "create 25", "settle map[done:100]")
+}
+
+func TestOneFailureDoesNotStopTheOthers(t *testing.T) {
+	f := newFake()
+	var actions []planner.Action
+	for i := range 5 {
+		name := fmt.Sprintf("d%d", i)
+		actions = append(actions, planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: name, ID: existing(f, name)})
+	}
+	refused := errors.New("refused")
+	f.before = once("delete d2", refused)
+	r := apply(t.Context(), f, &fakeJournal{target: f}, actions...)
+	if got := r.Results[2]; got.Outcome != applier.Failed || !errors.Is(got.Err, refused) {
+		t.Errorf("d2: %v, %v", got.Outcome, got.Err)
+	}
+	if r.Count(applier.Done) != 4 || r.Complete() {
+		t.Errorf("outcomes %v", outcomes(r))
+	}
+}
+
+func TestNothingIsSentThatCannotBeJournaled(t *testing.T) {
+	diskFull := errors.New("disk full")
+	t.Run("before the first request", func(t *testing.T) {
+		f := newFake()
+		r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("intend", diskFull)}, creates(3)...)
+		expectLog(t, f, "intend 3")
+		if !errors.Is(r.Err, diskFull) || r.Count(applier.Skipped) != 3 {
+			t.Errorf("error %v, outcomes %v", r.Err, outcomes(r))
+		}
+	})
+	t.Run("after a request", func(t *testing.T) {
+		f := newFake()
+		id := existing(f, "upd")
+		r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("settle", diskFull)}, create("new"),
+			planner.Action{Op: planner.OpUpdate, Store: store, StoreID: "st1", Secret: "upd", ID: id, SetValue: true})
+		expectLog(t, f, "intend 1", "create 1", "settle map[done:1]")
+		if !errors.Is(r.Err, diskFull) || outcomes(r)["new"] != applier.Done || outcomes(r)["upd"] != applier.Skipped {
+			t.Errorf("error %v, outcomes %v", r.Err, outcomes(r))
+		}
+	})
+}
+
+func TestInterruptedSendsNothingMore(t *testing.T) {
+	f := newFake()
+	ctx, cancel := context.WithCancel(t.Context())
+	f.after = func(call string) error {
+		if strings.HasPrefix(call, "create") {
+			cancel()
+		}
+		return nil
+	}
+	r := apply(ctx, f, &fakeJournal{target: f}, append(creates(101),
+		planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "d", ID: existing(f, "d")})...)
+	expectLog(t, f, "intend 100", "create 100", "settle map[done:100]")
+	if r.Count(applier.Done) != 100 || r.Count(applier.Skipped) != 2 || !errors.Is(r.Err, context.Canceled) {
+		t.Errorf("error %v, done %d, skipped %d", r.Err, r.Count(applier.Done), r.Count(applier.Skipped))
+	}
+}
+
+func TestInterruptTakesBackIntentsOfWhatWasNotTried(t *testing.T) {
+	f := newFake()
+	var actions []planner.Action
+	for i := range 20 {
+		name := fmt.Sprintf("d%02d", i)
+		actions = append(actions, planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: name, ID: existing(f, name)})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	f.after = func(string) error { cancel(); return nil }
+	r := apply(ctx, f, &fakeJournal{target: f}, actions...)
+	skipped := r.Count(applier.Skipped)
+	if skipped == 0 || r.Count(applier.Done)+skipped != 20 {
+		t.Fatalf("outcomes %v", outcomes(r))
+	}
+	if want := fmt.Sprintf("settle map[skipped:%d]", skipped); f.log[len(f.log)-1] != want {
+		t.Errorf("the last entry is %q, want %q", f.log[len(f.log)-1], want)
+	}
+}

@@ -1,0 +1,240 @@
+package applier
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// settleTries bounds the reads after a create whose outcome is unknown, and
+// settleWait is the first pause between them: lists may lag behind writes
+// (CLOUDFLARE_API.md 3).
+const (
+	settleTries = 4
+	settleWait  = 500 * time.Millisecond
+)
+
+func (r *run) createStores() {
+	for _, i := range r.of(planner.OpCreateStore) {
+		if r.stopped() != nil {
+			return
+		}
+		a := r.results[i].Action
+		id, err := r.createStore(a)
+		r.finish(i, planner.LiveSecret{}, err)
+		if err == nil {
+			r.stores[a.Store] = id
+			r.note(r.cfg.Journal.StoreReady(a.Store, id))
+		}
+		r.settle(i)
+	}
+}
+
+// createStore makes a store; after an unknown outcome it looks whether it is there.
+func (r *run) createStore(a planner.Action) (planner.StoreID, error) {
+	t, err := r.target(a)
+	if err != nil {
+		return "", err
+	}
+	id, err := t.CreateStore(r.ctx, a.Store.Name)
+	for try := range settleTries {
+		if !errors.Is(err, ErrOutcomeUnknown) || !r.pause(try) {
+			break
+		}
+		stores, listErr := t.ListStores(r.ctx)
+		if listErr != nil {
+			break
+		}
+		if s := slices.IndexFunc(stores, func(s planner.LiveStore) bool { return s.Key.Name == a.Store.Name }); s >= 0 {
+			return stores[s].ID, nil
+		}
+	}
+	return id, err
+}
+
+// createSecrets makes the secrets of each store in batches of one request.
+func (r *run) createSecrets() {
+	byStore := map[planner.StoreKey][]int{}
+	var order []planner.StoreKey
+	for _, i := range r.of(planner.OpCreate) {
+		k := r.results[i].Action.Store
+		if byStore[k] == nil {
+			order = append(order, k)
+		}
+		byStore[k] = append(byStore[k], i)
+	}
+	for _, k := range order {
+		for batch := range slices.Chunk(byStore[k], BatchSize) {
+			r.createBatch(batch)
+		}
+	}
+}
+
+// createBatch makes up to BatchSize secrets of one store: one intent, one request,
+// one outcome, where all goes well.
+func (r *run) createBatch(is []int) {
+	first := r.results[is[0]].Action
+	store, ok := r.stores[first.Store]
+	if !ok {
+		for _, i := range is {
+			r.results[i].Err = errNoStore
+		}
+		return
+	}
+	if !r.intend(is) {
+		return
+	}
+	c := &creation{run: r, store: store, since: r.cfg.Now(), unsure: map[int]bool{}}
+	var err error
+	if c.target, err = r.target(first); err != nil {
+		c.fail(is, err)
+	} else {
+		c.create(is, settleTries)
+	}
+	for _, i := range is {
+		if c.unsure[i] && r.results[i].Outcome == Skipped { // interrupted before it was settled
+			c.finish(i, planner.LiveSecret{}, ErrOutcomeUnknown)
+		}
+	}
+	r.settle(is...)
+}
+
+// creation is one batch under way.
+type creation struct {
+	*run
+	target Target
+	store  planner.StoreID
+	since  time.Time    // when it was first sent
+	unsure map[int]bool // a request for it had an unknown outcome
+}
+
+// create sends the secrets in one request and deals with its refusal. tries
+// bounds how often it looks and sends again where the outcome is unknown.
+func (c *creation) create(is []int, tries int) {
+	if len(is) == 0 {
+		return
+	}
+	live, err := c.send(is)
+	if errors.Is(err, ErrOutcomeUnknown) {
+		for _, i := range is {
+			c.unsure[i] = true
+		}
+	}
+	switch {
+	case err == nil:
+		for n, i := range is {
+			c.finish(i, live[n], nil)
+		}
+	case errors.Is(err, ErrTooLarge) && len(is) > 1:
+		c.halve(is, tries)
+	case (errors.Is(err, ErrInvalid) || errors.Is(err, ErrNameTaken)) && len(is) > 1:
+		// One of them is refused. Whether the others exist now is not documented
+		// (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
+		c.halve(c.claim(is), tries)
+	case (errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNameTaken)) && tries > 0 && c.pause(settleTries-tries):
+		c.create(c.claim(is), tries-1)
+	default:
+		c.fail(is, err)
+	}
+}
+
+// halve tries the secrets in two requests.
+func (c *creation) halve(is []int, tries int) {
+	for half := range slices.Chunk(is, max(1, (len(is)+1)/2)) {
+		if c.stopped() != nil {
+			return
+		}
+		c.create(half, tries)
+	}
+}
+
+func (c *creation) send(is []int) ([]planner.LiveSecret, error) {
+	items := make([]NewSecret, len(is))
+	for n, i := range is {
+		a := c.results[i].Action
+		v, err := c.value(a)
+		if err != nil {
+			return nil, err
+		}
+		items[n] = NewSecret{Name: a.Secret, Value: v, Scopes: a.Scopes.After}
+		if a.Comment != nil {
+			items[n].Comment = &a.Comment.After
+		}
+	}
+	return c.target.CreateSecrets(c.ctx, c.store, items)
+}
+
+// fail records a refusal. A name that is taken, after a request whose outcome is
+// unknown, may be our own: that stays unknown.
+func (c *creation) fail(is []int, err error) {
+	for _, i := range is {
+		if c.unsure[i] && errors.Is(err, ErrNameTaken) {
+			c.finish(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, err))
+			continue
+		}
+		c.finish(i, planner.LiveSecret{}, err)
+	}
+}
+
+// claim lists the store and returns those of is that are not there. What is there
+// by our own request is completed, its value put again since it cannot be
+// compared; what is somebody else's is left alone and fails.
+func (c *creation) claim(is []int) []int {
+	all, err := c.target.ListSecrets(c.ctx, c.store)
+	if err != nil {
+		for _, i := range is {
+			c.finish(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, err))
+		}
+		return nil
+	}
+	byName := make(map[string]*planner.LiveSecret, len(all))
+	for n := range all {
+		byName[all[n].Name] = &all[n]
+	}
+	var absent []int
+	for _, i := range is {
+		l := byName[c.results[i].Action.Secret]
+		switch {
+		case l == nil:
+			absent = append(absent, i)
+		case !planner.MadeBy(l, c.since, wanted(c.results[i].Action)):
+			c.finish(i, planner.LiveSecret{}, ErrNameTaken)
+		default:
+			live, err := c.complete(i, l.ID)
+			c.finish(i, live, err)
+		}
+	}
+	return absent
+}
+
+// complete gives a secret that our request made the value and metadata it is to have.
+func (c *creation) complete(i int, id planner.SecretID) (planner.LiveSecret, error) {
+	p, err := c.patch(c.results[i].Action)
+	if err != nil {
+		return planner.LiveSecret{}, err
+	}
+	return c.target.UpdateSecret(c.ctx, c.store, id, p)
+}
+
+// wanted is the metadata that a create action asks for.
+func wanted(a planner.Action) planner.Metadata {
+	m := planner.Metadata{Scopes: a.Scopes.After}
+	if a.Comment != nil {
+		m.Comment = a.Comment.After
+	}
+	return m
+}
+
+// pause waits before the n-th look, and reports whether it may still happen.
+func (r *run) pause(n int) bool {
+	t := time.NewTimer(settleWait << n)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return r.stopped() == nil
+	case <-r.ctx.Done():
+		return false
+	}
+}

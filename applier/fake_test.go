@@ -1,0 +1,195 @@
+package applier_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// fakeTarget is an account in memory. before and after, where set, may fail a
+// call before or after it took effect.
+type fakeTarget struct {
+	mu            sync.Mutex
+	stores        map[string]planner.StoreID
+	secrets       map[string]planner.LiveSecret
+	values        map[string]string
+	log           []string // every call, in order
+	ids           int
+	before, after func(call string) error
+	atomic        bool // a bulk create makes all or nothing
+	maxItems      int  // a bulk create of more is too large
+}
+
+func newFake() *fakeTarget {
+	return &fakeTarget{
+		stores: map[string]planner.StoreID{"prod": "st1"}, secrets: map[string]planner.LiveSecret{}, values: map[string]string{},
+		atomic: true, maxItems: applier.BatchSize,
+	}
+}
+
+var serverTime = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func (f *fakeTarget) call(format string, args ...any) (done func(error) error, err error) {
+	f.mu.Lock()
+	name := fmt.Sprintf(format, args...)
+	f.log = append(f.log, name)
+	if f.before != nil {
+		err = f.before(name)
+	}
+	return func(err error) error {
+		defer f.mu.Unlock()
+		if err == nil && f.after != nil {
+			return f.after(name)
+		}
+		return err
+	}, err
+}
+
+func (f *fakeTarget) ListStores(context.Context) ([]planner.LiveStore, error) {
+	done, err := f.call("list stores")
+	var stores []planner.LiveStore
+	for name, id := range f.stores {
+		stores = append(stores, planner.LiveStore{Key: planner.StoreKey{Account: account, Name: name}, ID: id})
+	}
+	return stores, done(err)
+}
+
+func (f *fakeTarget) ListSecrets(context.Context, planner.StoreID) ([]planner.LiveSecret, error) {
+	done, err := f.call("list secrets")
+	var all []planner.LiveSecret
+	for _, s := range f.secrets {
+		all = append(all, s)
+	}
+	return all, done(err)
+}
+
+func (f *fakeTarget) CreateStore(_ context.Context, name string) (planner.StoreID, error) {
+	done, err := f.call("create store %s", name)
+	if err == nil {
+		f.stores[name] = "st-new"
+	}
+	return "st-new", done(err)
+}
+
+func (f *fakeTarget) CreateSecrets(_ context.Context, _ planner.StoreID, items []applier.NewSecret) ([]planner.LiveSecret, error) {
+	done, err := f.call("create %d", len(items))
+	if err != nil {
+		return nil, done(err)
+	}
+	if len(items) > f.maxItems {
+		return nil, done(applier.ErrTooLarge)
+	}
+	if f.atomic {
+		for _, n := range items {
+			if _, taken := f.secrets[n.Name]; taken {
+				return nil, done(applier.ErrNameTaken)
+			}
+		}
+	}
+	var made []planner.LiveSecret
+	for _, n := range items {
+		if _, taken := f.secrets[n.Name]; taken {
+			return nil, done(applier.ErrNameTaken)
+		}
+		f.put(n)
+		made = append(made, f.secrets[n.Name])
+	}
+	return made, done(nil)
+}
+
+func (f *fakeTarget) put(n applier.NewSecret) {
+	f.ids++
+	l := planner.LiveSecret{
+		ID: planner.SecretID(fmt.Sprintf("id%d", f.ids)), Name: n.Name, Scopes: n.Scopes, Status: "active",
+		Created: planner.Modified(serverTime.Format(time.RFC3339Nano)), Modified: planner.Modified(serverTime.Format(time.RFC3339Nano)),
+	}
+	if n.Comment != nil {
+		l.Comment = *n.Comment
+	}
+	f.secrets[n.Name], f.values[n.Name] = l, string(n.Value.Reveal())
+}
+
+func (f *fakeTarget) find(id planner.SecretID) (planner.LiveSecret, error) {
+	for _, l := range f.secrets {
+		if l.ID == id {
+			return l, nil
+		}
+	}
+	return planner.LiveSecret{}, applier.ErrNotFound
+}
+
+func (f *fakeTarget) UpdateSecret(_ context.Context, _ planner.StoreID, id planner.SecretID, p applier.Patch) (planner.LiveSecret, error) {
+	l, notFound := f.locked(id)
+	done, err := f.call("update %s value=%v scopes=%v comment=%v", l.Name, p.Value.IsSet(), p.Scopes != nil, p.Comment != nil)
+	if err = errors.Join(err, notFound); err != nil {
+		return planner.LiveSecret{}, done(err)
+	}
+	if p.Value.IsSet() {
+		f.values[l.Name] = string(p.Value.Reveal())
+	}
+	if p.Scopes != nil {
+		l.Scopes = p.Scopes
+	}
+	if p.Comment != nil {
+		l.Comment = *p.Comment
+	}
+	f.secrets[l.Name] = l
+	return l, done(nil)
+}
+
+func (f *fakeTarget) locked(id planner.SecretID) (planner.LiveSecret, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.find(id)
+}
+
+func (f *fakeTarget) DeleteSecret(_ context.Context, _ planner.StoreID, id planner.SecretID) error {
+	l, _ := f.locked(id)
+	done, err := f.call("delete %s", l.Name)
+	if err == nil {
+		delete(f.secrets, l.Name)
+	}
+	return done(err)
+}
+
+// fakeJournal keeps what was journaled, in the target's log, so that the order of
+// journal and requests shows.
+type fakeJournal struct {
+	target *fakeTarget
+	fail   func(entry string) error
+}
+
+func (j *fakeJournal) note(format string, args ...any) error {
+	entry := fmt.Sprintf(format, args...)
+	j.target.mu.Lock()
+	defer j.target.mu.Unlock()
+	j.target.log = append(j.target.log, entry)
+	if j.fail != nil {
+		return j.fail(entry)
+	}
+	return nil
+}
+
+func (j *fakeJournal) Intend(actions []planner.Action) error {
+	return j.note("intend %d", len(actions))
+}
+
+func (j *fakeJournal) StoreReady(k planner.StoreKey, id planner.StoreID) error {
+	return j.note("store %s is %s", k.Name, id)
+}
+
+func (j *fakeJournal) Settle(results []applier.Result) error {
+	counts := map[applier.Outcome]int{}
+	for _, r := range results {
+		counts[r.Outcome]++
+	}
+	return j.note("settle %v", counts)
+}
+
+func value(name string) secret.Value { return secret.New([]byte("value of " + name)) }

@@ -1,0 +1,67 @@
+package applier
+
+import (
+	"context"
+	"errors"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// BatchSize is the largest number of secrets created in one request. Cloudflare
+// documents no limit; 100 is the account's quota and what other clients send
+// (CLOUDFLARE_API.md 1.3).
+const BatchSize = 100
+
+// Target is one Cloudflare account as the applier sees it.
+//
+// Its methods repeat a request by themselves where a repetition cannot do harm.
+// Their errors answer, through errors.Is, to the sentinels of this package.
+type Target interface {
+	// ListStores lists the account's stores, without their secrets.
+	ListStores(ctx context.Context) ([]planner.LiveStore, error)
+	// ListSecrets lists all secrets of a store that are not deleted.
+	ListSecrets(ctx context.Context, store planner.StoreID) ([]planner.LiveSecret, error)
+	// CreateStore makes a store. It is never repeated after an unknown outcome.
+	CreateStore(ctx context.Context, name string) (planner.StoreID, error)
+	// CreateSecrets makes up to BatchSize secrets in one request and returns them
+	// in the order asked for. It is never repeated after an unknown outcome.
+	CreateSecrets(ctx context.Context, store planner.StoreID, secrets []NewSecret) ([]planner.LiveSecret, error)
+	// UpdateSecret changes what p sets and leaves the rest alone.
+	UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, p Patch) (planner.LiveSecret, error)
+	// DeleteSecret deletes a secret. One that is gone already is no error.
+	DeleteSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) error
+}
+
+// NewSecret is a secret to create.
+type NewSecret struct {
+	Name   string
+	Value  secret.Value
+	Scopes []string
+	// Comment is nil for none.
+	Comment *string
+}
+
+// Patch is what an update changes: fields that are unset stay as they are.
+type Patch struct {
+	Value   secret.Value
+	Scopes  []string
+	Comment *string
+}
+
+// What an error of a [Target] can mean. Any other error says that the request
+// was refused and changed nothing.
+var (
+	// ErrOutcomeUnknown says that a request may or may not have taken effect.
+	ErrOutcomeUnknown = errors.New("the outcome is unknown")
+	// ErrNameTaken says that a secret of that name exists already.
+	ErrNameTaken = errors.New("a secret of that name exists already")
+	// ErrNotFound says that the store or secret does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrInvalid says that the request was refused for what is in it.
+	ErrInvalid = errors.New("refused as invalid")
+	// ErrTooLarge says that the request's body was refused for its size.
+	ErrTooLarge = errors.New("the request is too large")
+	// ErrQuota says that the account has no room for more secrets or stores.
+	ErrQuota = errors.New("the quota is used up")
+)

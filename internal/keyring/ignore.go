@@ -1,0 +1,59 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Ignore makes git ignore files of a folder, by its .gitignore. It does nothing
+// outside a git work tree, and leaves alone what is ignored by name already.
+func Ignore(dir string, names ...string) error {
+	if !inWorkTree(dir) {
+		return nil
+	}
+	path := filepath.Join(dir, ".gitignore")
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("making git ignore %s: %w", strings.Join(names, ", "), err)
+	}
+	lines := strings.Split(string(old), "\n")
+	var add strings.Builder
+	if len(old) > 0 && !strings.HasSuffix(string(old), "\n") {
+		add.WriteByte('\n')
+	}
+	for _, name := range names {
+		if !slices.Contains(lines, name) && !slices.Contains(lines, "/"+name) {
+			add.WriteString("/" + name + "\n")
+		}
+	}
+	if strings.TrimSpace(add.String()) == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("making git ignore %s: %w", strings.Join(names, ", "), err)
+	}
+	_, err = f.WriteString(add.String())
+	return errors.Join(err, f.Close())
+}
+
+// inWorkTree looks for .git in dir and above.
+func inWorkTree(dir string) bool {
+	dir, err := filepath.Abs(dir)
+	for err == nil {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return true
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return false
+		}
+		dir = parent
+	}
+	return false
+}

@@ -1,0 +1,136 @@
+// Package keyring finds the key that a lockfile's fingerprints are made with, or
+// makes one. It looks in three places, in this order: the variable
+// SECRETSYNC_FINGERPRINT_KEY, the lockfile itself, where the key may lie sealed
+// with SOPS, and a key file beside the lockfile that git ignores.
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/secret"
+)
+
+// Variable names the environment variable that can hold the key: the base64 of
+// 32 bytes.
+const Variable = "SECRETSYNC_FINGERPRINT_KEY"
+
+// Ring is where keys are looked for. All fields are required.
+type Ring struct {
+	// Lockfile is the path of the lockfile that the key belongs to.
+	Lockfile string
+	// LookupEnv is os.LookupEnv or a stand-in.
+	LookupEnv func(string) (string, bool)
+	// Unseal opens a key that lies sealed in the lockfile.
+	Unseal func(ctx context.Context, sealed []byte) (secret.Value, error)
+	// Seal closes a new key for the project's recipients. It returns nil where the
+	// project has none.
+	Seal func(ctx context.Context, key secret.Value) ([]byte, error)
+}
+
+// KeyFile is the path of the key file: x.lock -> x.key.
+func (r Ring) KeyFile() string {
+	return strings.TrimSuffix(r.Lockfile, filepath.Ext(r.Lockfile)) + ".key"
+}
+
+// Find returns the key with the given id. Where id is empty, as in a lockfile that
+// was never written, it returns whatever key is there, or an unset one.
+func (r Ring) Find(ctx context.Context, id string, sealed []byte) (secret.Key, error) {
+	key, from, err := r.look(ctx, sealed)
+	switch {
+	case err != nil:
+		return secret.Key{}, err
+	case id == "" || key.IsSet() && key.ID() == id:
+		return key, nil
+	case !key.IsSet():
+		return secret.Key{}, fmt.Errorf("the fingerprint key %s of %s is needed: set %s, or put it into %s",
+			id, r.Lockfile, Variable, r.KeyFile())
+	}
+	return secret.Key{}, fmt.Errorf("%s was made under the fingerprint key %s, but %s holds the key %s",
+		r.Lockfile, id, from, key.ID())
+}
+
+func (r Ring) look(ctx context.Context, sealed []byte) (key secret.Key, from string, err error) {
+	if text, ok := r.LookupEnv(Variable); ok && text != "" {
+		key, err = secret.ParseKey(text)
+		return key, Variable, wrap(err, Variable)
+	}
+	if len(sealed) > 0 {
+		v, err := r.Unseal(ctx, sealed)
+		if err != nil {
+			return key, "", fmt.Errorf("opening the sealed fingerprint key of %s: %w", r.Lockfile, err)
+		}
+		key, err = secret.ParseKey(string(v.Reveal()))
+		return key, "the lockfile", wrap(err, "the sealed fingerprint key of "+r.Lockfile)
+	}
+	key, err = readFile(r.KeyFile())
+	return key, r.KeyFile(), err
+}
+
+func wrap(err error, where string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", where, err)
+}
+
+// readFile returns an unset key where there is no file.
+func readFile(path string) (secret.Key, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return secret.Key{}, nil
+	case err != nil:
+		return secret.Key{}, fmt.Errorf("the fingerprint key file: %w", err)
+	case !info.Mode().IsRegular():
+		return secret.Key{}, fmt.Errorf("%s is not a regular file: the fingerprint key is read from nothing else", path)
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+		return secret.Key{}, fmt.Errorf("%s can be read by others (mode %04o): run chmod 600 %[1]s", path, info.Mode().Perm())
+	case info.Size() > 1024:
+		return secret.Key{}, fmt.Errorf("%s: %w", path, secret.ErrBadKey)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return secret.Key{}, fmt.Errorf("the fingerprint key file: %w", err)
+	}
+	key, err := secret.ParseKey(string(text))
+	return key, wrap(err, path)
+}
+
+// Make draws a new key and puts it where Find will find it: it returns it sealed,
+// for the lockfile, where the project has SOPS recipients; else it writes the key
+// file, returns nil, and makes git ignore the file.
+func (r Ring) Make(ctx context.Context) (secret.Key, []byte, error) {
+	key := secret.NewKey()
+	sealed, err := r.Seal(ctx, key.Export())
+	if err != nil {
+		return secret.Key{}, nil, fmt.Errorf("sealing a new fingerprint key: %w", err)
+	}
+	if sealed != nil {
+		return key, sealed, nil
+	}
+	if err := writeFile(r.KeyFile(), key); err != nil {
+		return secret.Key{}, nil, err
+	}
+	return key, nil, Ignore(filepath.Dir(r.Lockfile), filepath.Base(r.KeyFile()))
+}
+
+// writeFile makes a new file. It never replaces one: a lost key makes every
+// fingerprint worthless.
+func writeFile(path string, key secret.Key) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("making the fingerprint key file: %w", err)
+	}
+	_, err = f.Write(append(key.Export().Reveal(), '\n'))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("making the fingerprint key file: %w", err), os.Remove(path))
+	}
+	return nil
+}

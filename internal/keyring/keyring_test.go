@@ -1,0 +1,123 @@
+package keyring_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/secret"
+)
+
+// ring is a ring over an empty folder, without a key in sight.
+func ring(t *testing.T) keyring.Ring {
+	return keyring.Ring{
+		Lockfile:  filepath.Join(t.TempDir(), "secretsync.lock"),
+		LookupEnv: func(string) (string, bool) { return "", false },
+		Unseal: func(context.Context, []byte) (secret.Value, error) {
+			return secret.Value{}, errors.New("no key to unseal with")
+		},
+		Seal: func(context.Context, secret.Value) ([]byte, error) { return nil, nil },
+	}
+}
+
+func export(k secret.Key) string { return string(k.Export().Reveal()) }
+
+func TestNoKeyAnywhere(t *testing.T) {
+	r := ring(t)
+	key, err := r.Find(t.Context(), "", nil)
+	if err != nil || key.IsSet() {
+		t.Fatalf("a new project: key set %v, error %v; want none of both", key.IsSet(), err)
+	}
+	_, err = r.Find(t.Context(), "0123456789abcdef", nil)
+	for _, want := range []string{"0123456789abcdef", keyring.Variable, r.KeyFile()} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a lockfile whose key is missing: error %v doesn't name %s", err, want)
+		}
+	}
+}
+
+func TestMakeWritesAKeyFileOnce(t *testing.T) {
+	r := ring(t)
+	dir := filepath.Dir(r.Lockfile)
+	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("node_modules"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	key, sealed, err := r.Make(t.Context())
+	if err != nil || sealed != nil {
+		t.Fatalf("sealed %q, error %v", sealed, err)
+	}
+	info, err := os.Stat(r.KeyFile())
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("key file: %v, %v; want mode 0600", info.Mode(), err)
+	}
+	if got, _ := os.ReadFile(filepath.Join(dir, ".gitignore")); string(got) != "node_modules\n/secretsync.key\n" {
+		t.Errorf(".gitignore is %q", got)
+	}
+	found, err := r.Find(t.Context(), key.ID(), nil)
+	if err != nil || found.ID() != key.ID() {
+		t.Fatalf("the key that was made is not found: %v", err)
+	}
+	if _, _, err := r.Make(t.Context()); err == nil {
+		t.Error("a second Make replaced the key")
+	}
+}
+
+func TestKeyFileThatOthersCanReadIsRefused(t *testing.T) {
+	r := ring(t)
+	key := secret.NewKey()
+	if err := os.WriteFile(r.KeyFile(), []byte(export(key)), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Find(t.Context(), key.ID(), nil); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("error %v, want one that says chmod 600", err)
+	}
+}
+
+func TestVariableGoesFirstAndMustFit(t *testing.T) {
+	r := ring(t)
+	key, other := secret.NewKey(), secret.NewKey()
+	r.LookupEnv = func(name string) (string, bool) { return export(key), name == keyring.Variable }
+	if err := os.WriteFile(r.KeyFile(), []byte(export(other)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r.Find(t.Context(), key.ID(), []byte("sealed")); err != nil || got.ID() != key.ID() {
+		t.Errorf("the variable was not used: %v", err)
+	}
+	_, err := r.Find(t.Context(), other.ID(), nil)
+	if err == nil || !strings.Contains(err.Error(), other.ID()) || !strings.Contains(err.Error(), key.ID()) {
+		t.Errorf("another key than the lockfile's: error %v doesn't name both ids", err)
+	}
+}
+
+func TestBadVariableIsNotQuoted(t *testing.T) {
+	r := ring(t)
+	r.LookupEnv = func(string) (string, bool) { return "hunter2-is-no-key", true }
+	_, err := r.Find(t.Context(), "", nil)
+	if !errors.Is(err, secret.ErrBadKey) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSealedKey(t *testing.T) {
+	r := ring(t)
+	key := secret.NewKey()
+	r.Unseal = func(context.Context, []byte) (secret.Value, error) { return key.Export(), nil }
+	if got, err := r.Find(t.Context(), key.ID(), []byte("{}")); err != nil || got.ID() != key.ID() {
+		t.Errorf("the sealed key was not used: %v", err)
+	}
+	r.Seal = func(context.Context, secret.Value) ([]byte, error) { return []byte(`{"sops":{}}`), nil }
+	_, sealed, err := r.Make(t.Context())
+	if err != nil || len(sealed) == 0 {
+		t.Fatalf("sealed %q, error %v", sealed, err)
+	}
+	if _, err := os.Stat(r.KeyFile()); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a sealed key was also written in clear")
+	}
+}

@@ -1,0 +1,208 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// opWord is how an operation is shown.
+type opWord struct {
+	op          planner.Op
+	sign, color string
+	verb        string // in the row
+	summary     string // in the last line: "2 to create"
+}
+
+// opWords are the operations in the order in which the summary counts them.
+var opWords = []opWord{
+	{planner.OpCreateStore, "+", colorAdd, "create store", "store to create"},
+	{planner.OpCreate, "+", colorAdd, "create", "to create"},
+	{planner.OpUpdate, "~", colorChange, "update", "to update"},
+	{planner.OpDelete, "-", colorRemove, "delete", "to delete"},
+	{planner.OpForget, "o", colorQuiet, "forget", "to forget"},
+	{planner.OpRecord, "o", colorQuiet, "record", "to record"},
+}
+
+func wordsFor(op planner.Op) opWord {
+	for _, w := range opWords {
+		if w.op == op {
+			return w
+		}
+	}
+	return opWord{op: op, sign: "?", verb: string(op), summary: string(op)}
+}
+
+// reasonWords tell why, to someone who reads a pull request.
+var reasonWords = map[planner.Reason]string{
+	planner.ReasonDeletedOutside: "deleted outside",
+	planner.ReasonValue:          "value changed",
+	planner.ReasonChangedOutside: "changed outside: value put again",
+	planner.ReasonReplaced:       "deleted and made again outside",
+	planner.ReasonInterrupted:    "the last apply was cut short, outcome unknown: put again",
+	planner.ReasonNotDesired:     "no longer in the manifest",
+	planner.ReasonKeepPolicy:     "delete: false, stays in Cloudflare",
+	planner.ReasonGone:           "gone from Cloudflare already",
+	planner.ReasonPolicy:         "delete policy changed",
+}
+
+// Plan writes a plan as text, and ends with a line that sums it up.
+func Plan(w io.Writer, p *planner.Plan, style Style) error {
+	out := &printer{w: w}
+	width := nameWidth(p.Actions)
+	for _, store := range storesOf(p.Actions) {
+		out.line("%s  %s", style.paint(colorStrong, Safe(store.Name)), style.paint(colorQuiet, "account "+Safe(string(store.Account))))
+		for _, a := range p.Actions {
+			if a.Store == store {
+				out.line("%s", row(a, width, style))
+			}
+		}
+		out.line("")
+	}
+	for _, n := range noteLines(p.Notes) {
+		out.line("note: %s", n)
+	}
+	if len(p.Notes) > 0 {
+		out.line("")
+	}
+	out.line("%s", Summary(p))
+	return out.err
+}
+
+// Summary is the plan in one sentence.
+func Summary(p *planner.Plan) string {
+	var parts []string
+	for _, w := range opWords {
+		if n := p.Count(w.op); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, w.summary))
+		}
+	}
+	if len(parts) == 0 {
+		return fmt.Sprintf("No changes: %s as the manifest says.", count(p.Unchanged, "secret"))
+	}
+	return fmt.Sprintf("Plan: %s; %d unchanged.", strings.Join(parts, ", "), p.Unchanged)
+}
+
+func row(a planner.Action, width int, style Style) string {
+	w := wordsFor(a.Op)
+	if a.Op == planner.OpCreateStore {
+		return "  " + style.paint(w.color, w.sign+" "+w.verb)
+	}
+	head := fmt.Sprintf("%s %-6s  %-*s", w.sign, w.verb, width, Safe(a.Secret))
+	return strings.TrimRight("  "+style.paint(w.color, head)+"  "+detail(a), " ")
+}
+
+// detail says what changes and why.
+func detail(a planner.Action) string {
+	var parts []string
+	for _, r := range a.Reasons {
+		switch {
+		case r == planner.ReasonScopes:
+			parts = append(parts, fmt.Sprintf("scopes %s -> %s", Scopes(a.Scopes.Before), Scopes(a.Scopes.After)))
+		case r == planner.ReasonComment:
+			parts = append(parts, fmt.Sprintf("comment %q -> %q", a.Comment.Before, a.Comment.After))
+		case reasonWords[r] != "":
+			parts = append(parts, reasonWords[r])
+		}
+	}
+	if a.Op == planner.OpCreate {
+		parts = append(parts, "scopes "+Scopes(a.Scopes.After))
+	}
+	if a.SetValue && a.Source != "" {
+		parts = append(parts, "from "+Safe(a.Source))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Scopes lists scopes as one word each.
+func Scopes(scopes []string) string {
+	if len(scopes) == 0 {
+		return "none"
+	}
+	return Safe(strings.Join(scopes, ","))
+}
+
+func nameWidth(actions []planner.Action) int {
+	width := 0
+	for _, a := range actions {
+		width = max(width, len([]rune(Safe(a.Secret))))
+	}
+	return min(width, 48)
+}
+
+func storesOf(actions []planner.Action) []planner.StoreKey {
+	var stores []planner.StoreKey
+	seen := map[planner.StoreKey]bool{}
+	for _, a := range actions {
+		if !seen[a.Store] {
+			seen[a.Store] = true
+			stores = append(stores, a.Store)
+		}
+	}
+	return stores
+}
+
+// noteLines tells of notes of one kind and store together.
+func noteLines(notes []planner.Note) []string {
+	type group struct {
+		kind  planner.NoteKind
+		store planner.StoreKey
+	}
+	names := map[group][]string{}
+	var order []group
+	for _, n := range notes {
+		g := group{n.Kind, n.Store}
+		if names[g] == nil {
+			order = append(order, g)
+		}
+		names[g] = append(names[g], Safe(n.Secret))
+	}
+	var lines []string
+	for _, g := range order {
+		lines = append(lines, noteLine(g.kind, g.store, names[g]))
+	}
+	return lines
+}
+
+func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) string {
+	list, in := strings.Join(names, ", "), Safe(store.Name)
+	switch kind {
+	case planner.NoteUnmanaged:
+		return fmt.Sprintf("%s in %s that this manifest doesn't manage, left alone: %s", count(len(names), "secret"), in, list)
+	case planner.NoteLagging:
+		return fmt.Sprintf("Cloudflare's list of %s lags behind our last write, which is trusted instead: %s", in, list)
+	case planner.NoteInterrupted:
+		return fmt.Sprintf("the last apply was cut short in %s, outcome unknown: %s", in, list)
+	case planner.NoteValueUnknown:
+		return fmt.Sprintf("values in %s that could not be compared: %s", in, list)
+	case planner.NoteOtherStore:
+		return fmt.Sprintf("account %s has a store %q already; Cloudflare allows one store an account so far: name that one in the manifest?", Safe(string(store.Account)), in)
+	}
+	return fmt.Sprintf("%s in %s: %s", kind, in, list)
+}
+
+// Problems are why a plan cannot be applied, one text each, with a hint after a
+// line break.
+func Problems(p *planner.Plan) []string {
+	var texts []string
+	for _, q := range p.Problems {
+		switch q.Kind {
+		case planner.ProblemConflict:
+			texts = append(texts, fmt.Sprintf("%s: secret %q exists in store %q already, and secretsync did not make it, so it is left alone\n"+
+				"delete it in Cloudflare, or give this one another name", Pos(q.Pos), Safe(q.Secret), Safe(q.Store.Name)))
+		default:
+			texts = append(texts, fmt.Sprintf("%s: %s: %q in store %q", Pos(q.Pos), q.Kind, Safe(q.Secret), Safe(q.Store.Name)))
+		}
+	}
+	return texts
+}
+
+// Pos is "file:line:column".
+func Pos(p planner.Position) string {
+	if p.Line == 0 {
+		return Safe(p.File)
+	}
+	return fmt.Sprintf("%s:%d:%d", Safe(p.File), p.Line, p.Column)
+}

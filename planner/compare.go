@@ -1,0 +1,102 @@
+package planner
+
+import (
+	"slices"
+	"time"
+)
+
+// ClockSkew is how far the clocks of this machine and of Cloudflare may be apart
+// before a secret made by a request of ours seems older than the request.
+const ClockSkew = 2 * time.Minute
+
+// compare decides about a secret that all three versions know: what of it has to
+// be sent again, if anything.
+func (b *builder) compare(s *versions, t *triple) {
+	d, r, l := t.desired, t.recorded, t.live
+	if r.ID == "" && !ours(r, l) {
+		b.conflict(s, t)
+		return
+	}
+	a := b.action(OpUpdate, s, t)
+	have := Metadata{l.Scopes, l.Comment}
+	switch {
+	case r.Pending != nil:
+		b.note(NoteInterrupted, s, d.Name)
+		a.putValue(ReasonInterrupted)
+	case l.ID != r.ID:
+		a.putValue(ReasonReplaced)
+	case l.Modified.Compare(r.Modified) > 0:
+		a.putValue(ReasonChangedOutside)
+	case l.Modified.Compare(r.Modified) < 0:
+		// What the list shows is older than our last write: go by the record.
+		b.note(NoteLagging, s, d.Name)
+		have = Metadata{r.Scopes, r.Comment}
+		fallthrough
+	default:
+		b.compareValue(&a, s, d)
+	}
+	a.putMetadata(d, have)
+
+	switch {
+	case len(a.Reasons) == 0 && d.Delete == r.Delete:
+		b.plan.Unchanged++
+		return
+	case len(a.Reasons) == 0:
+		a.Op, a.Source = OpRecord, ""
+	}
+	if d.Delete != r.Delete {
+		a.Reasons = append(a.Reasons, ReasonPolicy)
+	}
+	b.add(a)
+}
+
+func (b *builder) compareValue(a *Action, s *versions, d *DesiredSecret) {
+	switch d.Value {
+	case ValueSame:
+	case ValueUnknown:
+		b.note(NoteValueUnknown, s, d.Name)
+	default:
+		a.putValue(ReasonValue)
+	}
+}
+
+func (a *Action) putValue(why Reason) {
+	a.SetValue = true
+	a.Reasons = append(a.Reasons, why)
+}
+
+// Metadata is what can be read back of a secret.
+type Metadata struct {
+	Scopes  []string
+	Comment string
+}
+
+func (a *Action) putMetadata(d *DesiredSecret, have Metadata) {
+	if before, after := sorted(have.Scopes), sorted(d.Scopes); !slices.Equal(before, after) {
+		a.Scopes = &Change[[]string]{Before: before, After: after}
+		a.Reasons = append(a.Reasons, ReasonScopes)
+	}
+	if d.Comment != nil && *d.Comment != have.Comment {
+		a.Comment = &Change[string]{Before: have.Comment, After: *d.Comment}
+		a.Reasons = append(a.Reasons, ReasonComment)
+	}
+}
+
+// ours reports whether the live secret is the one that the record tells of. A
+// record whose creation was cut short has no id: then the secret is ours if it
+// was made after we meant to make it and looks as we wanted it.
+func ours(r *RecordedSecret, l *LiveSecret) bool {
+	if r.ID != "" {
+		return r.ID == l.ID
+	}
+	return r.Pending != nil && MadeBy(l, r.Pending.Since, Metadata{r.Scopes, r.Comment})
+}
+
+// MadeBy reports whether a live secret can be the work of a request sent at
+// since with that metadata, rather than somebody else's of the same name: those
+// are older or look different.
+func MadeBy(l *LiveSecret, since time.Time, m Metadata) bool {
+	created, err := time.Parse(time.RFC3339Nano, string(l.Created))
+	return err == nil && !created.Before(since.Add(-ClockSkew)) &&
+		slices.Equal(sorted(l.Scopes), sorted(m.Scopes)) && l.Comment == m.Comment
+}

@@ -1,0 +1,107 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+)
+
+// DriftKind is how live differs from what was last applied.
+type DriftKind string
+
+// The kinds of drift.
+const (
+	DriftStoreGone DriftKind = "store_gone"
+	DriftDeleted   DriftKind = "deleted"
+	// DriftRecreated is a secret that was deleted and made again.
+	DriftRecreated DriftKind = "recreated"
+	// DriftChanged is a secret that was written to, with nothing to see: its value
+	// must be assumed to be another.
+	DriftChanged DriftKind = "changed"
+	DriftScopes  DriftKind = "scopes"
+	DriftComment DriftKind = "comment"
+	// DriftNotActive is a status other than active.
+	DriftNotActive DriftKind = "not_active"
+	// DriftInterrupted is a record whose last write was cut short.
+	DriftInterrupted DriftKind = "interrupted"
+	DriftUnmanaged   DriftKind = "unmanaged"
+)
+
+// Drift is one difference between live and the record.
+type Drift struct {
+	Kind   DriftKind
+	Store  StoreKey
+	Secret string // empty for DriftStoreGone
+	// Counts is false for what is told without being counted as drift.
+	Counts  bool
+	Scopes  *Change[[]string] // recorded and live, for DriftScopes
+	Comment *Change[string]   // recorded and live, for DriftComment
+	Status  string            // for DriftNotActive
+}
+
+// FindDrift compares what was last applied with what Cloudflare reports. It needs
+// no desired secrets; in.Desired serves for the stores' unmanaged policies alone,
+// and stores without one are as under UnmanagedReport.
+func FindDrift(in Input) []Drift {
+	policies := map[StoreKey]UnmanagedPolicy{}
+	for _, d := range in.Desired {
+		policies[d.Key] = d.Unmanaged
+	}
+	var found []Drift
+	for _, s := range join(Input{Recorded: in.Recorded, Live: in.Live}) {
+		if s.live == nil {
+			if len(s.recorded.Secrets) > 0 {
+				found = append(found, Drift{Kind: DriftStoreGone, Store: s.key, Counts: true})
+			}
+			continue
+		}
+		for name, t := range triples(s) {
+			switch {
+			case t.recorded != nil:
+				found = append(found, secretDrift(s.key, t)...)
+			case policies[s.key] != UnmanagedIgnore:
+				found = append(found, Drift{
+					Kind: DriftUnmanaged, Store: s.key, Secret: name, Counts: policies[s.key] == UnmanagedFail,
+				})
+			}
+		}
+	}
+	slices.SortFunc(found, func(x, y Drift) int {
+		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret), cmp.Compare(x.Kind, y.Kind))
+	})
+	return found
+}
+
+func secretDrift(store StoreKey, t *triple) []Drift {
+	r, l := t.recorded, t.live
+	drift := func(k DriftKind) Drift { return Drift{Kind: k, Store: store, Secret: r.Name, Counts: true} }
+	switch {
+	case r.Pending != nil:
+		return []Drift{drift(DriftInterrupted)}
+	case l == nil:
+		return []Drift{drift(DriftDeleted)}
+	case l.ID != r.ID:
+		return []Drift{drift(DriftRecreated)}
+	case l.Modified.Compare(r.Modified) < 0: // the list lags behind our last write
+		return nil
+	}
+	var found []Drift
+	if before, after := sorted(r.Scopes), sorted(l.Scopes); !slices.Equal(before, after) {
+		d := drift(DriftScopes)
+		d.Scopes = &Change[[]string]{Before: before, After: after}
+		found = append(found, d)
+	}
+	if r.Comment != l.Comment {
+		d := drift(DriftComment)
+		d.Comment = &Change[string]{Before: r.Comment, After: l.Comment}
+		found = append(found, d)
+	}
+	if len(found) == 0 && l.Modified.Compare(r.Modified) > 0 {
+		found = append(found, drift(DriftChanged))
+	}
+	if l.Status != "" && l.Status != "active" {
+		d := drift(DriftNotActive)
+		d.Status = l.Status
+		found = append(found, d)
+	}
+	return found
+}

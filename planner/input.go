@@ -1,0 +1,137 @@
+package planner
+
+import "time"
+
+// The identifiers are distinct types so that the compiler catches a swap.
+type (
+	// AccountID is a Cloudflare account's id, 32 hexadecimal digits.
+	AccountID string
+	// StoreID is a store's id, as Cloudflare gave it.
+	StoreID string
+	// SecretID is a secret's id, as Cloudflare gave it.
+	SecretID string
+)
+
+// StoreKey names a store: an account's stores have distinct names.
+type StoreKey struct {
+	Account AccountID
+	Name    string
+}
+
+// Position is where in the manifest something is said. Lines and columns count
+// from 1; the zero Position is nowhere.
+type Position struct {
+	File         string
+	Line, Column int
+}
+
+// Input is everything a plan depends on.
+type Input struct {
+	Desired  []DesiredStore
+	Recorded []RecordedStore
+	// Live holds the existing stores. Those that neither Desired nor Recorded name
+	// may be left out, or come without their secrets.
+	Live []LiveStore
+	// Now is the time the plan is made at.
+	Now time.Time
+}
+
+// DesiredStore is a store that the manifest describes. Several may bear one key,
+// each with some of the store's secrets.
+type DesiredStore struct {
+	Key StoreKey
+	// Unmanaged is what to do about secrets that nobody declared.
+	Unmanaged UnmanagedPolicy
+	Pos       Position
+	Secrets   []DesiredSecret
+}
+
+// DesiredSecret is a secret as the manifest wants it.
+type DesiredSecret struct {
+	// Name is its name in Cloudflare.
+	Name string
+	// Scopes are what may use it, in any order.
+	Scopes []string
+	// Comment is nil where the manifest leaves the comment alone.
+	Comment *string
+	// Value is how its value compares with the recorded fingerprint.
+	Value ValueState
+	// Source tells where the value comes from, in words for people.
+	Source string
+	// Delete is the policy for the day it leaves the manifest: false forgets it.
+	Delete bool
+	Pos    Position
+}
+
+// ValueState is how a desired value compares with the one last applied.
+type ValueState int
+
+// The zero ValueState is not valid, so that it cannot be left out.
+const (
+	// ValueNew is a value with no fingerprint to compare with.
+	ValueNew ValueState = iota + 1
+	// ValueSame is a value whose fingerprint is the recorded one.
+	ValueSame
+	// ValueChanged is a value whose fingerprint is not the recorded one.
+	ValueChanged
+	// ValueUnknown is a value that could not be read or compared.
+	ValueUnknown
+)
+
+// UnmanagedPolicy says what becomes of live secrets that nobody declared.
+type UnmanagedPolicy string
+
+// The policies. The zero value means UnmanagedReport.
+const (
+	UnmanagedReport UnmanagedPolicy = "report"
+	UnmanagedIgnore UnmanagedPolicy = "ignore"
+	// UnmanagedFail counts them as drift.
+	UnmanagedFail UnmanagedPolicy = "fail"
+)
+
+// RecordedStore is a store as the last apply left it.
+type RecordedStore struct {
+	Key     StoreKey
+	ID      StoreID
+	Secrets []RecordedSecret
+}
+
+// RecordedSecret is a secret as the last apply left it.
+type RecordedSecret struct {
+	Name string
+	// ID is empty while the outcome of its creation is unknown.
+	ID       SecretID
+	Scopes   []string
+	Comment  string
+	Modified Modified
+	// Delete is the policy for the day it leaves the manifest: false forgets it.
+	Delete bool
+	// Pending is set when the last apply was cut short before it knew the outcome
+	// of a write.
+	Pending *Pending
+}
+
+// Pending is a write whose outcome is unknown.
+type Pending struct {
+	Op Op
+	// Since is when it was about to be sent.
+	Since time.Time
+}
+
+// LiveStore is a store as Cloudflare reports it.
+type LiveStore struct {
+	Key     StoreKey
+	ID      StoreID
+	Secrets []LiveSecret
+}
+
+// LiveSecret is a secret as Cloudflare reports it.
+type LiveSecret struct {
+	ID       SecretID
+	Name     string
+	Scopes   []string
+	Comment  string
+	Status   string
+	Created  Modified
+	Modified Modified
+}

@@ -1,0 +1,257 @@
+package planner_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/secretsync/secretsync/planner"
+	"pgregory.net/rapid"
+)
+
+// world is a random state of the three versions, whose plans the model below can
+// carry out.
+type world struct{ planner.Input }
+
+var names = []string{"a", "b", "c", "API_KEY", "api-key"}
+
+func drawWorld(t *rapid.T) *world {
+	w := &world{planner.Input{Now: now}}
+	for _, storeName := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"prod", "dev"}), 1, 2, rapid.ID).Draw(t, "stores") {
+		key := planner.StoreKey{Account: account, Name: storeName}
+		d := planner.DesiredStore{Key: key, Unmanaged: rapid.SampledFrom([]planner.UnmanagedPolicy{
+			"", planner.UnmanagedReport, planner.UnmanagedIgnore, planner.UnmanagedFail,
+		}).Draw(t, "policy")}
+		r := planner.RecordedStore{Key: key, ID: "st-" + planner.StoreID(storeName)}
+		l := planner.LiveStore{Key: key, ID: r.ID}
+		for _, name := range names {
+			drawSecret(t, name, &d, &r, &l)
+		}
+		if rapid.Bool().Draw(t, "in manifest") {
+			w.Desired = append(w.Desired, d)
+		}
+		if rapid.Bool().Draw(t, "recorded") {
+			w.Recorded = append(w.Recorded, r)
+		}
+		if rapid.Bool().Draw(t, "exists") {
+			w.Live = append(w.Live, l)
+		}
+	}
+	return w
+}
+
+func drawSecret(t *rapid.T, name string, d *planner.DesiredStore, r *planner.RecordedStore, l *planner.LiveStore) {
+	scopes := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"workers", "dex", "ai_gateway"}), 1, 3, rapid.ID)
+	modified := rapid.SampledFrom([]planner.Modified{older, applied, newer})
+	comment := rapid.SampledFrom([]string{"", "x", "y"})
+	id := rapid.SampledFrom([]planner.SecretID{"s1", "s2"})
+	if rapid.Bool().Draw(t, "desired") {
+		s := planner.DesiredSecret{
+			Name: name, Scopes: scopes.Draw(t, "scopes"), Delete: rapid.Bool().Draw(t, "delete"),
+			Value: rapid.SampledFrom([]planner.ValueState{planner.ValueNew, planner.ValueSame, planner.ValueChanged}).Draw(t, "value"),
+		}
+		if rapid.Bool().Draw(t, "has comment") {
+			s.Comment = ptr(comment.Draw(t, "comment"))
+		}
+		d.Secrets = append(d.Secrets, s)
+	}
+	if rapid.Bool().Draw(t, "recorded") {
+		s := planner.RecordedSecret{
+			Name: name, ID: id.Draw(t, "recorded id"), Scopes: scopes.Draw(t, "recorded scopes"),
+			Comment: comment.Draw(t, "recorded comment"), Modified: modified.Draw(t, "recorded modified"),
+			Delete: rapid.Bool().Draw(t, "recorded delete"),
+		}
+		if rapid.IntRange(0, 4).Draw(t, "pending") == 0 {
+			s.Pending = &planner.Pending{Op: planner.OpUpdate, Since: now.Add(-time.Minute)}
+			if rapid.Bool().Draw(t, "half created") {
+				s.ID, s.Modified, s.Pending.Op = "", "", planner.OpCreate
+			}
+		}
+		r.Secrets = append(r.Secrets, s)
+	}
+	if rapid.Bool().Draw(t, "live") {
+		l.Secrets = append(l.Secrets, planner.LiveSecret{
+			Name: name, ID: id.Draw(t, "live id"), Scopes: scopes.Draw(t, "live scopes"), Status: "active",
+			Comment: comment.Draw(t, "live comment"), Modified: modified.Draw(t, "live modified"), Created: older,
+		})
+	}
+}
+
+// TestPlanApplyPlanConverges carries a plan out in a model of Cloudflare and of
+// the lockfile: the next plan has nothing to do, and nothing that isn't ours was
+// touched. A lagging list is brought up to date first, as it would be in time.
+func TestPlanApplyPlanConverges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		for i := range w.Live {
+			for j := range w.Live[i].Secrets {
+				if w.Live[i].Secrets[j].Modified == older {
+					w.Live[i].Secrets[j].Modified = applied
+				}
+			}
+		}
+		foreign := w.foreign()
+		p := planner.Build(w.Input)
+		w.carryOut(t, p)
+		for where, before := range foreign {
+			if diff := cmp.Diff(before, w.live(where).secret(where.name)); diff != "" {
+				t.Fatalf("somebody else's %s was touched: %s", where.name, diff)
+			}
+		}
+		again := planner.Build(w.Input)
+		if len(again.Actions) > 0 {
+			t.Fatalf("a second plan has actions: %s", describe(again))
+		}
+		if diff := cmp.Diff(p.Problems, again.Problems); diff != "" {
+			t.Fatalf("problems changed: %s", diff)
+		}
+	})
+}
+
+// TestOrderOfInputMakesNoDifference also shows that no action appears twice.
+func TestOrderOfInputMakesNoDifference(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		p := planner.Build(w.Input)
+		seen := map[place]bool{}
+		for _, a := range p.Actions {
+			at := place{a.Store, a.Secret}
+			if seen[at] {
+				t.Fatalf("two actions on %s", a.Secret)
+			}
+			seen[at] = true
+		}
+		slices.Reverse(w.Desired)
+		slices.Reverse(w.Recorded)
+		slices.Reverse(w.Live)
+		for _, d := range w.Desired {
+			slices.Reverse(d.Secrets)
+		}
+		for _, l := range w.Live {
+			slices.Reverse(l.Secrets)
+		}
+		if diff := cmp.Diff(p, planner.Build(w.Input)); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+type place struct {
+	store planner.StoreKey
+	name  string
+}
+
+// foreign are the live secrets that no record names.
+func (w *world) foreign() map[place]*planner.LiveSecret {
+	found := map[place]*planner.LiveSecret{}
+	for _, l := range w.Live {
+		for _, s := range l.Secrets {
+			if w.record(place{l.Key, s.Name}) == nil {
+				found[place{l.Key, s.Name}] = &s
+			}
+		}
+	}
+	return found
+}
+
+type liveStore struct{ *planner.LiveStore }
+
+func (w *world) live(at place) liveStore {
+	i := slices.IndexFunc(w.Live, func(l planner.LiveStore) bool { return l.Key == at.store })
+	return liveStore{&w.Live[i]}
+}
+
+func (l liveStore) secret(name string) *planner.LiveSecret {
+	if i := slices.IndexFunc(l.Secrets, func(s planner.LiveSecret) bool { return s.Name == name }); i >= 0 {
+		return &l.Secrets[i]
+	}
+	return nil
+}
+
+func (w *world) record(at place) *planner.RecordedSecret {
+	for _, r := range w.Recorded {
+		if i := slices.IndexFunc(r.Secrets, func(s planner.RecordedSecret) bool { return s.Name == at.name }); r.Key == at.store && i >= 0 {
+			return &r.Secrets[i]
+		}
+	}
+	return nil
+}
+
+// recordedStore finds the record of a store, or makes one.
+func (w *world) recordedStore(k planner.StoreKey) *planner.RecordedStore {
+	i := slices.IndexFunc(w.Recorded, func(r planner.RecordedStore) bool { return r.Key == k })
+	if i < 0 {
+		i, w.Recorded = len(w.Recorded), append(w.Recorded, planner.RecordedStore{Key: k})
+	}
+	return &w.Recorded[i]
+}
+
+func (w *world) desired(at place) *planner.DesiredSecret {
+	for _, d := range w.Desired {
+		if i := slices.IndexFunc(d.Secrets, func(s planner.DesiredSecret) bool { return s.Name == at.name }); d.Key == at.store && i >= 0 {
+			return &d.Secrets[i]
+		}
+	}
+	return nil
+}
+
+// carryOut does what an applier and a lockfile do.
+func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
+	for _, a := range p.Actions {
+		at := place{a.Store, a.Secret}
+		rec := w.recordedStore(a.Store)
+		forget := func() {
+			rec.Secrets = slices.DeleteFunc(rec.Secrets, func(s planner.RecordedSecret) bool { return s.Name == a.Secret })
+		}
+		switch a.Op {
+		case planner.OpCreateStore:
+			w.Live = append(w.Live, planner.LiveStore{Key: a.Store, ID: "new"})
+		case planner.OpCreate:
+			l := w.live(at)
+			if l.secret(a.Secret) != nil {
+				t.Fatalf("%s is created though it exists", a.Secret)
+			}
+			l.Secrets = append(l.Secrets, planner.LiveSecret{ID: "made", Name: a.Secret, Status: "active", Created: newer})
+			w.write(a, l.secret(a.Secret))
+		case planner.OpUpdate:
+			l := w.live(at).secret(a.Secret)
+			if l == nil || l.ID != a.ID {
+				t.Fatalf("%s is updated under the id %q", a.Secret, a.ID)
+			}
+			w.write(a, l)
+		case planner.OpDelete:
+			l := w.live(at)
+			if r := w.record(at); r == nil || r.ID != "" && r.ID != a.ID {
+				t.Fatalf("%s is deleted though it isn't ours", a.Secret)
+			}
+			l.Secrets = slices.DeleteFunc(l.Secrets, func(s planner.LiveSecret) bool { return s.ID == a.ID && s.Name == a.Secret })
+			forget()
+		case planner.OpForget:
+			forget()
+		case planner.OpRecord:
+			w.record(at).Delete = w.desired(at).Delete
+		}
+	}
+}
+
+// write puts what an action sends into the live secret and then into the record.
+func (w *world) write(a planner.Action, l *planner.LiveSecret) {
+	at := place{a.Store, a.Secret}
+	l.Modified = "2026-11-23T12:00:00.000001Z"
+	if a.Scopes != nil {
+		l.Scopes = a.Scopes.After
+	}
+	if a.Comment != nil {
+		l.Comment = a.Comment.After
+	}
+	d := w.desired(at)
+	if a.SetValue {
+		d.Value = planner.ValueSame
+	}
+	rec := w.recordedStore(a.Store)
+	rec.Secrets = slices.DeleteFunc(rec.Secrets, func(s planner.RecordedSecret) bool { return s.Name == a.Secret })
+	rec.Secrets = append(rec.Secrets, planner.RecordedSecret{
+		Name: a.Secret, ID: l.ID, Scopes: l.Scopes, Comment: l.Comment, Modified: l.Modified, Delete: d.Delete,
+	})
+}
