@@ -1,0 +1,304 @@
+package lockfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func openAt(t *testing.T, path string) *Handle {
+	t.Helper()
+	h, err := Open(t.Context(), path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+func try(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stat tells whether a file was written: a write gives it another identity.
+func stat(t *testing.T, path string) os.FileInfo {
+	t.Helper()
+	info, err := os.Stat(path)
+	try(t, err)
+	return info
+}
+
+func TestPathFor(t *testing.T) {
+	for manifest, want := range map[string]string{
+		"secretsync.yaml": "secretsync.lock", "a.yml": "a.lock", "a.toml": "a.lock", "a.json": "a.lock",
+		"dir/x.enc.yaml": "dir/x.enc.lock", "dir.yaml/x": "dir.yaml/x.lock", "prod.v2": "prod.v2.lock", "x.lock": "x.lock.lock",
+	} {
+		if got := PathFor(manifest); got != want {
+			t.Errorf("PathFor(%q) = %q, want %q", manifest, got, want)
+		}
+	}
+}
+
+func TestLookups(t *testing.T) {
+	var f File
+	if f.Store(accountA, "prod").Secret("x") != nil {
+		t.Error("found a secret of a store that isn't there")
+	}
+	s := f.PutStore(accountA, "prod", "")
+	s.PutSecret(Secret{Name: "x"}).ID = "1"
+	s.PutSecret(Secret{Name: "y"})
+	if s.PutSecret(Secret{Name: "x", ID: "2"}) != s.Secret("x") {
+		t.Error("PutSecret returns another secret than Secret")
+	}
+	f.PutStore(accountB, "prod", "other")
+	f.PutStore(accountA, "prod", "known")
+	f.PutStore(accountA, "prod", "") // an id is not forgotten
+	want := File{Stores: []Store{
+		{AccountID: accountA, ID: "known", Name: "prod", Secrets: []Secret{{Name: "x", ID: "2"}, {Name: "y"}}},
+		{AccountID: accountB, ID: "other", Name: "prod"},
+	}}
+	if diff := cmp.Diff(want, f); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	f.Store(accountA, "prod").Secret("x").Comment = "changed in place"
+	f.Store(accountA, "prod").RemoveSecret("y")
+	f.Store(accountA, "prod").RemoveSecret("not there")
+	if got := f.Stores[0].Secrets; len(got) != 1 || got[0].Comment != "changed in place" {
+		t.Errorf("secrets %+v", got)
+	}
+}
+
+func TestUpdateSaves(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	h := openAt(t, path)
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("Open made a lockfile: %v", err)
+	}
+	try(t, h.Update(func(f *File) { *f = *full() }))
+	data, err := os.ReadFile(path)
+	try(t, err)
+	if !bytes.Equal(data, full().Format()) {
+		t.Errorf("saved:\n%s", data)
+	}
+	if mode := stat(t, path).Mode().Perm(); runtime.GOOS != "windows" && mode != 0o644 {
+		t.Errorf("mode %v, want 0644", mode)
+	}
+	try(t, h.Close())
+	got, err := Read(path)
+	try(t, err)
+	if diff := cmp.Diff(sorted(full()), got); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
+	}
+}
+
+// A change of nothing writes nothing, not even to a file that is laid out in
+// another way, as by a checkout with CRLF line ends.
+func TestUpdateWithoutChangeWritesNothing(t *testing.T) {
+	for name, text := range map[string]string{
+		"formatted": string(full().Format()),
+		"CRLF":      strings.ReplaceAll(string(full().Format()), "\n", "\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.lock")
+			try(t, os.WriteFile(path, []byte(text), 0o644))
+			past := time.Now().Add(-time.Hour)
+			try(t, os.Chtimes(path, past, past))
+			before := stat(t, path)
+
+			h := openAt(t, path)
+			try(t, h.Update(func(*File) {}))
+			try(t, h.Update(func(f *File) {
+				s := f.Store(accountA, "prod")
+				s.PutSecret(*s.Secret("stripe-key"))
+			}))
+			if after := stat(t, path); !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
+				t.Error("written")
+			}
+			try(t, h.Update(func(f *File) { f.Store(accountA, "prod").RemoveSecret("stripe-key") }))
+			if os.SameFile(before, stat(t, path)) {
+				t.Error("a change was not written")
+			}
+		})
+	}
+}
+
+func TestNoChangeToMissingFileMakesNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	try(t, openAt(t, path).Update(func(*File) {}))
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("made: %v", err)
+	}
+}
+
+func TestFileIsACopy(t *testing.T) {
+	h := openAt(t, filepath.Join(t.TempDir(), "x.lock"))
+	try(t, h.Update(func(f *File) { *f = *full() }))
+	f := h.File()
+	f.Key.Sealed[0] = 'x'
+	f.Stores[0].Name = "changed"
+	f.Stores[0].Secrets[0].Pending.Op = "changed"
+	f.Stores[0].Secrets[1].Scopes[0] = "changed"
+	if diff := cmp.Diff(sorted(full()), h.File()); diff != "" {
+		t.Errorf("changed through a copy (-want +got):\n%s", diff)
+	}
+}
+
+// What could not be read back, or not be written, is not kept in memory either.
+func TestUpdateFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.lock")
+	h := openAt(t, path)
+	try(t, h.Update(func(f *File) { f.PutStore(accountA, "prod", "id") }))
+	before, err := os.ReadFile(path)
+	try(t, err)
+
+	err = h.Update(func(f *File) { f.Stores[0].PutSecret(Secret{Name: "x", Modified: "yesterday"}) })
+	if err == nil || !strings.Contains(err.Error(), "RFC 3339") {
+		t.Errorf("an unreadable lockfile: %v", err)
+	}
+	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) || len(h.File().Stores[0].Secrets) > 0 {
+		t.Errorf("a failed change was kept:\n%s", after)
+	}
+
+	try(t, os.Remove(path))
+	try(t, os.Mkdir(path, 0o755))
+	if err := h.Update(func(f *File) { f.PutStore(accountB, "prod", "id") }); err == nil || !strings.Contains(err.Error(), "x.lock") {
+		t.Errorf("a lockfile that became a directory: %v", err)
+	}
+	try(t, os.Remove(path))
+	try(t, h.Update(func(f *File) { f.PutStore(accountB, "later", "id") }))
+	if got, err := Read(path); err != nil || len(got.Stores) != 2 {
+		t.Errorf("%+v, %v; want the first and the last store", got, err)
+	}
+
+	try(t, h.Close())
+	if err := h.Update(func(*File) {}); err == nil {
+		t.Error("updated after Close")
+	}
+}
+
+func TestConcurrentUpdates(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	h := openAt(t, path)
+	const writers, each = 8, 5
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				if err := h.Update(func(f *File) {
+					s := f.PutStore(accountA, "prod", "id")
+					s.PutSecret(Secret{Name: fmt.Sprintf("s-%d-%d", w, i)})
+				}); err != nil {
+					t.Error(err)
+				}
+				if _, err := Read(path); err != nil { // readers take no lock
+					t.Error(err)
+				}
+				h.File().Stores[0].RemoveSecret("s-0-0")
+			}
+		})
+	}
+	wg.Wait()
+	got, err := Read(path)
+	try(t, err)
+	if n := len(got.Stores[0].Secrets); n != writers*each {
+		t.Errorf("%d secrets, want %d", n, writers*each)
+	}
+}
+
+func TestOpenSweeps(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.lock")
+	try(t, os.WriteFile(path, full().Format(), 0o644))
+	torn := filepath.Join(dir, ".x.lock-123.tmp")
+	try(t, os.WriteFile(torn, []byte(`{"version"`), 0o600))
+	h := openAt(t, path)
+	if _, err := os.Stat(torn); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the temporary file of a killed process is still there: %v", err)
+	}
+	if diff := cmp.Diff(sorted(full()), h.File()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Whatever is wrong with the file, it is explained, left as it is, and the lock
+// is free afterwards.
+func TestReadAndOpenRefuse(t *testing.T) {
+	tests := []struct {
+		name string
+		make func(t *testing.T, path string)
+		want []string
+	}{
+		{"damaged", func(t *testing.T, path string) { try(t, os.WriteFile(path, []byte("{\n"), 0o644)) }, []string{"x.lock:2:1: the lockfile ends in the middle"}},
+		{"directory", func(t *testing.T, path string) { try(t, os.Mkdir(path, 0o755)) }, []string{"is a directory", "--lockfile"}},
+		{"symbolic link", func(t *testing.T, path string) {
+			try(t, os.WriteFile(path+".real", full().Format(), 0o644))
+			try(t, os.Symlink(path+".real", path))
+		}, []string{"is a symbolic link", "--lockfile"}},
+		{"too large", func(t *testing.T, path string) {
+			try(t, os.WriteFile(path, nil, 0o644))
+			try(t, os.Truncate(path, maxSize+1)) // sparse
+		}, []string{"larger than 64 MiB", "git"}},
+		{"unreadable", func(t *testing.T, path string) {
+			if os.Geteuid() == 0 {
+				t.Skip("this user reads everything")
+			}
+			try(t, os.WriteFile(path, nil, 0o200))
+		}, []string{"permission denied"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.lock")
+			tt.make(t, path)
+			before, _ := os.Lstat(path)
+			_, readErr := Read(path)
+			_, openErr := Open(t.Context(), path, 0)
+			for _, want := range append(tt.want, "x.lock") {
+				if readErr == nil || !strings.Contains(readErr.Error(), want) {
+					t.Errorf("Read: %v; want %q", readErr, want)
+				}
+				if openErr == nil || !strings.Contains(openErr.Error(), want) {
+					t.Errorf("Open: %v; want %q", openErr, want)
+				}
+			}
+			after, err := os.Lstat(path)
+			try(t, err)
+			if after.Mode() != before.Mode() || after.Size() != before.Size() {
+				t.Errorf("changed from %v to %v", before, after)
+			}
+			try(t, os.RemoveAll(path))
+			openAt(t, path)
+		})
+	}
+}
+
+func TestReadMissing(t *testing.T) {
+	f, err := Read(filepath.Join(t.TempDir(), "missing", "x.lock"))
+	if err != nil || len(f.Stores) > 0 {
+		t.Errorf("%+v, %v; want an empty File", f, err)
+	}
+}
+
+func TestOpenWithoutDirectory(t *testing.T) {
+	_, err := Open(context.Background(), filepath.Join(t.TempDir(), "missing", "x.lock"), 0)
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v; want one about the directory", err)
+	}
+}

@@ -1,0 +1,90 @@
+package lockfile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// ErrHeld says that another process holds the lock.
+var ErrHeld = errors.New("another secretsync is using the lockfile")
+
+// retryEvery is how often a waiter asks for the lock.
+const retryEvery = 50 * time.Millisecond
+
+// SideFile names the file that is locked in the stead of the lockfile at path, in
+// the same directory: a write replaces the lockfile, and its lock with it. It is
+// never removed, or two processes could hold the locks of two files of one name
+// (FACTS.md 5.2); git should ignore it.
+func SideFile(path string) string { return "." + filepath.Base(path) + ".flock" }
+
+func sidePath(path string) string { return filepath.Join(filepath.Dir(path), SideFile(path)) }
+
+// lock takes the lock of the lockfile at path, waiting for up to timeout. The
+// operating system frees it when the process ends, however it ends.
+func lock(ctx context.Context, path string, timeout time.Duration) (*flock.Flock, error) {
+	side := sidePath(path)
+	// A link planted in a repository would have its target overwritten.
+	if info, err := os.Lstat(side); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("lock: %q is not a regular file: remove it", side)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	l := flock.New(side, flock.SetPermissions(0o644)) // whoever may read it may wait for it
+	locked, err := l.TryLock()
+	if !locked && err == nil && timeout > 0 {
+		locked, err = wait(ctx, l, timeout)
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("lock %q: %w", side, err)
+	case !locked:
+		return nil, fmt.Errorf("%q: %w: %s; waited %s; try again when it has ended, or wait longer with --lock-timeout", path, ErrHeld, readHolder(side), timeout)
+	}
+	writeHolder(side)
+	return l, nil
+}
+
+// wait reports false where the time is up, and an error where ctx ended first.
+func wait(ctx context.Context, l *flock.Flock, timeout time.Duration) (bool, error) {
+	timed, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	locked, err := l.TryLockContext(timed, retryEvery)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = nil
+	}
+	return locked, err
+}
+
+// holder is what the side file says of the process that holds the lock.
+type holder struct {
+	PID   int       `json:"pid"`
+	Host  string    `json:"host,omitempty"`
+	Since time.Time `json:"since"`
+}
+
+// writeHolder is for the error message of those who wait, so nothing depends on
+// it: where the side file cannot be written (Windows locks its content, too),
+// they are told less.
+func writeHolder(side string) {
+	host, _ := os.Hostname()
+	data, _ := json.Marshal(holder{os.Getpid(), host, time.Now().UTC().Truncate(time.Second)})
+	_ = os.WriteFile(side, append(data, '\n'), 0o644)
+}
+
+// readHolder says in words who holds the lock.
+func readHolder(side string) string {
+	var h holder
+	data, err := os.ReadFile(side)
+	if err != nil || json.Unmarshal(data, &h) != nil {
+		return "which process is not known"
+	}
+	return fmt.Sprintf("process %d on %q since %s", h.PID, h.Host, h.Since.Format(time.RFC3339))
+}

@@ -1,0 +1,153 @@
+package lockfile
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const holdEnv = "LOCKFILE_TEST_HOLD"
+
+// TestMain lets this binary be another process: one that holds a lock until its
+// standard input ends.
+func TestMain(m *testing.M) {
+	path := os.Getenv(holdEnv)
+	if path == "" {
+		os.Exit(m.Run())
+	}
+	h, err := Open(context.Background(), path, 0)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("holding")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	if err := h.Close(); err != nil {
+		os.Exit(1)
+	}
+}
+
+// hold starts a process that holds the lock of path. Closing the returned input
+// lets it end.
+func hold(t *testing.T, path string) (*exec.Cmd, io.Closer) {
+	t.Helper()
+	exe, err := os.Executable()
+	try(t, err)
+	cmd := exec.CommandContext(t.Context(), exe)
+	cmd.Env = append(os.Environ(), holdEnv+"="+path)
+	in, err := cmd.StdinPipe()
+	try(t, err)
+	out, err := cmd.StdoutPipe()
+	try(t, err)
+	try(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "holding\n" {
+		t.Fatalf("the other process says %q (%v)", line, err)
+	}
+	return cmd, in
+}
+
+func TestHeldByAnotherProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	other, _ := hold(t, path)
+	for _, timeout := range []time.Duration{0, 3 * retryEvery} {
+		start := time.Now()
+		_, err := Open(t.Context(), path, timeout)
+		if !errors.Is(err, ErrHeld) {
+			t.Fatalf("Open: %v; want ErrHeld", err)
+		}
+		for _, want := range []string{path, fmt.Sprintf("process %d on ", other.Process.Pid), "since 2", "try again"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("error %q doesn't say %q", err, want)
+			}
+		}
+		if waited := time.Since(start); waited < timeout {
+			t.Errorf("gave up after %v of %v", waited, timeout)
+		}
+	}
+	if _, err := Read(path); err != nil {
+		t.Errorf("Read takes no lock: %v", err)
+	}
+}
+
+func TestWaiterGetsTheLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	_, in := hold(t, path)
+	opened := make(chan error, 1)
+	go func() {
+		h, err := Open(t.Context(), path, time.Minute)
+		if err == nil {
+			err = h.Close()
+		}
+		opened <- err
+	}()
+	try(t, in.Close())
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWaiterHearsItsContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	hold(t, path)
+	ctx, cancel := context.WithTimeout(t.Context(), retryEvery)
+	defer cancel()
+	if _, err := Open(ctx, path, time.Hour); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrHeld) {
+		t.Errorf("%v; want the context's error", err)
+	}
+}
+
+// The lock of a killed process is nobody's, whatever its side file says.
+func TestDeadProcessHoldsNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	other, _ := hold(t, path)
+	try(t, other.Process.Kill())
+	_ = other.Wait()
+	said, err := os.ReadFile(sidePath(path))
+	try(t, err)
+	if !strings.Contains(string(said), fmt.Sprint(other.Process.Pid)) {
+		t.Errorf("the side file says %s", said)
+	}
+	openAt(t, path)
+}
+
+// Two handles in one process exclude each other too, and the side file stays.
+func TestSameProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	h := openAt(t, path)
+	side := stat(t, sidePath(path))
+	if _, err := Open(t.Context(), path, 0); !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), fmt.Sprintf("process %d ", os.Getpid())) {
+		t.Errorf("%v; want ErrHeld by this process", err)
+	}
+	try(t, h.Close())
+	try(t, h.Close())
+	if !os.SameFile(side, stat(t, sidePath(path))) {
+		t.Error("Close replaced the side file")
+	}
+	openAt(t, path)
+}
+
+// A link planted where the side file goes must not have its target overwritten.
+func TestPlantedSideFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	victim := filepath.Join(t.TempDir(), "victim")
+	try(t, os.WriteFile(victim, []byte("precious"), 0o644))
+	try(t, os.Symlink(victim, sidePath(path)))
+	if _, err := Open(t.Context(), path, 0); err == nil || !strings.Contains(err.Error(), "remove it") {
+		t.Errorf("%v; want it to be refused", err)
+	}
+	if data, _ := os.ReadFile(victim); string(data) != "precious" {
+		t.Errorf("the victim holds %q", data)
+	}
+}

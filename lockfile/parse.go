@@ -1,0 +1,160 @@
+package lockfile
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/secretsync/secretsync/internal/secret"
+)
+
+// Parse reads a lockfile's content. name is what errors call it. They are a
+// [syntax.ErrorList], say what to do next, and quote names but no content.
+func Parse(name string, data []byte) (*File, error) {
+	r, f := newReader(name, data), new(File)
+	if at, what, hint := damage(data); what != "" {
+		r.fail(at, hint, "%s", what)
+		return nil, r.errs.Err()
+	}
+	version, versionAt := 0, 0
+	r.object(map[string]func(){
+		"version":         func() { versionAt = r.next(); r.integer(&version) },
+		"api":             text(r, &f.API, loopback),
+		"fingerprint_key": func() { r.key(&f.Key) },
+		"stores":          func() { r.list(func() { r.store(f) }) },
+	})
+	switch {
+	case version > Version: // whatever else looks wrong is right in that version
+		r.errs = nil
+		r.fail(versionAt, "upgrade secretsync", "a newer secretsync wrote this lockfile")
+	case version < Version:
+		r.fail(versionAt, hintRestore, `"version" is not %d: this is no lockfile`, Version)
+	case f.Key.ID == "" && f.hasFingerprints():
+		r.fail(0, hintRestore, `there are fingerprints, but no "fingerprint_key" says of which key`)
+	}
+	if err := r.errs.Err(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *File) hasFingerprints() bool {
+	return slices.ContainsFunc(f.Stores, func(s Store) bool {
+		return slices.ContainsFunc(s.Secrets, func(x Secret) bool { return x.Fingerprint != "" })
+	})
+}
+
+func (r *reader) key(k *Key) {
+	at := r.next()
+	r.object(map[string]func(){
+		"id":     text(r, &k.ID, keyID),
+		"sealed": func() { k.Sealed = r.sealed() },
+	})
+	r.required(at, map[string]string{"id": k.ID})
+}
+
+// sealed reads a SOPS document, in its compact form. One without SOPS's own
+// metadata would be a key in the clear.
+func (r *reader) sealed() json.RawMessage {
+	at := r.next()
+	if !r.starts("{", "a SOPS document") {
+		return nil
+	}
+	raw := r.value()
+	var document struct {
+		SOPS map[string]any `json:"sops"`
+	}
+	if json.Unmarshal(raw, &document) != nil || document.SOPS == nil {
+		r.fail(at, "never put the key itself into a lockfile; restore the last good one from git",
+			"want a SOPS document here, with SOPS's metadata")
+	}
+	var compact bytes.Buffer
+	_ = json.Compact(&compact, raw) // raw is well-formed
+	return compact.Bytes()
+}
+
+func (r *reader) store(f *File) {
+	at := r.next()
+	var s Store
+	r.object(map[string]func(){
+		"account_id": text(r, &s.AccountID, accountID),
+		"id":         text(r, &s.ID, remoteID),
+		"name":       text(r, &s.Name, plainName),
+		"secrets": func() {
+			r.members(func(name string, at int) { s.Secrets = append(s.Secrets, r.secret(name, at)) })
+		},
+	})
+	r.required(at, map[string]string{"account_id": s.AccountID, "name": s.Name})
+	if f.Store(s.AccountID, s.Name) != nil {
+		r.fail(at, hintConflict, "the store %q is there twice", s.Name)
+	}
+	f.Stores = append(f.Stores, s)
+}
+
+func (r *reader) secret(name string, at int) Secret {
+	if !plainName.ok(name) {
+		r.fail(at, hintEdited, "want %s here", plainName.want)
+	}
+	x := Secret{Name: name}
+	r.object(map[string]func(){
+		"id":          text(r, &x.ID, remoteID),
+		"scopes":      r.texts(&x.Scopes, plainName),
+		"comment":     text(r, &x.Comment, anyText),
+		"modified":    text(r, &x.Modified, moment),
+		"applied":     text(r, &x.Applied, second),
+		"fingerprint": text(r, &x.Fingerprint, fingerprint),
+		"source":      text(r, &x.Source, anyText),
+		"ciphertext":  text(r, &x.Ciphertext, digest),
+		"delete":      r.boolean(&x.Delete),
+		"pending":     func() { x.Pending = r.pending() },
+	})
+	return x
+}
+
+func (r *reader) pending() *Pending {
+	at, p := r.next(), new(Pending)
+	r.object(map[string]func(){
+		"op":    text(r, &p.Op, operation),
+		"since": text(r, &p.Since, second),
+	})
+	r.required(at, map[string]string{"op": p.Op, "since": p.Since})
+	return p
+}
+
+// form is what a text must look like; want says it in words.
+type form struct {
+	ok   func(string) bool
+	want string
+}
+
+var (
+	loopback  = form{func(s string) bool { return s == APILoopback }, `"loopback" (nothing for Cloudflare's API)`}
+	accountID = form{regexp.MustCompile(`^[0-9a-fA-F]{32}$`).MatchString, "an account id, 32 hexadecimal digits,"}
+	// remoteID is wider than what Cloudflare gives today, and narrow enough to be
+	// put into a URL: a lockfile may come from a pull request.
+	remoteID    = form{regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`).MatchString, "an id of Cloudflare's"}
+	keyID       = form{regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString, "a key id, 16 hexadecimal digits,"}
+	digest      = form{regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString, `"sha256:" and 64 hexadecimal digits`}
+	operation   = form{regexp.MustCompile(`^[a-z][a-z-]{0,31}$`).MatchString, "an operation"}
+	fingerprint = form{func(s string) bool { return secret.Fingerprint(s).Valid() }, "a fingerprint"}
+	moment      = form{isMoment, "an RFC 3339 time"}
+	second      = form{isSecond, "an RFC 3339 time in UTC and whole seconds"}
+	plainName   = form{isPlain, "a name"}
+	anyText     = form{func(string) bool { return true }, "a text"}
+)
+
+func isMoment(s string) bool {
+	_, err := time.Parse(time.RFC3339, s)
+	return err == nil
+}
+
+func isSecond(s string) bool {
+	t, err := time.Parse(time.RFC3339, s)
+	return err == nil && t.UTC().Format(time.RFC3339) == s
+}
+
+func isPlain(s string) bool { return s != "" && !strings.ContainsFunc(s, unicode.IsControl) }

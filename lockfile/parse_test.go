@@ -1,0 +1,161 @@
+package lockfile
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// damaged texts are no JSON, or no lockfile.
+var damaged = []struct{ name, text, want, hint string }{
+	{"empty", "", "x.lock:1:1: the lockfile is empty", "restore"},
+	{"blank", " \n\n", "x.lock:1:1: the lockfile is empty", "restore"},
+	{"truncated", "{\n  \"version\": 1,\n  \"sto", "x.lock:3:7: the lockfile ends in the middle", "restore"},
+	{"truncated after a value", `{"version":1`, "x.lock:1:13: the lockfile ends in the middle", "restore"},
+	{"not JSON", "version: 1\n", "x.lock:1:1: the lockfile is not JSON", "restore"},
+	{"comma too many", "{\"version\":1,\n \"stores\":[],}\n", "x.lock:2:14: the lockfile is not JSON", "restore"},
+	{"more after it", `{"version":1}x`, "x.lock:1:14: the lockfile is not JSON", "restore"},
+	{"line break in a string", "{\"version\n\":1}", "x.lock:1:10: the lockfile is not JSON", "restore"},
+	{"byte order mark", "\xef\xbb\xbf{}", "x.lock:1:1: the lockfile starts with a byte order mark", "UTF-8"},
+	{"UTF-16", "\xff\xfe{\x00}\x00", "x.lock:1:1: the lockfile is UTF-16", "UTF-8"},
+	{"UTF-16, big endian, unmarked", "\x00{\x00}", "x.lock:1:1: the lockfile is UTF-16", "UTF-8"},
+	{"Latin-1", `{"comment":"caf` + "\xe9" + `"}`, "x.lock:1:1: the lockfile is not UTF-8", "UTF-8"},
+	{"conflict", "{\n<<<<<<< HEAD\n  \"a\": 1\n=======\n  \"a\": 2\n>>>>>>> other\n}\n", "x.lock:2:1: the lockfile has an unresolved git conflict", "either side"},
+	{"rest of a conflict", "{\n  \"a\": 1\n>>>>>>> other\n}\r\n", "x.lock:3:1: the lockfile has an unresolved git conflict", "either side"},
+	{"newer", "{\n  \"shape\": {\"new\": true},\n  \"version\": 2\n}\n", "x.lock:3:14: a newer secretsync wrote this lockfile", "upgrade"},
+	{"no version", "{}", `x.lock:1:1: "version" is not 1`, "restore"},
+	{"version 0", `{"version": 0}`, `x.lock:1:13: "version" is not 1`, "restore"},
+	{"enormous version", `{"version": 1e999}`, `x.lock:1:13: "version" is not 1`, "restore"},
+	{"a list", `[]`, `x.lock:1:1: want an object here`, "restore"},
+	{"null", `null`, `x.lock:1:1: want an object here`, "restore"},
+}
+
+func TestDamage(t *testing.T) {
+	for _, tt := range damaged {
+		t.Run(tt.name, func(t *testing.T) {
+			f, err := Parse("x.lock", []byte(tt.text))
+			if f != nil || err == nil {
+				t.Fatalf("Parse: %v, %v; want an error", f, err)
+			}
+			if !strings.HasPrefix(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.hint) {
+				t.Errorf("error %q; want %q and %q", err, tt.want, tt.hint)
+			}
+			wantPositions(t, err, []byte(tt.text))
+		})
+	}
+}
+
+// mistakes are made by replacing a piece of testdata/full.lock.
+var mistakes = []struct{ name, old, new, want string }{
+	{"unknown field", `"source"`, `"value"`, `x.lock:36:11: unknown field "value"`},
+	{"unknown field on top", `"stores"`, `"shops"`, `x.lock:13:3: unknown field "shops"`},
+	{"field twice", `"comment":`, `"modified":`, `x.lock:33:11: "modified" is there twice, first in line 32`},
+	{"secret twice", `"half-made": {`, `"stripe-key": {`, `x.lock:26:9: "stripe-key" is there twice, first in line 19`},
+	{"store twice", `"staging"`, `"prod"`, `x.lock:42:5: the store "prod" is there twice`},
+	{"wrong api", `"loopback"`, `"elsewhere"`, `x.lock:3:10: want "loopback"`},
+	{"account id", accountB, "fedcba", `x.lock:58:21: want an account id`},
+	{"no account id", `"account_id": "` + accountB + `",`, "", `x.lock:57:5: "account_id" is missing here`},
+	{"no store name", `"name": "empty",`, "", `x.lock:57:5: "name" is missing here`},
+	{"path as an id", `"id-1"`, `"../../tokens"`, `x.lock:48:17: want an id of Cloudflare's`},
+	{"null", `"id-1"`, `null`, `x.lock:48:17: want a string here`},
+	{"number for a text", `"2026-10-01T12:00:00.123456Z"`, `20261001`, `x.lock:33:23: want a string here`},
+	{"modified", `"2026-10-01T12:00:00.123456Z"`, `"yesterday"`, `x.lock:33:23: want an RFC 3339 time`},
+	{"applied with a fraction", `"applied": "2026-10-01T12:00:00Z"`, `"applied": "2026-10-01T12:00:00.5Z"`, `x.lock:34:22: want an RFC 3339 time in UTC`},
+	{"applied elsewhere", `"applied": "2026-10-01T12:00:00Z"`, `"applied": "2026-10-01T12:00:00+02:00"`, `x.lock:34:22: want an RFC 3339 time in UTC`},
+	{"fingerprint", `"v1.`, `"v2.`, `x.lock:35:26: want a fingerprint`},
+	{"ciphertext", `"sha256:abab`, `"sha256:`, `x.lock:37:25: want "sha256:"`},
+	{"delete", `"delete": true`, `"delete": "yes"`, `x.lock:38:21: want true or false`},
+	{"scopes", `"ai_gateway"`, `7`, `x.lock:29:13: want a string`},
+	{"pending without a time", `"since"`, `"op"`, `x.lock:21:22: "since" is missing here`},
+	{"operation", `"create"`, `"CREATE TABLE"`, `x.lock:22:19: want an operation`},
+	{"control character in a name", `"half-made"`, `"half\u001b[2Jmade"`, `x.lock:19:9: want a name`},
+	{"key id", `"0011223344556677"`, `"00"`, `x.lock:5:11: want a key id`},
+	{"no key id", `"id": "0011223344556677",`, "", `x.lock:4:22: "id" is missing here`},
+	{"key in the clear", `"sops"`, `"soaps"`, `x.lock:6:15: want a SOPS document`},
+	{"sealed as a text", "{\n      \"key\": \"ENC[AES256_GCM,data:<&>]\",\n      \"sops\": {\n        \"version\": \"3.13.3\"\n      }\n    }", `"a2V5"`, `x.lock:6:15: want a SOPS document`},
+}
+
+func TestMistakes(t *testing.T) {
+	good := string(full().Format())
+	for _, tt := range mistakes {
+		t.Run(tt.name, func(t *testing.T) {
+			bad := strings.Replace(good, tt.old, tt.new, 1)
+			if bad == good {
+				t.Fatalf("there is no %s", tt.old)
+			}
+			f, err := Parse("x.lock", []byte(bad))
+			if f != nil || err == nil {
+				t.Fatalf("Parse: %v, %v; want an error", f, err)
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error:\n%v\nwant %s", err, tt.want)
+			}
+			wantPositions(t, err, []byte(bad))
+		})
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	bad := string(full().Format())
+	for _, m := range []struct{ old, new string }{{`"id-1"`, `0`}, {`"source"`, `"value"`}, {`"delete": true`, `"delete": 1`}} {
+		bad = strings.Replace(bad, m.old, m.new, 1)
+	}
+	_, err := Parse("x.lock", []byte(bad))
+	var list syntax.ErrorList
+	if !errors.As(err, &list) || len(list) != 3 {
+		t.Errorf("error:\n%v\nwant 3 mistakes", err)
+	}
+}
+
+func TestFingerprintsWithoutKey(t *testing.T) {
+	f := full()
+	f.Key = Key{}
+	if _, err := Parse("x.lock", f.Format()); err == nil || !strings.Contains(err.Error(), "fingerprint_key") {
+		t.Errorf("error %v; want one about fingerprint_key", err)
+	}
+	f.Stores[2].Secrets[0].Fingerprint = ""
+	if _, err := Parse("x.lock", f.Format()); err != nil {
+		t.Errorf("without fingerprints: %v", err)
+	}
+}
+
+// Whatever stands where it shouldn't, even a value, no error shows it.
+func TestErrorsQuoteNoContent(t *testing.T) {
+	const canary = "hunter2-canary"
+	good := string(full().Format())
+	for line := range strings.Lines(good) {
+		name, _, ok := strings.Cut(line, `": "`)
+		if !ok {
+			continue
+		}
+		for _, value := range []string{`"` + canary + `"`, `["` + canary + `"]`, `{"` + canary[:3] + `": "` + canary + `"}`, `"` + canary} {
+			bad := strings.Replace(good, line, name+`": `+value+",\n", 1)
+			if _, err := Parse("x.lock", []byte(bad)); err != nil && strings.Contains(err.Error(), canary) {
+				t.Errorf("%s in %s: %v", value, name, err)
+			}
+		}
+	}
+}
+
+// wantPositions checks that every mistake says what to do, and where: at a place
+// that is in the text.
+func wantPositions(t *testing.T, err error, text []byte) {
+	t.Helper()
+	var list syntax.ErrorList
+	if !errors.As(err, &list) || len(list) == 0 || len(list) > maxMistakes {
+		t.Fatalf("error %v is a %T of %d; want an ErrorList", err, err, len(list))
+	}
+	lines := bytes.Split(text, []byte("\n"))
+	for _, e := range list {
+		p := e.Pos
+		if p.File != "x.lock" || p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len(lines[p.Line-1])+1 {
+			t.Errorf("%v: no such place", e)
+		}
+		if e.Hint == "" {
+			t.Errorf("%v: doesn't say what to do", e)
+		}
+	}
+}

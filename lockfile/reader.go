@@ -1,0 +1,186 @@
+package lockfile
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// maxMistakes bounds the report on a file that is something else altogether.
+const maxMistakes = 100
+
+// reader walks through well-formed JSON and gathers what is wrong with its
+// meaning. encoding/json's own decoding would neither refuse duplicate names nor
+// tell where a field stands.
+type reader struct {
+	name string
+	data []byte
+	dec  *json.Decoder
+	errs syntax.ErrorList
+}
+
+func newReader(name string, data []byte) *reader {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	return &reader{name: name, data: data, dec: dec}
+}
+
+// fail notes a mistake at an offset.
+func (r *reader) fail(offset int, hint, what string, args ...any) {
+	if len(r.errs) < maxMistakes {
+		r.errs.Add(r.position(offset), hint, what, args...)
+	}
+}
+
+// position turns an offset into a line and a column.
+func (r *reader) position(offset int) syntax.Pos {
+	before := r.data[:offset]
+	start := bytes.LastIndexByte(before, '\n') + 1
+	return syntax.Pos{
+		File: r.name, Line: 1 + bytes.Count(before, []byte("\n")), Column: 1 + utf8.RuneCount(before[start:]),
+	}
+}
+
+// token cannot fail: the text is known to be well-formed.
+func (r *reader) token() json.Token {
+	t, _ := r.dec.Token()
+	return t
+}
+
+// next returns the offset of the next name or value.
+func (r *reader) next() int {
+	at := int(r.dec.InputOffset())
+	for at < len(r.data)-1 && strings.IndexByte(" \t\r\n:,", r.data[at]) >= 0 {
+		at++
+	}
+	return at
+}
+
+// value reads the next value as JSON.
+func (r *reader) value() json.RawMessage {
+	var raw json.RawMessage
+	_ = r.dec.Decode(&raw) // cannot fail, as in token
+	return raw
+}
+
+// starts reports whether the next value starts with one of the given bytes, in
+// other words is of the wanted type. If not, it notes so and skips it.
+func (r *reader) starts(with, want string) bool {
+	at := r.next()
+	if strings.IndexByte(with, r.data[at]) >= 0 {
+		return true
+	}
+	r.fail(at, hintEdited, "want %s here", want)
+	r.value()
+	return false
+}
+
+// members hands each member of an object to read, which must read its value.
+func (r *reader) members(read func(name string, offset int)) {
+	if !r.starts("{", "an object") {
+		return
+	}
+	r.token()
+	seen := map[string]int{}
+	for r.dec.More() {
+		at := r.next()
+		name, _ := r.token().(string)
+		if first, twice := seen[name]; twice {
+			r.fail(at, hintConflict, "%q is there twice, first in line %d", name, r.position(first).Line)
+		} else {
+			seen[name] = at
+		}
+		read(name, at)
+	}
+	r.token()
+}
+
+// object reads an object whose fields are read by the functions under their names.
+func (r *reader) object(fields map[string]func()) {
+	r.members(func(name string, at int) {
+		read := fields[name]
+		if read == nil {
+			r.fail(at, hintEdited, "unknown field %q", name)
+			r.value()
+			return
+		}
+		read()
+	})
+}
+
+// list calls read for each element of an array.
+func (r *reader) list(read func()) {
+	if !r.starts("[", "a list") {
+		return
+	}
+	r.token()
+	for r.dec.More() {
+		read()
+	}
+	r.token()
+}
+
+// text returns a function that reads a string of that form into dst.
+func text[T ~string](r *reader, dst *T, f form) func() {
+	return func() {
+		if !r.starts(`"`, "a string") {
+			return
+		}
+		at := r.next()
+		s, _ := r.token().(string)
+		if !f.ok(s) {
+			r.fail(at, hintEdited, "want %s here", f.want) // unquoted: who knows what was pasted
+		}
+		*dst = T(s)
+	}
+}
+
+func (r *reader) texts(dst *[]string, f form) func() {
+	return func() {
+		r.list(func() {
+			var s string
+			text(r, &s, f)()
+			*dst = append(*dst, s)
+		})
+	}
+}
+
+// integer reads a whole number into dst, which stays as it was for a number that
+// is too large to mean anything.
+func (r *reader) integer(dst *int) {
+	if !r.starts("-0123456789", "a number") {
+		return
+	}
+	n, _ := r.token().(json.Number)
+	if i, err := strconv.Atoi(n.String()); err == nil {
+		*dst = i
+	}
+}
+
+func (r *reader) boolean(dst *bool) func() {
+	return func() {
+		if r.starts("tf", "true or false") {
+			*dst, _ = r.token().(bool)
+		}
+	}
+}
+
+// required notes the fields of the object at offset that are empty.
+func (r *reader) required(offset int, fields map[string]string) {
+	var missing []string
+	for name, value := range fields {
+		if value == "" {
+			missing = append(missing, fmt.Sprintf("%q", name))
+		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		r.fail(offset, hintEdited, "%s is missing here", strings.Join(missing, ", "))
+	}
+}
