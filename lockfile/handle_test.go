@@ -169,8 +169,8 @@ func TestUpdateFails(t *testing.T) {
 	before, err := os.ReadFile(path)
 	try(t, err)
 
-	err = h.Update(func(f *File) { f.Stores[0].PutSecret(Secret{Name: "x", Modified: "yesterday"}) })
-	if err == nil || !strings.Contains(err.Error(), "RFC 3339") {
+	err = h.Update(func(f *File) { f.Stores[0].PutSecret(Secret{Name: "x", Modified: "2026/10/01"}) })
+	if err == nil || !strings.Contains(err.Error(), "want a time") {
 		t.Errorf("an unreadable lockfile: %v", err)
 	}
 	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) || len(h.File().Stores[0].Secrets) > 0 {

@@ -62,7 +62,7 @@ var mistakes = []struct{ name, old, new, want string }{
 	{"path as an id", `"id-1"`, `"../../tokens"`, `x.lock:48:17: want an id of Cloudflare's`},
 	{"null", `"id-1"`, `null`, `x.lock:48:17: want a string here`},
 	{"number for a text", `"2026-10-01T12:00:00.123456Z"`, `20261001`, `x.lock:33:23: want a string here`},
-	{"modified", `"2026-10-01T12:00:00.123456Z"`, `"yesterday"`, `x.lock:33:23: want an RFC 3339 time`},
+	{"modified", `"2026-10-01T12:00:00.123456Z"`, `"2026/10/01"`, `x.lock:33:23: want a time`},
 	{"applied with a fraction", `"applied": "2026-10-01T12:00:00Z"`, `"applied": "2026-10-01T12:00:00.5Z"`, `x.lock:34:22: want an RFC 3339 time in UTC`},
 	{"applied elsewhere", `"applied": "2026-10-01T12:00:00Z"`, `"applied": "2026-10-01T12:00:00+02:00"`, `x.lock:34:22: want an RFC 3339 time in UTC`},
 	{"fingerprint", `"v1.`, `"v2.`, `x.lock:35:26: want a fingerprint`},

@@ -11,7 +11,10 @@ import (
 // line that sums it up.
 func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	out := &printer{w: w}
-	counted := 0
+	counted, width := 0, 0
+	for _, d := range drift {
+		width = min(max(width, len([]rune(Safe(d.Secret)))), maxNameWidth)
+	}
 	var last planner.StoreKey
 	for i, d := range drift {
 		if i == 0 || d.Store != last {
@@ -25,7 +28,7 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 		case d.Kind == planner.DriftDeleted || d.Kind == planner.DriftStoreGone:
 			sign, color = "-", colorRemove
 		}
-		out.line("  %s  %s", style.paint(color, sign+" "+Safe(d.Secret)), driftWords(d))
+		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s %-*s", sign, width, Safe(d.Secret))), driftWords(d))
 		if d.Counts {
 			counted++
 		}
@@ -36,7 +39,7 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	if counted == 0 {
 		out.line("No drift: %s as last applied.", count(checked, "secret"))
 	} else {
-		out.line("Drift: %s differ from what was last applied (%d checked).", count(counted, "finding"), checked)
+		out.line("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
 	}
 	return out.err
 }

@@ -124,12 +124,16 @@ func Scopes(scopes []string) string {
 	return Safe(strings.Join(scopes, ","))
 }
 
+// maxNameWidth bounds the column of names, so that one long name does not push
+// everything else off the screen.
+const maxNameWidth = 48
+
 func nameWidth(actions []planner.Action) int {
 	width := 0
 	for _, a := range actions {
 		width = max(width, len([]rune(Safe(a.Secret))))
 	}
-	return min(width, 48)
+	return min(width, maxNameWidth)
 }
 
 func storesOf(actions []planner.Action) []planner.StoreKey {
