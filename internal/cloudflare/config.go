@@ -1,0 +1,147 @@
+package cloudflare
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloudflare/cloudflare-go/v4/option"
+	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
+	"golang.org/x/time/rate"
+)
+
+// defaultTimeout bounds one attempt where the configuration doesn't say.
+const defaultTimeout = 30 * time.Second
+
+// Config says how to reach one account. BaseURL, Token and AccountID are required.
+type Config struct {
+	// BaseURL is the API's address, "https://api.cloudflare.com/client/v4" for
+	// Cloudflare's. Only a loopback address may go without https.
+	BaseURL string
+	// Token is the API token. Printing a Config doesn't show it.
+	Token string `json:"-"`
+	// AccountID is 32 hexadecimal digits.
+	AccountID string
+	// RequestTimeout bounds each attempt, from the connection to the last byte of
+	// the answer; 30 seconds if zero.
+	RequestTimeout time.Duration
+	// Transport sends the requests; nil for one with the usual settings.
+	Transport http.RoundTripper
+	// Limiter paces the requests. Clients that use one user's tokens should share
+	// one; nil for one that keeps to Cloudflare's limit.
+	Limiter *rate.Limiter
+	// Log hears of every request at level debug: never of a header or a body. It
+	// may be nil.
+	Log *slog.Logger
+	// OnWait is told of every wait of half a second or more before it begins. It
+	// may be nil, and may be called from several goroutines at once.
+	OnWait func(Wait)
+	// UserAgent names the program to Cloudflare; the SDK's name if empty.
+	UserAgent string
+}
+
+// Format prints a Config, for every verb, without its token.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "cloudflare.Config{BaseURL:%q AccountID:%q}", c.BaseURL, c.AccountID)
+}
+
+// New returns a client of one account. It sends nothing yet.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Transport == nil {
+		cfg.Transport = newTransport()
+	}
+	opts := cfg.options()
+	return &Client{
+		account: cfg.AccountID,
+		stores:  secrets_store.NewStoreService(opts...),
+		quota:   secrets_store.NewQuotaService(opts...),
+		http: &http.Client{
+			Transport: cfg.Transport,
+			// A redirect would take the token and the body elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		timeout: cmp.Or(cfg.RequestTimeout, defaultTimeout),
+		limiter: cmp.Or(cfg.Limiter, newLimiter()),
+		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
+		onWait:  cfg.OnWait,
+	}, nil
+}
+
+// options are what every call has in common. They make calls under way at once
+// safe, which the SDK's services are not by themselves: those append to the slice
+// given, so it has no room to spare; and a base URL without its final slash would
+// be given one at every call, in one URL shared by all.
+func (c Config) options() []option.RequestOption {
+	opts := []option.RequestOption{
+		option.WithBaseURL(strings.TrimRight(c.BaseURL, "/") + "/"),
+		option.WithAPIToken(c.Token), // in a closure, where no printing reaches it
+		option.WithMaxRetries(0),     // retry.go does it (CLOUDFLARE_API.md 10 #13, #14)
+	}
+	if c.UserAgent != "" {
+		opts = append(opts, option.WithHeader("User-Agent", c.UserAgent))
+	}
+	return slices.Clip(opts)
+}
+
+var accountPattern = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
+
+// check never quotes a token, nor an account id: a token may have been put there
+// by mistake.
+func (c Config) check() error {
+	if err := checkBaseURL(c.BaseURL); err != nil {
+		return err
+	}
+	if !accountPattern.MatchString(c.AccountID) {
+		return errors.New("the account id is not 32 hexadecimal digits: it stands in the dashboard's address," +
+			" https://dash.cloudflare.com/ACCOUNT_ID, and \"wrangler whoami\" prints it")
+	}
+	if c.Token == "" {
+		return errors.New("the API token is empty")
+	}
+	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("the API token holds a space, a line break or another character that no token has: copy it again")
+	}
+	if c.RequestTimeout < 0 {
+		return fmt.Errorf("the request timeout %s is negative", c.RequestTimeout)
+	}
+	return nil
+}
+
+// checkBaseURL quotes no address that may hold a password.
+func checkBaseURL(base string) error {
+	u, err := url.Parse(base)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return errors.New("the API base URL must be like https://api.cloudflare.com/client/v4, without user name, query or fragment")
+	case u.Scheme == "https" || u.Scheme == "http" && IsLoopback(u.Hostname()):
+		return nil
+	}
+	return fmt.Errorf("the API base URL %q must begin with https://: only a loopback address may go without", base)
+}
+
+// IsLoopback reports whether a host is this machine under a loopback name or address.
+func IsLoopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+}
+
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConnsPerHost: 16,
+		IdleConnTimeout:     90 * time.Second,
+	}
+}

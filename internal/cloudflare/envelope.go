@@ -1,0 +1,61 @@
+package cloudflare
+
+import (
+	"encoding/json"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// envelope is what every answer of the API is wrapped in (CLOUDFLARE_API.md 6).
+type envelope struct {
+	Success    *bool
+	Errors     []apiError
+	Result     json.RawMessage
+	ResultInfo struct {
+		// TotalCount is what lists tell; they leave total_pages out (CLOUDFLARE_API.md 2).
+		TotalCount *int `json:"total_count"`
+	} `json:"result_info"`
+}
+
+type apiError struct {
+	Code    int
+	Message string // never shown: it may quote a request
+}
+
+// decodeEnvelope returns nil for what is no envelope, whatever the reason: an
+// error from decoding would quote the answer.
+func decodeEnvelope(body []byte) *envelope {
+	var env envelope
+	if json.Unmarshal(body, &env) != nil || env.Success == nil {
+		return nil
+	}
+	return &env
+}
+
+// wireStore is a store as the API writes it.
+type wireStore struct{ ID, Name string }
+
+func (s wireStore) id() string  { return s.ID }
+func (s wireStore) valid() bool { return idPattern.MatchString(s.ID) && s.Name != "" }
+
+// wireSecret is a secret as the API writes it: without its value.
+type wireSecret struct {
+	ID, Name, Status  string
+	Scopes            []string
+	Comment           *string
+	Created, Modified planner.Modified
+}
+
+func (s wireSecret) id() string  { return s.ID }
+func (s wireSecret) valid() bool { return idPattern.MatchString(s.ID) && s.Name != "" }
+
+func (s wireSecret) live() planner.LiveSecret {
+	live := planner.LiveSecret{
+		ID: planner.SecretID(s.ID), Name: s.Name, Scopes: s.Scopes, Status: s.Status,
+		Created: s.Created, Modified: s.Modified,
+	}
+	if s.Comment != nil {
+		live.Comment = *s.Comment
+	}
+	return live
+}

@@ -1,0 +1,198 @@
+package cloudflare
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/applier"
+)
+
+// Error is why a request came to nothing. It holds and prints this package's own
+// words only: Cloudflare's text may quote a request, and so a value. Through
+// errors.Is it answers to the sentinels of package applier.
+type Error struct {
+	// Op is what was being done: "listing secrets".
+	Op     string
+	Method string
+	// Status is the last answer's HTTP status, 0 if none came.
+	Status int
+	// Codes are Cloudflare's error codes. They are families: Known tells more.
+	Codes []int
+	// Known is Cloudflare's name for the error, such as secret_not_found, where it
+	// is one of those known here.
+	Known string
+	// Ray is the request's id at Cloudflare.
+	Ray string
+	// Attempts counts the requests that were made.
+	Attempts int
+
+	what    string // the reason, in words
+	is      error  // applier's sentinel for it, or nil
+	unknown bool   // a write that may have taken effect
+	cause   error  // the context's error, or nil
+}
+
+// Error says what was being done, why it failed and what may help.
+func (e *Error) Error() string {
+	text := e.Op + ": " + e.what
+	if facts := e.facts(); len(facts) > 0 {
+		text += " (" + strings.Join(facts, ", ") + ")"
+	}
+	if e.unknown {
+		text += "; whether it took effect is unknown"
+	}
+	return text
+}
+
+func (e *Error) facts() []string {
+	var facts []string
+	if e.Status != 0 {
+		facts = append(facts, fmt.Sprintf("HTTP %d", e.Status))
+	}
+	for _, code := range e.Codes {
+		facts = append(facts, fmt.Sprintf("code %d", code))
+	}
+	if e.Ray != "" {
+		facts = append(facts, "CF-Ray "+e.Ray)
+	}
+	if e.Attempts > 1 {
+		facts = append(facts, fmt.Sprintf("%d attempts", e.Attempts))
+	}
+	return facts
+}
+
+// Is implements errors.Is for the sentinels of package applier.
+func (e *Error) Is(target error) bool {
+	return target == applier.ErrOutcomeUnknown && e.unknown || target == e.is && e.is != nil
+}
+
+// Unwrap returns the context's error where that ended it.
+func (e *Error) Unwrap() error { return e.cause }
+
+// interrupted ends e by a context.
+func (e *Error) interrupted(cause error) *Error {
+	e.cause, e.what = cause, "interrupted"
+	return e
+}
+
+// note takes down an answer in place of the one before.
+func (e *Error) note(a *answer) {
+	e.Attempts++
+	e.Status, e.Ray, e.Codes, e.Known = a.status, a.ray(), nil, ""
+	if a.refuses() {
+		for _, err := range a.env.Errors {
+			e.Codes = append(e.Codes, err.Code)
+			if e.Known == "" {
+				e.Known = identify(err.Message)
+			}
+		}
+	}
+	e.what, e.is = e.explain(a)
+	if d := a.retryAfter().Round(time.Second); d > maxRetryAfter {
+		e.what += fmt.Sprintf(": it asks for a wait of %s, and %s is the most that is waited here; try again then", d, maxRetryAfter)
+	}
+}
+
+// identify returns the known name that a message begins with. Codes don't tell
+// errors apart, and a message may go on after its name (CLOUDFLARE_API.md 6).
+func identify(message string) string {
+	name := message
+	if i := strings.IndexFunc(message, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }); i >= 0 {
+		name = message[:i]
+	}
+	if _, ok := knownErrors[name]; !ok {
+		return ""
+	}
+	return name
+}
+
+// meaning is an error's reason in words, and applier's sentinel for it.
+type meaning struct {
+	what string
+	is   error
+}
+
+// knownErrors is the table of CLOUDFLARE_API.md 6.
+var knownErrors = map[string]meaning{
+	"secret_not_found":           {"the secret does not exist", applier.ErrNotFound},
+	"store_not_found":            {"the store does not exist", applier.ErrNotFound},
+	"secret_name_already_exists": {"a secret of that name exists already in the store", applier.ErrNameTaken},
+	"secret_name_empty":          {"a secret's name is empty", applier.ErrInvalid},
+	"invalid_secret_name":        {"a secret's name is refused: letters, digits, - and _ are allowed", applier.ErrInvalid},
+	"secret_scopes_empty":        {"a secret has no scopes: it needs one at least", applier.ErrInvalid},
+	"secret_scope_invalid":       {"a secret's scopes hold one that Cloudflare doesn't know", applier.ErrInvalid},
+	"secret_value_too_long":      {"a secret's value is too long: 65,536 bytes are allowed", applier.ErrInvalid},
+	"invalid_json_body":          {"Cloudflare doesn't understand the request's body", applier.ErrInvalid},
+	"maximum_secrets_exceeded":   {"the account has no room for more secrets: its quota counts those of all tools; delete some first", applier.ErrQuota},
+	"maximum_stores_exceeded":    {"the account has no room for another store: an account has one; list its stores and use the name of that one", applier.ErrQuota},
+	"store_not_empty":            {"the store still holds secrets: delete them first", nil},
+}
+
+// Cloudflare's general codes (CLOUDFLARE_API.md 6).
+const (
+	codeThrottled = 971   // a rate limit, often in an HTTP 200
+	codeInternal  = 10001 // "internal error" and "Unable to authenticate request", under load
+)
+
+const (
+	whatThrottled = "Cloudflare's rate limit is used up"
+	whatToken     = "Cloudflare refused the API token: it must be valid and have, for this account, the permission" +
+		` "Secrets Store Write" (reading needs only "Secrets Store Read")`
+	whatWithheld = "Cloudflare refused it, for a reason that is withheld since it may quote a value"
+)
+
+var knownCodes = map[int]string{
+	codeThrottled: whatThrottled,
+	codeInternal:  "Cloudflare could not authenticate the request or had an internal error: it is busy, or the API token is wrong",
+	6003:          whatToken,
+	7003:          "Cloudflare doesn't know the account: check its id",
+	9103:          whatToken,
+	9106:          whatToken,
+	9109:          whatToken,
+	10000:         whatToken,
+}
+
+// explain finds the reason, in our own words.
+func (e *Error) explain(a *answer) (string, error) {
+	if m, ok := knownErrors[e.Known]; ok {
+		return m.what, m.is
+	}
+	for _, code := range e.Codes {
+		if what, ok := knownCodes[code]; ok {
+			return what, nil
+		}
+	}
+	switch {
+	case a.status < 300 && a.failure != "":
+		return a.failure, nil
+	case a.status < 300 && !a.refuses():
+		return "the answer is not complete, or not one of the API", nil
+	}
+	return explainStatus(a)
+}
+
+func explainStatus(a *answer) (string, error) {
+	switch a.status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return whatToken, nil
+	case http.StatusTooManyRequests:
+		return whatThrottled, nil
+	case http.StatusRequestEntityTooLarge:
+		return "the request is too large", applier.ErrTooLarge
+	}
+	switch {
+	case a.status >= 300 && a.status < 400:
+		return "the server redirects, which is not followed: check the API base URL", nil
+	case a.env == nil:
+		return "a gateway answered instead of the API: if this lasts, check the API base URL", nil
+	case a.status >= 500 || a.status == http.StatusRequestTimeout:
+		return "Cloudflare had an internal error", nil
+	case a.status == http.StatusNotFound:
+		return whatWithheld, applier.ErrNotFound
+	case a.status == http.StatusBadRequest || a.status == http.StatusUnprocessableEntity:
+		return whatWithheld, applier.ErrInvalid
+	}
+	return whatWithheld, nil
+}

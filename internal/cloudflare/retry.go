@@ -1,0 +1,125 @@
+package cloudflare
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// maxRetryAfter is the longest wait that an answer may ask for: Cloudflare's
+// block lasts up to 5 minutes (CLOUDFLARE_API.md 7).
+const maxRetryAfter = 5 * time.Minute
+
+// How often a request is tried, and the first pause. Pauses double.
+const (
+	throttledTries = 8
+	throttledPause = time.Second
+	failedTries    = 4
+	failedPause    = 500 * time.Millisecond
+	maxPause       = time.Minute
+)
+
+// verdict is what an answer means for trying again.
+type verdict int
+
+const (
+	// done and refused are final.
+	done verdict = iota + 1
+	refused
+	// throttled and unsent changed nothing, whatever the method.
+	throttled
+	unsent
+	// unclear may have changed something.
+	unclear
+)
+
+// verdict judges an answer (CLOUDFLARE_API.md 6, 7).
+func (a *answer) verdict() verdict {
+	switch {
+	case a.unsent:
+		return unsent
+	case a.status == http.StatusTooManyRequests || a.refusedWith(codeThrottled):
+		return throttled
+	case a.status == 0, a.status == http.StatusRequestTimeout, a.status >= 500, a.refusedWith(codeInternal):
+		return unclear
+	case a.status < 200, a.status >= 300, a.refuses():
+		return refused
+	case !a.read:
+		return unclear
+	}
+	return done
+}
+
+// do makes a call: it repeats what a repetition cannot harm, and nothing else. It
+// is the only policy of retries. The call's body is wiped at the end.
+func (c *Client) do(ctx context.Context, k *call) error {
+	if k.body != nil {
+		defer k.body.wipe()
+	}
+	e := &Error{Op: k.op, Method: k.method}
+	tries := map[verdict]int{}
+	for {
+		if err := c.pace(ctx); err != nil {
+			return e.interrupted(err)
+		}
+		a := c.attempt(ctx, k)
+		c.heed(a)
+		v := a.verdict()
+		e.note(a)
+		e.unknown = e.unknown || v == unclear && k.writes()
+		switch err := ctx.Err(); {
+		case v == done:
+			return nil
+		case v == refused:
+			return e
+		case err != nil:
+			return e.interrupted(err)
+		}
+		tries[v]++
+		delay, ok := k.again(v, tries[v], a.retryAfter())
+		if !ok {
+			return e
+		}
+		if err := c.pause(ctx, Wait{Reason: e.what, Delay: delay, Attempt: e.Attempts}); err != nil {
+			return e.interrupted(err)
+		}
+	}
+}
+
+// again says whether to try again after the n-th answer of a kind, and when.
+func (k *call) again(v verdict, n int, retryAfter time.Duration) (time.Duration, bool) {
+	switch {
+	case v == throttled && retryAfter > 0:
+		return retryAfter, n < throttledTries && retryAfter <= maxRetryAfter
+	case v == throttled:
+		return backoff(throttledPause, n), n < throttledTries
+	case v == unclear && k.method == http.MethodPost:
+		return 0, false // it would create twice, or trip over itself (CLOUDFLARE_API.md 10 #13)
+	}
+	return backoff(failedPause, n), n < failedTries
+}
+
+// backoff is the n-th pause, up to half of it longer by chance so that clients
+// which failed together don't come back together.
+func backoff(first time.Duration, n int) time.Duration {
+	d := min(first<<(n-1), maxPause)
+	return d + rand.N(d/2)
+}
+
+// retryAfter reads a throttled answer's header in both its forms (RFC 9110,
+// 10.2.3). It is zero without one that lies in the future.
+func (a *answer) retryAfter() time.Duration {
+	if a.verdict() != throttled {
+		return 0
+	}
+	text := a.header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if t, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(t))
+	}
+	return 0
+}

@@ -1,0 +1,428 @@
+package cloudflare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/secret"
+)
+
+// The three kinds of calls, as far as retries are concerned.
+var calls = map[string]func(context.Context, *Client) error{
+	"GET": func(ctx context.Context, c *Client) error { _, err := c.ListSecrets(ctx, storeID); return err },
+	"POST": func(ctx context.Context, c *Client) error {
+		_, err := c.CreateSecrets(ctx, storeID, []applier.NewSecret{item("a", "1")})
+		return err
+	},
+	"PATCH": func(ctx context.Context, c *Client) error {
+		_, err := c.UpdateSecret(ctx, storeID, id1, applier.Patch{Value: secret.New([]byte("1"))})
+		return err
+	},
+	"DELETE": func(ctx context.Context, c *Client) error { return c.DeleteSecret(ctx, storeID, id1) },
+}
+
+var success = map[string]reply{
+	"GET": ok(`[` + secretJSON(id1, "a") + `],"result_info":{"total_count":1}`), "POST": ok(`[` + secretJSON(id1, "a") + `]`),
+	"PATCH": ok(secretJSON(id1, "a")), "DELETE": ok(`null`),
+}
+
+func throttle(after string) reply {
+	r := refusal(429, 10429, "slow down")
+	r.header = map[string]string{"Retry-After": after}
+	return r
+}
+
+var errReset = errors.New("connection reset by canary")
+
+// Every kind of trouble, met for ever: how often each method tries, and what the
+// error then is.
+func TestTroubleThatStays(t *testing.T) {
+	const never, always = false, true
+	tests := []struct {
+		name        string
+		reply       reply
+		get, post   int // attempts; PATCH and DELETE as GET
+		writeUnsure bool
+		is          error
+	}{
+		{"429", refusal(429, 0, ""), 8, 8, never, nil},
+		{"429 Retry-After", throttle("30"), 8, 8, never, nil},
+		{"429 for too long", throttle("301"), 1, 1, never, nil},
+		{"971 in a 200", refusal(200, 971, "Please wait"), 8, 8, never, nil},
+		{"971 in a 503", refusal(503, 971, "Please wait"), 8, 8, never, nil},
+		{"500", refusal(500, 1, "x"), 4, 1, always, nil},
+		{"502 of a gateway", reply{status: 502, body: "<html>"}, 4, 1, always, nil},
+		{"408", reply{status: 408}, 4, 1, always, nil},
+		{"10001", refusal(400, 10001, "internal error"), 4, 1, always, nil},
+		{"connection cut", reply{err: errReset}, 4, 1, always, nil},
+		{"stalled", reply{stall: true}, 4, 1, always, nil},
+		{"empty 200", reply{}, 4, 1, always, nil},
+		{"HTML 200", reply{body: "<html>"}, 4, 1, always, nil},
+		{"half a 200", reply{body: success["GET"].body[:60]}, 4, 1, always, nil},
+		{"no success", reply{body: `{"result":[]}`}, 4, 1, always, nil},
+		{"token refused", refusal(403, 10000, "Authentication error"), 1, 1, never, nil},
+		{"token refused in a 400", refusal(400, 9109, "Invalid access token"), 1, 1, never, nil},
+		{"success false in a 200", refusal(200, 1003, "secret_name_already_exists: a"), 1, 1, never, applier.ErrNameTaken},
+		{"invalid", refusal(400, 1001, "secret_scope_invalid"), 1, 1, never, applier.ErrInvalid},
+		{"unknown 400", refusal(400, 4711, "who knows"), 1, 1, never, applier.ErrInvalid},
+		{"full", refusal(400, 1003, "maximum_secrets_exceeded: max 100"), 1, 1, never, applier.ErrQuota},
+		{"too large", reply{status: 413, body: "<html>"}, 1, 1, never, applier.ErrTooLarge},
+		{"no store", refusal(404, 1001, "store_not_found"), 1, 1, never, applier.ErrNotFound},
+		{"unknown 404", refusal(404, 4711, "who knows"), 1, 1, never, applier.ErrNotFound},
+		{"redirect", reply{status: 307, header: map[string]string{"Location": "https://elsewhere.test/"}}, 1, 1, never, nil},
+	}
+	for _, tt := range tests {
+		for method, call := range calls {
+			t.Run(tt.name+"/"+method, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := replies(tt.reply)
+					err := call(t.Context(), newClient(t, s))
+					want := tt.get
+					if method == "POST" {
+						want = tt.post
+					}
+					e, ok := errors.AsType[*Error](err)
+					if !ok || len(s.sent) != want || e.Attempts != want || e.Method != method {
+						t.Fatalf("%d requests, want %d; error %#v", len(s.sent), want, err)
+					}
+					if unsure := tt.writeUnsure && method != "GET"; errors.Is(err, applier.ErrOutcomeUnknown) != unsure {
+						t.Errorf("outcome unknown: %v, want %v (%v)", !unsure, unsure, err)
+					}
+					for _, is := range []error{applier.ErrNameTaken, applier.ErrInvalid, applier.ErrQuota, applier.ErrTooLarge, applier.ErrNotFound} {
+						if errors.Is(err, is) != (is == tt.is) {
+							t.Errorf("errors.Is(err, %q) is %v", is, errors.Is(err, is))
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// Trouble that passes: everything but an unclear POST comes to a good end, with
+// the same body every time.
+func TestTroubleThatPasses(t *testing.T) {
+	for name, trouble := range map[string]reply{
+		"429": throttle("2"), "971": refusal(200, 971, ""), "503": {status: 503}, "cut": {err: errReset}, "stalled": {stall: true},
+	} {
+		for method, call := range calls {
+			t.Run(name+"/"+method, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := replies(trouble, trouble, success[method])
+					err := call(t.Context(), newClient(t, s))
+					if method == "POST" && name != "429" && name != "971" {
+						if !errors.Is(err, applier.ErrOutcomeUnknown) || len(s.sent) != 1 {
+							t.Errorf("%d requests, error %v", len(s.sent), err)
+						}
+						return
+					}
+					if err != nil || len(s.sent) != 3 {
+						t.Fatalf("%d requests, error %v", len(s.sent), err)
+					}
+					if s.sent[2].body != s.sent[0].body {
+						t.Error("the body changed from attempt to attempt")
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestHowLongItWaits(t *testing.T) {
+	tests := []struct {
+		name  string
+		first reply
+		low   time.Duration
+		high  time.Duration
+		told  bool
+	}{
+		{"seconds", throttle("90"), 90 * time.Second, 90 * time.Second, true},
+		{"date", throttle("Sat, 01 Jan 2000 00:04:00 GMT"), 4 * time.Minute, 4 * time.Minute, true}, // synctest begins in 2000
+		{"a date gone by", throttle("Fri, 31 Dec 1999 00:00:00 GMT"), time.Second, 1500 * time.Millisecond, true},
+		{"nonsense", throttle("soon"), time.Second, 1500 * time.Millisecond, true},
+		{"the most", throttle("300"), 300 * time.Second, 300 * time.Second, true},
+		{"no header", refusal(429, 0, ""), time.Second, 1500 * time.Millisecond, true},
+		{"503", reply{status: 503}, 500 * time.Millisecond, 750 * time.Millisecond, true},
+		{"stalled", reply{stall: true}, 30500 * time.Millisecond, 30750 * time.Millisecond, true},
+		{"none", success["GET"], 0, 0, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told []Wait
+				c := newClient(t, replies(tt.first, success["GET"]), func(c *Config) {
+					c.OnWait = func(w Wait) { told = append(told, w) }
+				})
+				start := time.Now()
+				if err := calls["GET"](t.Context(), c); err != nil {
+					t.Fatal(err)
+				}
+				if d := time.Since(start); d < tt.low || d > tt.high {
+					t.Errorf("took %s, want %s to %s", d, tt.low, tt.high)
+				}
+				if tt.told != (len(told) == 1 && told[0].Attempt == 1 && told[0].Delay > 0 && told[0].Reason != "") {
+					t.Errorf("told of %+v", told)
+				}
+			})
+		})
+	}
+}
+
+func TestPausesGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []time.Duration
+		c := newClient(t, replies(refusal(429, 0, "")), func(c *Config) { c.OnWait = func(w Wait) { told = append(told, w.Delay) } })
+		_ = calls["GET"](t.Context(), c)
+		want := time.Second
+		for i, d := range told {
+			if d < want || d > want*3/2 {
+				t.Errorf("pause %d is %s, want about %s", i, d, want)
+			}
+			want = min(2*want, maxPause)
+		}
+		if len(told) != throttledTries-1 {
+			t.Errorf("%d pauses", len(told))
+		}
+	})
+}
+
+func TestDeleteThatHappenedTheFirstTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, replies(reply{err: errReset}, refusal(404, 1001, "secret_not_found")))
+		if err := calls["DELETE"](t.Context(), c); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A write that may have happened is not made certain by what is refused later.
+func TestUnknownStaysUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, replies(reply{status: 502}, refusal(400, 1001, "secret_value_too_long")))
+		if err := calls["PATCH"](t.Context(), c); !errors.Is(err, applier.ErrOutcomeUnknown) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAnswersThatLackSomething(t *testing.T) {
+	two := []applier.NewSecret{item("a", "1"), item("b", "2")}
+	tests := map[string]struct {
+		result string
+		call   func(context.Context, *Client) error
+	}{
+		"create, one missing":    {`[` + secretJSON(id1, "a") + `]`, func(ctx context.Context, c *Client) error { _, err := c.CreateSecrets(ctx, storeID, two); return err }},
+		"create, no id":          {`[` + secretJSON(id1, "a") + `,` + secretJSON("", "b") + `]`, func(ctx context.Context, c *Client) error { _, err := c.CreateSecrets(ctx, storeID, two); return err }},
+		"create, an object":      {secretJSON(id1, "a"), func(ctx context.Context, c *Client) error { _, err := c.CreateSecrets(ctx, storeID, two); return err }},
+		"create, null":           {`null`, func(ctx context.Context, c *Client) error { _, err := c.CreateSecrets(ctx, storeID, two); return err }},
+		"create store, no id":    {`{"name":"x"}`, func(ctx context.Context, c *Client) error { _, err := c.CreateStore(ctx, "x"); return err }},
+		"create store, an array": {`[]`, func(ctx context.Context, c *Client) error { _, err := c.CreateStore(ctx, "x"); return err }},
+		"update, no id":          {`{"name":"a"}`, calls["PATCH"]},
+		"update, null":           {`null`, calls["PATCH"]},
+		"duplicate, an odd id": {`{"id":"../x","name":"a"}`, func(ctx context.Context, c *Client) error {
+			_, err := c.DuplicateSecret(ctx, storeID, id1, "b", nil, nil)
+			return err
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if err := tt.call(t.Context(), newClient(t, replies(ok(tt.result)))); !errors.Is(err, applier.ErrOutcomeUnknown) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+	t.Run("quota", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			if _, _, err := newClient(t, replies(ok(`{"secrets":{}}`))).GetQuota(t.Context()); err == nil {
+				t.Error("an empty quota passed for one")
+			}
+		})
+	})
+}
+
+func TestInterruptedWaitEndsAtOnce(t *testing.T) {
+	for method, call := range calls {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				start := time.Now()
+				s := replies(throttle("300"))
+				err := call(ctx, newClient(t, s))
+				if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, applier.ErrOutcomeUnknown) {
+					t.Error(err)
+				}
+				if d := time.Since(start); d != 10*time.Second || len(s.sent) != 1 {
+					t.Errorf("took %s and %d requests", d, len(s.sent))
+				}
+			})
+		})
+	}
+}
+
+// When the context ends, reads are cut short; a write under way is finished, and
+// not tried again.
+func TestInterruptedUnderWay(t *testing.T) {
+	for method, call := range calls {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				s := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
+					cancel()
+					select {
+					case <-time.After(10 * time.Second):
+						return success[method].to(r)
+					case <-r.Context().Done():
+						return nil, r.Context().Err()
+					}
+				}}
+				err := call(ctx, newClient(t, s))
+				if method == "GET" && !errors.Is(err, context.Canceled) || method != "GET" && err != nil {
+					t.Error(err)
+				}
+				err = call(ctx, newClient(t, s))
+				if !errors.Is(err, context.Canceled) || errors.Is(err, applier.ErrOutcomeUnknown) || len(s.sent) != 1 {
+					t.Errorf("%d requests, error %v", len(s.sent), err)
+				}
+			})
+		})
+	}
+}
+
+func TestInterruptedWriteThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
+			cancel()
+			return reply{status: 502}.to(r)
+		}}
+		err := calls["PATCH"](ctx, newClient(t, s))
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, applier.ErrOutcomeUnknown) || len(s.sent) != 1 {
+			t.Errorf("%d requests, error %v", len(s.sent), err)
+		}
+	})
+}
+
+// A request that never found a connection changed nothing.
+func TestNeverSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: func(n int, r *http.Request) (*http.Response, error) {
+			if n == 3 {
+				return success["POST"].to(r)
+			}
+			httptrace.ContextClientTrace(r.Context()).GetConn("api.test:443")
+			return nil, errors.New("no such host")
+		}}
+		if err := calls["POST"](t.Context(), newClient(t, s)); err != nil || len(s.sent) != 4 {
+			t.Errorf("%d requests, error %v", len(s.sent), err)
+		}
+	})
+}
+
+func TestOneThrottledCallHoldsAllOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: func(n int, r *http.Request) (*http.Response, error) {
+			if n == 0 {
+				return throttle("60").to(r)
+			}
+			return success["DELETE"].to(r)
+		}}
+		c := newClient(t, s)
+		start := time.Now()
+		go func() { _ = calls["DELETE"](t.Context(), c) }()
+		synctest.Wait()
+		if err := calls["DELETE"](t.Context(), c); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if d := time.Since(start); d != time.Minute || len(s.sent) != 3 {
+			t.Errorf("took %s and %d requests", d, len(s.sent))
+		}
+	})
+}
+
+func TestRatelimitHeader(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		`"default";r=50;t=30`:                  0,
+		`"default";r=0;t=30`:                   30 * time.Second,
+		`"default"; r=0; t=30`:                 30 * time.Second,
+		`"a";r=0;t=5, "b";r=0;t=7,"c";r=1;t=9`: 7 * time.Second,
+		`"default";r=0;t=99999`:                maxRetryAfter,
+		`"default";r=0;t=-1`:                   0,
+		`"default";r=0`:                        0,
+		``:                                     0,
+		`;;=,,`:                                0,
+	} {
+		t.Run(header, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first := success["DELETE"]
+				first.header = map[string]string{"Ratelimit": header}
+				c := newClient(t, replies(first, success["DELETE"]))
+				start := time.Now()
+				_ = calls["DELETE"](t.Context(), c)
+				if d := time.Since(start); d != 0 {
+					t.Errorf("the request that was told took %s", d)
+				}
+				_ = calls["DELETE"](t.Context(), c)
+				if d := time.Since(start); d != want {
+					t.Errorf("the next one waited %s, want %s", d, want)
+				}
+			})
+		})
+	}
+}
+
+// Without a limiter of its own, a client keeps to 1,200 requests in 5 minutes.
+func TestDefaultLimiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := replies(success["DELETE"])
+		c := newClient(t, s, func(c *Config) { c.Limiter = nil })
+		start := time.Now()
+		n := 0
+		for ; time.Since(start) < 5*time.Minute; n++ {
+			_ = calls["DELETE"](t.Context(), c)
+		}
+		if n < 1100 || n > 1201 {
+			t.Errorf("%d requests in 5 minutes", n)
+		}
+	})
+}
+
+func TestRequestTimeoutCoversTheBody(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `{"success":true,`)
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}, func(c *Config) { c.RequestTimeout = 50 * time.Millisecond })
+	if err := calls["POST"](t.Context(), c); !errors.Is(err, applier.ErrOutcomeUnknown) || !strings.Contains(err.Error(), "in time") {
+		t.Error(err)
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for method, call := range calls {
+			t.Run(fmt.Sprint(status, method), func(t *testing.T) {
+				n := 0
+				c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+					n++
+					http.Redirect(w, r, "/elsewhere", status)
+				})
+				if err := call(t.Context(), c); err == nil || errors.Is(err, applier.ErrOutcomeUnknown) || n != 1 {
+					t.Errorf("%d requests, error %v", n, err)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package cloudflare
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/cloudflare/cloudflare-go/v4/option"
+	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// ListSecrets lists all secrets of a store that are not deleted.
+func (c *Client) ListSecrets(ctx context.Context, store planner.StoreID) ([]planner.LiveSecret, error) {
+	const op = "listing secrets"
+	if err := checkID("store", string(store)); err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	found, err := list[wireSecret](ctx, c, op, func(ctx context.Context, opts ...option.RequestOption) {
+		var p secrets_store.StoreSecretListParams
+		p.AccountID.Value = c.account
+		_, _ = c.stores.Secrets.List(ctx, string(store), p, opts...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var live []planner.LiveSecret
+	for _, s := range found {
+		if s.Status != "deleted" {
+			live = append(live, s.live())
+		}
+	}
+	return live, nil
+}
+
+// CreateSecrets makes secrets in one request and returns them in the order asked
+// for. It is never repeated after an unknown outcome.
+func (c *Client) CreateSecrets(ctx context.Context, store planner.StoreID, secrets []applier.NewSecret) ([]planner.LiveSecret, error) {
+	if len(secrets) == 0 {
+		return nil, nil
+	}
+	op := "creating a secret"
+	if n := len(secrets); n > 1 {
+		op = fmt.Sprintf("creating %d secrets", n)
+	}
+	if err := checkID("store", string(store)); err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	body, err := createBody(secrets)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	var made []planner.LiveSecret
+	err = c.do(ctx, &call{
+		op: op, method: http.MethodPost, body: body,
+		send: func(ctx context.Context, opts ...option.RequestOption) {
+			var p secrets_store.StoreSecretNewParams
+			p.AccountID.Value = c.account
+			_, _ = c.stores.Secrets.New(ctx, string(store), p, opts...)
+		},
+		read: func(env *envelope) bool {
+			made = created(env.Result, secrets)
+			return made != nil
+		},
+	})
+	return made, err
+}
+
+// created reads the answer to a create, in the order asked for. It returns nil
+// where one of the secrets is missing.
+func created(result []byte, asked []applier.NewSecret) []planner.LiveSecret {
+	var answered []wireSecret
+	if json.Unmarshal(result, &answered) != nil {
+		return nil
+	}
+	byName := map[string]wireSecret{}
+	for _, s := range answered {
+		byName[s.Name] = s
+	}
+	live := make([]planner.LiveSecret, len(asked))
+	for i, n := range asked {
+		s := byName[n.Name]
+		if !s.valid() {
+			return nil
+		}
+		live[i] = s.live()
+	}
+	return live
+}
+
+// UpdateSecret changes what p sets and leaves the rest alone.
+func (c *Client) UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, p applier.Patch) (planner.LiveSecret, error) {
+	const op = "updating a secret"
+	if err := checkIDs(store, id); err != nil {
+		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
+	}
+	body, err := patchBody(p)
+	if err != nil {
+		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
+	}
+	return c.one(ctx, &call{
+		op: op, method: http.MethodPatch, body: body,
+		send: func(ctx context.Context, opts ...option.RequestOption) {
+			var p secrets_store.StoreSecretEditParams
+			p.AccountID.Value = c.account
+			_, _ = c.stores.Secrets.Edit(ctx, string(store), string(id), p, opts...)
+		},
+	})
+}
+
+// DuplicateSecret makes another secret with the same value, which never leaves
+// Cloudflare. A comment of nil is none. It is never repeated after an unknown
+// outcome.
+func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, name string, scopes []string, comment *string) (planner.LiveSecret, error) {
+	const op = "duplicating a secret"
+	if err := checkIDs(store, id); err != nil {
+		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
+	}
+	body, err := duplicateBody(name, scopes, comment)
+	if err != nil {
+		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
+	}
+	return c.one(ctx, &call{
+		op: op, method: http.MethodPost, body: body,
+		send: func(ctx context.Context, opts ...option.RequestOption) {
+			var p secrets_store.StoreSecretDuplicateParams
+			p.AccountID.Value = c.account
+			_, _ = c.stores.Secrets.Duplicate(ctx, string(store), string(id), p, opts...)
+		},
+	})
+}
+
+// one makes a call whose result is one secret.
+func (c *Client) one(ctx context.Context, k *call) (planner.LiveSecret, error) {
+	var s wireSecret
+	k.read = func(env *envelope) bool {
+		s = wireSecret{}
+		return json.Unmarshal(env.Result, &s) == nil && s.valid()
+	}
+	if err := c.do(ctx, k); err != nil {
+		return planner.LiveSecret{}, err
+	}
+	return s.live(), nil
+}
+
+// DeleteSecret deletes a secret. One that is gone already is no error.
+func (c *Client) DeleteSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) error {
+	const op = "deleting a secret"
+	if err := checkIDs(store, id); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	err := c.do(ctx, &call{
+		op: op, method: http.MethodDelete,
+		send: func(ctx context.Context, opts ...option.RequestOption) {
+			var p secrets_store.StoreSecretDeleteParams
+			p.AccountID.Value = c.account
+			_, _ = c.stores.Secrets.Delete(ctx, string(store), string(id), p, opts...)
+		},
+	})
+	return ignore(err, "secret_not_found")
+}
+
+// ignore drops an error that is Cloudflare's answer of that name.
+func ignore(err error, known string) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Known == known {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+package emulator
+
+import (
+	"net/http"
+	"regexp"
+)
+
+// endpoint serves a request on one account. It may change the account, which is
+// a copy: that replaces the original if no error is returned.
+type endpoint func(*call) (any, error)
+
+// call is a request on its way through an [endpoint].
+type call struct {
+	*Server
+	*http.Request
+	account account
+	keep    bool // the change stands in spite of the error
+}
+
+// isAccountID tells what Cloudflare's router takes for an account's id.
+var isAccountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+func (s *Server) handle(e endpoint) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		result, err := s.do(r, e)
+		writeEnvelope(w, result, err)
+	})
+}
+
+func (s *Server) do(r *http.Request, e endpoint) (any, error) {
+	id := r.PathValue("account")
+	if !isAccountID.MatchString(id) {
+		return nil, errCouldNotRoute.with("Could not route to %s, perhaps your object identifier is invalid?", r.URL.Path)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed() {
+		return nil, errClosed
+	}
+	c := &call{Server: s, Request: r, account: s.state.Accounts[id].clone()}
+	result, err := e(c)
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || (err != nil && !c.keep) {
+		return result, err
+	}
+	if err := s.commit(id, c.account); err != nil {
+		return nil, errState.with("the emulator cannot keep its state: %v", err)
+	}
+	return result, err
+}

@@ -1,0 +1,104 @@
+package emulator
+
+import (
+	"encoding/json"
+	"io"
+	"regexp"
+	"slices"
+	"unicode/utf8"
+)
+
+// maxValue is the longest value, in bytes of UTF-8 (CLOUDFLARE_API.md 5).
+const maxValue = 65536
+
+// newStore is the body of a store's creation.
+type newStore struct {
+	Name string `json:"name"`
+}
+
+// newSecret is an item of a secret's creation, and but for its value the body of
+// a duplication.
+type newSecret struct {
+	Name    string   `json:"name"`
+	Value   *string  `json:"value"`
+	Scopes  []string `json:"scopes"`
+	Comment *string  `json:"comment"`
+}
+
+// patch is the body of a secret's change. What is absent or null stays as it is;
+// a name is ignored (CLOUDFLARE_API.md 1.4).
+type patch struct {
+	Value   *string  `json:"value"`
+	Scopes  []string `json:"scopes"`
+	Comment *string  `json:"comment"`
+}
+
+// secretID is an item of a bulk delete.
+type secretID struct {
+	ID string `json:"id"`
+}
+
+// decode reads a body of exactly the form T; null has none. Nothing of the body,
+// which may hold a value, is in the error.
+func decode[T any](body io.Reader) (T, error) {
+	var form *T
+	data, err := io.ReadAll(body)
+	// encoding/json would replace what isn't UTF-8, and so alter a value unseen.
+	if err != nil || !utf8.Valid(data) || json.Unmarshal(data, &form) != nil || form == nil {
+		return *new(T), errInvalidBody
+	}
+	return *form, nil
+}
+
+// decodeItems reads an array that has at least one item.
+func decodeItems[T any](body io.Reader) ([]T, error) {
+	items, err := decode[[]T](body)
+	if err == nil && len(items) == 0 {
+		err = errInvalidBody
+	}
+	return items, err
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// check looks at what a creation and a duplication have in common.
+func (s newSecret) check() error {
+	switch {
+	case s.Name == "":
+		return errNameEmpty
+	case !validName.MatchString(s.Name):
+		return errNameInvalid
+	}
+	return checkScopes(s.Scopes)
+}
+
+// checkScopes knows the scopes of CLOUDFLARE_API.md 4.
+func checkScopes(scopes []string) error {
+	if len(scopes) == 0 {
+		return errScopesEmpty
+	}
+	for _, s := range scopes {
+		switch s {
+		case "workers", "ai_gateway", "dex", "access", "containers", "websearch":
+		default:
+			return errScopeInvalid
+		}
+	}
+	return nil
+}
+
+// sorted is the order in which the API returns scopes, whatever it was given
+// (CLOUDFLARE_API.md 1.2).
+func sorted(scopes []string) []string {
+	s := slices.Clone(scopes)
+	slices.Sort(s)
+	return slices.Compact(s)
+}
+
+// checkValue accepts an empty value: whether Cloudflare does is unknown.
+func checkValue(value string) error {
+	if len(value) > maxValue {
+		return errValueTooLong
+	}
+	return nil
+}

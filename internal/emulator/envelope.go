@@ -1,0 +1,110 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// apiError is an entry of the envelope's errors. Codes name families, so clients
+// go by the message (CLOUDFLARE_API.md 6).
+type apiError struct {
+	status  int
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e apiError) Error() string { return fmt.Sprintf("%s [code: %d]", e.Message, e.Code) }
+
+// with returns e with another message.
+func (e apiError) with(format string, args ...any) error {
+	e.Message = fmt.Sprintf(format, args...)
+	return e
+}
+
+// The errors of CLOUDFLARE_API.md 6. Where that gives no HTTP status, it is 404
+// for what is not there and 400 for the rest; where it gives no code, 1001 is
+// for what is wrong in itself and 1003 for what the account's state forbids.
+var (
+	errNotFound        = apiError{http.StatusNotFound, 1000, "not found"}
+	errInvalidBody     = apiError{http.StatusBadRequest, 1001, "invalid_json_body"}
+	errNameEmpty       = apiError{http.StatusBadRequest, 1001, "secret_name_empty"}
+	errNameInvalid     = apiError{http.StatusBadRequest, 1001, "invalid_secret_name"}
+	errScopesEmpty     = apiError{http.StatusBadRequest, 1001, "secret_scopes_empty"}
+	errScopeInvalid    = apiError{http.StatusBadRequest, 1001, "secret_scope_invalid"}
+	errValueTooLong    = apiError{http.StatusBadRequest, 1001, "secret_value_too_long"}
+	errSecretNotFound  = apiError{http.StatusNotFound, 1001, "secret_not_found"}
+	errStoreNotFound   = apiError{http.StatusNotFound, 1001, "store_not_found"}
+	errNameTaken       = apiError{http.StatusBadRequest, 1003, "secret_name_already_exists"}
+	errTooManyStores   = apiError{http.StatusBadRequest, 1003, "maximum_stores_exceeded"}
+	errTooManySecrets  = apiError{http.StatusBadRequest, 1003, "maximum_secrets_exceeded"}
+	errStoreNotEmpty   = apiError{http.StatusConflict, 1003, "store_not_empty"}
+	errStoreNameTaken  = apiError{http.StatusBadRequest, 1003, "store_name_already_exists"} // a guess: one store is all there can be
+	errCouldNotRoute   = apiError{http.StatusNotFound, 7003, "Could not route"}
+	errNoRoute         = apiError{http.StatusNotFound, 7000, "No route for that URI"}
+	errUnauthenticated = apiError{http.StatusUnauthorized, 10001, "Unable to authenticate request"}
+	errUnknownToken    = apiError{http.StatusUnauthorized, 10000, "Authentication error"}
+	errForbidden       = apiError{http.StatusForbidden, 10000, "Authentication error"}
+	errTooManyRequests = apiError{http.StatusTooManyRequests, 971, "Please wait and consider throttling your request speed"}
+	errThrottled       = apiError{http.StatusOK, 971, "Please wait and consider throttling your request speed"}
+	errInternal        = apiError{http.StatusInternalServerError, 10001, "internal error"}
+	errUnavailable     = apiError{http.StatusServiceUnavailable, 10001, "internal error"}
+)
+
+// Errors that only an emulator has.
+var (
+	errBodyTooLarge = apiError{http.StatusRequestEntityTooLarge, 1001, "request_body_too_large"}
+	errState        = apiError{http.StatusInternalServerError, 10001, "the emulator cannot keep its state"}
+	errClosed       = apiError{http.StatusServiceUnavailable, 10001, "the emulator is closed"}
+)
+
+// envelope is the form of every answer (CLOUDFLARE_API.md 6).
+type envelope struct {
+	Success    bool        `json:"success"`
+	Errors     []apiError  `json:"errors"`
+	Messages   []string    `json:"messages"`
+	Result     any         `json:"result"`
+	ResultInfo *resultInfo `json:"result_info,omitempty"`
+}
+
+func writeEnvelope(w http.ResponseWriter, result any, err error) {
+	e, status := envelope{Success: err == nil, Errors: []apiError{}, Messages: []string{}}, http.StatusOK
+	switch result := result.(type) {
+	case listing:
+		e.Result, e.ResultInfo = result.items, &result.info
+	default:
+		e.Result = result
+	}
+	if err != nil {
+		failure := errInternal
+		_ = errors.As(err, &failure)
+		e.Errors, e.Result, status = append(e.Errors, failure), nil, failure.status
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(e) // plain data into a buffer
+}
+
+// answer is an answer that has not been sent yet.
+type answer struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+// Header implements [http.ResponseWriter].
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+// Write implements [http.ResponseWriter].
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// replace drops what the answer said, but for its rate limit headers.
+func (a *answer) replace(err error) {
+	a.body.Reset()
+	writeEnvelope(a, nil, err)
+}

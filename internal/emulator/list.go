@@ -1,0 +1,56 @@
+package emulator
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// resultInfo says which part of a list an answer holds.
+type resultInfo struct {
+	Count      int  `json:"count"`
+	Page       int  `json:"page"`
+	PerPage    int  `json:"per_page"`
+	TotalCount int  `json:"total_count"`
+	TotalPages *int `json:"total_pages,omitempty"`
+}
+
+// listing is one page of a list.
+type listing struct {
+	items any
+	info  resultInfo
+}
+
+// paginate sorts items as the query says, newest first by default, and returns
+// the page that it asks for. What makes no sense in a query is passed over.
+func paginate[T interface{ field(order string) string }](c *call, items []T) listing {
+	query := c.URL.Query()
+	order := query.Get("order")
+	slices.SortFunc(items, func(x, y T) int {
+		return cmp.Or(cmp.Compare(x.field(order), y.field(order)), cmp.Compare(x.field("created"), y.field("created")))
+	})
+	if query.Get("direction") != "asc" {
+		slices.Reverse(items)
+	}
+	page := positive(query.Get("page"), 1)
+	perPage := min(positive(query.Get("per_page"), c.opts.DefaultPerPage), c.opts.MaxPerPage)
+	info := resultInfo{Page: page, PerPage: perPage, TotalCount: len(items)}
+	pages := (len(items) + perPage - 1) / perPage
+	if c.opts.TotalPages {
+		info.TotalPages = &pages
+	}
+	if page > pages {
+		items = items[:0]
+	} else {
+		items = items[(page-1)*perPage : min(page*perPage, len(items))]
+	}
+	info.Count = len(items)
+	return listing{items, info}
+}
+
+func positive(text string, otherwise int) int {
+	if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		return n
+	}
+	return otherwise
+}

@@ -1,0 +1,159 @@
+package emulator
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/gofrs/flock"
+)
+
+// root precedes the paths of all endpoints (CLOUDFLARE_API.md 1).
+const root = "/client/v4/accounts/{account}/secrets_store"
+
+// Server is an [http.Handler] that behaves as Cloudflare's Secrets Store API. It
+// serves any number of accounts, each with a state of its own.
+type Server struct {
+	opts Options
+	mux  *http.ServeMux
+	lock *flock.Flock  // on the state file; nil where there is none
+	done chan struct{} // closed by Close
+
+	mu       sync.Mutex // guards what follows
+	state    state
+	limiter  limiter
+	requests []Request
+}
+
+// New makes a server, with the state of opts.StateFile if there is one. Call
+// [Server.Close] to let go of that file.
+func New(opts Options) (*Server, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opts: opts, done: make(chan struct{}), limiter: limiter{quota: opts.RateLimit, window: opts.RateWindow}}
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	s.mux = http.NewServeMux()
+	for pattern, e := range endpoints() {
+		method, rest, _ := strings.Cut(pattern, " ")
+		s.mux.Handle(method+" "+root+rest, s.handle(e))
+	}
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, nil, errNoRoute) })
+	return s, nil
+}
+
+// endpoints are those of CLOUDFLARE_API.md 1, in its order.
+func endpoints() map[string]endpoint {
+	return map[string]endpoint{
+		"GET /quota":                                      quota,
+		"GET /stores":                                     listStores,
+		"POST /stores":                                    createStore,
+		"GET /stores/{store}":                             getStore,
+		"DELETE /stores/{store}":                          deleteStore,
+		"GET /stores/{store}/secrets":                     listSecrets,
+		"POST /stores/{store}/secrets":                    createSecrets,
+		"DELETE /stores/{store}/secrets":                  deleteSecrets,
+		"GET /stores/{store}/secrets/{secret}":            getSecret,
+		"PATCH /stores/{store}/secrets/{secret}":          patchSecret,
+		"DELETE /stores/{store}/secrets/{secret}":         deleteSecret,
+		"POST /stores/{store}/secrets/{secret}/duplicate": duplicateSecret,
+	}
+}
+
+// Close ends stalled requests, refuses later ones and lets go of the state file.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed() {
+		return nil
+	}
+	close(s.done)
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Close()
+}
+
+func (s *Server) closed() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// ServeHTTP answers a request. The answer is complete before any of it is sent,
+// so that a fault can come before it, after it or in the middle.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// One byte more than allowed tells that there is more; the rest is read too, so
+	// that a client gets to the answer. Only with its body read does a request
+	// notice that its client has gone.
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(s.opts.MaxBody)+1))
+	if err == nil {
+		_, err = io.Copy(io.Discard, r.Body)
+	}
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client broke off: it asked for nothing
+	}
+	fault := s.opts.Fault(r)
+	a := &answer{header: http.Header{}}
+	if fault.handles() {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.respond(a, r, len(body))
+	}
+	fault.spoil(a)
+	s.record(Request{Method: r.Method, Path: r.URL.Path, Status: a.status})
+	fault.send(w, r, a, s.done)
+}
+
+// respond does what Cloudflare does to every request before it looks at it
+// closely, and then routes it.
+func (s *Server) respond(a *answer, r *http.Request, size int) {
+	wait := s.rate(a.header)
+	auth := s.authorize(r)
+	switch {
+	case wait > 0:
+		a.Header().Set("Retry-After", seconds(wait))
+		writeEnvelope(a, nil, errTooManyRequests)
+	case size > s.opts.MaxBody:
+		writeEnvelope(a, nil, errBodyTooLarge)
+	case auth != nil:
+		writeEnvelope(a, nil, auth)
+	case path.Clean(r.URL.Path) != r.URL.Path: // the mux would redirect
+		writeEnvelope(a, nil, emptyID(r))
+	default:
+		s.mux.ServeHTTP(a, r)
+	}
+}
+
+// emptyID answers a path that lacks an id. Bulk delete is known to answer
+// otherwise than the rest (CLOUDFLARE_API.md 6).
+func emptyID(r *http.Request) error {
+	if r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/stores//secrets") {
+		return errStoreNotFound
+	}
+	return errNotFound
+}
+
+// HasValue reports whether a secret has exactly this value. It is for tests: the
+// API itself has no such question.
+func (s *Server) HasValue(account, store, name string, value []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.state.Accounts[account].Stores {
+		if st.Name != store {
+			continue
+		}
+		if i := st.indexName(name); i >= 0 {
+			return st.Secrets[i].Value.matches(value)
+		}
+	}
+	return false
+}

@@ -1,0 +1,170 @@
+package syntax
+
+import (
+	"bytes"
+	"path/filepath"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// Format is a language that [Parse] reads.
+type Format string
+
+// The formats.
+const (
+	YAML Format = "YAML"
+	TOML Format = "TOML"
+	JSON Format = "JSON"
+)
+
+const (
+	// MaxSize is the size of the largest document in bytes.
+	MaxSize = 4 << 20
+	// maxDepth is how deep maps and lists may be nested.
+	maxDepth = 100
+)
+
+// FormatOf tells a file's format by its extension.
+func FormatOf(filename string) (Format, bool) {
+	f, ok := map[string]Format{".yaml": YAML, ".yml": YAML, ".toml": TOML, ".json": JSON}[strings.ToLower(filepath.Ext(filename))]
+	return f, ok
+}
+
+// Parse reads one document. name is for positions only. An error is an
+// [ErrorList]; the document may be of any kind, so callers that want a map have
+// to check.
+func Parse(name string, data []byte, f Format) (*Node, error) {
+	p := &parser{format: f, src: source{name: name, data: data}}
+	if p.checkText() {
+		p.src.indexLines()
+		root := map[Format]func() *Node{YAML: p.yaml, TOML: p.toml, JSON: p.json}[f]()
+		if len(p.errs) == 0 {
+			return root, nil
+		}
+	}
+	return nil, p.errs.Err()
+}
+
+// parser is the state that the three languages share.
+type parser struct {
+	format Format
+	src    source
+	errs   ErrorList
+}
+
+// syntaxError reports a mistake in the language itself. why is ours: a library's
+// message may quote the document.
+func (p *parser) syntaxError(pos Pos, why string) {
+	p.errs.Add(pos, "", "%s syntax error: %s", p.format, why)
+}
+
+// reason puts a part of a library's message into our words.
+type reason struct{ theirs, ours string }
+
+func translate(message string, reasons []reason) string {
+	for _, r := range reasons {
+		if strings.Contains(message, r.theirs) {
+			return r.ours
+		}
+	}
+	return "it cannot be read"
+}
+
+// duplicate reports a key that its map has already.
+func (p *parser) duplicate(key string, pos, first Pos) {
+	p.errs.Add(pos, "first at "+first.String(), "duplicate key %s", QuoteKey(key))
+}
+
+// tooDeep reports nesting beyond maxDepth.
+func (p *parser) tooDeep(pos Pos, depth int) bool {
+	if depth <= maxDepth {
+		return false
+	}
+	p.errs.Add(pos, "", "nested more than %d levels deep", maxDepth)
+	return true
+}
+
+// checkText refuses what is not text, and drops a byte order mark.
+func (p *parser) checkText() bool {
+	d := p.src.data
+	whole := Pos{File: p.src.name}
+	switch {
+	case len(d) > MaxSize:
+		p.errs.Add(whole, "", "is larger than 4 MiB")
+	case bytes.HasPrefix(d, []byte{0xff, 0xfe}) || bytes.HasPrefix(d, []byte{0xfe, 0xff}):
+		p.errs.Add(whole, "save it as UTF-8", "is encoded in UTF-16")
+	default:
+		d = bytes.TrimPrefix(d, []byte("\ufeff"))
+		p.src.data = d
+		if i := firstBad(d); i >= 0 {
+			p.src.indexLines()
+			p.errs.Add(p.src.pos(i), "want UTF-8 text", "a byte that is not text")
+		} else if len(bytes.TrimSpace(d)) == 0 {
+			p.empty()
+		}
+	}
+	return len(p.errs) == 0
+}
+
+func (p *parser) empty() { p.errs.Add(Pos{File: p.src.name}, "", "is empty") }
+
+// firstBad returns the offset of the first byte that is part of neither a
+// character nor white space, or -1.
+func firstBad(d []byte) int {
+	for i := 0; i < len(d); {
+		r, n := utf8.DecodeRune(d[i:])
+		if r == utf8.RuneError && n == 1 || r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// source turns offsets into positions. It remembers the last one, so that the
+// positions of one long line, asked for in order, take linear time.
+type source struct {
+	name   string
+	data   []byte
+	lines  []int // offset of each line's start
+	offset int
+	last   Pos
+}
+
+func (s *source) indexLines() {
+	s.lines = []int{0}
+	for i, b := range s.data {
+		if b == '\n' {
+			s.lines = append(s.lines, i+1)
+		}
+	}
+}
+
+func (s *source) pos(offset int) Pos {
+	offset = max(0, min(offset, len(s.data)))
+	line := sort.SearchInts(s.lines, offset+1)
+	from, column := s.lines[line-1], 1
+	if line == s.last.Line && offset >= s.offset {
+		from, column = s.offset, s.last.Column
+	}
+	s.offset, s.last = offset, Pos{s.name, line, column + utf8.RuneCount(s.data[from:offset])}
+	return s.last
+}
+
+// maxShown is the longest key that is put into a message.
+const maxShown = 64
+
+// QuoteKey quotes a map's key for a message if it looks like a name. Anything
+// else may be a value in the wrong place, as in "{value:hunter2}".
+func QuoteKey(key string) string {
+	for _, r := range key {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", r) {
+			return "(not shown)"
+		}
+	}
+	if key == "" || len(key) > maxShown {
+		return "(not shown)"
+	}
+	return `"` + key + `"`
+}

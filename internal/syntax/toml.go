@@ -1,0 +1,80 @@
+package syntax
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/BurntSushi/toml"
+)
+
+// toml reads a TOML document. BurntSushi's library judges it and supplies the
+// values, but keeps no positions; those come from the other one's parser
+// (FACTS.md 6.3). That one goes first, since it bounds how deep it descends.
+func (p *parser) toml() *Node {
+	root := &place{key: Pos{p.src.name, 1, 1}, value: Pos{p.src.name, 1, 1}}
+	if !p.tomlPlaces(root) {
+		return nil
+	}
+	var values map[string]any
+	if _, err := toml.Decode(string(p.src.data), &values); err != nil {
+		p.tomlError(err)
+		return nil
+	}
+	if len(values) == 0 {
+		p.empty()
+		return nil
+	}
+	return tomlNode(values, root)
+}
+
+// tomlError puts an error of the library, which quotes keys and values, into our words.
+func (p *parser) tomlError(err error) {
+	pos := Pos{p.src.name, 1, 1}
+	var pe toml.ParseError
+	if errors.As(err, &pe) {
+		pos = p.src.pos(pe.Position.Start)
+	}
+	p.syntaxError(pos, translate(pe.Message, tomlReasons))
+}
+
+var tomlReasons = []reason{
+	{"already", "a key or table that is defined already"},
+	{"out of range", "a number that is out of range"},
+	{"escape", "an unknown escape in a string"},
+	{"datetime", "not a date"},
+}
+
+// tomlNode joins a value with its place.
+func tomlNode(v any, at *place) *Node {
+	n := &Node{Pos: at.value, Text: at.raw}
+	switch v := v.(type) {
+	case map[string]any:
+		n.Kind, n.Text = Map, ""
+		for key, value := range v {
+			f := at.field(key, at.value)
+			n.Fields = append(n.Fields, Field{key, f.key, tomlNode(value, f)})
+		}
+		slices.SortFunc(n.Fields, func(a, b Field) int { return at.fields[a.Key].order - at.fields[b.Key].order })
+	case []any:
+		n.Kind, n.Text = List, ""
+		for i, value := range v {
+			n.Items = append(n.Items, tomlNode(value, at.item(i)))
+		}
+	case []map[string]any:
+		n.Kind, n.Text = List, ""
+		for i, value := range v {
+			n.Items = append(n.Items, tomlNode(value, at.item(i)))
+		}
+	case string:
+		n.Kind, n.Text = String, v
+	case bool:
+		n.Kind = Bool
+	case int64:
+		n.Kind = Int
+	case float64:
+		n.Kind = Float
+	default:
+		n.Kind = Time
+	}
+	return n
+}

@@ -1,0 +1,90 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// commandTime is how long a source's command may take.
+const commandTime = 30 * time.Second
+
+// command runs a source's command and returns what it writes, less its last line
+// end. Its standard error is discarded: it may hold secrets.
+func (r *reading) command(ctx context.Context, s Source) (secret.Value, *syntax.Error) {
+	limited, cancel := context.WithTimeout(ctx, r.commandTime)
+	defer cancel()
+	argv := s.argv()
+	cmd := exec.CommandContext(limited, argv[0], argv[1:]...)
+	cmd.Dir = filepath.Dir(s.target)
+	cmd.Env = r.commandEnv()
+	out := &bounded{full: cancel}
+	cmd.Stdout = out
+	endGroup(cmd)
+	cmd.WaitDelay = time.Second // for those that keep its output open
+
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case out.over:
+		return secret.Value{}, mistake(s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
+	case ctx.Err() != nil:
+		return secret.Value{}, mistake(s.Pos, "", "interrupted")
+	case limited.Err() != nil:
+		return secret.Value{}, mistake(s.Pos, "", "the command %q took longer than %v", argv[0], r.commandTime)
+	case errors.As(err, &exit):
+		return secret.Value{}, mistake(s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", argv[0], exit.ExitCode())
+	case errors.Is(err, exec.ErrWaitDelay):
+		return secret.Value{}, mistake(s.Pos, "", "the command %q left a process behind that holds its output open", argv[0])
+	case err != nil:
+		return secret.Value{}, mistake(s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", argv[0])
+	}
+	data, ended := bytes.CutSuffix(out.data, []byte("\n"))
+	if ended {
+		data = bytes.TrimSuffix(data, []byte("\r"))
+	}
+	return secret.New(data), nil
+}
+
+// commandEnv is the environment without what is meant for this tool alone.
+func (r *reading) commandEnv() []string {
+	return slices.DeleteFunc(slices.Clone(r.environ()), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		name = strings.ToUpper(name)
+		for _, prefix := range []string{"CLOUDFLARE_", "CF_API_", "SECRETSYNC_", "SOPS_"} {
+			if strings.HasPrefix(name, prefix) {
+				return true
+			}
+		}
+		return slices.Contains(r.tokenEnvs, name)
+	})
+}
+
+// bounded keeps what a command writes, up to a value and a line end. Anything
+// more ends the command.
+type bounded struct {
+	data []byte
+	over bool
+	full func()
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	const limit = maxValue + len("\r\n")
+	if b.data == nil {
+		b.data = make([]byte, 0, limit) // growing would leave copies behind
+	}
+	if b.over = b.over || len(b.data)+len(p) > limit; b.over {
+		b.full()
+		return 0, errors.New("too much")
+	}
+	b.data = append(b.data, p...)
+	return len(p), nil
+}

@@ -1,0 +1,121 @@
+//go:build unix
+
+package manifest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// shell is a manifest with a script as its command. The tool itself starts no shell.
+func shell(t *testing.T, script string) string {
+	return write(t, map[string]string{"secretsync.yaml": one("from: {command: [sh, script]}"), "script": script})
+}
+
+func TestCommand(t *testing.T) {
+	allowed := Options{AllowCommands: true}
+	for script, want := range map[string]string{
+		"printf 'a\\n'": "a", "printf 'a\\r\\n'": "a", "printf 'a\\n\\n'": "a\n", "printf 'a\\r'": "a\r", "printf ' a '": " a ",
+		"printf a; echo noise >&2": "a", "basename \"$PWD\" >/dev/null; test -f secretsync.yaml && printf here": "here",
+		"head -c 65536 /dev/zero | tr '\\0' x; echo": strings.Repeat("x", maxValue),
+		"cat":                                  "!is empty", // standard input is empty
+		"echo canary; echo canary >&2; exit 7": `!the command "sh" failed with exit code 7 (its output is not shown`,
+		"head -c 65537 /dev/zero | tr '\\0' x": "!the value is larger than 65536 bytes",
+		"yes canary":                           "!the command's output is larger than 65536 bytes",
+	} {
+		got, err := resolveOne(t, shell(t, script), allowed)
+		if message, bad := strings.CutPrefix(want, "!"); bad {
+			wantError(t, err, ":5:11: ", message)
+			if strings.Contains(err.Error(), "canary") {
+				t.Errorf("%s: the error shows output: %v", script, err)
+			}
+		} else if err != nil || got != want {
+			t.Errorf("%s: %q, %v", script, got, err)
+		}
+	}
+	dir := write(t, map[string]string{"secretsync.yaml": one("from: {command: [./canary-less-absent]}")})
+	_, err := resolveOne(t, dir, allowed)
+	wantError(t, err, "could not be run")
+}
+
+// A command gets the arguments as they are: there is no shell to expand them.
+func TestCommandHasNoShell(t *testing.T) {
+	dir := write(t, map[string]string{"secretsync.yaml": one("from: {command: [printf, '%s', '$HOME;`id` ${vars.x}']}")})
+	if got, err := resolveOne(t, dir, Options{AllowCommands: true}); err != nil || got != "$HOME;`id` ${vars.x}" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestCommandEnvironment(t *testing.T) {
+	dir := write(t, map[string]string{"secretsync.yaml": "accounts: {a: {id: 0123456789abcdef0123456789abcdef, token_env: MY_TOKEN}}\n" + one("from: {command: [env]}")})
+	environ := func() []string {
+		return []string{
+			"PATH=" + os.Getenv("PATH"), "KEPT=1", "CLOUDFLARE_API_TOKEN=x", "CLOUDFLARE_ACCOUNT_ID=x", "CF_API_TOKEN=x", "SECRETSYNC_FINGERPRINT_KEY=x",
+			"SOPS_AGE_KEY=x", "MY_TOKEN=x", "cloudflare_api_key=x",
+		}
+	}
+	got, err := resolveOne(t, dir, Options{AllowCommands: true, Environ: environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(got, "KEPT=1") || strings.Contains(got, "=x") {
+		t.Errorf("environment: %s", got)
+	}
+}
+
+// At the time limit all that the command started is ended with it.
+func TestCommandTime(t *testing.T) {
+	dir := shell(t, "sleep 600 & echo $! > pid.new; mv pid.new pid; wait")
+	m := mustLoad(t, dir, Options{AllowCommands: true})
+	m.sources.commandTime = time.Second
+	_, err := m.Resolve(t.Context())
+	wantError(t, err, `the command "sh" took longer than`)
+	checkGone(t, filepath.Join(dir, "pid"))
+
+	m.sources.commandTime = time.Minute
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := m.Resolve(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v; want the context's error", err)
+	}
+}
+
+func checkGone(t *testing.T, pidFile string) {
+	t.Helper()
+	var pid int
+	for _, c := range strings.TrimSpace(string(readFile(t, pidFile))) {
+		pid = pid*10 + int(c-'0')
+	}
+	for range 200 { // until whoever inherits it has reaped it
+		stat, err := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(readFile(t, pidFile))), "stat"))
+		if syscall.Kill(pid, 0) != nil || err == nil && strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("process %d outlived its command", pid)
+}
+
+// A pipe is refused without being opened, which would wait for ever.
+func TestPipe(t *testing.T) {
+	dir := write(t, map[string]string{"secretsync.yaml": one("from: {file: pipe}")})
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Skip(err)
+	}
+	for _, outside := range []bool{false, true} {
+		m := mustLoad(t, dir, Options{AllowOutside: outside})
+		wantError(t, m.Check(), "is not a regular file")
+		_, err := m.Resolve(t.Context())
+		wantError(t, err, "is not a regular file")
+	}
+	_, err := load(t, dir, Options{File: filepath.Join(dir, "pipe")})
+	wantError(t, err, "is not a regular file")
+	_, err = load(t, dir, Options{File: os.DevNull, AllowOutside: true})
+	wantError(t, err, "is not a regular file")
+}

@@ -1,0 +1,186 @@
+package manifest
+
+import (
+	"context"
+	"regexp"
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// document is one of the manifest's files while it is read.
+type document struct {
+	*loader
+	name     string
+	defaults defaults // the file's own, else the manifest's
+	sealed   *sealed  // nil where SOPS didn't encrypt the file
+}
+
+// defaults hold for what doesn't say otherwise.
+type defaults struct {
+	scopes    []string
+	remove    bool // the policy "delete"
+	unmanaged string
+}
+
+// document reads one file and what it includes.
+func (l *loader) document(ctx context.Context, name string, data []byte) {
+	format, ok := syntax.FormatOf(name)
+	if !ok {
+		l.errs.Add(syntax.Pos{File: name}, "want .yaml, .yml, .toml or .json", "the file's name doesn't tell its format")
+		return
+	}
+	root, err := syntax.Parse(name, data, format)
+	if err != nil {
+		l.errs = append(l.errs, mistakesOf(err)...)
+		return
+	}
+	if root.Kind != syntax.Map {
+		l.errs.Add(root.Pos, "", "a manifest must be a map, not %s", root.Kind)
+		return
+	}
+	d := &document{loader: l, name: name, defaults: l.defaults}
+	if !d.unseal(ctx, root, data) {
+		return
+	}
+	l.chain = append(l.chain, name)
+	d.readKeys(ctx, root)
+	l.chain = l.chain[:len(l.chain)-1]
+}
+
+// readKeys reads a file's keys; what others refer to comes first. What holds for
+// the whole manifest can be said in its first file only.
+func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
+	first := len(d.chain) == 1
+	common := []key{
+		{"defaults", func(f syntax.Field) { d.readDefaults(f, first) }},
+		{"workers", d.readWorkers},
+		{"stores", d.readStores},
+		{"include", func(f syntax.Field) { d.include(ctx, f) }},
+	}
+	if !first {
+		firstOnly := func(f syntax.Field) {
+			d.errs.Add(f.Pos, "move it to "+d.opts.File, "%q is not allowed in an included file", f.Key)
+		}
+		d.object(root, append([]key{{"version", d.readVersion}, {"vars", firstOnly}, {"accounts", firstOnly}, {"safety", firstOnly}}, common...)...)
+		return
+	}
+	if root.Get("version") == nil {
+		d.errs.Add(syntax.Pos{File: d.name}, `add "version: 1"`, `the key "version" is missing`)
+	}
+	if root.Get("vars") == nil {
+		d.overrideVars() // which can only complain
+	}
+	d.object(root, append([]key{{"version", d.readVersion}, {"vars", d.readVars}, {"accounts", d.readAccounts}, {"safety", d.readSafety}}, common...)...)
+}
+
+func (d *document) readVersion(f syntax.Field) {
+	if n, ok := d.count(f); ok && n != 1 {
+		d.errs.Add(f.Value.Pos, "this secretsync knows version 1", "an unknown version of the manifest's format")
+	}
+}
+
+var (
+	accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	envName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+func (d *document) readAccounts(f syntax.Field) {
+	if !d.isMap(f) {
+		return
+	}
+	d.accounts = map[string]account{}
+	for _, entry := range f.Value.Fields {
+		var a account
+		if d.isMap(entry) {
+			d.object(entry.Value,
+				key{"id", func(f syntax.Field) {
+					a.id, _ = d.matching(f, accountID, "an account's id: 32 hexadecimal digits, lower case")
+				}},
+				key{"token_env", func(f syntax.Field) { a.tokenEnv, _ = d.envName(f) }},
+			)
+			if entry.Value.Get("id") == nil {
+				d.errs.Add(entry.Pos, "", "the account has no id")
+			}
+		}
+		d.accounts[entry.Key] = a
+	}
+}
+
+// envName returns the name of an environment variable. Variables of the manifest
+// are not expanded in it, so that it can be searched for.
+func (d *document) envName(f syntax.Field) (string, bool) {
+	name, ok := d.word(f)
+	if ok && !envName.MatchString(name) {
+		d.errs.Add(f.Value.Pos, "letters, digits and _, not beginning with a digit", "%q must be the name of an environment variable", f.Key)
+		return "", false
+	}
+	return name, ok
+}
+
+func (d *document) readSafety(f syntax.Field) {
+	if d.isMap(f) {
+		d.object(f.Value, key{"max_deletes", func(f syntax.Field) {
+			if n, ok := d.count(f); ok {
+				d.safety.MaxDeletes = &n
+			}
+		}})
+	}
+}
+
+func (d *document) readDefaults(f syntax.Field, first bool) {
+	if !d.isMap(f) {
+		return
+	}
+	keys := []key{
+		{"scopes", func(f syntax.Field) { d.scopes(f, &d.defaults.scopes) }},
+		{"delete", func(f syntax.Field) { d.boolean(f, &d.defaults.remove) }},
+	}
+	if first { // a store may be described in several files, so this cannot be one file's
+		keys = append(keys, key{"unmanaged", func(f syntax.Field) {
+			if policy, ok := d.unmanaged(f); ok {
+				d.defaults.unmanaged = policy
+			}
+		}})
+	}
+	d.object(f.Value, keys...)
+	if first {
+		d.loader.defaults = d.defaults
+	}
+}
+
+func (d *document) readWorkers(f syntax.Field) {
+	for _, item := range d.list(f) {
+		if pattern, ok := d.path(item); ok {
+			d.workers = append(d.workers, join(d.name, pattern))
+		}
+	}
+}
+
+// scopeNames are the scopes known in 2026 (CLOUDFLARE_API.md 4). The set grows, so
+// that one we don't know is no mistake.
+var scopeNames = []string{"workers", "ai_gateway", "dex", "access", "containers", "websearch"}
+
+var scopeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// scopes reads a list of scopes, sorted as Cloudflare returns them.
+func (d *document) scopes(f syntax.Field, to *[]string) {
+	var scopes []string
+	for _, item := range d.list(f) {
+		scope, ok := d.word(item)
+		switch {
+		case !ok:
+		case !scopeForm.MatchString(scope):
+			d.errs.Add(item.Pos, didYouMean(scope, scopeNames), "not a scope's name")
+		case slices.Contains(scopes, scope):
+			d.errs.Add(item.Pos, "", "the scope %s is given twice", syntax.QuoteKey(scope))
+		default:
+			if !slices.Contains(scopeNames, scope) {
+				d.warnings.Add(item.Pos, didYouMean(scope, scopeNames), "unknown scope %s", syntax.QuoteKey(scope))
+			}
+			scopes = append(scopes, scope)
+		}
+	}
+	slices.Sort(scopes)
+	*to = scopes
+}

@@ -1,0 +1,27 @@
+package manifest
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Find returns the manifest of a folder: secretsync.yaml, .yml, .toml or .json.
+func Find(dir string) (string, error) {
+	var found []string
+	for _, ext := range []string{".yaml", ".yml", ".toml", ".json"} {
+		name := filepath.Join(dir, "secretsync"+ext)
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			found = append(found, name)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("no secretsync.yaml, .yml, .toml or .json in %q: name one with --file, or make one with \"secretsync init\": %w", dir, fs.ErrNotExist)
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("several manifests: %s: remove all but one, or name one with --file", strings.Join(found, ", "))
+}

@@ -1,0 +1,73 @@
+package manifest
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+const (
+	maxIncluded     = 1000
+	maxIncludeDepth = 16
+)
+
+// include reads the files that a list of patterns names. A file that was read
+// already is not read again.
+func (d *document) include(ctx context.Context, f syntax.Field) {
+	for _, item := range d.list(f) {
+		pattern, ok := d.path(item)
+		if !ok {
+			continue
+		}
+		names, bad := d.files.glob(item.Pos, d.name, pattern)
+		if bad != nil {
+			d.errs = append(d.errs, bad)
+			continue
+		}
+		if len(names) == 0 {
+			d.errs.Add(item.Pos, "paths are relative to the file that names them", "no file matches %q", pattern)
+		}
+		for _, name := range names {
+			d.includeFile(ctx, item.Pos, name)
+		}
+	}
+}
+
+func (d *document) includeFile(ctx context.Context, at syntax.Pos, name string) {
+	id := identity(name)
+	if i := slices.IndexFunc(d.chain, func(c string) bool { return identity(c) == id }); i >= 0 {
+		d.errs.Add(at, "", "an include cycle: %s", strings.Join(append(slices.Clone(d.chain[i:]), name), " -> "))
+		return
+	}
+	switch {
+	case d.read[id]:
+		return
+	case len(d.read) >= maxIncluded:
+		d.errs.Add(at, "", "more than %d files are included", maxIncluded)
+		return
+	case len(d.chain) > maxIncludeDepth:
+		d.errs.Add(at, "", "includes are nested more than %d deep", maxIncludeDepth)
+		return
+	}
+	d.read[id] = true
+	data, bad := d.files.read(at, name, syntax.MaxSize)
+	if bad != nil {
+		d.errs = append(d.errs, bad)
+		return
+	}
+	d.document(ctx, name, data)
+}
+
+// identity is one name for all names of a file.
+func identity(name string) string {
+	if abs, err := filepath.Abs(name); err == nil {
+		name = abs
+	}
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		return real
+	}
+	return name
+}

@@ -1,0 +1,123 @@
+package manifest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// Options say what to load and what is allowed meanwhile.
+type Options struct {
+	// File is the manifest.
+	File string
+	// Vars override the manifest's variables, as --var does.
+	Vars map[string]string
+	// LookupEnv reads the environment; nil is os.LookupEnv.
+	LookupEnv func(string) (string, bool)
+	// Environ is the environment that commands are given, less credentials; nil is
+	// os.Environ.
+	Environ func() []string
+	// SOPS may be nil where no file is encrypted.
+	SOPS SOPS
+
+	// AllowPlaintextValues permits values in the clear in the manifest.
+	AllowPlaintextValues bool
+	// AllowCommands permits sources that run commands. Whoever may edit the manifest
+	// may then run anything.
+	AllowCommands bool
+	// AllowOutside permits files outside the repository.
+	AllowOutside bool
+}
+
+// Load reads a manifest and what it includes. An error is a [syntax.ErrorList]
+// of all mistakes.
+func Load(ctx context.Context, o Options) (*Manifest, error) {
+	l := newLoader(o)
+	data, bad := l.files.read(syntax.Pos{File: o.File}, o.File, syntax.MaxSize)
+	if bad != nil {
+		return nil, syntax.ErrorList{bad}
+	}
+	return l.load(ctx, data)
+}
+
+// loader gathers what the manifest's files say.
+type loader struct {
+	opts     Options
+	files    files
+	errs     syntax.ErrorList
+	warnings syntax.ErrorList
+
+	vars     map[string]string
+	accounts map[string]account
+	defaults defaults // of the manifest itself
+	safety   Safety
+	workers  []string
+	stores   []*storeDecl
+
+	read  map[string]bool // files that were read, by their real path
+	chain []string        // files being read, outermost first
+}
+
+// account is an entry of accounts.
+type account struct {
+	id, tokenEnv string
+}
+
+func newLoader(o Options) *loader {
+	if o.LookupEnv == nil {
+		o.LookupEnv = os.LookupEnv
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ
+	}
+	return &loader{
+		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside), read: map[string]bool{},
+		defaults: defaults{scopes: []string{"workers"}, remove: true, unmanaged: "report"},
+	}
+}
+
+// load makes the manifest of the content of its first file.
+func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
+	l.document(ctx, l.opts.File, data)
+	if len(l.stores) == 0 && len(l.errs) == 0 {
+		l.errs.Add(syntax.Pos{File: l.opts.File}, "add stores, or include files that have some", "the manifest describes no store")
+	}
+	m := &Manifest{File: l.opts.File, Root: l.files.root, Safety: l.safety, Workers: l.workers, Stores: l.finish()}
+	if err := l.errs.Err(); err != nil {
+		return nil, err
+	}
+	if w, ok := l.warnings.Err().(syntax.ErrorList); ok { //nolint:errorlint // Err documents its type
+		m.Warnings = w
+	}
+	m.sources = sources{
+		files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
+		tokenEnvs: l.tokenEnvs(), commandTime: commandTime,
+	}
+	return m, nil
+}
+
+// credential reports whether a variable of the environment is the tool's own: a
+// source that named it would store the credential as a secret.
+func (l *loader) credential(name string) bool {
+	name = strings.ToUpper(name) // Windows doesn't tell the cases apart
+	switch name {
+	case "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CF_API_TOKEN", "CF_API_KEY":
+		return true
+	}
+	return strings.HasPrefix(name, "SECRETSYNC_") || strings.HasPrefix(name, "SOPS_") || slices.Contains(l.tokenEnvs(), name)
+}
+
+// tokenEnvs are the variables that hold the accounts' tokens, in upper case.
+func (l *loader) tokenEnvs() []string {
+	var names []string
+	for _, a := range l.accounts {
+		if a.tokenEnv != "" {
+			names = append(names, strings.ToUpper(a.tokenEnv))
+		}
+	}
+	return names
+}

@@ -1,0 +1,112 @@
+// Package manifest reads the desired state: which stores and secrets should
+// exist, and where each value comes from.
+//
+// [Find] the manifest and [Load] it, which reads its files and reports every
+// mistake in them at once, with positions. Then [Manifest.Check] what can be
+// known of the sources without a key, or [Manifest.Resolve] the values.
+//
+// The package talks to no network, starts a process only where
+// [Options.AllowCommands] says so, and reads no file outside the repository
+// unless [Options.AllowOutside] does. Its errors name places, never values.
+package manifest
+
+import (
+	"context"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// Manifest is the desired state, merged from the manifest and its includes.
+type Manifest struct {
+	// File is the manifest's name as it was given.
+	File string
+	// Root is the folder that sources must lie in: the repository.
+	Root   string
+	Stores []Store
+	Safety Safety
+	// Workers are glob patterns of wrangler configurations, to be read from the
+	// current folder.
+	Workers []string
+	// Warnings are remarks that forbid nothing.
+	Warnings []*syntax.Error
+
+	sources sources
+}
+
+// Safety are limits on what an apply may do.
+type Safety struct {
+	MaxDeletes *int // nil: no limit
+}
+
+// Store is a store as the manifest describes it. Several may be one store in
+// Cloudflare; their secrets' names are distinct even so.
+type Store struct {
+	Label string
+	// AccountID is "" for the account that CLOUDFLARE_ACCOUNT_ID names.
+	AccountID string
+	// TokenEnv is "" for CLOUDFLARE_API_TOKEN.
+	TokenEnv string
+	// Name is the store's name in Cloudflare.
+	Name   string
+	Prefix string
+	// Unmanaged is "report", "ignore" or "fail".
+	Unmanaged string
+	Pos       syntax.Pos
+	Secrets   []Secret
+}
+
+// Secret is a secret as the manifest describes it.
+type Secret struct {
+	Label string
+	// Name is its name in Cloudflare: the store's prefix and the label.
+	Name string
+	// Scopes are sorted and distinct.
+	Scopes []string
+	// Comment is nil where the comment is not managed.
+	Comment *string
+	// Delete is the policy for the day it leaves the manifest: false forgets it.
+	Delete bool
+	Source Source
+	Pos    syntax.Pos
+}
+
+// SecretRef names a secret by its labels, which the manifest keeps distinct.
+type SecretRef struct {
+	Store, Secret string
+}
+
+// Resolved is a value that was read.
+type Resolved struct {
+	Value secret.Value
+	// CiphertextDigest is of the encrypted text in a SOPS file; "" without one.
+	CiphertextDigest string
+}
+
+// SOPS reads files that SOPS encrypted. Errors of it and of [SOPSFile] are a
+// [syntax.ErrorList] or a [*syntax.Error]; others are not shown.
+type SOPS interface {
+	// Open parses a file. It needs no key.
+	Open(name string, data []byte) (SOPSFile, error)
+}
+
+// SOPSFile is a file that SOPS encrypted. A path leads through maps by key and
+// through lists by decimal index; the empty path is a binary file's content.
+type SOPSFile interface {
+	// Entry tells what is known of a value without a key.
+	Entry(path []string) (SOPSEntry, error)
+	// Value decrypts a value. The first call decrypts the file and verifies its MAC.
+	Value(ctx context.Context, path []string) (secret.Value, error)
+}
+
+// SOPSEntry is what a SOPS file tells of a value without a key.
+type SOPSEntry struct {
+	Pos syntax.Pos
+	// Type is str, int, float, bool, time or bytes; "" for one that is not encrypted.
+	Type string
+	// Digest is of the encrypted text: "sha256:" and hexadecimal digits.
+	Digest string
+	// InList is set for values in a list, whose ciphertexts can be exchanged
+	// without a key (FACTS.md 2.4).
+	InList bool
+}

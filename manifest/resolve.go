@@ -1,0 +1,186 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"time"
+	"unicode/utf8"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+const (
+	// maxValue is the size of the largest value in bytes (CLOUDFLARE_API.md 5).
+	maxValue = 65_536
+
+	maxSOPSFile = 8 << 20
+	// A value's file may be larger by the line ends that are trimmed.
+	maxValueFile = 2 * maxValue
+)
+
+// sources is what reading values takes.
+type sources struct {
+	files     files
+	sops      SOPS
+	lookup    func(string) (string, bool)
+	environ   func() []string
+	tokenEnvs []string
+
+	commandTime time.Duration
+}
+
+// reading is one pass over the sources: each SOPS file is opened once in it.
+type reading struct {
+	sources
+	opened map[string]*sealed
+	errs   syntax.ErrorList
+	told   map[syntax.Error]bool
+}
+
+func (m *Manifest) newReading() *reading {
+	return &reading{sources: m.sources, opened: map[string]*sealed{}, told: map[syntax.Error]bool{}}
+}
+
+// Resolve reads every value. An error is a [syntax.ErrorList] of all that could
+// not be read, placed at their "from" in the manifest. What is wrong with a SOPS
+// file as a whole is told once. After an interruption it is the context's error.
+func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) {
+	r := m.newReading()
+	values := map[SecretRef]Resolved{}
+	for _, store := range m.Stores {
+		for _, sec := range store.Secrets {
+			res, err := r.value(ctx, sec.Source)
+			if err == nil {
+				err = checkValue(sec.Source.Pos, res.Value)
+			}
+			if err != nil {
+				r.fail(sec.Source.Pos, err)
+				continue
+			}
+			values[SecretRef{store.Label, sec.Label}] = res
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err := r.errs.Err(); err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+// Check reports what is wrong with the sources as far as it can be known without
+// a key, the environment or running anything: missing files, missing or altered
+// entries of SOPS files. An error is a [syntax.ErrorList].
+func (m *Manifest) Check() error {
+	r := m.newReading()
+	for _, store := range m.Stores {
+		for _, sec := range store.Secrets {
+			if err := r.check(sec.Source); err != nil {
+				r.fail(sec.Source.Pos, err)
+			}
+		}
+	}
+	return r.errs.Err()
+}
+
+// fail notes a mistake; one that lies in another file, which many secrets may
+// need, is told once.
+func (r *reading) fail(at syntax.Pos, err error) {
+	for _, e := range mistakesOf(err) {
+		if e.Pos == at || !r.told[*e] {
+			r.errs = append(r.errs, located(at, e))
+		}
+		r.told[*e] = true
+	}
+}
+
+func (r *reading) check(s Source) error {
+	switch s.Kind {
+	case SourceFile:
+		if bad := r.files.check(s.Pos, s.target); bad != nil {
+			return bad
+		}
+	case SourceSOPS:
+		f, err := r.sopsFile(s)
+		if err == nil {
+			_, err = f.entry(s.path)
+		}
+		return err
+	case SourceValue:
+		if s.sealed != nil {
+			_, err := s.sealed.entry(s.path)
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reading) value(ctx context.Context, s Source) (Resolved, error) {
+	switch s.Kind {
+	case SourceEnv:
+		text, ok := r.lookup(s.target)
+		if !ok || text == "" {
+			return Resolved{}, mistake(s.Pos, "", "the environment variable %q is not set, or empty", s.target)
+		}
+		return Resolved{Value: secret.New([]byte(text))}, nil
+	case SourceFile:
+		return r.file(s)
+	case SourceCommand:
+		v, bad := r.command(ctx, s)
+		if bad != nil {
+			return Resolved{}, bad
+		}
+		return Resolved{Value: v}, nil
+	case SourceSOPS:
+		f, err := r.sopsFile(s)
+		if err != nil {
+			return Resolved{}, err
+		}
+		return f.resolve(ctx, s.path)
+	}
+	if s.sealed != nil {
+		return s.sealed.resolve(ctx, s.path)
+	}
+	return Resolved{Value: s.inline}, nil
+}
+
+func (r *reading) file(s Source) (Resolved, error) {
+	data, bad := r.files.read(s.Pos, s.target, maxValueFile)
+	if bad != nil {
+		return Resolved{}, bad
+	}
+	if s.trim {
+		data = bytes.TrimRight(data, "\r\n")
+	}
+	return Resolved{Value: secret.New(data)}, nil
+}
+
+func (r *reading) sopsFile(s Source) (*sealed, error) {
+	if f := r.opened[s.target]; f != nil {
+		return f, nil
+	}
+	f := &sealed{sops: r.sops, name: s.target}
+	data, bad := r.files.read(s.Pos, s.target, maxSOPSFile)
+	if bad != nil {
+		return nil, bad
+	}
+	f.data = data
+	r.opened[s.target] = f
+	return f, nil
+}
+
+// checkValue refuses what Cloudflare would refuse, or would store other than meant.
+func checkValue(at syntax.Pos, v secret.Value) error {
+	b := v.Reveal()
+	switch {
+	case len(b) == 0:
+		return mistake(at, "", "the value is empty")
+	case len(b) > maxValue:
+		return mistake(at, "", "the value is larger than %d bytes, which is Cloudflare's limit", maxValue)
+	case !utf8.Valid(b):
+		return mistake(at, "encode it, as base64 for instance", "the value is not UTF-8 text")
+	}
+	return nil
+}

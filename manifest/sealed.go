@@ -1,0 +1,136 @@
+package manifest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// sealed is a file that SOPS encrypted, opened when it is first needed.
+type sealed struct {
+	sops SOPS
+	name string
+	data []byte
+	file SOPSFile
+	err  error
+}
+
+func (s *sealed) open() (SOPSFile, error) {
+	if s.file == nil && s.err == nil {
+		if s.sops == nil {
+			s.err = mistake(syntax.Pos{File: s.name}, "", "SOPS files cannot be read here")
+		} else {
+			s.file, s.err = s.sops.Open(s.name, s.data)
+		}
+	}
+	return s.file, s.err
+}
+
+// entry tells of an encrypted value what can be known without a key, and refuses
+// those that cannot be what their author meant.
+func (s *sealed) entry(path []string) (SOPSEntry, error) {
+	file, err := s.open()
+	if err != nil {
+		return SOPSEntry{}, err
+	}
+	e, err := file.Entry(path)
+	switch {
+	case err != nil:
+		return e, err
+	case e.InList:
+		return e, mistake(e.Pos, "make it a map; SOPS lets a list's items be exchanged unnoticed", "the value stands in a list")
+	case e.Type == "":
+		return e, mistake(e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted")
+	case e.Type != "str" && e.Type != "bytes":
+		return e, mistake(e.Pos, "put it in quotes and encrypt it again; 0123 has become 83", "the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
+	}
+	return e, nil
+}
+
+var sopsTypes = map[string]string{"int": "an integer", "float": "a number", "bool": "a boolean", "time": "a date"}
+
+// resolve decrypts a value that entry accepts.
+func (s *sealed) resolve(ctx context.Context, path []string) (Resolved, error) {
+	e, err := s.entry(path)
+	if err != nil {
+		return Resolved{}, err
+	}
+	v, err := s.file.Value(ctx, path)
+	return Resolved{v, e.Digest}, err
+}
+
+// isCiphertext reports whether a text is a value that SOPS encrypted.
+func isCiphertext(text string) bool {
+	return strings.HasPrefix(text, "ENC[AES256_GCM,") && strings.HasSuffix(text, "]")
+}
+
+// unseal takes the metadata out of a file that SOPS encrypted, and puts the
+// plaintext wherever something else than a secret's value is encrypted, so that
+// keys are needed only then. Values stay as they are until they are resolved.
+func (d *document) unseal(ctx context.Context, root *syntax.Node, data []byte) bool {
+	if mac := root.Get("sops").Get("mac"); mac == nil || mac.Kind != syntax.String {
+		return true
+	}
+	d.sealed = &sealed{sops: d.opts.SOPS, name: d.name, data: data}
+	root.Fields = slices.DeleteFunc(root.Fields, func(f syntax.Field) bool { return f.Key == "sops" })
+	return d.unsealNode(ctx, root, nil)
+}
+
+func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string) bool {
+	for _, f := range n.Fields {
+		if !d.unsealNode(ctx, f.Value, append(slices.Clone(path), f.Key)) {
+			return false
+		}
+	}
+	for i, item := range n.Items {
+		if !d.unsealNode(ctx, item, append(slices.Clone(path), strconv.Itoa(i))) {
+			return false
+		}
+	}
+	if n.Kind != syntax.String || !isCiphertext(n.Text) || isValuePath(path) {
+		return true
+	}
+	err := d.unsealLeaf(ctx, n, path)
+	for _, e := range mistakesOf(err) {
+		d.errs = append(d.errs, located(n.Pos, e))
+	}
+	return err == nil
+}
+
+// isValuePath reports whether a path is a secret's inline value.
+func isValuePath(path []string) bool {
+	return len(path) == 5 && path[0] == "stores" && path[2] == "secrets" && path[4] == "value"
+}
+
+// unsealLeaf puts what was encrypted into the tree. It is no value, but a name,
+// path or flag, so it may be of any type and stand in a list.
+func (d *document) unsealLeaf(ctx context.Context, n *syntax.Node, path []string) error {
+	file, err := d.sealed.open()
+	if err != nil {
+		return err
+	}
+	e, err := file.Entry(path)
+	if err != nil {
+		return err
+	}
+	v, err := file.Value(ctx, path)
+	if err != nil {
+		return err
+	}
+	n.Text = string(v.Reveal())
+	switch e.Type {
+	case "int":
+		n.Kind = syntax.Int
+	case "float":
+		n.Kind = syntax.Float
+	case "time":
+		n.Kind = syntax.Time
+	case "bool": // SOPS writes True and False
+		n.Kind, n.Text = syntax.Bool, strings.ToLower(n.Text)
+	}
+	return nil
+}

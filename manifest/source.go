@@ -1,0 +1,184 @@
+package manifest
+
+import (
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// SourceKind is where a value comes from.
+type SourceKind string
+
+// The kinds of sources.
+const (
+	SourceEnv     SourceKind = "env"
+	SourceFile    SourceKind = "file"
+	SourceSOPS    SourceKind = "sops"
+	SourceCommand SourceKind = "command"
+	SourceValue   SourceKind = "value"
+)
+
+// Source tells where a secret's value comes from.
+type Source struct {
+	Kind SourceKind
+	Pos  syntax.Pos // of "from" or "value"
+
+	shown  string // what follows the kind in String
+	target string // the variable, or the file's name as it is opened
+	trim   bool
+	path   []string        // in a SOPS file
+	argv   func() []string // a closure, since arguments may be secret
+	sealed *sealed         // the manifest's own file, for an encrypted value
+	inline secret.Value
+}
+
+// String describes the source: "env TOKEN", "file eu.key",
+// "sops secrets/prod.enc.yaml#stripe.key", "command op ...", "inline".
+func (s Source) String() string {
+	if s.Kind == SourceValue {
+		return "inline"
+	}
+	return string(s.Kind) + " " + s.shown
+}
+
+// from reads a source.
+func (d *document) from(f syntax.Field) Source {
+	s := Source{Pos: f.Pos}
+	if !d.isMap(f) {
+		return s
+	}
+	n := f.Value
+	allKnown := d.object(n,
+		key{"env", func(f syntax.Field) { d.fromEnv(f, &s) }},
+		key{"file", func(f syntax.Field) { d.fromFile(f, &s, SourceFile) }},
+		key{"sops", func(f syntax.Field) { d.fromFile(f, &s, SourceSOPS) }},
+		key{"command", func(f syntax.Field) { d.fromCommand(f, &s) }},
+		key{"trim", func(f syntax.Field) { d.boolean(f, &s.trim); d.onlyWith(f, n, "file") }},
+		key{"key", func(f syntax.Field) { d.sopsKey(f, &s); d.onlyWith(f, n, "sops") }},
+	)
+	d.exactlyOne(f, allKnown, "env", "file", "sops", "command")
+	return s
+}
+
+func (d *document) onlyWith(f syntax.Field, n *syntax.Node, other string) {
+	if n.Get(other) == nil {
+		d.errs.Add(f.Pos, "", "%q belongs to %q", f.Key, other)
+	}
+}
+
+func (d *document) fromEnv(f syntax.Field, s *Source) {
+	s.Kind = SourceEnv
+	name, ok := d.envName(f)
+	if ok && d.credential(name) {
+		d.errs.Add(f.Value.Pos, "name another variable", "the variable %q is for secretsync itself and cannot be a secret's source", name)
+	}
+	s.target, s.shown = name, name
+}
+
+func (d *document) fromFile(f syntax.Field, s *Source, kind SourceKind) {
+	s.Kind = kind
+	if path, ok := d.path(f); ok {
+		s.target = join(d.name, path)
+		s.shown = d.files.shown(s.target)
+	}
+}
+
+func (d *document) sopsKey(f syntax.Field, s *Source) {
+	text, ok := d.word(f)
+	if !ok {
+		return
+	}
+	if s.path, ok = splitKey(text); !ok {
+		d.errs.Add(f.Value.Pos, `write a.b.c, and "quotes" around a part with dots or blanks`, `"key" is not a dotted path`)
+	}
+	s.shown += "#" + text
+}
+
+// splitKey splits a dotted path. A part may stand in double quotes, in which a
+// backslash makes the next character literal.
+func splitKey(text string) ([]string, bool) {
+	var parts []string
+	for {
+		part, rest, ok := cutPart(text)
+		if !ok || part == "" {
+			return nil, false
+		}
+		parts = append(parts, part)
+		if rest == "" {
+			return parts, true
+		}
+		if text, ok = strings.CutPrefix(rest, "."); !ok {
+			return nil, false
+		}
+	}
+}
+
+// cutPart takes the first part off a dotted path.
+func cutPart(text string) (part, rest string, ok bool) {
+	if !strings.HasPrefix(text, `"`) {
+		i := strings.IndexAny(text, `."`)
+		if i < 0 {
+			return text, "", true
+		}
+		return text[:i], text[i:], true
+	}
+	var b strings.Builder
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			return b.String(), text[i+1:], true
+		case '\\':
+			if i++; i == len(text) {
+				return "", "", false
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return "", "", false
+}
+
+func (d *document) fromCommand(f syntax.Field, s *Source) {
+	s.Kind = SourceCommand
+	var argv []string
+	for _, item := range d.list(f) {
+		arg, ok := d.text(item)
+		if len(argv) == 0 {
+			arg, ok = d.filled(item, arg, ok)
+		}
+		if !ok {
+			return
+		}
+		argv = append(argv, arg)
+	}
+	if len(argv) == 0 {
+		return
+	}
+	if !d.opts.AllowCommands {
+		d.errs.Add(f.Pos, "--allow-commands permits it", "a command is refused: whoever may edit the manifest could run anything here")
+	}
+	s.argv, s.shown = func() []string { return argv }, argv[0]+" ..."
+	s.target = d.name
+}
+
+// value reads an inline value, which has to be encrypted by SOPS.
+func (d *document) value(f syntax.Field, path ...string) Source {
+	s := Source{Kind: SourceValue, Pos: f.Pos}
+	if !d.is(f, syntax.String) {
+		return s
+	}
+	text, pos := f.Value.Text, f.Value.Pos
+	switch encrypted := isCiphertext(text); {
+	case encrypted && d.sealed != nil:
+		s.sealed, s.path = d.sealed, path
+	case encrypted:
+		d.errs.Add(pos, "was it copied from another file?", "an encrypted value in a file that SOPS did not encrypt")
+	case d.opts.AllowPlaintextValues:
+		s.inline = secret.New([]byte(text))
+	case d.sealed != nil:
+		d.errs.Add(pos, `encrypt it: the file's SOPS rules have to cover the key "value"`, "a plaintext value in the manifest")
+	default:
+		d.errs.Add(pos, `encrypt the manifest with SOPS, or use "from"; --allow-plaintext-values is for experiments`, "a plaintext value in the manifest")
+	}
+	return s
+}

@@ -1,0 +1,211 @@
+package manifest
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// storeDecl is what the files say of one store, merged by its label.
+type storeDecl struct {
+	label                            string
+	pos                              syntax.Pos
+	account, name, prefix, unmanaged attribute
+	secrets                          []Secret
+	broken                           bool // an attribute could not be read
+}
+
+// attribute is a property that several files may give, if they agree.
+type attribute struct {
+	text string
+	pos  syntax.Pos // of the first mention; the zero Pos for none
+}
+
+func (a attribute) or(text string) string {
+	if a.pos.Line == 0 {
+		return text
+	}
+	return a.text
+}
+
+// The names that Cloudflare takes (CLOUDFLARE_API.md 5): dots and spaces are refused.
+var (
+	nameForm   = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	prefixForm = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
+	storeForm  = regexp.MustCompile(`^[!-~]+$`) // what a store's name may hold is not documented
+)
+
+func (d *document) readStores(f syntax.Field) {
+	if !d.isMap(f) {
+		return
+	}
+	for _, entry := range f.Value.Fields {
+		if !nameForm.MatchString(entry.Key) {
+			d.errs.Add(entry.Pos, "letters, digits, _ and -", "not a store's label: %s", syntax.QuoteKey(entry.Key))
+		} else if d.isMap(entry) {
+			d.readStore(entry)
+		}
+	}
+}
+
+func (d *document) readStore(entry syntax.Field) {
+	i := slices.IndexFunc(d.stores, func(s *storeDecl) bool { return s.label == entry.Key })
+	if i < 0 {
+		i = len(d.stores)
+		d.stores = append(d.stores, &storeDecl{label: entry.Key, pos: entry.Pos})
+	}
+	s := d.stores[i]
+	d.object(entry.Value,
+		key{"account", d.attribute(s, &s.account, d.accountLabel)},
+		key{"name", d.attribute(s, &s.name, func(f syntax.Field) (string, bool) {
+			return d.matching(f, storeForm, "a store's name, without spaces")
+		})},
+		key{"prefix", d.attribute(s, &s.prefix, func(f syntax.Field) (string, bool) {
+			return d.matching(f, prefixForm, "letters, digits, _ and -, as it begins names")
+		})},
+		key{"unmanaged", d.attribute(s, &s.unmanaged, d.unmanaged)},
+		key{"secrets", func(f syntax.Field) {
+			if d.isMap(f) {
+				for _, entry := range f.Value.Fields {
+					d.readSecret(s, entry)
+				}
+			}
+		}},
+	)
+}
+
+// attribute reads a property of a store that must agree with earlier mentions.
+func (d *document) attribute(s *storeDecl, a *attribute, read func(syntax.Field) (string, bool)) func(syntax.Field) {
+	return func(f syntax.Field) {
+		text, ok := read(f)
+		switch {
+		case !ok:
+			s.broken = true
+		case a.pos.Line == 0:
+			*a = attribute{text, f.Pos}
+		case a.text != text:
+			d.errs.Add(f.Pos, "first at "+a.pos.String(), "%q of the store %q is given twice and differs", f.Key, s.label)
+		}
+	}
+}
+
+func (d *document) accountLabel(f syntax.Field) (string, bool) {
+	label, ok := d.path(f)
+	if _, known := d.accounts[label]; ok && !known {
+		d.errs.Add(f.Value.Pos, didYouMean(label, sortedKeys(d.accounts)), "no such account: %s", syntax.QuoteKey(label))
+		return "", false
+	}
+	return label, ok
+}
+
+func (d *document) unmanaged(f syntax.Field) (string, bool) {
+	policy, ok := d.word(f)
+	switch {
+	case !ok:
+		return "", false
+	case policy == "delete":
+		d.errs.Add(f.Value.Pos, "", `"unmanaged: delete" is not supported by this version yet`)
+		return "", false
+	case !slices.Contains([]string{"report", "ignore", "fail"}, policy):
+		d.errs.Add(f.Value.Pos, "", `"unmanaged" must be report, ignore or fail`)
+		return "", false
+	}
+	return policy, true
+}
+
+func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
+	if !d.isMap(entry) {
+		return
+	}
+	sec := Secret{Label: entry.Key, Pos: entry.Pos, Scopes: slices.Clone(d.defaults.scopes), Delete: d.defaults.remove}
+	allKnown := d.object(entry.Value, append([]key{
+		{"value", func(f syntax.Field) { sec.Source = d.value(f, "stores", s.label, "secrets", entry.Key, "value") }},
+		{"from", func(f syntax.Field) { sec.Source = d.from(f) }},
+		{"scopes", func(f syntax.Field) { d.scopes(f, &sec.Scopes) }},
+		{"comment", func(f syntax.Field) {
+			if text, ok := d.expanded(f); ok {
+				sec.Comment = &text
+			}
+		}},
+		{"delete", func(f syntax.Field) { d.boolean(f, &sec.Delete) }},
+	}, d.notYet("generate", "external", "when", "rotate_after", "renamed_from", "adopt")...)...)
+	d.exactlyOne(entry, allKnown, "value", "from", "generate", "external")
+
+	if i := slices.IndexFunc(s.secrets, func(o Secret) bool { return o.Label == sec.Label }); i >= 0 {
+		d.errs.Add(sec.Pos, "first at "+s.secrets[i].Pos.String(), "the secret %s is described twice", syntax.QuoteKey(sec.Label))
+		return
+	}
+	s.secrets = append(s.secrets, sec)
+}
+
+// exactlyOne reports a map that has several of some keys, or none. None is not
+// reported where an unknown key was, which may have been meant for it.
+func (d *document) exactlyOne(entry syntax.Field, allKnown bool, keys ...string) {
+	var found []syntax.Field
+	for _, f := range entry.Value.Fields {
+		if slices.Contains(keys, f.Key) {
+			found = append(found, f)
+		}
+	}
+	if len(found) == 0 && allKnown {
+		d.errs.Add(entry.Pos, "", "%s says nowhere where the value comes from: give one of %s", syntax.QuoteKey(entry.Key), strings.Join(keys, ", "))
+	}
+	for i, f := range found {
+		if i > 0 {
+			d.errs.Add(f.Pos, "", "%q and %q exclude each other", found[0].Key, f.Key)
+		}
+	}
+}
+
+// place is a name in Cloudflare; secret is "" for the store itself.
+type place struct{ account, store, secret string }
+
+// finish makes the stores of what was said of them.
+func (l *loader) finish() []Store {
+	var stores []Store
+	taken := map[place]syntax.Pos{}
+	policies := map[place]attribute{}
+	for _, decl := range l.stores {
+		account := l.accounts[decl.account.text]
+		s := Store{
+			Label: decl.label, AccountID: account.id, TokenEnv: account.tokenEnv, Name: decl.name.or(decl.label), Prefix: decl.prefix.text,
+			Secrets: decl.secrets, Pos: decl.pos,
+		}
+		l.agree(policies, decl, place{s.AccountID, s.Name, ""})
+		for i := range s.Secrets {
+			sec := &s.Secrets[i]
+			sec.Name = s.Prefix + sec.Label
+			at := place{s.AccountID, s.Name, sec.Name}
+			switch first, again := taken[at]; {
+			case !nameForm.MatchString(sec.Name):
+				l.errs.Add(sec.Pos, "letters, digits, _ and -", "not a secret's name: %s", syntax.QuoteKey(sec.Name))
+			case decl.broken:
+			case again:
+				l.errs.Add(sec.Pos, "first at "+first.String(), "two secrets are named %q in the same store of Cloudflare", sec.Name)
+			default:
+				taken[at] = sec.Pos
+			}
+		}
+		stores = append(stores, s)
+	}
+	for i := range stores {
+		s := &stores[i]
+		s.Unmanaged = policies[place{s.AccountID, s.Name, ""}].or(l.defaults.unmanaged)
+	}
+	return stores
+}
+
+// agree notes what one description of a store in Cloudflare says about unmanaged
+// secrets; another description may not say otherwise.
+func (l *loader) agree(policies map[place]attribute, decl *storeDecl, at place) {
+	first, again := policies[at]
+	switch {
+	case decl.broken || decl.unmanaged.pos.Line == 0:
+	case !again:
+		policies[at] = decl.unmanaged
+	case first.text != decl.unmanaged.text:
+		l.errs.Add(decl.unmanaged.pos, "first at "+first.pos.String(), `"unmanaged" is given twice for one store of Cloudflare and differs`)
+	}
+}

@@ -1,0 +1,83 @@
+package manifest
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+
+// readVars reads the manifest's variables. --var goes before the environment, and
+// that before the manifest.
+func (d *document) readVars(f syntax.Field) {
+	if !d.isMap(f) {
+		return
+	}
+	d.vars = map[string]string{}
+	for _, v := range f.Value.Fields {
+		if !varName.MatchString(v.Key) {
+			d.errs.Add(v.Pos, "letters, digits, _ and -, not beginning with a digit or -", "not a variable's name: %s", syntax.QuoteKey(v.Key))
+			continue
+		}
+		switch v.Value.Kind {
+		case syntax.String, syntax.Int, syntax.Bool:
+			d.vars[v.Key] = v.Value.Text
+		case syntax.Float, syntax.Time:
+			d.errs.Add(v.Value.Pos, "put it in quotes", "the variable %q is %s, which may be written in several ways", v.Key, v.Value.Kind)
+		default:
+			d.wrongKind(v, "a string")
+		}
+		if text, ok := d.opts.LookupEnv("SECRETSYNC_VAR_" + strings.ToUpper(strings.ReplaceAll(v.Key, "-", "_"))); ok {
+			d.vars[v.Key] = text
+		}
+	}
+	d.overrideVars()
+}
+
+// overrideVars applies --var.
+func (d *document) overrideVars() {
+	for _, name := range sortedKeys(d.opts.Vars) {
+		if _, ok := d.vars[name]; !ok {
+			d.errs.Add(syntax.Pos{File: d.name}, didYouMean(name, sortedKeys(d.vars)), "--var %s: the manifest declares no such variable", syntax.QuoteKey(name))
+			continue
+		}
+		d.vars[name] = d.opts.Vars[name]
+	}
+}
+
+// expanded returns a field's text with its ${vars.x} replaced. "$${" stands for
+// a literal "${".
+func (d *document) expanded(f syntax.Field) (string, bool) {
+	text, ok := d.text(f)
+	if !ok {
+		return "", false
+	}
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "${")
+		out.WriteString(before)
+		if !found {
+			return out.String(), true
+		}
+		if strings.HasSuffix(before, "$") { // which is half of the escape: it stands for itself
+			out.WriteString("{")
+			text = rest
+			continue
+		}
+		ref, after, closed := strings.Cut(rest, "}")
+		name, isVar := strings.CutPrefix(strings.TrimSpace(ref), "vars.")
+		if !closed || !isVar {
+			d.errs.Add(f.Value.Pos, `write "$${" for a literal "${"`, "%s: expected ${vars.NAME} after \"${\"", syntax.QuoteKey(f.Key))
+			return "", false
+		}
+		value, known := d.vars[name]
+		if !known {
+			d.errs.Add(f.Value.Pos, didYouMean(name, sortedKeys(d.vars)), "unknown variable %s", syntax.QuoteKey(name))
+			return "", false
+		}
+		out.WriteString(value)
+		text = after
+	}
+}
