@@ -26,7 +26,7 @@ func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
 	for _, f := range n.Fields {
 		if !slices.Contains(names, f.Key) {
 			allKnown = false
-			d.errs.Add(f.Pos, didYouMean(f.Key, names), "unknown key %s", syntax.QuoteKey(f.Key))
+			d.errs.Add(f.Pos, syntax.DidYouMean(f.Key, names), "unknown key %s", syntax.QuoteKey(f.Key))
 		}
 	}
 	for _, k := range known {

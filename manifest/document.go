@@ -171,12 +171,12 @@ func (d *document) scopes(f syntax.Field, to *[]string) {
 		switch {
 		case !ok:
 		case !scopeForm.MatchString(scope):
-			d.errs.Add(item.Pos, didYouMean(scope, scopeNames), "not a scope's name")
+			d.errs.Add(item.Pos, syntax.DidYouMean(scope, scopeNames), "not a scope's name")
 		case slices.Contains(scopes, scope):
 			d.errs.Add(item.Pos, "", "the scope %s is given twice", syntax.QuoteKey(scope))
 		default:
 			if !slices.Contains(scopeNames, scope) {
-				d.warnings.Add(item.Pos, didYouMean(scope, scopeNames), "unknown scope %s", syntax.QuoteKey(scope))
+				d.warnings.Add(item.Pos, syntax.DidYouMean(scope, scopeNames), "unknown scope %s", syntax.QuoteKey(scope))
 			}
 			scopes = append(scopes, scope)
 		}

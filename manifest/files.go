@@ -143,12 +143,12 @@ func (f files) explain(at syntax.Pos, name string, err error) *syntax.Error {
 
 // leads reports whether a symbolic link leads out of the root.
 func (f files) leads(name string) bool {
-	real, err1 := filepath.EvalSymlinks(name)
+	resolved, err1 := filepath.EvalSymlinks(name)
 	root, err2 := filepath.EvalSymlinks(f.root)
 	if err1 != nil || err2 != nil {
 		return false
 	}
-	_, ok := files{root: root}.inside(real)
+	_, ok := files{root: root}.inside(resolved)
 	return !ok
 }
 

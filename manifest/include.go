@@ -66,8 +66,8 @@ func identity(name string) string {
 	if abs, err := filepath.Abs(name); err == nil {
 		name = abs
 	}
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		return real
+	if resolved, err := filepath.EvalSymlinks(name); err == nil {
+		return resolved
 	}
 	return name
 }

@@ -94,7 +94,7 @@ func (d *document) attribute(s *storeDecl, a *attribute, read func(syntax.Field)
 func (d *document) accountLabel(f syntax.Field) (string, bool) {
 	label, ok := d.path(f)
 	if _, known := d.accounts[label]; ok && !known {
-		d.errs.Add(f.Value.Pos, didYouMean(label, sortedKeys(d.accounts)), "no such account: %s", syntax.QuoteKey(label))
+		d.errs.Add(f.Value.Pos, syntax.DidYouMean(label, sortedKeys(d.accounts)), "no such account: %s", syntax.QuoteKey(label))
 		return "", false
 	}
 	return label, ok

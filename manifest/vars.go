@@ -40,7 +40,7 @@ func (d *document) readVars(f syntax.Field) {
 func (d *document) overrideVars() {
 	for _, name := range sortedKeys(d.opts.Vars) {
 		if _, ok := d.vars[name]; !ok {
-			d.errs.Add(syntax.Pos{File: d.name}, didYouMean(name, sortedKeys(d.vars)), "--var %s: the manifest declares no such variable", syntax.QuoteKey(name))
+			d.errs.Add(syntax.Pos{File: d.name}, syntax.DidYouMean(name, sortedKeys(d.vars)), "--var %s: the manifest declares no such variable", syntax.QuoteKey(name))
 			continue
 		}
 		d.vars[name] = d.opts.Vars[name]
@@ -74,7 +74,7 @@ func (d *document) expanded(f syntax.Field) (string, bool) {
 		}
 		value, known := d.vars[name]
 		if !known {
-			d.errs.Add(f.Value.Pos, didYouMean(name, sortedKeys(d.vars)), "unknown variable %s", syntax.QuoteKey(name))
+			d.errs.Add(f.Value.Pos, syntax.DidYouMean(name, sortedKeys(d.vars)), "unknown variable %s", syntax.QuoteKey(name))
 			return "", false
 		}
 		out.WriteString(value)

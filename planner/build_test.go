@@ -153,7 +153,7 @@ func TestOneSecret(t *testing.T) {
 			"update+value (interrupted); note interrupted"},
 		{"a creation was cut short and did not happen", desired(), halfCreated(), nil, nil,
 			"create+value+scopes (interrupted); note interrupted"},
-		{"a creation was cut short and did happen", desired(), halfCreated(), live(), func(_ d, r r, l l) {
+		{"a creation was cut short and did happen", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created, l.Modified = "", "2026-11-23T11:30:00Z", "2026-11-23T11:30:00Z"
 		}, "update+value (interrupted); note interrupted"},
 		{"a creation was cut short, and the name is an older secret's", desired(), halfCreated(), live(), func(_ d, _ r, l l) { l.Comment = "" },

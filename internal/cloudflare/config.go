@@ -72,7 +72,7 @@ func New(cfg Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		timeout: cmp.Or(cfg.RequestTimeout, defaultTimeout),
-		limiter: cmp.Or(cfg.Limiter, newLimiter()),
+		limiter: cmp.Or(cfg.Limiter, NewLimiter()),
 		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 		onWait:  cfg.OnWait,
 	}, nil

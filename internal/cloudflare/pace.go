@@ -9,9 +9,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// newLimiter keeps to Cloudflare's 1,200 requests in any 5 minutes
+// NewLimiter keeps to Cloudflare's 1,200 requests in any 5 minutes
 // (CLOUDFLARE_API.md 7): 200 at once, and 1,000 more spread over the time.
-func newLimiter() *rate.Limiter { return rate.NewLimiter(1000.0/300, 200) }
+func NewLimiter() *rate.Limiter { return rate.NewLimiter(1000.0/300, 200) }
 
 // longWait is the shortest wait that is told of.
 const longWait = 500 * time.Millisecond

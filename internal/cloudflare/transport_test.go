@@ -57,7 +57,7 @@ func TestConnectionThatBreaks(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		t.Run(map[bool]string{false: "http1", true: "http2"}[h2], func(t *testing.T) {
 			var n atomic.Int32
-			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				n.Add(1)
 				if r.ProtoAtLeast(2, 0) != h2 {
 					t.Errorf("came over %s", r.Proto)

@@ -79,7 +79,10 @@ func Summary(p *planner.Plan) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, w.summary))
 		}
 	}
-	if len(parts) == 0 {
+	switch {
+	case len(p.Problems) > 0:
+		parts = append(parts, count(len(p.Problems), "problem"))
+	case len(parts) == 0:
 		return fmt.Sprintf("No changes: %s as the manifest says.", count(p.Unchanged, "secret"))
 	}
 	return fmt.Sprintf("Plan: %s; %d unchanged.", strings.Join(parts, ", "), p.Unchanged)
@@ -187,26 +190,13 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 	return fmt.Sprintf("%s in %s: %s", kind, in, list)
 }
 
-// Problems are why a plan cannot be applied, one text each, with a hint after a
-// line break.
-func Problems(p *planner.Plan) []string {
-	var texts []string
-	for _, q := range p.Problems {
-		switch q.Kind {
-		case planner.ProblemConflict:
-			texts = append(texts, fmt.Sprintf("%s: secret %q exists in store %q already, and secretsync did not make it, so it is left alone\n"+
-				"delete it in Cloudflare, or give this one another name", Pos(q.Pos), Safe(q.Secret), Safe(q.Store.Name)))
-		default:
-			texts = append(texts, fmt.Sprintf("%s: %s: %q in store %q", Pos(q.Pos), q.Kind, Safe(q.Secret), Safe(q.Store.Name)))
-		}
+// Problem says why a plan cannot be applied, and what to do about it.
+func Problem(p planner.Problem) (what, hint string) {
+	name := fmt.Sprintf("secret %q of store %q", Safe(p.Secret), Safe(p.Store.Name))
+	switch p.Kind {
+	case planner.ProblemConflict:
+		return name + " exists already, and secretsync did not make it: it is left alone",
+			"delete it in Cloudflare, or give this one another name"
 	}
-	return texts
-}
-
-// Pos is "file:line:column".
-func Pos(p planner.Position) string {
-	if p.Line == 0 {
-		return Safe(p.File)
-	}
-	return fmt.Sprintf("%s:%d:%d", Safe(p.File), p.Line, p.Column)
+	return fmt.Sprintf("%s: %s", p.Kind, name), ""
 }

@@ -39,7 +39,9 @@ func (s Style) paint(color, text string) string {
 // characters, line breaks, and the invisible and direction-changing characters
 // of Unicode become visible escapes.
 func Safe(text string) string {
-	harmless := func(r rune) bool { return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Zs, r) }
+	harmless := func(r rune) bool {
+		return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Zs, r)
+	}
 	if strings.IndexFunc(text, func(r rune) bool { return !harmless(r) || r == unicode.ReplacementChar }) < 0 {
 		return text
 	}

@@ -1,0 +1,59 @@
+# Every target says what it does: make help.
+
+GOLANGCI_LINT_VERSION = v2.15.0
+TOOLS = $(CURDIR)/.tools
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint fmt e2e demo fuzz bench cover clean
+
+help: ## Show this list
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+
+build: ## Build ./secretsync (the first time takes minutes: SOPS brings 800 packages)
+	go build -trimpath -o secretsync ./cmd/secretsync
+
+test: ## Pass the tests, with Go alone
+	go test ./...
+
+race: ## Pass the tests under the race detector (builds everything once more)
+	go test -race ./...
+
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check format, go vet and golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	go vet -tags e2e ./e2e
+	$< run ./...
+
+$(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION):
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(TOOLS)/golangci-lint $@
+
+fmt: ## Format the code
+	gofmt -w $$(git ls-files '*.go')
+
+e2e: ## Run real clients (wrangler, from the npm registry) against the emulator; needs Node
+	@if ! command -v npm >/dev/null; then \
+		echo "********* e2e: Node.js and npm are not installed *********"; \
+		test -z "$$CI" || exit 1; \
+		echo "********* e2e: SKIPPED, wrangler was not tested **********"; \
+	else \
+		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -v ./e2e; \
+	fi
+
+demo: ## Run the main job on the embedded emulator, with Go alone
+	@sh demo/demo.sh
+
+FUZZTIME = 60s
+fuzz: ## Fuzz every parser for FUZZTIME each (default 60s)
+	@for pkg in $$(go list ./...); do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$(go list -f '{{.Dir}}' $$pkg)/*_test.go 2>/dev/null | cut -c6-); do \
+			echo "fuzz $$target in $$pkg"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+cover: ## Show how much of each package the tests reach
+	go test -cover ./...
+
+clean: ## Remove what the targets built
+	rm -rf secretsync .tools e2e/node_modules

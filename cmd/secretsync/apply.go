@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var autoApprove bool
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Make Cloudflare what the manifest says",
+		Long: "apply shows the plan, asks, executes it, and writes the lockfile, which belongs into git.\n" +
+			"It needs a token with the permission \"Secrets Store Write\".\n\n" + exitCodesHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.apply(cmd.Context(), autoApprove) },
+	}
+	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")
+	return cmd
+}
+
+// apply is the main flow.
+func (a *app) apply(ctx context.Context, autoApprove bool) error {
+	s, err := a.openManifest(ctx)
+	if err != nil {
+		return err
+	}
+	handle, err := lockfile.Open(ctx, s.lockPath, a.flags.lockTimeout)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	defer s.close()
+	w, err := s.prepare(ctx, handle.File())
+	if err != nil {
+		return err
+	}
+	p, err := w.plan(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := a.show(p); err != nil {
+		return err
+	}
+	j := &journal{workspace: w, handle: handle, now: time.Now}
+	if len(p.Actions) == 0 {
+		return j.refresh()
+	}
+	if err := a.approve(p, autoApprove); err != nil {
+		return err
+	}
+	if err := w.ensureKey(ctx); err != nil {
+		return err
+	}
+	return w.execute(ctx, p, j)
+}
+
+// approve asks whether the plan may be executed.
+func (a *app) approve(p *planner.Plan, auto bool) error {
+	switch {
+	case auto:
+		return nil
+	case !isTerminal(a.std.in):
+		return hint(errors.New("apply needs an answer, and there is no terminal to ask on"),
+			"look at the plan, then run apply --auto-approve")
+	}
+	yes, err := a.confirm(fmt.Sprintf("\nApply these %d actions?", len(p.Actions)))
+	if err == nil && !yes {
+		err = errors.New("not approved: nothing was changed")
+	}
+	return err
+}
+
+// execute applies the plan and reports.
+func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) error {
+	targets, err := w.targets(p)
+	if err != nil {
+		return err
+	}
+	report := applier.Apply(ctx, p, applier.Config{
+		Targets: targets, Journal: j, Parallelism: w.flags.parallelism, Now: time.Now,
+		Value: func(store planner.StoreKey, name string) (secret.Value, bool) {
+			want, ok := w.wanted[secretRef{store, name}]
+			return want.value, ok
+		},
+		Events: func(r applier.Result) { w.say("%s", render.Progress(r)) },
+	})
+	refreshed := j.refresh()
+	if err := render.Report(w.std.out, report); err != nil {
+		return err
+	}
+	switch {
+	case ctx.Err() != nil:
+		return &status{exitInterrupted, hint(errors.New("interrupted"), "run plan to see what is left")}
+	case !report.Complete():
+		return &status{exitIncomplete, hint(errors.Join(errors.New("the apply is incomplete"), report.Err),
+			"the lockfile says what was done: run plan to see what is left, then apply again")}
+	}
+	return refreshed
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) emulatorCommand() *cobra.Command {
+	var listen, state string
+	var opts emulator.Options
+	cmd := &cobra.Command{
+		Use:   "emulator",
+		Short: "Serve the Secrets Store API on this machine, without Cloudflare",
+		Long: "emulator serves Cloudflare's Secrets Store API on a loopback address until it is interrupted. Any client works\n" +
+			"against it: secretsync, wrangler, Cloudflare's SDKs. Values are checked and forgotten, as no API returns them.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.StateFile = state
+			e, err := emulator.Listen(cmd.Context(), listen, opts)
+			if err != nil {
+				return err
+			}
+			defer e.Stop()
+			fmt.Fprintf(a.std.out, "export CLOUDFLARE_API_BASE_URL=%s\nexport CLOUDFLARE_API_TOKEN=%s\nexport CLOUDFLARE_ACCOUNT_ID=%s\n",
+				e.BaseURL(), emulatorToken, emulatorAccount)
+			a.say("listening; end with Ctrl-C")
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&listen, "listen", "127.0.0.1:8787", "loopback address to listen on; port 0 picks one")
+	f.StringVar(&state, "state", "", "file that holds the state (default: memory alone)")
+	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
+	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
+	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
+	return cmd
+}

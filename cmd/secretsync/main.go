@@ -1,0 +1,40 @@
+// Command secretsync makes Cloudflare's Secrets Store what a manifest in git says.
+//
+// The main flow reads from top to bottom in apply.go: manifest, lockfile, values
+// and fingerprints, live state, plan, approval, apply, report.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	// The first signal ends the work in an orderly way. The second finds Go's
+	// default handling restored, which leaves at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.LookupEnv))
+}
+
+// streams are the three that a process is born with.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, args []string, std streams, env func(string) (string, bool)) int {
+	a := &app{std: std, env: env}
+	cmd := a.rootCommand()
+	cmd.SetArgs(args)
+	cmd.SetIn(std.in)
+	cmd.SetOut(std.out)
+	cmd.SetErr(std.err)
+	err := cmd.ExecuteContext(ctx)
+	a.printError(err)
+	return exitCode(err)
+}

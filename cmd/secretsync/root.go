@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// app is the program with its surroundings: nothing below main reaches for os.
+type app struct {
+	std   streams
+	env   func(string) (string, bool)
+	flags globalFlags
+	log   *slog.Logger
+}
+
+// globalFlags are those of every command.
+type globalFlags struct {
+	file, lockfile   string
+	accountID        string
+	apiBaseURL       string
+	emulator         string // empty: none
+	vars             []string
+	parallelism      int
+	requestTimeout   time.Duration
+	lockTimeout      time.Duration
+	sopsKeyTypes     []string
+	allowCommands    bool
+	allowOutside     bool
+	allowPlaintext   bool
+	logLevel, logFmt string
+	noColor          bool
+}
+
+// emulatorDefault is what --emulator without a file means.
+const emulatorDefault = ".secretsync.emulator.json"
+
+func (a *app) rootCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "secretsync",
+		Short: "Make Cloudflare's Secrets Store what a manifest in git says",
+		Long: "secretsync makes Cloudflare's Secrets Store what a manifest in git says: plan shows what\n" +
+			"would change, apply does it, drift tells what changed behind git's back.\n\n" + exitCodesHelp,
+		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.startLogging() },
+	}
+	cmd.CompletionOptions.HiddenDefaultCmd = false
+	f := cmd.PersistentFlags()
+	f.SortFlags = false
+	f.StringVarP(&a.flags.file, "file", "f", "", "manifest (default secretsync.yaml, .yml, .toml or .json here)")
+	f.StringVar(&a.flags.lockfile, "lockfile", "", "lockfile (default beside the manifest: x.yaml -> x.lock)")
+	f.StringVar(&a.flags.accountID, "account-id", "", "Cloudflare account (default CLOUDFLARE_ACCOUNT_ID)")
+	f.StringVar(&a.flags.apiBaseURL, "api-base-url", "", "API address (default CLOUDFLARE_API_BASE_URL, else Cloudflare's)")
+	f.StringVar(&a.flags.emulator, "emulator", "", "use an embedded emulator, its state in FILE, instead of Cloudflare")
+	f.Lookup("emulator").NoOptDefVal = emulatorDefault
+	f.StringArrayVar(&a.flags.vars, "var", nil, "set a manifest variable, NAME=VALUE (repeatable)")
+	f.IntVar(&a.flags.parallelism, "parallelism", 8, "requests under way at once")
+	f.DurationVar(&a.flags.requestTimeout, "request-timeout", 30*time.Second, "limit for one request")
+	f.DurationVar(&a.flags.lockTimeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to end")
+	f.StringSliceVar(&a.flags.sopsKeyTypes, "sops-key-types", nil, "SOPS key types that may be used (default age,pgp)")
+	f.BoolVar(&a.flags.allowCommands, "allow-commands", false, "run the manifest's command sources")
+	f.BoolVar(&a.flags.allowOutside, "allow-outside", false, "let the manifest name files outside its repository")
+	f.BoolVar(&a.flags.allowPlaintext, "allow-plaintext-values", false, "accept values in clear in the manifest, for experiments")
+	f.StringVar(&a.flags.logLevel, "log-level", "warn", "debug, info, warn or error")
+	f.StringVar(&a.flags.logFmt, "log-format", "text", "text or json")
+	f.BoolVar(&a.flags.noColor, "no-color", false, "no colours (also NO_COLOR)")
+	cmd.AddCommand(a.validateCommand(), a.planCommand(), a.applyCommand(), a.driftCommand(), a.emulatorCommand(), a.versionCommand())
+	return cmd
+}
+
+// setting is a flag's value, else the environment's.
+func (a *app) setting(flag, variable string) string {
+	if flag != "" {
+		return flag
+	}
+	v, _ := a.env(variable)
+	return v
+}
+
+func (a *app) startLogging() error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.flags.logLevel)); err != nil {
+		return fmt.Errorf("--log-level %q is none of debug, info, warn, error", a.flags.logLevel)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch a.flags.logFmt {
+	case "text":
+		a.log = slog.New(slog.NewTextHandler(a.std.err, opts))
+	case "json":
+		a.log = slog.New(slog.NewJSONHandler(a.std.err, opts))
+	default:
+		return fmt.Errorf("--log-format %q is neither text nor json", a.flags.logFmt)
+	}
+	if a.flags.parallelism < 1 {
+		return fmt.Errorf("--parallelism %d: want at least 1", a.flags.parallelism)
+	}
+	return nil
+}
+
+// variables reads the --var flags.
+func (a *app) variables() (map[string]string, error) {
+	vars := map[string]string{}
+	for _, v := range a.flags.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--var %q is not NAME=VALUE", v)
+		}
+		vars[name] = value
+	}
+	return vars, nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
+)
+
+func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
+	var opts emulator.Options
+	for _, arg := range args {
+		name, n, _ := strings.Cut(arg, "=")
+		switch name {
+		case "stores":
+			opts.MaxStores = number(ts, n)
+		case "secrets":
+			opts.MaxSecrets = number(ts, n)
+		case "page":
+			opts.MaxPerPage = number(ts, n)
+		default:
+			ts.Fatalf("unknown option %s", name)
+		}
+	}
+	server(ts).Stop()
+	e, err := emulator.Listen(context.Background(), "127.0.0.1:0", opts)
+	ts.Check(err)
+	ts.Defer(e.Stop)
+	*server(ts) = *e
+	ts.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
+}
+
+func countRequests(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: requests N [METHOD=N ...]")
+	}
+	seen := server(ts).Requests()
+	server(ts).ResetRequests()
+	methods := map[string]int{}
+	for _, r := range seen {
+		ts.Logf("%s %s %d", r.Method, r.Path, r.Status)
+		methods[r.Method]++
+	}
+	if len(seen) != number(ts, args[0]) {
+		ts.Fatalf("%d requests, want %s", len(seen), args[0])
+	}
+	for _, arg := range args[1:] {
+		method, n, _ := strings.Cut(arg, "=")
+		if methods[method] != number(ts, n) {
+			ts.Fatalf("%d %s requests, want %s", methods[method], method, n)
+		}
+	}
+}
+
+// dashboard sends what a colleague does by hand: create STORE/SECRET VALUE,
+// create-store STORE, update STORE/SECRET JSON, delete STORE/SECRET,
+// delete-store STORE.
+func dashboard(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: dashboard VERB STORE[/SECRET] [TEXT]")
+	}
+	store, name, _ := strings.Cut(args[1], "/")
+	c := colleague{ts}
+	switch args[0] {
+	case "create-store":
+		c.send("POST", "/stores", map[string]any{"name": store})
+	case "delete-store":
+		c.send("DELETE", "/stores/"+c.id("/stores", store)+"?force=true", nil)
+	case "create":
+		c.send("POST", c.in(store), []any{map[string]any{"name": name, "value": args[2], "scopes": []string{"workers"}}})
+	case "update":
+		c.send("PATCH", c.in(store)+"/"+c.id(c.in(store), name), json.RawMessage(args[2]))
+	case "delete":
+		c.send("DELETE", c.in(store)+"/"+c.id(c.in(store), name), nil)
+	default:
+		ts.Fatalf("unknown verb %s", args[0])
+	}
+	server(ts).ResetRequests()
+}
+
+type colleague struct{ *testscript.TestScript }
+
+func (c colleague) in(store string) string { return "/stores/" + c.id("/stores", store) + "/secrets" }
+
+func (c colleague) id(list, name string) string {
+	var found []struct{ ID, Name string }
+	c.Check(json.Unmarshal(c.send("GET", list+"?per_page=100", nil), &found))
+	for _, f := range found {
+		if f.Name == name {
+			return f.ID
+		}
+	}
+	c.Fatalf("no %s in %s", name, list)
+	return ""
+}
+
+func (c colleague) send(method, path string, body any) json.RawMessage {
+	data, err := json.Marshal(body)
+	c.Check(err)
+	url := server(c.TestScript).BaseURL() + "/accounts/" + testAccount + "/secrets_store" + path
+	req, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(data))
+	c.Check(err)
+	req.Header.Set("Authorization", "Bearer dashboard")
+	resp, err := http.DefaultClient.Do(req)
+	c.Check(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	c.Check(err)
+	var envelope struct {
+		Success bool
+		Result  json.RawMessage
+	}
+	c.Check(json.Unmarshal(answer, &envelope))
+	if !envelope.Success {
+		c.Fatalf("%s %s: %s", method, path, answer)
+	}
+	return envelope.Result
+}
+
+func makeAgeKey(ts *testscript.TestScript, _ bool, args []string) {
+	identity, err := age.GenerateX25519Identity()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(identity.String()+"\n"), 0o600))
+	ts.Setenv("SOPS_AGE_KEY_FILE", ts.MkAbs(args[0]))
+	ts.Setenv("AGE_RECIPIENT", identity.Recipient().String())
+}
+
+func encryptFile(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	plain, err := os.ReadFile(path)
+	ts.Check(err)
+	var regex string
+	if len(args) > 1 {
+		regex = args[1]
+	}
+	sealed, err := sopstest.Encrypt(filepath.Base(path), plain, regex, ts.Getenv("AGE_RECIPIENT"))
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, sealed, 0o600))
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/secretsync/secretsync/internal/emulator"
+)
+
+var update = flag.Bool("u", false, "rewrite the expectations of the scripts")
+
+// TestMain makes the test binary stand in for secretsync, so that the scripts run
+// the real program in a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"secretsync": main})
+}
+
+const testAccount = "0123456789abcdef0123456789abcdef"
+
+type serverKey struct{}
+
+// TestScripts runs testdata/scripts: each is a user at a shell, with an emulator
+// of their own behind the usual variables. Besides testscript's own commands:
+//
+//	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page
+//	requests N [METHOD=N ...]    there were N requests since the last call, so many of each method
+//	value STORE/SECRET TEXT      the secret's value is TEXT, byte for byte
+//	valuefile STORE/SECRET FILE  the secret's value is FILE's content, byte for byte
+//	exits CODE PROGRAM ARGS...   exec, with this exit code
+//	dashboard ARGS...            what a colleague does behind git's back
+//	agekey FILE                  make an age key; SOPS_AGE_KEY_FILE and AGE_RECIPIENT name it
+//	sops FILE                    encrypt FILE in place for AGE_RECIPIENT
+//	nbytes FILE N                make a file of N bytes
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("..", "..", "testdata", "scripts"), UpdateScripts: *update, RequireExplicitExec: true,
+		RequireUniqueNames: true,
+		Setup:              func(env *testscript.Env) error { return startEmulator(env, emulator.Options{}) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"restart": restartEmulator, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
+			"dashboard": dashboard, "exits": exits,
+			"agekey": makeAgeKey, "sops": encryptFile, "nbytes": makeBytes,
+		},
+	})
+}
+
+func startEmulator(env *testscript.Env, opts emulator.Options) error {
+	e, err := emulator.Listen(context.Background(), "127.0.0.1:0", opts)
+	if err != nil {
+		return err
+	}
+	env.Defer(e.Stop)
+	env.Values[serverKey{}] = e
+	env.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
+	env.Setenv("CLOUDFLARE_API_TOKEN", "script-token")
+	env.Setenv("CLOUDFLARE_ACCOUNT_ID", testAccount)
+	return nil
+}
+
+func server(ts *testscript.TestScript) *emulator.Embedded {
+	return ts.Value(serverKey{}).(*emulator.Embedded)
+}
+
+func number(ts *testscript.TestScript, text string) int {
+	n, err := strconv.Atoi(text)
+	ts.Check(err)
+	return n
+}
+
+func checkValue(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: value STORE/SECRET TEXT")
+	}
+	store, name, _ := strings.Cut(args[0], "/")
+	if has := server(ts).HasValue(testAccount, store, name, []byte(args[1])); has == neg {
+		ts.Fatalf("%s has this value: %v", args[0], has)
+	}
+}
+
+func checkValueFile(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: valuefile STORE/SECRET FILE")
+	}
+	checkValue(ts, neg, []string{args[0], ts.ReadFile(args[1])})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS...")
+	}
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if code != number(ts, args[0]) {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+func makeBytes(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: nbytes FILE N")
+	}
+	b := make([]byte, number(ts, args[1]))
+	for i := range b {
+		b[i] = byte('!' + i%90)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
+}

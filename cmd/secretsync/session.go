@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/cloudflare"
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+	"golang.org/x/time/rate"
+)
+
+const cloudflareAPI = "https://api.cloudflare.com/client/v4"
+
+// The emulator's account and token, used where the environment gives none. A real
+// token is never sent to it.
+const (
+	emulatorAccount = "0000000000000000000000000000e000"
+	emulatorToken   = "emulator"
+)
+
+// session is what the commands that look at Cloudflare share: the manifest, and
+// a client for each account.
+type session struct {
+	*app
+	manifest *manifest.Manifest
+	sops     *sopsfile.Opener
+	limiter  *rate.Limiter // Cloudflare counts all tokens of a user together
+	lockPath string
+	baseURL  string
+	loopback bool // the API is on this machine, so not Cloudflare's
+	embedded *emulator.Embedded
+	clients  map[planner.AccountID]*cloudflare.Client
+}
+
+// openManifest reads the manifest and everything it includes, and no value.
+func (a *app) openManifest(ctx context.Context) (*session, error) {
+	vars, err := a.variables()
+	if err != nil {
+		return nil, err
+	}
+	sops, err := sopsfile.New(sopsfile.Options{KeyTypes: a.sopsKeyTypes()})
+	if err != nil {
+		return nil, err
+	}
+	s := &session{app: a, sops: sops, limiter: cloudflare.NewLimiter(), clients: map[planner.AccountID]*cloudflare.Client{}}
+	file := a.flags.file
+	if file == "" {
+		if file, err = manifest.Find("."); err != nil {
+			return nil, err
+		}
+	}
+	s.lockPath = a.flags.lockfile
+	if s.lockPath == "" {
+		s.lockPath = lockfile.PathFor(file)
+	}
+	s.manifest, err = manifest.Load(ctx, manifest.Options{
+		File: file, Vars: vars, LookupEnv: a.env, SOPS: opener{s.sops},
+		AllowPlaintextValues: a.flags.allowPlaintext, AllowCommands: a.flags.allowCommands, AllowOutside: a.flags.allowOutside,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range s.manifest.Warnings {
+		a.say("warning: %s", w)
+	}
+	return s, nil
+}
+
+// connect decides which API is talked to, and starts the emulator if it is that.
+func (s *session) connect(ctx context.Context) error {
+	if s.flags.emulator != "" {
+		file := s.flags.emulator
+		if file == emulatorDefault {
+			file = filepath.Join(filepath.Dir(s.lockPath), file)
+		}
+		e, err := emulator.Embed(ctx, emulator.Options{StateFile: file})
+		if err != nil {
+			return fmt.Errorf("starting the emulator: %w", err)
+		}
+		s.embedded, s.baseURL, s.loopback = e, e.BaseURL(), true
+		s.say("using the embedded emulator, state in %s", file)
+		return nil
+	}
+	s.baseURL = s.setting(s.flags.apiBaseURL, "CLOUDFLARE_API_BASE_URL")
+	if s.baseURL == "" {
+		s.baseURL = cloudflareAPI
+	}
+	if u, err := url.Parse(s.baseURL); err == nil {
+		s.loopback = cloudflare.IsLoopback(u.Hostname())
+	}
+	return nil
+}
+
+func (s *session) close() {
+	if s.embedded != nil {
+		s.embedded.Stop()
+	}
+}
+
+// accountID is a store's account: the manifest's, else the one set outside.
+func (s *session) accountID(st manifest.Store) (planner.AccountID, error) {
+	if st.AccountID != "" {
+		return planner.AccountID(st.AccountID), nil
+	}
+	if id := s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID"); id != "" {
+		return planner.AccountID(id), nil
+	}
+	if s.flags.emulator != "" {
+		return emulatorAccount, nil
+	}
+	return "", hint(fmt.Errorf("no Cloudflare account is set"),
+		"set CLOUDFLARE_ACCOUNT_ID, or --account-id, or accounts in the manifest; --emulator needs none")
+}
+
+// client returns the client of an account, made on first use.
+func (s *session) client(id planner.AccountID) (*cloudflare.Client, error) {
+	if c := s.clients[id]; c != nil {
+		return c, nil
+	}
+	token, err := s.token(id)
+	if err != nil {
+		return nil, err
+	}
+	c, err := cloudflare.New(cloudflare.Config{
+		BaseURL: s.baseURL, Token: token, AccountID: string(id), RequestTimeout: s.flags.requestTimeout,
+		Limiter: s.limiter, Log: s.log, OnWait: s.sayWait, UserAgent: "secretsync/" + version(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.clients[id] = c
+	return c, nil
+}
+
+// token is the API token of an account, from the variable that the manifest names for it.
+func (s *session) token(id planner.AccountID) (string, error) {
+	if s.embedded != nil {
+		return emulatorToken, nil
+	}
+	variable := "CLOUDFLARE_API_TOKEN"
+	for _, st := range s.manifest.Stores {
+		if st.AccountID == string(id) && st.TokenEnv != "" {
+			variable = st.TokenEnv
+		}
+	}
+	token, _ := s.env(variable)
+	if token == "" {
+		return "", hint(fmt.Errorf("%s is not set: it holds the API token of account %s", variable, id),
+			"make a token with the permission \"Secrets Store Write\" (plan and drift: \"Secrets Store Read\"), or try --emulator")
+	}
+	return token, nil
+}
+
+func (s *session) sayWait(w cloudflare.Wait) {
+	s.say("waiting %s: %s", w.Delay.Round(100_000_000), w.Reason)
+}
+
+// targets are the clients of all accounts that the plan's actions name.
+func (s *session) targets(p *planner.Plan) (map[planner.AccountID]applier.Target, error) {
+	targets := map[planner.AccountID]applier.Target{}
+	for _, a := range p.Actions {
+		c, err := s.client(a.Store.Account)
+		if err != nil {
+			return nil, err
+		}
+		targets[a.Store.Account] = c
+	}
+	return targets, nil
+}
+
+// opener adapts sopsfile to what manifest asks for.
+type opener struct{ *sopsfile.Opener }
+
+func (o opener) Open(name string, data []byte) (manifest.SOPSFile, error) {
+	f, err := o.Opener.Open(name, data)
+	if err != nil {
+		return nil, err
+	}
+	return file{f}, nil
+}
+
+type file struct{ *sopsfile.File }
+
+func (f file) Entry(path []string) (manifest.SOPSEntry, error) {
+	e, err := f.File.Entry(path)
+	return manifest.SOPSEntry(e), err
+}
+
+// sopsKeyTypes are the key types that SOPS files may use; nil for the usual ones.
+// The manifest has no say in it.
+func (a *app) sopsKeyTypes() []string {
+	if len(a.flags.sopsKeyTypes) > 0 {
+		return a.flags.sopsKeyTypes
+	}
+	if types, _ := a.env("SECRETSYNC_SOPS_KEY_TYPES"); types != "" {
+		return strings.Split(types, ",")
+	}
+	return nil
+}

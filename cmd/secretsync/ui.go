@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"golang.org/x/term"
+)
+
+// The rules of output: results go to stdout, everything else to stderr. An error
+// is "error: what", one a line, and what to do about it is "hint: ..." below it.
+// Colours are for terminals alone.
+
+// say writes a line for the person who waits, on stderr.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintf(a.std.err, format+"\n", args...)
+}
+
+// hinted is an error with what to do about it.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h *hinted) Error() string { return h.err.Error() }
+func (h *hinted) Unwrap() error { return h.err }
+
+func hint(err error, text string) error {
+	return &hinted{err, text}
+}
+
+func (a *app) printError(err error) {
+	var list syntax.ErrorList
+	var h *hinted
+	switch {
+	case err == nil || err.Error() == "":
+	case errors.As(err, &list):
+		for _, e := range list {
+			a.say("error: %s: %s", render.Safe(e.Pos.String()), render.Safe(e.What))
+			a.sayHint(e.Hint)
+		}
+	default:
+		for line := range strings.Lines(err.Error()) {
+			a.say("error: %s", render.Safe(strings.TrimSuffix(line, "\n")))
+		}
+		if errors.As(err, &h) {
+			a.sayHint(h.hint)
+		}
+	}
+}
+
+func (a *app) sayHint(text string) {
+	if text != "" {
+		a.say("hint: %s", render.Safe(text))
+	}
+}
+
+// style is how results look on stdout.
+func (a *app) style() render.Style {
+	_, noColor := a.env("NO_COLOR")
+	return render.Style{Color: !noColor && !a.flags.noColor && isTerminal(a.std.out)}
+}
+
+// confirm asks on the terminal. Anything but yes is no.
+func (a *app) confirm(question string) (bool, error) {
+	fmt.Fprintf(a.std.err, "%s Only \"yes\" goes ahead: ", question)
+	answer, err := bufio.NewReader(a.std.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("reading the answer: %w", err)
+	}
+	return strings.TrimSpace(answer) == "yes", nil
+}
+
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
