@@ -75,7 +75,7 @@ say "Do it. (In CI: on merge.)"
 run "secretsync apply --auto-approve"
 
 say "The lockfile goes into git too. It holds fingerprints, no value."
-run "head -n 24 secretsync.lock | cut -c 1-100"
+run "sed -n '/\"stores\"/,\$p' secretsync.lock | cut -c 1-100"
 
 say "A second apply does nothing."
 run "cp secretsync.lock before.lock"
