@@ -91,8 +91,9 @@ func TestPlanApplyPlanConverges(t *testing.T) {
 		w := drawWorld(t)
 		for i := range w.Live {
 			for j := range w.Live[i].Secrets {
-				if w.Live[i].Secrets[j].Modified == older {
-					w.Live[i].Secrets[j].Modified = applied
+				l := &w.Live[i].Secrets[j]
+				if r := w.record(place{w.Live[i].Key, l.Name}); r != nil && l.Modified.Compare(r.Modified) < 0 {
+					l.Modified = r.Modified
 				}
 			}
 		}
