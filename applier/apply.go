@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/secret"
@@ -92,34 +94,92 @@ var (
 	errNoStore     = errors.New("not tried: its store does not exist")
 )
 
-// Apply executes the plan. The report tells of every action; it never returns
-// nil. When ctx ends, no further request is sent.
+// Apply executes the plan, the accounts side by side: a failure in one doesn't
+// stop the others. The report tells of every action; it is never nil. When ctx
+// ends, no further request is sent.
 //
 // A plan with problems must not come here: Apply doesn't look at them.
 func Apply(ctx context.Context, plan *planner.Plan, cfg Config) *Report {
-	r := &run{ctx: ctx, cfg: cfg, results: make([]Result, len(plan.Actions)), stores: map[planner.StoreKey]planner.StoreID{}}
+	results := make([]Result, len(plan.Actions))
+	runs := map[planner.AccountID]*run{}
+	cfg.Journal = &oneAtATime{Journal: cfg.Journal, events: cfg.Events}
 	for i, a := range plan.Actions {
-		r.results[i] = Result{Action: a, Outcome: Skipped}
+		results[i] = Result{Action: a, Outcome: Skipped}
+		r := runs[a.Store.Account]
+		if r == nil {
+			r = &run{ctx: ctx, cfg: cfg, results: results, stores: map[planner.StoreKey]planner.StoreID{}}
+			runs[a.Store.Account] = r
+		}
+		r.mine = append(r.mine, i)
 		if a.StoreID != "" {
 			r.stores[a.Store] = a.StoreID
 		}
 	}
-	r.createStores()
-	r.createSecrets()
-	r.each(planner.OpUpdate, r.update)
-	r.each(planner.OpDelete, r.remove)
-	r.bookkeeping()
-	return r.report()
+	var wg sync.WaitGroup
+	for _, r := range runs {
+		wg.Go(func() { r.do(plan.DeletesFirst) })
+	}
+	wg.Wait()
+	rep := &Report{Results: results}
+	for _, r := range runs {
+		rep.Err = errors.Join(rep.Err, r.finished())
+	}
+	return rep
 }
 
-// run is one apply under way. Its methods run one after the other; only the
-// requests inside each are parallel.
+// oneAtATime keeps the accounts' runs from journaling at once.
+type oneAtATime struct {
+	Journal
+	mu     sync.Mutex
+	events func(Result)
+}
+
+func (j *oneAtATime) Intend(actions []planner.Action) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.Journal.Intend(actions)
+}
+
+func (j *oneAtATime) StoreReady(store planner.StoreKey, id planner.StoreID) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.Journal.StoreReady(store, id)
+}
+
+func (j *oneAtATime) Settle(results []Result) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	err := j.Journal.Settle(results)
+	for _, r := range results {
+		if j.events != nil {
+			j.events(r)
+		}
+	}
+	return err
+}
+
+// run is one account's part of an apply. Its methods run one after the other; only
+// the requests inside each are parallel.
 type run struct {
 	ctx     context.Context
 	cfg     Config
-	results []Result // in the plan's order
+	results []Result // of all accounts, in the plan's order
+	mine    []int    // this account's
 	stores  map[planner.StoreKey]planner.StoreID
 	broken  error // the journal failed: nothing more may be done
+}
+
+func (r *run) do(deletesFirst bool) {
+	if deletesFirst {
+		r.each(r.remove, planner.OpDelete)
+	}
+	r.createStores()
+	r.createSecrets()
+	r.each(r.rename, planner.OpRename)
+	r.each(r.update, planner.OpAdopt, planner.OpUpdate, planner.OpRotate)
+	r.each(r.remove, planner.OpDelete)
+	r.deleteStores()
+	r.bookkeeping()
 }
 
 // stopped says why nothing more may be sent, or nil.
@@ -133,11 +193,16 @@ func (r *run) stopped() error {
 	return nil
 }
 
-// of lists the actions of one operation, as indexes into r.results.
-func (r *run) of(op planner.Op) []int {
+// of lists this account's untried actions of some operations that write, as
+// indexes into r.results.
+func (r *run) of(ops ...planner.Op) []int {
+	return r.untried(func(a planner.Action) bool { return a.Writes() && slices.Contains(ops, a.Op) })
+}
+
+func (r *run) untried(which func(planner.Action) bool) []int {
 	var is []int
-	for i := range r.results {
-		if r.results[i].Action.Op == op {
+	for _, i := range r.mine {
+		if res := r.results[i]; res.Outcome == Skipped && which(res.Action) {
 			is = append(is, i)
 		}
 	}
@@ -172,11 +237,6 @@ func (r *run) settle(is ...int) {
 		results[n] = r.results[i]
 	}
 	r.note(r.cfg.Journal.Settle(results))
-	if r.cfg.Events != nil {
-		for _, res := range results {
-			r.cfg.Events(res)
-		}
-	}
 }
 
 func (r *run) note(journal error) {
@@ -201,26 +261,33 @@ func (r *run) finish(i int, live planner.LiveSecret, err error) {
 
 // bookkeeping does the actions that change the lockfile alone.
 func (r *run) bookkeeping() {
-	is := append(r.of(planner.OpForget), r.of(planner.OpRecord)...)
+	is := r.untried(func(a planner.Action) bool { return !a.Writes() })
 	if len(is) == 0 || r.stopped() != nil {
 		return
 	}
 	for _, i := range is {
+		a := r.results[i].Action
 		r.results[i].Outcome = Done
+		r.results[i].Live = planner.LiveSecret{
+			ID: a.ID, Name: a.Secret, Scopes: a.Have.Scopes, Comment: a.Have.Comment, Modified: a.Have.Modified,
+		}
 	}
 	r.settle(is...)
 }
 
-func (r *run) report() *Report {
-	why := r.stopped()
-	for i := range r.results {
-		if res := &r.results[i]; res.Outcome == Skipped && res.Err == nil {
-			res.Err = why
+// finished says why the account's run ended early, or nil.
+func (r *run) finished() error {
+	why, skipped := r.stopped(), false
+	for _, i := range r.mine {
+		if res := &r.results[i]; res.Outcome == Skipped {
+			skipped = true
+			if res.Err == nil {
+				res.Err = why
+			}
 		}
 	}
-	rep := &Report{Results: r.results, Err: r.broken}
-	if rep.Err == nil && rep.Count(Skipped) > 0 {
-		rep.Err = r.ctx.Err()
+	if r.broken == nil && skipped {
+		return r.ctx.Err()
 	}
-	return rep
+	return r.broken
 }

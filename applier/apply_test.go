@@ -50,7 +50,11 @@ func stranger(f *fakeTarget, name string) {
 }
 
 func apply(ctx context.Context, f *fakeTarget, j *fakeJournal, actions ...planner.Action) *applier.Report {
-	return applier.Apply(ctx, &planner.Plan{Actions: actions}, applier.Config{
+	return applyPlan(ctx, f, j, &planner.Plan{Actions: actions})
+}
+
+func applyPlan(ctx context.Context, f *fakeTarget, j *fakeJournal, plan *planner.Plan) *applier.Report {
+	return applier.Apply(ctx, plan, applier.Config{
 		Targets: map[planner.AccountID]applier.Target{account: f}, Journal: j, Parallelism: 4,
 		Now:   func() time.Time { return serverTime },
 		Value: func(_ planner.StoreKey, name string) (secret.Value, bool) { return value(name), true },
@@ -107,6 +111,72 @@ func TestEveryOperation(t *testing.T) {
 	}
 	if f.values["new"] != "value of new" {
 		t.Error("the new secret has another value")
+	}
+}
+
+func TestRename(t *testing.T) {
+	f := newFake()
+	a := planner.Action{
+		Op: planner.OpRename, Store: store, StoreID: "st1", Secret: "new", From: "old", ID: existing(f, "old"),
+		Scopes: &planner.Change[[]string]{After: []string{"workers"}}, Comment: &planner.Change[string]{After: "kept"},
+	}
+	if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() {
+		t.Fatal("incomplete")
+	}
+	expectLog(t, f, "intend 1", "duplicate old as new", "delete old", "settle map[done:1]")
+	if f.values["new"] != "old" || f.secrets["new"].Comment != "kept" {
+		t.Errorf("the new secret is %v", f.secrets["new"])
+	}
+
+	f = newFake()
+	a.ID = existing(f, "old")
+	f.before = once("delete", errors.New("refused"))
+	if r := apply(t.Context(), f, &fakeJournal{target: f}, a); r.Count(applier.Unknown) != 1 {
+		t.Errorf("half renamed: outcomes %v", outcomes(r))
+	}
+}
+
+func TestDeletesFirst(t *testing.T) {
+	f := newFake()
+	plan := &planner.Plan{DeletesFirst: true, Actions: []planner.Action{
+		{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "old", ID: existing(f, "old")}, create("new"),
+	}}
+	applyPlan(t.Context(), f, &fakeJournal{target: f}, plan)
+	expectLog(t, f, "intend 1", "delete old", "settle map[done:1]", "intend 1", "create 1", "settle map[done:1]")
+}
+
+func TestAdoptingAsItIsSendsNothing(t *testing.T) {
+	f := newFake()
+	r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{
+		Op: planner.OpAdopt, Store: store, StoreID: "st1", Secret: "theirs", ID: "s9", Have: planner.Metadata{Comment: "as it was"},
+	})
+	expectLog(t, f, "settle map[done:1]")
+	if l := r.Results[0].Live; l.ID != "s9" || l.Comment != "as it was" {
+		t.Errorf("recorded as %v", l)
+	}
+}
+
+func TestAccountsDoNotStopOneAnother(t *testing.T) {
+	good, bad := newFake(), newFake()
+	bad.before = func(string) error { return errors.New("refused") }
+	theirs := create("s")
+	theirs.Store.Account = "fedcba9876543210fedcba9876543210"
+	r := applier.Apply(t.Context(), &planner.Plan{Actions: []planner.Action{create("s"), theirs}}, applier.Config{
+		Targets: map[planner.AccountID]applier.Target{account: good, theirs.Store.Account: bad},
+		Journal: &fakeJournal{target: newFake()}, Parallelism: 1, Now: func() time.Time { return serverTime },
+		Value: func(_ planner.StoreKey, name string) (secret.Value, bool) { return value(name), true },
+	})
+	if r.Results[0].Outcome != applier.Done || r.Results[1].Outcome != applier.Failed {
+		t.Errorf("outcomes %v, %v", r.Results[0].Outcome, r.Results[1].Outcome)
+	}
+}
+
+func TestDeleteStore(t *testing.T) {
+	f := newFake()
+	r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{Op: planner.OpDeleteStore, Store: store, StoreID: "st1"})
+	expectLog(t, f, "delete store", "settle map[done:1]")
+	if !r.Complete() {
+		t.Error("incomplete")
 	}
 }
 

@@ -2,6 +2,7 @@ package applier
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/secretsync/secretsync/internal/secret"
@@ -10,10 +11,10 @@ import (
 
 var errNoValue = errors.New("its value is not at hand")
 
-// each does the actions of one operation in parallel. All intents are journaled
+// each does the actions of some operations in parallel. All intents are journaled
 // in one record; outcomes are as they come in, those that come together in one.
-func (r *run) each(op planner.Op, do func(i int) (planner.LiveSecret, error)) {
-	is := r.of(op)
+func (r *run) each(do func(i int) (planner.LiveSecret, error), ops ...planner.Op) {
+	is := r.of(ops...)
 	if len(is) == 0 || !r.intend(is) {
 		return
 	}
@@ -128,4 +129,38 @@ func (r *run) remove(i int) (planner.LiveSecret, error) {
 		return planner.LiveSecret{}, err
 	}
 	return planner.LiveSecret{}, t.DeleteSecret(r.ctx, a.StoreID, a.ID)
+}
+
+// rename duplicates a secret and deletes it under its old name. A duplicate whose
+// original cannot be deleted is not done: both names stay pending.
+func (r *run) rename(i int) (planner.LiveSecret, error) {
+	a := r.results[i].Action
+	t, err := r.target(a)
+	if err != nil {
+		return planner.LiveSecret{}, err
+	}
+	live, err := t.DuplicateSecret(r.ctx, a.StoreID, a.ID, a.Secret, a.Scopes.After, &a.Comment.After)
+	if err != nil {
+		return live, err
+	}
+	if err := t.DeleteSecret(r.ctx, a.StoreID, a.ID); err != nil {
+		return live, fmt.Errorf("%w: it has its new name, and the old one could not be deleted: %w", ErrOutcomeUnknown, err)
+	}
+	return live, nil
+}
+
+// deleteStores deletes stores, last of all: those that are not empty are refused.
+func (r *run) deleteStores() {
+	for _, i := range r.of(planner.OpDeleteStore) {
+		if r.stopped() != nil {
+			return
+		}
+		a := r.results[i].Action
+		t, err := r.target(a)
+		if err == nil {
+			err = t.DeleteStore(r.ctx, a.StoreID)
+		}
+		r.finish(i, planner.LiveSecret{}, err)
+		r.settle(i)
+	}
 }

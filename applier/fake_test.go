@@ -193,3 +193,18 @@ func (j *fakeJournal) Settle(results []applier.Result) error {
 }
 
 func value(name string) secret.Value { return secret.New([]byte("value of " + name)) }
+
+func (f *fakeTarget) DuplicateSecret(_ context.Context, _ planner.StoreID, id planner.SecretID, name string, scopes []string, comment *string) (planner.LiveSecret, error) {
+	l, notFound := f.locked(id)
+	done, err := f.call("duplicate %s as %s", l.Name, name)
+	if err = errors.Join(err, notFound); err != nil {
+		return planner.LiveSecret{}, done(err)
+	}
+	f.put(applier.NewSecret{Name: name, Value: secret.New([]byte(f.values[l.Name])), Scopes: scopes, Comment: comment})
+	return f.secrets[name], done(nil)
+}
+
+func (f *fakeTarget) DeleteStore(context.Context, planner.StoreID) error {
+	done, err := f.call("delete store")
+	return done(err)
+}

@@ -29,6 +29,11 @@ type Target interface {
 	CreateSecrets(ctx context.Context, store planner.StoreID, secrets []NewSecret) ([]planner.LiveSecret, error)
 	// UpdateSecret changes what p sets and leaves the rest alone.
 	UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, p Patch) (planner.LiveSecret, error)
+	// DuplicateSecret makes a secret with the value of another, which never leaves
+	// Cloudflare. It is never repeated after an unknown outcome.
+	DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, name string, scopes []string, comment *string) (planner.LiveSecret, error)
+	// DeleteStore deletes a store; one with secrets in it is refused.
+	DeleteStore(ctx context.Context, store planner.StoreID) error
 	// DeleteSecret deletes a secret. One that is gone already is no error.
 	DeleteSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) error
 }

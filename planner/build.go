@@ -2,18 +2,21 @@ package planner
 
 import (
 	"cmp"
+	"path"
 	"slices"
+	"strings"
 )
 
 // Build compares the three versions and decides. It is total: every input gives
 // a plan, and the order of the input's slices makes no difference.
 func Build(in Input) *Plan {
-	b := &builder{plan: &Plan{}}
+	b := &builder{plan: &Plan{}, in: &in}
 	for _, s := range join(in) {
 		b.store(s)
 	}
 	b.noteOtherStores(in.Live)
-	b.sort()
+	b.checkDeletes()
+	b.plan.sort()
 	return b.plan
 }
 
@@ -56,25 +59,58 @@ func join(in Input) []*versions {
 // builder gathers the plan. Its methods add to it.
 type builder struct {
 	plan *Plan
+	in   *Input
 }
 
 func (b *builder) store(s *versions) {
-	if len(s.desired) > 0 && s.live == nil {
-		b.plan.Actions = append(b.plan.Actions, Action{
-			Op: OpCreateStore, Store: s.key, Reasons: []Reason{ReasonNew}, Pos: s.desired[0].Pos,
-		})
+	secrets := triples(s)
+	for name := range secrets {
+		if !b.targeted(s.key.Name + "/" + name) {
+			delete(secrets, name)
+			b.plan.Targeted = true
+		}
 	}
-	for _, t := range triples(s) {
+	if len(s.desired) > 0 && s.live == nil && (len(b.in.Options.Targets) == 0 || len(secrets) > 0) {
+		b.add(Action{Op: OpCreateStore, Store: s.key, Reasons: []Reason{ReasonNew}, Pos: s.desired[0].Pos})
+	}
+	b.renames(s, secrets)
+	for _, t := range secrets {
 		b.secret(s, t)
 	}
+	if len(s.desired) == 0 && s.recorded != nil && s.recorded.Delete && s.live != nil && !b.plan.Targeted {
+		b.deleteStore(s, secrets)
+	}
+}
+
+// targeted reports whether the plan may touch a secret.
+func (b *builder) targeted(name string) bool {
+	if len(b.in.Options.Targets) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(b.in.Options.Targets, func(glob string) bool {
+		ok, err := path.Match(glob, name)
+		return err == nil && ok
+	})
+}
+
+// deleteStore deletes a store that left the manifest, if nothing stays in it.
+func (b *builder) deleteStore(s *versions, secrets map[string]*triple) {
+	for _, t := range secrets {
+		if t.live != nil && (t.recorded == nil || !ours(t.recorded, t.live) || !t.recorded.Delete) {
+			b.note(NoteStoreKept, s, "")
+			return
+		}
+	}
+	b.add(Action{Op: OpDeleteStore, Store: s.key, StoreID: s.live.ID, Reasons: []Reason{ReasonNotDesired}})
 }
 
 // triple is what the three sides know of one secret: a nil doesn't know it.
 type triple struct {
-	desired   *DesiredSecret
-	recorded  *RecordedSecret
-	live      *LiveSecret
-	unmanaged UnmanagedPolicy
+	desired  *DesiredSecret
+	recorded *RecordedSecret
+	live     *LiveSecret
+	// within is the desired store whose prefix the name has, or nil.
+	within *DesiredStore
 }
 
 // triples groups a store's secrets by name.
@@ -82,13 +118,11 @@ func triples(s *versions) map[string]*triple {
 	secrets := map[string]*triple{}
 	at := func(name string) *triple {
 		if secrets[name] == nil {
-			secrets[name] = &triple{}
+			secrets[name] = &triple{within: within(s.desired, name)}
 		}
 		return secrets[name]
 	}
-	policy := UnmanagedIgnore // a store that the manifest doesn't name
 	for _, d := range s.desired {
-		policy = d.Unmanaged
 		for i := range d.Secrets {
 			at(d.Secrets[i].Name).desired = &d.Secrets[i]
 		}
@@ -100,26 +134,39 @@ func triples(s *versions) map[string]*triple {
 	}
 	if s.live != nil {
 		for i := range s.live.Secrets {
-			t := at(s.live.Secrets[i].Name)
-			t.live, t.unmanaged = &s.live.Secrets[i], policy
+			at(s.live.Secrets[i].Name).live = &s.live.Secrets[i]
 		}
 	}
 	return secrets
 }
 
+// within finds the store with the longest prefix that a name has.
+func within(desired []DesiredStore, name string) *DesiredStore {
+	var best *DesiredStore
+	for i := range desired {
+		d := &desired[i]
+		if strings.HasPrefix(name, d.Prefix) && (best == nil || len(d.Prefix) > len(best.Prefix)) {
+			best = d
+		}
+	}
+	return best
+}
+
 // secret decides one secret's fate by the table of the package's documentation.
 func (b *builder) secret(s *versions, t *triple) {
 	switch {
+	case t.desired != nil && t.desired.External:
+		b.external(s, t)
 	case t.desired != nil && t.live == nil:
 		b.create(s, t)
 	case t.desired != nil && t.recorded == nil:
-		b.conflict(s, t)
+		b.adopt(s, t)
 	case t.desired != nil:
 		b.compare(s, t)
 	case t.recorded != nil:
 		b.remove(s, t)
-	case t.unmanaged != UnmanagedIgnore:
-		b.note(NoteUnmanaged, s, t.live.Name)
+	default:
+		b.unmanaged(s, t)
 	}
 }
 
@@ -127,11 +174,9 @@ func (b *builder) note(kind NoteKind, s *versions, name string) {
 	b.plan.Notes = append(b.plan.Notes, Note{Kind: kind, Store: s.key, Secret: name})
 }
 
-func (b *builder) conflict(s *versions, t *triple) {
-	b.plan.Problems = append(b.plan.Problems, Problem{
-		Kind: ProblemConflict, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos,
-	})
-}
+func (b *builder) problem(p Problem) { b.plan.Problems = append(b.plan.Problems, p) }
+
+func (b *builder) add(a Action) { b.plan.Actions = append(b.plan.Actions, a) }
 
 // action fills in what every action on a secret has.
 func (b *builder) action(op Op, s *versions, t *triple, reasons ...Reason) Action {
@@ -144,14 +189,14 @@ func (b *builder) action(op Op, s *versions, t *triple, reasons ...Reason) Actio
 		a.Secret, a.Source, a.Pos = t.desired.Name, t.desired.Source, t.desired.Pos
 	case t.recorded != nil:
 		a.Secret = t.recorded.Name
+	default:
+		a.Secret = t.live.Name
 	}
 	if t.live != nil {
-		a.ID = t.live.ID
+		a.ID, a.Have = t.live.ID, Metadata{t.live.Scopes, t.live.Comment, t.live.Modified}
 	}
 	return a
 }
-
-func (b *builder) add(a Action) { b.plan.Actions = append(b.plan.Actions, a) }
 
 func (b *builder) create(s *versions, t *triple) {
 	reason := ReasonNew
@@ -165,10 +210,7 @@ func (b *builder) create(s *versions, t *triple) {
 	}
 	a := b.action(OpCreate, s, t, reason)
 	a.SetValue = true
-	a.Scopes = &Change[[]string]{After: sorted(t.desired.Scopes)}
-	if t.desired.Comment != nil {
-		a.Comment = &Change[string]{After: *t.desired.Comment}
-	}
+	a.putNew(t.desired)
 	b.add(a)
 }
 
@@ -176,18 +218,41 @@ func (b *builder) create(s *versions, t *triple) {
 // what the record doesn't prove to be ours.
 func (b *builder) remove(s *versions, t *triple) {
 	r, l := t.recorded, t.live
+	if len(s.desired) > 0 && t.within == nil {
+		b.problem(Problem{Kind: ProblemOtherPrefix, Store: s.key, Secret: r.Name, Pos: s.desired[0].Pos})
+		return
+	}
 	if r.Pending != nil {
 		b.note(NoteInterrupted, s, r.Name)
 	}
+	deleteUnmanaged := t.within != nil && t.within.Unmanaged == UnmanagedDelete
 	switch {
 	case l == nil:
 		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonGone))
+	case !ours(r, l) && deleteUnmanaged:
+		b.add(b.action(OpDelete, s, t, ReasonUnmanaged))
+	case ours(r, l) && !r.Delete && deleteUnmanaged:
+		// Forgotten, it would be unmanaged and deleted by the next apply.
+		b.note(NoteKept, s, r.Name)
 	case !ours(r, l):
 		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonReplaced))
 	case !r.Delete:
 		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonKeepPolicy))
 	default:
 		b.add(b.action(OpDelete, s, t, ReasonNotDesired))
+	}
+}
+
+func (b *builder) unmanaged(s *versions, t *triple) {
+	if t.within == nil {
+		return
+	}
+	switch t.within.Unmanaged {
+	case UnmanagedIgnore:
+	case UnmanagedDelete:
+		b.add(b.action(OpDelete, s, t, ReasonUnmanaged))
+	default:
+		b.note(NoteUnmanaged, s, t.live.Name)
 	}
 }
 
@@ -206,20 +271,36 @@ func (b *builder) noteOtherStores(live []LiveStore) {
 	}
 }
 
+// checkDeletes holds the plan to the number of deletions that is allowed.
+func (b *builder) checkDeletes() {
+	limit := b.in.Options.MaxDeletes
+	if n := b.plan.Count(OpDelete) + b.plan.Count(OpDeleteStore); limit != nil && n > *limit {
+		b.problem(Problem{Kind: ProblemTooManyDeletes, Count: n, Limit: *limit})
+	}
+}
+
 // rank is an operation's place in the order of a plan.
 var rank = map[Op]int{
-	OpCreateStore: 1, OpCreate: 2, OpUpdate: 3, OpDelete: 4, OpForget: 5, OpRecord: 6,
+	OpCreateStore: 1, OpCreate: 2, OpRename: 3, OpAdopt: 4, OpUpdate: 5, OpRotate: 6, OpDelete: 7, OpDeleteStore: 8,
+	OpForget: 9, OpRecord: 10,
+}
+
+func (p *Plan) rank(op Op) int {
+	if p.DeletesFirst && op == OpDelete {
+		return 0
+	}
+	return rank[op]
 }
 
 // sort makes the plan independent of the input's order.
-func (b *builder) sort() {
-	slices.SortFunc(b.plan.Actions, func(x, y Action) int {
-		return cmp.Or(cmp.Compare(rank[x.Op], rank[y.Op]), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
+func (p *Plan) sort() {
+	slices.SortFunc(p.Actions, func(x, y Action) int {
+		return cmp.Or(cmp.Compare(p.rank(x.Op), p.rank(y.Op)), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
 	})
-	slices.SortFunc(b.plan.Notes, func(x, y Note) int {
+	slices.SortFunc(p.Notes, func(x, y Note) int {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret))
 	})
-	slices.SortFunc(b.plan.Problems, func(x, y Problem) int {
+	slices.SortFunc(p.Problems, func(x, y Problem) int {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret))
 	})
 }

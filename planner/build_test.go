@@ -184,6 +184,43 @@ func TestOneSecret(t *testing.T) {
 		{"left the manifest, its creation was cut short, the name is another's", nil, halfCreated(), live(), nil,
 			"forget (not_in_manifest, replaced_outside); note interrupted"},
 
+		{"exists, adopt: overwrite", desired(), nil, live(), func(d d, _ r, _ l) { d.Value, d.Adopt = planner.ValueNew, planner.AdoptOverwrite },
+			"adopt+value (adopted)"},
+		{"exists, adopt: keep", desired(), nil, live(), func(d d, _ r, _ l) { d.Value, d.Adopt = planner.ValueNew, planner.AdoptKeep },
+			"adopt (adopted_value_kept)"},
+		{"exists, adopt: keep, other scopes: the value stays", desired(), nil, live(), func(d d, _ r, _ l) {
+			d.Adopt, d.Scopes = planner.AdoptKeep, []string{"dex"}
+		}, "adopt+scopes (adopted_value_kept, scopes_changed)"},
+		{"adopt says nothing about a secret that is ours", desired(), recorded(), live(), func(d d, _ r, _ l) { d.Adopt = planner.AdoptOverwrite },
+			"nothing, 1 unchanged"},
+
+		{"external, there", desired(), nil, live(), func(d d, _ r, _ l) { d.External = true },
+			"nothing, 1 unchanged"},
+		{"external, with more scopes", desired(), nil, live(), func(d d, _ r, l l) { d.External, l.Scopes = true, []string{"dex", "workers"} },
+			"nothing, 1 unchanged"},
+		{"external, missing", desired(), nil, nil, func(d d, _ r, _ l) { d.External = true },
+			"problem external_missing"},
+		{"external, without the scopes", desired(), nil, live(), func(d d, _ r, l l) { d.External, l.Scopes = true, []string{"dex"} },
+			"problem external_scopes"},
+		{"external, managed until now", desired(), recorded(), live(), func(d d, _ r, _ l) { d.External = true },
+			"forget (supplied_by_somebody_else)"},
+
+		{"generated, new", desired(), nil, nil, func(d d, _ r, _ l) { d.Value, d.Generated = planner.ValueNew, true },
+			"create+value+scopes (new)"},
+		{"generated, not due", desired(), recorded(), live(), func(d d, r r, _ l) {
+			d.Generated, d.RotateAfter, r.Applied = true, 90*24*time.Hour, now.Add(-89*24*time.Hour)
+		}, "nothing, 1 unchanged"},
+		{"generated, due", desired(), recorded(), live(), func(d d, r r, _ l) {
+			d.Generated, d.RotateAfter, r.Applied = true, 90*24*time.Hour, now.Add(-90*24*time.Hour)
+		}, "rotate+value (rotation_due)"},
+		{"generated, rotation asked for", desired(), recorded(), live(), func(d d, _ r, _ l) { d.Generated, d.Rotate = true, true },
+			"rotate+value (rotation_asked_for)"},
+		{"generated, never to be rotated", desired(), recorded(), live(), func(d d, r r, _ l) { d.Generated, r.Applied = true, now.AddDate(-9, 0, 0) },
+			"nothing, 1 unchanged"},
+		{"another source, overdue", desired(), recorded(), live(), func(d d, r r, _ l) {
+			d.RotateAfter, r.Applied = time.Hour, now.Add(-2*time.Hour)
+		}, "note rotation_overdue"},
+
 		{"unmanaged", nil, nil, live(), nil,
 			"note unmanaged"},
 	} {
@@ -229,6 +266,7 @@ func TestUpdateCarriesWhatTheApplierNeeds(t *testing.T) {
 		Scopes:  &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"dex", "workers"}},
 		Comment: &planner.Change[string]{Before: "ours", After: "new"},
 		Source:  "env API_KEY", Pos: d.Pos,
+		Have: planner.Metadata{Scopes: []string{"workers"}, Comment: "ours", Modified: applied},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -277,6 +315,143 @@ func TestStores(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})
+}
+
+func TestRename(t *testing.T) {
+	// The old name's record and live secret, and the new name in the manifest.
+	rename := func(change func(in *planner.Input)) string {
+		d, r, l := desired(), recorded(), live()
+		d.Name, d.RenamedFrom = "new-key", "api-key"
+		in := input(d, r, l)
+		if change != nil {
+			change(&in)
+		}
+		return describe(planner.Build(in))
+	}
+	for _, c := range []struct {
+		name   string
+		change func(in *planner.Input)
+		want   string
+	}{
+		{"same value: it never leaves Cloudflare", nil, "rename+scopes+comment (renamed)"},
+		{"generated", func(in *planner.Input) {
+			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueNew
+		}, "rename+scopes+comment (renamed)"},
+		{"another value", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueChanged },
+			"create+value+scopes (new); delete (not_in_manifest)"},
+		{"changed outside", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer },
+			"create+value+scopes (new); delete (not_in_manifest)"},
+		{"the old name isn't ours", func(in *planner.Input) { in.Recorded[0].Secrets = nil },
+			"create+value+scopes (new); note unmanaged"},
+		{"the old name is gone", func(in *planner.Input) { in.Live[0].Secrets = nil },
+			"create+value+scopes (new); forget (not_in_manifest, already_gone)"},
+		{"the old name is still wanted", func(in *planner.Input) { in.Desired[0].Secrets = append(in.Desired[0].Secrets, *desired()) },
+			"create+value+scopes (new)"},
+		{"done already", func(in *planner.Input) {
+			in.Recorded[0].Secrets[0].Name, in.Live[0].Secrets[0].Name = "new-key", "new-key"
+		}, "nothing, 1 unchanged"},
+		{"cut short after the duplicate, generated: the value stays", func(in *planner.Input) {
+			in.Desired[0].Secrets[0].Generated = true
+			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
+				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-time.Minute)}}
+			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
+			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{
+				ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: "2026-11-23T12:00:00Z", Modified: "2026-11-23T12:00:00Z",
+			})
+		}, "adopt (interrupted); delete (not_in_manifest); note interrupted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := rename(c.change); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPrefixes(t *testing.T) {
+	d := desired()
+	d.Name = "staging-api-key"
+	in := input(d, nil, nil)
+	in.Desired[0].Prefix, in.Desired[0].Unmanaged = "staging-", planner.UnmanagedDelete
+	in.Live[0].Secrets = []planner.LiveSecret{
+		{ID: "p", Name: "production-api-key"}, {ID: "s", Name: "staging-old"}, {ID: "x", Name: "by-hand"},
+	}
+	p := planner.Build(in)
+	if got, want := describe(p), "create+value+scopes (new); delete (unmanaged)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if p.Actions[1].Secret != "staging-old" {
+		t.Errorf("%s is deleted", p.Actions[1].Secret)
+	}
+
+	// The lockfile of another environment: nothing of it is deleted.
+	other := recorded()
+	other.Name = "production-api-key"
+	in.Recorded[0].Secrets = []planner.RecordedSecret{*other}
+	in.Live[0].Secrets[0].ID = other.ID
+	in.Desired[0].Unmanaged = planner.UnmanagedReport
+	if got, want := describe(planner.Build(in)), "create+value+scopes (new); note unmanaged; problem other_prefix"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestTargets(t *testing.T) {
+	in := input(desired(), recorded(), nil)
+	in.Desired[0].Secrets = append(in.Desired[0].Secrets, planner.DesiredSecret{Name: "other", Value: planner.ValueNew})
+	in.Options.Targets = []string{"prod/api-*"}
+	p := planner.Build(in)
+	if got, want := describe(p), "create+value+scopes (deleted_outside)"; got != want || !p.Targeted {
+		t.Errorf("got  %s (targeted %v)\nwant %s", got, p.Targeted, want)
+	}
+}
+
+func TestMaxDeletes(t *testing.T) {
+	for limit, want := range map[int]string{
+		0: "delete (not_in_manifest); problem too_many_deletes",
+		1: "delete (not_in_manifest)",
+	} {
+		in := input(nil, recorded(), live())
+		in.Options.MaxDeletes = &limit
+		if got := describe(planner.Build(in)); got != want {
+			t.Errorf("max_deletes %d: got %s, want %s", limit, got, want)
+		}
+	}
+}
+
+func TestDeleteStore(t *testing.T) {
+	in := input(nil, recorded(), live())
+	in.Desired, in.Recorded[0].Delete = nil, true
+	if got, want := describe(planner.Build(in)), "delete (not_in_manifest); delete-store (not_in_manifest)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s9", Name: "somebody's"})
+	if got, want := describe(planner.Build(in)), "delete (not_in_manifest); note store_kept"; got != want {
+		t.Errorf("with somebody else's secret in it: got  %s\nwant %s", got, want)
+	}
+}
+
+func TestFitQuota(t *testing.T) {
+	for _, c := range []struct {
+		usage int
+		first planner.Op
+		want  int // problems
+	}{
+		{98, planner.OpCreate, 0},  // room for both
+		{100, planner.OpDelete, 0}, // room once the old one is gone
+		{101, planner.OpDelete, 1}, // none even then
+	} {
+		d := desired()
+		d.Name = "new"
+		p := planner.Build(input(d, recorded(), live()))
+		p.FitQuota(account, planner.Quota{Usage: c.usage, Limit: 100})
+		if p.Actions[0].Op != c.first || len(p.Problems) != c.want {
+			t.Errorf("usage %d: %s first, problems %v", c.usage, p.Actions[0].Op, p.Problems)
+		}
+		p.FitQuota("another account", planner.Quota{})
+		if len(p.Problems) != c.want {
+			t.Error("another account's quota counts")
+		}
+	}
 }
 
 func TestModifiedCompare(t *testing.T) {

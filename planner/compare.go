@@ -18,8 +18,13 @@ func (b *builder) compare(s *versions, t *triple) {
 		return
 	}
 	a := b.action(OpUpdate, s, t)
-	have := Metadata{l.Scopes, l.Comment}
+	have := a.Have
 	switch {
+	case r.Pending != nil && r.Pending.Op == OpRename && d.Generated:
+		// The duplicate has the value already, and no other can be known: take it.
+		a.Op, a.Source = OpAdopt, ""
+		a.Reasons = append(a.Reasons, ReasonInterrupted)
+		b.note(NoteInterrupted, s, d.Name)
 	case r.Pending != nil:
 		b.note(NoteInterrupted, s, d.Name)
 		a.putValue(ReasonInterrupted)
@@ -30,10 +35,10 @@ func (b *builder) compare(s *versions, t *triple) {
 	case l.Modified.Compare(r.Modified) < 0:
 		// What the list shows is older than our last write: go by the record.
 		b.note(NoteLagging, s, d.Name)
-		have = Metadata{r.Scopes, r.Comment}
+		have = Metadata{Scopes: r.Scopes, Comment: r.Comment}
 		fallthrough
 	default:
-		b.compareValue(&a, s, d)
+		b.compareValue(&a, s, t)
 	}
 	a.putMetadata(d, have)
 
@@ -50,13 +55,22 @@ func (b *builder) compare(s *versions, t *triple) {
 	b.add(a)
 }
 
-func (b *builder) compareValue(a *Action, s *versions, d *DesiredSecret) {
-	switch d.Value {
-	case ValueSame:
-	case ValueUnknown:
+func (b *builder) compareValue(a *Action, s *versions, t *triple) {
+	d, r := t.desired, t.recorded
+	due := d.RotateAfter > 0 && b.in.Now.Sub(r.Applied) >= d.RotateAfter
+	switch {
+	case d.Rotate && d.Generated:
+		a.Op = OpRotate
+		a.putValue(ReasonRotationAsked)
+	case due && d.Generated:
+		a.Op = OpRotate
+		a.putValue(ReasonRotationDue)
+	case d.Value == ValueUnknown:
 		b.note(NoteValueUnknown, s, d.Name)
-	default:
+	case d.Value != ValueSame:
 		a.putValue(ReasonValue)
+	case due:
+		b.note(NoteRotationOverdue, s, d.Name)
 	}
 }
 
@@ -67,10 +81,12 @@ func (a *Action) putValue(why Reason) {
 
 // Metadata is what can be read back of a secret.
 type Metadata struct {
-	Scopes  []string
-	Comment string
+	Scopes   []string
+	Comment  string
+	Modified Modified
 }
 
+// putMetadata sends what differs.
 func (a *Action) putMetadata(d *DesiredSecret, have Metadata) {
 	if before, after := sorted(have.Scopes), sorted(d.Scopes); !slices.Equal(before, after) {
 		a.Scopes = &Change[[]string]{Before: before, After: after}
@@ -82,6 +98,14 @@ func (a *Action) putMetadata(d *DesiredSecret, have Metadata) {
 	}
 }
 
+// putNew sends the metadata of a secret that is made.
+func (a *Action) putNew(d *DesiredSecret) {
+	a.Scopes = &Change[[]string]{After: sorted(d.Scopes)}
+	if d.Comment != nil {
+		a.Comment = &Change[string]{After: *d.Comment}
+	}
+}
+
 // ours reports whether the live secret is the one that the record tells of. A
 // record whose creation was cut short has no id: then the secret is ours if it
 // was made after we meant to make it and looks as we wanted it.
@@ -89,7 +113,7 @@ func ours(r *RecordedSecret, l *LiveSecret) bool {
 	if r.ID != "" {
 		return r.ID == l.ID
 	}
-	return r.Pending != nil && MadeBy(l, r.Pending.Since, Metadata{r.Scopes, r.Comment})
+	return r.Pending != nil && MadeBy(l, r.Pending.Since, Metadata{Scopes: r.Scopes, Comment: r.Comment})
 }
 
 // MadeBy reports whether a live secret can be the work of a request sent at

@@ -3,6 +3,7 @@ package planner
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // DriftKind is how live differs from what was last applied.
@@ -24,6 +25,8 @@ const (
 	// DriftInterrupted is a record whose last write was cut short.
 	DriftInterrupted DriftKind = "interrupted"
 	DriftUnmanaged   DriftKind = "unmanaged"
+	// DriftRotationOverdue is a value past its rotate_after. It does not count.
+	DriftRotationOverdue DriftKind = "rotation_overdue"
 )
 
 // Drift is one difference between live and the record.
@@ -39,29 +42,35 @@ type Drift struct {
 }
 
 // FindDrift compares what was last applied with what Cloudflare reports. It needs
-// no desired secrets; in.Desired serves for the stores' unmanaged policies alone,
-// and stores without one are as under UnmanagedReport.
+// no values: of in.Desired, the stores' prefixes and unmanaged policies serve, and
+// of their secrets External and RotateAfter. A store that in.Desired doesn't have is
+// as under UnmanagedReport.
 func FindDrift(in Input) []Drift {
-	policies := map[StoreKey]UnmanagedPolicy{}
-	for _, d := range in.Desired {
-		policies[d.Key] = d.Unmanaged
-	}
 	var found []Drift
-	for _, s := range join(Input{Recorded: in.Recorded, Live: in.Live}) {
+	for _, s := range join(in) {
 		if s.live == nil {
-			if len(s.recorded.Secrets) > 0 {
+			if s.recorded != nil && len(s.recorded.Secrets) > 0 {
 				found = append(found, Drift{Kind: DriftStoreGone, Store: s.key, Counts: true})
 			}
 			continue
 		}
 		for name, t := range triples(s) {
-			switch {
-			case t.recorded != nil:
+			if t.recorded != nil {
 				found = append(found, secretDrift(s.key, t)...)
-			case policies[s.key] != UnmanagedIgnore:
-				found = append(found, Drift{
-					Kind: DriftUnmanaged, Store: s.key, Secret: name, Counts: policies[s.key] == UnmanagedFail,
-				})
+				found = append(found, overdue(s.key, t, in.Now)...)
+				continue
+			}
+			policy := UnmanagedReport
+			switch {
+			case t.live == nil || t.desired != nil && t.desired.External:
+				continue
+			case t.within != nil:
+				policy = t.within.Unmanaged
+			case len(s.desired) > 0:
+				continue // another environment's, by its prefix
+			}
+			if policy != UnmanagedIgnore {
+				found = append(found, Drift{Kind: DriftUnmanaged, Store: s.key, Secret: name, Counts: policy == UnmanagedFail})
 			}
 		}
 	}
@@ -104,4 +113,11 @@ func secretDrift(store StoreKey, t *triple) []Drift {
 		found = append(found, d)
 	}
 	return found
+}
+
+func overdue(store StoreKey, t *triple, now time.Time) []Drift {
+	if t.desired == nil || t.desired.RotateAfter == 0 || now.Sub(t.recorded.Applied) < t.desired.RotateAfter {
+		return nil
+	}
+	return []Drift{{Kind: DriftRotationOverdue, Store: store, Secret: t.recorded.Name}}
 }

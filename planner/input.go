@@ -33,17 +33,33 @@ type Input struct {
 	// may be left out, or come without their secrets.
 	Live []LiveStore
 	// Now is the time the plan is made at.
-	Now time.Time
+	Now     time.Time
+	Options Options
+}
+
+// Options limit what a plan may do.
+type Options struct {
+	// Targets, where there are some, limit the plan to secrets whose
+	// "store/secret" matches one of these globs.
+	Targets []string
+	// MaxDeletes is the largest number of deletions a plan may have; nil for any.
+	MaxDeletes *int
 }
 
 // DesiredStore is a store that the manifest describes. Several may bear one key,
 // each with some of the store's secrets.
 type DesiredStore struct {
 	Key StoreKey
+	// Prefix is what the names of its secrets begin with. Nothing else in the store
+	// is looked at, so that environments can share one.
+	Prefix string
 	// Unmanaged is what to do about secrets that nobody declared.
 	Unmanaged UnmanagedPolicy
-	Pos       Position
-	Secrets   []DesiredSecret
+	// Delete is the policy for the day the store leaves the manifest: true deletes
+	// it, if it is empty then.
+	Delete  bool
+	Pos     Position
+	Secrets []DesiredSecret
 }
 
 // DesiredSecret is a secret as the manifest wants it.
@@ -60,8 +76,31 @@ type DesiredSecret struct {
 	Source string
 	// Delete is the policy for the day it leaves the manifest: false forgets it.
 	Delete bool
-	Pos    Position
+	// Adopt is what to do about a secret of that name that isn't ours.
+	Adopt AdoptPolicy
+	// RenamedFrom is the name it had before, or empty.
+	RenamedFrom string
+	// Generated says that the value is drawn at random when it is first applied.
+	Generated bool
+	// RotateAfter is the age at which a value is due for rotation; 0 for never.
+	RotateAfter time.Duration
+	// Rotate asks for a new generated value now.
+	Rotate bool
+	// External says that somebody else supplies it: it must exist, and is never written.
+	External bool
+	Pos      Position
 }
+
+// AdoptPolicy says what to do about an existing secret that isn't ours.
+type AdoptPolicy string
+
+// The policies. The zero value is a conflict.
+const (
+	// AdoptOverwrite takes it over and sets its value.
+	AdoptOverwrite AdoptPolicy = "overwrite"
+	// AdoptKeep takes it over with the value that it has.
+	AdoptKeep AdoptPolicy = "keep"
+)
 
 // ValueState is how a desired value compares with the one last applied.
 type ValueState int
@@ -87,12 +126,16 @@ const (
 	UnmanagedIgnore UnmanagedPolicy = "ignore"
 	// UnmanagedFail counts them as drift.
 	UnmanagedFail UnmanagedPolicy = "fail"
+	// UnmanagedDelete deletes them.
+	UnmanagedDelete UnmanagedPolicy = "delete"
 )
 
 // RecordedStore is a store as the last apply left it.
 type RecordedStore struct {
-	Key     StoreKey
-	ID      StoreID
+	Key StoreKey
+	ID  StoreID
+	// Delete is the policy for the day the store leaves the manifest.
+	Delete  bool
 	Secrets []RecordedSecret
 }
 
@@ -104,6 +147,8 @@ type RecordedSecret struct {
 	Scopes   []string
 	Comment  string
 	Modified Modified
+	// Applied is when its value was last sent.
+	Applied time.Time
 	// Delete is the policy for the day it leaves the manifest: false forgets it.
 	Delete bool
 	// Pending is set when the last apply was cut short before it knew the outcome

@@ -11,6 +11,11 @@ type Plan struct {
 	Problems []Problem
 	// Unchanged counts the desired secrets that are as they should be.
 	Unchanged int
+	// DeletesFirst says that the quota leaves no room for the new secrets before
+	// the old ones are gone.
+	DeletesFirst bool
+	// Targeted says that the plan was limited to some secrets.
+	Targeted bool
 }
 
 // Op is what an action does.
@@ -20,16 +25,22 @@ type Op string
 const (
 	OpCreateStore Op = "create-store"
 	OpCreate      Op = "create"
-	OpUpdate      Op = "update"
-	OpDelete      Op = "delete"
+	// OpRename duplicates a secret under its new name and deletes the old one: its
+	// value never leaves Cloudflare.
+	OpRename Op = "rename"
+	// OpAdopt takes over an existing secret.
+	OpAdopt  Op = "adopt"
+	OpUpdate Op = "update"
+	// OpRotate gives a generated secret a new value.
+	OpRotate Op = "rotate"
+	OpDelete Op = "delete"
+	// OpDeleteStore deletes a store whose secrets are all gone.
+	OpDeleteStore Op = "delete-store"
 	// OpForget stops managing a secret and leaves Cloudflare as it is.
 	OpForget Op = "forget"
 	// OpRecord notes a changed policy in the lockfile and leaves Cloudflare as it is.
 	OpRecord Op = "record"
 )
-
-// Writes reports whether the operation changes anything in Cloudflare.
-func (o Op) Writes() bool { return o != OpForget && o != OpRecord }
 
 // Reason is why an action is there. Words for it live in the renderer.
 type Reason string
@@ -48,6 +59,13 @@ const (
 	ReasonKeepPolicy     Reason = "delete_false"
 	ReasonGone           Reason = "already_gone"
 	ReasonPolicy         Reason = "delete_policy_changed"
+	ReasonAdopted        Reason = "adopted"
+	ReasonAdoptedKept    Reason = "adopted_value_kept"
+	ReasonRenamed        Reason = "renamed"
+	ReasonRotationDue    Reason = "rotation_due"
+	ReasonRotationAsked  Reason = "rotation_asked_for"
+	ReasonExternal       Reason = "supplied_by_somebody_else"
+	ReasonUnmanaged      Reason = "unmanaged"
 )
 
 // Action is one step of a plan.
@@ -58,8 +76,12 @@ type Action struct {
 	StoreID StoreID
 	// Secret is the secret's name; empty for OpCreateStore.
 	Secret string
-	// ID is the live secret to update or delete.
+	// From is the name before, for OpRename.
+	From string
+	// ID is the live secret to update, rename or delete, and Have what is seen of
+	// it: its precondition.
 	ID      SecretID
+	Have    Metadata
 	Reasons []Reason
 	// SetValue says that the value is sent. An update without it leaves the value alone.
 	SetValue bool
@@ -70,6 +92,17 @@ type Action struct {
 	Source string
 	// Pos is where the manifest asks for it, where it does.
 	Pos Position
+}
+
+// Writes reports whether the action changes anything in Cloudflare.
+func (a Action) Writes() bool {
+	switch a.Op {
+	case OpForget, OpRecord:
+		return false
+	case OpAdopt:
+		return a.SetValue || a.Scopes != nil || a.Comment != nil
+	}
+	return true
 }
 
 // Change is a piece of metadata before and after. Before is the zero value for
@@ -94,6 +127,13 @@ const (
 	// NoteOtherStore is a store that an account has, where the plan creates one:
 	// an account has had one store at most until now (CLOUDFLARE_API.md 5).
 	NoteOtherStore NoteKind = "other_store"
+	// NoteRotationOverdue is a value past its rotate_after that we cannot make anew.
+	NoteRotationOverdue NoteKind = "rotation_overdue"
+	// NoteKept is a secret that left the manifest under delete: false, in a store
+	// whose unmanaged secrets are deleted: it stays recorded, so that it stays.
+	NoteKept NoteKind = "kept"
+	// NoteStoreKept is a store that would be deleted, were nobody else's secrets in it.
+	NoteStoreKept NoteKind = "store_kept"
 )
 
 // Note is something worth knowing that changes nothing.
@@ -110,6 +150,17 @@ type ProblemKind string
 const (
 	// ProblemConflict is a desired secret that exists and isn't ours.
 	ProblemConflict ProblemKind = "conflict"
+	// ProblemExternalMissing is an external secret that does not exist.
+	ProblemExternalMissing ProblemKind = "external_missing"
+	// ProblemExternalScopes is an external secret that lacks scopes: Missing.
+	ProblemExternalScopes ProblemKind = "external_scopes"
+	// ProblemOtherPrefix is a recorded secret outside the store's prefix: the
+	// lockfile is another environment's.
+	ProblemOtherPrefix ProblemKind = "other_prefix"
+	// ProblemTooManyDeletes is a plan with Count deletions where Limit are allowed.
+	ProblemTooManyDeletes ProblemKind = "too_many_deletes"
+	// ProblemQuota is an account that needs Count slots where there are Limit.
+	ProblemQuota ProblemKind = "quota"
 )
 
 // Problem forbids applying a plan.
@@ -118,13 +169,17 @@ type Problem struct {
 	Store  StoreKey
 	Secret string
 	Pos    Position
+	// Missing are scopes.
+	Missing []string
+	// Count and Limit are what is asked for and what is allowed.
+	Count, Limit int
 }
 
 // Writes counts the actions that change something in Cloudflare.
 func (p *Plan) Writes() int {
 	n := 0
 	for _, a := range p.Actions {
-		if a.Op.Writes() {
+		if a.Writes() {
 			n++
 		}
 	}

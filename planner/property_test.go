@@ -21,7 +21,7 @@ func drawWorld(t *rapid.T) *world {
 	for _, storeName := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"prod", "dev"}), 1, 2, rapid.ID).Draw(t, "stores") {
 		key := planner.StoreKey{Account: account, Name: storeName}
 		d := planner.DesiredStore{Key: key, Unmanaged: rapid.SampledFrom([]planner.UnmanagedPolicy{
-			"", planner.UnmanagedReport, planner.UnmanagedIgnore, planner.UnmanagedFail,
+			"", planner.UnmanagedReport, planner.UnmanagedIgnore, planner.UnmanagedFail, planner.UnmanagedDelete,
 		}).Draw(t, "policy")}
 		r := planner.RecordedStore{Key: key, ID: "st-" + planner.StoreID(storeName)}
 		l := planner.LiveStore{Key: key, ID: r.ID}
@@ -49,8 +49,13 @@ func drawSecret(t *rapid.T, name string, d *planner.DesiredStore, r *planner.Rec
 	if rapid.Bool().Draw(t, "desired") {
 		s := planner.DesiredSecret{
 			Name: name, Scopes: scopes.Draw(t, "scopes"), Delete: rapid.Bool().Draw(t, "delete"),
-			Value: rapid.SampledFrom([]planner.ValueState{planner.ValueNew, planner.ValueSame, planner.ValueChanged}).Draw(t, "value"),
+			Value:       rapid.SampledFrom([]planner.ValueState{planner.ValueNew, planner.ValueSame, planner.ValueChanged}).Draw(t, "value"),
+			Adopt:       rapid.SampledFrom([]planner.AdoptPolicy{"", planner.AdoptOverwrite, planner.AdoptKeep}).Draw(t, "adopt"),
+			Generated:   rapid.Bool().Draw(t, "generated"),
+			RenamedFrom: rapid.SampledFrom(append([]string{""}, names...)).Draw(t, "renamed from"),
+			RotateAfter: rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "rotate after"),
 		}
+		s.Rotate = s.Generated && rapid.IntRange(0, 9).Draw(t, "rotate") == 0
 		if rapid.Bool().Draw(t, "has comment") {
 			s.Comment = ptr(comment.Draw(t, "comment"))
 		}
@@ -86,8 +91,9 @@ func TestPlanApplyPlanConverges(t *testing.T) {
 		w := drawWorld(t)
 		for i := range w.Live {
 			for j := range w.Live[i].Secrets {
-				if w.Live[i].Secrets[j].Modified == older {
-					w.Live[i].Secrets[j].Modified = applied
+				l := &w.Live[i].Secrets[j]
+				if r := w.record(place{w.Live[i].Key, l.Name}); r != nil && l.Modified.Compare(r.Modified) < 0 {
+					l.Modified = r.Modified
 				}
 			}
 		}
@@ -142,17 +148,26 @@ type place struct {
 	name  string
 }
 
-// foreign are the live secrets that no record names.
+// foreign are the live secrets that no record names and that the manifest doesn't
+// ask to adopt or to delete.
 func (w *world) foreign() map[place]*planner.LiveSecret {
 	found := map[place]*planner.LiveSecret{}
 	for _, l := range w.Live {
 		for _, s := range l.Secrets {
-			if w.record(place{l.Key, s.Name}) == nil {
-				found[place{l.Key, s.Name}] = &s
+			at := place{l.Key, s.Name}
+			d := w.desired(at)
+			if w.record(at) == nil && (d == nil || d.Adopt == "") && (d != nil || !w.deletesUnmanaged(l.Key)) {
+				found[at] = &s
 			}
 		}
 	}
 	return found
+}
+
+func (w *world) deletesUnmanaged(k planner.StoreKey) bool {
+	return slices.ContainsFunc(w.Desired, func(d planner.DesiredStore) bool {
+		return d.Key == k && d.Unmanaged == planner.UnmanagedDelete
+	})
 }
 
 type liveStore struct{ *planner.LiveStore }
@@ -214,7 +229,15 @@ func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 			}
 			l.Secrets = append(l.Secrets, planner.LiveSecret{ID: "made", Name: a.Secret, Status: "active", Created: newer})
 			w.write(a, l.secret(a.Secret))
-		case planner.OpUpdate:
+		case planner.OpRename:
+			l, from := w.live(at), place{a.Store, a.From}
+			if r := w.record(from); r == nil || r.ID != a.ID || l.secret(a.Secret) != nil || w.desired(from) != nil {
+				t.Fatalf("%s is renamed to %s", a.From, a.Secret)
+			}
+			l.secret(a.From).Name = a.Secret
+			rec.Secrets = slices.DeleteFunc(rec.Secrets, func(s planner.RecordedSecret) bool { return s.Name == a.From })
+			w.write(a, l.secret(a.Secret))
+		case planner.OpUpdate, planner.OpRotate, planner.OpAdopt:
 			l := w.live(at).secret(a.Secret)
 			if l == nil || l.ID != a.ID {
 				t.Fatalf("%s is updated under the id %q", a.Secret, a.ID)
@@ -222,7 +245,7 @@ func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 			w.write(a, l)
 		case planner.OpDelete:
 			l := w.live(at)
-			if r := w.record(at); r == nil || r.ID != "" && r.ID != a.ID {
+			if r := w.record(at); (r == nil || r.ID != "" && r.ID != a.ID) && !w.deletesUnmanaged(a.Store) {
 				t.Fatalf("%s is deleted though it isn't ours", a.Secret)
 			}
 			l.Secrets = slices.DeleteFunc(l.Secrets, func(s planner.LiveSecret) bool { return s.ID == a.ID && s.Name == a.Secret })
@@ -246,12 +269,13 @@ func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 		l.Comment = a.Comment.After
 	}
 	d := w.desired(at)
-	if a.SetValue {
-		d.Value = planner.ValueSame
+	if a.SetValue || a.Op == planner.OpAdopt || a.Op == planner.OpRename {
+		d.Value, d.Rotate = planner.ValueSame, false
 	}
 	rec := w.recordedStore(a.Store)
 	rec.Secrets = slices.DeleteFunc(rec.Secrets, func(s planner.RecordedSecret) bool { return s.Name == a.Secret })
 	rec.Secrets = append(rec.Secrets, planner.RecordedSecret{
 		Name: a.Secret, ID: l.ID, Scopes: l.Scopes, Comment: l.Comment, Modified: l.Modified, Delete: d.Delete,
+		Applied: w.Now,
 	})
 }

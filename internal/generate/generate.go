@@ -1,0 +1,139 @@
+// Package generate draws random values for secrets that nobody has to know.
+package generate
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/secret"
+)
+
+// Encoding is how random bytes become text.
+type Encoding string
+
+// The encodings.
+const (
+	Hex          Encoding = "hex"
+	Base64       Encoding = "base64"
+	Base64URL    Encoding = "base64url" // without padding
+	Alphanumeric Encoding = "alphanumeric"
+	UUID         Encoding = "uuid" // version 4
+)
+
+// Encodings lists them all, for messages and completion.
+var Encodings = []Encoding{Hex, Base64, Base64URL, Alphanumeric, UUID}
+
+// The bounds. A value of fewer than 16 random bytes can be guessed some day; a
+// value in the Secrets Store has at most 65,536 bytes (CLOUDFLARE_API.md 5).
+const (
+	minBytes  = 16
+	maxBytes  = 32768 // as hex, the largest value there can be
+	minLength = 22    // letters and digits with 128 random bits
+	maxLength = 65536
+)
+
+// Spec says what to draw: Bytes random bytes in an encoding, or for Alphanumeric
+// Length characters, or for UUID neither.
+type Spec struct {
+	Bytes, Length int
+	Encoding      Encoding
+}
+
+// Check reports whether the spec can be drawn.
+func (s Spec) Check() error {
+	switch s.Encoding {
+	case Hex, Base64, Base64URL:
+		if s.Length != 0 {
+			return fmt.Errorf("%s counts bytes: give bytes, not length", s.Encoding)
+		}
+		if s.Bytes < minBytes || s.Bytes > maxBytes {
+			return fmt.Errorf("bytes must be %d to %d", minBytes, maxBytes)
+		}
+	case Alphanumeric:
+		if s.Bytes != 0 {
+			return errors.New("alphanumeric counts characters: give length, not bytes")
+		}
+		if s.Length < minLength || s.Length > maxLength {
+			return fmt.Errorf("length must be %d to %d", minLength, maxLength)
+		}
+	case UUID:
+		if s.Bytes != 0 || s.Length != 0 {
+			return errors.New("a uuid has one length: give neither bytes nor length")
+		}
+	default:
+		return fmt.Errorf("the encoding must be one of %v", Encodings)
+	}
+	return nil
+}
+
+// String tells what is drawn, for people. Equal specs have equal texts, others
+// don't.
+func (s Spec) String() string {
+	switch {
+	case s.Encoding == UUID:
+		return "generate uuid"
+	case s.Encoding == Alphanumeric:
+		return fmt.Sprintf("generate %d characters %s", s.Length, s.Encoding)
+	}
+	return fmt.Sprintf("generate %d bytes %s", s.Bytes, s.Encoding)
+}
+
+// Value draws a value. The spec must have passed Check.
+func (s Spec) Value() secret.Value {
+	switch s.Encoding {
+	case Alphanumeric:
+		return secret.New(alphanumeric(s.Length))
+	case UUID:
+		return secret.New(uuid())
+	}
+	b := make([]byte, s.Bytes)
+	rand.Read(b) // never fails: crypto/rand ends the program instead (Go 1.24)
+	defer clear(b)
+	switch s.Encoding {
+	case Hex:
+		return secret.New(hex.AppendEncode(nil, b))
+	case Base64:
+		return secret.New(base64.StdEncoding.AppendEncode(nil, b))
+	}
+	return secret.New(base64.RawURLEncoding.AppendEncode(nil, b))
+}
+
+const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// alphanumeric takes each character with the same chance: bytes that would make
+// the first letters likelier are thrown away.
+func alphanumeric(n int) []byte {
+	const fair = 256 - 256%len(letters)
+	text := make([]byte, 0, n)
+	b := make([]byte, 64)
+	defer clear(b)
+	for len(text) < n {
+		rand.Read(b)
+		for _, c := range b {
+			if int(c) < fair && len(text) < n {
+				text = append(text, letters[int(c)%len(letters)])
+			}
+		}
+	}
+	return text
+}
+
+// uuid is a version 4 UUID (RFC 9562, 5.4).
+func uuid() []byte {
+	b := make([]byte, 16)
+	rand.Read(b)
+	defer clear(b)
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	text := hex.AppendEncode(nil, b)
+	dashed := make([]byte, 0, 36)
+	for i, part := range []int{8, 4, 4, 4, 12} {
+		if i > 0 {
+			dashed = append(dashed, '-')
+		}
+		dashed, text = append(dashed, text[:part]...), text[part:]
+	}
+	return dashed
+}

@@ -1,0 +1,47 @@
+package planner
+
+// Quota is an account's number of secrets, and how many it may have.
+type Quota struct{ Usage, Limit int }
+
+// FitQuota holds a plan to an account's quota: where there is no room for the new
+// secrets before the old ones are deleted, the deletes go first; where there is
+// none even then, the plan gets a problem. Quota is checked by Cloudflare against
+// what exists at that moment (CLOUDFLARE_API.md 6).
+func (p *Plan) FitQuota(account AccountID, q Quota) {
+	creates, renames, deletes := 0, 0, 0
+	for _, a := range p.Actions {
+		if a.Store.Account != account {
+			continue
+		}
+		switch a.Op {
+		case OpCreate:
+			creates++
+		case OpRename:
+			renames = 1 // each takes a slot only until the old name is deleted
+		case OpDelete:
+			deletes++
+		}
+	}
+	room := q.Limit - q.Usage
+	if creates+renames <= room {
+		return
+	}
+	if creates+renames > room+deletes {
+		p.Problems = append(p.Problems, Problem{
+			Kind: ProblemQuota, Store: StoreKey{Account: account}, Count: q.Usage - deletes + creates + renames, Limit: q.Limit,
+		})
+	}
+	p.DeletesFirst = deletes > 0
+	p.sort()
+}
+
+// Creates reports whether the plan makes secrets in an account, so that its quota
+// is worth a request.
+func (p *Plan) Creates(account AccountID) bool {
+	for _, a := range p.Actions {
+		if a.Store.Account == account && (a.Op == OpCreate || a.Op == OpRename) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,85 @@
+package planner
+
+import (
+	"maps"
+	"slices"
+)
+
+// adopt takes over a secret that exists and isn't ours, if that was asked for.
+func (b *builder) adopt(s *versions, t *triple) {
+	d := t.desired
+	a := b.action(OpAdopt, s, t)
+	switch d.Adopt {
+	case AdoptOverwrite:
+		a.putValue(ReasonAdopted)
+	case AdoptKeep:
+		a.Source = ""
+		a.Reasons = append(a.Reasons, ReasonAdoptedKept)
+	default:
+		b.conflict(s, t)
+		return
+	}
+	a.putMetadata(d, a.Have)
+	b.add(a)
+}
+
+func (b *builder) conflict(s *versions, t *triple) {
+	b.problem(Problem{Kind: ProblemConflict, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
+}
+
+// external holds a secret that somebody else supplies to what is expected of it.
+// It is never written.
+func (b *builder) external(s *versions, t *triple) {
+	d := t.desired
+	if t.recorded != nil {
+		b.add(b.action(OpForget, s, t, ReasonExternal))
+	}
+	if t.live == nil {
+		b.problem(Problem{Kind: ProblemExternalMissing, Store: s.key, Secret: d.Name, Pos: d.Pos})
+		return
+	}
+	var missing []string
+	for _, scope := range sorted(d.Scopes) {
+		if !slices.Contains(t.live.Scopes, scope) {
+			missing = append(missing, scope)
+		}
+	}
+	if len(missing) > 0 {
+		b.problem(Problem{Kind: ProblemExternalScopes, Store: s.key, Secret: d.Name, Pos: d.Pos, Missing: missing})
+		return
+	}
+	if t.recorded == nil {
+		b.plan.Unchanged++
+	}
+}
+
+// renames plans the renames that Cloudflare can do by itself, and takes both names
+// from the map. Where it cannot (another value, changed or gone outside, the new
+// name taken), the two names are decided on their own: create and delete.
+func (b *builder) renames(s *versions, secrets map[string]*triple) {
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		t := secrets[name]
+		if t == nil || t.desired == nil || t.desired.RenamedFrom == "" {
+			continue
+		}
+		from := secrets[t.desired.RenamedFrom]
+		if !renamable(t, from) {
+			continue
+		}
+		a := b.action(OpRename, s, t, ReasonRenamed)
+		a.From, a.ID, a.Have, a.Source = from.live.Name, from.live.ID, Metadata{from.live.Scopes, from.live.Comment, from.live.Modified}, ""
+		a.putNew(t.desired)
+		if a.Comment == nil { // the comment is left alone, so it goes along
+			a.Comment = &Change[string]{Before: from.live.Comment, After: from.live.Comment}
+		}
+		b.add(a)
+		delete(secrets, name)
+		delete(secrets, from.live.Name)
+	}
+}
+
+func renamable(t, from *triple) bool {
+	return t.live == nil && t.recorded == nil && (t.desired.Value == ValueSame || t.desired.Generated) && !t.desired.External &&
+		from != nil && from.desired == nil && from.recorded != nil && from.live != nil && from.recorded.Pending == nil &&
+		from.recorded.ID == from.live.ID && from.live.Modified.Compare(from.recorded.Modified) == 0
+}
