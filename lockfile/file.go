@@ -49,6 +49,8 @@ type Store struct {
 	AccountID string
 	// ID is empty where it isn't known yet.
 	ID, Name string
+	// Delete is the policy for the day the store leaves the manifest.
+	Delete bool
 	// Secrets have distinct names.
 	Secrets []Secret
 }
@@ -112,6 +114,11 @@ func (f *File) PutStore(account, name, id string) *Store {
 	s := f.Store(account, name)
 	s.ID = cmp.Or(id, s.ID)
 	return s
+}
+
+// RemoveStore takes a store out, with its secrets.
+func (f *File) RemoveStore(account, name string) {
+	f.Stores = slices.DeleteFunc(f.Stores, func(s Store) bool { return s.AccountID == account && s.Name == name })
 }
 
 // Secret returns the secret of that name, or nil; nil too for a nil store. The

@@ -22,6 +22,7 @@ type storeJSON struct {
 	AccountID string            `json:"account_id"`
 	ID        string            `json:"id,omitempty"`
 	Name      string            `json:"name"`
+	Delete    bool              `json:"delete,omitempty"`
 	Secrets   map[string]Secret `json:"secrets"` // encoding/json sorts the keys
 }
 
@@ -36,7 +37,7 @@ func (f *File) Format() []byte {
 			x.Scopes = slices.Sorted(slices.Values(x.Scopes))
 			secrets[x.Name] = x
 		}
-		out.Stores = append(out.Stores, storeJSON{s.AccountID, s.ID, s.Name, secrets})
+		out.Stores = append(out.Stores, storeJSON{s.AccountID, s.ID, s.Name, s.Delete, secrets})
 	}
 	slices.SortStableFunc(out.Stores, func(a, b storeJSON) int {
 		return cmp.Or(cmp.Compare(a.AccountID, b.AccountID), cmp.Compare(a.Name, b.Name))

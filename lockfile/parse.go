@@ -84,6 +84,7 @@ func (r *reader) store(f *File) {
 		"account_id": text(r, &s.AccountID, accountID),
 		"id":         text(r, &s.ID, remoteID),
 		"name":       text(r, &s.Name, plainName),
+		"delete":     r.boolean(&s.Delete),
 		"secrets": func() {
 			r.members(func(name string, at int) { s.Secrets = append(s.Secrets, r.secret(name, at)) })
 		},

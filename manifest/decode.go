@@ -122,14 +122,3 @@ func (d *document) list(f syntax.Field) []syntax.Field {
 	}
 	return items
 }
-
-// notYet are keys that the design has and this version has not.
-func (d *document) notYet(names ...string) []key {
-	keys := make([]key, len(names))
-	for i, name := range names {
-		keys[i] = key{name, func(f syntax.Field) {
-			d.errs.Add(f.Pos, "", "%q is not supported by this version yet", name)
-		}}
-	}
-	return keys
-}

@@ -52,6 +52,7 @@ type loader struct {
 	warnings syntax.ErrorList
 
 	vars     map[string]string
+	varKinds map[string]syntax.Kind
 	accounts map[string]account
 	defaults defaults // of the manifest itself
 	safety   Safety

@@ -12,6 +12,7 @@ package manifest
 
 import (
 	"context"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -50,10 +51,13 @@ type Store struct {
 	// Name is the store's name in Cloudflare.
 	Name   string
 	Prefix string
-	// Unmanaged is "report", "ignore" or "fail".
+	// Unmanaged is "report", "ignore", "fail" or "delete".
 	Unmanaged string
-	Pos       syntax.Pos
-	Secrets   []Secret
+	// Delete says that the store itself is deleted, once empty, when it leaves the
+	// manifest.
+	Delete  bool
+	Pos     syntax.Pos
+	Secrets []Secret
 }
 
 // Secret is a secret as the manifest describes it.
@@ -67,8 +71,16 @@ type Secret struct {
 	Comment *string
 	// Delete is the policy for the day it leaves the manifest: false forgets it.
 	Delete bool
-	Source Source
-	Pos    syntax.Pos
+	// Adopt is "overwrite", "keep" or "", for a secret of that name that isn't ours.
+	Adopt string
+	// RenamedFrom is the name in Cloudflare that it had before, or "".
+	RenamedFrom string
+	// RotateAfter is the age at which its value is to be replaced; 0 for never.
+	RotateAfter time.Duration
+	// External says that somebody else supplies it: it has no Source.
+	External bool
+	Source   Source
+	Pos      syntax.Pos
 }
 
 // SecretRef names a secret by its labels, which the manifest keeps distinct.

@@ -42,7 +42,8 @@ func (m *Manifest) newReading() *reading {
 	return &reading{sources: m.sources, opened: map[string]*sealed{}, told: map[syntax.Error]bool{}}
 }
 
-// Resolve reads every value. An error is a [syntax.ErrorList] of all that could
+// Resolve reads every value but those that are generated when they are applied, and
+// those that somebody else supplies. An error is a [syntax.ErrorList] of all that could
 // not be read, placed at their "from" in the manifest. What is wrong with a SOPS
 // file as a whole is told once. After an interruption it is the context's error.
 func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) {
@@ -50,6 +51,9 @@ func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) 
 	values := map[SecretRef]Resolved{}
 	for _, store := range m.Stores {
 		for _, sec := range store.Secrets {
+			if sec.Source.Kind == SourceGenerate || sec.External {
+				continue
+			}
 			res, err := r.value(ctx, sec.Source)
 			if err == nil {
 				err = checkValue(sec.Source.Pos, res.Value)

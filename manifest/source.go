@@ -3,6 +3,7 @@ package manifest
 import (
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/generate"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -17,12 +18,16 @@ const (
 	SourceSOPS    SourceKind = "sops"
 	SourceCommand SourceKind = "command"
 	SourceValue   SourceKind = "value"
+	// SourceGenerate draws a random value when it is first applied.
+	SourceGenerate SourceKind = "generate"
 )
 
 // Source tells where a secret's value comes from.
 type Source struct {
 	Kind SourceKind
-	Pos  syntax.Pos // of "from" or "value"
+	Pos  syntax.Pos // of "from", "value" or "generate"
+	// Generate is what to draw, for SourceGenerate.
+	Generate generate.Spec
 
 	shown  string // what follows the kind in String
 	target string // the variable, or the file's name as it is opened
@@ -34,10 +39,16 @@ type Source struct {
 }
 
 // String describes the source: "env TOKEN", "file eu.key",
-// "sops secrets/prod.enc.yaml#stripe.key", "command op ...", "inline".
+// "sops secrets/prod.enc.yaml#stripe.key", "command op ...", "inline",
+// "generate 32 bytes hex"; "" for no source.
 func (s Source) String() string {
-	if s.Kind == SourceValue {
+	switch s.Kind {
+	case "":
+		return ""
+	case SourceValue:
 		return "inline"
+	case SourceGenerate:
+		return s.Generate.String()
 	}
 	return string(s.Kind) + " " + s.shown
 }

@@ -13,6 +13,7 @@ type storeDecl struct {
 	label                            string
 	pos                              syntax.Pos
 	account, name, prefix, unmanaged attribute
+	adopt, remove                    attribute
 	secrets                          []Secret
 	broken                           bool // an attribute could not be read
 }
@@ -66,6 +67,8 @@ func (d *document) readStore(entry syntax.Field) {
 			return d.matching(f, prefixForm, "letters, digits, _ and -, as it begins names")
 		})},
 		key{"unmanaged", d.attribute(s, &s.unmanaged, d.unmanaged)},
+		key{"adopt", d.attribute(s, &s.adopt, d.adopt)},
+		key{"delete", d.attribute(s, &s.remove, func(f syntax.Field) (string, bool) { return f.Value.Text, d.is(f, syntax.Bool) })},
 		key{"secrets", func(f syntax.Field) {
 			if d.isMap(f) {
 				for _, entry := range f.Value.Fields {
@@ -105,14 +108,20 @@ func (d *document) unmanaged(f syntax.Field) (string, bool) {
 	switch {
 	case !ok:
 		return "", false
-	case policy == "delete":
-		d.errs.Add(f.Value.Pos, "", `"unmanaged: delete" is not supported by this version yet`)
-		return "", false
-	case !slices.Contains([]string{"report", "ignore", "fail"}, policy):
-		d.errs.Add(f.Value.Pos, "", `"unmanaged" must be report, ignore or fail`)
+	case !slices.Contains([]string{"report", "ignore", "fail", "delete"}, policy):
+		d.errs.Add(f.Value.Pos, "", `"unmanaged" must be report, ignore, fail or delete`)
 		return "", false
 	}
 	return policy, true
+}
+
+func (d *document) adopt(f syntax.Field) (string, bool) {
+	policy, ok := d.word(f)
+	if ok && policy != "overwrite" && policy != "keep" {
+		d.errs.Add(f.Value.Pos, "overwrite sets the value, keep leaves it as it is", `"adopt" must be overwrite or keep`)
+		return "", false
+	}
+	return policy, ok
 }
 
 func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
@@ -120,7 +129,8 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 		return
 	}
 	sec := Secret{Label: entry.Key, Pos: entry.Pos, Scopes: slices.Clone(d.defaults.scopes), Delete: d.defaults.remove}
-	allKnown := d.object(entry.Value, append([]key{
+	wanted := true
+	allKnown := d.object(entry.Value, []key{
 		{"value", func(f syntax.Field) { sec.Source = d.value(f, "stores", s.label, "secrets", entry.Key, "value") }},
 		{"from", func(f syntax.Field) { sec.Source = d.from(f) }},
 		{"scopes", func(f syntax.Field) { d.scopes(f, &sec.Scopes) }},
@@ -130,8 +140,17 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 			}
 		}},
 		{"delete", func(f syntax.Field) { d.boolean(f, &sec.Delete) }},
-	}, d.notYet("generate", "external", "when", "rotate_after", "renamed_from", "adopt")...)...)
+		{"generate", func(f syntax.Field) { sec.Source = d.generate(f) }},
+		{"external", func(f syntax.Field) { d.external(f, entry.Value, &sec) }},
+		{"when", func(f syntax.Field) { wanted = d.when(f) }},
+		{"rotate_after", func(f syntax.Field) { sec.RotateAfter = d.age(f) }},
+		{"renamed_from", func(f syntax.Field) { sec.RenamedFrom, _ = d.matching(f, nameForm, "letters, digits, _ and -") }},
+		{"adopt", func(f syntax.Field) { sec.Adopt, _ = d.adopt(f) }},
+	}...)
 	d.exactlyOne(entry, allKnown, "value", "from", "generate", "external")
+	if !wanted {
+		return
+	}
 
 	if i := slices.IndexFunc(s.secrets, func(o Secret) bool { return o.Label == sec.Label }); i >= 0 {
 		d.errs.Add(sec.Pos, "first at "+s.secrets[i].Pos.String(), "the secret %s is described twice", syntax.QuoteKey(sec.Label))
@@ -171,12 +190,16 @@ func (l *loader) finish() []Store {
 		account := l.accounts[decl.account.text]
 		s := Store{
 			Label: decl.label, AccountID: account.id, TokenEnv: account.tokenEnv, Name: decl.name.or(decl.label), Prefix: decl.prefix.text,
-			Secrets: decl.secrets, Pos: decl.pos,
+			Secrets: decl.secrets, Delete: decl.remove.text == "true", Pos: decl.pos,
 		}
 		l.agree(policies, decl, place{s.AccountID, s.Name, ""})
 		for i := range s.Secrets {
 			sec := &s.Secrets[i]
 			sec.Name = s.Prefix + sec.Label
+			if sec.Adopt == "" && !sec.External {
+				sec.Adopt = decl.adopt.text
+			}
+			l.rename(s, sec)
 			at := place{s.AccountID, s.Name, sec.Name}
 			switch first, again := taken[at]; {
 			case !nameForm.MatchString(sec.Name):
@@ -195,6 +218,18 @@ func (l *loader) finish() []Store {
 		s.Unmanaged = policies[place{s.AccountID, s.Name, ""}].or(l.defaults.unmanaged)
 	}
 	return stores
+}
+
+// rename makes a name in Cloudflare of renamed_from, which must be free by now.
+func (l *loader) rename(s Store, sec *Secret) {
+	if sec.RenamedFrom == "" {
+		return
+	}
+	if i := slices.IndexFunc(s.Secrets, func(o Secret) bool { return o.Label == sec.RenamedFrom }); i >= 0 {
+		l.errs.Add(sec.Pos, "described at "+s.Secrets[i].Pos.String(), "%s cannot be renamed from %s, which is still described",
+			syntax.QuoteKey(sec.Label), syntax.QuoteKey(sec.RenamedFrom))
+	}
+	sec.RenamedFrom = s.Prefix + sec.RenamedFrom
 }
 
 // agree notes what one description of a store in Cloudflare says about unmanaged

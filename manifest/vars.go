@@ -15,7 +15,7 @@ func (d *document) readVars(f syntax.Field) {
 	if !d.isMap(f) {
 		return
 	}
-	d.vars = map[string]string{}
+	d.vars, d.varKinds = map[string]string{}, map[string]syntax.Kind{}
 	for _, v := range f.Value.Fields {
 		if !varName.MatchString(v.Key) {
 			d.errs.Add(v.Pos, "letters, digits, _ and -, not beginning with a digit or -", "not a variable's name: %s", syntax.QuoteKey(v.Key))
@@ -23,7 +23,7 @@ func (d *document) readVars(f syntax.Field) {
 		}
 		switch v.Value.Kind {
 		case syntax.String, syntax.Int, syntax.Bool:
-			d.vars[v.Key] = v.Value.Text
+			d.vars[v.Key], d.varKinds[v.Key] = v.Value.Text, v.Value.Kind
 		case syntax.Float, syntax.Time:
 			d.errs.Add(v.Value.Pos, "put it in quotes", "the variable %q is %s, which may be written in several ways", v.Key, v.Value.Kind)
 		default:

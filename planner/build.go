@@ -73,12 +73,24 @@ func (b *builder) store(s *versions) {
 	if len(s.desired) > 0 && s.live == nil && (len(b.in.Options.Targets) == 0 || len(secrets) > 0) {
 		b.add(Action{Op: OpCreateStore, Store: s.key, Reasons: []Reason{ReasonNew}, Pos: s.desired[0].Pos})
 	}
+	b.storePolicy(s)
 	b.renames(s, secrets)
 	for _, t := range secrets {
 		b.secret(s, t)
 	}
 	if len(s.desired) == 0 && s.recorded != nil && s.recorded.Delete && s.live != nil && !b.plan.Targeted {
 		b.deleteStore(s, secrets)
+	}
+}
+
+// storePolicy has a changed delete policy of a store recorded.
+func (b *builder) storePolicy(s *versions) {
+	if len(s.desired) == 0 || s.recorded == nil || s.live == nil {
+		return
+	}
+	remove := slices.ContainsFunc(s.desired, func(d DesiredStore) bool { return d.Delete })
+	if remove != s.recorded.Delete {
+		b.add(Action{Op: OpRecord, Store: s.key, StoreID: s.live.ID, Reasons: []Reason{ReasonPolicy}, Pos: s.desired[0].Pos})
 	}
 }
 

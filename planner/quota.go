@@ -35,13 +35,18 @@ func (p *Plan) FitQuota(account AccountID, q Quota) {
 	p.sort()
 }
 
-// Creates reports whether the plan makes secrets in an account, so that its quota
-// is worth a request.
-func (p *Plan) Creates(account AccountID) bool {
+// UsualQuota is how many secrets an account may have, as documented
+// (CLOUDFLARE_API.md 5).
+const UsualQuota = 100
+
+// Creates counts the secrets that the plan makes, by account: where it makes some,
+// the account's quota is worth a request.
+func (p *Plan) Creates() map[AccountID]int {
+	n := map[AccountID]int{}
 	for _, a := range p.Actions {
-		if a.Store.Account == account && (a.Op == OpCreate || a.Op == OpRename) {
-			return true
+		if a.Op == OpCreate || a.Op == OpRename {
+			n[a.Store.Account]++
 		}
 	}
-	return false
+	return n
 }

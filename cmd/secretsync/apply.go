@@ -22,14 +22,16 @@ func (a *app) applyCommand() *cobra.Command {
 		Long: "apply shows the plan, asks, executes it, and writes the lockfile, which belongs into git.\n" +
 			"It needs a token with the permission \"Secrets Store Write\".\n\n" + exitCodesHelp,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.apply(cmd.Context(), autoApprove) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.apply(cmd.Context(), autoApprove, func(*workspace) error { return nil })
+		},
 	}
 	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")
 	return cmd
 }
 
-// apply is the main flow.
-func (a *app) apply(ctx context.Context, autoApprove bool) error {
+// apply is the main flow. adjust may change what is wanted before the plan is made.
+func (a *app) apply(ctx context.Context, autoApprove bool, adjust func(*workspace) error) error {
 	s, err := a.openManifest(ctx)
 	if err != nil {
 		return err
@@ -47,40 +49,73 @@ func (a *app) apply(ctx context.Context, autoApprove bool) error {
 	if err != nil {
 		return err
 	}
-	p, err := w.plan(ctx, time.Now())
+	if err := adjust(w); err != nil {
+		return err
+	}
+	return w.planAndExecute(ctx, handle, approval{auto: autoApprove, word: "yes"})
+}
+
+// planAndExecute is the second half of the main flow: from live state to the report.
+func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle, ask approval) error {
+	p, unreachable, err := w.plan(ctx, time.Now(), true)
 	if err != nil {
 		return err
 	}
-	if err := a.show(p); err != nil {
+	if err := w.show(p); err != nil {
 		return err
 	}
 	j := &journal{workspace: w, handle: handle, now: time.Now}
 	if len(p.Actions) == 0 {
-		return j.refresh()
+		return errors.Join(j.refresh(), incomplete(unreachable))
 	}
-	if err := a.approve(p, autoApprove); err != nil {
+	if err := w.approve(p, ask); err != nil {
 		return err
 	}
 	if err := w.ensureKey(ctx); err != nil {
 		return err
 	}
-	return w.execute(ctx, p, j)
+	return errors.Join(w.execute(ctx, p, j), incomplete(unreachable))
+}
+
+// incomplete is the end of an apply that could not look at every account.
+func incomplete(unreachable error) error {
+	if unreachable == nil {
+		return nil
+	}
+	return &status{exitIncomplete, unreachable}
+}
+
+// approval is how a plan is approved: unasked, or by a word on the terminal.
+type approval struct {
+	auto bool
+	word string
 }
 
 // approve asks whether the plan may be executed.
-func (a *app) approve(p *planner.Plan, auto bool) error {
+func (a *app) approve(p *planner.Plan, ask approval) error {
 	switch {
-	case auto:
+	case ask.auto:
 		return nil
 	case !isTerminal(a.std.in):
-		return hint(errors.New("apply needs an answer, and there is no terminal to ask on"),
-			"look at the plan, then run apply --auto-approve")
+		return hint(errors.New("an answer is needed, and there is no terminal to ask on"),
+			"look at the plan, then run it again with --auto-approve")
 	}
-	yes, err := a.confirm(fmt.Sprintf("\nApply these %d actions?", len(p.Actions)))
-	if err == nil && !yes {
+	ok, err := a.confirm(fmt.Sprintf("\nDo these %d actions?", len(p.Actions)), ask.word)
+	if err == nil && !ok {
 		err = errors.New("not approved: nothing was changed")
 	}
 	return err
+}
+
+// generate draws the values that the plan sends and that nobody has yet.
+func (w *workspace) generate(p *planner.Plan) {
+	for _, a := range p.Actions {
+		ref := secretRef{a.Store, a.Secret}
+		if wanted := w.wanted[ref]; a.SetValue && wanted.generate != nil {
+			wanted.value = wanted.generate()
+			w.wanted[ref] = wanted
+		}
+	}
 }
 
 // execute applies the plan and reports.
@@ -89,6 +124,7 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 	if err != nil {
 		return err
 	}
+	w.generate(p)
 	report := applier.Apply(ctx, p, applier.Config{
 		Targets: targets, Journal: j, Parallelism: w.flags.parallelism, Now: time.Now,
 		Value: func(store planner.StoreKey, name string) (secret.Value, bool) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/lockfile"
@@ -36,18 +38,21 @@ func (a *app) drift(ctx context.Context) error {
 	if err := s.checkAPI(lock); err != nil {
 		return err
 	}
-	in := planner.Input{Recorded: recordedStores(lock)}
+	in := planner.Input{Recorded: recordedStores(lock), Now: time.Now()}
 	for _, st := range s.manifest.Stores {
 		account, err := s.accountID(st)
 		if err != nil {
 			return err
 		}
-		in.Desired = append(in.Desired, planner.DesiredStore{
-			Key: planner.StoreKey{Account: account, Name: st.Name}, Unmanaged: planner.UnmanagedPolicy(st.Unmanaged),
-		})
+		d := desiredStore(st, planner.StoreKey{Account: account, Name: st.Name})
+		for _, sec := range st.Secrets {
+			d.Secrets = append(d.Secrets, desiredSecret(sec))
+		}
+		in.Desired = append(in.Desired, d)
 	}
-	if in.Live, err = s.observe(ctx, nil, in.Recorded); err != nil {
-		return err
+	unreachable := s.observe(ctx, &in)
+	if unreachable != nil && len(in.Desired)+len(in.Recorded) == 0 {
+		return unreachable
 	}
 	found, checked := planner.FindDrift(in), 0
 	for _, st := range in.Recorded {
@@ -58,8 +63,8 @@ func (a *app) drift(ctx context.Context) error {
 	}
 	for _, d := range found {
 		if d.Counts {
-			return &status{code: exitChanges}
+			return errors.Join(&status{code: exitChanges}, unreachable)
 		}
 	}
-	return nil
+	return unreachable
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
@@ -32,11 +33,15 @@ func (j *journal) Intend(actions []planner.Action) error {
 	return j.update(func(f *lockfile.File) {
 		for _, a := range actions {
 			st := f.PutStore(string(a.Store.Account), a.Store.Name, string(a.StoreID))
+			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp()}
 			sec := st.Secret(a.Secret)
 			if sec == nil {
 				sec = st.PutSecret(j.intended(a))
 			}
-			sec.Pending = &lockfile.Pending{Op: string(a.Op), Since: j.stamp()}
+			sec.Pending = pending
+			if from := st.Secret(a.From); from != nil {
+				from.Pending = pending
+			}
 		}
 	})
 }
@@ -45,7 +50,7 @@ func (j *journal) Intend(actions []planner.Action) error {
 // and no fingerprint, until the outcome is known.
 func (j *journal) intended(a planner.Action) lockfile.Secret {
 	w := j.wanted[secretRef{a.Store, a.Secret}]
-	sec := lockfile.Secret{Name: a.Secret, Source: w.source, Delete: w.delete}
+	sec := lockfile.Secret{Name: a.Secret, Source: w.source, Delete: w.delete, Scopes: a.Have.Scopes, Comment: a.Have.Comment}
 	if a.Scopes != nil {
 		sec.Scopes = a.Scopes.After
 	}
@@ -57,26 +62,48 @@ func (j *journal) intended(a planner.Action) lockfile.Secret {
 
 // StoreReady implements applier.Journal.
 func (j *journal) StoreReady(k planner.StoreKey, id planner.StoreID) error {
-	return j.update(func(f *lockfile.File) { f.PutStore(string(k.Account), k.Name, string(id)) })
+	return j.update(func(f *lockfile.File) {
+		f.PutStore(string(k.Account), k.Name, string(id)).Delete = j.storePolicy(k)
+	})
+}
+
+// storePolicy is whether the manifest wants a store deleted when it leaves it.
+func (j *journal) storePolicy(k planner.StoreKey) bool {
+	return slices.ContainsFunc(j.desired, func(d planner.DesiredStore) bool { return d.Key == k && d.Delete })
 }
 
 // Settle implements applier.Journal.
 func (j *journal) Settle(results []applier.Result) error {
 	return j.update(func(f *lockfile.File) {
 		for _, r := range results {
-			if r.Action.Secret == "" {
-				continue // a store: StoreReady recorded it
+			a := r.Action
+			if a.Secret == "" {
+				j.settleStore(f, r)
+				continue
 			}
-			st := f.PutStore(string(r.Action.Store.Account), r.Action.Store.Name, string(r.Action.StoreID))
+			st := f.PutStore(string(a.Store.Account), a.Store.Name, string(a.StoreID))
 			switch r.Outcome {
 			case applier.Done:
 				j.settleDone(st, r)
 			case applier.Failed, applier.Skipped:
-				takeBack(st, r.Action.Secret)
+				takeBack(st, a.Secret)
+				takeBack(st, a.From)
 			case applier.Unknown: // stays pending
 			}
 		}
 	})
+}
+
+// settleStore notes what became of a store; StoreReady has recorded a new one.
+func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
+	k := r.Action.Store
+	switch {
+	case r.Outcome != applier.Done:
+	case r.Action.Op == planner.OpDeleteStore:
+		f.RemoveStore(string(k.Account), k.Name)
+	case r.Action.Op == planner.OpRecord:
+		f.PutStore(string(k.Account), k.Name, string(r.Action.StoreID)).Delete = j.storePolicy(k)
+	}
 }
 
 // takeBack undoes an intent: nothing was changed in Cloudflare.
@@ -104,6 +131,9 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	ref := secretRef{a.Store, a.Secret}
 	w := j.wanted[ref]
 	sec := st.Secret(a.Secret)
+	if sec == nil { // adopted as it is: there was no intent
+		sec = st.PutSecret(j.intended(a))
+	}
 	sec.ID, sec.Modified, sec.Comment = string(r.Live.ID), string(r.Live.Modified), r.Live.Comment
 	sec.Source, sec.Delete, sec.Pending = w.source, w.delete, nil
 	switch {
@@ -112,9 +142,18 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	case a.Scopes != nil: // nullable in the API's schema (CLOUDFLARE_API.md 1.2)
 		sec.Scopes = a.Scopes.After
 	}
-	if a.SetValue {
-		sec.Applied, sec.Ciphertext = j.stamp(), w.ciphertext
-		sec.Fingerprint = j.key.Fingerprint(ref.subject(), w.value)
+	switch {
+	case a.SetValue, a.Op == planner.OpAdopt:
+		sec.Applied = j.stamp()
+	case a.Op == planner.OpRename:
+		if from := st.Secret(a.From); from != nil {
+			sec.Applied = from.Applied
+		}
+		st.RemoveSecret(a.From)
+		sec = st.Secret(a.Secret) // RemoveSecret moves the records
+	}
+	if known := w.value.IsSet(); known && (a.SetValue || a.Op == planner.OpAdopt || a.Op == planner.OpRename) {
+		sec.Ciphertext, sec.Fingerprint = w.ciphertext, j.key.Fingerprint(ref.subject(), w.value)
 	}
 }
 
@@ -131,7 +170,7 @@ func (j *journal) refresh() error {
 				continue
 			}
 			sec := st.Secret(ref.name)
-			if sec != nil && sec.Pending == nil && j.key.Matches(sec.Fingerprint, ref.subject(), w.value) {
+			if sec != nil && sec.Pending == nil && w.value.IsSet() && j.key.Matches(sec.Fingerprint, ref.subject(), w.value) {
 				sec.Source, sec.Ciphertext = w.source, w.ciphertext
 			}
 		}

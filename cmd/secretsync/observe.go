@@ -3,59 +3,98 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
+	"sync"
 
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/cloudflare"
 	"github.com/secretsync/secretsync/planner"
 )
 
-// observe reads the live state of the stores, with as few requests as can be: the
-// secrets of a store whose id the lockfile knows are listed at once; the account's
-// stores are listed only where an id is missing or no longer holds.
-func (s *session) observe(ctx context.Context, desired []planner.DesiredStore, recorded []planner.RecordedStore) ([]planner.LiveStore, error) {
-	ids := map[planner.StoreKey]planner.StoreID{}
-	var keys []planner.StoreKey
-	add := func(k planner.StoreKey, id planner.StoreID) {
-		if !slices.Contains(keys, k) {
-			keys = append(keys, k)
+// observe reads the live state of the stores that the input names, the accounts side
+// by side. An account that cannot be read is taken out of the input, and the error
+// says so: the others go on.
+func (s *session) observe(ctx context.Context, in *planner.Input) error {
+	accounts := map[planner.AccountID]*observation{}
+	at := func(k planner.StoreKey) *observation {
+		if accounts[k.Account] == nil {
+			accounts[k.Account] = &observation{ids: map[planner.StoreKey]planner.StoreID{}}
 		}
-		if id != "" {
-			ids[k] = id
-		}
+		return accounts[k.Account]
 	}
-	for _, d := range desired {
-		add(d.Key, "")
+	for _, d := range in.Desired {
+		at(d.Key).add(d.Key, "")
 	}
-	for _, r := range recorded {
-		add(r.Key, r.ID)
+	for _, r := range in.Recorded {
+		at(r.Key).add(r.Key, r.ID)
 	}
-	o := &observation{session: s, listed: map[planner.AccountID][]planner.LiveStore{}}
-	var live []planner.LiveStore
-	for _, k := range keys {
-		store, err := o.store(ctx, k, ids[k])
+	var wg sync.WaitGroup
+	for id, o := range accounts {
+		client, err := s.client(id)
 		if err != nil {
-			return nil, err
+			o.err = err
+			continue
 		}
-		if store != nil {
-			live = append(live, *store)
-		}
+		wg.Go(func() { o.err = o.read(ctx, client) })
 	}
-	return append(live, o.others(keys)...), nil
+	wg.Wait()
+	var failed []error
+	for _, id := range slices.Sorted(maps.Keys(accounts)) {
+		o := accounts[id]
+		if o.err == nil {
+			in.Live = append(in.Live, o.live...)
+			continue
+		}
+		failed = append(failed, fmt.Errorf("account %s: %w", id, o.err))
+		in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(d planner.DesiredStore) bool { return d.Key.Account == id })
+		in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(r planner.RecordedStore) bool { return r.Key.Account == id })
+	}
+	return errors.Join(failed...)
 }
 
-// observation remembers which accounts' stores were listed.
+// observation is the look at one account, with as few requests as can be: the
+// secrets of a store whose id the lockfile knows are listed at once; the account's
+// stores are listed only where an id is missing or no longer holds.
 type observation struct {
-	*session
-	listed map[planner.AccountID][]planner.LiveStore
+	keys   []planner.StoreKey
+	ids    map[planner.StoreKey]planner.StoreID // from the lockfile
+	stores []planner.LiveStore                  // the account's, once listed
+	live   []planner.LiveStore
+	err    error
+}
+
+func (o *observation) add(k planner.StoreKey, id planner.StoreID) {
+	if !slices.Contains(o.keys, k) {
+		o.keys = append(o.keys, k)
+	}
+	if id != "" {
+		o.ids[k] = id
+	}
+}
+
+func (o *observation) read(ctx context.Context, c *cloudflare.Client) error {
+	for _, k := range o.keys {
+		store, err := o.store(ctx, c, k)
+		if err != nil {
+			return err
+		}
+		if store != nil {
+			o.live = append(o.live, *store)
+		}
+	}
+	for _, st := range o.stores { // seen besides those asked for
+		if !slices.Contains(o.keys, st.Key) {
+			o.live = append(o.live, st)
+		}
+	}
+	return nil
 }
 
 // store returns nil where there is no such store.
-func (o *observation) store(ctx context.Context, k planner.StoreKey, id planner.StoreID) (*planner.LiveStore, error) {
-	c, err := o.client(k.Account)
-	if err != nil {
-		return nil, err
-	}
-	if id != "" {
+func (o *observation) store(ctx context.Context, c *cloudflare.Client, k planner.StoreKey) (*planner.LiveStore, error) {
+	if id := o.ids[k]; id != "" {
 		secrets, err := c.ListSecrets(ctx, id)
 		if err == nil {
 			return &planner.LiveStore{Key: k, ID: id, Secrets: secrets}, nil
@@ -64,29 +103,18 @@ func (o *observation) store(ctx context.Context, k planner.StoreKey, id planner.
 			return nil, err
 		}
 	}
-	if _, ok := o.listed[k.Account]; !ok {
-		if o.listed[k.Account], err = c.ListStores(ctx); err != nil {
+	if o.stores == nil {
+		stores, err := c.ListStores(ctx)
+		if err != nil {
 			return nil, err
 		}
+		o.stores = append([]planner.LiveStore{}, stores...)
 	}
-	for _, st := range o.listed[k.Account] {
+	for _, st := range o.stores {
 		if st.Key == k {
 			secrets, err := c.ListSecrets(ctx, st.ID)
 			return &planner.LiveStore{Key: k, ID: st.ID, Secrets: secrets}, err
 		}
 	}
 	return nil, nil
-}
-
-// others are the stores that were seen besides those asked for.
-func (o *observation) others(keys []planner.StoreKey) []planner.LiveStore {
-	var others []planner.LiveStore
-	for _, stores := range o.listed {
-		for _, st := range stores {
-			if !slices.Contains(keys, st.Key) {
-				others = append(others, st)
-			}
-		}
-	}
-	return others
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/render"
@@ -48,11 +49,11 @@ func (a *app) plan(ctx context.Context) (*planner.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := w.plan(ctx, time.Now())
+	p, unreachable, err := w.plan(ctx, time.Now(), false)
 	if err != nil {
 		return nil, err
 	}
-	return p, a.show(p)
+	return p, errors.Join(a.show(p), unreachable)
 }
 
 // show writes a plan, and fails where it has problems.

@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"path"
 	"strings"
 	"time"
 
+	"github.com/secretsync/secretsync/planner"
 	"github.com/spf13/cobra"
 )
 
@@ -23,7 +25,9 @@ type globalFlags struct {
 	accountID        string
 	apiBaseURL       string
 	emulator         string // empty: none
-	vars             []string
+	vars, targets    []string
+	adopt            string
+	maxDeletes       int // negative: as the manifest says
 	parallelism      int
 	requestTimeout   time.Duration
 	lockTimeout      time.Duration
@@ -57,6 +61,9 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringVar(&a.flags.emulator, "emulator", "", "use an embedded emulator, its state in FILE, instead of Cloudflare")
 	f.Lookup("emulator").NoOptDefVal = emulatorDefault
 	f.StringArrayVar(&a.flags.vars, "var", nil, "set a manifest variable, NAME=VALUE (repeatable)")
+	f.StringArrayVar(&a.flags.targets, "target", nil, "limit to secrets that match STORE/SECRET, a glob (repeatable)")
+	f.StringVar(&a.flags.adopt, "adopt", "", "take over existing secrets of these names: overwrite or keep their values")
+	f.IntVar(&a.flags.maxDeletes, "max-deletes", -1, "refuse a plan with more deletions (default: the manifest's safety.max_deletes)")
 	f.IntVar(&a.flags.parallelism, "parallelism", 8, "requests under way at once")
 	f.DurationVar(&a.flags.requestTimeout, "request-timeout", 30*time.Second, "limit for one request")
 	f.DurationVar(&a.flags.lockTimeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to end")
@@ -67,7 +74,7 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringVar(&a.flags.logLevel, "log-level", "warn", "debug, info, warn or error")
 	f.StringVar(&a.flags.logFmt, "log-format", "text", "text or json")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "no colours (also NO_COLOR)")
-	cmd.AddCommand(a.validateCommand(), a.planCommand(), a.applyCommand(), a.driftCommand(), a.emulatorCommand(), a.versionCommand())
+	cmd.AddCommand(a.validateCommand(), a.planCommand(), a.applyCommand(), a.driftCommand(), a.destroyCommand(), a.rotateCommand(), a.emulatorCommand(), a.versionCommand())
 	return cmd
 }
 
@@ -94,10 +101,31 @@ func (a *app) startLogging() error {
 	default:
 		return fmt.Errorf("--log-format %q is neither text nor json", a.flags.logFmt)
 	}
-	if a.flags.parallelism < 1 {
+	return a.checkFlags()
+}
+
+func (a *app) checkFlags() error {
+	switch {
+	case a.flags.parallelism < 1:
 		return fmt.Errorf("--parallelism %d: want at least 1", a.flags.parallelism)
+	case a.flags.adopt != "" && a.flags.adopt != string(planner.AdoptOverwrite) && a.flags.adopt != string(planner.AdoptKeep):
+		return fmt.Errorf("--adopt %q is neither overwrite nor keep", a.flags.adopt)
+	}
+	for _, glob := range a.flags.targets {
+		if _, err := path.Match(glob, ""); err != nil || strings.Count(glob, "/") != 1 {
+			return fmt.Errorf("--target %q is not a glob like STORE/SECRET", glob)
+		}
 	}
 	return nil
+}
+
+// options are the limits that flags and manifest set to a plan.
+func (s *session) options() planner.Options {
+	o := planner.Options{Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes}
+	if s.flags.maxDeletes >= 0 {
+		o.MaxDeletes = &s.flags.maxDeletes
+	}
+	return o
 }
 
 // variables reads the --var flags.

@@ -67,14 +67,14 @@ func (a *app) style() render.Style {
 	return render.Style{Color: !noColor && !a.flags.noColor && isTerminal(a.std.out)}
 }
 
-// confirm asks on the terminal. Anything but yes is no.
-func (a *app) confirm(question string) (bool, error) {
-	fmt.Fprintf(a.std.err, "%s Only \"yes\" goes ahead: ", question)
+// confirm asks on the terminal. Anything but the word is no.
+func (a *app) confirm(question, word string) (bool, error) {
+	fmt.Fprintf(a.std.err, "%s Only %q goes ahead: ", question, word)
 	answer, err := bufio.NewReader(a.std.in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("reading the answer: %w", err)
 	}
-	return strings.TrimSpace(answer) == "yes", nil
+	return strings.TrimSpace(answer) == word, nil
 }
 
 // isTerminal reports whether a stream is a terminal.

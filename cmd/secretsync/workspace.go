@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,6 +21,7 @@ type workspace struct {
 	key     secret.Key // unset where none was ever made
 	wanted  map[secretRef]want
 	desired []planner.DesiredStore
+	options planner.Options
 }
 
 // secretRef names a secret in Cloudflare.
@@ -38,6 +40,7 @@ type want struct {
 	source     string
 	ciphertext string
 	delete     bool
+	generate   func() secret.Value // nil but for generated values
 }
 
 // prepare reads the values and compares them with the lockfile's fingerprints.
@@ -45,7 +48,7 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 	if err := s.checkAPI(lock); err != nil {
 		return nil, err
 	}
-	w := &workspace{session: s, lock: lock, wanted: map[secretRef]want{}}
+	w := &workspace{session: s, lock: lock, wanted: map[secretRef]want{}, options: s.options()}
 	values, err := s.manifest.Resolve(ctx)
 	if err != nil {
 		return nil, err
@@ -85,28 +88,59 @@ func (s *session) apiKind() string {
 }
 
 func (w *workspace) addStore(st manifest.Store, key planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved) {
-	d := planner.DesiredStore{Key: key, Unmanaged: planner.UnmanagedPolicy(st.Unmanaged), Pos: position(st.Pos)}
+	d := desiredStore(st, key)
 	for _, sec := range st.Secrets {
 		resolved := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}]
 		ref := secretRef{key, sec.Name}
-		w.wanted[ref] = want{
-			value: resolved.Value, source: sec.Source.String(), ciphertext: resolved.CiphertextDigest, delete: sec.Delete,
+		wanted := want{value: resolved.Value, source: sec.Source.String(), ciphertext: resolved.CiphertextDigest, delete: sec.Delete}
+		p := desiredSecret(sec)
+		if p.Adopt == "" {
+			p.Adopt = planner.AdoptPolicy(w.flags.adopt)
 		}
-		d.Secrets = append(d.Secrets, planner.DesiredSecret{
-			Name: sec.Name, Scopes: sec.Scopes, Comment: sec.Comment, Value: w.compare(ref, resolved.Value),
-			Source: sec.Source.String(), Delete: sec.Delete, Pos: position(sec.Pos),
-		})
+		if p.Generated {
+			wanted.generate = sec.Source.Generate.Value
+		}
+		p.Value = w.compare(ref, wanted)
+		if old := (secretRef{key, sec.RenamedFrom}); sec.RenamedFrom != "" && w.record(ref) == nil {
+			p.Value = w.compare(old, wanted)
+		}
+		w.wanted[ref] = wanted
+		d.Secrets = append(d.Secrets, p)
 	}
 	w.desired = append(w.desired, d)
 }
 
-// compare holds a value against the fingerprint that the lockfile has of it.
-func (w *workspace) compare(ref secretRef, v secret.Value) planner.ValueState {
+// desiredStore is a store of the manifest as the planner sees it, without its secrets.
+func desiredStore(st manifest.Store, key planner.StoreKey) planner.DesiredStore {
+	return planner.DesiredStore{
+		Key: key, Prefix: st.Prefix, Unmanaged: planner.UnmanagedPolicy(st.Unmanaged), Delete: st.Delete, Pos: position(st.Pos),
+	}
+}
+
+// desiredSecret is a secret of the manifest as the planner sees it, its value not
+// yet compared.
+func desiredSecret(sec manifest.Secret) planner.DesiredSecret {
+	return planner.DesiredSecret{
+		Name: sec.Name, Scopes: sec.Scopes, Comment: sec.Comment, Source: sec.Source.String(), Delete: sec.Delete,
+		Adopt: planner.AdoptPolicy(sec.Adopt), RenamedFrom: sec.RenamedFrom, RotateAfter: sec.RotateAfter, External: sec.External,
+		Generated: sec.Source.Kind == manifest.SourceGenerate, Pos: position(sec.Pos),
+	}
+}
+
+// compare holds a value against the fingerprint that the lockfile has of it. A
+// generated value is compared by what it was drawn as: nobody knows it any more.
+func (w *workspace) compare(ref secretRef, wanted want) planner.ValueState {
 	r := w.record(ref)
 	switch {
-	case r == nil || r.Fingerprint == "":
+	case r == nil:
 		return planner.ValueNew
-	case w.key.Matches(r.Fingerprint, ref.subject(), v):
+	case wanted.generate != nil && r.Source == wanted.source:
+		return planner.ValueSame
+	case wanted.generate != nil:
+		return planner.ValueChanged
+	case r.Fingerprint == "":
+		return planner.ValueNew
+	case w.key.Matches(r.Fingerprint, ref.subject(), wanted.value):
 		return planner.ValueSame
 	}
 	return planner.ValueChanged
@@ -136,14 +170,42 @@ func (w *workspace) checkDuplicates() error {
 	return errs.Err()
 }
 
-// plan looks at Cloudflare and decides.
-func (w *workspace) plan(ctx context.Context, now time.Time) (*planner.Plan, error) {
-	recorded := recordedStores(w.lock)
-	live, err := w.observe(ctx, w.desired, recorded)
-	if err != nil {
-		return nil, err
+// plan looks at Cloudflare and decides. Accounts that could not be looked at are left
+// out of the plan; if there are no others, that is an error.
+//
+// To be certain of the quota takes a request. Where that is not asked for, as by the
+// plan command, it is made only if what is seen comes near the usual quota.
+func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *planner.Plan, unreachable, err error) {
+	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), Now: now, Options: w.options}
+	unreachable = w.observe(ctx, &in)
+	if unreachable != nil && len(in.Desired)+len(in.Recorded) == 0 {
+		return nil, nil, unreachable
 	}
-	return planner.Build(planner.Input{Desired: w.desired, Recorded: recorded, Live: live, Now: now}), nil
+	p = planner.Build(in)
+	seen := map[planner.AccountID]int{}
+	for _, l := range in.Live {
+		seen[l.Key.Account] += len(l.Secrets)
+	}
+	for account, n := range p.Creates() {
+		if certain || seen[account]+n > planner.UsualQuota {
+			err = errors.Join(err, w.fitQuota(ctx, p, account))
+		}
+	}
+	return p, unreachable, err
+}
+
+// fitQuota holds the plan to an account's quota.
+func (w *workspace) fitQuota(ctx context.Context, p *planner.Plan, account planner.AccountID) error {
+	c, err := w.client(account)
+	if err != nil {
+		return err
+	}
+	usage, limit, err := c.GetQuota(ctx)
+	if err != nil {
+		return err
+	}
+	p.FitQuota(account, planner.Quota{Usage: usage, Limit: limit})
+	return nil
 }
 
 // recordedStores is the lockfile as the planner sees it.
@@ -151,7 +213,7 @@ func recordedStores(lock *lockfile.File) []planner.RecordedStore {
 	var stores []planner.RecordedStore
 	for _, st := range lock.Stores {
 		r := planner.RecordedStore{
-			Key: planner.StoreKey{Account: planner.AccountID(st.AccountID), Name: st.Name}, ID: planner.StoreID(st.ID),
+			Key: planner.StoreKey{Account: planner.AccountID(st.AccountID), Name: st.Name}, ID: planner.StoreID(st.ID), Delete: st.Delete,
 		}
 		for _, sec := range st.Secrets {
 			r.Secrets = append(r.Secrets, recordedSecret(sec))
@@ -166,6 +228,7 @@ func recordedSecret(sec lockfile.Secret) planner.RecordedSecret {
 		Name: sec.Name, ID: planner.SecretID(sec.ID), Scopes: sec.Scopes, Comment: sec.Comment,
 		Modified: planner.Modified(sec.Modified), Delete: sec.Delete,
 	}
+	r.Applied, _ = time.Parse(time.RFC3339, sec.Applied) // lockfile.Parse has checked it
 	if sec.Pending != nil {
 		since, _ := time.Parse(time.RFC3339, sec.Pending.Since) // lockfile.Parse has checked it
 		r.Pending = &planner.Pending{Op: planner.Op(sec.Pending.Op), Since: since}

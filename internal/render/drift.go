@@ -62,6 +62,8 @@ func driftWords(d planner.Drift) string {
 		return fmt.Sprintf("status %q, not active", Safe(d.Status))
 	case planner.DriftInterrupted:
 		return "the last apply was cut short, outcome unknown"
+	case planner.DriftRotationOverdue:
+		return "past its rotate_after"
 	case planner.DriftUnmanaged:
 		return "not managed by this manifest"
 	}

@@ -20,8 +20,12 @@ type opWord struct {
 var opWords = []opWord{
 	{planner.OpCreateStore, "+", colorAdd, "create store", "store to create"},
 	{planner.OpCreate, "+", colorAdd, "create", "to create"},
+	{planner.OpRename, ">", colorChange, "rename", "to rename"},
+	{planner.OpAdopt, "&", colorChange, "adopt", "to adopt"},
 	{planner.OpUpdate, "~", colorChange, "update", "to update"},
+	{planner.OpRotate, "~", colorChange, "rotate", "to rotate"},
 	{planner.OpDelete, "-", colorRemove, "delete", "to delete"},
+	{planner.OpDeleteStore, "-", colorRemove, "delete store", "store to delete"},
 	{planner.OpForget, "o", colorQuiet, "forget", "to forget"},
 	{planner.OpRecord, "o", colorQuiet, "record", "to record"},
 }
@@ -46,6 +50,12 @@ var reasonWords = map[planner.Reason]string{
 	planner.ReasonKeepPolicy:     "delete: false, stays in Cloudflare",
 	planner.ReasonGone:           "gone from Cloudflare already",
 	planner.ReasonPolicy:         "delete policy changed",
+	planner.ReasonAdopted:        "taken over, value overwritten",
+	planner.ReasonAdoptedKept:    "taken over, value kept",
+	planner.ReasonRotationDue:    "rotation due",
+	planner.ReasonRotationAsked:  "rotation asked for",
+	planner.ReasonExternal:       "supplied by somebody else from now on, stays in Cloudflare",
+	planner.ReasonUnmanaged:      "not managed by this manifest (unmanaged: delete)",
 }
 
 // Plan writes a plan as text, and ends with a line that sums it up.
@@ -66,6 +76,12 @@ func Plan(w io.Writer, p *planner.Plan, style Style) error {
 	}
 	if len(p.Notes) > 0 {
 		out.line("")
+	}
+	if p.DeletesFirst {
+		out.line("The quota leaves no room: old secrets are deleted before new ones are created.")
+	}
+	if p.Targeted {
+		out.line("Limited by --target: other secrets were not looked at.")
 	}
 	out.line("%s", Summary(p))
 	return out.err
@@ -90,8 +106,8 @@ func Summary(p *planner.Plan) string {
 
 func row(a planner.Action, width int, style Style) string {
 	w := wordsFor(a.Op)
-	if a.Op == planner.OpCreateStore {
-		return "  " + style.paint(w.color, w.sign+" "+w.verb)
+	if a.Secret == "" {
+		return strings.TrimRight("  "+style.paint(w.color, w.sign+" "+strings.TrimSuffix(w.verb, " store")+" store")+"  "+detail(a), " ")
 	}
 	head := fmt.Sprintf("%s %-6s  %-*s", w.sign, w.verb, width, Safe(a.Secret))
 	return strings.TrimRight("  "+style.paint(w.color, head)+"  "+detail(a), " ")
@@ -109,6 +125,9 @@ func detail(a planner.Action) string {
 		case reasonWords[r] != "":
 			parts = append(parts, reasonWords[r])
 		}
+	}
+	if a.Op == planner.OpRename {
+		parts = append(parts, "from "+Safe(a.From)+", its value never leaves Cloudflare")
 	}
 	if a.Op == planner.OpCreate {
 		parts = append(parts, "scopes "+Scopes(a.Scopes.After))
@@ -184,6 +203,12 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 		return fmt.Sprintf("the last apply was cut short in %s, outcome unknown: %s", in, list)
 	case planner.NoteValueUnknown:
 		return fmt.Sprintf("values in %s that could not be compared: %s", in, list)
+	case planner.NoteRotationOverdue:
+		return fmt.Sprintf("past their rotate_after in %s; change their values where they come from: %s", in, list)
+	case planner.NoteKept:
+		return fmt.Sprintf("no longer in the manifest under delete: false, kept in %s: %s", in, list)
+	case planner.NoteStoreKept:
+		return fmt.Sprintf("the store %s is kept: secrets that are not ours to delete are in it", in)
 	case planner.NoteOtherStore:
 		return fmt.Sprintf("account %s has a store %q already; Cloudflare allows one store an account so far: name that one in the manifest?", Safe(string(store.Account)), in)
 	}
@@ -196,7 +221,19 @@ func Problem(p planner.Problem) (what, hint string) {
 	switch p.Kind {
 	case planner.ProblemConflict:
 		return name + " exists already, and secretsync did not make it: it is left alone",
-			"delete it in Cloudflare, or give this one another name"
+			"adopt: overwrite sets its value, adopt: keep takes it over as it is; or give this one another name"
+	case planner.ProblemExternalMissing:
+		return name + " does not exist, and is external: somebody else has to supply it", "create it in Cloudflare, or leave it out"
+	case planner.ProblemExternalScopes:
+		return fmt.Sprintf("%s is external and lacks the scopes %s", name, Scopes(p.Missing)), "have whoever supplies it add them"
+	case planner.ProblemOtherPrefix:
+		return name + " is recorded in this lockfile and does not have the store's prefix: the lockfile is another environment's",
+			"give each environment a lockfile of its own with --lockfile"
+	case planner.ProblemTooManyDeletes:
+		return fmt.Sprintf("the plan deletes %d, and %d are allowed", p.Count, p.Limit), "look at the plan; if it is right, --max-deletes allows more"
+	case planner.ProblemQuota:
+		return fmt.Sprintf("account %s would need %d secrets, and may have %d", Safe(string(p.Store.Account)), p.Count, p.Limit),
+			"the quota counts the secrets of all tools: delete some first"
 	}
 	return fmt.Sprintf("%s: %s", p.Kind, name), ""
 }

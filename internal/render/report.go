@@ -12,6 +12,7 @@ import (
 // pastWords say that an operation is done.
 var pastWords = map[planner.Op]string{
 	planner.OpCreateStore: "created store", planner.OpCreate: "created", planner.OpUpdate: "updated",
+	planner.OpRename: "renamed", planner.OpAdopt: "adopted", planner.OpRotate: "rotated", planner.OpDeleteStore: "deleted store",
 	planner.OpDelete: "deleted", planner.OpForget: "forgot", planner.OpRecord: "recorded",
 }
 

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) destroyCommand() *cobra.Command {
+	var autoApprove bool
+	cmd := &cobra.Command{
+		Use:   "destroy",
+		Short: "Delete every secret that the lockfile owns",
+		Long: "destroy deletes every secret that the lockfile owns, or those that --target names; secrets under delete: false are\n" +
+			"forgotten and stay. A store is deleted only if it was applied with delete: true and nobody else has secrets in it.\n" +
+			"It reads no values. What secretsync did not make is never touched.\n\n" + exitCodesHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.destroy(cmd.Context(), autoApprove) },
+	}
+	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")
+	return cmd
+}
+
+// destroy applies a manifest that wants nothing.
+func (a *app) destroy(ctx context.Context, autoApprove bool) error {
+	s, err := a.openManifest(ctx)
+	if err != nil {
+		return err
+	}
+	handle, err := lockfile.Open(ctx, s.lockPath, a.flags.lockTimeout)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	defer s.close()
+	w := &workspace{session: s, lock: handle.File(), wanted: map[secretRef]want{}, options: s.options()}
+	if err := s.checkAPI(w.lock); err != nil {
+		return err
+	}
+	return w.planAndExecute(ctx, handle, approval{auto: autoApprove, word: "destroy"})
+}

@@ -1,0 +1,68 @@
+package manifest
+
+import (
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/generate"
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// generate reads what to draw.
+func (d *document) generate(f syntax.Field) Source {
+	s := Source{Kind: SourceGenerate, Pos: f.Pos}
+	if !d.isMap(f) {
+		return s
+	}
+	before := len(d.errs)
+	d.object(f.Value,
+		key{"bytes", func(f syntax.Field) { s.Generate.Bytes, _ = d.count(f) }},
+		key{"length", func(f syntax.Field) { s.Generate.Length, _ = d.count(f) }},
+		key{"encoding", func(f syntax.Field) {
+			text, _ := d.word(f)
+			s.Generate.Encoding = generate.Encoding(text)
+		}},
+	)
+	if len(d.errs) > before {
+		return s
+	}
+	if err := s.Generate.Check(); err != nil {
+		d.errs.Add(f.Pos, "for example: generate: {bytes: 32, encoding: hex}", `"generate": %s`, err)
+	}
+	return s
+}
+
+// external reads that somebody else supplies the secret: nothing of it is written.
+func (d *document) external(f syntax.Field, n *syntax.Node, sec *Secret) {
+	if !d.is(f, syntax.Bool) {
+		return
+	}
+	if f.Value.Text != "true" {
+		d.errs.Add(f.Value.Pos, "leave it out", `"external" can only be true`)
+		return
+	}
+	sec.External = true
+	for _, other := range []string{"adopt", "renamed_from", "rotate_after"} {
+		if n.Get(other) != nil {
+			d.errs.Add(f.Pos, "", `"external" and %q exclude each other: an external secret is never written`, other)
+		}
+	}
+}
+
+var ageForm = regexp.MustCompile(`^([1-9][0-9]{0,4})([hdw])$`)
+
+// age reads a time span such as 90d.
+func (d *document) age(f syntax.Field) time.Duration {
+	text, ok := d.word(f)
+	if !ok {
+		return 0
+	}
+	m := ageForm.FindStringSubmatch(text)
+	if m == nil {
+		d.errs.Add(f.Value.Pos, "", `%s must be a number of hours, days or weeks: "12h", "90d" or "8w"`, syntax.QuoteKey(f.Key))
+		return 0
+	}
+	n, _ := strconv.Atoi(m[1]) // five digits at most
+	return time.Duration(n) * map[string]time.Duration{"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[m[2]]
+}
