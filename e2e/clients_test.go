@@ -185,7 +185,7 @@ func TestSDKSeesWhatSecretsyncMade(t *testing.T) {
 	p.write("secretsync.yaml", manifest)
 	p.write("api-key.txt", "one")
 	p.write("other-key.txt", "two")
-	contains(t, p.run("", 0, secretsync, "apply", "--auto-approve"), "1 created store", "2 created")
+	contains(t, p.run("", 0, secretsync, "apply", "--auto-approve"), "1 store created", "2 created")
 
 	service := secrets_store.NewStoreService(option.WithBaseURL(p.baseURL+"/"), option.WithAPIToken("test-token"))
 	// The SDK's helper for such fields lives in its root package, which takes

@@ -41,7 +41,10 @@ func (w *workspace) ensureKey(ctx context.Context) error {
 	if err := keyring.Ignore(filepath.Dir(w.lockPath), lockfile.SideFile(w.lockPath)); err != nil {
 		return err
 	}
-	if w.key.IsSet() {
+	switch {
+	case w.lock.Key.ID != "":
+		return nil
+	case w.key.IsSet():
 		w.lock.Key.ID = w.key.ID()
 		return nil
 	}

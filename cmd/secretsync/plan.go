@@ -53,18 +53,22 @@ func (a *app) plan(ctx context.Context) (*planner.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, errors.Join(a.show(p), unreachable)
+	return p, errors.Join(s.show(p), unreachable)
 }
 
 // show writes a plan, and fails where it has problems.
-func (a *app) show(p *planner.Plan) error {
-	if err := render.Plan(a.std.out, p, a.style()); err != nil {
+func (s *session) show(p *planner.Plan) error {
+	if err := render.Plan(s.std.out, p, s.style()); err != nil {
 		return err
 	}
 	var errs syntax.ErrorList
 	for _, q := range p.Problems {
 		what, hint := render.Problem(q)
-		errs.Add(syntax.Pos(q.Pos), hint, "%s", what)
+		pos := syntax.Pos(q.Pos)
+		if pos.File == "" { // about no place in it
+			pos.File = s.manifest.File
+		}
+		errs.Add(pos, hint, "%s", what)
 	}
 	return errs.Err()
 }

@@ -12,22 +12,31 @@ import (
 type opWord struct {
 	op          planner.Op
 	sign, color string
-	verb        string // in the row
-	summary     string // in the last line: "2 to create"
+	verb        string // in the row: "create"
+	unit        string // what is counted, where it isn't secrets
+	past        string // "created"
+}
+
+// counted is "2 to create" or "1 store to create".
+func (w opWord) counted(n int, what string) string {
+	if w.unit == "" {
+		return fmt.Sprintf("%d %s", n, what)
+	}
+	return count(n, w.unit) + " " + what
 }
 
 // opWords are the operations in the order in which the summary counts them.
 var opWords = []opWord{
-	{planner.OpCreateStore, "+", colorAdd, "create store", "store to create"},
-	{planner.OpCreate, "+", colorAdd, "create", "to create"},
-	{planner.OpRename, ">", colorChange, "rename", "to rename"},
-	{planner.OpAdopt, "&", colorChange, "adopt", "to adopt"},
-	{planner.OpUpdate, "~", colorChange, "update", "to update"},
-	{planner.OpRotate, "~", colorChange, "rotate", "to rotate"},
-	{planner.OpDelete, "-", colorRemove, "delete", "to delete"},
-	{planner.OpDeleteStore, "-", colorRemove, "delete store", "store to delete"},
-	{planner.OpForget, "o", colorQuiet, "forget", "to forget"},
-	{planner.OpRecord, "o", colorQuiet, "record", "to record"},
+	{planner.OpCreateStore, "+", colorAdd, "create", "store", "created"},
+	{planner.OpCreate, "+", colorAdd, "create", "", "created"},
+	{planner.OpRename, ">", colorChange, "rename", "", "renamed"},
+	{planner.OpAdopt, "&", colorChange, "adopt", "", "adopted"},
+	{planner.OpUpdate, "~", colorChange, "update", "", "updated"},
+	{planner.OpRotate, "~", colorChange, "rotate", "", "rotated"},
+	{planner.OpDelete, "-", colorRemove, "delete", "", "deleted"},
+	{planner.OpDeleteStore, "-", colorRemove, "delete", "store", "deleted"},
+	{planner.OpForget, "o", colorQuiet, "forget", "", "forgotten"},
+	{planner.OpRecord, "o", colorQuiet, "record", "", "recorded"},
 }
 
 func wordsFor(op planner.Op) opWord {
@@ -36,7 +45,7 @@ func wordsFor(op planner.Op) opWord {
 			return w
 		}
 	}
-	return opWord{op: op, sign: "?", verb: string(op), summary: string(op)}
+	return opWord{op: op, sign: "?", verb: string(op), past: string(op)}
 }
 
 // reasonWords tell why, to someone who reads a pull request.
@@ -92,7 +101,7 @@ func Summary(p *planner.Plan) string {
 	var parts []string
 	for _, w := range opWords {
 		if n := p.Count(w.op); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, w.summary))
+			parts = append(parts, w.counted(n, "to "+w.verb))
 		}
 	}
 	switch {
@@ -107,7 +116,7 @@ func Summary(p *planner.Plan) string {
 func row(a planner.Action, width int, style Style) string {
 	w := wordsFor(a.Op)
 	if a.Secret == "" {
-		return strings.TrimRight("  "+style.paint(w.color, w.sign+" "+strings.TrimSuffix(w.verb, " store")+" store")+"  "+detail(a), " ")
+		return strings.TrimRight("  "+style.paint(w.color, w.sign+" "+w.verb+" store")+"  "+detail(a), " ")
 	}
 	head := fmt.Sprintf("%s %-6s  %-*s", w.sign, w.verb, width, Safe(a.Secret))
 	return strings.TrimRight("  "+style.paint(w.color, head)+"  "+detail(a), " ")

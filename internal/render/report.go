@@ -6,15 +6,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/applier"
-	"github.com/secretsync/secretsync/planner"
 )
-
-// pastWords say that an operation is done.
-var pastWords = map[planner.Op]string{
-	planner.OpCreateStore: "created store", planner.OpCreate: "created", planner.OpUpdate: "updated",
-	planner.OpRename: "renamed", planner.OpAdopt: "adopted", planner.OpRotate: "rotated", planner.OpDeleteStore: "deleted store",
-	planner.OpDelete: "deleted", planner.OpForget: "forgot", planner.OpRecord: "recorded",
-}
 
 // Progress is one result as a line of progress.
 func Progress(r applier.Result) string {
@@ -22,10 +14,14 @@ func Progress(r applier.Result) string {
 	if r.Action.Secret != "" {
 		name += "/" + Safe(r.Action.Secret)
 	}
-	if r.Outcome == applier.Done {
-		return pastWords[r.Action.Op] + " " + name
+	w := wordsFor(r.Action.Op)
+	if w.unit != "" {
+		name = w.unit + " " + name
 	}
-	text := fmt.Sprintf("%s: %s %s", r.Outcome, wordsFor(r.Action.Op).verb, name)
+	if r.Outcome == applier.Done {
+		return w.past + " " + name
+	}
+	text := fmt.Sprintf("%s: %s %s", r.Outcome, w.verb, name)
 	if r.Err != nil {
 		text += ": " + Safe(strings.ReplaceAll(r.Err.Error(), "\n", "; "))
 	}
@@ -43,7 +39,7 @@ func Report(w io.Writer, r *applier.Report) error {
 			}
 		}
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, pastWords[op.op]))
+			parts = append(parts, op.counted(n, op.past))
 		}
 	}
 	if len(parts) == 0 {
