@@ -72,10 +72,10 @@ func (s Spec) Check() error {
 // String tells what is drawn, for people. Equal specs have equal texts, others
 // don't.
 func (s Spec) String() string {
-	switch {
-	case s.Encoding == UUID:
+	switch s.Encoding {
+	case UUID:
 		return "generate uuid"
-	case s.Encoding == Alphanumeric:
+	case Alphanumeric:
 		return fmt.Sprintf("generate %d characters %s", s.Length, s.Encoding)
 	}
 	return fmt.Sprintf("generate %d bytes %s", s.Bytes, s.Encoding)

@@ -201,8 +201,18 @@ func noteLines(notes []planner.Note) []string {
 	return lines
 }
 
+// maxNames bounds the names in a note.
+const maxNames = 12
+
+func shortened(names []string) string {
+	if more := len(names) - maxNames; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
 func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) string {
-	list, in := strings.Join(names, ", "), Safe(store.Name)
+	list, in := shortened(names), Safe(store.Name)
 	switch kind {
 	case planner.NoteUnmanaged:
 		return fmt.Sprintf("%s in %s that this manifest doesn't manage, left alone: %s", count(len(names), "secret"), in, list)
