@@ -14,7 +14,7 @@ const ClockSkew = 2 * time.Minute
 func (b *builder) compare(s *versions, t *triple) {
 	d, r, l := t.desired, t.recorded, t.live
 	if r.ID == "" && !ours(r, l) {
-		b.conflict(s, t)
+		b.adopt(s, t) // somebody else's, as if nothing were recorded
 		return
 	}
 	a := b.action(OpUpdate, s, t)

@@ -1,0 +1,118 @@
+package planner_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/secretsync/secretsync/planner"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden table")
+
+// TestEveryCell decides every combination of what the three versions can say of one
+// secret, and holds the decisions to testdata/cells.txt, which reads as a table:
+// desired (value, metadata, delete policy), recorded (policy, pending), live.
+func TestEveryCell(t *testing.T) {
+	var table strings.Builder
+	fmt.Fprintf(&table, "%-32s %-20s %-9s %s\n", "desired", "recorded", "live", "decision")
+	for _, d := range desiredCells() {
+		for _, r := range recordedCells() {
+			for _, l := range liveCells() {
+				if d.secret == nil && r.secret == nil && l.secret == nil || !d.fits(r.secret) {
+					continue
+				}
+				fmt.Fprintf(&table, "%-32s %-20s %-9s %s\n", d.name, r.name, l.name,
+					describe(planner.Build(input(d.secret, r.secret, l.secret))))
+			}
+		}
+	}
+	golden := filepath.Join("testdata", "cells.txt")
+	if *update {
+		if err := os.WriteFile(golden, []byte(table.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), table.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+type cell[T any] struct {
+	name   string
+	secret *T
+}
+
+type desiredCell struct {
+	cell[planner.DesiredSecret]
+	value planner.ValueState
+}
+
+// fits leaves out a value that is compared with no record, and one with a record
+// that is not compared.
+func (c desiredCell) fits(r *planner.RecordedSecret) bool {
+	return c.secret == nil || (c.value == planner.ValueNew) == (r == nil)
+}
+
+func desiredCells() []desiredCell {
+	cells := []desiredCell{{cell: cell[planner.DesiredSecret]{name: "-"}}}
+	values := []struct {
+		name  string
+		state planner.ValueState
+	}{{"new", planner.ValueNew}, {"same", planner.ValueSame}, {"changed", planner.ValueChanged}, {"unknown", planner.ValueUnknown}}
+	for _, v := range values {
+		for _, metadata := range []string{"same", "changed"} {
+			for _, policy := range []string{"delete", "keep"} {
+				s := desired()
+				s.Value, s.Delete = v.state, policy == "delete"
+				if metadata == "changed" {
+					s.Scopes, s.Comment = []string{"dex"}, ptr("new")
+				}
+				cells = append(cells, desiredCell{
+					cell[planner.DesiredSecret]{fmt.Sprintf("value %s, meta %s, %s", v.name, metadata, policy), s}, v.state,
+				})
+			}
+		}
+	}
+	return cells
+}
+
+func recordedCells() []cell[planner.RecordedSecret] {
+	cells := []cell[planner.RecordedSecret]{{name: "-"}}
+	for _, policy := range []string{"delete", "keep"} {
+		for _, pending := range []planner.Op{"", planner.OpCreate, planner.OpUpdate, planner.OpDelete} {
+			s := recorded()
+			s.Delete = policy == "delete"
+			name := policy
+			if pending != "" {
+				s.Pending = &planner.Pending{Op: pending, Since: now.Add(-time.Minute)}
+				name += ", half " + string(pending)
+			}
+			if pending == planner.OpCreate {
+				s.ID, s.Modified = "", ""
+			}
+			cells = append(cells, cell[planner.RecordedSecret]{name, s})
+		}
+	}
+	return cells
+}
+
+func liveCells() []cell[planner.LiveSecret] {
+	same, before, after, other, ours := live(), live(), live(), live(), live()
+	before.Modified = older
+	after.Modified = newer
+	other.ID = "s2"
+	ours.Created = planner.Modified(now.Format(time.RFC3339)) // after the intent of a half create
+	return []cell[planner.LiveSecret]{
+		{"-", nil}, {"same", same}, {"older", before}, {"newer", after}, {"other id", other}, {"just made", ours},
+	}
+}
