@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -104,26 +104,40 @@ func (c colleague) id(list, name string) string {
 }
 
 func (c colleague) send(method, path string, body any) json.RawMessage {
+	result, err := sendJSON(server(c.TestScript).BaseURL(), method, path, body)
+	c.Check(err)
+	return result
+}
+
+// sendJSON makes a request of the test account, and returns its result.
+func sendJSON(baseURL, method, path string, body any) (json.RawMessage, error) {
 	data, err := json.Marshal(body)
-	c.Check(err)
-	url := server(c.TestScript).BaseURL() + "/accounts/" + testAccount + "/secrets_store" + path
+	if err != nil {
+		return nil, err
+	}
+	url := baseURL + "/accounts/" + testAccount + "/secrets_store" + path
 	req, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(data))
-	c.Check(err)
+	if err != nil {
+		return nil, err
+	}
 	req.Header.Set("Authorization", "Bearer dashboard")
 	resp, err := http.DefaultClient.Do(req)
-	c.Check(err)
+	if err != nil {
+		return nil, err
+	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	c.Check(err)
 	var envelope struct {
 		Success bool
+		Errors  json.RawMessage
 		Result  json.RawMessage
 	}
-	c.Check(json.Unmarshal(answer, &envelope))
-	if !envelope.Success {
-		c.Fatalf("%s %s: %s", method, path, answer)
+	if err := json.NewDecoder(resp.Body).Decode(&envelope); err != nil {
+		return nil, err
 	}
-	return envelope.Result
+	if !envelope.Success {
+		return nil, fmt.Errorf("%s %s: %s", method, path, envelope.Errors)
+	}
+	return envelope.Result, nil
 }
 
 func makeAgeKey(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+	"pgregory.net/rapid"
+)
+
+// history is a project and its store over some rounds of edits to the manifest,
+// changes behind git's back, and applies; and the test's own account of both.
+type history struct {
+	*rapid.T
+	dir      string
+	emulator *emulator.Embedded
+	wanted   map[string]spec
+	meddled  map[string]meddling // since the last apply
+	kept     map[string]string   // left the manifest and stay: name and value
+	foreign  map[string]string
+	said     bytes.Buffer
+	values   []string
+}
+
+// meddling is what was done to a secret of ours behind git's back.
+type meddling struct {
+	value   string // "" for the value it had
+	deleted bool
+	another bool // it was deleted and made again: it isn't ours
+}
+
+// spec is a secret of the manifest.
+type spec struct {
+	value, scope, comment string
+	keep                  bool
+}
+
+var historyNames = []string{"a", "b", "api-key", "API_KEY", "z"}
+
+// TestHistories checks, after every apply of random histories, that the store is what
+// the manifest says, that somebody else's secrets are as they were, that another
+// plan is empty and there is no drift, and that nothing printed held a value.
+func TestHistories(t *testing.T) {
+	base := t.TempDir()
+	t.Chdir(base)
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		h := &history{
+			T: rt, dir: filepath.Join(base, fmt.Sprint(n)), wanted: map[string]spec{},
+			kept: map[string]string{}, foreign: map[string]string{},
+		}
+		must(t, os.Mkdir(h.dir, 0o755))
+		e, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{RateLimit: -1})
+		must(t, err)
+		defer e.Stop()
+		h.emulator = e
+		for range 2 {
+			h.edit()
+			h.apply(t)
+			h.meddle()
+		}
+		h.apply(t)
+	})
+}
+
+func (h *history) newValue() string {
+	v := fmt.Sprintf("canary-%04d-%016x", len(h.values), rapid.Uint64().Draw(h.T, "value"))
+	h.values = append(h.values, v)
+	return v
+}
+
+// edit changes the manifest.
+func (h *history) edit() {
+	for _, name := range historyNames {
+		old, there := h.wanted[name]
+		switch rapid.IntRange(0, 3).Draw(h.T, "edit "+name) {
+		case 0: // leave it
+		case 1: // take it out
+			if !there {
+				continue
+			}
+			delete(h.wanted, name)
+			if m := h.meddled[name]; !m.deleted && (old.keep || m.another) {
+				h.kept[name] = cmp.Or(m.value, old.value)
+			}
+		default: // put it in, or change it
+			s := spec{
+				value:   old.value,
+				scope:   rapid.SampledFrom([]string{"workers", "dex"}).Draw(h.T, "scope"),
+				comment: rapid.SampledFrom([]string{"", "one", "two"}).Draw(h.T, "comment"),
+				keep:    rapid.Bool().Draw(h.T, "keep"),
+			}
+			if !there || rapid.Bool().Draw(h.T, "new value") {
+				s.value = h.newValue()
+			}
+			h.wanted[name] = s
+			delete(h.kept, name)
+		}
+	}
+}
+
+// meddle changes the store behind git's back.
+func (h *history) meddle() {
+	store := h.id("/stores", "prod")
+	secrets := "/stores/" + store + "/secrets"
+	h.meddled = map[string]meddling{}
+	for _, name := range historyNames {
+		if _, ours := h.wanted[name]; !ours {
+			continue
+		}
+		switch at := secrets + "/" + h.id(secrets, name); rapid.IntRange(0, 5).Draw(h.T, "meddle with "+name) {
+		case 0:
+			h.send(http.MethodPatch, at, map[string]any{"value": "stolen"})
+			h.meddled[name] = meddling{value: "stolen"}
+		case 1:
+			h.send(http.MethodPatch, at, map[string]any{"scopes": []string{"access"}, "comment": "theirs"})
+		case 2:
+			h.send(http.MethodDelete, at, nil)
+			h.meddled[name] = meddling{deleted: true}
+		case 3:
+			h.send(http.MethodDelete, at, nil)
+			h.send(http.MethodPost, secrets, []any{map[string]any{"name": name, "value": "theirs", "scopes": []string{"dex"}}})
+			h.meddled[name] = meddling{value: "theirs", another: true}
+		}
+	}
+	if rapid.Bool().Draw(h.T, "somebody else's") {
+		name := fmt.Sprintf("foreign-%d", len(h.foreign))
+		h.foreign[name] = "value of " + name
+		h.send(http.MethodPost, secrets, []any{map[string]any{"name": name, "value": h.foreign[name], "scopes": []string{"workers"}}})
+	}
+}
+
+// apply writes the manifest, applies it, and checks everything.
+func (h *history) apply(t *testing.T) {
+	var m strings.Builder
+	m.WriteString("version: 1\nstores:\n  prod:\n    adopt: overwrite\n    secrets:\n")
+	for _, name := range slices.Sorted(maps.Keys(h.wanted)) {
+		s := h.wanted[name]
+		fmt.Fprintf(&m, "      %s: {from: {file: %s.txt}, scopes: [%s], comment: %q, delete: %v}\n", name, name, s.scope, s.comment, !s.keep)
+		must(t, os.WriteFile(filepath.Join(h.dir, name+".txt"), []byte(s.value), 0o600))
+	}
+	if len(h.wanted) == 0 {
+		m.WriteString("      {}\n")
+	}
+	must(t, os.WriteFile(filepath.Join(h.dir, "secretsync.yaml"), []byte(m.String()), 0o600))
+	h.secretsync(t, exitOK, "apply", "--auto-approve")
+	before, err := os.ReadFile(filepath.Join(h.dir, "secretsync.lock"))
+	must(t, err)
+	h.secretsync(t, exitOK, "plan", "--detailed-exitcode")
+	h.secretsync(t, exitOK, "drift")
+	h.secretsync(t, exitOK, "apply", "--auto-approve")
+	after, err := os.ReadFile(filepath.Join(h.dir, "secretsync.lock"))
+	must(t, err)
+	if !bytes.Equal(before, after) {
+		h.Fatalf("a second apply changed the lockfile")
+	}
+	h.check()
+}
+
+func (h *history) check() {
+	has := func(name, value string) bool { return h.emulator.HasValue(testAccount, "prod", name, []byte(value)) }
+	for name, s := range h.wanted {
+		if !has(name, s.value) {
+			h.Fatalf("%s has another value than the manifest's", name)
+		}
+	}
+	for name, value := range h.kept {
+		if !has(name, value) {
+			h.Fatalf("%s is gone or changed, though it left the manifest under delete: false", name)
+		}
+	}
+	for name, value := range h.foreign {
+		if !has(name, value) {
+			h.Fatalf("%s is somebody else's, and is gone or changed", name)
+		}
+	}
+	var live []struct{ Name string }
+	secrets := "/stores/" + h.id("/stores", "prod") + "/secrets?per_page=100"
+	if err := json.Unmarshal(h.send(http.MethodGet, secrets, nil), &live); err != nil {
+		h.Fatal(err)
+	}
+	if want := len(h.wanted) + len(h.kept) + len(h.foreign); len(live) != want {
+		h.Fatalf("%d secrets are there, want %d: %v", len(live), want, live)
+	}
+	for _, v := range h.values {
+		if bytes.Contains(h.said.Bytes(), []byte(v)) {
+			h.Fatalf("a value was printed")
+		}
+	}
+}
+
+func (h *history) secretsync(t *testing.T, wantCode int, args ...string) {
+	var out bytes.Buffer
+	env := map[string]string{
+		"CLOUDFLARE_API_BASE_URL": h.emulator.BaseURL(), "CLOUDFLARE_API_TOKEN": "t", "CLOUDFLARE_ACCOUNT_ID": testAccount,
+	}
+	args = append([]string{"-f", filepath.Join(h.dir, "secretsync.yaml"), "--log-level", "debug"}, args...)
+	code := run(t.Context(), args, streams{strings.NewReader(""), &out, &out}, func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	})
+	h.said.Write(out.Bytes())
+	if code != wantCode {
+		h.Fatalf("%v: exit code %d, want %d\n%s", args[4:], code, wantCode, out.String())
+	}
+}
+
+func (h *history) id(list, name string) string {
+	var found []struct{ ID, Name string }
+	if err := json.Unmarshal(h.send(http.MethodGet, list+"?per_page=100", nil), &found); err != nil {
+		h.Fatal(err)
+	}
+	for _, f := range found {
+		if f.Name == name {
+			return f.ID
+		}
+	}
+	h.Fatalf("no %s in %s", name, list)
+	return ""
+}
+
+func (h *history) send(method, path string, body any) json.RawMessage {
+	result, err := sendJSON(h.emulator.BaseURL(), method, path, body)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return result
+}
