@@ -9,15 +9,23 @@ import (
 
 func (a *app) emulatorCommand() *cobra.Command {
 	var listen, state string
+	var faults []string
 	var opts emulator.Options
 	cmd := &cobra.Command{
 		Use:   "emulator",
 		Short: "Serve the Secrets Store API on this machine, without Cloudflare",
 		Long: "emulator serves Cloudflare's Secrets Store API on a loopback address until it is interrupted. Any client works\n" +
-			"against it: secretsync, wrangler, Cloudflare's SDKs. Values are checked and forgotten, as no API returns them.",
+			"against it: secretsync, wrangler, Cloudflare's SDKs. No answer holds a value; the state keeps a keyed digest of each.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.StateFile = state
+			if len(faults) > 0 {
+				fault, err := emulator.ParseFault(faults...)
+				if err != nil {
+					return err
+				}
+				opts.Fault = fault
+			}
 			e, err := emulator.Listen(cmd.Context(), listen, opts)
 			if err != nil {
 				return err
@@ -33,6 +41,7 @@ func (a *app) emulatorCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:8787", "loopback address to listen on; port 0 picks one")
 	f.StringVar(&state, "state", "", "file that holds the state (default: memory alone)")
+	f.StringArrayVar(&faults, "fault", nil, "let requests go wrong: \"METHOD PATH KIND[-after][=RETRY] [once|N]\" (repeatable)")
 	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
 	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
 	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")

@@ -34,8 +34,7 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 	server(ts).Stop()
 	e, err := emulator.Listen(context.Background(), "127.0.0.1:0", opts)
 	ts.Check(err)
-	ts.Defer(e.Stop)
-	*server(ts) = *e
+	ts.Value(serverKey{}).(*troubled).Embedded = e
 	ts.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,10 +29,36 @@ const testAccount = "0123456789abcdef0123456789abcdef"
 
 type serverKey struct{}
 
+// troubled is an emulator whose faults can be set while it runs.
+type troubled struct {
+	*emulator.Embedded
+	mu    sync.Mutex
+	fault func(*http.Request) emulator.Fault
+}
+
+func (e *troubled) decide(r *http.Request) emulator.Fault {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fault == nil {
+		return emulator.Fault{}
+	}
+	return e.fault(r)
+}
+
+func setFault(ts *testscript.TestScript, _ bool, args []string) {
+	fault, err := emulator.ParseFault(args...)
+	ts.Check(err)
+	e := ts.Value(serverKey{}).(*troubled)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fault = fault
+}
+
 // TestScripts runs testdata/scripts: each is a user at a shell, with an emulator
 // of their own behind the usual variables. Besides testscript's own commands:
 //
 //	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page
+//	fault RULE                   let requests go wrong from now on, as emulator --fault does
 //	requests N [METHOD=N ...]    there were N requests since the last call, so many of each method
 //	value STORE/SECRET TEXT      the secret's value is TEXT, byte for byte
 //	valuefile STORE/SECRET FILE  the secret's value is FILE's content, byte for byte
@@ -45,7 +73,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup:              func(env *testscript.Env) error { return startEmulator(env, emulator.Options{}) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"restart": restartEmulator, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
+			"restart": restartEmulator, "fault": setFault, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
 			"dashboard": dashboard, "exits": exits,
 			"agekey": makeAgeKey, "sops": encryptFile, "nbytes": makeBytes,
 		},
@@ -53,11 +81,13 @@ func TestScripts(t *testing.T) {
 }
 
 func startEmulator(env *testscript.Env, opts emulator.Options) error {
-	e, err := emulator.Listen(context.Background(), "127.0.0.1:0", opts)
-	if err != nil {
+	e := &troubled{}
+	opts.Fault = e.decide
+	var err error
+	if e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts); err != nil {
 		return err
 	}
-	env.Defer(e.Stop)
+	env.Defer(func() { e.Stop() })
 	env.Values[serverKey{}] = e
 	env.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
 	env.Setenv("CLOUDFLARE_API_TOKEN", "script-token")
@@ -66,7 +96,7 @@ func startEmulator(env *testscript.Env, opts emulator.Options) error {
 }
 
 func server(ts *testscript.TestScript) *emulator.Embedded {
-	return ts.Value(serverKey{}).(*emulator.Embedded)
+	return ts.Value(serverKey{}).(*troubled).Embedded
 }
 
 func number(ts *testscript.TestScript, text string) int {
