@@ -86,7 +86,13 @@ func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string
 			return false
 		}
 	}
-	for i, item := range n.Items {
+	items := n.Items
+	n.Items = nil
+	for i, item := range items {
+		if isComment(item) {
+			continue
+		}
+		n.Items = append(n.Items, item)
 		if !d.unsealNode(ctx, item, append(slices.Clone(path), strconv.Itoa(i))) {
 			return false
 		}
@@ -99,6 +105,11 @@ func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string
 		d.errs = append(d.errs, located(n.Pos, e))
 	}
 	return err == nil
+}
+
+// isComment reports whether an item is what SOPS makes of a comment in a list.
+func isComment(n *syntax.Node) bool {
+	return n.Kind == syntax.String && isCiphertext(n.Text) && strings.HasSuffix(n.Text, ",type:comment]")
 }
 
 // isValuePath reports whether a path is a secret's inline value.

@@ -10,6 +10,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/cloudflare"
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
@@ -188,6 +189,12 @@ func (o opener) Open(name string, data []byte) (manifest.SOPSFile, error) {
 }
 
 type file struct{ *sopsfile.File }
+
+// Value reads any scalar: manifest refuses by its type what a secret cannot be, and
+// a wholly encrypted manifest has fields that are no strings.
+func (f file) Value(ctx context.Context, path []string) (secret.Value, error) {
+	return f.File.Scalar(ctx, path)
+}
 
 func (f file) Entry(path []string) (manifest.SOPSEntry, error) {
 	e, err := f.File.Entry(path)

@@ -3,8 +3,8 @@ package sopsfile
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,10 +17,11 @@ import (
 type Entry struct {
 	Pos syntax.Pos
 	// Type is what SOPS took the value for before it encrypted it: str, int, float,
-	// bool, time or bytes. It is empty for a value that is not encrypted.
+	// bool or time; comment for a comment in a list. It is empty for a value that is
+	// not encrypted.
 	Type string
-	// Digest is "sha256:" and the digest of the ciphertext, which stays as it is as
-	// long as the value does and the file is not re-encrypted (FACTS.md 2.1).
+	// Digest is "sha256:" and the digest of the ciphertext in hexadecimal. It stays
+	// as long as the value does, unless the file is encrypted anew (FACTS.md 2.1).
 	Digest string
 	// InList is set where a list is on the way: SOPS doesn't bind a value to its
 	// place in a list (FACTS.md 2.4).
@@ -30,100 +31,122 @@ type Entry struct {
 // binaryKey is where SOPS puts the content of a file that it encrypts as a whole.
 const binaryKey = "data"
 
-// Entry looks a value up: map keys, and decimal places in lists. The empty path is
-// the content of a file that was encrypted as a whole.
+// ciphertext is SOPS's form of an encrypted value. SOPS itself takes a text of
+// which this is the beginning.
+var ciphertext = regexp.MustCompile(`^ENC\[AES256_GCM,data:[A-Za-z0-9+/=]+,iv:[A-Za-z0-9+/=]+,tag:[A-Za-z0-9+/=]+,type:([a-z]+)\]$`)
+
+// Entry looks a value up. A path leads through maps by key and through lists by
+// decimal index, as the encrypted file has them: there, comments in lists are items.
+// The empty path is the content of a file that was encrypted as a whole.
 func (f *File) Entry(path []string) (Entry, error) {
-	n, e, err := f.find(path)
-	if err != nil {
-		return Entry{}, err
-	}
-	if n.children != nil {
-		return Entry{}, f.failAt(path, "name a value below it", "%s is not a value", shown(path))
-	}
-	if m := cipherPattern.FindStringSubmatch(n.text); m != nil {
-		sum := sha256.Sum256([]byte(n.text))
-		e.Type, e.Digest = m[1], "sha256:"+hex.EncodeToString(sum[:])
-	}
-	return e, nil
+	p, err := f.find(path)
+	return p.Entry, err
 }
 
-// cipherPattern is SOPS's form of an encrypted value.
-var cipherPattern = regexp.MustCompile(`^ENC\[AES256_GCM,data:[^,]*,iv:[^,]*,tag:[^,]*,type:([a-z]+)\]$`)
+// place is an entry and what it takes to find its plaintext.
+type place struct {
+	Entry
+	text  string
+	route []int // indices into the tree, which decryption leaves in place
+}
 
-// find walks to a node.
-func (f *File) find(path []string) (*node, Entry, error) {
-	path = f.inside(path)
-	n, e := f.entries, Entry{}
-	if len(path) == 0 {
-		return nil, e, fail(f.name, "give the key of one", "holds several values")
-	}
-	for i, key := range path {
-		e.InList = e.InList || n.list
-		child := n.children[key]
-		if child == nil {
-			return nil, e, f.failAt(path[:i], syntax.DidYouMean(key, n.keys), "has no %s", shown(path[:i+1]))
+func (f *File) find(path []string) (place, error) {
+	var p place
+	if f.format == formats.Binary {
+		if len(path) > 0 {
+			return p, fail(Missing, f.whole(), "leave the key out", "was encrypted as a whole, so it has no %s", shown(path))
 		}
-		n = child
+		path = []string{binaryKey}
 	}
-	e.Pos = f.places.of(f.name, path)
-	return n, e, nil
+	var v any = f.tree.Branches[0]
+	for i, key := range path {
+		all := children(v)
+		at := slices.IndexFunc(all, func(c child) bool { return c.key == key })
+		if at < 0 {
+			return p, fail(Missing, f.position(path[:i]), nearest(key, v, all), "has no %s", shown(path[:i+1]))
+		}
+		if slices.ContainsFunc(all[at+1:], func(c child) bool { return c.key == key }) {
+			return p, fail(Malformed, f.position(path[:i+1]), "remove all but one", "has %s more than once", shown(path[:i+1]))
+		}
+		_, list := v.([]any)
+		p.InList = p.InList || list
+		p.route = append(p.route, all[at].index)
+		v = all[at].value
+	}
+	p.Pos = f.position(path)
+	return p, f.leaf(&p, path, v)
 }
 
-// inside is a path within the tree as SOPS has it.
-func (f *File) inside(path []string) []string {
-	if len(path) == 0 && f.format == formats.Binary {
-		return []string{binaryKey}
+// leaf fills in what the encrypted text tells.
+func (f *File) leaf(p *place, path []string, v any) error {
+	switch v := v.(type) {
+	case sops.TreeBranch, []any:
+		what := "the file as a whole"
+		if len(path) > 0 {
+			what = shown(path)
+		}
+		return fail(Missing, p.Pos, nearest("", v, children(v)), "%s is not one value, but holds several", what)
+	case nil:
+		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
+	case string:
+		p.text = v
 	}
-	return path
+	switch m := ciphertext.FindStringSubmatch(p.text); {
+	case m != nil:
+		sum := sha256.Sum256([]byte(p.text))
+		p.Type, p.Digest = m[1], "sha256:"+hex.EncodeToString(sum[:])
+	case strings.HasPrefix(p.text, "ENC[AES256_GCM,"):
+		return fail(Damaged, p.Pos, restore, "the ciphertext of %s is damaged", shown(path))
+	case v == "": // SOPS leaves it as it is (FACTS.md 1.1)
+		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
+	}
+	return nil
 }
 
-func (f *File) failAt(path []string, hint, what string, args ...any) *syntax.Error {
-	return &syntax.Error{Pos: f.places.of(f.name, path), What: fmt.Sprintf(what, args...), Hint: hint}
+type child struct {
+	key   string
+	index int
+	value any
+}
+
+// children are what a map or list holds, less the comments that are still comments.
+func children(v any) (all []child) {
+	switch v := v.(type) {
+	case sops.TreeBranch:
+		for i, item := range v {
+			if key, ok := item.Key.(string); ok {
+				all = append(all, child{key, i, item.Value})
+			}
+		}
+	case []any:
+		for i, item := range v {
+			if _, isComment := item.(sops.Comment); !isComment {
+				all = append(all, child{strconv.Itoa(len(all)), i, item})
+			}
+		}
+	}
+	return all
+}
+
+// nearest is a hint that names a key like the one that is missing.
+func nearest(key string, v any, all []child) string {
+	if _, list := v.([]any); list {
+		return "it is a list: its items are named 0, 1 and so on"
+	}
+	keys := make([]string, len(all))
+	for i, c := range all {
+		keys[i] = c.key
+	}
+	return syntax.DidYouMean(key, keys)
 }
 
 // shown is a path as a manifest writes it.
 func shown(path []string) string {
-	parts := make([]string, len(path))
-	for i, key := range path {
-		parts[i] = key
-		if strings.ContainsAny(key, `."`) || key == "" {
+	parts := slices.Clone(path)
+	for i, key := range parts {
+		if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r == '.' || r == '"' || !strconv.IsPrint(r) }) {
 			parts[i] = strconv.Quote(key)
 		}
 	}
 	return strings.Join(parts, ".")
-}
-
-// node is a place in the encrypted tree.
-type node struct {
-	text     string           // of a value
-	children map[string]*node // nil for a value
-	keys     []string         // of the children, in the order written
-	list     bool
-}
-
-func newNode(v any) *node {
-	switch v := v.(type) {
-	case sops.TreeBranch:
-		n := &node{children: map[string]*node{}}
-		for _, item := range v {
-			if _, isComment := item.Key.(sops.Comment); !isComment {
-				n.add(fmt.Sprint(item.Key), item.Value)
-			}
-		}
-		return n
-	case []any:
-		n := &node{children: map[string]*node{}, list: true}
-		for i, item := range v {
-			n.add(strconv.Itoa(i), item)
-		}
-		return n
-	case string:
-		return &node{text: v}
-	}
-	return &node{} // something in clear: its text is of no interest
-}
-
-func (n *node) add(key string, v any) {
-	n.children[key] = newNode(v)
-	n.keys = append(n.keys, key)
 }

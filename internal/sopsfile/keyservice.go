@@ -4,79 +4,44 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
+	"strings"
 
+	"github.com/getsops/sops/v3"
+	"github.com/getsops/sops/v3/keys"
 	"github.com/getsops/sops/v3/keyservice"
-	"google.golang.org/grpc"
 )
 
-// decryptionOrder has the keys that ask no server tried first: the library's own
-// order is the file's, and a cloud key before an age key costs seconds of probing
-// (FACTS.md 1.3).
-var decryptionOrder = []string{"age", "pgp"}
+// order has the keys tried first that ask no server: SOPS's library takes the
+// file's order, in which probing for a cloud costs seconds (FACTS.md 1.3).
+var order = []string{"age", "pgp"}
 
-// errKeyType is what SOPS hears; it is not shown.
-var errKeyType = errors.New("key type not allowed")
+// errRefused is for SOPS alone.
+var errRefused = errors.New("key type not allowed")
 
-// keyService is SOPS's way to its keys. It refuses key types that are not allowed
-// before anything is contacted: a file from a pull request names its key servers
-// itself, and they would be sent the runner's credentials (FACTS.md 0.1).
-type keyService struct {
-	keyservice.LocalClient
+// gate lets SOPS use the keys of allowed types, and nothing be contacted for others.
+type gate struct {
+	keyservice.Server
 	allowed []string
-
-	mu      sync.Mutex
-	refused []string
-	tried   int
 }
 
-func (o *Opener) keyService() *keyService {
-	return &keyService{LocalClient: keyservice.NewLocalClient(), allowed: o.keyTypes}
-}
-
-// Decrypt implements keyservice.KeyServiceClient.
-func (s *keyService) Decrypt(ctx context.Context, req *keyservice.DecryptRequest, opts ...grpc.CallOption) (*keyservice.DecryptResponse, error) {
-	if !s.allows(req.GetKey()) {
-		return nil, errKeyType
+// Decrypt implements keyservice.KeyServiceServer.
+func (g gate) Decrypt(ctx context.Context, r *keyservice.DecryptRequest) (*keyservice.DecryptResponse, error) {
+	if !slices.Contains(g.allowed, typeOf(r.GetKey())) {
+		return nil, errRefused
 	}
-	return s.LocalClient.Decrypt(ctx, req, opts...)
+	return g.Server.Decrypt(ctx, r)
 }
 
-// Encrypt implements keyservice.KeyServiceClient.
-func (s *keyService) Encrypt(ctx context.Context, req *keyservice.EncryptRequest, opts ...grpc.CallOption) (*keyservice.EncryptResponse, error) {
-	if !s.allows(req.GetKey()) {
-		return nil, errKeyType
+// Encrypt implements keyservice.KeyServiceServer.
+func (g gate) Encrypt(ctx context.Context, r *keyservice.EncryptRequest) (*keyservice.EncryptResponse, error) {
+	if !slices.Contains(g.allowed, typeOf(r.GetKey())) {
+		return nil, errRefused
 	}
-	return s.LocalClient.Encrypt(ctx, req, opts...)
+	return g.Server.Encrypt(ctx, r)
 }
 
-func (s *keyService) allows(k *keyservice.Key) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tried++
-	t := keyType(k)
-	if slices.Contains(s.allowed, t) {
-		return true
-	}
-	s.refused = append(s.refused, t)
-	return false
-}
-
-func (s *keyService) refusedTypes() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.refused)
-}
-
-func (s *keyService) asked() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.tried
-}
-
-// keyType names a key's type as SOPS's own options do. One that this version
-// doesn't know is never allowed.
-func keyType(k *keyservice.Key) string {
+// typeOf names a key's type; one that is not known here is never allowed.
+func typeOf(k *keyservice.Key) string {
 	switch k.GetKeyType().(type) {
 	case *keyservice.Key_AgeKey:
 		return "age"
@@ -93,5 +58,65 @@ func keyType(k *keyservice.Key) string {
 	case *keyservice.Key_HckmsKey:
 		return "hckms"
 	}
-	return "unknown"
+	return ""
+}
+
+func (o *Opener) services() []keyservice.KeyServiceClient {
+	return []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(gate{allowed: o.allowed})}
+}
+
+func (o *Opener) dataKey(tree *sops.Tree) ([]byte, error) {
+	return tree.Metadata.GetDataKeyWithKeyServices(o.services(), order)
+}
+
+// refused are the types in the groups that are not allowed.
+func (o *Opener) refused(groups []sops.KeyGroup) (types []string) {
+	for _, k := range slices.Concat(groups...) {
+		if t := k.TypeToIdentifier(); !slices.Contains(o.allowed, t) && !slices.Contains(types, t) {
+			types = append(types, t)
+		}
+	}
+	return types
+}
+
+// noKey says whom the file is encrypted for and where keys were looked for. Both
+// are public.
+func (f *File) noKey() error {
+	groups := f.tree.Metadata.KeyGroups
+	refused := f.opener.refused(groups)
+	var usable []string
+	for _, k := range slices.Concat(groups...) {
+		if !slices.Contains(refused, k.TypeToIdentifier()) {
+			usable = append(usable, recipient(k))
+		}
+	}
+	allow := ""
+	if len(refused) > 0 {
+		allow = "if you trust the file with your credentials, allow its other keys: --sops-key-types " +
+			strings.Join(slices.Concat(f.opener.allowed, refused), ",")
+	}
+	if len(usable) == 0 {
+		return fail(KeyTypeRefused, f.whole(), allow, "is encrypted for keys of a type that is not used unless allowed: %s", strings.Join(refused, ", "))
+	}
+	const most = 5
+	if more := len(usable) - most; more > 0 {
+		usable = append(usable[:most], "and others")
+	}
+	hint := "keys are looked for in SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD, SOPS_AGE_SSH_PRIVATE_KEY_FILE, " +
+		"sops/age/keys.txt in your configuration folder, ~/.ssh and gpg; run `age-keygen -y KEYFILE` and compare"
+	if allow != "" {
+		hint += "; " + allow
+	}
+	return fail(NoKey, f.whole(), hint, "no key at hand decrypts it; it is encrypted for %s", strings.Join(usable, ", "))
+}
+
+// recipient is a key's type and public name, cut where it is as long as
+// post-quantum ones are.
+func recipient(k keys.MasterKey) string {
+	const most = 100
+	name := strings.ToValidUTF8(k.ToString(), "?")
+	if len(name) > most {
+		name = strings.ToValidUTF8(name[:most], "") + "..."
+	}
+	return k.TypeToIdentifier() + " " + shown([]string{name})
 }

@@ -2,6 +2,7 @@ package sopsfile
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,67 +11,141 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// places are where the values of a file stand, by path. They serve messages
-// alone: what cannot be found is reported for the file as a whole.
-type places map[string]syntax.Pos
-
-func pathKey(path []string) string { return strings.Join(path, "\x00") }
-
-func (p places) of(name string, path []string) syntax.Pos {
-	for n := len(path); n > 0; n-- {
-		if pos, ok := p[pathKey(path[:n])]; ok {
-			return pos
-		}
+// checkSyntax finds mistakes with their positions before SOPS reads the file, and
+// bounds its depth: SOPS recurses without a limit, and nothing can recover from a
+// stack overflow.
+func (f *File) checkSyntax() error {
+	if at, ok := f.conflict(); ok {
+		return fail(Malformed, at, "take one side whole, and put the other's changes in with sops edit", "holds git's conflict markers")
 	}
-	return syntax.Pos{File: name}
-}
-
-func (f *File) findPlaces() places {
-	p := places{}
+	var err error
 	switch f.format {
-	case formats.Yaml, formats.Json:
-		format := syntax.YAML
-		if f.format == formats.Json {
-			format = syntax.JSON
-		}
-		if root, err := syntax.Parse(f.name, f.data, format); err == nil {
-			p.walk(root, nil)
-		}
-	case formats.Dotenv, formats.Ini:
-		p.lines(f.name, f.data)
+	case formats.Yaml:
+		f.root, err = syntax.Parse(f.name, f.data, syntax.YAML)
+	case formats.Json, formats.Binary:
+		f.root, err = syntax.Parse(f.name, f.data, syntax.JSON)
+	default:
+		return f.checkLines()
 	}
-	return p
+	var list syntax.ErrorList
+	switch {
+	case err != nil && f.format == formats.Binary: // SOPS would have made it JSON
+		return f.notSOPS()
+	case errors.As(err, &list):
+		return &Error{Malformed, list}
+	case f.root.Kind != syntax.Map:
+		return fail(Malformed, f.root.Pos, "SOPS files are maps", "is %s", f.root.Kind)
+	}
+	if meta := f.root.Get("sops"); meta == nil || meta.Kind != syntax.Map {
+		return f.notSOPS()
+	}
+	return nil
 }
 
-func (p places) walk(n *syntax.Node, path []string) {
-	if len(path) > 0 {
-		p[pathKey(path)] = n.Pos
-	}
-	for _, field := range n.Fields {
-		p.walk(field.Value, append(path[:len(path):len(path)], field.Key))
-	}
-	for i, item := range n.Items {
-		p.walk(item, append(path[:len(path):len(path)], strconv.Itoa(i)))
-	}
-}
-
-// lines reads KEY=VALUE lines and [SECTION] lines.
-func (p places) lines(name string, data []byte) {
-	var section []string
+// conflict finds what git leaves when two branches change a file: for a SOPS file
+// that is always, since both change its MAC (FACTS.md 1.1).
+func (f *File) conflict() (syntax.Pos, bool) {
 	number := 0
-	for line := range bytes.Lines(data) {
-		number++
-		text := strings.TrimSpace(string(line))
-		if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
-			section = []string{text[1 : len(text)-1]}
-			continue
+	for line := range bytes.Lines(f.data) {
+		if number++; bytes.HasPrefix(line, []byte("<<<<<<< ")) {
+			return syntax.Pos{File: f.name, Line: number, Column: 1}, true
 		}
-		key, value, ok := strings.Cut(string(line), "=")
-		if !ok {
-			continue
-		}
-		indent := len(value) - len(strings.TrimLeft(value, " \t"))
-		path := append(section[:len(section):len(section)], strings.TrimSpace(key))
-		p[pathKey(path)] = syntax.Pos{File: name, Line: number, Column: utf8.RuneCountInString(key) + 2 + indent}
 	}
+	return syntax.Pos{}, false
+}
+
+// checkLines checks dotenv and INI files. Their metadata has nested keys flattened
+// into one, which SOPS unfolds recursively.
+func (f *File) checkLines() error {
+	const maxDepth = 100
+	number := 0
+	for line := range bytes.Lines(f.data) {
+		number++
+		at := syntax.Pos{File: f.name, Line: number, Column: 1}
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		switch {
+		case bytes.Count(line, []byte("__map_"))+bytes.Count(line, []byte("__list_")) > maxDepth:
+			return fail(Malformed, at, "", "nested more than %d levels deep", maxDepth)
+		case f.format == formats.Dotenv && len(line) > 0 && line[0] != '#' && !bytes.Contains(line, []byte("=")):
+			return fail(Malformed, at, "SOPS has a value on one line, with \\n in it", "a line that is not KEY=VALUE")
+		}
+	}
+	return nil
+}
+
+// whole is the position of what concerns a file as a whole.
+func (f *File) whole() syntax.Pos { return syntax.Pos{File: f.name} }
+
+// position is where a value stands, or what is known of the way to it.
+func (f *File) position(path []string) syntax.Pos {
+	switch {
+	case f.part || len(path) == 0:
+		return f.whole()
+	case f.format == formats.Binary:
+		return syntax.Pos{File: f.name, Line: 1, Column: 1}
+	case f.root != nil:
+		return f.nodePosition(path)
+	}
+	number, section := 0, ""
+	for line := range strings.Lines(string(f.data)) {
+		number++
+		column := 0
+		if f.format == formats.Dotenv {
+			column = dotenvColumn(line, path)
+		} else {
+			column, section = iniColumn(line, path, section)
+		}
+		if column > 0 {
+			return syntax.Pos{File: f.name, Line: number, Column: column}
+		}
+	}
+	return f.whole()
+}
+
+func (f *File) nodePosition(path []string) syntax.Pos {
+	n, pos := f.root, f.whole()
+	for _, key := range path {
+		i, err := strconv.Atoi(key)
+		switch {
+		case n.Kind == syntax.Map:
+			n = n.Get(key)
+		case n.Kind == syntax.List && err == nil && i >= 0 && i < len(n.Items):
+			n = n.Items[i]
+		default:
+			n = nil
+		}
+		if n == nil {
+			break
+		}
+		pos = n.Pos
+	}
+	return pos
+}
+
+// dotenvColumn is where the value begins on a line KEY=VALUE, or 0.
+func dotenvColumn(line string, path []string) int {
+	key, _, ok := strings.Cut(line, "=")
+	if !ok || len(path) != 1 || key != path[0] {
+		return 0
+	}
+	return utf8.RuneCountInString(key) + 2
+}
+
+// iniColumn is where the value begins on a line "key = value" of the path's
+// section, or 0, and the section of the next line. SOPS calls lines before the first
+// section's DEFAULT.
+func iniColumn(line string, path []string, section string) (column int, next string) {
+	if text := strings.TrimSpace(line); strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		return 0, text[1 : len(text)-1]
+	}
+	i := strings.IndexAny(line, "=:")
+	in := section
+	if in == "" {
+		in = "DEFAULT"
+	}
+	if i < 0 || len(path) != 2 || in != path[0] || strings.TrimSpace(line[:i]) != path[1] {
+		return 0, section
+	}
+	value := strings.TrimLeft(line[i+1:], " \t")
+	return utf8.RuneCountInString(line[:len(line)-len(value)]) + 1, section
 }

@@ -11,102 +11,114 @@ import (
 	"github.com/getsops/sops/v3/cmd/sops/common"
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/getsops/sops/v3/config"
-	"github.com/getsops/sops/v3/keyservice"
 	"github.com/getsops/sops/v3/version"
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// ErrNoRule says that no .sops.yaml has a rule for the files asked about.
+// ErrNoRule says that no .sops.yaml tells for whom to encrypt.
 var ErrNoRule = errors.New("no .sops.yaml has a rule for it")
 
-// sealedKey is where a sealed value stands in its SOPS document.
+// sealedKey is where a sealed value stands in its document.
 const sealedKey = "key"
 
-// Seal encrypts a value as a SOPS document in JSON, for the recipients that the
-// project's .sops.yaml names for the first of the target files that it has a rule
-// for; it is looked for in dir and above. It returns the document and the
-// recipients, which are public. No private key is needed. Without a rule the error
-// is [ErrNoRule].
-func (o *Opener) Seal(_ context.Context, v secret.Value, dir string, targets ...string) (doc []byte, recipients []string, err error) {
-	defer func() {
-		if recover() != nil {
-			doc, err = nil, errors.New("SOPS cannot use .sops.yaml")
-		}
-	}()
+// Seal encrypts a value as a SOPS document in JSON. It is for the recipients of the
+// first rule that matches one of the targets, taken in order, in the .sops.yaml of
+// dir or the nearest folder above; where there is none the error is [ErrNoRule]. It
+// returns the recipients too. No private key is needed.
+func (o *Opener) Seal(ctx context.Context, v secret.Value, dir string, targets ...string) (doc []byte, recipients []string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := config.LookupConfigFile(filepath.Join(dir, "x"))
+	found, err := config.LookupConfigFile(filepath.ToSlash(filepath.Join(dir, "x")))
 	if err != nil {
 		return nil, nil, ErrNoRule
 	}
-	rule, err := o.rule(found.Path, targets)
+	f := &File{opener: o, name: filepath.FromSlash(found.Path)}
+	rule, err := f.rule(targets)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, group := range rule.KeyGroups {
-		for _, k := range group {
-			recipients = append(recipients, k.TypeToIdentifier()+" "+k.ToString())
-		}
-	}
-	doc, err = o.seal(v, rule, found.Path)
-	return doc, recipients, err
+	return f.seal(ctx, v, sops.Metadata{KeyGroups: rule.KeyGroups, ShamirThreshold: rule.ShamirThreshold})
 }
 
-// rule finds the first creation rule that is for one of the targets.
-func (o *Opener) rule(path string, targets []string) (*config.Config, error) {
+// SealLike is [Opener.Seal] for the recipients of an existing SOPS file.
+func (o *Opener) SealLike(ctx context.Context, v secret.Value, existing []byte, name string) (doc []byte, recipients []string, err error) {
+	f, err := o.Open(name, existing)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree, err := f.load() // its own copy of the keys, which sealing writes to
+	if err != nil {
+		return nil, nil, err
+	}
+	return f.seal(ctx, v, sops.Metadata{KeyGroups: tree.Metadata.KeyGroups, ShamirThreshold: tree.Metadata.ShamirThreshold})
+}
+
+// noMatch is how SOPS says that no rule matches: it has no value for it.
+const noMatch = "no matching creation rules found"
+
+// rule finds the rule for the first target that has one. f is a .sops.yaml.
+func (f *File) rule(targets []string) (rule *config.Config, err error) {
+	defer rescue(f, &err)
 	for _, target := range targets {
-		target, err := filepath.Abs(target)
+		target, err := filepath.Abs(target) // SOPS makes it relative to its own folder
 		if err != nil {
 			return nil, err
 		}
-		rule, err := config.LoadCreationRuleForFile(path, target, nil)
+		rule, err := config.LoadCreationRuleForFile(f.name, target, nil)
 		switch {
-		case err != nil && strings.Contains(err.Error(), "no matching creation rules found"):
-		case err != nil:
-			return nil, fail(path, "sops itself says what is wrong: sops encrypt FILE", "cannot be used")
-		case rule != nil && len(rule.KeyGroups) > 0 && len(rule.KeyGroups[0]) > 0:
+		case err != nil && !strings.Contains(err.Error(), noMatch):
+			return nil, fail(Malformed, f.whole(), "its YAML, a path_regex or a recipient is wrong; sops encrypt says which", "SOPS cannot use it")
+		case err == nil && rule != nil: // nil where the file has no rules at all
 			return rule, nil
 		}
 	}
 	return nil, ErrNoRule
 }
 
-func (o *Opener) seal(v secret.Value, rule *config.Config, path string) ([]byte, error) {
-	tree := sops.Tree{
-		Branches: sops.TreeBranches{{{Key: sealedKey, Value: string(v.Reveal())}}},
-		// Everything in the document is encrypted, whatever the rule's expressions say.
-		Metadata: sops.Metadata{
-			KeyGroups: rule.KeyGroups, ShamirThreshold: rule.ShamirThreshold, EncryptedRegex: "^" + sealedKey + "$", Version: version.Version,
-		},
+// seal encrypts a value for the keys in m. f is where they come from.
+func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc []byte, recipients []string, err error) {
+	defer rescue(f, &err)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
 	}
-	service := o.keyService()
-	dataKey, errs := tree.GenerateDataKeyWithKeyServices([]keyservice.KeyServiceClient{service})
-	if refused := service.refusedTypes(); len(refused) > 0 {
-		return nil, fail(path, "allow them with --sops-key-types, or set SECRETSYNC_FINGERPRINT_KEY",
-			"names keys of types that are not used unasked: %s", strings.Join(refused, ", "))
+	if refused := f.opener.refused(m.KeyGroups); len(refused) > 0 {
+		return nil, nil, fail(KeyTypeRefused, f.whole(), "if you trust it with your credentials, allow them with --sops-key-types",
+			"names keys of a type that is not used unless allowed: %s", strings.Join(refused, ", "))
 	}
+	if len(v.Reveal()) == 0 {
+		return nil, nil, fail(Empty, f.whole(), "", "an empty value cannot be sealed for its keys")
+	}
+	// With this expression everything in the document is encrypted, whatever the
+	// rule's own says.
+	m.EncryptedRegex, m.Version = "^"+sealedKey+"$", version.Version
+	tree := sops.Tree{Branches: sops.TreeBranches{{{Key: sealedKey, Value: string(v.Reveal())}}}, Metadata: m}
+	dataKey, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services())
 	if len(errs) > 0 {
-		return nil, fail(path, "try sops encrypt with the same rule", "names recipients that nothing can be encrypted for")
+		return nil, nil, fail(Malformed, f.whole(), "sops encrypt says why", "names no recipients, or some that nothing can be encrypted for")
 	}
-	if err := common.EncryptTree(common.EncryptTreeOpts{DataKey: dataKey, Tree: &tree, Cipher: aes.NewCipher()}); err != nil {
-		return nil, fail(path, "", "SOPS cannot encrypt")
+	err = common.EncryptTree(common.EncryptTreeOpts{DataKey: dataKey, Tree: &tree, Cipher: aes.NewCipher()})
+	if err == nil {
+		doc, err = common.StoreForFormat(formats.Json, config.NewStoresConfig()).EmitEncryptedFile(tree)
 	}
-	doc, err := common.StoreForFormat(formats.Json, config.NewStoresConfig()).EmitEncryptedFile(tree)
 	if err != nil {
-		return nil, fail(path, "", "SOPS cannot encrypt")
+		return nil, nil, fail(Damaged, f.whole(), "", "SOPS cannot encrypt for its keys")
 	}
-	return doc, nil
+	for _, group := range m.KeyGroups {
+		for _, k := range group {
+			recipients = append(recipients, k.ToString())
+		}
+	}
+	return doc, recipients, nil
 }
 
-// Unseal decrypts what [Opener.Seal] made. name is the file that holds it, for
-// messages.
+// Unseal decrypts what [Opener.Seal] made. name is the file that the document is a
+// part of.
 func (o *Opener) Unseal(ctx context.Context, doc []byte, name string) (secret.Value, error) {
-	f, err := o.Open(name+".json", doc)
-	if err != nil {
-		return secret.Value{}, err
+	f := &File{opener: o, name: name, data: doc, format: formats.Json, part: true}
+	if f.parse() != nil { // which would tell positions in the document, not in the file
+		return secret.Value{}, fail(Damaged, f.whole(), restore, "the sealed key in it is damaged")
 	}
-	f.name, f.places = name, nil // places within the document are none in the file
 	return f.Value(ctx, []string{sealedKey})
 }

@@ -1,18 +1,22 @@
-// Package sopsfile reads SOPS files, and seals the fingerprint key as one. It is
-// the only package that imports SOPS, and it narrows it down: files are hostile
-// input, since their own metadata names the key servers to ask (FACTS.md 0.1).
+// Package sopsfile reads files that SOPS encrypted, and seals the fingerprint key
+// as one. It is the only package that imports SOPS, and uses as little of it as it
+// can (FACTS.md 1.3c): files are hostile input, which name the key servers to ask
+// themselves (FACTS.md 0.1), and SOPS's errors and logs quote plaintext (FACTS.md
+// 1.7).
 //
 // Call [New], then [Opener.Open] for a file, [File.Entry] for what can be known
-// without a key, and [File.Value] for a value. Errors are *[syntax.Error] in our own
-// words: SOPS's quote plaintext, or digests of it (FACTS.md 1.7).
+// without a key, and [File.Value] for a value. Errors are an [*Error], in our own
+// words, or the context's.
 package sopsfile
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getsops/sops/v3"
 	"github.com/getsops/sops/v3/cmd/sops/common"
@@ -22,97 +26,104 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// maxSize bounds a file, in bytes.
-const maxSize = 8 << 20
+const (
+	// maxSize bounds a file, in bytes. YAML and JSON have syntax.MaxSize besides.
+	maxSize = 8 << 20
+	// maxKeys bounds the keys that a file is encrypted for: each may be tried, and
+	// that may run a program.
+	maxKeys = 100
+)
 
-// DefaultKeyTypes are the key types that are used unless others are allowed: they
-// ask no server.
-var DefaultKeyTypes = []string{"age", "pgp"}
-
-// KeyTypes are all that SOPS knows.
-var KeyTypes = []string{"age", "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "hckms"}
+// keyTypes are all that SOPS has, by the names that its metadata uses.
+var keyTypes = []string{"age", "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "hckms"}
 
 // Options say what an [Opener] may do.
 type Options struct {
-	// KeyTypes are the key types that may be used; nil for DefaultKeyTypes.
+	// KeyTypes are the types of keys that may be used, out of age, pgp, kms, gcp_kms,
+	// azure_kv, hc_vault and hckms. Where there are none, they are age and pgp, which
+	// ask no server.
 	KeyTypes []string
 }
 
-// Opener opens SOPS files.
+// Opener opens and seals files under its options.
 type Opener struct {
-	keyTypes []string
+	allowed []string
 }
 
-// New returns an opener. It silences SOPS's loggers, which print plaintext
-// comments (FACTS.md 1.7). The error names a key type that there isn't.
+// New returns an Opener. It silences SOPS's loggers, for the whole program. The
+// error is a key type that SOPS doesn't have.
 func New(o Options) (*Opener, error) {
 	for _, l := range logging.Loggers {
 		l.SetOutput(io.Discard)
 	}
+	allowed := []string{"age", "pgp"}
+	if len(o.KeyTypes) > 0 {
+		allowed = nil
+	}
 	for _, t := range o.KeyTypes {
-		if !slices.Contains(KeyTypes, t) {
-			return nil, fmt.Errorf("%q is no SOPS key type: there are %s", t, strings.Join(KeyTypes, ", "))
+		t = strings.TrimSpace(t)
+		if !slices.Contains(keyTypes, t) {
+			return nil, fmt.Errorf("%q is no SOPS key type: there are %s", t, strings.Join(keyTypes, ", "))
 		}
+		allowed = append(allowed, t)
 	}
-	if o.KeyTypes == nil {
-		o.KeyTypes = DefaultKeyTypes
-	}
-	return &Opener{keyTypes: o.KeyTypes}, nil
+	return &Opener{allowed}, nil
 }
 
-// File is a SOPS file, encrypted as it is until a value is asked for. Its methods
-// may be called at once from several goroutines.
+// File is a file that SOPS encrypted. It may be used by several goroutines.
 type File struct {
-	opener  *Opener
-	name    string
-	data    []byte
-	format  formats.Format
-	meta    sops.Metadata
-	entries *node
-	places  places
-	opened  opened
+	opener *Opener
+	name   string
+	data   []byte
+	format formats.Format
+	part   bool         // of another file, so that positions mean nothing
+	root   *syntax.Node // of YAML and JSON, for positions
+	tree   sops.Tree    // encrypted, and never changed
+
+	once  sync.Once // starts the decryption
+	done  chan struct{}
+	plain sops.TreeBranch
+	err   error
 }
 
-// Open parses a SOPS file, without a key. Its format goes by its extension: .yaml
-// and .yml, .json, .env, .ini; any other file was encrypted as a whole.
-func (o *Opener) Open(name string, data []byte) (f *File, err error) {
-	// SOPS's parsers are not made for hostile input.
-	defer func() {
-		if recover() != nil {
-			f, err = nil, fail(name, "", "is damaged: SOPS cannot read it")
-		}
-	}()
-	if len(data) > maxSize {
-		return nil, fail(name, "", "is larger than 8 MiB")
-	}
-	f = &File{opener: o, name: name, data: data, format: formats.FormatForPath(name)}
-	tree, err := f.load()
-	if err != nil {
+// Open parses a file. It needs no key. The format goes by the name, as SOPS has
+// it: .yaml, .yml, .json, .env, .ini; any other file was encrypted as a whole.
+func (o *Opener) Open(name string, data []byte) (*File, error) {
+	f := &File{opener: o, name: name, data: data, format: formats.FormatForPath(name)}
+	if err := f.parse(); err != nil {
 		return nil, err
 	}
-	f.meta, f.entries = tree.Metadata, newNode(tree.Branches[0])
-	f.places = f.findPlaces()
 	return f, nil
 }
 
-// load parses the file as SOPS does.
-func (f *File) load() (*sops.Tree, error) {
-	store := common.StoreForFormat(f.format, config.NewStoresConfig())
-	tree, err := store.LoadEncryptedFile(f.data)
-	switch {
-	case err != nil && strings.Contains(err.Error(), sops.MetadataNotFound.Error()):
-		return nil, fail(f.name, "encrypt it: sops encrypt -i "+filepath.Base(f.name), "is not encrypted with SOPS")
-	case err != nil: // its text may quote the file
-		return nil, fail(f.name, "", "is not a SOPS file, or damaged")
-	case len(tree.Branches) != 1:
-		return nil, fail(f.name, "keep one document in a file: SOPS binds values to their places in it", "has several YAML documents")
-	case len(tree.Metadata.KeyGroups) == 0:
-		return nil, fail(f.name, "", "names no key that it is encrypted for")
+func (f *File) parse() (err error) {
+	if len(f.data) > maxSize {
+		return fail(Malformed, f.whole(), "", "is larger than 8 MiB")
 	}
-	return &tree, nil
+	if err := f.checkSyntax(); err != nil {
+		return err
+	}
+	f.tree, err = f.load()
+	return err
 }
 
-// fail makes an error about a file as a whole.
-func fail(name, hint, what string, args ...any) *syntax.Error {
-	return &syntax.Error{Pos: syntax.Pos{File: name}, What: fmt.Sprintf(what, args...), Hint: hint}
+// load has SOPS read the file. Its errors may quote it.
+func (f *File) load() (tree sops.Tree, err error) {
+	defer rescue(f, &err)
+	tree, err = common.StoreForFormat(f.format, config.NewStoresConfig()).LoadEncryptedFile(f.data)
+	switch {
+	case errors.Is(err, sops.MetadataNotFound):
+		return tree, f.notSOPS()
+	case err != nil:
+		return tree, fail(Damaged, f.whole(), restore, "is damaged: SOPS cannot read it")
+	case len(tree.Branches) != 1: // YAML's are found by checkSyntax; this is for formats to come
+		return tree, fail(Malformed, f.whole(), "", "holds several documents")
+	case tree.Metadata.MasterKeyCount() > maxKeys:
+		return tree, fail(Malformed, f.whole(), "", "is encrypted for more than %d keys", maxKeys)
+	}
+	return tree, nil
+}
+
+func (f *File) notSOPS() error {
+	return fail(NotSOPS, f.whole(), "encrypt it: sops encrypt -i "+filepath.Base(f.name), "is not encrypted with SOPS")
 }

@@ -1,156 +1,164 @@
 package sopsfile
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
-	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/getsops/sops/v3"
 	"github.com/getsops/sops/v3/aes"
-	"github.com/getsops/sops/v3/keyservice"
 	"github.com/secretsync/secretsync/internal/secret"
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// opened is a file's plaintext, once it was asked for.
-type opened struct {
-	once sync.Once
-	root any
-	err  *syntax.Error
-}
-
-// Value decrypts a value. The first call decrypts the file and verifies its MAC;
-// it ends with ctx, though what SOPS has begun (asking gpg-agent, say) goes on.
+// Value decrypts a value that was a string, or the content of a file. The first
+// call decrypts the whole file and verifies its MAC. It ends with ctx; what SOPS has
+// begun, such as asking gpg-agent, goes on, and its result serves a later call.
 func (f *File) Value(ctx context.Context, path []string) (secret.Value, error) {
-	e, err := f.Entry(path)
+	p, err := f.find(path)
 	if err != nil {
 		return secret.Value{}, err
 	}
-	if err := f.checkType(e, path); err != nil {
+	if p.Type != "" && p.Type != "str" {
+		return secret.Value{}, fail(WrongType, p.Pos, "put it in quotes, and encrypt it again",
+			"%s was encrypted as %s, so YAML may have altered it before: 0123 has become 83", shown(path), cmp.Or(typeNames[p.Type], "another type"))
+	}
+	return f.decryptAt(ctx, p, path)
+}
+
+// Scalar is [File.Value] for what is no secret, such as a number or a flag in an
+// encrypted manifest: of any type, as SOPS writes it (a boolean is True or False).
+func (f *File) Scalar(ctx context.Context, path []string) (secret.Value, error) {
+	p, err := f.find(path)
+	if err != nil {
 		return secret.Value{}, err
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f.opened.once.Do(func() { f.opened.root, f.opened.err = f.decrypt() })
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return secret.Value{}, ctx.Err()
-	}
-	if f.opened.err != nil {
-		return secret.Value{}, f.opened.err
-	}
-	return f.reveal(path)
+	return f.decryptAt(ctx, p, path)
 }
 
-// checkType refuses what SOPS, or YAML before it, didn't keep as it was.
-func (f *File) checkType(e Entry, path []string) error {
-	switch e.Type {
-	case "str", "bytes":
-		return nil
-	case "":
-		return &syntax.Error{Pos: e.Pos, What: shown(path) + " is not encrypted, or empty",
-			Hint: "an empty value is no secret; for others see the rules in .sops.yaml, and encrypt again"}
-	}
-	kinds := map[string]string{"int": "a number", "float": "a number", "bool": "a boolean", "time": "a date"}
-	kind := kinds[e.Type]
-	if kind == "" {
-		kind = "something else than text"
-	}
-	return &syntax.Error{Pos: e.Pos, What: fmt.Sprintf("%s was encrypted as %s: YAML had altered it before (0123 becomes 83)", shown(path), kind),
-		Hint: "put it in quotes with sops edit"}
-}
+var typeNames = map[string]string{"int": "an integer", "float": "a number", "bool": "a boolean", "time": "a date", "comment": "a comment"}
 
-// reveal takes a value out of the decrypted tree.
-func (f *File) reveal(path []string) (secret.Value, error) {
-	v := f.opened.root
-	for _, key := range f.inside(path) {
-		v = child(v, key)
+func (f *File) decryptAt(ctx context.Context, p place, path []string) (secret.Value, error) {
+	if p.Type == "" {
+		return secret.Value{}, f.notEncrypted(p, path)
 	}
-	var b []byte
-	switch v := v.(type) {
-	case string:
-		b = []byte(v)
-	case []byte:
-		b = slices.Clone(v)
-	default:
-		return secret.Value{}, f.failAt(path, "", "%s is damaged", shown(path))
+	root, err := f.decrypted(ctx)
+	if err != nil {
+		return secret.Value{}, err
 	}
-	if len(b) == 0 {
-		return secret.Value{}, f.failAt(path, "", "%s is empty", shown(path))
+	var v any = root
+	for _, i := range p.route {
+		if branch, ok := v.(sops.TreeBranch); ok {
+			v = branch[i].Value
+		} else {
+			v = v.([]any)[i] // the tree has the shape of the one that find went through
+		}
+	}
+	b, err := sops.ToBytes(v) // a copy
+	switch {
+	case err != nil:
+		return secret.Value{}, fail(Damaged, p.Pos, restore, "%s is damaged", shown(path))
+	case string(b) == p.text: // a ciphertext where the file's rules say that nothing is encrypted
+		return secret.Value{}, f.notEncrypted(p, path)
+	case len(b) == 0:
+		return secret.Value{}, fail(Empty, p.Pos, "", "%s is empty", shown(path))
 	}
 	return secret.New(b), nil
 }
 
-func child(v any, key string) any {
-	switch v := v.(type) {
-	case sops.TreeBranch:
-		for _, item := range v {
-			if _, isComment := item.Key.(sops.Comment); !isComment && fmt.Sprint(item.Key) == key {
-				return item.Value
-			}
-		}
-	case []any:
-		for i, item := range v {
-			if fmt.Sprint(i) == key {
-				return item
-			}
-		}
-	}
-	return nil
+func (f *File) notEncrypted(p place, path []string) error {
+	return fail(NotEncrypted, p.Pos, "encrypt the file with rules that cover this key", "%s is not encrypted", shown(path))
 }
 
-// decrypt decrypts the whole file, as its MAC covers it all.
-func (f *File) decrypt() (root any, failure *syntax.Error) {
-	defer func() {
-		if recover() != nil {
-			root, failure = nil, fail(f.name, "", "is damaged: SOPS cannot decrypt it")
-		}
-	}()
+// decrypted returns the tree in clear, once it was asked for.
+func (f *File) decrypted(ctx context.Context) (sops.TreeBranch, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f.once.Do(func() {
+		f.done = make(chan struct{})
+		go func() {
+			defer close(f.done)
+			f.plain, f.err = f.decrypt()
+		}()
+	})
+	select {
+	case <-f.done:
+		return f.plain, f.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// decrypt decrypts a second copy of the tree, since SOPS does so in place.
+func (f *File) decrypt() (root sops.TreeBranch, err error) {
+	defer rescue(f, &err)
 	tree, err := f.load()
 	if err != nil {
-		return nil, fail(f.name, "", "is damaged: SOPS cannot read it")
+		return nil, err
 	}
-	service := f.opener.keyService()
-	key, err := tree.Metadata.GetDataKeyWithKeyServices([]keyservice.KeyServiceClient{service}, decryptionOrder)
-	if err != nil {
-		return nil, f.noKey(service)
+	key, err := f.opener.dataKey(&tree)
+	if err != nil { // SOPS doesn't say whether a key was wrong or none was there
+		return nil, f.noKey()
 	}
-	cipher := aes.NewCipher()
+	cipher := &watched{Cipher: aes.NewCipher()}
 	computed, err := tree.Decrypt(key, cipher)
-	if err != nil { // its text may quote plaintext
-		return nil, fail(f.name, "restore it from git, or encrypt it again", "is damaged: a ciphertext was altered, or moved to another key")
+	if err != nil {
+		return nil, f.damaged(cipher)
 	}
 	m := tree.Metadata
 	stored, err := cipher.Decrypt(m.MessageAuthenticationCode, key, m.LastModified.Format(time.RFC3339))
-	text, ok := stored.(string)
-	if err != nil || !ok || subtle.ConstantTimeCompare([]byte(text), []byte(computed)) != 1 {
-		return nil, fail(f.name, "restore it from git, and change it with sops edit",
-			"does not match its MAC: it was changed outside sops, or merged by hand")
+	if mac, ok := stored.(string); err != nil || !ok || subtle.ConstantTimeCompare([]byte(mac), []byte(computed)) != 1 {
+		return nil, fail(BadMAC, f.whole(), restore, "does not match its MAC: it was changed outside sops, or merged by hand")
 	}
 	return tree.Branches[0], nil
 }
 
-// noKey says whom the file is encrypted for, and where keys were looked for. All of
-// it is public.
-func (f *File) noKey(s *keyService) *syntax.Error {
-	if refused := s.refusedTypes(); len(refused) > 0 && len(refused) == s.asked() {
-		return fail(f.name, "if you trust the file, allow them with --sops-key-types", "is encrypted for keys of types that are not used unasked: %s",
-			strings.Join(refused, ", "))
+// watched remembers the text that could not be decrypted, as SOPS's error doesn't
+// tell which one that was.
+type watched struct {
+	aes.Cipher
+	text, bound string // bound is the path as SOPS binds it to a ciphertext: "a:b:"
+}
+
+// Decrypt implements sops.Cipher.
+func (w *watched) Decrypt(text string, key []byte, bound string) (any, error) {
+	v, err := w.Cipher.Decrypt(text, key, bound)
+	if err != nil {
+		w.text, w.bound = text, bound
 	}
-	var recipients []string
-	for _, group := range f.meta.KeyGroups {
-		for _, k := range group {
-			recipients = append(recipients, k.TypeToIdentifier()+" "+k.ToString())
+	return v, err
+}
+
+// damaged says which value cannot be decrypted.
+func (f *File) damaged(w *watched) error {
+	path := locate(f.tree.Branches[0], nil, "", w)
+	switch {
+	case path == nil:
+		return fail(Damaged, f.whole(), restore, "is damaged: something in it is not as sops writes it")
+	case !strings.HasPrefix(w.text, "ENC["):
+		return fail(NotEncrypted, f.position(path), "if it is a secret, it is in git's history now: replace it, and encrypt it with sops edit",
+			"%s is not encrypted, though the file's rules say so", shown(path))
+	}
+	return fail(Damaged, f.position(path), restore, "the ciphertext of %s was altered, or moved there from another key or file", shown(path))
+}
+
+// locate finds the path of the value that w remembers. Places in lists are not
+// bound (FACTS.md 2.4).
+func locate(v any, path []string, bound string, w *watched) []string {
+	if v == w.text && bound == w.bound {
+		return path
+	}
+	_, list := v.([]any)
+	for _, c := range children(v) {
+		below := bound
+		if !list {
+			below += c.key + ":"
+		}
+		if found := locate(c.value, append(path[:len(path):len(path)], c.key), below, w); found != nil {
+			return found
 		}
 	}
-	return fail(f.name, "keys are looked for in SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD, SOPS_AGE_SSH_PRIVATE_KEY_FILE, sops/age/keys.txt of your "+
-		"configuration folder, and gpg; compare with: age-keygen -y KEYFILE",
-		"cannot be decrypted: none of its keys is at hand; it is encrypted for %s", strings.Join(recipients, ", "))
+	return nil
 }

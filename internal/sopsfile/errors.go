@@ -1,0 +1,49 @@
+package sopsfile
+
+import "github.com/secretsync/secretsync/internal/syntax"
+
+// Kind is what is wrong with a file, or with what was asked of it.
+type Kind string
+
+// The kinds of errors.
+const (
+	NotSOPS        Kind = "not encrypted with SOPS"
+	Malformed      Kind = "malformed" // among others: several documents, a list at the top
+	Damaged        Kind = "damaged"
+	NoKey          Kind = "no key at hand"
+	KeyTypeRefused Kind = "key type not allowed"
+	BadMAC         Kind = "MAC mismatch"
+	Missing        Kind = "no such value"
+	NotEncrypted   Kind = "value not encrypted"
+	WrongType      Kind = "value not a string"
+	Empty          Kind = "empty value"
+)
+
+// Error tells of one file. It holds nothing that SOPS said and no value.
+type Error struct {
+	Kind     Kind
+	Mistakes syntax.ErrorList // one, or all that its syntax has
+}
+
+// Error is one mistake a line, each with its position.
+func (e *Error) Error() string { return e.Mistakes.Error() }
+
+// Unwrap returns the mistakes.
+func (e *Error) Unwrap() error { return e.Mistakes }
+
+// restore is the hint for damage that no editing can mend.
+const restore = "restore it from git, and change it with sops edit"
+
+func fail(kind Kind, at syntax.Pos, hint, what string, args ...any) error {
+	e := &Error{Kind: kind}
+	e.Mistakes.Add(at, hint, what, args...)
+	return e
+}
+
+// rescue makes an error of a panic, which in SOPS and its parsers may quote what
+// they read. To be deferred.
+func rescue(f *File, err *error) {
+	if recover() != nil {
+		*err = fail(Damaged, f.whole(), restore, "is damaged: SOPS cannot read it")
+	}
+}
