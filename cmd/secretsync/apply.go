@@ -32,6 +32,20 @@ func (a *app) applyCommand() *cobra.Command {
 
 // apply is the main flow. adjust may change what is wanted before the plan is made.
 func (a *app) apply(ctx context.Context, autoApprove bool, adjust func(*workspace) error) error {
+	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
+		w, err := s.prepare(ctx, handle.File())
+		if err != nil {
+			return err
+		}
+		if err := adjust(w); err != nil {
+			return err
+		}
+		return w.planAndExecute(ctx, handle, approval{auto: autoApprove, word: "yes"})
+	})
+}
+
+// underLock reads the manifest, and does something while no other apply can.
+func (a *app) underLock(ctx context.Context, do func(*session, *lockfile.Handle) error) error {
 	s, err := a.openManifest(ctx)
 	if err != nil {
 		return err
@@ -45,14 +59,7 @@ func (a *app) apply(ctx context.Context, autoApprove bool, adjust func(*workspac
 		return err
 	}
 	defer s.close()
-	w, err := s.prepare(ctx, handle.File())
-	if err != nil {
-		return err
-	}
-	if err := adjust(w); err != nil {
-		return err
-	}
-	return w.planAndExecute(ctx, handle, approval{auto: autoApprove, word: "yes"})
+	return do(s, handle)
 }
 
 // planAndExecute is the second half of the main flow: from live state to the report.

@@ -24,22 +24,11 @@ func (a *app) destroyCommand() *cobra.Command {
 
 // destroy applies a manifest that wants nothing.
 func (a *app) destroy(ctx context.Context, autoApprove bool) error {
-	s, err := a.openManifest(ctx)
-	if err != nil {
-		return err
-	}
-	handle, err := lockfile.Open(ctx, s.lockPath, a.flags.lockTimeout)
-	if err != nil {
-		return err
-	}
-	defer handle.Close()
-	if err := s.connect(ctx); err != nil {
-		return err
-	}
-	defer s.close()
-	w := &workspace{session: s, lock: handle.File(), wanted: map[secretRef]want{}, options: s.options()}
-	if err := s.checkAPI(w.lock); err != nil {
-		return err
-	}
-	return w.planAndExecute(ctx, handle, approval{auto: autoApprove, word: "destroy"})
+	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
+		w := &workspace{session: s, lock: handle.File(), wanted: map[secretRef]want{}, options: s.options()}
+		if err := s.checkAPI(w.lock); err != nil {
+			return err
+		}
+		return w.planAndExecute(ctx, handle, approval{auto: autoApprove, word: "destroy"})
+	})
 }

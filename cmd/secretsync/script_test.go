@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/secretsync/secretsync/internal/emulator"
@@ -34,11 +35,13 @@ type troubled struct {
 	*emulator.Embedded
 	mu    sync.Mutex
 	fault func(*http.Request) emulator.Fault
+	came  map[string]bool // methods
 }
 
 func (e *troubled) decide(r *http.Request) emulator.Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.came[r.Method] = true
 	if e.fault == nil {
 		return emulator.Fault{}
 	}
@@ -59,6 +62,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //
 //	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page
 //	fault RULE                   let requests go wrong from now on, as emulator --fault does
+//	await METHOD                 wait until a request of this method has come in
 //	requests N [METHOD=N ...]    there were N requests since the last call, so many of each method
 //	value STORE/SECRET TEXT      the secret's value is TEXT, byte for byte
 //	valuefile STORE/SECRET FILE  the secret's value is FILE's content, byte for byte
@@ -73,15 +77,28 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup:              func(env *testscript.Env) error { return startEmulator(env, emulator.Options{}) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"restart": restartEmulator, "fault": setFault, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
+			"restart": restartEmulator, "fault": setFault, "await": await, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
 			"dashboard": dashboard, "exits": exits,
 			"agekey": makeAgeKey, "sops": encryptFile, "nbytes": makeBytes,
 		},
 	})
 }
 
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	e := ts.Value(serverKey{}).(*troubled)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		e.mu.Lock()
+		came := e.came[args[0]]
+		e.mu.Unlock()
+		if came {
+			return
+		}
+	}
+	ts.Fatalf("no %s came", args[0])
+}
+
 func startEmulator(env *testscript.Env, opts emulator.Options) error {
-	e := &troubled{}
+	e := &troubled{came: map[string]bool{}}
 	opts.Fault = e.decide
 	var err error
 	if e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts); err != nil {
