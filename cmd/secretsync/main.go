@@ -28,6 +28,7 @@ type streams struct {
 
 // run is the whole program: it returns the exit code.
 func run(ctx context.Context, args []string, std streams, env func(string) (string, bool)) int {
+	std.err = &oneAtATime{w: std.err}
 	a := &app{std: std, env: env}
 	cmd := a.rootCommand()
 	cmd.SetArgs(args)

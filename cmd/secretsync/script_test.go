@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -35,13 +36,13 @@ type troubled struct {
 	*emulator.Embedded
 	mu    sync.Mutex
 	fault func(*http.Request) emulator.Fault
-	came  map[string]bool // methods
+	came  map[string]bool // methods and the ends of paths
 }
 
 func (e *troubled) decide(r *http.Request) emulator.Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.came[r.Method] = true
+	e.came[r.Method+" "+path.Base(r.URL.Path)] = true
 	if e.fault == nil {
 		return emulator.Fault{}
 	}
@@ -62,7 +63,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //
 //	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page
 //	fault RULE                   let requests go wrong from now on, as emulator --fault does
-//	await METHOD                 wait until a request of this method has come in
+//	await METHOD NAME            wait until such a request has come in, its path ending in /NAME
 //	requests N [METHOD=N ...]    there were N requests since the last call, so many of each method
 //	value STORE/SECRET TEXT      the secret's value is TEXT, byte for byte
 //	valuefile STORE/SECRET FILE  the secret's value is FILE's content, byte for byte
@@ -88,13 +89,13 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	e := ts.Value(serverKey{}).(*troubled)
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		e.mu.Lock()
-		came := e.came[args[0]]
+		came := e.came[args[0]+" "+args[1]]
 		e.mu.Unlock()
 		if came {
 			return
 		}
 	}
-	ts.Fatalf("no %s came", args[0])
+	ts.Fatalf("no %s .../%s came", args[0], args[1])
 }
 
 func startEmulator(env *testscript.Env, opts emulator.Options) error {

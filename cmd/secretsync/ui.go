@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -16,6 +17,18 @@ import (
 // The rules of output: results go to stdout, everything else to stderr. An error
 // is "error: what", one a line, and what to do about it is "hint: ..." below it.
 // Colours are for terminals alone.
+
+// oneAtATime is stderr, on which requests under way at once log, wait and report.
+type oneAtATime struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (o *oneAtATime) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(b)
+}
 
 // say writes a line for the person who waits, on stderr.
 func (a *app) say(format string, args ...any) {
