@@ -333,10 +333,10 @@ func TestRename(t *testing.T) {
 		change func(in *planner.Input)
 		want   string
 	}{
-		{"same value: it never leaves Cloudflare", nil, "rename+scopes+comment (renamed)"},
+		{"same value: it never leaves Cloudflare", nil, "rename+scopes+comment (renamed); note renamed"},
 		{"generated", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueNew
-		}, "rename+scopes+comment (renamed)"},
+		}, "rename+scopes+comment (renamed); note renamed"},
 		{"another value", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueChanged },
 			"create+value+scopes (new); delete (not_in_manifest)"},
 		{"changed outside", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer },

@@ -127,6 +127,8 @@ const (
 	// NoteOtherStore is a store that an account has, where the plan creates one:
 	// an account has had one store at most until now (CLOUDFLARE_API.md 5).
 	NoteOtherStore NoteKind = "other_store"
+	// NoteRenamed is an old name that is about to go: who binds it breaks.
+	NoteRenamed NoteKind = "renamed"
 	// NoteRotationOverdue is a value past its rotate_after that we cannot make anew.
 	NoteRotationOverdue NoteKind = "rotation_overdue"
 	// NoteKept is a secret that left the manifest under delete: false, in a store

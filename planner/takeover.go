@@ -73,6 +73,7 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 			a.Comment = &Change[string]{Before: from.live.Comment, After: from.live.Comment}
 		}
 		b.add(a)
+		b.note(NoteRenamed, s, a.From)
 		delete(secrets, name)
 		delete(secrets, from.live.Name)
 	}

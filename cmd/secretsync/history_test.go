@@ -22,6 +22,7 @@ import (
 type history struct {
 	*rapid.T
 	dir      string
+	prefix   string // of our secrets' names; somebody else's have another
 	emulator *emulator.Embedded
 	wanted   map[string]spec
 	meddled  map[string]meddling // since the last apply
@@ -57,7 +58,7 @@ func TestHistories(t *testing.T) {
 		n++
 		h := &history{
 			T: rt, dir: filepath.Join(base, fmt.Sprint(n)), wanted: map[string]spec{},
-			kept: map[string]string{}, foreign: map[string]string{},
+			kept: map[string]string{}, foreign: map[string]string{}, prefix: rapid.SampledFrom([]string{"", "p-"}).Draw(rt, "prefix"),
 		}
 		must(t, os.Mkdir(h.dir, 0o755))
 		e, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{RateLimit: -1})
@@ -118,7 +119,7 @@ func (h *history) meddle() {
 		if _, ours := h.wanted[name]; !ours {
 			continue
 		}
-		switch at := secrets + "/" + h.id(secrets, name); rapid.IntRange(0, 5).Draw(h.T, "meddle with "+name) {
+		switch at := secrets + "/" + h.id(secrets, h.prefix+name); rapid.IntRange(0, 5).Draw(h.T, "meddle with "+name) {
 		case 0:
 			h.send(http.MethodPatch, at, map[string]any{"value": "stolen"})
 			h.meddled[name] = meddling{value: "stolen"}
@@ -129,7 +130,7 @@ func (h *history) meddle() {
 			h.meddled[name] = meddling{deleted: true}
 		case 3:
 			h.send(http.MethodDelete, at, nil)
-			h.send(http.MethodPost, secrets, []any{map[string]any{"name": name, "value": "theirs", "scopes": []string{"dex"}}})
+			h.send(http.MethodPost, secrets, []any{map[string]any{"name": h.prefix + name, "value": "theirs", "scopes": []string{"dex"}}})
 			h.meddled[name] = meddling{value: "theirs", another: true}
 		}
 	}
@@ -143,7 +144,7 @@ func (h *history) meddle() {
 // apply writes the manifest, applies it, and checks everything.
 func (h *history) apply(t *testing.T) {
 	var m strings.Builder
-	m.WriteString("version: 1\nstores:\n  prod:\n    adopt: overwrite\n    secrets:\n")
+	m.WriteString("version: 1\nstores:\n  prod:\n    adopt: overwrite\n    prefix: \"" + h.prefix + "\"\n    secrets:\n")
 	for _, name := range slices.Sorted(maps.Keys(h.wanted)) {
 		s := h.wanted[name]
 		fmt.Fprintf(&m, "      %s: {from: {file: %s.txt}, scopes: [%s], comment: %q, delete: %v}\n", name, name, s.scope, s.comment, !s.keep)
@@ -170,12 +171,12 @@ func (h *history) apply(t *testing.T) {
 func (h *history) check() {
 	has := func(name, value string) bool { return h.emulator.HasValue(testAccount, "prod", name, []byte(value)) }
 	for name, s := range h.wanted {
-		if !has(name, s.value) {
+		if !has(h.prefix+name, s.value) {
 			h.Fatalf("%s has another value than the manifest's", name)
 		}
 	}
 	for name, value := range h.kept {
-		if !has(name, value) {
+		if !has(h.prefix+name, value) {
 			h.Fatalf("%s is gone or changed, though it left the manifest under delete: false", name)
 		}
 	}

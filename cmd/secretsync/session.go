@@ -10,6 +10,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/cloudflare"
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/lockfile"
@@ -81,6 +82,9 @@ func (s *session) connect(ctx context.Context) error {
 		file := s.flags.emulator
 		if file == emulatorDefault {
 			file = filepath.Join(filepath.Dir(s.lockPath), file)
+			if err := keyring.Ignore(filepath.Dir(s.lockPath), emulatorDefault, emulatorDefault+".flock"); err != nil {
+				return err
+			}
 		}
 		e, err := emulator.Embed(ctx, emulator.Options{StateFile: file})
 		if err != nil {

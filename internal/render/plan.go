@@ -222,6 +222,8 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 		return fmt.Sprintf("the last apply was cut short in %s, outcome unknown: %s", in, list)
 	case planner.NoteValueUnknown:
 		return fmt.Sprintf("values in %s that could not be compared: %s", in, list)
+	case planner.NoteRenamed:
+		return fmt.Sprintf("names that go from %s; deploy Workers that bind them with the new names, or keep both for one apply: %s", in, list)
 	case planner.NoteRotationOverdue:
 		return fmt.Sprintf("past their rotate_after in %s; change their values where they come from: %s", in, list)
 	case planner.NoteKept:
@@ -229,7 +231,7 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 	case planner.NoteStoreKept:
 		return fmt.Sprintf("the store %s is kept: secrets that are not ours to delete are in it", in)
 	case planner.NoteOtherStore:
-		return fmt.Sprintf("account %s has a store %q already; Cloudflare allows one store an account so far: name that one in the manifest?", Safe(string(store.Account)), in)
+		return fmt.Sprintf("account %s has a store, %q, and Cloudflare allows one an account so far: name it in the manifest", Safe(string(store.Account)), in)
 	}
 	return fmt.Sprintf("%s in %s: %s", kind, in, list)
 }
