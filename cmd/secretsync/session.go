@@ -197,7 +197,7 @@ type file struct{ *sopsfile.File }
 // Value reads any scalar: manifest refuses by its type what a secret cannot be, and
 // a wholly encrypted manifest has fields that are no strings.
 func (f file) Value(ctx context.Context, path []string) (secret.Value, error) {
-	return f.File.Scalar(ctx, path)
+	return f.Scalar(ctx, path)
 }
 
 func (f file) Entry(path []string) (manifest.SOPSEntry, error) {
