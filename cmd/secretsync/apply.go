@@ -75,7 +75,7 @@ func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle,
 	if len(p.Actions) == 0 {
 		return errors.Join(j.refresh(), incomplete(unreachable))
 	}
-	if err := w.approve(p, ask); err != nil {
+	if err := w.approve(ctx, p, ask); err != nil {
 		return err
 	}
 	if err := w.ensureKey(ctx); err != nil {
@@ -99,7 +99,7 @@ type approval struct {
 }
 
 // approve asks whether the plan may be executed.
-func (a *app) approve(p *planner.Plan, ask approval) error {
+func (a *app) approve(ctx context.Context, p *planner.Plan, ask approval) error {
 	switch {
 	case ask.auto:
 		return nil
@@ -107,11 +107,17 @@ func (a *app) approve(p *planner.Plan, ask approval) error {
 		return hint(errors.New("an answer is needed, and there is no terminal to ask on"),
 			"look at the plan, then run it again with --auto-approve")
 	}
-	ok, err := a.confirm(fmt.Sprintf("\nDo these %d actions?", len(p.Actions)), ask.word)
-	if err == nil && !ok {
-		err = errors.New("not approved: nothing was changed")
+	question := "\nDo this?"
+	if n := len(p.Actions); n > 1 {
+		question = fmt.Sprintf("\nDo these %d things?", n)
 	}
-	return err
+	switch ok, err := a.confirm(ctx, question, ask.word); {
+	case err != nil:
+		return &status{exitInterrupted, errors.New("interrupted: nothing was changed")}
+	case !ok:
+		return errors.New("not approved: nothing was changed")
+	}
+	return nil
 }
 
 // generate draws the values that the plan sends and that nobody has yet.

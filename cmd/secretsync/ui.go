@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -53,6 +54,8 @@ func (a *app) printError(err error) {
 	var h *hinted
 	switch {
 	case err == nil || err.Error() == "":
+	case err == context.Canceled: //nolint:errorlint // alone, it says no more than this
+		a.say("error: interrupted")
 	case errors.As(err, &list):
 		for _, e := range list {
 			a.say("error: %s: %s", render.Safe(e.Pos.String()), render.Safe(e.What))
@@ -80,14 +83,24 @@ func (a *app) style() render.Style {
 	return render.Style{Color: !noColor && !a.flags.noColor && isTerminal(a.std.out)}
 }
 
-// confirm asks on the terminal. Anything but the word is no.
-func (a *app) confirm(question, word string) (bool, error) {
+// confirm asks on the terminal. Anything but the word is no. An interrupt ends it.
+func (a *app) confirm(ctx context.Context, question, word string) (bool, error) {
 	fmt.Fprintf(a.std.err, "%s Only %q goes ahead: ", question, word)
-	answer, err := bufio.NewReader(a.std.in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, fmt.Errorf("reading the answer: %w", err)
+	answers := make(chan string, 1)
+	go func() { // outlives an interrupt, as a read cannot be called off
+		answer, err := bufio.NewReader(a.std.in).ReadString('\n')
+		if err != nil {
+			a.say("") // the end of input leaves the cursor behind the question
+		}
+		answers <- answer
+	}()
+	select {
+	case answer := <-answers:
+		return strings.TrimSpace(answer) == word, nil
+	case <-ctx.Done():
+		a.say("")
+		return false, ctx.Err()
 	}
-	return strings.TrimSpace(answer) == word, nil
 }
 
 // isTerminal reports whether a stream is a terminal.
