@@ -4,7 +4,7 @@ GOLANGCI_LINT_VERSION = v2.15.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt e2e demo fuzz bench cover clean
+.PHONY: help build test race lint fmt e2e demo faults fuzz bench cover clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ e2e: ## Run real clients (wrangler, from the npm registry) against the emulator;
 
 demo: ## Run the main job on the embedded emulator, with Go alone
 	@sh demo/demo.sh
+
+faults: ## Let every request of an apply go wrong in every way, and print a table
+	go test -count=1 -run '^TestFaultMatrix$$' -v ./cmd/secretsync -faults | grep -E '^(---|ok|FAIL|panic)|faults [0-9]+ x|^    --- FAIL|^        --- FAIL'
 
 FUZZTIME = 60s
 fuzz: ## Fuzz every parser for FUZZTIME each (default 60s)

@@ -80,7 +80,11 @@ func (f *fakeFile) Value(ctx context.Context, path []string) (secret.Value, erro
 		return secret.Value{}, ctx.Err()
 	}
 	n, _ := f.node(path)
-	plain, err := base64.StdEncoding.DecodeString(encForm.FindStringSubmatch(n.Text)[1])
+	m := encForm.FindStringSubmatch(n.Text)
+	if m == nil {
+		return secret.Value{}, mistake(n.Pos, "", "the file is damaged")
+	}
+	plain, err := base64.StdEncoding.DecodeString(m[1])
 	return secret.New(plain), err
 }
 
