@@ -43,8 +43,9 @@ e2e: ## Run real clients (wrangler, from the npm registry) against the emulator;
 demo: ## Run the main job on the embedded emulator, with Go alone
 	@sh demo/demo.sh
 
-faults: ## Let every request of an apply go wrong in every way, and print a table
-	go test -count=1 -run '^TestFaultMatrix$$' -v ./cmd/secretsync -faults | grep -E '^(---|ok|FAIL|panic)|faults [0-9]+ x|^    --- FAIL|^        --- FAIL'
+faults: ## Let every request of an apply go wrong in every way, and print what became of it
+	@log=$$(mktemp); go test -count=1 -run '^TestFaultMatrix$$' -v ./cmd/secretsync -faults >$$log 2>&1; code=$$?; \
+	grep -E '^(---|ok|FAIL|panic)|lost [0-9]+$$|--- FAIL' $$log; rm -f $$log; exit $$code
 
 FUZZTIME = 60s
 fuzz: ## Fuzz every parser for FUZZTIME each (default 60s)
