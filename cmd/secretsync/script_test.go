@@ -42,7 +42,7 @@ type troubled struct {
 func (e *troubled) decide(r *http.Request) emulator.Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.came[r.Method+" "+path.Base(r.URL.Path)] = true
+	e.came[r.Method+" "+path.Base(r.URL.Path)], e.came[r.Method+" *"] = true, true
 	if e.fault == nil {
 		return emulator.Fault{}
 	}
@@ -63,7 +63,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //
 //	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page
 //	fault RULE                   let requests go wrong from now on, as emulator --fault does
-//	await METHOD NAME            wait until such a request has come in, its path ending in /NAME
+//	await METHOD NAME            wait until such a request has come in, its path ending in /NAME; * for any
 //	requests N [METHOD=N ...]    there were N requests since the last call, so many of each method
 //	value STORE/SECRET TEXT      the secret's value is TEXT, byte for byte
 //	valuefile STORE/SECRET FILE  the secret's value is FILE's content, byte for byte

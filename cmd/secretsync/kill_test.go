@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+)
+
+// TestKill kills the real program with SIGKILL at every request of an apply that
+// creates, updates, renames and deletes: when the request has come in and nothing
+// has been done, which is after the lockfile's intent was written, and when it was
+// done and no answer has gone out. The next plan must tell the truth, and the next
+// apply must make everything as the manifest says.
+func TestKill(t *testing.T) {
+	points := 0
+	for n := range newFaultCase(t, "").requests() {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("request %d, done %v", n+1, after), func(t *testing.T) {
+				newFaultCase(t, "").kill(n, after)
+			})
+			points++
+		}
+	}
+	t.Logf("kill points %d", points)
+}
+
+// kill has the program die at the n-th request.
+func (c *faultCase) kill(n int, after bool) {
+	c.mu.Lock()
+	c.countup, c.at = 0, n
+	c.fault = emulator.Fault{Kind: emulator.FaultStall, After: after}
+	c.mu.Unlock()
+	cmd := exec.CommandContext(c.Context(), "secretsync", "apply", "--auto-approve", "--parallelism", "1", "-f", filepath.Join(c.dir, "secretsync.yaml"))
+	cmd.Env = append(os.Environ(), "CLOUDFLARE_API_BASE_URL="+c.emulator.BaseURL(), "CLOUDFLARE_API_TOKEN=t", "CLOUDFLARE_ACCOUNT_ID="+testAccount)
+	must(c.T, cmd.Start())
+	c.awaitRequest(n)
+	if after {
+		time.Sleep(100 * time.Millisecond) // its handler has nothing to wait for
+	}
+	must(c.T, cmd.Process.Kill())
+	if err := cmd.Wait(); err == nil {
+		c.Fatal("the program ended by itself")
+	}
+	c.mu.Lock()
+	c.countup = -1
+	c.mu.Unlock()
+
+	// Nothing is as the manifest says yet, so a plan that finds nothing to do lies.
+	c.secretsync(exitChanges, "plan", "--detailed-exitcode")
+	c.secretsync(exitOK, "apply", "--auto-approve")
+	c.check()
+	c.secretsync(exitOK, "plan", "--detailed-exitcode")
+	c.secretsync(exitOK, "drift")
+	if litter, _ := filepath.Glob(filepath.Join(c.dir, ".secretsync.lock-*.tmp")); len(litter) > 0 {
+		c.Errorf("left behind: %v", litter)
+	}
+}
+
+func (c *faultCase) awaitRequest(n int) {
+	c.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		c.mu.Lock()
+		came := c.countup > n
+		c.mu.Unlock()
+		if came {
+			return
+		}
+	}
+	c.Fatalf("request %d did not come", n+1)
+}
