@@ -1,12 +1,15 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 )
+
+// ErrNone says that there is no manifest.
+var ErrNone = errors.New("no secretsync.yaml, .yml, .toml or .json")
 
 // Find returns the manifest of a folder: secretsync.yaml, .yml, .toml or .json.
 func Find(dir string) (string, error) {
@@ -19,7 +22,7 @@ func Find(dir string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("no secretsync.yaml, .yml, .toml or .json in %q: name one with --file, or make one with \"secretsync init\": %w", dir, fs.ErrNotExist)
+		return "", fmt.Errorf("%w in %q: name one with --file, or write one (see docs/manifest.md)", ErrNone, dir)
 	case 1:
 		return found[0], nil
 	}

@@ -121,6 +121,8 @@ func TestOneSecret(t *testing.T) {
 		{"scopes in another order", desired(), recorded(), live(), func(d d, _ r, l l) {
 			d.Scopes, l.Scopes = []string{"workers", "ai_gateway"}, []string{"ai_gateway", "workers"}
 		}, "nothing, 1 unchanged"},
+		{"scopes that the list leaves out", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Scopes = nil },
+			"nothing, 1 unchanged"},
 		{"comment changed: the value stays", desired(), recorded(), live(), func(d d, _ r, _ l) { d.Comment = ptr("new") },
 			"update+comment (comment_changed)"},
 		{"comment emptied", desired(), recorded(), live(), func(d d, _ r, _ l) { d.Comment = ptr("") },

@@ -19,6 +19,9 @@ func (b *builder) compare(s *versions, t *triple) {
 	}
 	a := b.action(OpUpdate, s, t)
 	have := a.Have
+	if have.Scopes == nil { // not told: they are nullable (CLOUDFLARE_API.md 1.2)
+		have.Scopes = r.Scopes
+	}
 	switch {
 	case r.Pending != nil && r.Pending.Op == OpRename && d.Generated:
 		// The duplicate has the value already, and no other can be known: take it.

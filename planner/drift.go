@@ -94,7 +94,7 @@ func secretDrift(store StoreKey, t *triple) []Drift {
 		return nil
 	}
 	var found []Drift
-	if before, after := sorted(r.Scopes), sorted(l.Scopes); !slices.Equal(before, after) {
+	if before, after := sorted(r.Scopes), sorted(l.Scopes); l.Scopes != nil && !slices.Equal(before, after) {
 		d := drift(DriftScopes)
 		d.Scopes = &Change[[]string]{Before: before, After: after}
 		found = append(found, d)

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
@@ -188,24 +188,25 @@ func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *p
 	}
 	for account, n := range p.Creates() {
 		if certain || seen[account]+n > planner.UsualQuota {
-			err = errors.Join(err, w.fitQuota(ctx, p, account))
+			w.fitQuota(ctx, p, account)
 		}
 	}
-	return p, unreachable, err
+	return p, unreachable, ctx.Err()
 }
 
-// fitQuota holds the plan to an account's quota.
-func (w *workspace) fitQuota(ctx context.Context, p *planner.Plan, account planner.AccountID) error {
+// fitQuota holds the plan to an account's quota. One that cannot be read is no
+// reason to stop: Cloudflare holds every request to it too.
+func (w *workspace) fitQuota(ctx context.Context, p *planner.Plan, account planner.AccountID) {
 	c, err := w.client(account)
-	if err != nil {
-		return err
+	if err == nil {
+		var usage, limit int
+		if usage, limit, err = c.GetQuota(ctx); err == nil {
+			p.FitQuota(account, planner.Quota{Usage: usage, Limit: limit})
+		}
 	}
-	usage, limit, err := c.GetQuota(ctx)
-	if err != nil {
-		return err
+	if err != nil && ctx.Err() == nil {
+		w.say("warning: the plan is not held to the quota: %s", render.Safe(err.Error()))
 	}
-	p.FitQuota(account, planner.Quota{Usage: usage, Limit: limit})
-	return nil
 }
 
 // recordedStores is the lockfile as the planner sees it.
