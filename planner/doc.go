@@ -10,7 +10,7 @@
 //
 //	desired  recorded  live   action
 //	yes      no        no     create
-//	yes      no        yes    problem: it exists and isn't ours
+//	yes      no        yes    problem: it exists and isn't ours; or adopt, if asked for
 //	yes      yes       no     create: deleted outside
 //	yes      yes       yes    nothing or update, by value, scopes and comment, where
 //	                          the recorded id and modification time still hold
@@ -21,7 +21,12 @@
 //	no       yes       yes    delete, or forget under the recorded policy delete: false
 //	no       yes       other  forget: what bears the name now isn't ours
 //	no       yes       no     forget
-//	no       no        yes    a note: unmanaged
+//	no       no        yes    a note: unmanaged; or delete, under unmanaged: delete
+//
+// A generated secret that is due, or that is asked for, is rotated. A secret with
+// another name before, its value the same, is renamed within Cloudflare. An external
+// secret is never written: it must exist with its scopes. testdata/cells.txt has
+// the decision for every combination.
 //
 // A record whose last write was cut short (pending) is settled by doing what is
 // desired now again, which is idempotent.
