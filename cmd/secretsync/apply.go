@@ -37,6 +37,7 @@ func (a *app) apply(ctx context.Context, autoApprove bool, adjust func(*workspac
 		if err != nil {
 			return err
 		}
+		defer w.wipe()
 		if err := adjust(w); err != nil {
 			return err
 		}

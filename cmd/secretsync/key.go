@@ -54,6 +54,9 @@ func (w *workspace) ensureKey(ctx context.Context) error {
 	}
 	if sealed == nil {
 		w.say("made the fingerprint key %s: keep it, and give it to CI as %s", w.ring().KeyFile(), keyring.Variable)
+		if ci, _ := w.env("CI"); ci != "" {
+			w.say("warning: this looks like CI: if the file goes with the runner, the lockfile is of no use to the next run")
+		}
 	}
 	w.key, w.lock.Key = key, lockfile.Key{ID: key.ID(), Sealed: sealed}
 	return nil

@@ -49,6 +49,7 @@ func (a *app) plan(ctx context.Context) (*planner.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer w.wipe()
 	p, unreachable, err := w.plan(ctx, time.Now(), false)
 	if err != nil {
 		return nil, err

@@ -110,6 +110,13 @@ func (w *workspace) addStore(st manifest.Store, key planner.StoreKey, values map
 	w.desired = append(w.desired, d)
 }
 
+// wipe overwrites the values, as far as they can be reached.
+func (w *workspace) wipe() {
+	for _, wanted := range w.wanted {
+		wanted.value.Wipe()
+	}
+}
+
 // desiredStore is a store of the manifest as the planner sees it, without its secrets.
 func desiredStore(st manifest.Store, key planner.StoreKey) planner.DesiredStore {
 	return planner.DesiredStore{
