@@ -1,0 +1,137 @@
+package render_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/planner"
+)
+
+var store = planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "prod"}
+
+func TestSafe(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain, naïve 😀":             "plain, naïve 😀",
+		"\x1b[31mred\x1b[0m":         `\x1b[31mred\x1b[0m`,
+		"two\nlines\r\tand a tab":    `two\x0alines\x0d\x09and a tab`,
+		"\u202egnp.exe":              `\u202egnp.exe`, // right-to-left override
+		"zero\u200bwidth":            `zero\u200bwidth`,
+		"\u2028separator":            `\u2028separator`,
+		"\x9b31mC1 control":          "\ufffd31mC1 control",
+		"::set-output name=x::y":     "::set-output name=x::y",
+		"no-break\u00a0space":        `no-break\xa0space`,
+		strings.Repeat("\x07", 2):    `\x07\x07`,
+		"tag\U000e0041 characters":   `tag\ue0041 characters`,
+		"invalid \xff UTF-8":         "invalid \ufffd UTF-8",
+		"\u0000 NUL and \u007f DEL.": `\x00 NUL and \x7f DEL.`,
+	} {
+		if got := render.Safe(text); got != want {
+			t.Errorf("Safe(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// hostile is foreign text in a place that is shown.
+const hostile = "evil\x1b[2J\n::error::\u202e"
+
+func TestNothingForeignReachesTheTerminalAsItIs(t *testing.T) {
+	s := planner.StoreKey{Account: "a", Name: hostile}
+	p := &planner.Plan{
+		Actions: []planner.Action{
+			{
+				Op: planner.OpUpdate, Store: s, Secret: hostile, SetValue: true, Source: hostile,
+				Reasons: []planner.Reason{planner.ReasonValue, planner.ReasonScopes, planner.ReasonComment},
+				Scopes:  &planner.Change[[]string]{Before: []string{hostile}, After: []string{hostile}},
+				Comment: &planner.Change[string]{Before: hostile, After: hostile},
+			},
+			{Op: planner.OpRename, Store: s, Secret: hostile, From: hostile},
+		},
+		Notes:    []planner.Note{{Kind: planner.NoteUnmanaged, Store: s, Secret: hostile}},
+		Problems: []planner.Problem{{Kind: planner.ProblemConflict, Store: s, Secret: hostile}},
+	}
+	var out bytes.Buffer
+	if err := render.Plan(&out, p, render.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	what, hint := render.Problem(p.Problems[0])
+	drift := []planner.Drift{{
+		Kind: planner.DriftComment, Store: s, Secret: hostile, Comment: &planner.Change[string]{Before: hostile, After: hostile},
+	}, {Kind: planner.DriftNotActive, Store: s, Secret: hostile, Status: hostile}}
+	if err := render.Drift(&out, drift, 1, render.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	out.WriteString(what + hint + render.Progress(applier.Result{Action: p.Actions[0], Outcome: applier.Failed, Err: errors.New(hostile)}))
+	for _, bad := range []string{"\x1b", "\u202e", "\n::"} {
+		if strings.Contains(out.String(), bad) {
+			t.Errorf("the output holds %q:\n%q", bad, out.String())
+		}
+	}
+	if !strings.Contains(out.String(), `evil\x1b[2J`) {
+		t.Error("the name isn't shown at all")
+	}
+}
+
+func TestPlan(t *testing.T) {
+	p := &planner.Plan{
+		Actions: []planner.Action{
+			{Op: planner.OpCreateStore, Store: store, Reasons: []planner.Reason{planner.ReasonNew}},
+			{
+				Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, Source: "env NEW", Reasons: []planner.Reason{planner.ReasonNew},
+				Scopes: &planner.Change[[]string]{After: []string{"workers"}},
+			},
+			{Op: planner.OpDelete, Store: store, Secret: "a-longer-name", Reasons: []planner.Reason{planner.ReasonNotDesired}},
+		},
+		Unchanged: 3,
+	}
+	for range 14 {
+		p.Notes = append(p.Notes, planner.Note{Kind: planner.NoteUnmanaged, Store: store, Secret: "x"})
+	}
+	want := `prod  account 0123456789abcdef0123456789abcdef
+  + create store
+  + create  new            scopes workers; from env NEW
+  - delete  a-longer-name  no longer in the manifest
+
+note: 14 secrets in prod that this manifest doesn't manage, left alone: x, x, x, x, x, x, x, x, x, x, x, x and 2 more
+
+Plan: 1 store to create, 1 to create, 1 to delete; 3 unchanged.
+`
+	var plain, colored bytes.Buffer
+	if err := errors.Join(render.Plan(&plain, p, render.Style{}), render.Plan(&colored, p, render.Style{Color: true})); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, plain.String()); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.Contains(colored.String(), "\x1b[31m- delete") {
+		t.Error("a deletion isn't red")
+	}
+}
+
+// TestEverythingHasWords finds kinds that were added without words for people.
+func TestEverythingHasWords(t *testing.T) {
+	for _, kind := range []planner.NoteKind{
+		planner.NoteUnmanaged, planner.NoteLagging, planner.NoteInterrupted, planner.NoteValueUnknown, planner.NoteOtherStore,
+		planner.NoteRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
+	} {
+		var out bytes.Buffer
+		if err := render.Plan(&out, &planner.Plan{Notes: []planner.Note{{Kind: kind, Store: store, Secret: "s"}}}, render.Style{}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), "note: "+string(kind)+" in") {
+			t.Errorf("no words for the note %s", kind)
+		}
+	}
+	for _, kind := range []planner.ProblemKind{
+		planner.ProblemConflict, planner.ProblemExternalMissing, planner.ProblemExternalScopes, planner.ProblemOtherPrefix,
+		planner.ProblemTooManyDeletes, planner.ProblemQuota,
+	} {
+		if what, hint := render.Problem(planner.Problem{Kind: kind, Store: store, Secret: "s"}); hint == "" || strings.HasPrefix(what, string(kind)) {
+			t.Errorf("no words for the problem %s", kind)
+		}
+	}
+}
