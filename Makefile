@@ -48,7 +48,7 @@ faults: ## Let every request of an apply go wrong in every way, and print what b
 	grep -E '^(---|ok|FAIL|panic)|lost [0-9]+$$|--- FAIL' $$log; rm -f $$log; exit $$code
 
 FUZZTIME = 60s
-fuzz: ## Fuzz every parser for FUZZTIME each (default 60s)
+fuzz: ## Fuzz every parser for FUZZTIME each (default 60s; 10000x counts runs instead)
 	@for pkg in $$(go list ./...); do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$(go list -f '{{.Dir}}' $$pkg)/*_test.go 2>/dev/null | cut -c6-); do \
 			echo "fuzz $$target in $$pkg"; \
