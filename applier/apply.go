@@ -12,8 +12,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Config is what an apply needs besides the plan. All fields but Events are
-// required.
+// Config is what an apply needs besides the plan. All fields but Events and Wait
+// are required.
 type Config struct {
 	// Targets are the accounts that the plan's actions name.
 	Targets map[planner.AccountID]Target
@@ -24,6 +24,8 @@ type Config struct {
 	// Events hears of every outcome as it comes in; it may be nil. It is never
 	// called twice at once.
 	Events func(Result)
+	// Wait is how long to wait for what was written to become active; 0 for not at all.
+	Wait time.Duration
 	// Parallelism is how many updates, and then deletes, are under way at once.
 	Parallelism int
 	// Now is the clock; time.Now outside tests.
@@ -40,6 +42,8 @@ type Journal interface {
 	StoreReady(store planner.StoreKey, id planner.StoreID) error
 	// Settle says what became of actions.
 	Settle(results []Result) error
+	// Activated says that secrets turned active, which moved their Modified.
+	Activated(results []Result) error
 }
 
 // Outcome is what became of an action.
@@ -86,12 +90,24 @@ func (r *Report) Count(o Outcome) int {
 	return n
 }
 
+// Pending lists the results whose secrets cannot be used yet.
+func (r *Report) Pending() []Result {
+	var pending []Result
+	for _, res := range r.Results {
+		if res.Outcome == Done && res.Live.Status == planner.StatusPending {
+			pending = append(pending, res)
+		}
+	}
+	return pending
+}
+
 // Complete reports whether everything was done.
 func (r *Report) Complete() bool { return r.Err == nil && r.Count(Done) == len(r.Results) }
 
 var (
 	errInterrupted = errors.New("not tried: interrupted")
 	errNoStore     = errors.New("not tried: its store does not exist")
+	errHeldBack    = errors.New("not tried: nothing is deleted while new secrets could not be created")
 )
 
 // Apply executes the plan, the accounts side by side: a failure in one doesn't
@@ -117,7 +133,7 @@ func Apply(ctx context.Context, plan *planner.Plan, cfg Config) *Report {
 	}
 	var wg sync.WaitGroup
 	for _, r := range runs {
-		wg.Go(func() { r.do(plan.DeletesFirst) })
+		wg.Go(func() { r.do() })
 	}
 	wg.Wait()
 	rep := &Report{Results: results}
@@ -146,6 +162,12 @@ func (j *oneAtATime) StoreReady(store planner.StoreKey, id planner.StoreID) erro
 	return j.Journal.StoreReady(store, id)
 }
 
+func (j *oneAtATime) Activated(results []Result) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.Journal.Activated(results)
+}
+
 func (j *oneAtATime) Settle(results []Result) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -169,17 +191,35 @@ type run struct {
 	broken  error // the journal failed: nothing more may be done
 }
 
-func (r *run) do(deletesFirst bool) {
-	if deletesFirst {
-		r.each(r.remove, planner.OpDelete)
-	}
+func (r *run) do() {
+	r.each(r.remove, r.untried(func(a planner.Action) bool { return a.Early }))
 	r.createStores()
 	r.createSecrets()
-	r.each(r.rename, planner.OpRename)
-	r.each(r.update, planner.OpAdopt, planner.OpUpdate, planner.OpRotate)
-	r.each(r.remove, planner.OpDelete)
-	r.deleteStores()
+	r.each(r.rename, r.of(planner.OpRename))
+	r.each(r.update, r.of(planner.OpAdopt, planner.OpUpdate, planner.OpRotate))
+	if !r.holdDeletesBack() {
+		r.each(r.remove, r.of(planner.OpDelete))
+		r.deleteStores()
+	}
 	r.bookkeeping()
+	r.awaitActive()
+}
+
+// holdDeletesBack skips the account's deletions where something new could not be
+// made: what is deleted may be what it was to replace, under another name or in
+// another store, and its value is nowhere else.
+func (r *run) holdDeletesBack() bool {
+	made := func(i int) bool {
+		a := r.results[i].Action
+		return a.Op != planner.OpCreateStore && a.Op != planner.OpCreate || r.results[i].Outcome == Done
+	}
+	if !slices.ContainsFunc(r.mine, func(i int) bool { return !made(i) }) {
+		return false
+	}
+	for _, i := range r.of(planner.OpDelete, planner.OpDeleteStore) {
+		r.results[i].Err = errHeldBack
+	}
+	return true
 }
 
 // stopped says why nothing more may be sent, or nil.

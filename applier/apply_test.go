@@ -50,12 +50,12 @@ func stranger(f *fakeTarget, name string) {
 }
 
 func apply(ctx context.Context, f *fakeTarget, j *fakeJournal, actions ...planner.Action) *applier.Report {
-	return applyPlan(ctx, f, j, &planner.Plan{Actions: actions})
+	return applyWaiting(ctx, f, j, 0, actions...)
 }
 
-func applyPlan(ctx context.Context, f *fakeTarget, j *fakeJournal, plan *planner.Plan) *applier.Report {
-	return applier.Apply(ctx, plan, applier.Config{
-		Targets: map[planner.AccountID]applier.Target{account: f}, Journal: j, Parallelism: 4,
+func applyWaiting(ctx context.Context, f *fakeTarget, j *fakeJournal, wait time.Duration, actions ...planner.Action) *applier.Report {
+	return applier.Apply(ctx, &planner.Plan{Actions: actions}, applier.Config{
+		Targets: map[planner.AccountID]applier.Target{account: f}, Journal: j, Parallelism: 4, Wait: wait,
 		Now:   func() time.Time { return serverTime },
 		Value: func(_ planner.StoreKey, name string) (secret.Value, bool) { return value(name), true },
 	})
@@ -138,11 +138,34 @@ func TestRename(t *testing.T) {
 
 func TestDeletesFirst(t *testing.T) {
 	f := newFake()
-	plan := &planner.Plan{DeletesFirst: true, Actions: []planner.Action{
-		{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "old", ID: existing(f, "old")}, create("new"),
-	}}
-	applyPlan(t.Context(), f, &fakeJournal{target: f}, plan)
-	expectLog(t, f, "intend 1", "delete old", "settle map[done:1]", "intend 1", "create 1", "settle map[done:1]")
+	remove := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "later", ID: existing(f, "later")}
+	early := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "old", ID: existing(f, "old"), Early: true}
+	apply(t.Context(), f, &fakeJournal{target: f}, early, create("new"), remove)
+	expectLog(t, f, "intend 1", "delete old", "settle map[done:1]", "intend 1", "create 1", "settle map[done:1]",
+		"intend 1", "delete later", "settle map[done:1]")
+}
+
+// TestNothingIsDeletedForWhatCouldNotBeCreated: what is deleted may be what the new
+// secret was to replace.
+func TestNothingIsDeletedForWhatCouldNotBeCreated(t *testing.T) {
+	for call, err := range map[string]error{"create 1": errors.New("refused"), "create store": applier.ErrQuota} {
+		f := newFake()
+		remove := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "old", ID: existing(f, "old")}
+		actions := []planner.Action{create("new"), remove, {Op: planner.OpDeleteStore, Store: store, StoreID: "st1"}}
+		if call == "create store" {
+			another := planner.StoreKey{Account: account, Name: "another"}
+			actions[0].Store, actions[0].StoreID = another, ""
+			actions = append([]planner.Action{{Op: planner.OpCreateStore, Store: another}}, actions...)
+		}
+		f.before = once(call, err)
+		r := apply(t.Context(), f, &fakeJournal{target: f}, actions...)
+		if got := outcomes(r); got["old"] != applier.Skipped || f.values["old"] != "old" {
+			t.Errorf("%s failed: the old secret is %s", call, got["old"])
+		}
+		if slices.Contains(f.log, "delete store") {
+			t.Errorf("%s failed: its store was deleted", call)
+		}
+	}
 }
 
 func TestAdoptingAsItIsSendsNothing(t *testing.T) {
@@ -311,6 +334,60 @@ func TestUnknownThenTakenByAStranger(t *testing.T) {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
 	})
+}
+
+// TestAStrangersFreshSecretIsLeftAlone: it was made after our plan, and looks like ours.
+func TestAStrangersFreshSecretIsLeftAlone(t *testing.T) {
+	for _, n := range []int{1, 5} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			existing(f, "s000")
+			r := apply(t.Context(), f, &fakeJournal{target: f}, creates(n)...)
+			if f.values["s000"] != "old" || outcomes(r)["s000"] != applier.Failed || r.Count(applier.Done) != n-1 {
+				t.Errorf("outcomes %v", outcomes(r))
+			}
+		})
+	}
+}
+
+// TestAnInterruptedCreateThatHappenedIsCompleted: the list that the plan was made from
+// lagged behind what the apply before this one had made.
+func TestAnInterruptedCreateThatHappenedIsCompleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		existing(f, "s000")
+		a := create("s000")
+		a.Reasons = []planner.Reason{planner.ReasonInterrupted}
+		if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() || f.values["s000"] != "value of s000" {
+			t.Errorf("outcomes %v", outcomes(r))
+		}
+	})
+}
+
+func TestPendingIsWaitedFor(t *testing.T) {
+	for _, c := range []struct {
+		lists, pending int
+		wait           time.Duration
+		log            []string
+	}{
+		{lists: 2, wait: time.Minute, log: []string{"list secrets", "list secrets", "list secrets", "activated 1"}},
+		{lists: 1000, pending: 1, wait: time.Second, log: []string{"list secrets", "list secrets"}},
+		{lists: 1000, pending: 1, wait: 0, log: nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			f.pending = c.lists
+			start := time.Now()
+			r := applyWaiting(t.Context(), f, &fakeJournal{target: f}, c.wait, create("s"))
+			if !r.Complete() || len(r.Pending()) != c.pending || time.Since(start) > c.wait {
+				t.Errorf("pending after %s: %d, want %d", time.Since(start), len(r.Pending()), c.pending)
+			}
+			expectLog(t, f, append([]string{"intend 1", "create 1", "settle map[done:1]"}, c.log...)...)
+			if c.pending == 0 && r.Results[0].Live.Modified != "2026-11-23T12:00:09Z" {
+				t.Error("the modified that moved on activation is taken for somebody else's change")
+			}
+		})
+	}
 }
 
 func TestTooLargeIsHalved(t *testing.T) {

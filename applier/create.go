@@ -86,7 +86,10 @@ func (r *run) createBatch(is []int) {
 	if !r.intend(is) {
 		return
 	}
-	c := &creation{run: r, store: store, since: r.cfg.Now(), unsure: map[int]bool{}}
+	c := &creation{run: r, store: store, since: r.cfg.Now(), unsure: map[int]bool{}, maybe: map[int]bool{}}
+	for _, i := range is { // an apply before this one may have made it, and lists may lag
+		c.maybe[i] = slices.Contains(r.results[i].Action.Reasons, planner.ReasonInterrupted)
+	}
 	var err error
 	if c.target, err = r.target(first); err != nil {
 		c.fail(is, err)
@@ -108,6 +111,7 @@ type creation struct {
 	store  planner.StoreID
 	since  time.Time    // when it was first sent
 	unsure map[int]bool // a request for it had an unknown outcome
+	maybe  map[int]bool // a request of ours may have made it, if it is there
 }
 
 // create sends the secrets in one request and deals with its refusal. tries
@@ -119,7 +123,7 @@ func (c *creation) create(is []int, tries int) {
 	live, err := c.send(is)
 	if errors.Is(err, ErrOutcomeUnknown) {
 		for _, i := range is {
-			c.unsure[i] = true
+			c.unsure[i], c.maybe[i] = true, true
 		}
 	}
 	switch {
@@ -132,8 +136,11 @@ func (c *creation) create(is []int, tries int) {
 	case (errors.Is(err, ErrInvalid) || errors.Is(err, ErrNameTaken)) && len(is) > 1:
 		// One of them is refused. Whether the others exist now is not documented
 		// (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
+		for _, i := range is {
+			c.maybe[i] = c.maybe[i] || !saidTaken(err, c.results[i].Action.Secret)
+		}
 		c.halve(c.claim(is), tries)
-	case (errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNameTaken)) && tries > 0 && c.pause(settleTries-tries):
+	case (errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNameTaken) && c.maybe[is[0]]) && tries > 0 && c.pause(settleTries-tries):
 		c.create(c.claim(is), tries-1)
 	default:
 		c.fail(is, err)
@@ -178,6 +185,12 @@ func (c *creation) fail(is []int, err error) {
 	}
 }
 
+// saidTaken reports whether Cloudflare said that a secret of that name exists.
+func saidTaken(err error, name string) bool {
+	var named interface{ NameTaken(name string) bool }
+	return errors.As(err, &named) && named.NameTaken(name)
+}
+
 // claim lists the store and returns those of is that are not there. What is there
 // by our own request is completed, its value put again since it cannot be
 // compared; what is somebody else's is left alone and fails.
@@ -199,7 +212,7 @@ func (c *creation) claim(is []int) []int {
 		switch {
 		case l == nil:
 			absent = append(absent, i)
-		case !planner.MadeBy(l, c.since, wanted(c.results[i].Action)):
+		case !c.maybe[i] || !planner.MadeBy(l, c.since, wanted(c.results[i].Action)):
 			c.finish(i, planner.LiveSecret{}, ErrNameTaken)
 		default:
 			live, err := c.complete(i, l.ID)
@@ -229,12 +242,5 @@ func wanted(a planner.Action) planner.Metadata {
 
 // pause waits before the n-th look, and reports whether it may still happen.
 func (r *run) pause(n int) bool {
-	t := time.NewTimer(settleWait << n)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return r.stopped() == nil
-	case <-r.ctx.Done():
-		return false
-	}
+	return sleep(r.ctx, settleWait<<n) && r.stopped() == nil
 }

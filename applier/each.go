@@ -11,10 +11,9 @@ import (
 
 var errNoValue = errors.New("its value is not at hand")
 
-// each does the actions of some operations in parallel. All intents are journaled
+// each does some actions in parallel. All intents are journaled
 // in one record; outcomes are as they come in, those that come together in one.
-func (r *run) each(do func(i int) (planner.LiveSecret, error), ops ...planner.Op) {
-	is := r.of(ops...)
+func (r *run) each(do func(i int) (planner.LiveSecret, error), is []int) {
 	if len(is) == 0 || !r.intend(is) {
 		return
 	}

@@ -24,6 +24,7 @@ type fakeTarget struct {
 	before, after func(call string) error
 	atomic        bool // a bulk create makes all or nothing
 	maxItems      int  // a bulk create of more is too large
+	pending       int  // so many lists show secrets as pending before they turn active, which moves modified
 }
 
 func newFake() *fakeTarget {
@@ -63,7 +64,12 @@ func (f *fakeTarget) ListStores(context.Context) ([]planner.LiveStore, error) {
 func (f *fakeTarget) ListSecrets(context.Context, planner.StoreID) ([]planner.LiveSecret, error) {
 	done, err := f.call("list secrets")
 	var all []planner.LiveSecret
-	for _, s := range f.secrets {
+	f.pending--
+	for name, s := range f.secrets {
+		if s.Status == planner.StatusPending && f.pending < 0 {
+			s.Status, s.Modified = planner.StatusActive, "2026-11-23T12:00:09Z"
+			f.secrets[name] = s
+		}
 		all = append(all, s)
 	}
 	return all, done(err)
@@ -88,20 +94,27 @@ func (f *fakeTarget) CreateSecrets(_ context.Context, _ planner.StoreID, items [
 	if f.atomic {
 		for _, n := range items {
 			if _, taken := f.secrets[n.Name]; taken {
-				return nil, done(applier.ErrNameTaken)
+				return nil, done(takenError(n.Name))
 			}
 		}
 	}
 	var made []planner.LiveSecret
 	for _, n := range items {
 		if _, taken := f.secrets[n.Name]; taken {
-			return nil, done(applier.ErrNameTaken)
+			return nil, done(takenError(n.Name))
 		}
 		f.put(n)
 		made = append(made, f.secrets[n.Name])
 	}
 	return made, done(nil)
 }
+
+// takenError is an ErrNameTaken that says which.
+type takenError string
+
+func (takenError) Error() string                { return "taken" }
+func (takenError) Is(target error) bool         { return target == applier.ErrNameTaken }
+func (e takenError) NameTaken(name string) bool { return name == string(e) }
 
 func (f *fakeTarget) put(n applier.NewSecret) {
 	f.ids++
@@ -111,6 +124,9 @@ func (f *fakeTarget) put(n applier.NewSecret) {
 	}
 	if n.Comment != nil {
 		l.Comment = *n.Comment
+	}
+	if f.pending > 0 {
+		l.Status = planner.StatusPending
 	}
 	f.secrets[n.Name], f.values[n.Name] = l, string(n.Value.Reveal())
 }
@@ -182,6 +198,10 @@ func (j *fakeJournal) Intend(actions []planner.Action) error {
 
 func (j *fakeJournal) StoreReady(k planner.StoreKey, id planner.StoreID) error {
 	return j.note("store %s is %s", k.Name, id)
+}
+
+func (j *fakeJournal) Activated(results []applier.Result) error {
+	return j.note("activated %d", len(results))
 }
 
 func (j *fakeJournal) Settle(results []applier.Result) error {

@@ -59,7 +59,8 @@ type Patch struct {
 var (
 	// ErrOutcomeUnknown says that a request may or may not have taken effect.
 	ErrOutcomeUnknown = errors.New("the outcome is unknown")
-	// ErrNameTaken says that a secret of that name exists already.
+	// ErrNameTaken says that a secret of that name exists already. Its error may have
+	// a method NameTaken(name string) bool, which tells of which name.
 	ErrNameTaken = errors.New("a secret of that name exists already")
 	// ErrNotFound says that the store or secret does not exist.
 	ErrNotFound = errors.New("not found")

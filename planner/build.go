@@ -14,6 +14,7 @@ func Build(in Input) *Plan {
 		b.store(s)
 	}
 	b.noteOtherStores(in.Live)
+	b.checkAccounts()
 	b.checkDeletes()
 	b.plan.sort()
 	return b.plan
@@ -198,6 +199,26 @@ func (b *builder) noteOtherStores(live []LiveStore) {
 	}
 }
 
+// checkAccounts finds an account that took another's place: with the environment of
+// one account and the lockfile of another, everything would be created in the one
+// and deleted from the other.
+func (b *builder) checkAccounts() {
+	recorded, desired := map[AccountID]bool{}, map[AccountID]bool{}
+	for _, r := range b.in.Recorded {
+		recorded[r.Key.Account] = true
+	}
+	isNew := false
+	for _, d := range b.in.Desired {
+		desired[d.Key.Account] = true
+		isNew = isNew || !recorded[d.Key.Account]
+	}
+	for _, r := range b.in.Recorded {
+		if isNew && !desired[r.Key.Account] && len(r.Secrets) > 0 {
+			b.problem(Problem{Kind: ProblemOtherAccount, Store: r.Key, Pos: b.in.Desired[0].Pos})
+		}
+	}
+}
+
 // checkDeletes holds the plan to the number of deletions that is allowed.
 func (b *builder) checkDeletes() {
 	limit := b.in.Options.MaxDeletes
@@ -212,17 +233,17 @@ var rank = map[Op]int{
 	OpForget: 9, OpRecord: 10,
 }
 
-func (p *Plan) rank(op Op) int {
-	if p.DeletesFirst && op == OpDelete {
+func (a *Action) rank() int {
+	if a.Early {
 		return 0
 	}
-	return rank[op]
+	return rank[a.Op]
 }
 
 // sort makes the plan independent of the input's order.
 func (p *Plan) sort() {
 	slices.SortFunc(p.Actions, func(x, y Action) int {
-		return cmp.Or(cmp.Compare(p.rank(x.Op), p.rank(y.Op)), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
+		return cmp.Or(cmp.Compare(x.rank(), y.rank()), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
 	})
 	slices.SortFunc(p.Notes, func(x, y Note) int {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret))

@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +12,11 @@ import (
 )
 
 const (
-	account = planner.AccountID("0123456789abcdef0123456789abcdef")
-	applied = planner.Modified("2026-11-01T12:00:00.000001Z")
-	newer   = planner.Modified("2026-11-02T12:00:00.000001Z")
-	older   = planner.Modified("2026-10-01T12:00:00.000001Z")
+	account  = planner.AccountID("0123456789abcdef0123456789abcdef")
+	applied  = planner.Modified("2026-11-23T11:55:00.000001Z") // moments before now
+	newer    = planner.Modified("2026-11-23T11:58:00.000001Z")
+	justMade = planner.Modified("2026-11-23T11:01:00Z") // after the intent of halfCreated
+	older    = planner.Modified("2026-10-01T12:00:00.000001Z")
 )
 
 var (
@@ -147,6 +149,13 @@ func TestOneSecret(t *testing.T) {
 			"update+value (replaced_outside)"},
 		{"the list lags", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Modified, l.Scopes = older, []string{"dex"} },
 			"note lagging_read"},
+		{"modified went back, long after our last write", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Modified, l.Modified = "2026-11-20T12:00:00Z", older
+		}, "note modified_backwards"},
+		{"our last write lies in the future", desired(), recorded(), live(), func(_ d, r r, _ l) { r.Modified = "2027-01-01T12:00:00Z" },
+			"note modified_backwards"},
+		{"modified was never told", desired(), recorded(), live(), func(_ d, r r, _ l) { r.Modified = "" },
+			"nothing, 1 unchanged"},
 		{"the list lags, and the value changed", desired(), recorded(), live(), func(d d, _ r, l l) {
 			d.Value, l.Modified = planner.ValueChanged, older
 		}, "update+value (value_changed); note lagging_read"},
@@ -156,12 +165,16 @@ func TestOneSecret(t *testing.T) {
 		{"a creation was cut short and did not happen", desired(), halfCreated(), nil, nil,
 			"create+value+scopes (interrupted); note interrupted"},
 		{"a creation was cut short and did happen", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created, l.Modified = "", "2026-11-23T11:30:00Z", "2026-11-23T11:30:00Z"
+			l.Comment, l.Created, l.Modified = "", justMade, justMade
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was cut short, and the name is an older secret's", desired(), halfCreated(), live(), func(_ d, _ r, l l) { l.Comment = "" },
-			"problem conflict"},
+		{"a creation was cut short, and the name is an older secret's", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", older
+		}, "problem conflict"},
+		{"a creation was cut short, and the name was taken much later", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", applied
+		}, "problem conflict"},
 		{"a creation was cut short, and the name is another's", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Created, l.Comment = "2026-11-23T11:30:00Z", "somebody else's"
+			l.Created, l.Comment = justMade, "somebody else's"
 		}, "problem conflict"},
 		{"a deletion was cut short, and it is wanted again", desired(), recorded(), live(), func(_ d, r r, _ l) {
 			r.Pending = pending(planner.OpDelete, now)
@@ -181,7 +194,7 @@ func TestOneSecret(t *testing.T) {
 			r.Pending = pending(planner.OpDelete, now)
 		}, "delete (not_in_manifest); note interrupted"},
 		{"left the manifest, its creation was cut short and did happen", nil, halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", "2026-11-23T11:30:00Z"
+			l.Comment, l.Created = "", justMade
 		}, "delete (not_in_manifest); note interrupted"},
 		{"left the manifest, its creation was cut short, the name is another's", nil, halfCreated(), live(), nil,
 			"forget (not_in_manifest, replaced_outside); note interrupted"},
@@ -449,10 +462,50 @@ func TestFitQuota(t *testing.T) {
 		if p.Actions[0].Op != c.first || len(p.Problems) != c.want {
 			t.Errorf("usage %d: %s first, problems %v", c.usage, p.Actions[0].Op, p.Problems)
 		}
+		if early := slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.Early }); early != (c.first == planner.OpDelete) {
+			t.Errorf("usage %d: deletions go first: %v", c.usage, early)
+		}
 		p.FitQuota("another account", planner.Quota{})
 		if len(p.Problems) != c.want {
 			t.Error("another account's quota counts")
 		}
+	}
+}
+
+// TestNoMoreDeletionsGoFirstThanMust: a creation that fails then has cost the least.
+func TestNoMoreDeletionsGoFirstThanMust(t *testing.T) {
+	in := input(desired(), nil, nil)
+	for i := range 5 {
+		r, l := recorded(), live()
+		r.Name, r.ID = fmt.Sprint("old-", i), planner.SecretID(fmt.Sprint("s", i))
+		l.Name, l.ID = r.Name, r.ID
+		in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, *r)
+		in.Live[0].Secrets = append(in.Live[0].Secrets, *l)
+	}
+	p := planner.Build(in)
+	p.FitQuota(account, planner.Quota{Usage: 100, Limit: 100})
+	var order []planner.Op
+	for _, a := range p.Actions {
+		order = append(order, a.Op)
+	}
+	want := []planner.Op{planner.OpDelete, planner.OpCreate, planner.OpDelete, planner.OpDelete, planner.OpDelete, planner.OpDelete}
+	if diff := cmp.Diff(want, order); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestAnotherAccount: the lockfile of one account with the environment of another.
+func TestAnotherAccount(t *testing.T) {
+	elsewhere := planner.DesiredStore{Key: planner.StoreKey{Account: "another", Name: store.Name}, Secrets: []planner.DesiredSecret{*desired()}}
+	in := input(nil, recorded(), live())
+	in.Desired = []planner.DesiredStore{elsewhere}
+	if p := planner.Build(in); len(p.Problems) != 1 || p.Problems[0].Kind != planner.ProblemOtherAccount {
+		t.Errorf("problems %v", p.Problems)
+	}
+	in = input(desired(), recorded(), live())
+	in.Desired = append(in.Desired, elsewhere) // an account more
+	if p := planner.Build(in); len(p.Problems) != 0 {
+		t.Errorf("problems %v", p.Problems)
 	}
 }
 

@@ -9,6 +9,15 @@ import (
 // before a secret made by a request of ours seems older than the request.
 const ClockSkew = 2 * time.Minute
 
+// claimWindow is how long after its intent a request of ours can take effect: it
+// may wait for the rate limit, 5 minutes at most as Cloudflare tells (CLOUDFLARE_API.md
+// 6), and is tried for some seconds more. What was made later is somebody else's.
+const claimWindow = 10 * time.Minute
+
+// lagWindow is how long after our last write Cloudflare's lists are believed to lag
+// behind it.
+const lagWindow = 10 * time.Minute
+
 // compare decides about a secret that all three versions know: what of it has to
 // be sent again, if anything.
 func (b *builder) compare(s *versions, t *triple) {
@@ -33,11 +42,17 @@ func (b *builder) compare(s *versions, t *triple) {
 		a.putValue(ReasonInterrupted)
 	case l.ID != r.ID:
 		a.putValue(ReasonReplaced)
+	case r.Modified == "": // Cloudflare never told, so there is nothing to compare
+		b.compareValue(&a, s, t)
 	case l.Modified.Compare(r.Modified) > 0:
 		a.putValue(ReasonChangedOutside)
 	case l.Modified.Compare(r.Modified) < 0:
 		// What the list shows is older than our last write: go by the record.
-		b.note(NoteLagging, s, d.Name)
+		note := NoteBackwards
+		if r.Modified.canLag(b.in.Now) {
+			note = NoteLagging
+		}
+		b.note(note, s, d.Name)
 		have = Metadata{Scopes: r.Scopes, Comment: r.Comment}
 		fallthrough
 	default:
@@ -121,9 +136,9 @@ func ours(r *RecordedSecret, l *LiveSecret) bool {
 
 // MadeBy reports whether a live secret can be the work of a request sent at
 // since with that metadata, rather than somebody else's of the same name: those
-// are older or look different.
+// are older, or much younger, or look different.
 func MadeBy(l *LiveSecret, since time.Time, m Metadata) bool {
 	created, err := time.Parse(time.RFC3339Nano, string(l.Created))
-	return err == nil && !created.Before(since.Add(-ClockSkew)) &&
+	return err == nil && !created.Before(since.Add(-ClockSkew)) && !created.After(since.Add(claimWindow)) &&
 		slices.Equal(sorted(l.Scopes), sorted(m.Scopes)) && l.Comment == m.Comment
 }

@@ -27,7 +27,13 @@ const (
 	DriftUnmanaged   DriftKind = "unmanaged"
 	// DriftRotationOverdue is a value past its rotate_after. It does not count.
 	DriftRotationOverdue DriftKind = "rotation_overdue"
+	// DriftLagging is a list that shows an older state than our last write, which was
+	// moments ago. It does not count.
+	DriftLagging DriftKind = "lagging_read"
 )
+
+// pendingWindow is how long a secret may be pending after we set its value.
+const pendingWindow = 10 * time.Minute
 
 // Drift is one difference between live and the record.
 type Drift struct {
@@ -56,7 +62,7 @@ func FindDrift(in Input) []Drift {
 		}
 		for name, t := range triples(s) {
 			if t.recorded != nil {
-				found = append(found, secretDrift(s.key, t)...)
+				found = append(found, secretDrift(s.key, t, in.Now)...)
 				found = append(found, overdue(s.key, t, in.Now)...)
 				continue
 			}
@@ -80,8 +86,9 @@ func FindDrift(in Input) []Drift {
 	return found
 }
 
-func secretDrift(store StoreKey, t *triple) []Drift {
+func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	r, l := t.recorded, t.live
+	older := r.Modified != "" && l != nil && l.ID == r.ID && l.Modified.Compare(r.Modified) < 0
 	drift := func(k DriftKind) Drift { return Drift{Kind: k, Store: store, Secret: r.Name, Counts: true} }
 	switch {
 	case r.Pending != nil:
@@ -90,8 +97,8 @@ func secretDrift(store StoreKey, t *triple) []Drift {
 		return []Drift{drift(DriftDeleted)}
 	case l.ID != r.ID:
 		return []Drift{drift(DriftRecreated)}
-	case l.Modified.Compare(r.Modified) < 0: // the list lags behind our last write
-		return nil
+	case older && r.Modified.canLag(now):
+		return []Drift{{Kind: DriftLagging, Store: store, Secret: r.Name}}
 	}
 	var found []Drift
 	if before, after := sorted(r.Scopes), sorted(l.Scopes); l.Scopes != nil && !slices.Equal(before, after) {
@@ -104,12 +111,14 @@ func secretDrift(store StoreKey, t *triple) []Drift {
 		d.Comment = &Change[string]{Before: r.Comment, After: l.Comment}
 		found = append(found, d)
 	}
-	if len(found) == 0 && l.Modified.Compare(r.Modified) > 0 {
+	if newer := r.Modified != "" && l.Modified.Compare(r.Modified) > 0; len(found) == 0 && (newer || older) {
 		found = append(found, drift(DriftChanged))
 	}
-	if l.Status != "" && l.Status != "active" {
+	if l.Status != "" && l.Status != StatusActive {
 		d := drift(DriftNotActive)
 		d.Status = l.Status
+		// What we wrote moments ago takes a while (CLOUDFLARE_API.md 3).
+		d.Counts = l.Status != StatusPending || now.Sub(r.Applied) >= pendingWindow
 		found = append(found, d)
 	}
 	return found

@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/planner"
@@ -27,7 +28,13 @@ func TestFindDrift(t *testing.T) {
 		{"not active", func(in *planner.Input) { in.Live[0].Secrets[0].Status = "pending" }, kinds{planner.DriftNotActive}},
 		{"a lagging list", func(in *planner.Input) {
 			in.Live[0].Secrets[0].Modified, in.Live[0].Secrets[0].Comment = older, "before"
-		}, nil},
+		}, kinds{planner.DriftLagging}},
+		{"modified went back, long after our last write", func(in *planner.Input) {
+			in.Recorded[0].Secrets[0].Modified, in.Live[0].Secrets[0].Modified = "2026-11-20T12:00:00Z", older
+		}, kinds{planner.DriftChanged}},
+		{"a recorded time in the future hides nothing", func(in *planner.Input) {
+			in.Recorded[0].Secrets[0].Modified = "2027-01-01T12:00:00Z"
+		}, kinds{planner.DriftChanged}},
 		{"interrupted", func(in *planner.Input) {
 			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpUpdate}
 		}, kinds{planner.DriftInterrupted}},
@@ -43,7 +50,7 @@ func TestFindDrift(t *testing.T) {
 			var got kinds
 			for _, d := range planner.FindDrift(in) {
 				got = append(got, d.Kind)
-				if want := d.Kind != planner.DriftUnmanaged; d.Counts != want {
+				if want := d.Kind != planner.DriftUnmanaged && d.Kind != planner.DriftLagging; d.Counts != want {
 					t.Errorf("%s counts: %v, want %v", d.Kind, d.Counts, want)
 				}
 			}
@@ -51,6 +58,18 @@ func TestFindDrift(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestFreshlyPendingIsNoDrift: a secret takes a while to become active.
+func TestFreshlyPendingIsNoDrift(t *testing.T) {
+	for age, counts := range map[time.Duration]bool{time.Minute: false, time.Hour: true} {
+		in := input(nil, recorded(), live())
+		in.Live[0].Secrets[0].Status = planner.StatusPending
+		in.Recorded[0].Secrets[0].Applied = now.Add(-age)
+		if found := planner.FindDrift(in); len(found) != 1 || found[0].Counts != counts {
+			t.Errorf("pending for %s: %+v", age, found)
+		}
 	}
 }
 

@@ -170,6 +170,13 @@ type LiveStore struct {
 	Secrets []LiveSecret
 }
 
+// What [LiveSecret.Status] is told apart by (CLOUDFLARE_API.md 1.2): a secret is
+// pending for a while after it was written, and active when it can be used.
+const (
+	StatusPending = "pending"
+	StatusActive  = "active"
+)
+
 // LiveSecret is a secret as Cloudflare reports it.
 type LiveSecret struct {
 	ID       SecretID

@@ -26,6 +26,13 @@ func (m Modified) Compare(n Modified) int {
 	return a.Truncate(unit).Compare(b.Truncate(unit))
 }
 
+// canLag reports whether lists read now may not show a write at m yet: it was
+// moments ago, and not in the future.
+func (m Modified) canLag(now time.Time) bool {
+	at, err := time.Parse(time.RFC3339Nano, string(m))
+	return err == nil && !at.After(now.Add(ClockSkew)) && !at.Before(now.Add(-lagWindow))
+}
+
 // precision is the unit of the last digit that m gives.
 func (m Modified) precision() time.Duration {
 	_, fraction, _ := strings.Cut(string(m), ".")

@@ -11,9 +11,6 @@ type Plan struct {
 	Problems []Problem
 	// Unchanged counts the desired secrets that are as they should be.
 	Unchanged int
-	// DeletesFirst says that the quota leaves no room for the new secrets before
-	// the old ones are gone.
-	DeletesFirst bool
 	// Targeted says that the plan was limited to some secrets.
 	Targeted bool
 }
@@ -88,6 +85,9 @@ type Action struct {
 	// Scopes and Comment are what is sent: nil leaves them alone.
 	Scopes  *Change[[]string]
 	Comment *Change[string]
+	// Early has a deletion done before the creations, since the quota leaves no
+	// room otherwise.
+	Early bool
 	// Source tells where the value comes from, in words for people.
 	Source string
 	// Pos is where the manifest asks for it, where it does.
@@ -120,6 +120,9 @@ const (
 	NoteUnmanaged NoteKind = "unmanaged"
 	// NoteLagging is a list that shows an older state than our last write.
 	NoteLagging NoteKind = "lagging_read"
+	// NoteBackwards is a secret that was last changed before our last write, too long
+	// ago for a list that lags: the lockfile was edited, or the store put back.
+	NoteBackwards NoteKind = "modified_backwards"
 	// NoteInterrupted is a record whose last write was cut short.
 	NoteInterrupted NoteKind = "interrupted"
 	// NoteValueUnknown is a value that could not be compared.
@@ -159,6 +162,9 @@ const (
 	// ProblemOtherPrefix is a recorded secret outside the store's prefix: the
 	// lockfile is another environment's.
 	ProblemOtherPrefix ProblemKind = "other_prefix"
+	// ProblemOtherAccount is a recorded store whose account nobody names any more,
+	// while another account is new: the records are not of the account that is meant.
+	ProblemOtherAccount ProblemKind = "other_account"
 	// ProblemTooManyDeletes is a plan with Count deletions where Limit are allowed.
 	ProblemTooManyDeletes ProblemKind = "too_many_deletes"
 	// ProblemQuota is an account that needs Count slots where there are Limit.

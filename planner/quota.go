@@ -4,9 +4,9 @@ package planner
 type Quota struct{ Usage, Limit int }
 
 // FitQuota holds a plan to an account's quota: where there is no room for the new
-// secrets before the old ones are deleted, the deletes go first; where there is
-// none even then, the plan gets a problem. Quota is checked by Cloudflare against
-// what exists at that moment (CLOUDFLARE_API.md 6).
+// secrets before old ones are deleted, as many deletions as it takes go first; where
+// there is none even then, the plan gets a problem. Quota is checked by Cloudflare
+// against what exists at that moment (CLOUDFLARE_API.md 6).
 func (p *Plan) FitQuota(account AccountID, q Quota) {
 	creates, renames, deletes := 0, 0, 0
 	for _, a := range p.Actions {
@@ -22,16 +22,21 @@ func (p *Plan) FitQuota(account AccountID, q Quota) {
 			deletes++
 		}
 	}
-	room := q.Limit - q.Usage
-	if creates+renames <= room {
+	short := creates + renames - (q.Limit - q.Usage)
+	if short <= 0 {
 		return
 	}
-	if creates+renames > room+deletes {
+	if short > deletes {
 		p.Problems = append(p.Problems, Problem{
 			Kind: ProblemQuota, Store: StoreKey{Account: account}, Count: q.Usage - deletes + creates + renames, Limit: q.Limit,
 		})
 	}
-	p.DeletesFirst = deletes > 0
+	for i := range p.Actions {
+		if a := &p.Actions[i]; a.Op == OpDelete && a.Store.Account == account && short > 0 {
+			a.Early = true
+			short--
+		}
+	}
 	p.sort()
 }
 

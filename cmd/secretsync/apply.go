@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
@@ -56,6 +59,9 @@ func (a *app) underLock(ctx context.Context, do func(*session, *lockfile.Handle)
 		return err
 	}
 	defer handle.Close()
+	if err := keyring.Ignore(filepath.Dir(s.lockPath), lockfile.SideFile(s.lockPath)); err != nil {
+		return err
+	}
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
@@ -132,6 +138,18 @@ func (w *workspace) generate(p *planner.Plan) {
 	}
 }
 
+// sayPending names the secrets that cannot be used yet.
+func (a *app) sayPending(r *applier.Report) {
+	var names []string
+	for _, res := range r.Pending() {
+		names = append(names, res.Action.Store.Name+"/"+res.Action.Secret)
+	}
+	if len(names) > 0 {
+		a.say("warning: still pending in Cloudflare after --wait %s, so a Worker cannot read them yet: %s",
+			a.flags.wait, render.Safe(strings.Join(names, ", ")))
+	}
+}
+
 // execute applies the plan and reports.
 func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) error {
 	targets, err := w.targets(p)
@@ -140,7 +158,7 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 	}
 	w.generate(p)
 	report := applier.Apply(ctx, p, applier.Config{
-		Targets: targets, Journal: j, Parallelism: w.flags.parallelism, Now: time.Now,
+		Targets: targets, Journal: j, Parallelism: w.flags.parallelism, Wait: w.flags.wait, Now: time.Now,
 		Value: func(store planner.StoreKey, name string) (secret.Value, bool) {
 			want, ok := w.wanted[secretRef{store, name}]
 			return want.value, ok
@@ -148,6 +166,7 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 		Events: func(r applier.Result) { w.say("%s", render.Progress(r)) },
 	})
 	refreshed := j.refresh()
+	w.sayPending(report)
 	if err := render.Report(w.std.out, report); err != nil {
 		return err
 	}

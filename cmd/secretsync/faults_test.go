@@ -218,7 +218,7 @@ func (c *faultCase) secretsync(wantCode int, args ...string) int {
 		"CLOUDFLARE_API_BASE_URL": c.emulator.BaseURL(), "CLOUDFLARE_API_TOKEN": "t", "CLOUDFLARE_ACCOUNT_ID": testAccount,
 	}
 	var out bytes.Buffer
-	args = append(args, "-f", filepath.Join(c.dir, "secretsync.yaml"), "--request-timeout", "1s")
+	args = append(args, "-f", filepath.Join(c.dir, "secretsync.yaml"), "--request-timeout", "1s", "--wait", "0")
 	code := run(c.Context(), args, streams{strings.NewReader(""), &out, &out}, func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok

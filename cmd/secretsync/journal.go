@@ -94,6 +94,17 @@ func (j *journal) Settle(results []applier.Result) error {
 	})
 }
 
+// Activated implements applier.Journal.
+func (j *journal) Activated(results []applier.Result) error {
+	return j.update(func(f *lockfile.File) {
+		for _, r := range results {
+			if sec := f.Store(string(r.Action.Store.Account), r.Action.Store.Name).Secret(r.Action.Secret); sec != nil {
+				sec.Modified = string(r.Live.Modified)
+			}
+		}
+	})
+}
+
 // settleStore notes what became of a store; StoreReady has recorded a new one.
 func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
 	k := r.Action.Store
@@ -157,19 +168,21 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	}
 }
 
-// refresh notes where unchanged values come from now: a value that was moved to
-// another file, or encrypted again, is no change to anything but the lockfile.
+// refresh notes where unchanged values come from now, and under which id a store is
+// found: a value that was moved to another file, or encrypted again, is no change to
+// anything but the lockfile.
 func (j *journal) refresh() error {
 	if len(j.handle.File().Stores) == 0 {
 		return nil // nothing was ever applied: no lockfile for its own sake
 	}
 	return j.update(func(f *lockfile.File) {
-		for ref, w := range j.wanted {
-			st := f.Store(string(ref.store.Account), ref.store.Name)
-			if st == nil {
-				continue
+		for k, id := range j.storeIDs {
+			if st := f.Store(string(k.Account), k.Name); st != nil {
+				st.ID = string(id)
 			}
-			sec := st.Secret(ref.name)
+		}
+		for ref, w := range j.wanted {
+			sec := f.Store(string(ref.store.Account), ref.store.Name).Secret(ref.name)
 			if sec != nil && sec.Pending == nil && w.value.IsSet() && j.key.Matches(sec.Fingerprint, ref.subject(), w.value) {
 				sec.Source, sec.Ciphertext = w.source, w.ciphertext
 			}

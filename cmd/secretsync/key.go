@@ -38,9 +38,6 @@ func (s *session) findKey(ctx context.Context, lock *lockfile.File) (secret.Key,
 // ensureKey makes a fingerprint key where there is none yet, and has the lockfile
 // name it at its next write.
 func (w *workspace) ensureKey(ctx context.Context) error {
-	if err := keyring.Ignore(filepath.Dir(w.lockPath), lockfile.SideFile(w.lockPath)); err != nil {
-		return err
-	}
 	switch {
 	case w.lock.Key.ID != "":
 		return nil

@@ -35,7 +35,7 @@ func (c *faultCase) kill(n int, after bool) {
 	c.countup, c.at = 0, n
 	c.fault = emulator.Fault{Kind: emulator.FaultStall, After: after}
 	c.mu.Unlock()
-	cmd := exec.CommandContext(c.Context(), "secretsync", "apply", "--auto-approve", "--parallelism", "1", "-f", filepath.Join(c.dir, "secretsync.yaml"))
+	cmd := exec.CommandContext(c.Context(), "secretsync", "apply", "--auto-approve", "--wait", "0", "--parallelism", "1", "-f", filepath.Join(c.dir, "secretsync.yaml"))
 	cmd.Env = append(os.Environ(), "CLOUDFLARE_API_BASE_URL="+c.emulator.BaseURL(), "CLOUDFLARE_API_TOKEN=t", "CLOUDFLARE_ACCOUNT_ID="+testAccount)
 	must(c.T, cmd.Start())
 	c.awaitRequest(n)

@@ -80,8 +80,8 @@ func TestRequests(t *testing.T) {
 	_, got := b.secretsync(0, "plan")
 	b.expect("plan 100 secrets in a new store", got, map[string]int{http.MethodGet: 1})
 	_, got = b.secretsync(0, "apply", "--auto-approve")
-	b.expect("create 100 secrets in a new store: list stores, quota, create store, create secrets", got,
-		map[string]int{http.MethodGet: 2, http.MethodPost: 2})
+	b.expect("create 100 secrets in a new store: list stores, quota, create store, create secrets, see them active", got,
+		map[string]int{http.MethodGet: 3, http.MethodPost: 2})
 	_, got = b.secretsync(0, "plan", "--detailed-exitcode")
 	b.expect("plan without changes: list secrets", got, map[string]int{http.MethodGet: 1})
 	_, got = b.secretsync(0, "apply", "--auto-approve")
@@ -123,7 +123,7 @@ func TestPages(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			b := newBench(t, emulator.Options{MaxSecrets: 300, MaxPerPage: size})
 			b.manifest(250, same)
-			_, got := b.secretsync(0, "apply", "--auto-approve")
+			_, got := b.secretsync(0, "apply", "--auto-approve", "--wait", "0")
 			b.expect("create 250 secrets: list stores, quota, create store, create in threes", got, map[string]int{http.MethodGet: 2, http.MethodPost: 4})
 			out, got := b.secretsync(0, "plan", "--detailed-exitcode")
 			b.expect("list 250 secrets", got, map[string]int{http.MethodGet: pages})

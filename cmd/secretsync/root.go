@@ -31,6 +31,7 @@ type globalFlags struct {
 	parallelism      int
 	requestTimeout   time.Duration
 	lockTimeout      time.Duration
+	wait             time.Duration
 	sopsKeyTypes     []string
 	allowCommands    bool
 	allowOutside     bool
@@ -67,6 +68,7 @@ func (a *app) rootCommand() *cobra.Command {
 	f.IntVar(&a.flags.parallelism, "parallelism", 8, "requests under way at once")
 	f.DurationVar(&a.flags.requestTimeout, "request-timeout", 30*time.Second, "limit for one request")
 	f.DurationVar(&a.flags.lockTimeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to end")
+	f.DurationVar(&a.flags.wait, "wait", 30*time.Second, "how long an apply waits for what it wrote to become active; 0 for not at all")
 	f.StringSliceVar(&a.flags.sopsKeyTypes, "sops-key-types", nil, "SOPS key types that may be used (default age,pgp)")
 	f.BoolVar(&a.flags.allowCommands, "allow-commands", false, "run the manifest's command sources")
 	f.BoolVar(&a.flags.allowOutside, "allow-outside", false, "let the manifest name files outside its repository")
@@ -108,6 +110,8 @@ func (a *app) checkFlags() error {
 	switch {
 	case a.flags.parallelism < 1:
 		return fmt.Errorf("--parallelism %d: want at least 1", a.flags.parallelism)
+	case a.flags.wait < 0:
+		return fmt.Errorf("--wait %s: want 0 or more", a.flags.wait)
 	case a.flags.adopt != "" && a.flags.adopt != string(planner.AdoptOverwrite) && a.flags.adopt != string(planner.AdoptKeep):
 		return fmt.Errorf("--adopt %q is neither overwrite nor keep", a.flags.adopt)
 	}

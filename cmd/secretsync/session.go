@@ -112,11 +112,12 @@ func (s *session) close() {
 
 // accountID is a store's account: the manifest's, else the one set outside.
 func (s *session) accountID(st manifest.Store) (planner.AccountID, error) {
-	if st.AccountID != "" {
-		return planner.AccountID(st.AccountID), nil
+	id := st.AccountID
+	if id == "" {
+		id = s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID")
 	}
-	if id := s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID"); id != "" {
-		return planner.AccountID(id), nil
+	if id != "" { // in one spelling, as it is part of the fingerprints
+		return planner.AccountID(strings.ToLower(id)), nil
 	}
 	if s.flags.emulator != "" {
 		return emulatorAccount, nil
@@ -152,7 +153,7 @@ func (s *session) token(id planner.AccountID) (string, error) {
 	}
 	variable := "CLOUDFLARE_API_TOKEN"
 	for _, st := range s.manifest.Stores {
-		if st.AccountID == string(id) && st.TokenEnv != "" {
+		if strings.EqualFold(st.AccountID, string(id)) && st.TokenEnv != "" {
 			variable = st.TokenEnv
 		}
 	}

@@ -22,6 +22,8 @@ type workspace struct {
 	wanted  map[secretRef]want
 	desired []planner.DesiredStore
 	options planner.Options
+	// storeIDs are the stores that the plan was made from.
+	storeIDs map[planner.StoreKey]planner.StoreID
 }
 
 // secretRef names a secret in Cloudflare.
@@ -154,10 +156,7 @@ func (w *workspace) compare(ref secretRef, wanted want) planner.ValueState {
 }
 
 func (w *workspace) record(ref secretRef) *lockfile.Secret {
-	if st := w.lock.Store(string(ref.store.Account), ref.store.Name); st != nil {
-		return st.Secret(ref.name)
-	}
-	return nil
+	return w.lock.Store(string(ref.store.Account), ref.store.Name).Secret(ref.name)
 }
 
 // checkDuplicates finds secrets that two stores of the manifest make one in Cloudflare.
@@ -190,7 +189,9 @@ func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *p
 	}
 	p = planner.Build(in)
 	seen := map[planner.AccountID]int{}
+	w.storeIDs = map[planner.StoreKey]planner.StoreID{}
 	for _, l := range in.Live {
+		w.storeIDs[l.Key] = l.ID
 		seen[l.Key.Account] += len(l.Secrets)
 	}
 	for account, n := range p.Creates() {

@@ -28,10 +28,14 @@ type Error struct {
 	// Attempts counts the requests that were made.
 	Attempts int
 
-	what    string // the reason, in words
-	is      error  // applier's sentinel for it, or nil
-	unknown bool   // a write that may have taken effect
-	cause   error  // the context's error, or nil
+	what string // the reason, in words
+	// taken reports whether secret_name_already_exists is about that name. It is a
+	// function so that nothing can print what Cloudflare wrote.
+	taken func(name string) bool
+
+	is      error // applier's sentinel for it, or nil
+	unknown bool  // a write that may have taken effect
+	cause   error // the context's error, or nil
 }
 
 // Error says what was being done, why it failed and what may help.
@@ -68,6 +72,9 @@ func (e *Error) Is(target error) bool {
 	return target == applier.ErrOutcomeUnknown && e.unknown || target == e.is && e.is != nil
 }
 
+// NameTaken reports whether Cloudflare said that a secret of that name exists already.
+func (e *Error) NameTaken(name string) bool { return e.taken != nil && e.taken(name) }
+
 // Unwrap returns the context's error where that ended it.
 func (e *Error) Unwrap() error { return e.cause }
 
@@ -80,12 +87,13 @@ func (e *Error) interrupted(cause error) *Error {
 // note takes down an answer in place of the one before.
 func (e *Error) note(a *answer) {
 	e.Attempts++
-	e.Status, e.Ray, e.Codes, e.Known = a.status, a.ray(), nil, ""
+	e.Status, e.Ray, e.Codes, e.Known, e.taken = a.status, a.ray(), nil, "", nil
 	if a.refuses() {
 		for _, err := range a.env.Errors {
 			e.Codes = append(e.Codes, err.Code)
 			if e.Known == "" {
 				e.Known = identify(err.Message)
+				e.taken = func(name string) bool { return err.Message == "secret_name_already_exists: "+name }
 			}
 		}
 	}

@@ -64,6 +64,8 @@ func driftWords(d planner.Drift) string {
 		return "the last apply was cut short, outcome unknown"
 	case planner.DriftRotationOverdue:
 		return "past its rotate_after"
+	case planner.DriftLagging:
+		return "Cloudflare's list lags behind our last write"
 	case planner.DriftUnmanaged:
 		return "not managed by this manifest"
 	}

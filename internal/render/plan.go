@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/planner"
@@ -86,7 +87,7 @@ func Plan(w io.Writer, p *planner.Plan, style Style) error {
 	if len(p.Notes) > 0 {
 		out.line("")
 	}
-	if p.DeletesFirst {
+	if slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.Early }) {
 		out.line("The quota leaves no room: old secrets are deleted before new ones are created.")
 	}
 	if p.Targeted {
@@ -218,6 +219,8 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 		return fmt.Sprintf("%s in %s that this manifest doesn't manage, left alone: %s", count(len(names), "secret"), in, list)
 	case planner.NoteLagging:
 		return fmt.Sprintf("Cloudflare's list of %s lags behind our last write, which is trusted instead: %s", in, list)
+	case planner.NoteBackwards:
+		return fmt.Sprintf("secrets in %s that Cloudflare says were last changed before our last write; was the lockfile edited, or the store put back? The lockfile is trusted: %s", in, list)
 	case planner.NoteInterrupted:
 		return fmt.Sprintf("the last apply was cut short in %s, outcome unknown: %s", in, list)
 	case planner.NoteValueUnknown:
@@ -250,6 +253,10 @@ func Problem(p planner.Problem) (what, hint string) {
 	case planner.ProblemOtherPrefix:
 		return name + " is recorded in this lockfile and does not have the store's prefix: the lockfile is another environment's",
 			"give each environment a lockfile of its own with --lockfile"
+	case planner.ProblemOtherAccount:
+		return fmt.Sprintf("the lockfile's records of store %q are of account %s, which neither the manifest nor the environment names, while another account is new to it",
+				Safe(p.Store.Name), Safe(string(p.Store.Account))),
+			"set CLOUDFLARE_ACCOUNT_ID to that account; to move to another one, give it a lockfile of its own with --lockfile, and then run destroy with this one"
 	case planner.ProblemTooManyDeletes:
 		return fmt.Sprintf("the plan deletes %d, and %d are allowed", p.Count, p.Limit), "look at the plan; if it is right, --max-deletes allows more"
 	case planner.ProblemQuota:

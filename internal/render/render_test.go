@@ -115,7 +115,7 @@ Plan: 1 store to create, 1 to create, 1 to delete; 3 unchanged.
 // TestEverythingHasWords finds kinds that were added without words for people.
 func TestEverythingHasWords(t *testing.T) {
 	for _, kind := range []planner.NoteKind{
-		planner.NoteUnmanaged, planner.NoteLagging, planner.NoteInterrupted, planner.NoteValueUnknown, planner.NoteOtherStore,
+		planner.NoteUnmanaged, planner.NoteLagging, planner.NoteBackwards, planner.NoteInterrupted, planner.NoteValueUnknown, planner.NoteOtherStore,
 		planner.NoteRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
 	} {
 		var out bytes.Buffer
@@ -127,7 +127,7 @@ func TestEverythingHasWords(t *testing.T) {
 		}
 	}
 	for _, kind := range []planner.ProblemKind{
-		planner.ProblemConflict, planner.ProblemExternalMissing, planner.ProblemExternalScopes, planner.ProblemOtherPrefix,
+		planner.ProblemConflict, planner.ProblemExternalMissing, planner.ProblemExternalScopes, planner.ProblemOtherPrefix, planner.ProblemOtherAccount,
 		planner.ProblemTooManyDeletes, planner.ProblemQuota,
 	} {
 		if what, hint := render.Problem(planner.Problem{Kind: kind, Store: store, Secret: "s"}); hint == "" || strings.HasPrefix(what, string(kind)) {
