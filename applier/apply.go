@@ -21,8 +21,8 @@ type Config struct {
 	Value func(store planner.StoreKey, secret string) (secret.Value, bool)
 	// Journal outlives a crash of this process.
 	Journal Journal
-	// Events hears of every outcome as it comes in; it may be nil. It is never
-	// called twice at once.
+	// Events hears of every outcome as it comes in, and at the end of what was not
+	// tried; it may be nil. It is never called twice at once.
 	Events func(Result)
 	// Wait is how long to wait for what was written to become active; 0 for not at all.
 	Wait time.Duration
@@ -140,6 +140,11 @@ func Apply(ctx context.Context, plan *planner.Plan, cfg Config) *Report {
 	for _, r := range runs {
 		rep.Err = errors.Join(rep.Err, r.finished())
 	}
+	for _, res := range results {
+		if cfg.Events != nil && res.Outcome == Skipped {
+			cfg.Events(res)
+		}
+	}
 	return rep
 }
 
@@ -173,7 +178,7 @@ func (j *oneAtATime) Settle(results []Result) error {
 	defer j.mu.Unlock()
 	err := j.Journal.Settle(results)
 	for _, r := range results {
-		if j.events != nil {
+		if j.events != nil && r.Outcome != Skipped { // those are told at the end, whatever they were skipped for
 			j.events(r)
 		}
 	}

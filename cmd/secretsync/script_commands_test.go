@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,6 +28,8 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 			opts.MaxSecrets = number(ts, n)
 		case "page":
 			opts.MaxPerPage = number(ts, n)
+		case "pending":
+			opts.PendingFor = time.Duration(number(ts, n)) * time.Millisecond
 		default:
 			ts.Fatalf("unknown option %s", name)
 		}

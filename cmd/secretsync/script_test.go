@@ -61,7 +61,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 // TestScripts runs testdata/scripts: each is a user at a shell, with an emulator
 // of their own behind the usual variables. Besides testscript's own commands:
 //
-//	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page
+//	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page, pending (milliseconds)
 //	fault RULE                   let requests go wrong from now on, as emulator --fault does
 //	await METHOD NAME            wait until such a request has come in, its path ending in /NAME; * for any
 //	requests N [METHOD=N ...]    there were N requests since the last call, so many of each method
