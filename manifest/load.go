@@ -88,15 +88,15 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 		l.errs.Add(syntax.Pos{File: l.opts.File}, "add stores, or include files that have some", "the manifest describes no store")
 	}
 	m := &Manifest{File: l.opts.File, Root: l.files.root, Safety: l.safety, Workers: l.workers, Stores: l.finish()}
-	if err := l.errs.Err(); err != nil {
-		return nil, err
-	}
-	if w, ok := l.warnings.Err().(syntax.ErrorList); ok { //nolint:errorlint // Err documents its type
-		m.Warnings = w
-	}
 	m.sources = sources{
 		files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
 		tokenEnvs: l.tokenEnvs(), commandTime: commandTime,
+	}
+	if len(l.errs) > 0 { // with what can be known to be wrong with the sources, to spare a second round
+		return nil, append(l.errs, mistakesOf(m.Check())...).Err()
+	}
+	if w, ok := l.warnings.Err().(syntax.ErrorList); ok { //nolint:errorlint // Err documents its type
+		m.Warnings = w
 	}
 	return m, nil
 }

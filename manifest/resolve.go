@@ -101,6 +101,9 @@ func (r *reading) fail(at syntax.Pos, err error) {
 }
 
 func (r *reading) check(s Source) error {
+	if s.wrong { // what it was meant to name is not known
+		return nil
+	}
 	switch s.Kind {
 	case SourceFile:
 		if bad := r.files.check(s.Pos, s.target); bad != nil {

@@ -44,7 +44,7 @@ func (s *sealed) entry(path []string) (SOPSEntry, error) {
 	case e.InList:
 		return e, mistake(e.Pos, "make it a map; SOPS lets a list's items be exchanged unnoticed", "the value stands in a list")
 	case e.Type == "":
-		return e, mistake(e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted")
+		return e, mistake(e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted, or empty, which SOPS leaves as it is")
 	case e.Type != "str" && e.Type != "bytes":
 		return e, mistake(e.Pos, "put it in quotes and encrypt it again; 0123 has become 83", "the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
 	}

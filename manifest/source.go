@@ -30,6 +30,7 @@ type Source struct {
 	Generate generate.Spec
 
 	shown  string // what follows the kind in String
+	wrong  bool   // mistakes were found in it
 	target string // the variable, or the file's name as it is opened
 	trim   bool
 	path   []string        // in a SOPS file
@@ -59,7 +60,7 @@ func (d *document) from(f syntax.Field) Source {
 	if !d.isMap(f) {
 		return s
 	}
-	n := f.Value
+	n, before := f.Value, len(d.errs)
 	allKnown := d.object(n,
 		key{"env", func(f syntax.Field) { d.fromEnv(f, &s) }},
 		key{"file", func(f syntax.Field) { d.fromFile(f, &s, SourceFile) }},
@@ -69,6 +70,7 @@ func (d *document) from(f syntax.Field) Source {
 		key{"key", func(f syntax.Field) { d.sopsKey(f, &s); d.onlyWith(f, n, "sops") }},
 	)
 	d.exactlyOne(f, allKnown, "env", "file", "sops", "command")
+	s.wrong = len(d.errs) > before
 	return s
 }
 

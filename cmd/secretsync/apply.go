@@ -24,7 +24,7 @@ func (a *app) applyCommand() *cobra.Command {
 		Short: "Make Cloudflare what the manifest says",
 		Long: "apply shows the plan, asks, executes it, and writes the lockfile, which belongs into git.\n" +
 			"It needs a token with the permission \"Secrets Store Write\".\n\n" + exitCodesHelp,
-		Args: cobra.NoArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.apply(cmd.Context(), autoApprove, func(*workspace) error { return nil })
 		},

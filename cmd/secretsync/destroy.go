@@ -15,7 +15,7 @@ func (a *app) destroyCommand() *cobra.Command {
 		Long: "destroy deletes every secret that the lockfile owns, or those that --target names; secrets under delete: false are\n" +
 			"forgotten and stay. A store is deleted only if it was applied with delete: true and nobody else has secrets in it.\n" +
 			"It reads no values. What secretsync did not make is never touched.\n\n" + exitCodesHelp,
-		Args: cobra.NoArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.destroy(cmd.Context(), autoApprove) },
 	}
 	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")

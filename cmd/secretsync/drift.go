@@ -17,7 +17,7 @@ func (a *app) driftCommand() *cobra.Command {
 		Short: "Tell what changed in Cloudflare behind git's back",
 		Long: "drift compares Cloudflare with the lockfile. It reads no value and needs no decryption key; a token with\n" +
 			"the permission \"Secrets Store Read\" is enough. It exits with 2 where it finds drift.\n\n" + exitCodesHelp,
-		Args: cobra.NoArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.drift(cmd.Context()) },
 	}
 }

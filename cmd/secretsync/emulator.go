@@ -16,7 +16,7 @@ func (a *app) emulatorCommand() *cobra.Command {
 		Short: "Serve the Secrets Store API on this machine, without Cloudflare",
 		Long: "emulator serves Cloudflare's Secrets Store API on a loopback address until it is interrupted. Any client works\n" +
 			"against it: secretsync, wrangler, Cloudflare's SDKs. No answer holds a value; the state keeps a keyed digest of each.",
-		Args: cobra.NoArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.StateFile = state
 			if len(faults) > 0 {

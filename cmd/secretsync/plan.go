@@ -19,7 +19,7 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what apply would do",
 		Long: "plan compares the manifest with the lockfile and with Cloudflare, and shows what apply would do.\n" +
 			"It changes nothing. A token with the permission \"Secrets Store Read\" is enough.\n\n" + exitCodesHelp,
-		Args: cobra.NoArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.plan(cmd.Context())
 			if err == nil && detailed && len(p.Actions) > 0 {

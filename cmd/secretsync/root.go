@@ -123,6 +123,18 @@ func (a *app) checkFlags() error {
 	return nil
 }
 
+// noArgs refuses arguments, and knows the mistake that is easiest to make.
+func (a *app) noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("%s takes no argument, and got %q", cmd.CommandPath(), args[0])
+	if a.flags.emulator == emulatorDefault {
+		return hint(err, "the emulator's file is given as --emulator="+args[0])
+	}
+	return hint(err, cmd.CommandPath()+" --help tells what it takes")
+}
+
 // options are the limits that flags and manifest set to a plan.
 func (s *session) options() planner.Options {
 	o := planner.Options{Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes}

@@ -54,7 +54,7 @@ func (a *app) printError(err error) {
 	var h *hinted
 	switch {
 	case err == nil || err.Error() == "":
-	case err == context.Canceled: //nolint:errorlint // alone, it says no more than this
+	case errors.Is(err, context.Canceled):
 		a.say("error: interrupted")
 	case errors.As(err, &list):
 		for _, e := range list {
@@ -62,11 +62,15 @@ func (a *app) printError(err error) {
 			a.sayHint(e.Hint)
 		}
 	default:
-		for line := range strings.Lines(err.Error()) {
+		text, suggestion, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n") // cobra's, for an unknown command
+		for line := range strings.Lines(text) {
 			a.say("error: %s", render.Safe(strings.TrimSuffix(line, "\n")))
 		}
 		if errors.As(err, &h) {
 			a.sayHint(h.hint)
+		}
+		if suggestion != "" {
+			a.sayHint("did you mean " + strings.Join(strings.Fields(suggestion), " or ") + "?")
 		}
 	}
 }

@@ -12,7 +12,7 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Check the manifest, without a key and without a request",
 		Long: "validate reads the manifest and everything it names, and tells every mistake at once. It needs no network,\n" +
 			"no token, and no decryption key unless the manifest itself is wholly encrypted.\n\n" + exitCodesHelp,
-		Args: cobra.NoArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.openManifest(cmd.Context())
 			if err != nil {

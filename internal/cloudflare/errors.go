@@ -149,12 +149,14 @@ const (
 	whatToken     = "Cloudflare refused the API token: it must be valid and have, for this account, the permission" +
 		` "Secrets Store Write" (reading needs only "Secrets Store Read")`
 	whatWithheld = "Cloudflare refused it, for a reason that is withheld since it may quote a value"
+	whatRefused  = "Cloudflare refused it, for a reason that is not known here"
 )
 
 var knownCodes = map[int]string{
 	codeThrottled: whatThrottled,
 	codeInternal:  "Cloudflare could not authenticate the request or had an internal error: it is busy, or the API token is wrong",
 	6003:          whatToken,
+	7000:          "there is no such route: check the API base URL",
 	7003:          "Cloudflare doesn't know the account: check its id",
 	9103:          whatToken,
 	9106:          whatToken,
@@ -178,7 +180,11 @@ func (e *Error) explain(a *answer) (string, error) {
 	case a.status < 300 && !a.refuses():
 		return "the answer is not complete, or not one of the API", nil
 	}
-	return explainStatus(a)
+	what, is := explainStatus(a)
+	if what == whatWithheld && e.Method == http.MethodGet { // it had no value to quote
+		what = whatRefused
+	}
+	return what, is
 }
 
 func explainStatus(a *answer) (string, error) {

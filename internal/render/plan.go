@@ -244,7 +244,7 @@ func Problem(p planner.Problem) (what, hint string) {
 	name := fmt.Sprintf("secret %q of store %q", Safe(p.Secret), Safe(p.Store.Name))
 	switch p.Kind {
 	case planner.ProblemConflict:
-		return name + " exists already, and secretsync did not make it: it is left alone",
+		return name + " exists already, and is not recorded as ours: it is left alone",
 			"adopt: overwrite sets its value, adopt: keep takes it over as it is; or give this one another name"
 	case planner.ProblemExternalMissing:
 		return name + " does not exist, and is external: somebody else has to supply it", "create it in Cloudflare, or leave it out"
