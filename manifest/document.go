@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"regexp"
 	"slices"
 
@@ -25,6 +27,7 @@ type defaults struct {
 
 // document reads one file and what it includes.
 func (l *loader) document(ctx context.Context, name string, data []byte) {
+	l.digests = append(l.digests, fmt.Sprintf("%s %x\n", name, sha256.Sum256(data)))
 	format, ok := syntax.FormatOf(name)
 	if !ok {
 		l.errs.Add(syntax.Pos{File: name}, "want .yaml, .yml, .toml or .json", "the file's name doesn't tell its format")

@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +61,9 @@ type loader struct {
 	workers  []string
 	stores   []*storeDecl
 
+	digests []string // of each file
+	inClear bool     // values stand in them in clear
+
 	read  map[string]bool // files that were read, by their real path
 	chain []string        // files being read, outermost first
 }
@@ -88,6 +93,9 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 		l.errs.Add(syntax.Pos{File: l.opts.File}, "add stores, or include files that have some", "the manifest describes no store")
 	}
 	m := &Manifest{File: l.opts.File, Root: l.files.root, Safety: l.safety, Workers: l.workers, Stores: l.finish()}
+	if !l.inClear {
+		m.Digest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Join(l.digests, ""))))
+	}
 	m.sources = sources{
 		files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
 		tokenEnvs: l.tokenEnvs(), commandTime: commandTime,

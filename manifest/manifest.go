@@ -29,6 +29,9 @@ type Manifest struct {
 	// Workers are glob patterns of wrangler configurations, to be read from the
 	// current folder.
 	Workers []string
+	// Digest is of the manifest's files, "sha256:" and hexadecimal digits; empty where
+	// values stand in them in clear, which a digest would give away.
+	Digest string
 	// Warnings are remarks that forbid nothing.
 	Warnings []*syntax.Error
 
@@ -91,8 +94,15 @@ type SecretRef struct {
 // Resolved is a value that was read.
 type Resolved struct {
 	Value secret.Value
-	// CiphertextDigest is of the encrypted text in a SOPS file; "" without one.
-	CiphertextDigest string
+	Ciphertext
+}
+
+// Ciphertext is what is known of a value without a key.
+type Ciphertext struct {
+	// Digest is of the encrypted text in a SOPS file; "" without one.
+	Digest string
+	// File is the SOPS file's name; "" without one.
+	File string
 }
 
 // SOPS reads files that SOPS encrypted. Errors of it and of [SOPSFile] are a

@@ -74,19 +74,29 @@ func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) 
 	return values, nil
 }
 
+// Ciphertexts tells of every value what can be known without a key, the environment
+// or running anything. Its errors are those of [Manifest.Check].
+func (m *Manifest) Ciphertexts() (map[SecretRef]Ciphertext, error) {
+	r := m.newReading()
+	known := map[SecretRef]Ciphertext{}
+	for _, store := range m.Stores {
+		for _, sec := range store.Secrets {
+			c, err := r.check(sec.Source)
+			if err != nil {
+				r.fail(sec.Source.Pos, err)
+			}
+			known[SecretRef{store.Label, sec.Label}] = c
+		}
+	}
+	return known, r.errs.Err()
+}
+
 // Check reports what is wrong with the sources as far as it can be known without
 // a key, the environment or running anything: missing files, missing or altered
 // entries of SOPS files. An error is a [syntax.ErrorList].
 func (m *Manifest) Check() error {
-	r := m.newReading()
-	for _, store := range m.Stores {
-		for _, sec := range store.Secrets {
-			if err := r.check(sec.Source); err != nil {
-				r.fail(sec.Source.Pos, err)
-			}
-		}
-	}
-	return r.errs.Err()
+	_, err := m.Ciphertexts()
+	return err
 }
 
 // fail notes a mistake; one that lies in another file, which many secrets may
@@ -100,28 +110,26 @@ func (r *reading) fail(at syntax.Pos, err error) {
 	}
 }
 
-func (r *reading) check(s Source) error {
-	if s.wrong { // what it was meant to name is not known
-		return nil
-	}
-	switch s.Kind {
-	case SourceFile:
+func (r *reading) check(s Source) (Ciphertext, error) {
+	sealed := s.sealed
+	switch {
+	case s.wrong: // what it was meant to name is not known
+		return Ciphertext{}, nil
+	case s.Kind == SourceFile:
 		if bad := r.files.check(s.Pos, s.target); bad != nil {
-			return bad
+			return Ciphertext{}, bad
 		}
-	case SourceSOPS:
-		f, err := r.sopsFile(s)
-		if err == nil {
-			_, err = f.entry(s.path)
-		}
-		return err
-	case SourceValue:
-		if s.sealed != nil {
-			_, err := s.sealed.entry(s.path)
-			return err
+	case s.Kind == SourceSOPS:
+		var err error
+		if sealed, err = r.sopsFile(s); err != nil {
+			return Ciphertext{}, err
 		}
 	}
-	return nil
+	if sealed == nil {
+		return Ciphertext{}, nil
+	}
+	e, err := sealed.entry(s.path)
+	return Ciphertext{e.Digest, sealed.name}, err
 }
 
 func (r *reading) value(ctx context.Context, s Source) (Resolved, error) {

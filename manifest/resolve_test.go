@@ -114,8 +114,8 @@ func TestSOPSFiles(t *testing.T) {
 	if string(a.Value.Reveal()) != "line\r\n" || string(b.Value.Reveal()) != "😀" {
 		t.Error("other values")
 	}
-	if a.CiphertextDigest == "" || a.CiphertextDigest == b.CiphertextDigest {
-		t.Errorf("digests %q and %q", a.CiphertextDigest, b.CiphertextDigest)
+	if a.Digest == "" || a.Digest == b.Digest {
+		t.Errorf("digests %q and %q", a.Digest, b.Digest)
 	}
 	if fake.opens["x.enc.yaml"] != 1 {
 		t.Errorf("opened %v", fake.opens)

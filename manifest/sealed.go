@@ -60,7 +60,7 @@ func (s *sealed) resolve(ctx context.Context, path []string) (Resolved, error) {
 		return Resolved{}, err
 	}
 	v, err := s.file.Value(ctx, path)
-	return Resolved{v, e.Digest}, err
+	return Resolved{v, Ciphertext{e.Digest, s.name}}, err
 }
 
 // isCiphertext reports whether a text is a value that SOPS encrypted.

@@ -187,6 +187,7 @@ func (d *document) value(f syntax.Field, path ...string) Source {
 	case encrypted:
 		d.errs.Add(pos, "was it copied from another file?", "an encrypted value in a file that SOPS did not encrypt")
 	case d.opts.AllowPlaintextValues:
+		d.inClear = true
 		s.inline = secret.New([]byte(text))
 	case d.sealed != nil:
 		d.errs.Add(pos, `encrypt it: the file's SOPS rules have to cover the key "value"`, "a plaintext value in the manifest")

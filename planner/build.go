@@ -104,7 +104,12 @@ func (b *builder) note(kind NoteKind, s *versions, name string) {
 
 func (b *builder) problem(p Problem) { b.plan.Problems = append(b.plan.Problems, p) }
 
-func (b *builder) add(a Action) { b.plan.Actions = append(b.plan.Actions, a) }
+func (b *builder) add(a Action) {
+	if !a.SetValue {
+		a.ValueID = ""
+	}
+	b.plan.Actions = append(b.plan.Actions, a)
+}
 
 // action fills in what every action on a secret has.
 func (b *builder) action(op Op, s *versions, t *triple, reasons ...Reason) Action {
@@ -114,7 +119,7 @@ func (b *builder) action(op Op, s *versions, t *triple, reasons ...Reason) Actio
 	}
 	switch {
 	case t.desired != nil:
-		a.Secret, a.Source, a.Pos = t.desired.Name, t.desired.Source, t.desired.Pos
+		a.Secret, a.Source, a.ValueID, a.Pos = t.desired.Name, t.desired.Source, t.desired.ValueID, t.desired.Pos
 	case t.recorded != nil:
 		a.Secret = t.recorded.Name
 	default:

@@ -85,6 +85,8 @@ func (b *builder) compareValue(a *Action, s *versions, t *triple) {
 		a.putValue(ReasonRotationDue)
 	case d.Value == ValueUnknown:
 		b.note(NoteValueUnknown, s, d.Name)
+	case d.Value == ValueReencrypted:
+		a.putValue(ReasonReencrypted)
 	case d.Value != ValueSame:
 		a.putValue(ReasonValue)
 	case due:

@@ -72,6 +72,9 @@ type DesiredSecret struct {
 	Comment *string
 	// Value is how its value compares with the recorded fingerprint.
 	Value ValueState
+	// ValueID stands for the value in plans, and cannot be turned back into it. The
+	// planner hands it on.
+	ValueID string
 	// Source tells where the value comes from, in words for people.
 	Source string
 	// Delete is the policy for the day it leaves the manifest: false forgets it.
@@ -113,6 +116,9 @@ const (
 	ValueSame
 	// ValueChanged is a value whose fingerprint is not the recorded one.
 	ValueChanged
+	// ValueReencrypted is a value whose ciphertext is not the recorded one, with no key
+	// at hand to tell whether the value is.
+	ValueReencrypted
 	// ValueUnknown is a value that could not be read or compared.
 	ValueUnknown
 )

@@ -63,6 +63,8 @@ const (
 	ReasonRotationAsked  Reason = "rotation_asked_for"
 	ReasonExternal       Reason = "supplied_by_somebody_else"
 	ReasonUnmanaged      Reason = "unmanaged"
+	// ReasonReencrypted is a value that was encrypted again: it may be the same.
+	ReasonReencrypted Reason = "reencrypted"
 )
 
 // Action is one step of a plan.
@@ -82,6 +84,8 @@ type Action struct {
 	Reasons []Reason
 	// SetValue says that the value is sent. An update without it leaves the value alone.
 	SetValue bool
+	// ValueID stands for the value that is sent: DesiredSecret.ValueID.
+	ValueID string
 	// Scopes and Comment are what is sent: nil leaves them alone.
 	Scopes  *Change[[]string]
 	Comment *Change[string]

@@ -19,22 +19,34 @@ import (
 
 func (a *app) applyCommand() *cobra.Command {
 	var autoApprove bool
+	var planID string
 	cmd := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [PLAN]",
 		Short: "Make Cloudflare what the manifest says",
 		Long: "apply shows the plan, asks, executes it, and writes the lockfile, which belongs into git.\n" +
-			"It needs a token with the permission \"Secrets Store Write\".\n\n" + exitCodesHelp,
-		Args: a.noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.apply(cmd.Context(), autoApprove, func(*workspace) error { return nil })
+			"It needs a token with the permission \"Secrets Store Write\".\n\n" +
+			"With a PLAN that plan -o wrote, or with --plan-id, it does what was reviewed and does not ask: everything is read\n" +
+			"anew, and if more or something else would be done now, nothing is, and the exit code is 3.\n\n" + exitCodesHelp,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			reviewed, err := newReview(strings.Join(args, ""), planID)
+			if err != nil {
+				return err
+			}
+			if reviewed.file != nil && len(a.flags.targets) == 0 {
+				a.flags.targets = reviewed.file.Inputs.Targets
+			}
+			ask := approval{auto: autoApprove, word: "yes", reviewed: reviewed}
+			return a.apply(cmd.Context(), ask, func(*workspace) error { return nil })
 		},
 	}
 	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")
+	cmd.Flags().StringVar(&planID, "plan-id", "", "the id of the reviewed plan: refuse to do anything else")
 	return cmd
 }
 
 // apply is the main flow. adjust may change what is wanted before the plan is made.
-func (a *app) apply(ctx context.Context, autoApprove bool, adjust func(*workspace) error) error {
+func (a *app) apply(ctx context.Context, ask approval, adjust func(*workspace) error) error {
 	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
 		w, err := s.prepare(ctx, handle.File())
 		if err != nil {
@@ -44,7 +56,7 @@ func (a *app) apply(ctx context.Context, autoApprove bool, adjust func(*workspac
 		if err := adjust(w); err != nil {
 			return err
 		}
-		return w.planAndExecute(ctx, handle, approval{auto: autoApprove, word: "yes"})
+		return w.planAndExecute(ctx, handle, ask)
 	})
 }
 
@@ -75,7 +87,13 @@ func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle,
 	if err != nil {
 		return err
 	}
-	if err := w.show(p); err != nil {
+	if err := w.checkReview(ask.reviewed, p); err != nil {
+		return err
+	}
+	if err := render.Plan(w.std.out, p, render.PlanInfo{}, w.style()); err != nil {
+		return err
+	}
+	if err := w.problems(p); err != nil {
 		return err
 	}
 	j := &journal{workspace: w, handle: handle, now: time.Now}
@@ -99,20 +117,22 @@ func incomplete(unreachable error) error {
 	return &status{exitIncomplete, unreachable}
 }
 
-// approval is how a plan is approved: unasked, or by a word on the terminal.
+// approval is how a plan is approved: by a review before, unasked, or by a word on the
+// terminal.
 type approval struct {
-	auto bool
-	word string
+	auto     bool
+	word     string
+	reviewed review
 }
 
 // approve asks whether the plan may be executed.
 func (a *app) approve(ctx context.Context, p *planner.Plan, ask approval) error {
 	switch {
-	case ask.auto:
+	case ask.auto || ask.reviewed.given():
 		return nil
 	case !isTerminal(a.std.in):
 		return hint(errors.New("an answer is needed, and there is no terminal to ask on"),
-			"look at the plan, then run it again with --auto-approve")
+			"look at the plan, then run it again with --auto-approve, or give the plan that was reviewed")
 	}
 	question := "\nDo this?"
 	if n := len(p.Actions); n > 1 {

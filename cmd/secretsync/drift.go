@@ -40,7 +40,7 @@ func (a *app) drift(ctx context.Context) error {
 	}
 	in := planner.Input{Recorded: recordedStores(lock), Now: time.Now()}
 	for _, st := range s.manifest.Stores {
-		account, err := s.accountID(st)
+		account, err := s.accountID(st, lock)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+
+	"github.com/secretsync/secretsync/planner/planfile"
 )
 
 // The exit codes.
@@ -48,6 +50,8 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &s):
 		return s.code
+	case errors.Is(err, planfile.ErrStale):
+		return exitStale
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	}

@@ -164,7 +164,7 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 		sec = st.Secret(a.Secret) // RemoveSecret moves the records
 	}
 	if known := w.value.IsSet(); known && (a.SetValue || a.Op == planner.OpAdopt || a.Op == planner.OpRename) {
-		sec.Ciphertext, sec.Fingerprint = w.ciphertext, j.key.Fingerprint(ref.subject(), w.value)
+		sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, j.key.Fingerprint(ref.subject(), w.value)
 	}
 }
 
@@ -184,7 +184,7 @@ func (j *journal) refresh() error {
 		for ref, w := range j.wanted {
 			sec := f.Store(string(ref.store.Account), ref.store.Name).Secret(ref.name)
 			if sec != nil && sec.Pending == nil && w.value.IsSet() && j.key.Matches(sec.Fingerprint, ref.subject(), w.value) {
-				sec.Source, sec.Ciphertext = w.source, w.ciphertext
+				sec.Source, sec.Ciphertext = w.source, w.ciphertext.Digest
 			}
 		}
 	})

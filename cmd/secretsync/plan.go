@@ -5,34 +5,49 @@ import (
 	"errors"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) planCommand() *cobra.Command {
 	var detailed bool
+	var out, format string
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do",
 		Long: "plan compares the manifest with the lockfile and with Cloudflare, and shows what apply would do.\n" +
-			"It changes nothing. A token with the permission \"Secrets Store Read\" is enough.\n\n" + exitCodesHelp,
-		Args: a.noArgs,
+			"It changes nothing. A token with the permission \"Secrets Store Read\" is enough.\n\n" +
+			"--keyless needs no key: values are compared by their ciphertexts, and what cannot be known is said to be.\n" +
+			"--offline needs no token: the lockfile is taken at its word for what is in Cloudflare. Both together need no\n" +
+			"credentials at all, as for a pull request from a fork.\n\n" + exitCodesHelp,
+		Example: "  secretsync plan -o plan.json     # for review\n  secretsync apply plan.json       # does that and nothing else",
+		Args:    a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.plan(cmd.Context())
+			p, err := a.plan(cmd.Context(), out, format)
 			if err == nil && detailed && len(p.Actions) > 0 {
 				return &status{code: exitChanges}
 			}
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there are changes")
+	f := cmd.Flags()
+	f.StringVarP(&out, "out", "o", "", "write the plan to this file, for review and for apply")
+	f.StringVar(&format, "format", "text", formatHelp)
+	f.BoolVar(&a.flags.keyless, "keyless", false, "compare ciphertexts, without decryption or fingerprint key")
+	f.BoolVar(&a.flags.offline, "offline", false, "compare with the lockfile alone, without a token")
+	f.BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there are changes")
 	return cmd
 }
 
-func (a *app) plan(ctx context.Context) (*planner.Plan, error) {
+func (a *app) plan(ctx context.Context, out, format string) (*planner.Plan, error) {
+	if err := checkFormat(format); err != nil {
+		return nil, err
+	}
 	s, err := a.openManifest(ctx)
 	if err != nil {
 		return nil, err
@@ -54,14 +69,20 @@ func (a *app) plan(ctx context.Context) (*planner.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, errors.Join(s.show(p), unreachable)
+	file := planfile.New(p, w.inputs())
+	if out != "" {
+		if err := atomicfile.Write(out, file.Format(), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.showPlan(file, format); err != nil {
+		return nil, err
+	}
+	return p, errors.Join(s.problems(p), unreachable)
 }
 
-// show writes a plan, and fails where it has problems.
-func (s *session) show(p *planner.Plan) error {
-	if err := render.Plan(s.std.out, p, s.style()); err != nil {
-		return err
-	}
+// problems fails where a plan has some.
+func (s *session) problems(p *planner.Plan) error {
 	var errs syntax.ErrorList
 	for _, q := range p.Problems {
 		what, hint := render.Problem(q)

@@ -22,7 +22,7 @@ func (a *app) rotateCommand() *cobra.Command {
 			if err := a.checkFlags(); err != nil {
 				return err
 			}
-			return a.apply(cmd.Context(), autoApprove, func(w *workspace) error { return w.rotate(args[0]) })
+			return a.apply(cmd.Context(), approval{auto: autoApprove, word: "yes"}, func(w *workspace) error { return w.rotate(args[0]) })
 		},
 	}
 	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")

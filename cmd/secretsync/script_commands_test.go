@@ -147,7 +147,30 @@ func makeAgeKey(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(identity.String()+"\n"), 0o600))
 	ts.Setenv("SOPS_AGE_KEY_FILE", ts.MkAbs(args[0]))
+	ts.Setenv("AGE_IDENTITY_FILE", ts.MkAbs(args[0]))
 	ts.Setenv("AGE_RECIPIENT", identity.Recipient().String())
+}
+
+// editSOPS does what the sops command line does to an encrypted file.
+func editSOPS(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[1])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	name, identity := filepath.Base(path), ts.ReadFile(ts.Getenv("AGE_IDENTITY_FILE"))
+	switch args[0] {
+	case "set":
+		data, err = sopstest.Set(name, data, identity, args[2], args[3])
+	case "rotate":
+		data, err = sopstest.Rotate(name, data, identity)
+	case "updatekeys":
+		another, errKey := age.GenerateX25519Identity()
+		ts.Check(errKey)
+		data, err = sopstest.AddRecipient(name, data, identity, another.Recipient().String())
+	default:
+		ts.Fatalf("unknown verb %s", args[0])
+	}
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, data, 0o600))
 }
 
 func encryptFile(ts *testscript.TestScript, _ bool, args []string) {

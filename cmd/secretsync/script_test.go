@@ -71,6 +71,8 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	dashboard ARGS...            what a colleague does behind git's back
 //	agekey FILE                  make an age key; SOPS_AGE_KEY_FILE and AGE_RECIPIENT name it
 //	sops FILE                    encrypt FILE in place for AGE_RECIPIENT
+//	sopsedit set FILE KEY VALUE | rotate FILE | updatekeys FILE
+//	                             what the sops command line does to an encrypted file
 //	nbytes FILE N                make a file of N bytes
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -80,7 +82,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"restart": restartEmulator, "fault": setFault, "await": await, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
 			"dashboard": dashboard, "exits": exits,
-			"agekey": makeAgeKey, "sops": encryptFile, "nbytes": makeBytes,
+			"agekey": makeAgeKey, "sops": encryptFile, "sopsedit": editSOPS, "nbytes": makeBytes,
 		},
 	})
 }

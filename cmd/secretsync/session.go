@@ -110,8 +110,12 @@ func (s *session) close() {
 	}
 }
 
-// accountID is a store's account: the manifest's, else the one set outside.
-func (s *session) accountID(st manifest.Store) (planner.AccountID, error) {
+// accountUnknown stands for an account that nothing names, in a plan made offline.
+const accountUnknown = "unknown"
+
+// accountID is a store's account: the manifest's, else the one set outside, else, for
+// a plan made offline, the only one of the lockfile.
+func (s *session) accountID(st manifest.Store, lock *lockfile.File) (planner.AccountID, error) {
 	id := st.AccountID
 	if id == "" {
 		id = s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID")
@@ -122,8 +126,22 @@ func (s *session) accountID(st manifest.Store) (planner.AccountID, error) {
 	if s.flags.emulator != "" {
 		return emulatorAccount, nil
 	}
+	if s.flags.offline {
+		return onlyAccount(lock), nil
+	}
 	return "", hint(fmt.Errorf("no Cloudflare account is set"),
-		"set CLOUDFLARE_ACCOUNT_ID, or --account-id, or accounts in the manifest; --emulator needs none")
+		"set CLOUDFLARE_ACCOUNT_ID, or --account-id, or accounts in the manifest; plan --offline does without, and --emulator")
+}
+
+func onlyAccount(lock *lockfile.File) planner.AccountID {
+	only := accountUnknown
+	for i, st := range lock.Stores {
+		if i > 0 && st.AccountID != only {
+			return accountUnknown
+		}
+		only = st.AccountID
+	}
+	return planner.AccountID(only)
 }
 
 // client returns the client of an account, made on first use.

@@ -61,6 +61,9 @@ func (a *app) printError(err error) {
 			a.say("error: %s: %s", render.Safe(e.Pos.String()), render.Safe(e.What))
 			a.sayHint(e.Hint)
 		}
+		if errors.As(err, &h) {
+			a.sayHint(h.hint)
+		}
 	default:
 		text, suggestion, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n") // cobra's, for an unknown command
 		for line := range strings.Lines(text) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
 )
 
 // workspace is everything a plan is made from: the manifest's secrets with their
@@ -22,8 +24,12 @@ type workspace struct {
 	wanted  map[secretRef]want
 	desired []planner.DesiredStore
 	options planner.Options
-	// storeIDs are the stores that the plan was made from.
-	storeIDs map[planner.StoreKey]planner.StoreID
+	// kept are the SOPS files of which a recorded ciphertext is unchanged: they were not
+	// encrypted anew as a whole.
+	kept map[string]bool
+	// What the plan was made from.
+	storeIDs   map[planner.StoreKey]planner.StoreID
+	liveDigest string
 }
 
 // secretRef names a secret in Cloudflare.
@@ -38,40 +44,78 @@ func (r secretRef) subject() secret.Subject {
 
 // want is a desired secret with what the planner does not need to know.
 type want struct {
-	value      secret.Value
+	value      secret.Value // unset without keys
 	source     string
-	ciphertext string
+	ciphertext manifest.Ciphertext
 	delete     bool
 	generate   func() secret.Value // nil but for generated values
 }
 
-// prepare reads the values and compares them with the lockfile's fingerprints.
+// prepare reads the values and compares them with the lockfile's fingerprints;
+// without keys it compares their ciphertexts.
 func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace, error) {
 	if err := s.checkAPI(lock); err != nil {
 		return nil, err
 	}
 	w := &workspace{session: s, lock: lock, wanted: map[secretRef]want{}, options: s.options()}
-	values, err := s.manifest.Resolve(ctx)
+	values, err := s.values(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if w.key, err = s.findKey(ctx, lock); err != nil {
-		return nil, err
-	}
-	for _, st := range s.manifest.Stores {
-		account, err := s.accountID(st)
-		if err != nil {
+	if !s.flags.keyless {
+		if w.key, err = s.findKey(ctx, lock); err != nil {
 			return nil, err
 		}
-		w.addStore(st, planner.StoreKey{Account: account, Name: st.Name}, values)
+	}
+	keys := make([]planner.StoreKey, len(s.manifest.Stores))
+	for i, st := range s.manifest.Stores {
+		if keys[i].Account, err = s.accountID(st, lock); err != nil {
+			return nil, err
+		}
+		keys[i].Name = st.Name
+	}
+	w.kept = w.keptFiles(keys, values)
+	for i, st := range s.manifest.Stores {
+		w.addStore(st, keys[i], values)
 	}
 	return w, w.checkDuplicates()
+}
+
+// values reads what the manifest wants; without keys only what can be told then.
+func (s *session) values(ctx context.Context) (map[manifest.SecretRef]manifest.Resolved, error) {
+	if !s.flags.keyless {
+		values, err := s.manifest.Resolve(ctx)
+		if err != nil {
+			err = hint(err, "where values are not at hand, plan --keyless compares ciphertexts")
+		}
+		return values, err
+	}
+	known, err := s.manifest.Ciphertexts()
+	values := map[manifest.SecretRef]manifest.Resolved{}
+	for ref, c := range known {
+		values[ref] = manifest.Resolved{Ciphertext: c}
+	}
+	return values, err
+}
+
+// keptFiles finds the SOPS files of which a ciphertext is the recorded one.
+func (w *workspace) keptFiles(keys []planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved) map[string]bool {
+	kept := map[string]bool{}
+	for i, st := range w.manifest.Stores {
+		for _, sec := range st.Secrets {
+			c := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}].Ciphertext
+			if r := w.record(secretRef{keys[i], sec.Name}); r != nil && c.Digest != "" && r.Ciphertext == c.Digest {
+				kept[c.File] = true
+			}
+		}
+	}
+	return kept
 }
 
 // checkAPI keeps a lockfile made against an emulator and one made against
 // Cloudflare apart: mixed up, each would look to the other as if all was deleted.
 func (s *session) checkAPI(lock *lockfile.File) error {
-	if len(lock.Stores) == 0 || lock.API == s.apiKind() {
+	if len(lock.Stores) == 0 || lock.API == s.apiKind() || s.flags.offline {
 		return nil
 	}
 	made, now := "Cloudflare", "an emulator"
@@ -94,7 +138,7 @@ func (w *workspace) addStore(st manifest.Store, key planner.StoreKey, values map
 	for _, sec := range st.Secrets {
 		resolved := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}]
 		ref := secretRef{key, sec.Name}
-		wanted := want{value: resolved.Value, source: sec.Source.String(), ciphertext: resolved.CiphertextDigest, delete: sec.Delete}
+		wanted := want{value: resolved.Value, source: sec.Source.String(), ciphertext: resolved.Ciphertext, delete: sec.Delete}
 		p := desiredSecret(sec)
 		if p.Adopt == "" {
 			p.Adopt = planner.AdoptPolicy(w.flags.adopt)
@@ -106,6 +150,7 @@ func (w *workspace) addStore(st manifest.Store, key planner.StoreKey, values map
 		if old := (secretRef{key, sec.RenamedFrom}); sec.RenamedFrom != "" && w.record(ref) == nil {
 			p.Value = w.compare(old, wanted)
 		}
+		p.ValueID = w.valueID(ref, wanted)
 		w.wanted[ref] = wanted
 		d.Secrets = append(d.Secrets, p)
 	}
@@ -149,10 +194,39 @@ func (w *workspace) compare(ref secretRef, wanted want) planner.ValueState {
 		return planner.ValueChanged
 	case r.Fingerprint == "":
 		return planner.ValueNew
+	case w.flags.keyless:
+		return w.compareCiphertext(r, wanted.ciphertext)
 	case w.key.Matches(r.Fingerprint, ref.subject(), wanted.value):
 		return planner.ValueSame
 	}
 	return planner.ValueChanged
+}
+
+// compareCiphertext compares without a key. SOPS leaves the ciphertext of an unchanged
+// value as it is, unless it encrypts the whole file anew (FACTS.md 2).
+func (w *workspace) compareCiphertext(r *lockfile.Secret, c manifest.Ciphertext) planner.ValueState {
+	switch {
+	case c.Digest == "":
+		return planner.ValueUnknown
+	case c.Digest == r.Ciphertext:
+		return planner.ValueSame
+	case w.kept[c.File]:
+		return planner.ValueChanged
+	}
+	return planner.ValueReencrypted
+}
+
+// valueID is what stands for a value in plans.
+func (w *workspace) valueID(ref secretRef, wanted want) string {
+	keyed := ""
+	if w.key.IsSet() && wanted.value.IsSet() {
+		var replaces secret.Fingerprint
+		if r := w.record(ref); r != nil {
+			replaces = r.Fingerprint
+		}
+		keyed = w.key.Digest(ref.subject(), replaces, wanted.value)
+	}
+	return planfile.ValueID(wanted.ciphertext.Digest, keyed)
 }
 
 func (w *workspace) record(ref secretRef) *lockfile.Secret {
@@ -183,10 +257,15 @@ func (w *workspace) checkDuplicates() error {
 // plan command, it is made only if what is seen comes near the usual quota.
 func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *planner.Plan, unreachable, err error) {
 	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), Now: now, Options: w.options}
+	if w.flags.offline {
+		in.Live = asRecorded(in.Recorded)
+		return planner.Build(in), nil, nil
+	}
 	unreachable = w.observe(ctx, &in)
 	if unreachable != nil && len(in.Desired)+len(in.Recorded) == 0 {
 		return nil, nil, unreachable
 	}
+	w.liveDigest = planfile.LiveDigest(in.Live)
 	p = planner.Build(in)
 	seen := map[planner.AccountID]int{}
 	w.storeIDs = map[planner.StoreKey]planner.StoreID{}
@@ -215,6 +294,35 @@ func (w *workspace) fitQuota(ctx context.Context, p *planner.Plan, account plann
 	if err != nil && ctx.Err() == nil {
 		w.say("warning: the plan is not held to the quota: %s", render.Safe(err.Error()))
 	}
+}
+
+// asRecorded is what is in Cloudflare by the lockfile's word.
+func asRecorded(recorded []planner.RecordedStore) []planner.LiveStore {
+	var live []planner.LiveStore
+	for _, st := range recorded {
+		l := planner.LiveStore{Key: st.Key, ID: st.ID}
+		for _, r := range st.Secrets {
+			if r.ID != "" {
+				l.Secrets = append(l.Secrets, planner.LiveSecret{
+					ID: r.ID, Name: r.Name, Scopes: r.Scopes, Comment: r.Comment, Status: planner.StatusActive, Modified: r.Modified,
+				})
+			}
+		}
+		live = append(live, l)
+	}
+	return live
+}
+
+// inputs tell what the plan was made from.
+func (w *workspace) inputs() planfile.Inputs {
+	in := planfile.Inputs{
+		Manifest: w.manifest.File, ManifestDigest: w.manifest.Digest, LiveDigest: w.liveDigest,
+		Keyless: w.flags.keyless, Offline: w.flags.offline, Targets: w.options.Targets,
+	}
+	if len(w.lock.Stores) > 0 {
+		in.LockfileDigest = fmt.Sprintf("sha256:%x", sha256.Sum256(w.lock.Format()))
+	}
+	return in
 }
 
 // recordedStores is the lockfile as the planner sees it.

@@ -65,11 +65,21 @@ var reasonWords = map[planner.Reason]string{
 	planner.ReasonRotationDue:    "rotation due",
 	planner.ReasonRotationAsked:  "rotation asked for",
 	planner.ReasonExternal:       "supplied by somebody else from now on, stays in Cloudflare",
+	planner.ReasonReencrypted:    "encrypted again: whether the value changed is unknown without a key",
 	planner.ReasonUnmanaged:      "not managed by this manifest (unmanaged: delete)",
 }
 
+// PlanInfo is what a report says about a plan besides the plan itself.
+type PlanInfo struct {
+	// ID is the plan's id; empty where it is of no interest.
+	ID string
+	// Manifest is the manifest's path, as it was given.
+	Manifest         string
+	Keyless, Offline bool
+}
+
 // Plan writes a plan as text, and ends with a line that sums it up.
-func Plan(w io.Writer, p *planner.Plan, style Style) error {
+func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 	out := &printer{w: w}
 	width := nameWidth(p.Actions)
 	for _, store := range storesOf(p.Actions) {
@@ -93,7 +103,16 @@ func Plan(w io.Writer, p *planner.Plan, style Style) error {
 	if p.Targeted {
 		out.line("Limited by --target: other secrets were not looked at.")
 	}
+	if info.Keyless {
+		out.line("Planned without keys: values were compared by their ciphertexts.")
+	}
+	if info.Offline {
+		out.line("Planned offline: the lockfile was taken at its word for what is in Cloudflare.")
+	}
 	out.line("%s", Summary(p))
+	if info.ID != "" && len(p.Actions) > 0 {
+		out.line("%s", style.paint(colorQuiet, "Plan id: "+info.ID))
+	}
 	return out.err
 }
 

@@ -55,7 +55,7 @@ func TestNothingForeignReachesTheTerminalAsItIs(t *testing.T) {
 		Problems: []planner.Problem{{Kind: planner.ProblemConflict, Store: s, Secret: hostile}},
 	}
 	var out bytes.Buffer
-	if err := render.Plan(&out, p, render.Style{}); err != nil {
+	if err := render.Plan(&out, p, render.PlanInfo{}, render.Style{}); err != nil {
 		t.Fatal(err)
 	}
 	what, hint := render.Problem(p.Problems[0])
@@ -101,7 +101,7 @@ note: 14 secrets in prod that this manifest doesn't manage, left alone: x, x, x,
 Plan: 1 store to create, 1 to create, 1 to delete; 3 unchanged.
 `
 	var plain, colored bytes.Buffer
-	if err := errors.Join(render.Plan(&plain, p, render.Style{}), render.Plan(&colored, p, render.Style{Color: true})); err != nil {
+	if err := errors.Join(render.Plan(&plain, p, render.PlanInfo{}, render.Style{}), render.Plan(&colored, p, render.PlanInfo{}, render.Style{Color: true})); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, plain.String()); diff != "" {
@@ -119,7 +119,7 @@ func TestEverythingHasWords(t *testing.T) {
 		planner.NoteRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
 	} {
 		var out bytes.Buffer
-		if err := render.Plan(&out, &planner.Plan{Notes: []planner.Note{{Kind: kind, Store: store, Secret: "s"}}}, render.Style{}); err != nil {
+		if err := render.Plan(&out, &planner.Plan{Notes: []planner.Note{{Kind: kind, Store: store, Secret: "s"}}}, render.PlanInfo{}, render.Style{}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(out.String(), "note: "+string(kind)+" in") {

@@ -112,11 +112,12 @@ func (k Key) fingerprint(s Subject, salt []byte, v Value) []byte {
 		[]byte(s.AccountID), []byte(s.Store), []byte(s.Secret), salt, v.Reveal())
 }
 
-// Digest is a keyed digest of v for s without a salt: equal on every machine
-// that has the key, so that a plan file can stand for a value by it.
-func (k Key) Digest(s Subject, v Value) string {
+// Digest is a keyed digest of v for s, to stand for the value in a plan: equal on
+// every machine that has the key. Its salt is the fingerprint that v would replace,
+// so that plans of different days do not show that a value went back to an earlier one.
+func (k Key) Digest(s Subject, replaces Fingerprint, v Value) string {
 	return hex.EncodeToString(k.mac("secretsync/plan-digest/v1",
-		[]byte(s.AccountID), []byte(s.Store), []byte(s.Secret), v.Reveal()))
+		[]byte(s.AccountID), []byte(s.Store), []byte(s.Secret), []byte(replaces), v.Reveal()))
 }
 
 // mac is HMAC-SHA256 over the domain and the fields, each preceded by its

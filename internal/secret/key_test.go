@@ -87,13 +87,13 @@ func TestVectors(t *testing.T) {
 	v := New([]byte("value"))
 	const (
 		id          = "3df6ea829e24a3f9"
-		digest      = "ad72c218991fa03240f14271a97de9a74c9ed852dfb26fbfa6ed5b707acf7112"
+		digest      = "28df4c0b787cfbff9f77913974e77c5f43f1e387076ef33dacaf4067edd43f8b"
 		fingerprint = Fingerprint("v1.AAECAwQFBgcICQoLDA0ODw.Cnj_1ZBSkL9kiEilZUx7sPrXxM1HK4KfvfhGoz8aiXM")
 	)
 	if got := k.ID(); got != id {
 		t.Errorf("ID %s, want %s", got, id)
 	}
-	if got := k.Digest(s, v); got != digest {
+	if got := k.Digest(s, fingerprint, v); got != digest {
 		t.Errorf("Digest %s, want %s", got, digest)
 	}
 	if !k.Matches(fingerprint, s, v) {
@@ -156,7 +156,7 @@ func TestFieldsDoNotShift(t *testing.T) {
 		if k.Matches(k.Fingerprint(s1, v1), s2, v2) != (at1 == at2) {
 			t.Fatalf("%q cut at %v and at %v", text, at1, at2)
 		}
-		if (k.Digest(s1, v1) == k.Digest(s2, v2)) != (at1 == at2) {
+		if (k.Digest(s1, "", v1) == k.Digest(s2, "", v2)) != (at1 == at2) {
 			t.Fatalf("digests: %q cut at %v and at %v", text, at1, at2)
 		}
 	})
@@ -169,14 +169,17 @@ func TestDigest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k.Digest(s, v) != again.Digest(s, v) {
+	if k.Digest(s, "", v) != again.Digest(s, "", v) {
 		t.Error("the digest isn't the same elsewhere")
 	}
-	if k.Digest(s, v) == other.Digest(s, v) {
+	if k.Digest(s, "", v) == other.Digest(s, "", v) {
 		t.Error("the digest is the same under another key")
 	}
+	if k.Digest(s, "", v) == k.Digest(s, k.Fingerprint(s, v), v) {
+		t.Error("the digest is the same once the value was applied")
+	}
 	mac := strings.Split(string(k.Fingerprint(s, v)), ".")[2]
-	if b, _ := base64.RawURLEncoding.DecodeString(mac); hex.EncodeToString(b) == k.Digest(s, v) {
+	if b, _ := base64.RawURLEncoding.DecodeString(mac); hex.EncodeToString(b) == k.Digest(s, "", v) {
 		t.Error("a digest is a fingerprint")
 	}
 }

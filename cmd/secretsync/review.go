@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+)
+
+// review is what was reviewed before an apply: a plan file, an id, both or neither.
+type review struct {
+	file *planfile.File
+	id   string
+}
+
+// newReview reads the plan file, if one is named.
+func newReview(path, id string) (review, error) {
+	r := review{id: id}
+	if path == "" {
+		return r, nil
+	}
+	var err error
+	if r.file, err = readPlan(path); err != nil {
+		return r, err
+	}
+	if id != "" && id != r.file.PlanID {
+		return r, &status{exitStale, fmt.Errorf("%s has the id %s, and --plan-id %s was reviewed", path, r.file.PlanID, render.Safe(id))}
+	}
+	return r, nil
+}
+
+// given reports whether anything was reviewed.
+func (r review) given() bool { return r.file != nil || r.id != "" }
+
+// check holds a plan made now to what was reviewed, and says what has become
+// unnecessary. It refuses, with exit code 3, whatever goes further.
+func (a *app) checkReview(r review, p *planner.Plan) error {
+	switch {
+	case r.file != nil:
+		d := planfile.Compare(r.file.Plan(), p)
+		for _, gone := range d.Gone {
+			a.say("not needed any more: %s", render.ActionName(gone))
+		}
+		if d.Holds() {
+			return nil
+		}
+		if err := render.Difference(a.std.err, d, a.style()); err != nil {
+			return err
+		}
+	case r.id == "" || len(p.Actions) == 0 || r.id == planfile.ID(p) || r.id == planfile.ID(planfile.Blind(p)):
+		return nil
+	default:
+		a.say("the plan made now has the id %s:", planfile.ID(p))
+		if err := render.Plan(a.std.err, p, render.PlanInfo{}, a.style()); err != nil {
+			return err
+		}
+	}
+	return &status{exitStale, hint(errors.New("the reviewed plan no longer holds: nothing was changed"), "make the plan again, and have it reviewed")}
+}

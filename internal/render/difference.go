@@ -1,0 +1,58 @@
+package render
+
+import (
+	"io"
+
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+)
+
+// Difference writes how a plan made now goes further than the reviewed one, action by
+// action.
+func Difference(w io.Writer, d planfile.Difference, style Style) error {
+	out := &printer{w: w}
+	for _, a := range d.Added {
+		out.line("not reviewed: %s", said(a, style))
+	}
+	for _, c := range d.Changed {
+		out.line("reviewed:     %s", said(c.Reviewed, style))
+		out.line("  now:        %s", said(c.Now, style))
+		for _, what := range differing(c) {
+			out.line("  differs in: %s", what)
+		}
+	}
+	return out.err
+}
+
+// ActionName is what an action does, and to what: "update prod/api-key".
+func ActionName(a planner.Action) string {
+	w := wordsFor(a.Op)
+	if a.Secret == "" {
+		return w.verb + " store " + Safe(a.Store.Name)
+	}
+	return w.verb + " " + Safe(a.Store.Name) + "/" + Safe(a.Secret)
+}
+
+func said(a planner.Action, style Style) string {
+	text := style.paint(wordsFor(a.Op).color, ActionName(a))
+	if why := detail(a); why != "" {
+		text += "  " + why
+	}
+	return text
+}
+
+// differing names what a row does not show.
+func differing(c planfile.Pair) []string {
+	var what []string
+	r, n := c.Reviewed, c.Now
+	switch {
+	case r.ID != n.ID:
+		what = append(what, "the secret in Cloudflare: it was deleted, or made again, since")
+	case r.Have.Modified != n.Have.Modified:
+		what = append(what, "the secret in Cloudflare: it was changed since")
+	}
+	if r.ValueID != n.ValueID {
+		what = append(what, "the value")
+	}
+	return what
+}

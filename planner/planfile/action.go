@@ -1,0 +1,157 @@
+package planfile
+
+import (
+	"slices"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Action is one step.
+type Action struct {
+	Op        planner.Op `json:"op" jsonschema:"enum=create-store,enum=create,enum=rename,enum=adopt,enum=update,enum=rotate,enum=delete,enum=delete-store,enum=forget,enum=record"`
+	AccountID string     `json:"account_id"`
+	Store     string     `json:"store"`
+	// Secret is empty for the actions on a store.
+	Secret string `json:"secret,omitempty"`
+	// From is the name before, for a rename.
+	From    string           `json:"from,omitempty"`
+	Reasons []planner.Reason `json:"reasons"`
+	// Value stands for the value that is sent; empty where none is.
+	Value string `json:"value,omitempty"`
+	// Scopes and Comment are what is sent; absent where they are left alone.
+	Scopes  *Change[[]string] `json:"scopes,omitempty"`
+	Comment *Change[string]   `json:"comment,omitempty"`
+	// Source tells where the value comes from, in words for people.
+	Source string `json:"source,omitempty"`
+	// Early deletions come before the creations, since the quota leaves no room.
+	Early bool `json:"early,omitempty"`
+	// Precondition is the live secret that the action is for.
+	Precondition *Precondition `json:"precondition,omitempty"`
+	Position     *Position     `json:"position,omitempty"`
+}
+
+// Change is a piece of metadata before and after.
+type Change[T any] struct {
+	Before T `json:"before"`
+	After  T `json:"after"`
+}
+
+// Precondition is a live secret or store as the plan saw it.
+type Precondition struct {
+	StoreID  string   `json:"store_id"`
+	ID       string   `json:"id,omitempty"`
+	Modified string   `json:"modified,omitempty"`
+	Scopes   []string `json:"scopes,omitempty"`
+	Comment  string   `json:"comment,omitempty"`
+}
+
+// Position is where the manifest asks for something.
+type Position struct {
+	File   string `json:"file"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+}
+
+func fromAction(a planner.Action) Action {
+	f := Action{
+		Op: a.Op, AccountID: string(a.Store.Account), Store: a.Store.Name, Secret: a.Secret, From: a.From,
+		Reasons: append([]planner.Reason{}, a.Reasons...), Value: a.ValueID, Early: a.Early, Position: fromPosition(a.Pos),
+	}
+	if a.SetValue {
+		f.Source = a.Source
+		if f.Value == "" {
+			f.Value = Unverified
+		}
+	}
+	if a.Scopes != nil {
+		f.Scopes = &Change[[]string]{Before: list(a.Scopes.Before), After: list(a.Scopes.After)}
+	}
+	if a.Comment != nil {
+		f.Comment = &Change[string]{a.Comment.Before, a.Comment.After}
+	}
+	switch {
+	case a.ID != "":
+		f.Precondition = &Precondition{
+			StoreID: string(a.StoreID), ID: string(a.ID), Modified: string(a.Have.Modified), Scopes: slices.Sorted(slices.Values(a.Have.Scopes)), Comment: a.Have.Comment,
+		}
+	case a.Op == planner.OpDeleteStore:
+		f.Precondition = &Precondition{StoreID: string(a.StoreID)}
+	}
+	return f
+}
+
+// list keeps an empty list from becoming null.
+func list(scopes []string) []string { return append([]string{}, scopes...) }
+
+func (f Action) action() planner.Action {
+	a := planner.Action{
+		Op: f.Op, Store: planner.StoreKey{Account: planner.AccountID(f.AccountID), Name: f.Store}, Secret: f.Secret, From: f.From,
+		Reasons: f.Reasons, SetValue: f.Value != "", ValueID: f.Value, Source: f.Source, Early: f.Early, Pos: f.Position.position(),
+	}
+	if f.Scopes != nil {
+		a.Scopes = &planner.Change[[]string]{Before: f.Scopes.Before, After: f.Scopes.After}
+	}
+	if f.Comment != nil {
+		a.Comment = &planner.Change[string]{Before: f.Comment.Before, After: f.Comment.After}
+	}
+	if p := f.Precondition; p != nil {
+		a.StoreID, a.ID = planner.StoreID(p.StoreID), planner.SecretID(p.ID)
+		a.Have = planner.Metadata{Scopes: p.Scopes, Comment: p.Comment, Modified: planner.Modified(p.Modified)}
+	}
+	return a
+}
+
+func fromPosition(p planner.Position) *Position {
+	if p.File == "" {
+		return nil
+	}
+	return &Position{p.File, p.Line, p.Column}
+}
+
+func (p *Position) position() planner.Position {
+	if p == nil {
+		return planner.Position{}
+	}
+	return planner.Position(*p)
+}
+
+// Warning is something worth knowing.
+type Warning struct {
+	Kind      planner.NoteKind `json:"kind"`
+	AccountID string           `json:"account_id,omitempty"`
+	Store     string           `json:"store,omitempty"`
+	Secret    string           `json:"secret,omitempty"`
+}
+
+func fromNote(n planner.Note) Warning {
+	return Warning{n.Kind, string(n.Store.Account), n.Store.Name, n.Secret}
+}
+
+func (w Warning) note() planner.Note {
+	return planner.Note{Kind: w.Kind, Store: planner.StoreKey{Account: planner.AccountID(w.AccountID), Name: w.Store}, Secret: w.Secret}
+}
+
+// Problem is why a plan cannot be applied.
+type Problem struct {
+	Kind      planner.ProblemKind `json:"kind"`
+	AccountID string              `json:"account_id,omitempty"`
+	Store     string              `json:"store,omitempty"`
+	Secret    string              `json:"secret,omitempty"`
+	// Missing are scopes.
+	Missing []string `json:"missing,omitempty"`
+	// Count and Limit are what is asked for and what is allowed.
+	Count    int       `json:"count,omitempty"`
+	Limit    int       `json:"limit,omitempty"`
+	Position *Position `json:"position,omitempty"`
+}
+
+func fromProblem(q planner.Problem) Problem {
+	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Missing, q.Count, q.Limit, fromPosition(q.Pos)}
+}
+
+func (q Problem) problem() planner.Problem {
+	return planner.Problem{
+		Kind: q.Kind, Store: planner.StoreKey{Account: planner.AccountID(q.AccountID), Name: q.Store}, Secret: q.Secret,
+		Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position.position(),
+	}
+}

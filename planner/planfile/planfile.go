@@ -1,0 +1,211 @@
+// Package planfile is a plan on its way through a review: the JSON that plan -o writes
+// and show and apply read, the id that a reviewer can quote, and what has to hold for
+// a plan made later to be covered by a reviewed one.
+//
+// Call [New] to save a plan, [Parse] to read one, and [Compare] before applying one.
+// No value can be in a plan file: no field takes one. What stands for a value is the
+// digest of its ciphertext where its source has one, else a digest under the
+// fingerprint key, else nothing at all ([Unverified]).
+package planfile
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// SchemaVersion is the version of the format that this package reads and writes. It
+// changes too where a plan of an older version could mean something else now.
+const SchemaVersion = 1
+
+// Unverified is [planner.Action.ValueID] where nothing stands for a value: the
+// review is of its source, and says nothing of the value.
+const Unverified = "unverified"
+
+// File is a plan file. The same plan gives the same bytes.
+type File struct {
+	SchemaVersion int `json:"schema_version" jsonschema:"const=1"`
+	// PlanID is [ID] of the actions.
+	PlanID  string  `json:"plan_id" jsonschema:"pattern=^[0-9a-f]{64}$"`
+	Summary Summary `json:"summary"`
+	// Actions are in the order in which they are done.
+	Actions []Action `json:"actions"`
+	// Warnings are worth knowing and change nothing.
+	Warnings []Warning `json:"warnings"`
+	// Problems forbid applying the plan.
+	Problems []Problem `json:"problems"`
+	Inputs   Inputs    `json:"inputs"`
+	// Digest is of everything above, so that an edited file is noticed. It is no
+	// signature: what decides is what a plan made anew says.
+	Digest string `json:"digest" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
+}
+
+// Summary counts the actions by what they do.
+type Summary struct {
+	CreateStore int `json:"create_store"`
+	Create      int `json:"create"`
+	Rename      int `json:"rename"`
+	Adopt       int `json:"adopt"`
+	Update      int `json:"update"`
+	Rotate      int `json:"rotate"`
+	Delete      int `json:"delete"`
+	DeleteStore int `json:"delete_store"`
+	Forget      int `json:"forget"`
+	Record      int `json:"record"`
+	// Total is all of them.
+	Total int `json:"total"`
+	// Unchanged counts the desired secrets that are as they should be.
+	Unchanged int `json:"unchanged"`
+}
+
+// Summarize counts a plan's actions.
+func Summarize(p *planner.Plan) Summary {
+	return Summary{
+		CreateStore: p.Count(planner.OpCreateStore), Create: p.Count(planner.OpCreate), Rename: p.Count(planner.OpRename),
+		Adopt: p.Count(planner.OpAdopt), Update: p.Count(planner.OpUpdate), Rotate: p.Count(planner.OpRotate),
+		Delete: p.Count(planner.OpDelete), DeleteStore: p.Count(planner.OpDeleteStore), Forget: p.Count(planner.OpForget),
+		Record: p.Count(planner.OpRecord), Total: len(p.Actions), Unchanged: p.Unchanged,
+	}
+}
+
+// Inputs tell what a plan was made from.
+type Inputs struct {
+	// Manifest is the manifest's path, as it was given.
+	Manifest string `json:"manifest"`
+	// ManifestDigest is of the manifest with everything it includes.
+	ManifestDigest string `json:"manifest_digest,omitempty"`
+	// LockfileDigest is of the lockfile; empty where there was none.
+	LockfileDigest string `json:"lockfile_digest,omitempty"`
+	// LiveDigest is of what Cloudflare reported; empty for a plan made offline.
+	LiveDigest string `json:"live_digest,omitempty"`
+	// Keyless plans compared ciphertexts, not values.
+	Keyless bool `json:"keyless"`
+	// Offline plans took the lockfile's word for what is in Cloudflare.
+	Offline bool `json:"offline"`
+	// Targets are the globs that the plan was limited to.
+	Targets []string `json:"targets,omitempty"`
+}
+
+// New makes the file of a plan.
+func New(p *planner.Plan, in Inputs) *File {
+	f := &File{
+		SchemaVersion: SchemaVersion, PlanID: ID(p), Summary: Summarize(p), Inputs: in,
+		Actions: []Action{}, Warnings: []Warning{}, Problems: []Problem{},
+	}
+	for _, a := range p.Actions {
+		f.Actions = append(f.Actions, fromAction(a))
+	}
+	for _, n := range p.Notes {
+		f.Warnings = append(f.Warnings, fromNote(n))
+	}
+	for _, q := range p.Problems {
+		f.Problems = append(f.Problems, fromProblem(q))
+	}
+	f.Digest = f.digest()
+	return f
+}
+
+// Plan is the plan that the file holds.
+func (f *File) Plan() *planner.Plan {
+	p := &planner.Plan{Unchanged: f.Summary.Unchanged, Targeted: len(f.Inputs.Targets) > 0}
+	for _, a := range f.Actions {
+		p.Actions = append(p.Actions, a.action())
+	}
+	for _, w := range f.Warnings {
+		p.Notes = append(p.Notes, w.note())
+	}
+	for _, q := range f.Problems {
+		p.Problems = append(p.Problems, q.problem())
+	}
+	return p
+}
+
+// Format renders the file as [Parse] reads it.
+func (f *File) Format() []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(f) // strings, numbers and lists of them: cannot fail
+	return b.Bytes()
+}
+
+func (f *File) digest() string {
+	whole := *f
+	whole.Digest = ""
+	return "sha256:" + sum("secretsync/plan-file/v1", whole)
+}
+
+// ID names what a plan does: the SHA-256 of its actions, in hexadecimal digits. It
+// is the same on every machine and whatever order the manifest has; where an action
+// is asked for in it, and in which words its source is told, does not count.
+func ID(p *planner.Plan) string {
+	actions := make([]Action, len(p.Actions))
+	for i, a := range p.Actions {
+		actions[i] = essence(a)
+	}
+	slices.SortFunc(actions, func(x, y Action) int {
+		return cmp.Or(cmp.Compare(x.AccountID, y.AccountID), cmp.Compare(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret), cmp.Compare(x.Op, y.Op))
+	})
+	return sum("secretsync/plan-id/v1", actions)
+}
+
+// essence is what counts of an action: not where it is asked for, nor the source of a
+// value that something stands for, nor its turn among the others.
+func essence(a planner.Action) Action {
+	e := fromAction(a)
+	e.Position, e.Early = nil, false
+	if e.Value != Unverified {
+		e.Source = ""
+	}
+	return e
+}
+
+// sum is a digest of the JSON of v, in a domain of its own.
+func sum(domain string, v any) string {
+	data, _ := json.Marshal(v) // as in Format
+	h := sha256.New()
+	h.Write([]byte(domain + "\n"))
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// The forms of [planner.Action.ValueID].
+const (
+	ciphertextPrefix = "sha256:"
+	keyedPrefix      = "hmac-sha256:"
+)
+
+// ValueID is what stands for a value: the digest of its ciphertext, else a digest
+// under the fingerprint key, else Unverified. Either may be empty.
+func ValueID(ciphertext, keyed string) string {
+	switch {
+	case ciphertext != "":
+		return ciphertext
+	case keyed != "":
+		return keyedPrefix + keyed
+	}
+	return Unverified
+}
+
+func isCiphertextDigest(id string) bool { return strings.HasPrefix(id, ciphertextPrefix) }
+
+// LiveDigest is a digest of what Cloudflare reported, in any order.
+func LiveDigest(live []planner.LiveStore) string {
+	lines := []string{}
+	for _, st := range live {
+		lines = append(lines, fmt.Sprintf("%q %q %q", st.Key.Account, st.Key.Name, st.ID))
+		for _, l := range st.Secrets {
+			lines = append(lines, fmt.Sprintf("%q %q %q %q %q %q", st.ID, l.ID, l.Name, l.Modified, l.Scopes, l.Comment))
+		}
+	}
+	slices.Sort(lines)
+	return "sha256:" + sum("secretsync/live/v1", lines)
+}
