@@ -1,0 +1,193 @@
+package planfile_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+	"pgregory.net/rapid"
+)
+
+var store = planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "prod"}
+
+// change is a reviewed update of a secret's value, and what was seen of it.
+func change(secret string) planner.Action {
+	return planner.Action{
+		Op: planner.OpUpdate, Store: store, StoreID: "st1", Secret: secret, ID: planner.SecretID("id-" + secret), SetValue: true,
+		ValueID: "sha256:1", Source: "sops values.yaml#" + secret, Reasons: []planner.Reason{planner.ReasonValue},
+		Have: planner.Metadata{Scopes: []string{"workers"}, Modified: "2026-11-23T12:00:00Z"},
+		Pos:  planner.Position{File: "secretsync.yaml", Line: 3, Column: 7},
+	}
+}
+
+func planOf(actions ...planner.Action) *planner.Plan { return &planner.Plan{Actions: actions} }
+
+// plans draws plans with anything in them.
+func plans() *rapid.Generator[*planner.Plan] {
+	return rapid.Custom(func(t *rapid.T) *planner.Plan {
+		p := &planner.Plan{Unchanged: rapid.IntRange(0, 9).Draw(t, "unchanged")}
+		for i := range rapid.IntRange(0, 5).Draw(t, "actions") {
+			a := change(fmt.Sprint(i, rapid.String().Draw(t, "secret")))
+			a.Op = rapid.SampledFrom([]planner.Op{planner.OpCreate, planner.OpUpdate, planner.OpRename, planner.OpDelete, planner.OpForget}).Draw(t, "op")
+			a.SetValue = rapid.Bool().Draw(t, "sets")
+			if a.ValueID = rapid.SampledFrom([]string{"sha256:1", "hmac-sha256:2", planfile.Unverified}).Draw(t, "value"); !a.SetValue {
+				a.ValueID, a.Source = "", ""
+			}
+			if rapid.Bool().Draw(t, "scopes") {
+				a.Scopes = &planner.Change[[]string]{Before: []string{}, After: []string{rapid.String().Draw(t, "scope")}}
+			}
+			if rapid.Bool().Draw(t, "comment") {
+				a.Comment = &planner.Change[string]{Before: rapid.String().Draw(t, "before"), After: rapid.String().Draw(t, "after")}
+			}
+			p.Actions = append(p.Actions, a)
+		}
+		if rapid.Bool().Draw(t, "notes") {
+			p.Notes = []planner.Note{{Kind: planner.NoteUnmanaged, Store: store, Secret: rapid.String().Draw(t, "noted")}}
+			p.Problems = []planner.Problem{{Kind: planner.ProblemQuota, Store: store, Count: 101, Limit: 100, Pos: planner.Position{File: "m", Line: 1, Column: 2}}}
+		}
+		return p
+	})
+}
+
+// TestRoundTrip: a file is read as it was written, holds the plan, and no byte of it
+// can be changed unnoticed.
+func TestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := plans().Draw(t, "plan")
+		data := planfile.New(p, planfile.Inputs{Manifest: "secretsync.yaml"}).Format()
+		f, err := planfile.Parse("plan.json", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(data, f.Format()); diff != "" {
+			t.Fatal(diff)
+		}
+		// Of creations no ids are kept: there is nothing they would hold for.
+		if diff := cmp.Diff(p, f.Plan(), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+		edited := slices.Clone(data)
+		at := rapid.IntRange(0, len(edited)-1).Draw(t, "at")
+		edited[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+		if _, err := planfile.Parse("plan.json", edited); err == nil {
+			t.Fatalf("byte %d was changed unnoticed", at)
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(planfile.New(planOf(change("a")), planfile.Inputs{Manifest: "m"}).Format())
+	f.Add([]byte(`{"schema_version": 2}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := planfile.Parse("plan.json", data)
+		if err == nil && string(file.Format()) != string(data) {
+			t.Errorf("read as another file")
+		}
+	})
+}
+
+func TestIDIsOfWhatIsDone(t *testing.T) {
+	id := planfile.ID(planOf(change("a"), change("b")))
+	moved := change("a")
+	moved.Pos, moved.Source, moved.Early = planner.Position{File: "other.toml", Line: 99}, "sops moved.yaml#a", true
+	if planfile.ID(planOf(change("b"), moved)) != id {
+		t.Error("order, position or source of a value that is told apart change the id")
+	}
+	for name, edit := range map[string]func(*planner.Action){
+		"op":           func(a *planner.Action) { a.Op = planner.OpRotate },
+		"account":      func(a *planner.Action) { a.Store.Account = "another" },
+		"store":        func(a *planner.Action) { a.Store.Name = "another" },
+		"secret":       func(a *planner.Action) { a.Secret = "another" },
+		"value":        func(a *planner.Action) { a.ValueID = "sha256:2" },
+		"no value":     func(a *planner.Action) { a.SetValue, a.ValueID = false, "" },
+		"scopes":       func(a *planner.Action) { a.Scopes = &planner.Change[[]string]{After: []string{"dex"}} },
+		"comment":      func(a *planner.Action) { a.Comment = &planner.Change[string]{After: "new"} },
+		"precondition": func(a *planner.Action) { a.Have.Modified = "2026-11-23T12:00:01Z" },
+		"reason":       func(a *planner.Action) { a.Reasons = []planner.Reason{planner.ReasonInterrupted} },
+		"unverified source": func(a *planner.Action) {
+			a.ValueID = planfile.Unverified
+		},
+	} {
+		a := change("a")
+		edit(&a)
+		if planfile.ID(planOf(a, change("b"))) == id {
+			t.Errorf("another %s has the same id", name)
+		}
+	}
+}
+
+func TestCompare(t *testing.T) {
+	with := func(edit func(*planner.Action)) planner.Action {
+		a := change("a")
+		edit(&a)
+		return a
+	}
+	unverified := with(func(a *planner.Action) { a.ValueID, a.Source = planfile.Unverified, "env KEY" })
+	creation := planner.Action{
+		Op: planner.OpCreate, Store: store, Secret: "a", SetValue: true, ValueID: "sha256:1", Scopes: &planner.Change[[]string]{After: []string{"workers"}},
+	}
+	rename := planner.Action{
+		Op: planner.OpRename, Store: store, Secret: "new", From: "old", ID: "id-old", Scopes: &planner.Change[[]string]{After: []string{"workers"}},
+	}
+	for _, c := range []struct {
+		name                 string
+		reviewed, now        *planner.Plan
+		added, changed, gone int
+	}{
+		{"the same", planOf(change("a")), planOf(change("a")), 0, 0, 0},
+		{"for another reason", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Reasons = nil })), 0, 0, 0},
+		{"more", planOf(change("a")), planOf(change("a"), change("b")), 1, 0, 0},
+		{"less", planOf(change("a"), change("b")), planOf(change("a")), 0, 0, 1},
+		{"nothing any more", planOf(change("a")), planOf(), 0, 0, 1},
+		{"another value", planOf(change("a")), planOf(with(func(a *planner.Action) { a.ValueID = "sha256:2" })), 0, 1, 0},
+		{"a deletion instead", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Op, a.SetValue, a.ValueID = planner.OpDelete, false, "" })), 0, 1, 0},
+		{"Cloudflare was changed", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Have.Modified = "2026-11-23T13:00:00Z" })), 0, 1, 0},
+		{"scopes besides", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Scopes = &planner.Change[[]string]{After: []string{"dex"}} })), 0, 1, 0},
+		{"reviewed without keys", planOf(unverified), planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env KEY" })), 0, 0, 0},
+		{"from another source", planOf(unverified), planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env OTHER" })), 0, 1, 0},
+		{"reviewed with keys, made without", planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env KEY" })), planOf(unverified), 0, 1, 0},
+		{
+			"a creation that was cut short and happened", planOf(creation),
+			planOf(with(func(a *planner.Action) { a.Reasons = []planner.Reason{planner.ReasonInterrupted} })), 0, 0, 0,
+		},
+		{
+			"a creation that was cut short, with another value now", planOf(creation),
+			planOf(with(func(a *planner.Action) {
+				a.ValueID, a.Reasons = "sha256:2", []planner.Reason{planner.ReasonInterrupted}
+			})), 0, 1, 0,
+		},
+		{
+			"a rename that was cut short", planOf(rename),
+			planOf(planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old"}), 0, 0, 1,
+		},
+		{
+			"the old name is another secret's now", planOf(rename),
+			planOf(planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-another"}), 1, 0, 1,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := planfile.Compare(c.reviewed, c.now)
+			if len(d.Added) != c.added || len(d.Changed) != c.changed || len(d.Gone) != c.gone {
+				t.Errorf("added %d, changed %d, gone %d; want %d, %d, %d", len(d.Added), len(d.Changed), len(d.Gone), c.added, c.changed, c.gone)
+			}
+			if d.Holds() != (c.added+c.changed == 0) {
+				t.Errorf("holds: %v", d.Holds())
+			}
+		})
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	for data, stale := range map[string]bool{
+		"": false, "{}": false, "[]": false, "version: 1": false, `{"schema_version": 2}`: true, `{"schema_version": 1}`: true, `{"schema_version": 0}`: true,
+	} {
+		if _, err := planfile.Parse("plan.json", []byte(data)); err == nil || errors.Is(err, planfile.ErrStale) != stale {
+			t.Errorf("%q: %v", data, err)
+		}
+	}
+}
