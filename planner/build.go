@@ -16,6 +16,7 @@ func Build(in Input) *Plan {
 	b.noteOtherStores(in.Live)
 	b.checkAccounts()
 	b.checkDeletes()
+	b.checkReferences()
 	b.plan.sort()
 	return b.plan
 }
@@ -251,11 +252,17 @@ func (p *Plan) sort() {
 		return cmp.Or(cmp.Compare(x.rank(), y.rank()), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
 	})
 	slices.SortFunc(p.Notes, func(x, y Note) int {
-		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret))
+		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
+			comparePositions(x.Pos, y.Pos))
 	})
 	slices.SortFunc(p.Problems, func(x, y Problem) int {
-		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret))
+		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
+			comparePositions(x.Pos, y.Pos))
 	})
+}
+
+func comparePositions(x, y Position) int {
+	return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
 }
 
 func compareKeys(x, y StoreKey) int {

@@ -32,6 +32,8 @@ type Input struct {
 	// Live holds the existing stores. Those that neither Desired nor Recorded name
 	// may be left out, or come without their secrets.
 	Live []LiveStore
+	// References are what is known to read secrets.
+	References []Reference
 	// Now is the time the plan is made at.
 	Now     time.Time
 	Options Options
@@ -44,6 +46,17 @@ type Options struct {
 	Targets []string
 	// MaxDeletes is the largest number of deletions a plan may have; nil for any.
 	MaxDeletes *int
+	// StrictBindings makes a plan that breaks a Worker a problem.
+	StrictBindings bool
+}
+
+// Reference is a Worker's binding of a secret.
+type Reference struct {
+	StoreID StoreID
+	Secret  string
+	Worker  string
+	// Pos is where the Worker's configuration says so.
+	Pos Position
 }
 
 // DesiredStore is a store that the manifest describes. Several may bear one key,

@@ -143,6 +143,9 @@ const (
 	NoteKept NoteKind = "kept"
 	// NoteStoreKept is a store that would be deleted, were nobody else's secrets in it.
 	NoteStoreKept NoteKind = "store_kept"
+	// NoteBreaksWorker is a secret that Worker binds, as said at Pos, and that goes, gets
+	// another name, or can be used by Workers no longer.
+	NoteBreaksWorker NoteKind = "breaks_worker"
 )
 
 // Note is something worth knowing that changes nothing.
@@ -150,6 +153,9 @@ type Note struct {
 	Kind   NoteKind
 	Store  StoreKey
 	Secret string
+	// Worker and Pos are of NoteBreaksWorker.
+	Worker string
+	Pos    Position
 }
 
 // ProblemKind is why a plan cannot be applied.
@@ -173,6 +179,9 @@ const (
 	ProblemTooManyDeletes ProblemKind = "too_many_deletes"
 	// ProblemQuota is an account that needs Count slots where there are Limit.
 	ProblemQuota ProblemKind = "quota"
+	// ProblemBreaksWorker is NoteBreaksWorker under StrictBindings; Pos is in the
+	// Worker's configuration.
+	ProblemBreaksWorker ProblemKind = "breaks_worker"
 )
 
 // Problem forbids applying a plan.
@@ -181,6 +190,8 @@ type Problem struct {
 	Store  StoreKey
 	Secret string
 	Pos    Position
+	// Worker is of ProblemBreaksWorker.
+	Worker string
 	// Missing are scopes.
 	Missing []string
 	// Count and Limit are what is asked for and what is allowed.

@@ -216,7 +216,14 @@ func noteLines(notes []planner.Note) []string {
 	}
 	var lines []string
 	for _, g := range order {
-		lines = append(lines, noteLine(g.kind, g.store, names[g]))
+		if g.kind != planner.NoteBreaksWorker {
+			lines = append(lines, noteLine(g.kind, g.store, names[g]))
+		}
+	}
+	for _, n := range notes {
+		if n.Kind == planner.NoteBreaksWorker {
+			lines = append(lines, breaksWorker(n.Store, n.Secret, n.Worker)+": "+Safe(fmt.Sprintf("%s:%d:%d", n.Pos.File, n.Pos.Line, n.Pos.Column)))
+		}
 	}
 	return lines
 }
@@ -258,6 +265,10 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 	return fmt.Sprintf("%s in %s: %s", kind, in, list)
 }
 
+func breaksWorker(store planner.StoreKey, secret, worker string) string {
+	return fmt.Sprintf("the Worker %q binds %s/%s, which it can read no more after this", Safe(worker), Safe(store.Name), Safe(secret))
+}
+
 // Problem says why a plan cannot be applied, and what to do about it.
 func Problem(p planner.Problem) (what, hint string) {
 	name := fmt.Sprintf("secret %q of store %q", Safe(p.Secret), Safe(p.Store.Name))
@@ -276,6 +287,8 @@ func Problem(p planner.Problem) (what, hint string) {
 		return fmt.Sprintf("the lockfile's records of store %q are of account %s, which neither the manifest nor the environment names, while another account is new to it",
 				Safe(p.Store.Name), Safe(string(p.Store.Account))),
 			"set CLOUDFLARE_ACCOUNT_ID to that account; to move to another one, give it a lockfile of its own with --lockfile, and then run destroy with this one"
+	case planner.ProblemBreaksWorker:
+		return breaksWorker(p.Store, p.Secret, p.Worker), "deploy it without the binding first, or keep the secret for one more apply"
 	case planner.ProblemTooManyDeletes:
 		return fmt.Sprintf("the plan deletes %d, and %d are allowed", p.Count, p.Limit), "look at the plan; if it is right, --max-deletes allows more"
 	case planner.ProblemQuota:

@@ -116,7 +116,7 @@ Plan: 1 store to create, 1 to create, 1 to delete; 3 unchanged.
 func TestEverythingHasWords(t *testing.T) {
 	for _, kind := range []planner.NoteKind{
 		planner.NoteUnmanaged, planner.NoteLagging, planner.NoteBackwards, planner.NoteInterrupted, planner.NoteValueUnknown, planner.NoteOtherStore,
-		planner.NoteRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
+		planner.NoteBreaksWorker, planner.NoteRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
 	} {
 		var out bytes.Buffer
 		if err := render.Plan(&out, &planner.Plan{Notes: []planner.Note{{Kind: kind, Store: store, Secret: "s"}}}, render.PlanInfo{}, render.Style{}); err != nil {
@@ -128,7 +128,7 @@ func TestEverythingHasWords(t *testing.T) {
 	}
 	for _, kind := range []planner.ProblemKind{
 		planner.ProblemConflict, planner.ProblemExternalMissing, planner.ProblemExternalScopes, planner.ProblemOtherPrefix, planner.ProblemOtherAccount,
-		planner.ProblemTooManyDeletes, planner.ProblemQuota,
+		planner.ProblemTooManyDeletes, planner.ProblemQuota, planner.ProblemBreaksWorker,
 	} {
 		if what, hint := render.Problem(planner.Problem{Kind: kind, Store: store, Secret: "s"}); hint == "" || strings.HasPrefix(what, string(kind)) {
 			t.Errorf("no words for the problem %s", kind)

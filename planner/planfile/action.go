@@ -121,14 +121,20 @@ type Warning struct {
 	AccountID string           `json:"account_id,omitempty"`
 	Store     string           `json:"store,omitempty"`
 	Secret    string           `json:"secret,omitempty"`
+	// Worker is what breaks, and Position where its configuration binds the secret.
+	Worker   string    `json:"worker,omitempty"`
+	Position *Position `json:"position,omitempty"`
 }
 
 func fromNote(n planner.Note) Warning {
-	return Warning{n.Kind, string(n.Store.Account), n.Store.Name, n.Secret}
+	return Warning{n.Kind, string(n.Store.Account), n.Store.Name, n.Secret, n.Worker, fromPosition(n.Pos)}
 }
 
 func (w Warning) note() planner.Note {
-	return planner.Note{Kind: w.Kind, Store: planner.StoreKey{Account: planner.AccountID(w.AccountID), Name: w.Store}, Secret: w.Secret}
+	return planner.Note{
+		Kind: w.Kind, Store: planner.StoreKey{Account: planner.AccountID(w.AccountID), Name: w.Store}, Secret: w.Secret,
+		Worker: w.Worker, Pos: w.Position.position(),
+	}
 }
 
 // Problem is why a plan cannot be applied.
@@ -137,6 +143,8 @@ type Problem struct {
 	AccountID string              `json:"account_id,omitempty"`
 	Store     string              `json:"store,omitempty"`
 	Secret    string              `json:"secret,omitempty"`
+	// Worker is what breaks.
+	Worker string `json:"worker,omitempty"`
 	// Missing are scopes.
 	Missing []string `json:"missing,omitempty"`
 	// Count and Limit are what is asked for and what is allowed.
@@ -146,12 +154,12 @@ type Problem struct {
 }
 
 func fromProblem(q planner.Problem) Problem {
-	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Missing, q.Count, q.Limit, fromPosition(q.Pos)}
+	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.Missing, q.Count, q.Limit, fromPosition(q.Pos)}
 }
 
 func (q Problem) problem() planner.Problem {
 	return planner.Problem{
 		Kind: q.Kind, Store: planner.StoreKey{Account: planner.AccountID(q.AccountID), Name: q.Store}, Secret: q.Secret,
-		Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position.position(),
+		Worker: q.Worker, Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position.position(),
 	}
 }
