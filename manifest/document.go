@@ -152,14 +152,6 @@ func (d *document) readDefaults(f syntax.Field, first bool) {
 	}
 }
 
-func (d *document) readWorkers(f syntax.Field) {
-	for _, item := range d.list(f) {
-		if pattern, ok := d.path(item); ok {
-			d.workers = append(d.workers, join(d.name, pattern))
-		}
-	}
-}
-
 // scopeNames are the scopes known in 2026 (CLOUDFLARE_API.md 4). The set grows, so
 // that one we don't know is no mistake.
 var scopeNames = []string{"workers", "ai_gateway", "dex", "access", "containers", "websearch"}

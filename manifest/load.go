@@ -58,7 +58,7 @@ type loader struct {
 	accounts map[string]account
 	defaults defaults // of the manifest itself
 	safety   Safety
-	workers  []string
+	workers  []workerPattern
 	stores   []*storeDecl
 
 	digests []string // of each file
@@ -92,13 +92,13 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	if len(l.stores) == 0 && len(l.errs) == 0 {
 		l.errs.Add(syntax.Pos{File: l.opts.File}, "add stores, or include files that have some", "the manifest describes no store")
 	}
-	m := &Manifest{File: l.opts.File, Root: l.files.root, Safety: l.safety, Workers: l.workers, Stores: l.finish()}
+	m := &Manifest{File: l.opts.File, Root: l.files.root, Safety: l.safety, Stores: l.finish()}
 	if !l.inClear {
 		m.Digest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Join(l.digests, ""))))
 	}
 	m.sources = sources{
 		files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
-		tokenEnvs: l.tokenEnvs(), commandTime: commandTime,
+		tokenEnvs: l.tokenEnvs(), commandTime: commandTime, workers: l.workers,
 	}
 	if len(l.errs) > 0 { // with what can be known to be wrong with the sources, to spare a second round
 		return nil, append(l.errs, mistakesOf(m.Check())...).Err()

@@ -16,8 +16,8 @@ func describe(m *Manifest) string {
 	if m.Safety.MaxDeletes != nil {
 		fmt.Fprintf(&b, "max deletes %d\n", *m.Safety.MaxDeletes)
 	}
-	for _, w := range m.Workers {
-		fmt.Fprintf(&b, "worker %s\n", filepath.ToSlash(w))
+	for _, w := range m.sources.workers {
+		fmt.Fprintf(&b, "worker %s\n", filepath.ToSlash(join(w.from, w.pattern)))
 	}
 	for _, s := range m.Stores {
 		fmt.Fprintf(&b, "store %s account=%q token=%q name=%s prefix=%q unmanaged=%s\n", s.Label, s.AccountID, s.TokenEnv, s.Name, s.Prefix, s.Unmanaged)

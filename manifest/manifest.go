@@ -26,9 +26,6 @@ type Manifest struct {
 	Root   string
 	Stores []Store
 	Safety Safety
-	// Workers are glob patterns of wrangler configurations, to be read from the
-	// current folder.
-	Workers []string
 	// Digest is of the manifest's files, "sha256:" and hexadecimal digits; empty where
 	// values stand in them in clear, which a digest would give away.
 	Digest string

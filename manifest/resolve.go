@@ -28,6 +28,7 @@ type sources struct {
 	tokenEnvs []string
 
 	commandTime time.Duration
+	workers     []workerPattern
 }
 
 // reading is one pass over the sources: each SOPS file is opened once in it.

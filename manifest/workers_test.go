@@ -1,0 +1,50 @@
+package manifest
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+func TestWorkerFiles(t *testing.T) {
+	dir, outside := t.TempDir(), t.TempDir()
+	put := func(path, text string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(filepath.Join(dir, "apps", "a", "wrangler.toml"), "a")
+	put(filepath.Join(dir, "apps", "b", "wrangler.toml"), "b")
+	put(filepath.Join(outside, "wrangler.toml"), "theirs")
+	if err := os.Symlink(filepath.Join(outside, "wrangler.toml"), filepath.Join(dir, "apps", "link.toml")); err != nil {
+		t.Fatal(err)
+	}
+	put(filepath.Join(dir, "secretsync.yaml"), `version: 1
+workers:
+  - apps/*/wrangler.toml
+  - apps/a/wrangler.toml
+  - apps/none/*.toml
+  - apps/link.toml
+  - ../*/wrangler.toml
+stores: {prod: {secrets: {a: {external: true}}}}
+`)
+	m := mustLoad(t, dir, Options{})
+	found, err := m.WorkerFiles()
+	if len(found) != 2 || string(found[0].Data) != "a" || string(found[1].Data) != "b" {
+		t.Errorf("found %v", found)
+	}
+	var list syntax.ErrorList
+	if !errors.As(err, &list) || len(list) != 3 {
+		t.Fatalf("mistakes: %v", err)
+	}
+	for i, want := range []string{"no wrangler configuration matches", "", "lies outside the repository"} {
+		if list[i].Pos.Line != 5+i || !strings.Contains(list[i].What, want) {
+			t.Errorf("mistake %d: %v, want %q", i, list[i], want)
+		}
+	}
+}
