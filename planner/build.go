@@ -106,7 +106,7 @@ func (b *builder) note(kind NoteKind, s *versions, name string) {
 func (b *builder) problem(p Problem) { b.plan.Problems = append(b.plan.Problems, p) }
 
 func (b *builder) add(a Action) {
-	if !a.SetValue {
+	if !a.SetValue && a.Op != OpRename {
 		a.ValueID = ""
 	}
 	b.plan.Actions = append(b.plan.Actions, a)

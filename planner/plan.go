@@ -84,7 +84,8 @@ type Action struct {
 	Reasons []Reason
 	// SetValue says that the value is sent. An update without it leaves the value alone.
 	SetValue bool
-	// ValueID stands for the value that is sent: DesiredSecret.ValueID.
+	// ValueID stands for the value that is sent, or that a renamed secret keeps:
+	// DesiredSecret.ValueID.
 	ValueID string
 	// Scopes and Comment are what is sent: nil leaves them alone.
 	Scopes  *Change[[]string]

@@ -16,7 +16,8 @@ type Action struct {
 	// From is the name before, for a rename.
 	From    string           `json:"from,omitempty"`
 	Reasons []planner.Reason `json:"reasons"`
-	// Value stands for the value that is sent; empty where none is.
+	// Value stands for the value that is sent, or that a renamed secret keeps; empty for
+	// the others.
 	Value string `json:"value,omitempty"`
 	// Scopes and Comment are what is sent; absent where they are left alone.
 	Scopes  *Change[[]string] `json:"scopes,omitempty"`
@@ -57,7 +58,7 @@ func fromAction(a planner.Action) Action {
 		Op: a.Op, AccountID: string(a.Store.Account), Store: a.Store.Name, Secret: a.Secret, From: a.From,
 		Reasons: append([]planner.Reason{}, a.Reasons...), Value: a.ValueID, Early: a.Early, Position: fromPosition(a.Pos),
 	}
-	if a.SetValue {
+	if a.SetValue || a.Op == planner.OpRename {
 		f.Source = a.Source
 		if f.Value == "" {
 			f.Value = Unverified
@@ -86,7 +87,7 @@ func list(scopes []string) []string { return append([]string{}, scopes...) }
 func (f Action) action() planner.Action {
 	a := planner.Action{
 		Op: f.Op, Store: planner.StoreKey{Account: planner.AccountID(f.AccountID), Name: f.Store}, Secret: f.Secret, From: f.From,
-		Reasons: f.Reasons, SetValue: f.Value != "", ValueID: f.Value, Source: f.Source, Early: f.Early, Pos: f.Position.position(),
+		Reasons: f.Reasons, SetValue: f.Value != "" && f.Op != planner.OpRename, ValueID: f.Value, Source: f.Source, Early: f.Early, Pos: f.Position.position(),
 	}
 	if f.Scopes != nil {
 		a.Scopes = &planner.Change[[]string]{Before: f.Scopes.Before, After: f.Scopes.After}

@@ -38,6 +38,9 @@ func plans() *rapid.Generator[*planner.Plan] {
 			if a.ValueID = rapid.SampledFrom([]string{"sha256:1", "hmac-sha256:2", planfile.Unverified}).Draw(t, "value"); !a.SetValue {
 				a.ValueID, a.Source = "", ""
 			}
+			if a.Op == planner.OpRename {
+				a.SetValue, a.ValueID = false, "sha256:1"
+			}
 			if rapid.Bool().Draw(t, "scopes") {
 				a.Scopes = &planner.Change[[]string]{Before: []string{}, After: []string{rapid.String().Draw(t, "scope")}}
 			}
@@ -132,7 +135,7 @@ func TestCompare(t *testing.T) {
 		Op: planner.OpCreate, Store: store, Secret: "a", SetValue: true, ValueID: "sha256:1", Scopes: &planner.Change[[]string]{After: []string{"workers"}},
 	}
 	rename := planner.Action{
-		Op: planner.OpRename, Store: store, Secret: "new", From: "old", ID: "id-old", Scopes: &planner.Change[[]string]{After: []string{"workers"}},
+		Op: planner.OpRename, Store: store, Secret: "new", From: "old", ID: "id-old", ValueID: "sha256:1", Scopes: &planner.Change[[]string]{After: []string{"workers"}},
 	}
 	for _, c := range []struct {
 		name                 string
@@ -164,6 +167,18 @@ func TestCompare(t *testing.T) {
 		{
 			"a rename that was cut short", planOf(rename),
 			planOf(planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old"}), 0, 0, 1,
+		},
+		{
+			"a rename that was cut short after the new name was made", planOf(rename),
+			planOf(planner.Action{
+				Op: planner.OpUpdate, Store: store, Secret: "new", ID: "id-new", SetValue: true, ValueID: "sha256:1", Reasons: []planner.Reason{planner.ReasonInterrupted},
+			}), 0, 0, 0,
+		},
+		{
+			"the same, with another value now", planOf(rename),
+			planOf(planner.Action{
+				Op: planner.OpUpdate, Store: store, Secret: "new", ID: "id-new", SetValue: true, ValueID: "sha256:2", Reasons: []planner.Reason{planner.ReasonInterrupted},
+			}), 0, 1, 0,
 		},
 		{
 			"the old name is another secret's now", planOf(rename),
