@@ -2,6 +2,8 @@
 // makes one. It looks in three places, in this order: the variable
 // SECRETSYNC_FINGERPRINT_KEY, the lockfile itself, where the key may lie sealed
 // with SOPS, and a key file beside the lockfile that git ignores.
+//
+// Call [Ring.Find], and [Ring.Make] where there is none; [Ring.Replace] changes it.
 package keyring
 
 import (
@@ -20,6 +22,10 @@ import (
 // Variable names the environment variable that can hold the key: the base64 of
 // 32 bytes.
 const Variable = "SECRETSYNC_FINGERPRINT_KEY"
+
+// FromSealed is what errors and [Status.From] call a key that lies sealed in the
+// lockfile.
+const FromSealed = "the lockfile"
 
 // Ring is where keys are looked for. All fields are required.
 type Ring struct {
@@ -42,21 +48,21 @@ func (r Ring) KeyFile() string {
 // Find returns the key with the given id. Where id is empty, as in a lockfile that
 // was never written, it returns whatever key is there, or an unset one.
 func (r Ring) Find(ctx context.Context, id string, sealed []byte) (secret.Key, error) {
-	key, from, err := r.look(ctx, sealed)
+	key, from, err := r.look(ctx, id, sealed)
 	switch {
 	case err != nil:
 		return secret.Key{}, err
 	case id == "" || key.IsSet() && key.ID() == id:
 		return key, nil
 	case !key.IsSet():
-		return secret.Key{}, fmt.Errorf("the fingerprint key %s of %s is needed: set %s, or put it into %s",
-			id, r.Lockfile, Variable, r.KeyFile())
+		return secret.Key{}, &NotAtHand{fmt.Sprintf("the fingerprint key %s of %s is needed: set %s, or put it into %s",
+			id, r.Lockfile, Variable, r.KeyFile())}
 	}
-	return secret.Key{}, fmt.Errorf("%s was made under the fingerprint key %s, but %s holds the key %s",
-		r.Lockfile, id, from, key.ID())
+	return secret.Key{}, &NotAtHand{fmt.Sprintf("%s was made under the fingerprint key %s, but %s holds the key %s",
+		r.Lockfile, id, from, key.ID())}
 }
 
-func (r Ring) look(ctx context.Context, sealed []byte) (key secret.Key, from string, err error) {
+func (r Ring) look(ctx context.Context, id string, sealed []byte) (key secret.Key, from string, err error) {
 	if text, ok := r.LookupEnv(Variable); ok && text != "" {
 		key, err = secret.ParseKey(text)
 		return key, Variable, wrap(err, Variable)
@@ -64,10 +70,14 @@ func (r Ring) look(ctx context.Context, sealed []byte) (key secret.Key, from str
 	if len(sealed) > 0 {
 		v, err := r.Unseal(ctx, sealed)
 		if err != nil {
-			return key, "", fmt.Errorf("opening the sealed fingerprint key of %s: %w", r.Lockfile, err)
+			return key, FromSealed, fmt.Errorf("opening the sealed fingerprint key of %s: %w", r.Lockfile, err)
 		}
 		key, err = secret.ParseKey(string(v.Reveal()))
-		return key, "the lockfile", wrap(err, "the sealed fingerprint key of "+r.Lockfile)
+		return key, FromSealed, wrap(err, "the sealed fingerprint key of "+r.Lockfile)
+	}
+	// A change of key that was cut short leaves the lockfile's key beside the old one.
+	if key, err = readFile(r.newFile()); err == nil && key.IsSet() && key.ID() == id {
+		return key, r.newFile(), nil
 	}
 	key, err = readFile(r.KeyFile())
 	return key, r.KeyFile(), err
