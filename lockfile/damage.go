@@ -10,7 +10,7 @@ import (
 
 // What to do about a lockfile that cannot be used.
 const (
-	hintRestore  = "restore the last good one from git; without it every secret has to be adopted again"
+	hintRestore  = "restore the last good one from git; if there is none, move this one away and run import --lock-only"
 	hintEdited   = "lockfiles are not made for editing: restore the last good one from git"
 	hintEncoding = "save it as UTF-8 without a byte order mark, or restore it from git"
 	hintConflict = "keep either side of a secret that is in both, and all secrets that are in one; then run plan and apply"

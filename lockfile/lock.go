@@ -2,7 +2,6 @@ package lockfile
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,30 +60,4 @@ func wait(ctx context.Context, l *flock.Flock, timeout time.Duration) (bool, err
 		err = nil
 	}
 	return locked, err
-}
-
-// holder is what the side file says of the process that holds the lock.
-type holder struct {
-	PID   int       `json:"pid"`
-	Host  string    `json:"host,omitempty"`
-	Since time.Time `json:"since"`
-}
-
-// writeHolder is for the error message of those who wait, so nothing depends on
-// it: where the side file cannot be written (Windows locks its content, too),
-// they are told less.
-func writeHolder(side string) {
-	host, _ := os.Hostname()
-	data, _ := json.Marshal(holder{os.Getpid(), host, time.Now().UTC().Truncate(time.Second)})
-	_ = os.WriteFile(side, append(data, '\n'), 0o644)
-}
-
-// readHolder says in words who holds the lock.
-func readHolder(side string) string {
-	var h holder
-	data, err := os.ReadFile(side)
-	if err != nil || json.Unmarshal(data, &h) != nil {
-		return "which process is not known"
-	}
-	return fmt.Sprintf("process %d on %q since %s", h.PID, h.Host, h.Since.Format(time.RFC3339))
 }
