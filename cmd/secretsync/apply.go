@@ -100,7 +100,7 @@ func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle,
 	if len(p.Actions) == 0 {
 		return errors.Join(j.refresh(), incomplete(unreachable))
 	}
-	if err := w.approve(ctx, p, ask); err != nil {
+	if err := w.approve(ctx, len(p.Actions), ask); err != nil {
 		return err
 	}
 	if err := w.ensureKey(ctx); err != nil {
@@ -125,8 +125,8 @@ type approval struct {
 	reviewed review
 }
 
-// approve asks whether the plan may be executed.
-func (a *app) approve(ctx context.Context, p *planner.Plan, ask approval) error {
+// approve asks whether so many things may be done.
+func (a *app) approve(ctx context.Context, things int, ask approval) error {
 	switch {
 	case ask.auto || ask.reviewed.given():
 		return nil
@@ -135,8 +135,8 @@ func (a *app) approve(ctx context.Context, p *planner.Plan, ask approval) error 
 			"look at the plan, then run it again with --auto-approve, or give the plan that was reviewed")
 	}
 	question := "\nDo this?"
-	if n := len(p.Actions); n > 1 {
-		question = fmt.Sprintf("\nDo these %d things?", n)
+	if things > 1 {
+		question = fmt.Sprintf("\nDo these %d things?", things)
 	}
 	switch ok, err := a.confirm(ctx, question, ask.word); {
 	case err != nil:

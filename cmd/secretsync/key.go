@@ -32,7 +32,11 @@ func (s *session) ring() keyring.Ring {
 }
 
 func (s *session) findKey(ctx context.Context, lock *lockfile.File) (secret.Key, error) {
-	return s.ring().Find(ctx, lock.Key.ID, lock.Key.Sealed)
+	key, err := s.ring().Find(ctx, lock.Key.ID, lock.Key.Sealed)
+	if todo := keyring.Hint(err); todo != "" {
+		err = hint(err, todo)
+	}
+	return key, err
 }
 
 // ensureKey makes a fingerprint key where there is none yet, and has the lockfile

@@ -32,7 +32,7 @@ func finds(t *testing.T, r keyring.Ring, id string) {
 func TestReplaceKeyFile(t *testing.T) {
 	r, old := made(t)
 	var next secret.Key
-	err := r.Replace(t.Context(), old, func(key secret.Key, sealed []byte) error {
+	err := r.Replace(t.Context(), old, func(key secret.Key, _ []byte) error {
 		next = key
 		// Whatever happens from here on, either key can be found.
 		finds(t, r, old.ID())

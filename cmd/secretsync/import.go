@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) importCommand() *cobra.Command {
+	var lockOnly, autoApprove bool
+	cmd := &cobra.Command{
+		Use:   "import --lock-only",
+		Short: "Rebuild a lost lockfile from the manifest and Cloudflare",
+		Long: "import --lock-only writes a lockfile where there is none, or none that can be used: what the manifest wants and Cloudflare\n" +
+			"has is recorded, as under adopt: keep. It changes nothing in Cloudflare; a token with the permission\n" +
+			"\"Secrets Store Read\" is enough.\n\n" +
+			"Nobody can read a value back. So the values in Cloudflare are taken to be the manifest's, and no later plan will find\n" +
+			"out if one is not. Where that is not certain, run apply --adopt=overwrite instead: it puts every value again.\n\n" + exitCodesHelp,
+		Args: a.noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case !lockOnly:
+				return hint(errors.New("import can only rebuild a lockfile so far"), "that is import --lock-only")
+			case len(a.flags.targets) > 0:
+				return errors.New("import --lock-only takes no --target: it rebuilds the lockfile as a whole")
+			}
+			return a.importLock(cmd.Context(), approval{auto: autoApprove, word: "yes"})
+		},
+	}
+	cmd.Flags().BoolVar(&lockOnly, "lock-only", false, "write the lockfile, and nothing to Cloudflare")
+	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")
+	return cmd
+}
+
+func (a *app) importLock(ctx context.Context, ask approval) error {
+	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
+		lock := handle.File()
+		if len(lock.Stores) > 0 {
+			return hint(fmt.Errorf("%s is there and has records: import --lock-only rebuilds a lost lockfile, and replaces none", s.lockPath),
+				"move it away first, or name another with --lockfile")
+		}
+		w, err := s.prepare(ctx, lock)
+		if err != nil {
+			return err
+		}
+		defer w.wipe()
+		in := planner.Input{Desired: w.desired}
+		if err := w.observe(ctx, &in); err != nil {
+			return err // half a lockfile is worse than none: it has records, and cannot be imported again
+		}
+		im := newImporting(w, in)
+		if err := im.show(); err != nil || len(im.found) == 0 {
+			return err
+		}
+		if err := w.approve(ctx, 1, ask); err != nil {
+			return err
+		}
+		if err := w.ensureKey(ctx); err != nil {
+			return err
+		}
+		if err := im.record(handle); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w.std.out, "\nWrote %s. Next: run plan, and commit it.\n", render.Safe(w.lockPath))
+		return err
+	})
+}
+
+// importing is what a rebuilt lockfile is made from.
+type importing struct {
+	*workspace
+	found   []liveRef   // desired and live
+	missing []secretRef // desired, not live
+	others  []secretRef // live under a desired prefix, not desired
+}
+
+type liveRef struct {
+	secretRef
+	storeID planner.StoreID
+	live    planner.LiveSecret
+}
+
+func newImporting(w *workspace, in planner.Input) *importing {
+	im := &importing{workspace: w}
+	desired := map[secretRef]planner.DesiredSecret{}
+	prefixes := map[planner.StoreKey][]string{}
+	for _, d := range in.Desired {
+		prefixes[d.Key] = append(prefixes[d.Key], d.Prefix)
+		for _, sec := range d.Secrets {
+			desired[secretRef{d.Key, sec.Name}] = sec
+		}
+	}
+	live := map[secretRef]bool{}
+	for _, st := range in.Live {
+		for _, l := range st.Secrets {
+			ref := secretRef{st.Key, l.Name}
+			live[ref] = true
+			within := func(prefix string) bool { return strings.HasPrefix(l.Name, prefix) }
+			switch sec, wanted := desired[ref]; {
+			case wanted && !sec.External:
+				im.found = append(im.found, liveRef{ref, st.ID, l})
+			case !wanted && slices.ContainsFunc(prefixes[st.Key], within):
+				im.others = append(im.others, ref)
+			}
+		}
+	}
+	for _, d := range in.Desired {
+		for _, sec := range d.Secrets {
+			if ref := (secretRef{d.Key, sec.Name}); !live[ref] && !sec.External {
+				im.missing = append(im.missing, ref)
+			}
+		}
+	}
+	return im
+}
+
+// show tells what would be recorded and what not.
+func (im *importing) show() error {
+	out := &lines{w: im.std.out}
+	for _, f := range im.found {
+		out.add("record", "%s/%s  %s", render.Safe(f.store.Name), render.Safe(f.name), render.Safe(im.wanted[f.secretRef].source))
+	}
+	for _, ref := range im.missing {
+		out.add("missing", "%s/%s  not in Cloudflare: the next apply creates it", render.Safe(ref.store.Name), render.Safe(ref.name))
+	}
+	for _, ref := range im.others {
+		out.add("unmanaged", "%s/%s  not in the manifest: not recorded", render.Safe(ref.store.Name), render.Safe(ref.name))
+	}
+	switch {
+	case out.err != nil:
+	case len(im.found) == 0:
+		_, out.err = fmt.Fprintln(im.std.out, "Nothing to record: no secret of the manifest is in Cloudflare.")
+	default:
+		_, out.err = fmt.Fprintf(im.std.out, "\nTo record: %d, missing: %d, unmanaged: %d. Nothing is written to Cloudflare.\n",
+			len(im.found), len(im.missing), len(im.others))
+		im.say("warning: the values in Cloudflare are taken to be the manifest's, and nobody can check that they are: no later plan will tell.\n" +
+			"warning: where that is not certain, run apply --adopt=overwrite instead: it puts every value again")
+	}
+	return out.err
+}
+
+// record writes the lockfile, as an apply that adopts and keeps does.
+func (im *importing) record(handle *lockfile.Handle) error {
+	j := &journal{workspace: im.workspace, handle: handle, now: time.Now}
+	return j.update(func(f *lockfile.File) {
+		for _, found := range im.found {
+			l, w := found.live, im.wanted[found.secretRef]
+			sec := lockfile.Secret{
+				Name: l.Name, ID: string(l.ID), Scopes: l.Scopes, Comment: l.Comment, Modified: string(l.Modified),
+				Applied: j.stamp(), Source: w.source, Delete: w.delete,
+			}
+			if w.value.IsSet() {
+				sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, im.key.Fingerprint(found.subject(), w.value)
+			}
+			st := f.PutStore(string(found.store.Account), found.store.Name, string(found.storeID))
+			st.Delete = j.storePolicy(found.store)
+			st.PutSecret(sec)
+		}
+	})
+}
