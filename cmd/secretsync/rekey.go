@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"os"
 
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
@@ -52,7 +51,7 @@ func (a *app) rekey(ctx context.Context, newKeyEnv string) error {
 		if err := r.run(ctx, newKeyEnv); err != nil {
 			return err
 		}
-		return r.report()
+		return r.report(ctx)
 	})
 }
 
@@ -138,7 +137,7 @@ func (w *workspace) recordedValues() map[secretRef]secret.Value {
 	return values
 }
 
-func (r *rekeying) report() error {
+func (r *rekeying) report(ctx context.Context) error {
 	out := r.std.out
 	_, err := fmt.Fprintf(out, "%s is under the fingerprint key %s now. Fingerprints made anew: %d.\n", render.Safe(r.lockPath), r.key.ID, r.kept)
 	if len(r.lost) > 0 {
@@ -147,21 +146,27 @@ func (r *rekeying) report() error {
 	for _, l := range r.lost {
 		fmt.Fprintf(out, "  %s/%s  %s\n", render.Safe(l.ref.store.Name), render.Safe(l.ref.name), l.why)
 	}
-	return errors.Join(err, r.sayNext(out))
-}
-
-// sayNext tells what is left to do, so that the next run finds the new key.
-func (r *rekeying) sayNext(out io.Writer) error {
-	_, err := fmt.Fprintf(out, "Next: commit %s.\n", render.Safe(r.lockPath))
-	file := r.ring().KeyFile()
-	switch now := r.ring().Status(context.Background(), r.key.ID, r.key.Sealed); {
-	case !now.Fits && now.Err != nil:
-		fmt.Fprintf(out, "Next: the new key is not what the next run finds here (%s).\n", render.Safe(now.Err.Error()))
-	case now.From == file:
-		fmt.Fprintf(out, "Next: keep %s, and give its content to CI as %s.\n", render.Safe(file), keyring.Variable)
-	}
-	if old, ok := r.env(keyring.Variable); ok && old != "" {
-		fmt.Fprintf(out, "Next: %s goes first wherever it is set: set it to the new key, or unset it where the key is sealed or in a file.\n", keyring.Variable)
+	for _, next := range r.next(ctx) {
+		_, err = fmt.Fprintf(out, "Next: %s.\n", render.Safe(next))
 	}
 	return err
+}
+
+// next is what is left to do, so that every run finds the new key.
+func (r *rekeying) next(ctx context.Context) []string {
+	todo, file := []string{"commit " + r.lockPath}, r.ring().KeyFile()
+	now := r.ring().Status(ctx, r.key.ID, r.key.Sealed)
+	_, noFile := os.Lstat(file)
+	switch {
+	case now.Err != nil:
+		todo = append(todo, "make the new key known here, where it is not: "+now.Err.Error())
+	case now.From == file:
+		todo = append(todo, fmt.Sprintf("keep %s, and give its content to CI as %s", file, keyring.Variable))
+	case noFile == nil:
+		todo = append(todo, fmt.Sprintf("remove %s, which holds an older key", file))
+	}
+	if old, _ := r.env(keyring.Variable); old != "" {
+		todo = append(todo, keyring.Variable+" goes before all other places: set it to the new key, or unset it where the key is sealed or in a file")
+	}
+	return todo
 }
