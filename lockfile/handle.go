@@ -24,6 +24,9 @@ type Handle struct {
 	saved []byte // file as formatted
 }
 
+// spare is about what an apply adds to a lockfile: room for it is made sure of.
+const spare = 64 << 10
+
 // Open locks the lockfile at path, waiting up to timeout for whoever has it
 // ([ErrHeld] says who), and reads it. Left-over temporary files are swept, and
 // that the file can be written is made sure of before anything is sent that could
@@ -36,7 +39,7 @@ func Open(ctx context.Context, path string, timeout time.Duration) (*Handle, err
 	atomicfile.Sweep(path)
 	f, err := Read(path)
 	if err == nil {
-		err = atomicfile.CheckWritable(path)
+		err = atomicfile.CheckWritable(path, len(f.Format())+spare)
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.Unlock())

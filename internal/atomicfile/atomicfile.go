@@ -49,16 +49,16 @@ func write(path string, data []byte, perm fs.FileMode) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// CheckWritable says why [Write] would fail, as far as that can be known without
-// writing: path must be replaceable and its directory must take a new file.
-func CheckWritable(path string) error {
-	if err := checkWritable(path); err != nil {
+// CheckWritable says why [Write] would fail with size bytes: path must be replaceable,
+// and its directory must take a new file of that size, which is written and removed.
+func CheckWritable(path string, size int) error {
+	if err := checkWritable(path, size); err != nil {
 		return fmt.Errorf("%q cannot be written: %w", path, err)
 	}
 	return nil
 }
 
-func checkWritable(path string) error {
+func checkWritable(path string, size int) error {
 	if _, err := targetMode(path, 0); err != nil {
 		return err
 	}
@@ -66,7 +66,8 @@ func checkWritable(path string) error {
 	if err != nil {
 		return err
 	}
-	return cmp.Or(tmp.Close(), os.Remove(tmp.Name()))
+	err = fill(tmp, make([]byte, size), 0o600)
+	return cmp.Or(err, os.Remove(tmp.Name()))
 }
 
 // Sweep removes the temporary files that killed writers of path left behind, as
@@ -94,6 +95,8 @@ func targetMode(path string, perm fs.FileMode) (fs.FileMode, error) {
 		return 0, errors.New("it is a symbolic link: name the file that it points to")
 	case !info.Mode().IsRegular():
 		return 0, errors.New("it is not a regular file")
+	case info.Mode()&0o200 == 0: // a rename would replace it all the same
+		return 0, errors.New("it is read-only")
 	}
 	return info.Mode().Perm(), nil
 }

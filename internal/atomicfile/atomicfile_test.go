@@ -136,6 +136,7 @@ func TestRefused(t *testing.T) {
 			put(t, path+".real", "real", 0o644)
 			try(t, os.Symlink(path+".real", path))
 		}, "symbolic link"},
+		{"read-only file", func(t *testing.T, path string) { put(t, path, "old", 0o444) }, "read-only"},
 		{"dangling symbolic link", func(t *testing.T, path string) {
 			try(t, os.Symlink(path+".real", path))
 		}, "symbolic link"},
@@ -177,7 +178,7 @@ func TestRefusedReadOnlyDirectory(t *testing.T) {
 func wantRefused(t *testing.T, path, want string) {
 	t.Helper()
 	for name, err := range map[string]error{
-		"CheckWritable": CheckWritable(path), "Write": Write(path, []byte("new"), 0o644),
+		"CheckWritable": CheckWritable(path, 3), "Write": Write(path, []byte("new"), 0o644),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Base(path)) {
 			t.Errorf("%s: %v; want the path and %q", name, err, want)
@@ -207,9 +208,9 @@ func snapshot(t *testing.T, dir string) string {
 
 func TestCheckWritableLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
-	try(t, CheckWritable(filepath.Join(dir, "absent")))
+	try(t, CheckWritable(filepath.Join(dir, "absent"), 3))
 	put(t, filepath.Join(dir, "present"), "content", 0o600)
-	try(t, CheckWritable(filepath.Join(dir, "present")))
+	try(t, CheckWritable(filepath.Join(dir, "present"), 3))
 	wantFiles(t, dir, "present")
 	wantContent(t, filepath.Join(dir, "present"), "content")
 }

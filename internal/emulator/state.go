@@ -142,7 +142,7 @@ func (s *Server) open() error {
 }
 
 func (s *Server) load(file string) error {
-	if err := atomicfile.CheckWritable(file); err != nil {
+	if err := atomicfile.CheckWritable(file, 0); err != nil {
 		return fmt.Errorf("the emulator's state: %w", err)
 	}
 	atomicfile.Sweep(file)
