@@ -15,7 +15,13 @@ func (a *app) emulatorCommand() *cobra.Command {
 		Use:   "emulator",
 		Short: "Serve the Secrets Store API on this machine, without Cloudflare",
 		Long: "emulator serves Cloudflare's Secrets Store API on a loopback address until it is interrupted. Any client works\n" +
-			"against it: secretsync, wrangler, Cloudflare's SDKs. No answer holds a value; the state keeps a keyed digest of each.",
+			"against it: secretsync, wrangler, Cloudflare's SDKs. No answer holds a value; the state keeps a keyed digest of each.\n\n" +
+			"--fault lets requests go wrong: \"METHOD PATH KIND[-after][=TIME] [once|N]\", PATH being the end of a path, and * anything:\n" +
+			"  cut, reset, stall            the connection is closed, reset, or nothing comes\n" +
+			"  500, 502, 503, 403, 404      errors; 429, 971 the rate limit, =TIME what Retry-After asks for\n" +
+			"  truncated, malformed, empty  the answer is spoiled\n" +
+			"  lag                          a read shows what was before the latest write, or was a TIME ago\n" +
+			"KIND-after does what is asked first. As in --fault 'POST /secrets cut-after once' --fault 'GET /secrets lag=2s'.",
 		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.StateFile = state
@@ -41,7 +47,7 @@ func (a *app) emulatorCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:8787", "loopback address to listen on; port 0 picks one")
 	f.StringVar(&state, "state", "", "file that holds the state (default: memory alone)")
-	f.StringArrayVar(&faults, "fault", nil, "let requests go wrong: \"METHOD PATH KIND[-after][=RETRY] [once|N]\" (repeatable)")
+	f.StringArrayVar(&faults, "fault", nil, "let requests go wrong: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
 	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
 	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
 	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")

@@ -37,9 +37,13 @@ func (s *Server) do(r *http.Request, e endpoint) (any, error) {
 	if s.closed() {
 		return nil, errClosed
 	}
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	c := &call{Server: s, Request: r, account: s.state.Accounts[id].clone()}
+	if lag, ok := s.lag(r); ok && reads {
+		c.account = s.before(id, lag).clone()
+	}
 	result, err := e(c)
-	if r.Method == http.MethodGet || r.Method == http.MethodHead || (err != nil && !c.keep) {
+	if reads || (err != nil && !c.keep) {
 		return result, err
 	}
 	if err := s.commit(id, c.account); err != nil {

@@ -33,6 +33,9 @@ type Options struct {
 	// PendingFor is how long a new secret stays pending. By default it is pending
 	// in the answer that makes it and active whenever it is read.
 	PendingFor time.Duration
+	// Lag is how far all reads lag behind writes. By default they don't; nobody
+	// knows by how much Cloudflare's do (CLOUDFLARE_API.md 3).
+	Lag time.Duration
 	// PartialBulkCreate keeps the secrets that precede the refused one in a bulk
 	// create. By default such a request makes none.
 	PartialBulkCreate bool

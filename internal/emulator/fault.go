@@ -24,7 +24,8 @@ const (
 	FaultTooManyRequests FaultKind = "429"       // the rate limit
 	FaultThrottled       FaultKind = "971"       // the rate limit inside a 200 (CLOUDFLARE_API.md 6)
 	FaultForbidden       FaultKind = "403"       // an authentication error
-	FaultNotFound        FaultKind = "404"       // secret_not_found: a read that lags behind (CLOUDFLARE_API.md 3)
+	FaultNotFound        FaultKind = "404"       // secret_not_found, though it is there
+	FaultLag             FaultKind = "lag"       // a read answers from before the latest writes (CLOUDFLARE_API.md 3)
 )
 
 // Fault is what goes wrong with one request. The zero Fault is nothing.
@@ -36,12 +37,14 @@ type Fault struct {
 	After bool
 	// RetryAfter is what the header of that name asks for; zero leaves it out.
 	RetryAfter time.Duration
+	// Lag is how far a [FaultLag] looks back; zero is to before the latest write.
+	Lag time.Duration
 }
 
 // handles reports whether the request is handled at all.
 func (f Fault) handles() bool {
 	switch f.Kind {
-	case "", FaultTruncated, FaultMalformed, FaultEmpty:
+	case "", FaultTruncated, FaultMalformed, FaultEmpty, FaultLag:
 		return true
 	}
 	return f.After

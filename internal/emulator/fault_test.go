@@ -248,7 +248,7 @@ func TestParseFault(t *testing.T) {
 		t.Error("a longer rule fits a shorter path")
 	}
 	for _, text := range []string{"", "POST /secrets", "POST /secrets explode", "POST /secrets cut twice", "POST /secrets cut 0", "POST /secrets cut -1",
-		"POST /secrets cut once more", "POST /secrets 429=soon", "POST /secrets 429=0s", "POST /secrets -after", "POST /secrets 429="} {
+		"POST /secrets cut once more", "POST /secrets 429=soon", "POST /secrets 429=0s", "POST /secrets -after", "POST /secrets 429=", "GET /secrets lag=0s", "GET /secrets lag=soon"} {
 		if _, err := emulator.ParseFault("GET /stores cut", text); err == nil {
 			t.Errorf("%q: no error", text)
 		}

@@ -13,9 +13,10 @@ import (
 // ParseFault reads rules for [Options.Fault]; the first that fits a request
 // decides. A rule is
 //
-//	METHOD PATH KIND[-after][=RETRY-AFTER] [once | COUNT]
+//	METHOD PATH KIND[-after][=TIME] [once | COUNT]
 //
-// as in "POST /secrets cut-after once" or "* /secrets/* 429=2s 3". PATH is
+// as in "POST /secrets cut-after once", "* /secrets/* 429=2s 3" or "GET /secrets
+// lag=2s". TIME is what Retry-After asks for, or how far a read lags. PATH is
 // compared with the end of the request's path, "*" standing for any method and
 // any part of a path; so "POST /secrets" doesn't fit a duplication. KIND is a
 // [FaultKind], and the count says how many requests the rule is for.
@@ -79,7 +80,7 @@ func parseKind(text string) (Fault, error) {
 	f := Fault{Kind: FaultKind(kind), After: after}
 	kinds := []FaultKind{
 		FaultCut, FaultReset, FaultStall, FaultInternal, FaultBadGateway, FaultUnavailable, FaultTruncated,
-		FaultMalformed, FaultEmpty, FaultTooManyRequests, FaultThrottled, FaultForbidden, FaultNotFound,
+		FaultMalformed, FaultEmpty, FaultTooManyRequests, FaultThrottled, FaultForbidden, FaultNotFound, FaultLag,
 	}
 	if !slices.Contains(kinds, f.Kind) {
 		return f, fmt.Errorf("unknown kind %q: want one of %q", kind, kinds)
@@ -87,9 +88,16 @@ func parseKind(text string) (Fault, error) {
 	if !waits {
 		return f, nil
 	}
-	var err error
-	if f.RetryAfter, err = time.ParseDuration(wait); err != nil || f.RetryAfter <= 0 {
+	d, err := time.ParseDuration(wait)
+	switch {
+	case f.Kind == FaultLag && (err != nil || d <= 0):
+		return f, fmt.Errorf("%q is no time to lag behind: want 2s or 5m", wait)
+	case err != nil || d <= 0:
 		return f, fmt.Errorf("%q is no time to retry after: want 2s or 5m", wait)
+	case f.Kind == FaultLag:
+		f.Lag = d
+	default:
+		f.RetryAfter = d
 	}
 	return f, nil
 }

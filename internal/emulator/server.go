@@ -24,6 +24,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards what follows
 	state    state
+	past     map[string][]version // by account; see remember
 	limiter  limiter
 	requests []Request
 }
@@ -35,7 +36,7 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: opts, done: make(chan struct{}), limiter: limiter{quota: opts.RateLimit, window: opts.RateWindow}}
+	s := &Server{opts: opts, done: make(chan struct{}), past: map[string][]version{}, limiter: limiter{quota: opts.RateLimit, window: opts.RateWindow}}
 	if err := s.open(); err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{header: http.Header{}}
 	if fault.handles() {
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		s.respond(a, r, len(body))
+		s.respond(a, fault.mark(r), len(body))
 	}
 	fault.spoil(a)
 	s.record(Request{Method: r.Method, Path: r.URL.Path, Status: a.status})

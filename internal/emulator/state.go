@@ -166,6 +166,7 @@ func (s *Server) load(file string) error {
 func (s *Server) commit(id string, a account) error {
 	before := s.state.Accounts[id]
 	s.state.Accounts[id] = a
+	s.remember(id, before)
 	if s.opts.StateFile == "" {
 		return nil
 	}
@@ -175,6 +176,7 @@ func (s *Server) commit(id string, a account) error {
 	}
 	if err != nil {
 		s.state.Accounts[id] = before
+		s.past[id] = s.past[id][:len(s.past[id])-1]
 	}
 	return err
 }
