@@ -24,7 +24,7 @@ var allFaults = flag.Bool("faults", false, "run the whole fault matrix, which ta
 var faultKinds = []string{
 	"cut-after", "403",
 	"cut", "reset", "reset-after", "stall", "stall-after", "500", "500-after", "502", "502-after", "503", "503-after",
-	"truncated", "malformed", "empty", "429", "429=1s", "971", "971=1s", "404", "lag", "lag=2s",
+	"truncated", "malformed", "empty", "429", "429=1s", "971", "971=1s", "lag", "lag=2s",
 }
 
 // TestFaultMatrix lets each request of an apply that creates, updates, renames and

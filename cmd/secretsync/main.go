@@ -28,13 +28,16 @@ type streams struct {
 
 // run is the whole program: it returns the exit code.
 func run(ctx context.Context, args []string, std streams, env func(string) (string, bool)) int {
-	std.err = &oneAtATime{w: std.err}
-	a := &app{std: std, env: env}
+	return (&app{std: std, env: env}).run(ctx, args)
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
+	a.std.err = &oneAtATime{w: a.std.err}
 	cmd := a.rootCommand()
 	cmd.SetArgs(args)
-	cmd.SetIn(std.in)
-	cmd.SetOut(std.out)
-	cmd.SetErr(std.err)
+	cmd.SetIn(a.std.in)
+	cmd.SetOut(a.std.out)
+	cmd.SetErr(a.std.err)
 	err := cmd.ExecuteContext(ctx)
 	a.printError(err)
 	return exitCode(err)

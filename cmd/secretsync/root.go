@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 type app struct {
 	std   streams
 	env   func(string) (string, bool)
+	http  http.RoundTripper // nil for the usual one
 	flags globalFlags
 	log   *slog.Logger
 }

@@ -155,7 +155,7 @@ func (s *session) client(id planner.AccountID) (*cloudflare.Client, error) {
 	}
 	c, err := cloudflare.New(cloudflare.Config{
 		BaseURL: s.baseURL, Token: token, AccountID: string(id), RequestTimeout: s.flags.requestTimeout,
-		Limiter: s.limiter, Log: s.log, OnWait: s.sayWait, UserAgent: "secretsync/" + version(),
+		Transport: s.http, Limiter: s.limiter, Log: s.log, OnWait: s.sayWait, UserAgent: "secretsync/" + version(),
 	})
 	if err != nil {
 		return nil, err
