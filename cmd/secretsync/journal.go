@@ -14,6 +14,7 @@ type journal struct {
 	*workspace
 	handle *lockfile.Handle
 	now    func() time.Time
+	before map[secretRef]lockfile.Secret // what an intent replaced; its zero where there was no record
 }
 
 func (j *journal) stamp() string { return j.now().UTC().Format(time.RFC3339) }
@@ -35,15 +36,58 @@ func (j *journal) Intend(actions []planner.Action) error {
 			st := f.PutStore(string(a.Store.Account), a.Store.Name, string(a.StoreID))
 			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp()}
 			sec := st.Secret(a.Secret)
-			if sec == nil {
+			j.remember(a.Store, a.Secret, sec)
+			switch {
+			case sec == nil:
 				sec = st.PutSecret(j.intended(a))
+			case sec.ID == "":
+				j.intendAgain(sec, a, pending)
 			}
 			sec.Pending = pending
 			if from := st.Secret(a.From); from != nil {
+				j.remember(a.Store, a.From, from)
 				from.Pending = pending
 			}
 		}
 	})
+}
+
+// remember keeps a record as it is before an intent, for takeBack.
+func (j *journal) remember(store planner.StoreKey, name string, sec *lockfile.Secret) {
+	if j.before == nil {
+		j.before = map[secretRef]lockfile.Secret{}
+	}
+	var was lockfile.Secret
+	if sec != nil {
+		was = *sec
+	}
+	j.before[secretRef{store, name}] = was
+}
+
+// lagWindow is how long a secret that an earlier apply made may be missing from lists.
+const lagWindow = 5 * time.Minute
+
+// intendAgain is about a secret whose creation an earlier apply left unknown. If the
+// plan found it, by when it was made and what it looks like, it is known from now on
+// by its id: both are about to change. If not, and it was just now, it may yet show.
+func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *lockfile.Pending) {
+	ours := slices.Contains(a.Reasons, planner.ReasonInterrupted) || slices.Contains(a.Reasons, planner.ReasonNotDesired)
+	switch {
+	case a.ID != "" && ours:
+		sec.ID = string(a.ID)
+	case a.Op == planner.OpCreate:
+		again := j.intended(a)
+		sec.Scopes, sec.Comment = again.Scopes, again.Comment
+	}
+	if sec.Pending == nil {
+		return
+	}
+	if a.Op == planner.OpAdopt && ours {
+		pending.Op = sec.Pending.Op // a duplicate of a generated value, which is in Cloudflare alone
+	}
+	if since, err := time.Parse(time.RFC3339, sec.Pending.Since); err == nil && j.now().Sub(since) < lagWindow {
+		pending.Since = sec.Pending.Since
+	}
 }
 
 // intended is the record of a secret that is about to be created: it has no id,
@@ -86,8 +130,8 @@ func (j *journal) Settle(results []applier.Result) error {
 			case applier.Done:
 				j.settleDone(st, r)
 			case applier.Failed, applier.Skipped:
-				takeBack(st, a.Secret)
-				takeBack(st, a.From)
+				j.takeBack(st, a.Store, a.Secret)
+				j.takeBack(st, a.Store, a.From)
 			case applier.Unknown: // stays pending
 			}
 		}
@@ -117,15 +161,15 @@ func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
 	}
 }
 
-// takeBack undoes an intent: nothing was changed in Cloudflare.
-func takeBack(st *lockfile.Store, name string) {
-	sec := st.Secret(name)
-	switch {
-	case sec == nil:
-	case sec.ID == "":
+// takeBack undoes an intent, nothing having been changed in Cloudflare: the record is
+// as it was, with what an earlier apply left pending.
+func (j *journal) takeBack(st *lockfile.Store, store planner.StoreKey, name string) {
+	switch was, intended := j.before[secretRef{store, name}]; {
+	case !intended:
+	case was.Name == "":
 		st.RemoveSecret(name)
 	default:
-		sec.Pending = nil
+		st.PutSecret(was)
 	}
 }
 
