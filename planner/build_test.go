@@ -352,6 +352,9 @@ func TestRename(t *testing.T) {
 		{"generated", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueNew
 		}, "rename+scopes+comment (renamed); note renamed"},
+		{"generated, its old name's value was not, or otherwise", func(in *planner.Input) {
+			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
+		}, "create+value+scopes (new); delete (not_in_manifest)"},
 		{"another value", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueChanged },
 			"create+value+scopes (new); delete (not_in_manifest)"},
 		{"changed outside", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer },

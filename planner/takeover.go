@@ -80,7 +80,8 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 }
 
 func renamable(t, from *triple) bool {
-	return t.live == nil && t.recorded == nil && (t.desired.Value == ValueSame || t.desired.Generated) && !t.desired.External &&
+	return t.live == nil && t.recorded == nil &&
+		(t.desired.Value == ValueSame || t.desired.Generated && t.desired.Value != ValueChanged) && !t.desired.External &&
 		from != nil && from.desired == nil && from.recorded != nil && from.live != nil && from.recorded.Pending == nil &&
 		from.recorded.ID == from.live.ID && from.live.Modified.Compare(from.recorded.Modified) == 0
 }
