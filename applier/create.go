@@ -173,11 +173,11 @@ func (c *creation) send(is []int) ([]planner.LiveSecret, error) {
 	return c.target.CreateSecrets(c.ctx, c.store, items)
 }
 
-// fail records a refusal. A name that is taken, after a request whose outcome is
-// unknown, may be our own: that stays unknown.
+// fail records a refusal. After a request whose outcome is unknown the secret may be
+// there for all that, missing from a list that lags: that stays unknown.
 func (c *creation) fail(is []int, err error) {
 	for _, i := range is {
-		if c.unsure[i] && errors.Is(err, ErrNameTaken) {
+		if c.unsure[i] {
 			c.finish(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, err))
 			continue
 		}
