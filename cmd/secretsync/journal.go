@@ -37,11 +37,11 @@ func (j *journal) Intend(actions []planner.Action) error {
 			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp()}
 			sec := st.Secret(a.Secret)
 			j.remember(a.Store, a.Secret, sec)
-			switch {
-			case sec == nil:
-				sec = st.PutSecret(j.intended(a))
-			case sec.ID == "":
+			if sec != nil && sec.ID == "" {
 				j.intendAgain(sec, a, pending)
+			}
+			if sec == nil || a.Op == planner.OpCreate { // of one deleted outside, the id says nothing any more
+				sec = st.PutSecret(j.intended(a))
 			}
 			sec.Pending = pending
 			if from := st.Secret(a.From); from != nil {
@@ -72,12 +72,8 @@ const lagWindow = 5 * time.Minute
 // by its id: both are about to change. If not, and it was just now, it may yet show.
 func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *lockfile.Pending) {
 	ours := slices.Contains(a.Reasons, planner.ReasonInterrupted) || slices.Contains(a.Reasons, planner.ReasonNotDesired)
-	switch {
-	case a.ID != "" && ours:
+	if a.ID != "" && ours {
 		sec.ID = string(a.ID)
-	case a.Op == planner.OpCreate:
-		again := j.intended(a)
-		sec.Scopes, sec.Comment = again.Scopes, again.Comment
 	}
 	if sec.Pending == nil {
 		return

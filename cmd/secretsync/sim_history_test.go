@@ -104,7 +104,8 @@ func (h *simulation) editOne(now map[place]live, p place, label string) {
 		return
 	}
 	if s == nil {
-		s = &simSpec{label: label, value: h.newValue(), adopt: h.stays[p]}
+		s = &simSpec{label: label, value: h.newValue(), adopt: h.stays[p], everKept: h.stays[p]}
+		_, s.everDeleted = now[p] // what an earlier apply recorded may still count
 		if h.rng.IntN(4) == 0 {
 			s.value = ""
 		}
