@@ -216,6 +216,9 @@ func (c *creation) claim(is []int) []int {
 			c.finish(i, planner.LiveSecret{}, ErrNameTaken)
 		default:
 			live, err := c.complete(i, l.ID)
+			if err != nil { // refused, it is there all the same
+				err = errors.Join(ErrOutcomeUnknown, err)
+			}
 			c.finish(i, live, err)
 		}
 	}
