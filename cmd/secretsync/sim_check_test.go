@@ -13,7 +13,7 @@ import (
 
 // apply applies, and checks that what is gone or has another value was to be so by
 // the plan that was shown.
-func (h *simulation) apply(k *kill, trouble func(int, *http.Request) emulator.Fault) int {
+func (h *simulation) apply(k *kill, trouble func(*http.Request) emulator.Fault) int {
 	h.Helper()
 	before := h.truth(h.accounts()...)
 	h.applies++

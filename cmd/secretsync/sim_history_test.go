@@ -50,7 +50,7 @@ func newSimulation(t *testing.T, rng *rand.Rand) *simulation {
 			PendingFor: time.Duration(rng.IntN(2)) * 3 * time.Second, Now: func() time.Time { return time.Now().Add(skew) },
 		}),
 		rng: rng, wanted: map[place]*simSpec{}, stays: map[place]bool{}, kept: map[place]string{}, replaced: map[place]bool{},
-		foreign: map[place]live{}, parallelism: []string{"1", "4"}[rng.IntN(2)],
+		foreign: map[place]live{}, parallelism: []string{"1", "1", "1", "4"}[rng.IntN(4)],
 		stores: []simStore{{testAccount, "prod", []string{"", "p-"}[rng.IntN(2)]}},
 	}
 	switch rng.IntN(3) {

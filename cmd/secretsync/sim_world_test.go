@@ -35,11 +35,11 @@ type world struct {
 	told   bytes.Buffer      // the history, for a failure
 
 	mu      sync.Mutex
-	trouble func(n int, r *http.Request) emulator.Fault // of the n-th request of a run; nil for none
-	count   int                                         // requests of this run
-	writes  int                                         // those of them that are no reads
-	faults  int                                         // requests that went wrong, of all runs
-	kill    *kill                                       // nil: this run is not killed
+	trouble func(r *http.Request) emulator.Fault // nil for none
+	count   int                                  // requests of this run
+	writes  int                                  // those of them that are no reads
+	faults  int                                  // requests that went wrong, of all runs
+	kill    *kill                                // nil: this run is not killed
 }
 
 // kill is a SIGKILL when a request comes in, or when it was done and its answer is
@@ -101,7 +101,7 @@ func (w *world) meet(r *http.Request, body []byte) (fault emulator.Fault, err er
 		return fault, errDead
 	}
 	if w.trouble != nil {
-		fault = w.trouble(w.count, r)
+		fault = w.trouble(r)
 	}
 	if r.Method != http.MethodGet {
 		w.writes++
@@ -189,7 +189,7 @@ func (w *world) write(name, text string) {
 }
 
 // run runs the program, and returns its exit code (-1 if it was killed) and all it said.
-func (w *world) run(k *kill, trouble func(int, *http.Request) emulator.Fault, args ...string) (code int, said string) {
+func (w *world) run(k *kill, trouble func(*http.Request) emulator.Fault, args ...string) (code int, said string) {
 	ctx, cancel := context.WithCancel(w.Context())
 	defer cancel()
 	if k != nil {

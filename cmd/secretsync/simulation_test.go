@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -36,7 +37,7 @@ func TestSimulation(t *testing.T) {
 					defer mu.Unlock()
 					sum.add(one)
 					if t.Failed() {
-						t.Logf("repeat it: go test ./cmd/secretsync -run '^TestSimulation$' -sim 1 -sim-seed %d", seed)
+						t.Logf("repeat it: go test ./cmd/secretsync -run '^TestSimulation$' -sim 1 -sim-seed %d (with -count: requests side by side come in any order)", seed)
 					}
 				}()
 				synctest.Test(t, func(t *testing.T) {
@@ -115,10 +116,17 @@ func (h *simulation) attempt() {
 }
 
 // trouble draws what goes wrong with the requests of an apply.
-func (h *simulation) trouble() func(int, *http.Request) emulator.Fault {
+func (h *simulation) trouble() func(*http.Request) emulator.Fault {
 	from, often, lags := 1+h.rng.IntN(8), h.rng.IntN(3), h.rng.IntN(3) == 0
-	rng := rand.New(rand.NewPCG(h.rng.Uint64(), 0)) // the requests' own: accounts are done side by side
-	return func(n int, r *http.Request) emulator.Fault {
+	seed := h.rng.Uint64()
+	rngs, counts := map[string]*rand.Rand{}, map[string]int{} // accounts are done side by side: each has its own
+	return func(r *http.Request) emulator.Fault {
+		account := strings.Split(r.URL.Path, "/")[4]
+		if rngs[account] == nil {
+			rngs[account] = rand.New(rand.NewPCG(seed, 0))
+		}
+		counts[account]++
+		rng, n := rngs[account], counts[account]
 		goesWrong := n == from
 		switch often {
 		case 1: // now and then
