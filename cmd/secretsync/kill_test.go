@@ -52,6 +52,19 @@ func (c *faultCase) kill(n int, after bool) {
 
 	// Nothing is as the manifest says yet, so a plan that finds nothing to do lies.
 	c.secretsync(exitChanges, "plan", "--detailed-exitcode")
+	c.recovers()
+}
+
+// recovers looks at what a killed apply left behind.
+func (c *faultCase) recovers() {
+	c.Helper()
+	switch code := c.secretsync(-1, "plan", "--detailed-exitcode"); code {
+	case exitOK:
+		c.check()
+	case exitChanges:
+	default:
+		c.Errorf("plan: exit code %d", code)
+	}
 	c.secretsync(exitOK, "apply", "--auto-approve")
 	c.check()
 	c.secretsync(exitOK, "plan", "--detailed-exitcode")

@@ -116,7 +116,9 @@ func (w *world) meet(r *http.Request, body []byte) (fault emulator.Fault, err er
 // die kills the run at this request.
 func (w *world) die(r *http.Request, body []byte) {
 	if w.kill.after {
-		_, _ = w.serve(r, body, emulator.Fault{})
+		if res, err := w.serve(r, body, emulator.Fault{}); err == nil {
+			_ = res.Body.Close()
+		}
 	}
 	fmt.Fprintf(&w.told, "-- %s %s: killed, done %v\n", r.Method, r.URL.Path, w.kill.after)
 	w.kill.dead, w.kill.left = true, w.snapshot()
