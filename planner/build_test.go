@@ -368,6 +368,11 @@ func TestRename(t *testing.T) {
 		{"done already", func(in *planner.Input) {
 			in.Recorded[0].Secrets[0].Name, in.Live[0].Secrets[0].Name = "new-key", "new-key"
 		}, "nothing, 1 unchanged"},
+		{"cut short, and the old name is wanted again, generated now", func(in *planner.Input) {
+			in.Desired[0].Secrets[0] = *desired()
+			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
+			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-time.Minute)}
+		}, "update+value (interrupted); note interrupted"},
 		{"cut short after the duplicate, generated: the value stays", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated = true
 			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,

@@ -32,8 +32,8 @@ func (b *builder) compare(s *versions, t *triple) {
 		have.Scopes = r.Scopes
 	}
 	switch {
-	case r.Pending != nil && r.Pending.Op == OpRename && d.Generated:
-		// The duplicate has the value already, and no other can be known: take it.
+	case r.Pending != nil && r.Pending.Op == OpRename && d.Generated && d.Value != ValueChanged:
+		// Both names have the value already, and no other can be known: take it.
 		a.Op, a.Source = OpAdopt, ""
 		a.Reasons = append(a.Reasons, ReasonInterrupted)
 		b.note(NoteInterrupted, s, d.Name)
