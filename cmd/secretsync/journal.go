@@ -37,7 +37,7 @@ func (j *journal) Intend(actions []planner.Action) error {
 			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp()}
 			sec := st.Secret(a.Secret)
 			j.remember(a.Store, a.Secret, sec)
-			if sec != nil && sec.ID == "" {
+			if sec != nil {
 				j.intendAgain(sec, a, pending)
 			}
 			if sec == nil || a.Op == planner.OpCreate { // of one deleted outside, the id says nothing any more
@@ -64,25 +64,27 @@ func (j *journal) remember(store planner.StoreKey, name string, sec *lockfile.Se
 	j.before[secretRef{store, name}] = was
 }
 
-// lagWindow is how long a secret that an earlier apply made may be missing from lists.
+// lagWindow is how long a secret that we made may be missing from lists.
 const lagWindow = 5 * time.Minute
 
-// intendAgain is about a secret whose creation an earlier apply left unknown. If the
-// plan found it, by when it was made and what it looks like, it is known from now on
-// by its id: both are about to change. If not, and it was just now, it may yet show.
+// intendAgain is about a record that earlier applies left. If it has no id, and the plan
+// found the secret by when it was made and what it looks like, it is known by its id
+// from now on: both are about to change. If it is to be made although we made or
+// tried to make it just now, lists may lag: what shows up then is ours too.
 func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *lockfile.Pending) {
 	ours := slices.Contains(a.Reasons, planner.ReasonInterrupted) || slices.Contains(a.Reasons, planner.ReasonNotDesired)
-	if a.ID != "" && ours {
+	if sec.ID == "" && ours {
 		sec.ID = string(a.ID)
 	}
-	if sec.Pending == nil {
-		return
+	made := sec.Applied
+	if sec.Pending != nil {
+		made = sec.Pending.Since
+		if a.Op == planner.OpAdopt && ours {
+			pending.Op = sec.Pending.Op // a duplicate of a generated value, which is in Cloudflare alone
+		}
 	}
-	if a.Op == planner.OpAdopt && ours {
-		pending.Op = sec.Pending.Op // a duplicate of a generated value, which is in Cloudflare alone
-	}
-	if since, err := time.Parse(time.RFC3339, sec.Pending.Since); err == nil && j.now().Sub(since) < lagWindow {
-		pending.Since = sec.Pending.Since
+	if at, err := time.Parse(time.RFC3339, made); err == nil && a.Op == planner.OpCreate && j.now().Sub(at) < lagWindow {
+		pending.Since = made
 	}
 }
 
