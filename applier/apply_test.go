@@ -295,6 +295,36 @@ func TestCreateThatStaysUnknownIsSaidToBe(t *testing.T) {
 	})
 }
 
+// What our request made, or may have made, is not failed because a later request was
+// refused: the journal would forget it.
+func TestUnknownStaysUnknownWhateverIsRefusedLater(t *testing.T) {
+	for name, refuse := range map[string]string{"the second create": "create 1", "its completion": "update s000"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				unknown := once("create", applier.ErrOutcomeUnknown)
+				sent := false
+				fail := func(call string) error {
+					if err := unknown(call); err != nil {
+						sent = true
+						return err
+					}
+					if sent && strings.HasPrefix(call, refuse) {
+						return errors.New("refused")
+					}
+					return nil
+				}
+				if f.before = fail; refuse != "create 1" { // it happened, and is completed
+					f.before, f.after = nil, fail
+				}
+				if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(1)...); r.Count(applier.Unknown) != 1 {
+					t.Errorf("outcomes %v, log %v", outcomes(r), f.log)
+				}
+			})
+		})
+	}
+}
+
 func TestSomebodyElsesNameIsLeftAlone(t *testing.T) {
 	for _, atomic := range []bool{true, false} {
 		t.Run(fmt.Sprintf("atomic=%v", atomic), func(t *testing.T) {

@@ -22,9 +22,9 @@ func (h *simulation) apply(k *kill, trouble func(*http.Request) emulator.Fault) 
 	for p, was := range before {
 		is, there := after[p]
 		switch name := regexp.QuoteMeta(p.name); {
-		case !there && !said1(said, `- delete +`+name+` `) && !said1(said, `> rename .* from `+name+`,`):
+		case !there && !planned(said, `- delete +`+name+` `) && !planned(said, `> rename .* from `+name+`,`):
 			h.Fatalf("%v is gone, and no plan said so", p)
-		case there && is.value != was.value && !said1(said, `[~&+] (update|rotate|adopt|create) +`+name+` .*from (file|generate)`):
+		case there && is.value != was.value && !planned(said, `[~&+] (update|rotate|adopt|create) +`+name+` .*from (file|generate)`):
 			h.Fatalf("%v has another value, and no plan said so", p)
 		}
 	}
@@ -32,7 +32,10 @@ func (h *simulation) apply(k *kill, trouble func(*http.Request) emulator.Fault) 
 	return code
 }
 
-func said1(said, row string) bool { return regexp.MustCompile(`(?m)^  ` + row).MatchString(said + " ") }
+// planned reports whether the plan that was shown has such a row.
+func planned(said, row string) bool {
+	return regexp.MustCompile(`(?m)^  ` + row).MatchString(said + " ")
+}
 
 // checkOthers looks at what is not the program's to change.
 func (h *simulation) checkOthers(now map[place]live) {
