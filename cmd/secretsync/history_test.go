@@ -205,14 +205,14 @@ func (h *history) secretsync(t *testing.T, wantCode int, args ...string) {
 	env := map[string]string{
 		"CLOUDFLARE_API_BASE_URL": h.emulator.BaseURL(), "CLOUDFLARE_API_TOKEN": "t", "CLOUDFLARE_ACCOUNT_ID": testAccount,
 	}
-	args = append([]string{"-f", filepath.Join(h.dir, "secretsync.yaml"), "--log-level", "debug"}, args...)
+	args = append([]string{"-f", filepath.Join(h.dir, "secretsync.yaml"), "--log-level", "debug", "--wait", "0"}, args...)
 	code := run(t.Context(), args, streams{strings.NewReader(""), &out, &out}, func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok
 	})
 	h.said.Write(out.Bytes())
 	if code != wantCode {
-		h.Fatalf("%v: exit code %d, want %d\n%s", args[4:], code, wantCode, out.String())
+		h.Fatalf("%v: exit code %d, want %d\n%s", args[6:], code, wantCode, out.String())
 	}
 }
 
