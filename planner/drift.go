@@ -32,6 +32,11 @@ const (
 	DriftLagging DriftKind = "lagging_read"
 )
 
+// DriftKinds are the kinds that can count as drift.
+var DriftKinds = []DriftKind{
+	DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftScopes, DriftComment, DriftNotActive, DriftInterrupted, DriftUnmanaged,
+}
+
 // pendingWindow is how long a secret may be pending after we set its value.
 const pendingWindow = 10 * time.Minute
 

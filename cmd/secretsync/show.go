@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/spf13/cobra"
 )
@@ -49,26 +48,4 @@ func readPlan(path string) (*planfile.File, error) {
 		return nil, fmt.Errorf("the plan file: %w", err)
 	}
 	return planfile.Parse(path, data)
-}
-
-const formatHelp = "text or json"
-
-func checkFormat(format string) error {
-	if format != "text" && format != "json" {
-		return fmt.Errorf("--format %q is none of %s", format, formatHelp)
-	}
-	return nil
-}
-
-func (a *app) showPlan(file *planfile.File, format string) error {
-	if format == "json" {
-		_, err := a.std.out.Write(file.Format())
-		return err
-	}
-	return render.Plan(a.std.out, file.Plan(), planInfo(file), a.style())
-}
-
-// planInfo is what a report says about a plan besides the plan itself.
-func planInfo(f *planfile.File) render.PlanInfo {
-	return render.PlanInfo{ID: f.PlanID, Manifest: f.Inputs.Manifest, Keyless: f.Inputs.Keyless, Offline: f.Inputs.Offline}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
@@ -275,25 +274,12 @@ func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *p
 	}
 	for account, n := range p.Creates() {
 		if certain || seen[account]+n > planner.UsualQuota {
-			w.fitQuota(ctx, p, account)
+			if q, ok := w.quota(ctx, account); ok {
+				p.FitQuota(account, q)
+			}
 		}
 	}
 	return p, unreachable, ctx.Err()
-}
-
-// fitQuota holds the plan to an account's quota. One that cannot be read is no
-// reason to stop: Cloudflare holds every request to it too.
-func (w *workspace) fitQuota(ctx context.Context, p *planner.Plan, account planner.AccountID) {
-	c, err := w.client(account)
-	if err == nil {
-		var usage, limit int
-		if usage, limit, err = c.GetQuota(ctx); err == nil {
-			p.FitQuota(account, planner.Quota{Usage: usage, Limit: limit})
-		}
-	}
-	if err != nil && ctx.Err() == nil {
-		w.say("warning: the plan is not held to the quota: %s", render.Safe(err.Error()))
-	}
 }
 
 // asRecorded is what is in Cloudflare by the lockfile's word.

@@ -11,7 +11,7 @@ import (
 // line that sums it up.
 func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	out := &printer{w: w}
-	counted, width := 0, 0
+	width := 0
 	for _, d := range drift {
 		width = min(max(width, len([]rune(Safe(d.Secret)))), maxNameWidth)
 	}
@@ -29,19 +29,33 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 			sign, color = "-", colorRemove
 		}
 		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s %-*s", sign, width, Safe(d.Secret))), driftWords(d))
-		if d.Counts {
-			counted++
-		}
 	}
 	if len(drift) > 0 {
 		out.line("")
 	}
-	if counted == 0 {
-		out.line("No drift: %s as last applied.", count(checked, "secret"))
-	} else {
-		out.line("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
-	}
+	out.line("%s", driftSummary(drift, checked))
 	return out.err
+}
+
+func driftSummary(drift []planner.Drift, checked int) string {
+	counted := 0
+	for _, d := range drift {
+		if d.Counts {
+			counted++
+		}
+	}
+	if counted == 0 {
+		return fmt.Sprintf("No drift: %s as last applied.", count(checked, "secret"))
+	}
+	return fmt.Sprintf("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
+}
+
+// driftName is "store/secret", or "store".
+func driftName(d planner.Drift) string {
+	if d.Secret == "" {
+		return d.Store.Name
+	}
+	return d.Store.Name + "/" + d.Secret
 }
 
 func driftWords(d planner.Drift) string {
@@ -70,4 +84,48 @@ func driftWords(d planner.Drift) string {
 		return "not managed by this manifest"
 	}
 	return string(d.Kind)
+}
+
+// driftReport is drift as JSON. It holds no value.
+type driftReport struct {
+	SchemaVersion int            `json:"schema_version"`
+	Drift         bool           `json:"drift"`
+	Findings      int            `json:"findings"`
+	Checked       int            `json:"checked"`
+	Details       []driftFinding `json:"details"`
+}
+
+type driftFinding struct {
+	Kind      planner.DriftKind `json:"kind"`
+	AccountID string            `json:"account_id"`
+	Store     string            `json:"store"`
+	Secret    string            `json:"secret,omitempty"`
+	Counts    bool              `json:"counts"`
+	Scopes    *beforeAfter      `json:"scopes,omitempty"`
+	Comment   *beforeAfter      `json:"comment,omitempty"`
+	Status    string            `json:"status,omitempty"`
+}
+
+type beforeAfter struct {
+	Before any `json:"before"`
+	After  any `json:"after"`
+}
+
+// DriftJSON writes drift for programs (docs/output.md).
+func DriftJSON(w io.Writer, drift []planner.Drift, checked int) error {
+	r := driftReport{SchemaVersion: 1, Checked: checked, Details: []driftFinding{}}
+	for _, d := range drift {
+		f := driftFinding{Kind: d.Kind, AccountID: string(d.Store.Account), Store: d.Store.Name, Secret: d.Secret, Counts: d.Counts, Status: d.Status}
+		if d.Scopes != nil {
+			f.Scopes = &beforeAfter{d.Scopes.Before, d.Scopes.After}
+		}
+		if d.Comment != nil {
+			f.Comment = &beforeAfter{d.Comment.Before, d.Comment.After}
+		}
+		if d.Counts {
+			r.Drift, r.Findings = true, r.Findings+1
+		}
+		r.Details = append(r.Details, f)
+	}
+	return writeJSON(w, r)
 }

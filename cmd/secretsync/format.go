@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/atomicfile"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+)
+
+// The formats of plan, show and drift.
+const (
+	formatText     = "text"
+	formatJSON     = "json"
+	formatMarkdown = "markdown"
+	formatGitHub   = "github"
+	formatGitLab   = "gitlab"
+)
+
+var formats = []string{formatText, formatJSON, formatMarkdown, formatGitHub, formatGitLab}
+
+var formatHelp = strings.Join(formats, ", ")
+
+// What --format gitlab writes for the widgets of a merge request, into the current folder.
+const (
+	gitLabQualityFile = "secretsync-codequality.json"
+	gitLabReportFile  = "secretsync-report.json"
+)
+
+func checkFormat(format string) error {
+	if !slices.Contains(formats, format) {
+		return fmt.Errorf("--format %q is none of %s", format, formatHelp)
+	}
+	return nil
+}
+
+// showPlan writes a plan to stdout, and to where CI reads more of it.
+func (a *app) showPlan(file *planfile.File, format string) error {
+	p, info := file.Plan(), planInfo(file)
+	switch format {
+	case formatJSON:
+		_, err := a.std.out.Write(file.Format())
+		return err
+	case formatMarkdown:
+		return render.PlanMarkdown(a.std.out, p, info)
+	case formatGitHub:
+		if err := render.PlanGitHub(a.std.out, p, info); err != nil {
+			return err
+		}
+		s := file.Summary
+		return a.tellGitHub(func(w io.Writer) error { return render.PlanMarkdown(w, p, info) }, []output{
+			{"changes", s.Total > 0}, {"plan_id", file.PlanID}, {"total", s.Total}, {"create", s.Create + s.CreateStore},
+			{"update", s.Update + s.Adopt + s.Rotate}, {"rename", s.Rename}, {"delete", s.Delete + s.DeleteStore},
+			{"forget", s.Forget}, {"problems", len(file.Problems)},
+		})
+	case formatGitLab:
+		if err := writeReport(gitLabQualityFile, func(w io.Writer) error { return render.PlanCodeQuality(w, p, info) }); err != nil {
+			return err
+		}
+		if err := writeReport(gitLabReportFile, func(w io.Writer) error { return render.PlanReport(w, p) }); err != nil {
+			return err
+		}
+	}
+	return render.Plan(a.std.out, p, info, a.style())
+}
+
+// planInfo is what a report says about a plan besides the plan itself.
+func planInfo(f *planfile.File) render.PlanInfo {
+	return render.PlanInfo{ID: f.PlanID, Manifest: f.Inputs.Manifest, Keyless: f.Inputs.Keyless, Offline: f.Inputs.Offline}
+}
+
+// showDrift writes drift to stdout, and to where CI reads more of it.
+func (a *app) showDrift(found []planner.Drift, checked int, manifest, format string) error {
+	switch format {
+	case formatJSON:
+		return render.DriftJSON(a.std.out, found, checked)
+	case formatMarkdown:
+		return render.DriftMarkdown(a.std.out, found, checked)
+	case formatGitHub:
+		if err := render.DriftGitHub(a.std.out, found, checked); err != nil {
+			return err
+		}
+		counted := countedDrift(found)
+		return a.tellGitHub(func(w io.Writer) error { return render.DriftMarkdown(w, found, checked) }, []output{
+			{"drift", counted > 0}, {"findings", counted}, {"checked", checked},
+		})
+	case formatGitLab:
+		if err := writeReport(gitLabQualityFile, func(w io.Writer) error { return render.DriftCodeQuality(w, found, manifest) }); err != nil {
+			return err
+		}
+	}
+	return render.Drift(a.std.out, found, checked, a.style())
+}
+
+func countedDrift(found []planner.Drift) int {
+	n := 0
+	for _, d := range found {
+		if d.Counts {
+			n++
+		}
+	}
+	return n
+}
+
+// output is what a later step of a GitHub workflow can read. No name or comment of
+// anybody's goes into one: a value is a word of ours, a number or an id.
+type output struct {
+	name  string
+	value any
+}
+
+// tellGitHub adds to the job's summary and to the step's outputs, where the runner
+// wants them.
+func (a *app) tellGitHub(summary func(io.Writer) error, outputs []output) error {
+	var text, lines bytes.Buffer
+	if err := summary(&text); err != nil {
+		return err
+	}
+	for _, o := range outputs {
+		fmt.Fprintf(&lines, "%s=%v\n", o.name, o.value)
+	}
+	for variable, content := range map[string][]byte{"GITHUB_STEP_SUMMARY": text.Bytes(), "GITHUB_OUTPUT": lines.Bytes()} {
+		path, _ := a.env(variable)
+		if path == "" {
+			continue
+		}
+		if err := appendTo(path, content); err != nil {
+			return fmt.Errorf("%s: %w", variable, err)
+		}
+	}
+	return nil
+}
+
+func appendTo(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// writeReport makes a file anew.
+func writeReport(path string, write func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, b.Bytes(), 0o644)
+}

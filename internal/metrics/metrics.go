@@ -1,0 +1,82 @@
+// Package metrics writes what a run of drift found for the textfile collector of
+// Prometheus's node exporter. Call [Write].
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Run is one run of drift.
+type Run struct {
+	Now time.Time
+	// Success says that all of Cloudflare that was asked for could be read. The rest
+	// is left out of the file where it could not.
+	Success bool
+	Drift   []planner.Drift
+	Secrets []Secret
+	Quotas  map[planner.AccountID]planner.Quota
+}
+
+// Secret is a managed secret.
+type Secret struct {
+	Store planner.StoreKey
+	Name  string
+	// Applied is when its value was last sent; the zero time where that is not known.
+	Applied time.Time
+	// RotateAfter is the age at which its value is due for rotation; 0 for never.
+	RotateAfter time.Duration
+}
+
+// Write replaces the file as a whole.
+func Write(path string, r Run) error {
+	reg := prometheus.NewRegistry()
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "secretsync", Name: name, Help: help}, labels)
+		reg.MustRegister(g)
+		return g
+	}
+	success := 0.0
+	if r.Success {
+		success = 1
+	}
+	gauge("last_run_timestamp_seconds", "When drift last ran.").WithLabelValues().Set(seconds(r.Now))
+	gauge("last_run_success", "Whether all of Cloudflare could be read in the last run.").WithLabelValues().Set(success)
+	if !r.Success {
+		return prometheus.WriteToTextfile(path, reg)
+	}
+
+	findings := gauge("drift_findings", "Differences between Cloudflare and the lockfile that count as drift.", "kind")
+	for _, k := range planner.DriftKinds {
+		findings.WithLabelValues(string(k))
+	}
+	for _, d := range r.Drift {
+		if d.Counts {
+			findings.WithLabelValues(string(d.Kind)).Inc()
+		}
+	}
+	gauge("managed_secrets", "Secrets in the lockfile.").WithLabelValues().Set(float64(len(r.Secrets)))
+	age := gauge("secret_age_seconds", "Time since the value was last sent.", "account", "store", "secret")
+	due := gauge("secret_rotation_due_timestamp_seconds", "When the value is due for rotation, where rotate_after says so.", "account", "store", "secret")
+	for _, s := range r.Secrets {
+		if s.Applied.IsZero() {
+			continue
+		}
+		labels := []string{string(s.Store.Account), s.Store.Name, s.Name}
+		age.WithLabelValues(labels...).Set(r.Now.Sub(s.Applied).Seconds())
+		if s.RotateAfter > 0 {
+			due.WithLabelValues(labels...).Set(seconds(s.Applied.Add(s.RotateAfter)))
+		}
+	}
+	usage := gauge("quota_secrets_used", "Secrets in the account, of all tools.", "account")
+	limit := gauge("quota_secrets_limit", "Secrets that the account may have.", "account")
+	for account, q := range r.Quotas {
+		usage.WithLabelValues(string(account)).Set(float64(q.Usage))
+		limit.WithLabelValues(string(account)).Set(float64(q.Limit))
+	}
+	return prometheus.WriteToTextfile(path, reg)
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

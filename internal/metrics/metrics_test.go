@@ -1,0 +1,81 @@
+package metrics_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/secretsync/secretsync/internal/metrics"
+	"github.com/secretsync/secretsync/planner"
+)
+
+var (
+	store = planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "prod"}
+	now   = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+)
+
+// samples are the lines that are no comments.
+func samples(t *testing.T, r metrics.Run) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secretsync.prom")
+	if err := metrics.Write(path, r); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(data)) {
+		if !strings.HasPrefix(line, "#") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+func TestWrite(t *testing.T) {
+	got := samples(t, metrics.Run{
+		Now: now, Success: true,
+		Drift: []planner.Drift{
+			{Kind: planner.DriftDeleted, Store: store, Secret: "a", Counts: true}, {Kind: planner.DriftDeleted, Store: store, Secret: "b", Counts: true},
+			{Kind: planner.DriftUnmanaged, Store: store, Secret: "theirs"}, // does not count
+		},
+		Secrets: []metrics.Secret{
+			{Store: store, Name: "a", Applied: now.Add(-time.Hour), RotateAfter: 2 * time.Hour},
+			{Store: store, Name: "new"}, // its creation is pending
+		},
+		Quotas: map[planner.AccountID]planner.Quota{store.Account: {Usage: 42, Limit: 100}},
+	})
+	want := `secretsync_drift_findings{kind="changed"} 0
+secretsync_drift_findings{kind="comment"} 0
+secretsync_drift_findings{kind="deleted"} 2
+secretsync_drift_findings{kind="interrupted"} 0
+secretsync_drift_findings{kind="not_active"} 0
+secretsync_drift_findings{kind="recreated"} 0
+secretsync_drift_findings{kind="scopes"} 0
+secretsync_drift_findings{kind="store_gone"} 0
+secretsync_drift_findings{kind="unmanaged"} 0
+secretsync_last_run_success 1
+secretsync_last_run_timestamp_seconds 1.7954352e+09
+secretsync_managed_secrets 2
+secretsync_quota_secrets_limit{account="0123456789abcdef0123456789abcdef"} 100
+secretsync_quota_secrets_used{account="0123456789abcdef0123456789abcdef"} 42
+secretsync_secret_age_seconds{account="0123456789abcdef0123456789abcdef",secret="a",store="prod"} 3600
+secretsync_secret_rotation_due_timestamp_seconds{account="0123456789abcdef0123456789abcdef",secret="a",store="prod"} 1.7954388e+09
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestFailure: of a run that could not look, only that is told.
+func TestFailure(t *testing.T) {
+	got := samples(t, metrics.Run{Now: now, Secrets: []metrics.Secret{{Store: store, Name: "a", Applied: now}}})
+	if want := "secretsync_last_run_success 0\nsecretsync_last_run_timestamp_seconds 1.7954352e+09\n"; got != want {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,90 @@
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// finding is an entry of GitLab's code quality report (FACTS.md 4.4).
+type finding struct {
+	Description string   `json:"description"`
+	CheckName   string   `json:"check_name"`
+	Fingerprint string   `json:"fingerprint"` // tells findings apart
+	Severity    string   `json:"severity"`
+	Location    location `json:"location"`
+}
+
+type location struct {
+	Path  string `json:"path"`
+	Lines lines  `json:"lines"`
+}
+
+type lines struct {
+	Begin int `json:"begin"`
+}
+
+func newFinding(manifest, check, severity, text string, pos planner.Position) finding {
+	if pos.File == "" {
+		pos.File = manifest
+	}
+	text = Safe(text)
+	sum := sha256.Sum256([]byte(check + "\n" + pos.File + "\n" + text))
+	return finding{text, "secretsync/" + check, fmt.Sprintf("%x", sum[:16]), severity, location{Safe(pos.File), lines{max(pos.Line, 1)}}}
+}
+
+// PlanCodeQuality writes a plan as GitLab's code quality report: problems, what is
+// taken away, and what is worth knowing.
+func PlanCodeQuality(w io.Writer, p *planner.Plan, info PlanInfo) error {
+	list := []finding{}
+	for _, q := range p.Problems {
+		what, hint := Problem(q)
+		list = append(list, newFinding(info.Manifest, string(q.Kind), "blocker", withHint(what, hint), q.Pos))
+	}
+	risky, _ := byRisk(p.Actions)
+	for _, a := range risky {
+		list = append(list, newFinding(info.Manifest, string(a.Op), "major", ActionName(a)+": "+detail(a), a.Pos))
+	}
+	for _, n := range p.Notes {
+		list = append(list, newFinding(info.Manifest, string(n.Kind), "minor", noteLines([]planner.Note{n})[0], n.Pos))
+	}
+	return writeJSON(w, list)
+}
+
+// PlanReport writes a plan as the counts that GitLab's widget for Terraform plans reads.
+func PlanReport(w io.Writer, p *planner.Plan) error {
+	count := func(ops ...planner.Op) int {
+		n := 0
+		for _, op := range ops {
+			n += p.Count(op)
+		}
+		return n
+	}
+	return writeJSON(w, map[string]int{
+		"create": count(planner.OpCreateStore, planner.OpCreate),
+		"update": count(planner.OpRename, planner.OpAdopt, planner.OpUpdate, planner.OpRotate, planner.OpForget, planner.OpRecord),
+		"delete": count(planner.OpDelete, planner.OpDeleteStore),
+	})
+}
+
+// DriftCodeQuality writes drift as GitLab's code quality report.
+func DriftCodeQuality(w io.Writer, drift []planner.Drift, manifest string) error {
+	list := []finding{}
+	for _, d := range drift {
+		severity := "info"
+		if d.Counts {
+			severity = "major"
+		}
+		list = append(list, newFinding(manifest, "drift-"+string(d.Kind), severity, driftName(d)+": "+driftWords(d), planner.Position{}))
+	}
+	return writeJSON(w, list)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,210 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"unicode"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// MaxMarkdown is the largest comment that GitHub takes, in characters. Bytes are
+// counted, of which there are never fewer.
+const MaxMarkdown = 65536
+
+// The markers by which a recipe finds its own comment.
+const (
+	planMarker  = "<!-- secretsync-plan -->"
+	driftMarker = "<!-- secretsync-drift -->"
+)
+
+// maxRows bounds the rows of a list: more would not fit, however short.
+const maxRows = 4096
+
+// openRows is up to how many rows a list is shown unfolded.
+const openRows = 20
+
+// PlanMarkdown writes a plan as a pull-request comment. One that would be too long
+// leaves out rows, of what can do no harm first, and says how many.
+func PlanMarkdown(w io.Writer, p *planner.Plan, info PlanInfo) error {
+	return fitted(w, func(b *comment) { planMarkdown(b, p, info) })
+}
+
+// fitted writes the longest form that a comment can hold. A form is told how many rows
+// its lists and its folded lists may have: the folded ones give way first.
+func fitted(w io.Writer, form func(b *comment)) error {
+	text := func(rows int) string {
+		b := &comment{limit: min(rows, maxRows), folded: max(rows-maxRows, 0)}
+		form(b)
+		return b.text.String()
+	}
+	tooMany := sort.Search(2*maxRows, func(rows int) bool { return len(text(rows)) > MaxMarkdown })
+	_, err := io.WriteString(w, text(max(tooMany-1, 0)))
+	return err
+}
+
+func planMarkdown(b *comment, p *planner.Plan, info PlanInfo) {
+	b.line("%s", planMarker)
+	b.line("### secretsync: %s\n", Summary(p))
+	if info.ID != "" {
+		b.line("%s · plan id %s\n", code(info.Manifest), code(info.ID))
+	}
+	var problems []string
+	for _, q := range p.Problems {
+		what, hint := Problem(q)
+		problems = append(problems, code(what)+inBrackets(hint))
+	}
+	b.list("**This cannot be applied:**", problems)
+	risky, others := byRisk(p.Actions)
+	breaks, notes := byBreaking(p.Notes)
+	b.list("**These break a Worker:**", coded(noteLines(breaks)))
+	b.list("**These take something away:**", rows(risky))
+	b.list("Notes:", coded(noteLines(notes)))
+	if info.Keyless {
+		b.line("Planned without keys: values were compared by their ciphertexts.\n")
+	}
+	if info.Offline {
+		b.line("Planned offline: the lockfile was taken at its word for what is in Cloudflare.\n")
+	}
+	b.fold(count(len(others), "other change"), rows(others))
+}
+
+// byRisk takes out the actions after which something can be read no more.
+func byRisk(actions []planner.Action) (risky, others []planner.Action) {
+	for _, a := range actions {
+		switch a.Op {
+		case planner.OpDelete, planner.OpDeleteStore, planner.OpRename:
+			risky = append(risky, a)
+		default:
+			others = append(others, a)
+		}
+	}
+	return risky, others
+}
+
+func byBreaking(all []planner.Note) (breaks, others []planner.Note) {
+	for _, n := range all {
+		if n.Kind == planner.NoteBreaksWorker {
+			breaks = append(breaks, n)
+		} else {
+			others = append(others, n)
+		}
+	}
+	return breaks, others
+}
+
+func rows(actions []planner.Action) []string {
+	var list []string
+	for _, a := range actions {
+		text := fmt.Sprintf("%s %s", wordsFor(a.Op).verb, code(nameOf(a)))
+		if why := detail(a); why != "" {
+			text += ": " + code(why)
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+func nameOf(a planner.Action) string {
+	if a.Secret == "" {
+		return "store " + a.Store.Name
+	}
+	return a.Store.Name + "/" + a.Secret
+}
+
+func coded(lines []string) []string {
+	list := make([]string, len(lines))
+	for i, l := range lines {
+		list[i] = code(l)
+	}
+	return list
+}
+
+func inBrackets(hint string) string {
+	if hint == "" {
+		return ""
+	}
+	return " (" + code(hint) + ")"
+}
+
+// comment gathers Markdown. The limits are of the rows of each list.
+type comment struct {
+	text          strings.Builder
+	limit, folded int
+}
+
+func (b *comment) line(format string, args ...any) { fmt.Fprintf(&b.text, format+"\n", args...) }
+
+// list is always open.
+func (b *comment) list(title string, rows []string) {
+	if len(rows) == 0 {
+		return
+	}
+	b.line("%s\n", title)
+	b.rows(rows, max(b.limit, 1))
+}
+
+// fold is a list that is open only if it is short.
+func (b *comment) fold(title string, rows []string) {
+	if len(rows) == 0 {
+		return
+	}
+	open := ""
+	if len(rows) <= openRows {
+		open = " open"
+	}
+	b.line("<details%s><summary>%s</summary>\n", open, title)
+	b.rows(rows, b.folded)
+	b.line("</details>")
+}
+
+func (b *comment) rows(rows []string, limit int) {
+	for i, r := range rows {
+		if i == limit {
+			b.line("- … and %d more, which a comment has no room for: `secretsync show` has them all", len(rows)-i)
+			break
+		}
+		b.line("- %s", r)
+	}
+	b.line("")
+}
+
+// code is foreign text in a form that neither Markdown, HTML, mentions nor issue
+// references can be made of: a code element, in which everything but letters, digits
+// and a few signs is a character reference.
+func code(text string) string {
+	return "<code>" + plain(text) + "</code>"
+}
+
+func plain(text string) string {
+	var b strings.Builder
+	for _, r := range Safe(text) {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(" ,;-/", r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "&#%d;", r)
+		}
+	}
+	return b.String()
+}
+
+// DriftMarkdown writes drift as a comment, as PlanMarkdown does.
+func DriftMarkdown(w io.Writer, drift []planner.Drift, checked int) error {
+	return fitted(w, func(b *comment) {
+		b.line("%s", driftMarker)
+		b.line("### secretsync: %s\n", driftSummary(drift, checked))
+		var counted, told []string
+		for _, d := range drift {
+			row := code(driftName(d)) + ": " + code(driftWords(d))
+			if d.Counts {
+				counted = append(counted, row)
+			} else {
+				told = append(told, row)
+			}
+		}
+		b.list("**Cloudflare differs from what was last applied:**", counted)
+		b.fold("Besides, "+count(len(told), "remark"), told)
+	})
+}
