@@ -62,7 +62,7 @@ func (r *run) look(ctx context.Context, store planner.StoreID, is []int) {
 			continue // not there: a list that lags
 		}
 		was.Status = live[n].Status
-		if was.Modified != live[n].Modified && live[n].Comment == was.Comment && slices.Equal(live[n].Scopes, was.Scopes) {
+		if was.Modified != live[n].Modified && live[n].Comment == was.Comment && sameScopes(live[n].Scopes, was.Scopes) {
 			was.Modified = live[n].Modified
 			moved = append(moved, r.results[i])
 		}
@@ -70,6 +70,11 @@ func (r *run) look(ctx context.Context, store planner.StoreID, is []int) {
 	if len(moved) > 0 {
 		r.note(r.cfg.Journal.Activated(moved))
 	}
+}
+
+// sameScopes compares scopes in any order; what isn't told is no difference.
+func sameScopes(x, y []string) bool {
+	return x == nil || y == nil || slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
 }
 
 // sleep reports whether ctx lasted for d.

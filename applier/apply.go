@@ -131,11 +131,19 @@ func Apply(ctx context.Context, plan *planner.Plan, cfg Config) *Report {
 			r.stores[a.Store] = a.StoreID
 		}
 	}
-	var wg sync.WaitGroup
-	for _, r := range runs {
-		wg.Go(func() { r.do() })
+	all := func(phase func(*run)) {
+		var wg sync.WaitGroup
+		for _, r := range runs {
+			wg.Go(func() { phase(r) })
+		}
+		wg.Wait()
 	}
-	wg.Wait()
+	all((*run).makeAndChange)
+	// A secret may go from one account to another, so all wait for all.
+	if !holdDeletesBack(results) {
+		all((*run).takeAway)
+	}
+	all((*run).finish)
 	rep := &Report{Results: results}
 	for _, r := range runs {
 		rep.Err = errors.Join(rep.Err, r.finished())
@@ -196,33 +204,56 @@ type run struct {
 	broken  error // the journal failed: nothing more may be done
 }
 
-func (r *run) do() {
+func (r *run) makeAndChange() {
 	r.each(r.remove, r.untried(func(a planner.Action) bool { return a.Early }))
 	r.createStores()
 	r.createSecrets()
+	r.makeRoom()
 	r.each(r.rename, r.of(planner.OpRename))
 	r.each(r.update, r.of(planner.OpAdopt, planner.OpUpdate, planner.OpRotate))
-	if !r.holdDeletesBack() {
-		r.each(r.remove, r.of(planner.OpDelete))
-		r.deleteStores()
-	}
+}
+
+func (r *run) takeAway() {
+	r.each(r.remove, r.of(planner.OpDelete))
+	r.deleteStores()
+}
+
+func (r *run) finish() {
 	r.bookkeeping()
 	r.awaitActive()
 }
 
-// holdDeletesBack skips the account's deletions where something new could not be
-// made: what is deleted may be what it was to replace, under another name or in
-// another store, and its value is nowhere else.
-func (r *run) holdDeletesBack() bool {
-	made := func(i int) bool {
-		a := r.results[i].Action
-		return a.Op != planner.OpCreateStore && a.Op != planner.OpCreate || r.results[i].Outcome == Done
+// makeRoom deletes as many secrets as could not be created for want of quota, and tries
+// those again: the plan does it in that order where it knows the quota.
+func (r *run) makeRoom() {
+	full := r.which(func(res Result) bool {
+		return res.Action.Op == planner.OpCreate && res.Outcome == Failed && errors.Is(res.Err, ErrQuota)
+	})
+	old := r.of(planner.OpDelete)
+	if len(full) == 0 || len(old) < len(full) {
+		return
 	}
-	if !slices.ContainsFunc(r.mine, func(i int) bool { return !made(i) }) {
+	r.each(r.remove, old[:len(full)])
+	for _, i := range full {
+		r.results[i].Outcome, r.results[i].Err = Skipped, nil
+	}
+	r.createSecrets()
+}
+
+// holdDeletesBack skips the deletions where something new could not be made or taken
+// over: what is deleted may be what it was to replace, under another name, in another
+// store or account, and its value is nowhere else.
+func holdDeletesBack(results []Result) bool {
+	makes := []planner.Op{planner.OpCreateStore, planner.OpCreate, planner.OpRename, planner.OpAdopt}
+	if !slices.ContainsFunc(results, func(res Result) bool {
+		return res.Action.Writes() && slices.Contains(makes, res.Action.Op) && res.Outcome != Done
+	}) {
 		return false
 	}
-	for _, i := range r.of(planner.OpDelete, planner.OpDeleteStore) {
-		r.results[i].Err = errHeldBack
+	for i := range results {
+		if res := &results[i]; res.Outcome == Skipped && (res.Action.Op == planner.OpDelete || res.Action.Op == planner.OpDeleteStore) {
+			res.Err = errHeldBack
+		}
 	}
 	return true
 }
@@ -244,10 +275,15 @@ func (r *run) of(ops ...planner.Op) []int {
 	return r.untried(func(a planner.Action) bool { return a.Writes() && slices.Contains(ops, a.Op) })
 }
 
-func (r *run) untried(which func(planner.Action) bool) []int {
+func (r *run) untried(fits func(planner.Action) bool) []int {
+	return r.which(func(res Result) bool { return res.Outcome == Skipped && fits(res.Action) })
+}
+
+// which lists this account's results that fit.
+func (r *run) which(fits func(Result) bool) []int {
 	var is []int
 	for _, i := range r.mine {
-		if res := r.results[i]; res.Outcome == Skipped && which(res.Action) {
+		if fits(r.results[i]) {
 			is = append(is, i)
 		}
 	}
@@ -290,8 +326,8 @@ func (r *run) note(journal error) {
 	}
 }
 
-// finish turns an error of a request into an outcome.
-func (r *run) finish(i int, live planner.LiveSecret, err error) {
+// conclude turns an error of a request into an outcome.
+func (r *run) conclude(i int, live planner.LiveSecret, err error) {
 	res := &r.results[i]
 	res.Live, res.Err = live, err
 	switch {

@@ -420,6 +420,56 @@ func TestPendingIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestWantOfQuotaMakesRoom: where the quota could not be read, the plan could not tell
+// that something has to be deleted first.
+func TestWantOfQuotaMakesRoom(t *testing.T) {
+	f := newFake()
+	remove := func(name string) planner.Action {
+		return planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: name, ID: existing(f, name)}
+	}
+	f.before = func(call string) error {
+		if strings.HasPrefix(call, "create") && len(f.secrets) > 1 {
+			return applier.ErrQuota
+		}
+		return nil
+	}
+	if r := apply(t.Context(), f, &fakeJournal{target: f}, create("new"), remove("old-1"), remove("old-2")); !r.Complete() {
+		t.Errorf("outcomes %v", outcomes(r))
+	}
+	expectLog(t, f, "intend 1", "create 1", "settle map[failed:1]", "intend 1", "delete old-1", "settle map[done:1]",
+		"intend 1", "create 1", "settle map[done:1]", "intend 1", "delete old-2", "settle map[done:1]")
+
+	// Not where that would not make room enough.
+	f = newFake()
+	f.before = func(call string) error {
+		if strings.HasPrefix(call, "create") {
+			return applier.ErrQuota
+		}
+		return nil
+	}
+	r := apply(t.Context(), f, &fakeJournal{target: f}, create("new-1"), create("new-2"), remove("old"))
+	if outcomes(r)["old"] != applier.Skipped || f.values["old"] != "old" {
+		t.Errorf("outcomes %v", outcomes(r))
+	}
+}
+
+// TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother: it may have moved.
+func TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother(t *testing.T) {
+	good, bad := newFake(), newFake()
+	bad.before = func(string) error { return errors.New("refused") }
+	moved := create("s")
+	moved.Store.Account = "fedcba9876543210fedcba9876543210"
+	old := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "s", ID: existing(good, "s")}
+	r := applier.Apply(t.Context(), &planner.Plan{Actions: []planner.Action{moved, old}}, applier.Config{
+		Targets: map[planner.AccountID]applier.Target{account: good, moved.Store.Account: bad},
+		Journal: &fakeJournal{target: newFake()}, Parallelism: 1, Now: func() time.Time { return serverTime },
+		Value: func(_ planner.StoreKey, name string) (secret.Value, bool) { return value(name), true },
+	})
+	if r.Results[1].Outcome != applier.Skipped || good.values["s"] != "old" {
+		t.Errorf("the old one is %s", r.Results[1].Outcome)
+	}
+}
+
 func TestTooLargeIsHalved(t *testing.T) {
 	f := newFake()
 	f.maxItems = 30

@@ -23,7 +23,7 @@ func (r *run) createStores() {
 		}
 		a := r.results[i].Action
 		id, err := r.createStore(a)
-		r.finish(i, planner.LiveSecret{}, err)
+		r.conclude(i, planner.LiveSecret{}, err)
 		if err == nil {
 			r.stores[a.Store] = id
 			r.note(r.cfg.Journal.StoreReady(a.Store, id))
@@ -98,7 +98,7 @@ func (r *run) createBatch(is []int) {
 	}
 	for _, i := range is {
 		if c.unsure[i] && r.results[i].Outcome == Skipped { // interrupted before it was settled
-			c.finish(i, planner.LiveSecret{}, ErrOutcomeUnknown)
+			c.conclude(i, planner.LiveSecret{}, ErrOutcomeUnknown)
 		}
 	}
 	r.settle(is...)
@@ -129,7 +129,7 @@ func (c *creation) create(is []int, tries int) {
 	switch {
 	case err == nil:
 		for n, i := range is {
-			c.finish(i, live[n], nil)
+			c.conclude(i, live[n], nil)
 		}
 	case errors.Is(err, ErrTooLarge) && len(is) > 1:
 		c.halve(is, tries)
@@ -178,10 +178,10 @@ func (c *creation) send(is []int) ([]planner.LiveSecret, error) {
 func (c *creation) fail(is []int, err error) {
 	for _, i := range is {
 		if c.unsure[i] {
-			c.finish(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, err))
+			c.conclude(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, err))
 			continue
 		}
-		c.finish(i, planner.LiveSecret{}, err)
+		c.conclude(i, planner.LiveSecret{}, err)
 	}
 }
 
@@ -198,7 +198,7 @@ func (c *creation) claim(is []int) []int {
 	all, err := c.target.ListSecrets(c.ctx, c.store)
 	if err != nil {
 		for _, i := range is {
-			c.finish(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, err))
+			c.conclude(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, err))
 		}
 		return nil
 	}
@@ -212,17 +212,24 @@ func (c *creation) claim(is []int) []int {
 		switch {
 		case l == nil:
 			absent = append(absent, i)
-		case !c.maybe[i] || !planner.MadeBy(l, c.since, wanted(c.results[i].Action)):
-			c.finish(i, planner.LiveSecret{}, ErrNameTaken)
+		case !c.made(i, l):
+			c.conclude(i, planner.LiveSecret{}, ErrNameTaken)
 		default:
 			live, err := c.complete(i, l.ID)
 			if err != nil { // refused, it is there all the same
 				err = errors.Join(ErrOutcomeUnknown, err)
 			}
-			c.finish(i, live, err)
+			c.conclude(i, live, err)
 		}
 	}
 	return absent
+}
+
+// made reports whether a secret that is there can be our own work, of this apply or of
+// one before that was cut short.
+func (c *creation) made(i int, l *planner.LiveSecret) bool {
+	a := c.results[i].Action
+	return c.maybe[i] && (planner.MadeBy(l, c.since, wanted(a)) || !a.Since.IsZero() && planner.MadeBy(l, a.Since, wanted(a)))
 }
 
 // complete gives a secret that our request made the value and metadata it is to have.

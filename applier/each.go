@@ -48,11 +48,11 @@ func (r *run) each(do func(i int) (planner.LiveSecret, error), is []int) {
 	go func() { wg.Wait(); close(answers) }()
 
 	for a := range answers {
-		r.finish(a.i, a.live, a.err)
+		r.conclude(a.i, a.live, a.err)
 		done := []int{a.i}
 		for n := len(answers); n > 0; n-- {
 			if b, ok := <-answers; ok {
-				r.finish(b.i, b.live, b.err)
+				r.conclude(b.i, b.live, b.err)
 				done = append(done, b.i)
 			}
 		}
@@ -159,7 +159,7 @@ func (r *run) deleteStores() {
 		if err == nil {
 			err = t.DeleteStore(r.ctx, a.StoreID)
 		}
-		r.finish(i, planner.LiveSecret{}, err)
+		r.conclude(i, planner.LiveSecret{}, err)
 		r.settle(i)
 	}
 }

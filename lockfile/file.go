@@ -83,6 +83,8 @@ type Pending struct {
 	Op string `json:"op"`
 	// Since is when it was about to be sent: RFC 3339, UTC, whole seconds.
 	Since string `json:"since"`
+	// Value says that the value was to be sent, not metadata alone.
+	Value bool `json:"value,omitempty"`
 }
 
 // PathFor is where a manifest's lockfile lies unless told otherwise: beside it,

@@ -143,6 +143,9 @@ func (b *builder) create(s *versions, t *triple) {
 		reason = ReasonDeletedOutside
 	}
 	a := b.action(OpCreate, s, t, reason)
+	if reason == ReasonInterrupted {
+		a.Since = t.recorded.Pending.Since
+	}
 	a.SetValue = true
 	a.putNew(t.desired)
 	b.add(a)
@@ -159,10 +162,14 @@ func (b *builder) remove(s *versions, t *triple) {
 	if r.Pending != nil {
 		b.note(NoteInterrupted, s, r.Name)
 	}
+	finish := []Reason{ReasonNotDesired}
+	if r.Pending != nil && r.Pending.Op == OpRename { // its new name is decided on by itself
+		finish = append(finish, ReasonInterrupted)
+	}
 	deleteUnmanaged := t.within != nil && t.within.Unmanaged == UnmanagedDelete
 	switch {
 	case l == nil:
-		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonGone))
+		b.add(b.action(OpForget, s, t, append(finish, ReasonGone)...))
 	case !ours(r, l) && deleteUnmanaged:
 		b.add(b.action(OpDelete, s, t, ReasonUnmanaged))
 	case ours(r, l) && !r.Delete && deleteUnmanaged:
@@ -173,7 +180,7 @@ func (b *builder) remove(s *versions, t *triple) {
 	case !r.Delete:
 		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonKeepPolicy))
 	default:
-		b.add(b.action(OpDelete, s, t, ReasonNotDesired))
+		b.add(b.action(OpDelete, s, t, finish...))
 	}
 }
 

@@ -86,7 +86,9 @@ func TestOneSecret(t *testing.T) {
 		r = *planner.RecordedSecret
 		l = *planner.LiveSecret
 	)
-	pending := func(op planner.Op, since time.Time) *planner.Pending { return &planner.Pending{Op: op, Since: since} }
+	pending := func(op planner.Op, since time.Time) *planner.Pending {
+		return &planner.Pending{Op: op, Since: since, Value: true}
+	}
 	// A record of a creation that was cut short: no id is known.
 	halfCreated := func() r {
 		rec := recorded()
@@ -162,6 +164,18 @@ func TestOneSecret(t *testing.T) {
 
 		{"an update was cut short", desired(), recorded(), live(), func(_ d, r r, _ l) { r.Pending = pending(planner.OpUpdate, now) },
 			"update+value (interrupted); note interrupted"},
+		{"an update of metadata was cut short and did not happen", desired(), recorded(), live(), func(d d, r r, _ l) {
+			r.Pending, d.Comment = pending(planner.OpUpdate, now), ptr("new")
+			r.Pending.Value = false
+		}, "update+comment (comment_changed); note interrupted"},
+		{"the same, and it is not wanted any more", desired(), recorded(), live(), func(_ d, r r, _ l) {
+			r.Pending = pending(planner.OpUpdate, now)
+			r.Pending.Value = false
+		}, "update+value (interrupted); note interrupted"},
+		{"the same, and it may have happened", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Pending, l.Modified = pending(planner.OpUpdate, now), newer
+			r.Pending.Value = false
+		}, "update+value (interrupted); note interrupted"},
 		{"a creation was cut short and did not happen", desired(), halfCreated(), nil, nil,
 			"create+value+scopes (interrupted); note interrupted"},
 		{"a creation was cut short and did happen", desired(), halfCreated(), live(), func(_ d, _ r, l l) {

@@ -32,11 +32,18 @@ func (b *builder) compare(s *versions, t *triple) {
 		have.Scopes = r.Scopes
 	}
 	switch {
+	case r.Pending != nil && r.ID != "" && l.ID != r.ID:
+		b.note(NoteInterrupted, s, d.Name)
+		a.putValue(ReasonReplaced)
 	case r.Pending != nil && r.Pending.Op == OpRename && d.Generated && d.Value != ValueChanged:
 		// Both names have the value already, and no other can be known: take it.
 		a.Op, a.Source = OpAdopt, ""
 		a.Reasons = append(a.Reasons, ReasonInterrupted)
 		b.note(NoteInterrupted, s, d.Name)
+	case r.Pending != nil && r.Pending.Op == OpUpdate && !r.Pending.Value && l.Modified.Compare(r.Modified) == 0:
+		// It was about metadata alone, and did not happen: the value is as we left it.
+		b.note(NoteInterrupted, s, d.Name)
+		b.compareValue(&a, s, t)
 	case r.Pending != nil:
 		b.note(NoteInterrupted, s, d.Name)
 		a.putValue(ReasonInterrupted)
@@ -53,12 +60,16 @@ func (b *builder) compare(s *versions, t *triple) {
 			note = NoteLagging
 		}
 		b.note(note, s, d.Name)
-		have = Metadata{Scopes: r.Scopes, Comment: r.Comment}
+		have = Metadata{Scopes: r.Scopes, Comment: r.Comment, Modified: r.Modified}
+		a.Have = have
 		fallthrough
 	default:
 		b.compareValue(&a, s, t)
 	}
 	a.putMetadata(d, have)
+	if r.Pending != nil && len(a.Reasons) == 0 { // or it would stay pending
+		a.putValue(ReasonInterrupted)
+	}
 
 	switch {
 	case len(a.Reasons) == 0 && d.Delete == r.Delete:

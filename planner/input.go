@@ -46,6 +46,8 @@ type Options struct {
 	Targets []string
 	// MaxDeletes is the largest number of deletions a plan may have; nil for any.
 	MaxDeletes *int
+	// Offline says that Live is what was recorded: what isn't recorded may exist.
+	Offline bool
 	// StrictBindings makes a plan that breaks a Worker a problem.
 	StrictBindings bool
 }
@@ -180,6 +182,8 @@ type Pending struct {
 	Op Op
 	// Since is when it was about to be sent.
 	Since time.Time
+	// Value says that the value was to be sent, not metadata alone.
+	Value bool
 }
 
 // LiveStore is a store as Cloudflare reports it.

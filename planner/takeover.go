@@ -34,6 +34,10 @@ func (b *builder) external(s *versions, t *triple) {
 	if t.recorded != nil {
 		b.add(b.action(OpForget, s, t, ReasonExternal))
 	}
+	if b.in.Options.Offline {
+		b.plan.Unchanged++
+		return
+	}
 	if t.live == nil {
 		b.problem(Problem{Kind: ProblemExternalMissing, Store: s.key, Secret: d.Name, Pos: d.Pos})
 		return
@@ -63,11 +67,15 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 			continue
 		}
 		from := secrets[t.desired.RenamedFrom]
-		if !renamable(t, from) {
+		if !b.renamable(t, from) {
 			continue
 		}
 		a := b.action(OpRename, s, t, ReasonRenamed)
-		a.From, a.ID, a.Have, a.Source = from.live.Name, from.live.ID, Metadata{from.live.Scopes, from.live.Comment, from.live.Modified}, ""
+		a.From, a.ID, a.Have, a.Source = from.live.Name, from.live.ID, Metadata{from.live.Scopes, from.live.Comment, from.recorded.Modified}, ""
+		if from.recorded.Pending != nil {
+			a.Reasons = append(a.Reasons, ReasonInterrupted)
+			b.note(NoteInterrupted, s, t.desired.Name)
+		}
 		a.putNew(t.desired)
 		if a.Comment == nil { // the comment is left alone, so it goes along
 			a.Comment = &Change[string]{Before: from.live.Comment, After: from.live.Comment}
@@ -79,9 +87,19 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 	}
 }
 
-func renamable(t, from *triple) bool {
-	return t.live == nil && t.recorded == nil &&
-		(t.desired.Value == ValueSame || t.desired.Generated && t.desired.Value != ValueChanged) && !t.desired.External &&
-		from != nil && from.desired == nil && from.recorded != nil && from.live != nil && from.recorded.Pending == nil &&
-		from.recorded.ID == from.live.ID && from.live.Modified.Compare(from.recorded.Modified) == 0
+// renamable reports whether Cloudflare can rename: the new name is free, and the old one
+// holds the value that is wanted, as we left it. A rename that was cut short before the
+// new name was there is tried again.
+func (b *builder) renamable(t, from *triple) bool {
+	cutShort := func(r *RecordedSecret) bool { return r.Pending != nil && r.Pending.Op == OpRename }
+	if t.live != nil || t.desired.External || t.recorded != nil && (t.recorded.ID != "" || !cutShort(t.recorded)) ||
+		t.desired.Value != ValueSame && (!t.desired.Generated || t.desired.Value == ValueChanged) {
+		return false
+	}
+	if from == nil || from.desired != nil || from.recorded == nil || from.live == nil || from.recorded.ID != from.live.ID ||
+		from.recorded.Pending != nil && !cutShort(from.recorded) {
+		return false
+	}
+	order := from.live.Modified.Compare(from.recorded.Modified)
+	return order == 0 || order < 0 && from.recorded.Modified.canLag(b.in.Now)
 }

@@ -34,7 +34,7 @@ func (j *journal) Intend(actions []planner.Action) error {
 	return j.update(func(f *lockfile.File) {
 		for _, a := range actions {
 			st := f.PutStore(string(a.Store.Account), a.Store.Name, string(a.StoreID))
-			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp()}
+			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp(), Value: a.SetValue}
 			sec := st.Secret(a.Secret)
 			j.remember(a.Store, a.Secret, sec)
 			if sec != nil {

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
@@ -71,6 +76,9 @@ func (a *app) plan(ctx context.Context, out, format string) (*planner.Plan, erro
 	}
 	file := planfile.New(p, w.inputs())
 	if out != "" {
+		if err := s.mayReplace(out); err != nil {
+			return nil, err
+		}
 		if err := atomicfile.Write(out, file.Format(), 0o644); err != nil {
 			return nil, err
 		}
@@ -79,6 +87,22 @@ func (a *app) plan(ctx context.Context, out, format string) (*planner.Plan, erro
 		return nil, err
 	}
 	return p, errors.Join(s.problems(p), unreachable)
+}
+
+// mayReplace refuses to write a plan over anything but a plan.
+func (s *session) mayReplace(path string) error {
+	old, err := os.ReadFile(path)
+	switch {
+	case filepath.Clean(path) == filepath.Clean(s.lockPath):
+		return fmt.Errorf("-o %s: that is the lockfile", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("-o %s: %w", path, err)
+	case len(bytes.TrimSpace(old)) > 0 && !planfile.Is(old):
+		return hint(fmt.Errorf("-o %s: that file exists, and is no plan", path), "name another one, or remove it")
+	}
+	return nil
 }
 
 // problems fails where a plan has some.

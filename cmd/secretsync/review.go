@@ -34,28 +34,40 @@ func newReview(path, id string) (review, error) {
 // given reports whether anything was reviewed.
 func (r review) given() bool { return r.file != nil || r.id != "" }
 
-// check holds a plan made now to what was reviewed, and says what has become
-// unnecessary. It refuses, with exit code 3, whatever goes further.
-func (a *app) checkReview(r review, p *planner.Plan) error {
+// checkReview holds a plan made now to what was reviewed, and says what of that is not
+// done. It refuses, with exit code 3, whatever goes further.
+func (w *workspace) checkReview(r review, p *planner.Plan) error {
 	switch {
 	case r.file != nil:
 		d := planfile.Compare(r.file.Plan(), p)
 		for _, gone := range d.Gone {
-			a.say("not needed any more: %s", render.ActionName(gone))
+			w.say("%s: %s", w.whyNot(gone), render.ActionName(gone))
 		}
 		if d.Holds() {
 			return nil
 		}
-		if err := render.Difference(a.std.err, d, a.style()); err != nil {
+		if err := render.Difference(w.std.err, d, w.style()); err != nil {
 			return err
 		}
 	case r.id == "" || len(p.Actions) == 0 || r.id == planfile.ID(p) || r.id == planfile.ID(planfile.Blind(p)):
 		return nil
 	default:
-		a.say("the plan made now has the id %s:", planfile.ID(p))
-		if err := render.Plan(a.std.err, p, render.PlanInfo{}, a.style()); err != nil {
+		w.say("the plan made now has the id %s:", planfile.ID(p))
+		if err := render.Plan(w.std.err, p, render.PlanInfo{}, w.style()); err != nil {
 			return err
 		}
 	}
 	return &status{exitStale, hint(errors.New("the reviewed plan no longer holds: nothing was changed"), "make the plan again, and have it reviewed")}
+}
+
+// whyNot says why a reviewed action is not in the plan made now.
+func (w *workspace) whyNot(a planner.Action) string {
+	_, wanted := w.wanted[secretRef{a.Store, a.Secret}]
+	switch {
+	case w.unread[a.Store.Account]:
+		return "cannot be told, since its account could not be read"
+	case a.SetValue && !wanted:
+		return "not asked for by this manifest any more"
+	}
+	return "not needed any more"
 }

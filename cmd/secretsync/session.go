@@ -127,7 +127,11 @@ func (s *session) accountID(st manifest.Store, lock *lockfile.File) (planner.Acc
 		return emulatorAccount, nil
 	}
 	if s.flags.offline {
-		return onlyAccount(lock), nil
+		account := onlyAccount(lock)
+		if account == accountUnknown {
+			s.say("warning: neither the environment nor the lockfile names the account: this plan cannot be the reviewed one of an apply")
+		}
+		return account, nil
 	}
 	return "", hint(fmt.Errorf("no Cloudflare account is set"),
 		"set CLOUDFLARE_ACCOUNT_ID, or --account-id, or accounts in the manifest; plan --offline does without, and --emulator")

@@ -28,6 +28,7 @@ type workspace struct {
 	kept map[string]bool
 	// What the plan was made from.
 	storeIDs   map[planner.StoreKey]planner.StoreID
+	unread     map[planner.AccountID]bool
 	liveDigest string
 }
 
@@ -146,7 +147,7 @@ func (w *workspace) addStore(st manifest.Store, key planner.StoreKey, values map
 			wanted.generate = sec.Source.Generate.Value
 		}
 		p.Value = w.compare(ref, wanted)
-		if old := (secretRef{key, sec.RenamedFrom}); sec.RenamedFrom != "" && w.record(ref) == nil {
+		if old := (secretRef{key, sec.RenamedFrom}); sec.RenamedFrom != "" && !w.made(ref) {
 			p.Value = w.compare(old, wanted)
 		}
 		p.ValueID = w.valueID(ref, wanted)
@@ -194,7 +195,7 @@ func (w *workspace) compare(ref secretRef, wanted want) planner.ValueState {
 	case r.Fingerprint == "":
 		return planner.ValueNew
 	case w.flags.keyless:
-		return w.compareCiphertext(r, wanted.ciphertext)
+		return w.compareCiphertext(r, wanted.ciphertext, wanted.source)
 	case w.key.Matches(r.Fingerprint, ref.subject(), wanted.value):
 		return planner.ValueSame
 	}
@@ -202,14 +203,15 @@ func (w *workspace) compare(ref secretRef, wanted want) planner.ValueState {
 }
 
 // compareCiphertext compares without a key. SOPS leaves the ciphertext of an unchanged
-// value as it is, unless it encrypts the whole file anew (FACTS.md 2).
-func (w *workspace) compareCiphertext(r *lockfile.Secret, c manifest.Ciphertext) planner.ValueState {
+// value as it is, unless it encrypts the whole file anew (FACTS.md 2). A ciphertext from
+// another place says nothing: SOPS binds it to its key.
+func (w *workspace) compareCiphertext(r *lockfile.Secret, c manifest.Ciphertext, source string) planner.ValueState {
 	switch {
 	case c.Digest == "":
 		return planner.ValueUnknown
 	case c.Digest == r.Ciphertext:
 		return planner.ValueSame
-	case w.kept[c.File]:
+	case w.kept[c.File] && r.Source == source:
 		return planner.ValueChanged
 	}
 	return planner.ValueReencrypted
@@ -226,6 +228,12 @@ func (w *workspace) valueID(ref secretRef, wanted want) string {
 		keyed = w.key.Digest(ref.subject(), replaces, wanted.value)
 	}
 	return planfile.ValueID(wanted.ciphertext.Digest, keyed)
+}
+
+// made reports whether a secret is recorded as there: not merely as about to be.
+func (w *workspace) made(ref secretRef) bool {
+	r := w.record(ref)
+	return r != nil && (r.ID != "" || r.Pending == nil || r.Pending.Op != string(planner.OpRename))
 }
 
 func (w *workspace) record(ref secretRef) *lockfile.Secret {
@@ -257,10 +265,11 @@ func (w *workspace) checkDuplicates() error {
 func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *planner.Plan, unreachable, err error) {
 	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), Now: now, Options: w.options}
 	if w.flags.offline {
-		in.Live = asRecorded(in.Recorded)
+		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
 		return planner.Build(in), nil, nil
 	}
 	unreachable = w.observe(ctx, &in)
+	w.unread = unread(w.desired, recordedStores(w.lock), in)
 	if unreachable != nil && len(in.Desired)+len(in.Recorded) == 0 {
 		return nil, nil, unreachable
 	}
@@ -280,6 +289,24 @@ func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *p
 		}
 	}
 	return p, unreachable, ctx.Err()
+}
+
+// unread are the accounts that were asked for and are not in the input any more.
+func unread(desired []planner.DesiredStore, recorded []planner.RecordedStore, in planner.Input) map[planner.AccountID]bool {
+	accounts := map[planner.AccountID]bool{}
+	for _, d := range desired {
+		accounts[d.Key.Account] = true
+	}
+	for _, r := range recorded {
+		accounts[r.Key.Account] = true
+	}
+	for _, d := range in.Desired {
+		delete(accounts, d.Key.Account)
+	}
+	for _, r := range in.Recorded {
+		delete(accounts, r.Key.Account)
+	}
+	return accounts
 }
 
 // asRecorded is what is in Cloudflare by the lockfile's word.
@@ -334,7 +361,7 @@ func recordedSecret(sec lockfile.Secret) planner.RecordedSecret {
 	r.Applied, _ = time.Parse(time.RFC3339, sec.Applied) // lockfile.Parse has checked it
 	if sec.Pending != nil {
 		since, _ := time.Parse(time.RFC3339, sec.Pending.Since) // lockfile.Parse has checked it
-		r.Pending = &planner.Pending{Op: planner.Op(sec.Pending.Op), Since: since}
+		r.Pending = &planner.Pending{Op: planner.Op(sec.Pending.Op), Since: since, Value: sec.Pending.Value}
 	}
 	return r
 }

@@ -51,8 +51,18 @@ func differing(c planfile.Pair) []string {
 	case r.Have.Modified != n.Have.Modified:
 		what = append(what, "the secret in Cloudflare: it was changed since")
 	}
-	if r.ValueID != n.ValueID {
+	switch {
+	case r.ValueID == n.ValueID || !n.SetValue:
+	case n.ValueID == planfile.Unverified:
+		what = append(what, "the value, which cannot be told: the plan was made with a fingerprint key, and there is none now")
+	default:
 		what = append(what, "the value")
+	}
+	if r.Store.Account != n.Store.Account {
+		what = append(what, "the account: "+Safe(string(r.Store.Account))+", now "+Safe(string(n.Store.Account)))
+	}
+	if n.Early && !r.Early {
+		what = append(what, "the order: the quota has it deleted before anything is created")
 	}
 	return what
 }

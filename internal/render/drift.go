@@ -83,7 +83,7 @@ func driftWords(d planner.Drift) string {
 	case planner.DriftUnmanaged:
 		return "not managed by this manifest"
 	}
-	return string(d.Kind)
+	return Safe(string(d.Kind))
 }
 
 // driftReport is drift as JSON. It holds no value.

@@ -62,6 +62,9 @@ func planMarkdown(b *comment, p *planner.Plan, info PlanInfo) {
 	b.list("**These break a Worker:**", coded(noteLines(breaks)))
 	b.list("**These take something away:**", rows(risky))
 	b.list("Notes:", coded(noteLines(notes)))
+	if n := sourceOnly(p); n > 0 {
+		b.line("The plan tells of %s where it comes from, and nothing of what it is: no fingerprint key was at hand.\n", count(n, "value"))
+	}
 	if info.Keyless {
 		b.line("Planned without keys: values were compared by their ciphertexts.\n")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
 )
 
 // opWord is how an operation is shown.
@@ -46,7 +47,7 @@ func wordsFor(op planner.Op) opWord {
 			return w
 		}
 	}
-	return opWord{op: op, sign: "?", verb: string(op), past: string(op)}
+	return opWord{op: op, sign: "?", verb: Safe(string(op)), past: Safe(string(op))}
 }
 
 // reasonWords tell why, to someone who reads a pull request.
@@ -103,6 +104,9 @@ func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 	if p.Targeted {
 		out.line("Limited by --target: other secrets were not looked at.")
 	}
+	if n := sourceOnly(p); info.ID != "" && n > 0 {
+		out.line("The plan tells of %s where it comes from, and nothing of what it is: no fingerprint key was at hand.", count(n, "value"))
+	}
 	if info.Keyless {
 		out.line("Planned without keys: values were compared by their ciphertexts.")
 	}
@@ -114,6 +118,18 @@ func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 		out.line("%s", style.paint(colorQuiet, "Plan id: "+info.ID))
 	}
 	return out.err
+}
+
+// sourceOnly counts the values that nothing in the plan stands for, but for those that
+// are yet to be drawn.
+func sourceOnly(p *planner.Plan) int {
+	n := 0
+	for _, a := range p.Actions {
+		if a.SetValue && a.ValueID == planfile.Unverified && !strings.HasPrefix(a.Source, "generate ") {
+			n++
+		}
+	}
+	return n
 }
 
 // Summary is the plan in one sentence.
@@ -262,7 +278,7 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 	case planner.NoteOtherStore:
 		return fmt.Sprintf("account %s has a store, %q, and Cloudflare allows one an account so far: name it in the manifest", Safe(string(store.Account)), in)
 	}
-	return fmt.Sprintf("%s in %s: %s", kind, in, list)
+	return fmt.Sprintf("%s in %s: %s", Safe(string(kind)), in, list)
 }
 
 func breaksWorker(store planner.StoreKey, secret, worker string) string {
@@ -295,5 +311,5 @@ func Problem(p planner.Problem) (what, hint string) {
 		return fmt.Sprintf("account %s would need %d secrets, and may have %d", Safe(string(p.Store.Account)), p.Count, p.Limit),
 			"the quota counts the secrets of all tools: delete some first"
 	}
-	return fmt.Sprintf("%s: %s", p.Kind, name), ""
+	return fmt.Sprintf("%s: %s", Safe(string(p.Kind)), name), ""
 }

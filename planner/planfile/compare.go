@@ -31,7 +31,7 @@ func Compare(reviewed, now *planner.Plan) Difference {
 	for _, a := range now.Actions {
 		i := slices.IndexFunc(reviewed.Actions, func(r planner.Action) bool { return r.Store == a.Store && r.Secret == a.Secret })
 		switch {
-		case completesRename(reviewed, a):
+		case completesRename(reviewed, now, a):
 			continue
 		case i < 0:
 			d.Added = append(d.Added, a)
@@ -49,33 +49,47 @@ func Compare(reviewed, now *planner.Plan) Difference {
 	return d
 }
 
-// covers reports whether two actions do the same. A reviewed value that nothing stood
-// for is whatever its source gives.
+// covers reports whether an action does what was reviewed, or the same without sending
+// a value. A reviewed value that nothing stood for is whatever its source gives.
 func covers(reviewed, now planner.Action) bool {
 	r, n := essence(reviewed), essence(now)
-	if r.Value == Unverified && n.Value != "" && reviewed.Source == now.Source {
+	if n.Value == "" || r.Value == Unverified && reviewed.Source == now.Source {
 		r.Value, r.Source, n.Value, n.Source = "", "", "", ""
 	}
-	r.Reasons, n.Reasons = nil, nil
-	return same(r, n)
+	return same(r, n) && (reviewed.Early || !now.Early)
 }
 
 // completes reports whether an action does again what was reviewed, and was cut short
-// when it was applied: with the same value, and the metadata that was reviewed or what
-// of it is missing.
+// when it was applied: to the same secret, with the same value, and the metadata that
+// was reviewed or what of it is missing.
 func completes(reviewed, now planner.Action) bool {
 	r, n := fromAction(reviewed), fromAction(now)
-	return slices.Contains(now.Reasons, planner.ReasonInterrupted) &&
-		(r.Value == n.Value || r.Value == Unverified && r.Source == n.Source) &&
+	var known bool // that it is the same secret
+	switch reviewed.Op {
+	case planner.OpCreate:
+		known = now.Op == planner.OpCreate || now.Op == planner.OpUpdate
+	case planner.OpRename: // a value that is drawn anew is another
+		known = now.Op == planner.OpAdopt || now.Op == planner.OpUpdate && n.Value != Unverified
+	case planner.OpAdopt, planner.OpUpdate, planner.OpRotate:
+		known = now.Op == planner.OpUpdate && now.ID == reviewed.ID
+	}
+	return known && slices.Contains(now.Reasons, planner.ReasonInterrupted) &&
+		(n.Value == "" || r.Value == n.Value || r.Value == Unverified && r.Source == n.Source) &&
 		(n.Scopes == nil || r.Scopes != nil && slices.Equal(n.Scopes.After, r.Scopes.After)) &&
 		(n.Comment == nil || r.Comment != nil && n.Comment.After == r.Comment.After)
 }
 
 // completesRename reports whether an action finishes a reviewed rename that was cut
-// short: it deletes the old name.
-func completesRename(reviewed *planner.Plan, now planner.Action) bool {
-	return (now.Op == planner.OpDelete || now.Op == planner.OpForget) && slices.ContainsFunc(reviewed.Actions, func(r planner.Action) bool {
-		return r.Op == planner.OpRename && r.Store == now.Store && r.From == now.Secret && (now.ID == "" || r.ID == now.ID)
+// short: it takes the old name away, while the same plan sees to the new one.
+func completesRename(reviewed, plan *planner.Plan, now planner.Action) bool {
+	if now.Op != planner.OpDelete && now.Op != planner.OpForget || !slices.Contains(now.Reasons, planner.ReasonInterrupted) {
+		return false
+	}
+	return slices.ContainsFunc(reviewed.Actions, func(r planner.Action) bool {
+		return r.Op == planner.OpRename && r.Store == now.Store && r.From == now.Secret && (now.ID == "" || r.ID == now.ID) &&
+			slices.ContainsFunc(plan.Actions, func(a planner.Action) bool {
+				return a.Store == r.Store && a.Secret == r.Secret && completes(r, a)
+			})
 	})
 }
 

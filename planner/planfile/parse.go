@@ -17,19 +17,35 @@ var ErrStale = errors.New("the reviewed plan does not hold")
 // Parse reads a plan file. Its errors name the file and tell what to do; those that
 // mean that a plan has to be made and reviewed anew are ErrStale.
 func Parse(name string, data []byte) (*File, error) {
-	var version struct {
-		SchemaVersion *int `json:"schema_version"`
-	}
-	if len(data) > MaxSize || json.Unmarshal(data, &version) != nil || version.SchemaVersion == nil {
+	version, ok := version(data)
+	if !ok {
 		return nil, fmt.Errorf("%s is not a plan file: make one with plan -o", name)
 	}
-	if *version.SchemaVersion != SchemaVersion {
+	if version != SchemaVersion {
 		return nil, fmt.Errorf("%w: %s has the schema version %d, and this secretsync writes %d: make the plan again, with the version that applies it",
-			ErrStale, name, *version.SchemaVersion, SchemaVersion)
+			ErrStale, name, version, SchemaVersion)
 	}
 	var f File
-	if json.Unmarshal(data, &f) != nil || !bytes.Equal(data, f.Format()) || f.Digest != f.digest() || f.PlanID != ID(f.Plan()) {
+	if json.Unmarshal(data, &f) != nil || !bytes.Equal(data, f.Format()) || f.Digest != f.digest() ||
+		f.PlanID != ID(f.Plan()) || f.Summary != Summarize(f.Plan()) {
 		return nil, fmt.Errorf("%w: %s was edited after it was made: make the plan again", ErrStale, name)
 	}
 	return &f, nil
+}
+
+// Is reports whether data looks like a plan file, of any version.
+func Is(data []byte) bool {
+	_, ok := version(data)
+	return ok
+}
+
+func version(data []byte) (int, bool) {
+	var v struct {
+		SchemaVersion *int    `json:"schema_version"`
+		PlanID        *string `json:"plan_id"`
+	}
+	if len(data) > MaxSize || json.Unmarshal(data, &v) != nil || v.SchemaVersion == nil || v.PlanID == nil {
+		return 0, false
+	}
+	return *v.SchemaVersion, true
 }

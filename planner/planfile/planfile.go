@@ -145,7 +145,7 @@ func (f *File) digest() string {
 
 // ID names what a plan does: the SHA-256 of its actions, in hexadecimal digits. It
 // is the same on every machine and whatever order the manifest has; where an action
-// is asked for in it, and in which words its source is told, does not count.
+// is asked for in it, why, and in which words its source is told, does not count.
 func ID(p *planner.Plan) string {
 	actions := make([]Action, len(p.Actions))
 	for i, a := range p.Actions {
@@ -157,11 +157,11 @@ func ID(p *planner.Plan) string {
 	return sum("secretsync/plan-id/v1", actions)
 }
 
-// essence is what counts of an action: not where it is asked for, nor the source of a
-// value that something stands for, nor its turn among the others.
+// essence is what counts of an action: not where it is asked for or why, nor the source
+// of a value that something stands for, nor its turn among the others.
 func essence(a planner.Action) Action {
 	e := fromAction(a)
-	e.Position, e.Early = nil, false
+	e.Position, e.Early, e.Reasons = nil, false, nil
 	if e.Value != Unverified {
 		e.Source = ""
 	}

@@ -97,9 +97,10 @@ func FuzzParse(f *testing.F) {
 func TestIDIsOfWhatIsDone(t *testing.T) {
 	id := planfile.ID(planOf(change("a"), change("b")))
 	moved := change("a")
+	moved.Reasons = []planner.Reason{planner.ReasonReencrypted}
 	moved.Pos, moved.Source, moved.Early = planner.Position{File: "other.toml", Line: 99}, "sops moved.yaml#a", true
 	if planfile.ID(planOf(change("b"), moved)) != id {
-		t.Error("order, position or source of a value that is told apart change the id")
+		t.Error("order, position, reason or source of a value that is told apart change the id")
 	}
 	for name, edit := range map[string]func(*planner.Action){
 		"op":           func(a *planner.Action) { a.Op = planner.OpRotate },
@@ -111,7 +112,6 @@ func TestIDIsOfWhatIsDone(t *testing.T) {
 		"scopes":       func(a *planner.Action) { a.Scopes = &planner.Change[[]string]{After: []string{"dex"}} },
 		"comment":      func(a *planner.Action) { a.Comment = &planner.Change[string]{After: "new"} },
 		"precondition": func(a *planner.Action) { a.Have.Modified = "2026-11-23T12:00:01Z" },
-		"reason":       func(a *planner.Action) { a.Reasons = []planner.Reason{planner.ReasonInterrupted} },
 		"unverified source": func(a *planner.Action) {
 			a.ValueID = planfile.Unverified
 		},
@@ -137,6 +137,11 @@ func TestCompare(t *testing.T) {
 	rename := planner.Action{
 		Op: planner.OpRename, Store: store, Secret: "new", From: "old", ID: "id-old", ValueID: "sha256:1", Scopes: &planner.Change[[]string]{After: []string{"workers"}},
 	}
+	interrupted := []planner.Reason{planner.ReasonInterrupted}
+	completion := planner.Action{Op: planner.OpAdopt, Store: store, Secret: "new", ID: "id-new", Reasons: interrupted}
+	gone := planner.Action{Op: planner.OpDelete, Store: store, Secret: "gone", ID: "id-gone"}
+	early := gone
+	early.Early = true
 	for _, c := range []struct {
 		name                 string
 		reviewed, now        *planner.Plan
@@ -166,7 +171,29 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			"a rename that was cut short", planOf(rename),
-			planOf(planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old"}), 0, 0, 1,
+			planOf(completion, planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Reasons: interrupted}), 0, 0, 0,
+		},
+		{
+			"the old name alone is deleted", planOf(rename),
+			planOf(planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Reasons: interrupted}), 1, 0, 1,
+		},
+		{
+			"both names, and nothing was cut short", planOf(rename),
+			planOf(completion, planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old"}), 1, 0, 0,
+		},
+		{
+			"a value is drawn in the stead of a rename", planOf(rename),
+			planOf(planner.Action{Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: "sha256:1", Reasons: interrupted}), 0, 1, 0,
+		},
+		{"less: the value is not sent", planOf(change("a")), planOf(with(func(a *planner.Action) { a.SetValue, a.ValueID, a.Source = false, "", "" })), 0, 0, 0},
+		{"the quota has it deleted first", planOf(gone), planOf(early), 0, 1, 0},
+		{
+			"an update that was cut short", planOf(change("a")),
+			planOf(with(func(a *planner.Action) { a.Have.Modified, a.Reasons = "2026-11-23T13:00:00Z", interrupted })), 0, 0, 0,
+		},
+		{
+			"an update that was cut short, and somebody made another secret of that name", planOf(change("a")),
+			planOf(with(func(a *planner.Action) { a.ID, a.Reasons = "id-another", interrupted })), 0, 1, 0,
 		},
 		{
 			"a rename that was cut short after the new name was made", planOf(rename),
@@ -182,7 +209,7 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			"the old name is another secret's now", planOf(rename),
-			planOf(planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-another"}), 1, 0, 1,
+			planOf(completion, planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-another", Reasons: interrupted}), 1, 0, 0,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -199,7 +226,8 @@ func TestCompare(t *testing.T) {
 
 func TestParseErrors(t *testing.T) {
 	for data, stale := range map[string]bool{
-		"": false, "{}": false, "[]": false, "version: 1": false, `{"schema_version": 2}`: true, `{"schema_version": 1}`: true, `{"schema_version": 0}`: true,
+		"": false, "{}": false, "[]": false, "version: 1": false, `{"schema_version": 2}`: false,
+		`{"schema_version": 2, "plan_id": ""}`: true, `{"schema_version": 1, "plan_id": ""}`: true, `{"schema_version": 0, "plan_id": ""}`: true,
 	} {
 		if _, err := planfile.Parse("plan.json", []byte(data)); err == nil || errors.Is(err, planfile.ErrStale) != stale {
 			t.Errorf("%q: %v", data, err)
