@@ -32,21 +32,9 @@ func (b *builder) compare(s *versions, t *triple) {
 		have.Scopes = r.Scopes
 	}
 	switch {
-	case r.Pending != nil && r.ID != "" && l.ID != r.ID:
-		b.note(NoteInterrupted, s, d.Name)
-		a.putValue(ReasonReplaced)
-	case r.Pending != nil && r.Pending.Op == OpRename && d.Generated && d.Value != ValueChanged:
-		// Both names have the value already, and no other can be known: take it.
-		a.Op, a.Source = OpAdopt, ""
-		a.Reasons = append(a.Reasons, ReasonInterrupted)
-		b.note(NoteInterrupted, s, d.Name)
-	case r.Pending != nil && r.Pending.Op == OpUpdate && !r.Pending.Value && l.Modified.Compare(r.Modified) == 0:
-		// It was about metadata alone, and did not happen: the value is as we left it.
-		b.note(NoteInterrupted, s, d.Name)
-		b.compareValue(&a, s, t)
 	case r.Pending != nil:
 		b.note(NoteInterrupted, s, d.Name)
-		a.putValue(ReasonInterrupted)
+		b.finish(&a, s, t)
 	case l.ID != r.ID:
 		a.putValue(ReasonReplaced)
 	case r.Modified == "": // Cloudflare never told, so there is nothing to compare
@@ -82,6 +70,24 @@ func (b *builder) compare(s *versions, t *triple) {
 		a.Reasons = append(a.Reasons, ReasonPolicy)
 	}
 	b.add(a)
+}
+
+// finish decides what a write whose outcome is unknown has to be done again with.
+func (b *builder) finish(a *Action, s *versions, t *triple) {
+	d, r, l := t.desired, t.recorded, t.live
+	switch {
+	case r.ID != "" && l.ID != r.ID:
+		a.putValue(ReasonReplaced)
+	case r.Pending.Op == OpRename && d.Generated && d.Value != ValueChanged:
+		// Both names have the value already, and no other can be known: take it.
+		a.Op, a.Source = OpAdopt, ""
+		a.Reasons = append(a.Reasons, ReasonInterrupted)
+	case r.Pending.Op == OpUpdate && !r.Pending.Value && l.Modified.Compare(r.Modified) == 0:
+		// It was about metadata alone, and did not happen: the value is as we left it.
+		b.compareValue(a, s, t)
+	default:
+		a.putValue(ReasonInterrupted)
+	}
 }
 
 func (b *builder) compareValue(a *Action, s *versions, t *triple) {
