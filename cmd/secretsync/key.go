@@ -31,6 +31,18 @@ func (s *session) ring() keyring.Ring {
 	}
 }
 
+// keyFiles are the files that keys are read from; a manifest may name none of them.
+func (s *session) keyFiles() []string {
+	key := s.ring().KeyFile()
+	files := []string{key, key + ".new"}
+	for _, variable := range []string{"SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE"} {
+		if file, _ := s.env(variable); file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
 func (s *session) findKey(ctx context.Context, lock *lockfile.File) (secret.Key, error) {
 	key, err := s.ring().Find(ctx, lock.Key.ID, lock.Key.Sealed)
 	if todo := keyring.Hint(err); todo != "" {
