@@ -45,10 +45,19 @@ func (s *session) keyFiles() []string {
 
 func (s *session) findKey(ctx context.Context, lock *lockfile.File) (secret.Key, error) {
 	key, err := s.ring().Find(ctx, lock.Key.ID, lock.Key.Sealed)
+	return key, keyError(err)
+}
+
+// checkPin refuses a lockfile under another key than the pinned one.
+func (s *session) checkPin(lock *lockfile.File) error {
+	return keyError(s.ring().CheckPin(lock.Key.ID))
+}
+
+func keyError(err error) error {
 	if todo := keyring.Hint(err); todo != "" {
-		err = hint(err, todo)
+		return hint(err, todo)
 	}
-	return key, err
+	return err
 }
 
 // ensureKey makes a fingerprint key where there is none yet, and has the lockfile
@@ -63,7 +72,7 @@ func (w *workspace) ensureKey(ctx context.Context) error {
 	}
 	key, sealed, err := w.ring().Make(ctx)
 	if err != nil {
-		return err
+		return keyError(err)
 	}
 	if sealed == nil {
 		w.say("made the fingerprint key %s: keep it, and give it to CI as %s", w.ring().KeyFile(), keyring.Variable)
