@@ -16,9 +16,9 @@ var idForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
 // CheckPin refuses a key, by its id, that is not the pinned one. Where none is pinned
 // it accepts any, and it accepts an empty id, which stands for no key.
 func (r Ring) CheckPin(id string) error {
-	pinned, _ := r.LookupEnv(PinVariable)
+	pinned, ok := r.LookupEnv(PinVariable)
 	switch {
-	case pinned == "" || id == pinned:
+	case !ok || pinned == "" || id == pinned:
 		return nil
 	case !idForm.MatchString(pinned): // not shown: it may be the key itself
 		return fmt.Errorf("%s is not a fingerprint key's id: want 16 hexadecimal digits, as lock status tells", PinVariable)
@@ -30,7 +30,7 @@ func (r Ring) CheckPin(id string) error {
 
 // checkUnpinned refuses to make a key where one is pinned: it would be another.
 func (r Ring) checkUnpinned() error {
-	if pinned, _ := r.LookupEnv(PinVariable); pinned != "" {
+	if pinned, ok := r.LookupEnv(PinVariable); ok && pinned != "" {
 		return &pinMismatch{fmt.Sprintf("%s names no fingerprint key, and %s allows no new one", r.Lockfile, PinVariable)}
 	}
 	return nil
