@@ -127,11 +127,14 @@ func (f files) isPrivate(name string, info fs.FileInfo) bool {
 			return true
 		}
 	}
-	resolved, err := filepath.EvalSymlinks(name)
-	if err != nil {
-		resolved = name
+	if resolved, err := filepath.EvalSymlinks(name); err == nil {
+		name = resolved
 	}
-	parts := strings.Split(filepath.ToSlash(resolved), "/")
+	root, err := filepath.EvalSymlinks(f.root)
+	if below, ok := (files{root: root}).inside(name); err == nil && ok {
+		name = below // the repository itself may lie anywhere
+	}
+	parts := strings.Split(filepath.ToSlash(name), "/")
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.EqualFold(part, ".git") })
 }
 

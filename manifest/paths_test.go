@@ -63,6 +63,14 @@ func TestCredentialsAreNoSource(t *testing.T) {
 	}
 }
 
+// A work tree may lie in another's .git folder.
+func TestWorkTreeBelowGit(t *testing.T) {
+	dir := write(t, map[string]string{".git/tree/secretsync.yaml": one("from: {file: v}"), ".git/tree/.git": "", ".git/tree/v": "value"})
+	if got, err := resolveOne(t, filepath.Join(dir, ".git", "tree"), Options{}); err != nil || got != "value" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // A file that grows while it is read is read up to the limit.
 func TestGrowingFile(t *testing.T) {
 	dir := write(t, map[string]string{"v": strings.Repeat("x", maxValueFile)})
