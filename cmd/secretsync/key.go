@@ -60,6 +60,25 @@ func keyError(err error) error {
 	return err
 }
 
+// warnOfForgery tells of fingerprints that do not match although the ciphertext is the
+// recorded one, so that the value is too: they, or the key, are not what an apply wrote.
+func (w *workspace) warnOfForgery() {
+	forged := 0
+	for ref, wanted := range w.wanted {
+		r := w.record(ref)
+		if r == nil || r.Fingerprint == "" || w.flags.keyless || wanted.ciphertext.Digest == "" || r.Ciphertext != wanted.ciphertext.Digest {
+			continue
+		}
+		if !w.key.Matches(r.Fingerprint, ref.subject(), wanted.value) {
+			forged++
+		}
+	}
+	if forged > 0 {
+		w.say("warning: fingerprints in %s that no apply wrote: %d: their values are encrypted as they were recorded, and yet do not match; was the lockfile or its key replaced?",
+			w.lockPath, forged)
+	}
+}
+
 // ensureKey makes a fingerprint key where there is none yet, and has the lockfile
 // name it at its next write.
 func (w *workspace) ensureKey(ctx context.Context) error {

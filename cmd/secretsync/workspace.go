@@ -85,25 +85,6 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 	return w, w.checkDuplicates()
 }
 
-// warnOfForgery tells of fingerprints that do not match although the ciphertext is the
-// recorded one, so that the value is too: they, or the key, are not what an apply wrote.
-func (w *workspace) warnOfForgery() {
-	forged := 0
-	for ref, wanted := range w.wanted {
-		r := w.record(ref)
-		if r == nil || r.Fingerprint == "" || w.flags.keyless || wanted.ciphertext.Digest == "" || r.Ciphertext != wanted.ciphertext.Digest {
-			continue
-		}
-		if !w.key.Matches(r.Fingerprint, ref.subject(), wanted.value) {
-			forged++
-		}
-	}
-	if forged > 0 {
-		w.say("warning: fingerprints in %s that no apply wrote: %d: their values are encrypted as they were recorded, and yet do not match; was the lockfile or its key replaced?",
-			w.lockPath, forged)
-	}
-}
-
 // values reads what the manifest wants; without keys only what can be told then.
 func (s *session) values(ctx context.Context) (map[manifest.SecretRef]manifest.Resolved, error) {
 	if !s.flags.keyless {
