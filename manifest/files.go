@@ -5,8 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -18,16 +18,17 @@ type files struct {
 	base         string // the manifest's folder
 	root         string // absolute
 	allowOutside bool
+	private      []string // files that no source may name
 }
 
 // newFiles takes the nearest folder with a .git entry as the root, at or above
 // the manifest's, else the manifest's own.
-func newFiles(base string, allowOutside bool) files {
+func newFiles(base string, allowOutside bool, private ...string) files {
 	own, err := filepath.Abs(base)
 	if err != nil {
 		own = base
 	}
-	f := files{base: base, root: own, allowOutside: allowOutside}
+	f := files{base: base, root: own, allowOutside: allowOutside, private: private}
 	for dir := own; ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
 			f.root = dir
@@ -69,10 +70,12 @@ func (f files) inside(name string) (string, bool) {
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
-// open opens a regular file. It looks before it opens: opening a pipe waits, and
-// opening a device may do anything.
+// open opens a regular file. It looks before it opens, as opening a device may do
+// anything, and looks again at what it opened, without waiting for the other end of
+// a pipe that was put there meanwhile.
 func (f files) open(at syntax.Pos, name string) (*os.File, *syntax.Error) {
-	stat, openFile := os.Stat, os.Open
+	stat := os.Stat
+	openFile := func(name string) (*os.File, error) { return os.OpenFile(name, os.O_RDONLY|noWait, 0) }
 	if rel, ok := f.inside(name); ok && !f.allowOutside {
 		root, err := os.OpenRoot(f.root)
 		if err != nil {
@@ -80,26 +83,59 @@ func (f files) open(at syntax.Pos, name string) (*os.File, *syntax.Error) {
 		}
 		defer root.Close()
 		stat = func(string) (fs.FileInfo, error) { return root.Stat(rel) }
-		openFile = func(string) (*os.File, error) { return root.Open(rel) }
+		openFile = func(string) (*os.File, error) { return root.OpenFile(rel, os.O_RDONLY|noWait, 0) }
 	} else if !f.allowOutside {
 		return nil, outside(at, name)
 	}
-	info, err := stat(name)
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, notRegular(at, name)
-	}
-	if err != nil {
+	switch info, err := stat(name); {
+	case err != nil:
 		return nil, f.explain(at, name, err)
+	case !info.Mode().IsRegular():
+		return nil, notRegular(at, name, info)
 	}
 	file, err := openFile(name)
 	if err != nil {
 		return nil, f.explain(at, name, err)
 	}
-	if now, err := file.Stat(); err != nil || !now.Mode().IsRegular() {
+	if bad := f.checkOpened(at, name, file); bad != nil {
 		file.Close()
-		return nil, notRegular(at, name)
+		return nil, bad
 	}
 	return file, nil
+}
+
+// checkOpened looks at what was opened, whatever the name stands for by now.
+func (f files) checkOpened(at syntax.Pos, name string, file *os.File) *syntax.Error {
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return f.explain(at, name, err)
+	case !info.Mode().IsRegular():
+		return notRegular(at, name, info)
+	case f.isPrivate(name, info):
+		return mistake(at, "name another file", "file %q holds credentials of secretsync or git and cannot be read as part of a manifest", name)
+	}
+	return nil
+}
+
+// isPrivate reports whether a file holds the tool's own keys, or is one of git's: CI
+// leaves the job's token in .git/config. As a secret's source it would be handed to
+// whoever may read the secret.
+func (f files) isPrivate(name string, info fs.FileInfo) bool {
+	for _, own := range f.private {
+		if other, err := os.Stat(own); err == nil && os.SameFile(info, other) {
+			return true
+		}
+	}
+	if resolved, err := filepath.EvalSymlinks(name); err == nil {
+		name = resolved
+	}
+	root, err := filepath.EvalSymlinks(f.root)
+	if below, ok := (files{root: root}).inside(name); err == nil && ok {
+		name = below // the repository itself may lie anywhere
+	}
+	parts := strings.Split(filepath.ToSlash(name), "/")
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.EqualFold(part, ".git") })
 }
 
 // read returns the content of a regular file of at most limit bytes.
@@ -152,56 +188,13 @@ func (f files) leads(name string) bool {
 	return !ok
 }
 
-// glob returns the files that match a pattern which a file names, sorted.
-func (f files) glob(at syntax.Pos, from, pattern string) ([]string, *syntax.Error) {
-	if strings.Contains(pattern, "**") {
-		return nil, mistake(at, "name each level: a/*/b.yaml", "** is not supported in a pattern")
-	}
-	if f.allowOutside {
-		names, err := filepath.Glob(join(from, pattern))
-		if err != nil {
-			return nil, mistake(at, "", "not a pattern: %q", pattern)
-		}
-		return names, nil
-	}
-	dir, _ := f.inside(filepath.Dir(from))
-	rel := path.Join(escapePattern.Replace(filepath.ToSlash(dir)), filepath.ToSlash(pattern))
-	if filepath.IsAbs(pattern) || !filepath.IsLocal(rel) {
-		return nil, outside(at, pattern)
-	}
-	root, err := os.OpenRoot(f.root)
-	if err != nil {
-		return nil, f.explain(at, f.root, err)
-	}
-	defer root.Close()
-	names, err := fs.Glob(root.FS(), rel)
-	if err != nil {
-		return nil, mistake(at, "", "not a pattern: %q", pattern)
-	}
-	for i, name := range names {
-		names[i] = f.named(name)
-	}
-	return names, nil
-}
-
-// escapePattern keeps a folder's name from being read as a pattern.
-var escapePattern = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
-
-// named is the name of a file inside the root as the caller would open it.
-func (f files) named(rel string) string {
-	abs := filepath.Join(f.root, filepath.FromSlash(rel))
-	base, err1 := filepath.Abs(f.base)
-	below, err2 := filepath.Rel(base, abs)
-	if err1 != nil || err2 != nil {
-		return abs
-	}
-	return filepath.Join(f.base, below)
-}
-
 func outside(at syntax.Pos, name string) *syntax.Error {
 	return mistake(at, "--allow-outside permits it", "%q lies outside the repository", name)
 }
 
-func notRegular(at syntax.Pos, name string) *syntax.Error {
-	return mistake(at, "", "%q is not a regular file", name)
+func notRegular(at syntax.Pos, name string, info fs.FileInfo) *syntax.Error {
+	if info.IsDir() {
+		return mistake(at, "name a file in it", "%q is a folder, not a file", name)
+	}
+	return mistake(at, "pipes and devices are not read", "%q is not a regular file", name)
 }

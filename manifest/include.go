@@ -27,9 +27,6 @@ func (d *document) include(ctx context.Context, f syntax.Field) {
 			d.errs = append(d.errs, bad)
 			continue
 		}
-		if len(names) == 0 {
-			d.errs.Add(item.Pos, "paths are relative to the file that names them", "no file matches %q", pattern)
-		}
 		for _, name := range names {
 			d.includeFile(ctx, item.Pos, name)
 		}

@@ -26,6 +26,9 @@ type Options struct {
 	// SOPS may be nil where no file is encrypted.
 	SOPS SOPS
 
+	// Private are files that nothing in the manifest may name: the tool's own keys.
+	Private []string
+
 	// AllowPlaintextValues permits values in the clear in the manifest.
 	AllowPlaintextValues bool
 	// AllowCommands permits sources that run commands. Whoever may edit the manifest
@@ -81,7 +84,7 @@ func newLoader(o Options) *loader {
 		o.Environ = os.Environ
 	}
 	return &loader{
-		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside), read: map[string]bool{},
+		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{},
 		defaults: defaults{scopes: []string{"workers"}, remove: true, unmanaged: "report"},
 	}
 }

@@ -202,6 +202,32 @@ func TestSplitKey(t *testing.T) {
 	}
 }
 
+// Whatever a key says, its parts are found again in it: none is empty, and quoted they
+// make the same path.
+func FuzzSplitKey(f *testing.F) {
+	for _, seed := range []string{"a.b", `"a.b".c`, `a."b \"q\" \\ .".c`, "a..b", `"a`, `"\`, ".", "é.\xff", `a"b"`} {
+		f.Add(seed)
+	}
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	f.Fuzz(func(t *testing.T, text string) {
+		parts, ok := splitKey(text)
+		if !ok {
+			return
+		}
+		quoted := make([]string, len(parts))
+		for i, part := range parts {
+			if part == "" {
+				t.Fatalf("%q has an empty part", text)
+			}
+			quoted[i] = `"` + quote.Replace(part) + `"`
+		}
+		again, ok := splitKey(strings.Join(quoted, "."))
+		if diff := cmp.Diff(parts, again); !ok || diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	})
+}
+
 func FuzzLoadYAML(f *testing.F) { fuzz(f, ".yaml") }
 func FuzzLoadTOML(f *testing.F) { fuzz(f, ".toml") }
 

@@ -51,7 +51,7 @@ func (s *sealed) entry(path []string) (SOPSEntry, error) {
 	return e, nil
 }
 
-var sopsTypes = map[string]string{"int": "an integer", "float": "a number", "bool": "a boolean", "time": "a date"}
+var sopsTypes = map[string]string{"int": "an integer", "float": "a number", "bool": "a boolean", "time": "a date", "comment": "a comment"}
 
 // resolve decrypts a value that entry accepts.
 func (s *sealed) resolve(ctx context.Context, path []string) (Resolved, error) {

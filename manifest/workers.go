@@ -10,9 +10,15 @@ type workerPattern struct {
 
 func (d *document) readWorkers(f syntax.Field) {
 	for _, item := range d.list(f) {
-		if pattern, ok := d.path(item); ok {
-			d.workers = append(d.workers, workerPattern{item.Pos, d.name, pattern})
+		pattern, ok := d.path(item)
+		if !ok {
+			continue
 		}
+		if _, bad := d.files.pattern(item.Pos, d.name, pattern); bad != nil {
+			d.errs = append(d.errs, bad)
+			continue
+		}
+		d.workers = append(d.workers, workerPattern{item.Pos, d.name, pattern})
 	}
 }
 
@@ -31,11 +37,8 @@ func (m *Manifest) WorkerFiles() ([]File, error) {
 	seen := map[string]bool{}
 	for _, w := range m.sources.workers {
 		names, bad := m.sources.files.glob(w.pos, w.from, w.pattern)
-		switch {
-		case bad != nil:
+		if bad != nil {
 			errs = append(errs, bad)
-		case len(names) == 0:
-			errs.Add(w.pos, "paths are relative to the file that names them", "no wrangler configuration matches %q", w.pattern)
 		}
 		for _, name := range names {
 			if seen[identity(name)] {

@@ -31,12 +31,52 @@ func (s *session) ring() keyring.Ring {
 	}
 }
 
+// keyFiles are the files that keys are read from; a manifest may name none of them.
+func (s *session) keyFiles() []string {
+	key := s.ring().KeyFile()
+	files := []string{key, key + ".new"}
+	for _, variable := range []string{"SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE"} {
+		if file, _ := s.env(variable); file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
 func (s *session) findKey(ctx context.Context, lock *lockfile.File) (secret.Key, error) {
 	key, err := s.ring().Find(ctx, lock.Key.ID, lock.Key.Sealed)
+	return key, keyError(err)
+}
+
+// checkPin refuses a lockfile under another key than the pinned one.
+func (s *session) checkPin(lock *lockfile.File) error {
+	return keyError(s.ring().CheckPin(lock.Key.ID))
+}
+
+func keyError(err error) error {
 	if todo := keyring.Hint(err); todo != "" {
-		err = hint(err, todo)
+		return hint(err, todo)
 	}
-	return key, err
+	return err
+}
+
+// warnOfForgery tells of fingerprints that do not match although the ciphertext is the
+// recorded one, so that the value is too: they, or the key, are not what an apply wrote.
+func (w *workspace) warnOfForgery() {
+	forged := 0
+	for ref, wanted := range w.wanted {
+		r := w.record(ref)
+		if r == nil || r.Fingerprint == "" || w.flags.keyless || wanted.ciphertext.Digest == "" || r.Ciphertext != wanted.ciphertext.Digest {
+			continue
+		}
+		if !w.key.Matches(r.Fingerprint, ref.subject(), wanted.value) {
+			forged++
+		}
+	}
+	if forged > 0 {
+		w.say("warning: fingerprints in %s that no apply wrote: %d: their values are encrypted as they were recorded, and yet do not match; was the lockfile or its key replaced?",
+			w.lockPath, forged)
+	}
 }
 
 // ensureKey makes a fingerprint key where there is none yet, and has the lockfile
@@ -51,7 +91,7 @@ func (w *workspace) ensureKey(ctx context.Context) error {
 	}
 	key, sealed, err := w.ring().Make(ctx)
 	if err != nil {
-		return err
+		return keyError(err)
 	}
 	if sealed == nil {
 		w.say("made the fingerprint key %s: keep it, and give it to CI as %s", w.ring().KeyFile(), keyring.Variable)

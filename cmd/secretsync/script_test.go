@@ -73,6 +73,9 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	sops FILE                    encrypt FILE in place for AGE_RECIPIENT
 //	sopsedit set FILE KEY VALUE | rotate FILE | updatekeys FILE
 //	                             what the sops command line does to an encrypted file
+//	plant beside|alone FILE TYPE...
+//	                             put keys of these types into a SOPS file or a lockfile's key; KEYSERVER is their address
+//	connections                  somebody connected to KEYSERVER
 //	nbytes FILE N                make a file of N bytes
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -83,6 +86,7 @@ func TestScripts(t *testing.T) {
 			"restart": restartEmulator, "fault": setFault, "await": await, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
 			"dashboard": dashboard, "exits": exits,
 			"agekey": makeAgeKey, "sops": encryptFile, "sopsedit": editSOPS, "nbytes": makeBytes,
+			"plant": plantKeys, "connections": checkConnections,
 		},
 	})
 }
@@ -101,6 +105,9 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func startEmulator(env *testscript.Env, opts emulator.Options) error {
+	if err := setTrap(env); err != nil {
+		return err
+	}
 	e := &troubled{came: map[string]bool{}}
 	opts.Fault = e.decide
 	var err error

@@ -66,6 +66,7 @@ func (a *app) openManifest(ctx context.Context) (*session, error) {
 	s.manifest, err = manifest.Load(ctx, manifest.Options{
 		File: file, Vars: vars, LookupEnv: a.env, SOPS: opener{s.sops},
 		AllowPlaintextValues: a.flags.allowPlaintext, AllowCommands: a.flags.allowCommands, AllowOutside: a.flags.allowOutside,
+		Private: s.keyFiles(),
 	})
 	if err != nil {
 		return nil, err

@@ -57,6 +57,9 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 	if err := s.checkAPI(lock); err != nil {
 		return nil, err
 	}
+	if err := s.checkPin(lock); err != nil { // keyless too: there a planted key is met first
+		return nil, err
+	}
 	w := &workspace{session: s, lock: lock, wanted: map[secretRef]want{}, options: s.options()}
 	values, err := s.values(ctx)
 	if err != nil {
@@ -78,6 +81,7 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 	for i, st := range s.manifest.Stores {
 		w.addStore(st, keys[i], values)
 	}
+	w.warnOfForgery()
 	return w, w.checkDuplicates()
 }
 

@@ -48,7 +48,13 @@ func (r Ring) KeyFile() string {
 // Find returns the key with the given id. Where id is empty, as in a lockfile that
 // was never written, it returns whatever key is there, or an unset one.
 func (r Ring) Find(ctx context.Context, id string, sealed []byte) (secret.Key, error) {
+	if err := r.CheckPin(id); err != nil {
+		return secret.Key{}, err
+	}
 	key, from, err := r.look(ctx, id, sealed)
+	if err == nil && key.IsSet() && id == "" {
+		err = r.CheckPin(key.ID())
+	}
 	switch {
 	case err != nil:
 		return secret.Key{}, err
@@ -117,6 +123,9 @@ func readFile(path string) (secret.Key, error) {
 // for the lockfile, where the project has SOPS recipients; else it writes the key
 // file, returns nil, and makes git ignore the file.
 func (r Ring) Make(ctx context.Context) (secret.Key, []byte, error) {
+	if err := r.checkUnpinned(); err != nil {
+		return secret.Key{}, nil, err
+	}
 	key := secret.NewKey()
 	sealed, err := r.Seal(ctx, key.Export())
 	if err != nil {

@@ -29,6 +29,9 @@ func (r Ring) Status(ctx context.Context, id string, sealed []byte) Status {
 	default:
 		s.ID, s.Fits = key.ID(), id == "" || key.ID() == id
 	}
+	if s.Err == nil {
+		s.Err = r.CheckPin(id)
+	}
 	if s.Err == nil && !s.Fits && id != "" {
 		_, s.Err = r.Find(ctx, id, sealed)
 	}
@@ -41,8 +44,11 @@ type NotAtHand struct{ what string }
 
 func (e *NotAtHand) Error() string { return e.what }
 
-// Hint says what to do about err, where that is [NotAtHand].
+// Hint says what to do about err, where that is [NotAtHand] or of [Ring.CheckPin].
 func Hint(err error) string {
+	if planted := new(pinMismatch); errors.As(err, &planted) {
+		return "if nobody changed the key on purpose, somebody planted one: do not apply, look at fingerprint_key in the lockfile's history"
+	}
 	var lost *NotAtHand
 	if !errors.As(err, &lost) {
 		return ""

@@ -108,8 +108,11 @@ func (l *ErrorList) Add(pos Pos, hint, what string, args ...any) {
 	*l = append(*l, &Error{Pos: pos, What: fmt.Sprintf(what, args...), Hint: hint})
 }
 
+// maxTold bounds the mistakes that are told: a hostile file may have a million.
+const maxTold = 1000
+
 // Err returns the list sorted by position and without repetitions, or nil where
-// it is empty.
+// it is empty. Of very many mistakes it has the first, and says how many there are.
 func (l ErrorList) Err() error {
 	if len(l) == 0 {
 		return nil
@@ -124,7 +127,11 @@ func (l ErrorList) Err() error {
 		}
 		return a.Pos.Column - b.Pos.Column
 	})
-	return slices.CompactFunc(sorted, func(a, b *Error) bool { return *a == *b })
+	sorted = slices.CompactFunc(sorted, func(a, b *Error) bool { return *a == *b })
+	if more := len(sorted) - maxTold; more > 0 {
+		sorted = append(sorted[:maxTold], &Error{Pos: sorted[maxTold].Pos, What: fmt.Sprintf("and %d more mistakes", more)})
+	}
+	return sorted
 }
 
 // Error is one mistake a line.

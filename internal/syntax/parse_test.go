@@ -133,6 +133,10 @@ func TestErrors(t *testing.T) {
 		{"bomb", strings.Repeat("[", 100_000), YAML, []string{"YAML syntax error: nested too deep"}},
 
 		{"duplicate", "[a]\nb = 'CaNaRyVaLuE'\nb = 2\n", TOML, []string{`f:3:1: duplicate key "b" (first at f:2:1)`}},
+		{"duplicates", "a = 'CaNaRyVaLuE'\na = 1\n[t]\nb.c = 1\nb.c = 2\n[t]\nd = {e = 1, e = 2}\n", TOML, []string{
+			`f:2:1: duplicate key "a" (first at f:1:1)`, `f:5:3: duplicate key "c"`, `f:6:2: duplicate key "t"`, `f:7:13: duplicate key "e"`,
+		}},
+		{"duplicate and syntax", "a = 1\na = 2\nb = CaNaRyVaLuE\n", TOML, []string{"f:2:1: duplicate", "f:3:5: TOML syntax error"}},
 		{"table twice", "[a.b]\n[a.b]\n", TOML, []string{`f:2:4: duplicate key "b" (first at f:1:4)`}},
 		{"value and table", "a = 'CaNaRyVaLuE'\n[a.b]\n", TOML, []string{"f:2:2: TOML syntax error: a key or table that is defined"}},
 		{"no quotes", "a = CaNaRyVaLuE\n", TOML, []string{"f:1:5: TOML syntax error: something unexpected"}},
@@ -190,6 +194,17 @@ func TestLongLine(t *testing.T) {
 		}
 		if d := time.Since(start); d > 20*time.Second {
 			t.Errorf("%s: took %v", f, d)
+		}
+	}
+}
+
+// A hostile file may have more mistakes than anybody reads.
+func TestVeryManyMistakes(t *testing.T) {
+	for f, line := range map[Format]string{YAML: "a: x\n", TOML: "a = 1\n"} {
+		_, err := Parse("f", []byte(strings.Repeat(line, 5001)), f)
+		lines := strings.Split(fmt.Sprint(err), "\n")
+		if len(lines) != maxTold+1 || lines[maxTold] != "f:1002:1: and 4000 more mistakes" {
+			t.Errorf("%s: %d lines, the last %s", f, len(lines), lines[len(lines)-1])
 		}
 	}
 }

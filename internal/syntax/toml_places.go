@@ -43,7 +43,7 @@ func (p *parser) tomlPlaces(root *place) bool {
 	ast := &unstable.Parser{}
 	ast.Reset(p.src.data)
 	table := root
-	for len(p.errs) == 0 && ast.NextExpression() {
+	for ast.NextExpression() { // on past duplicates, to find them all
 		switch e := ast.Expression(); e.Kind {
 		case unstable.Table:
 			table = p.tomlKey(root, e, 1).define(p)
@@ -55,7 +55,7 @@ func (p *parser) tomlPlaces(root *place) bool {
 			p.tomlField(table, e, 1)
 		}
 	}
-	if err := ast.Error(); err != nil && len(p.errs) == 0 {
+	if err := ast.Error(); err != nil {
 		at := len(p.src.data)
 		var pe *unstable.ParserError
 		if errors.As(err, &pe) && len(pe.Highlight) > 0 {

@@ -1,0 +1,94 @@
+package manifest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// A pattern that finds nothing says so, and where a link on its way leads out it says
+// that, as what lies there was not looked at.
+func TestPatternsAndLinks(t *testing.T) {
+	outside := write(t, map[string]string{"m.yaml": "stores: {s: {}}\n", "sub/m.yaml": "stores: {s: {}}\n"})
+	for pattern, want := range map[string]string{
+		"link.yaml": `no file matches "link.yaml", and `, "dir/m.yaml": `"dir/m.yaml", and `, "d*/m.yaml": `"d*/m.yaml", and `, "dir/sub/*.yaml": ", and ",
+		"none/*.yaml": `no file matches "none/*.yaml" (paths are relative`, "*.yml": `no file matches "*.yml" (paths`,
+		"*.link": "lies outside the repository", "/etc/*.yaml": "lies outside", "a/../../*.yaml": "lies outside", "**/a.yaml": "** is not supported", "a[": "not a pattern",
+	} {
+		for _, key := range []string{"include", "workers"} {
+			dir := write(t, map[string]string{"secretsync.yaml": "version: 1\n" + key + ": ['" + pattern + "']\nstores: {s: {}}\n"})
+			for link, to := range map[string]string{"link.yaml": "m.yaml", "a.link": "m.yaml", "dir": ""} {
+				if err := os.Symlink(filepath.Join(outside, to), filepath.Join(dir, link)); err != nil {
+					t.Skip(err)
+				}
+			}
+			m, err := load(t, dir, Options{})
+			if err == nil {
+				_, err = m.WorkerFiles()
+			}
+			wantError(t, err, ":2:", want)
+			if strings.HasSuffix(want, ", and ") {
+				wantError(t, err, "leads out of the repository (--allow-outside permits it)")
+			}
+		}
+	}
+}
+
+// What holds the tool's or git's own credentials is no source, by whatever name.
+func TestCredentialsAreNoSource(t *testing.T) {
+	for name, target := range map[string]string{
+		"git": ".git/config", "git by a link": "link", "git in capitals": "sub/.GIT/config", "key": "secretsync.key", "key by a link": "key-link", "age key": "age.txt",
+	} {
+		dir := write(t, map[string]string{
+			"secretsync.yaml": one("from: {file: " + target + "}"), ".git/config": "canary", "sub/.GIT/config": "canary",
+			"secretsync.key": "canary", "age.txt": "canary",
+		})
+		for link, to := range map[string]string{"link": ".git/config", "key-link": "secretsync.key"} {
+			if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+				t.Skip(err)
+			}
+		}
+		o := Options{Private: []string{filepath.Join(dir, "secretsync.key"), filepath.Join(dir, "age.txt"), filepath.Join(dir, "none")}}
+		for _, o.AllowOutside = range []bool{false, true} {
+			m := mustLoad(t, dir, o)
+			wantError(t, m.Check(), ":5:11: ", "holds credentials of secretsync or git")
+			if _, err := m.Resolve(t.Context()); err == nil || strings.Contains(err.Error(), "canary") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// A work tree may lie in another's .git folder.
+func TestWorkTreeBelowGit(t *testing.T) {
+	dir := write(t, map[string]string{".git/tree/secretsync.yaml": one("from: {file: v}"), ".git/tree/.git": "", ".git/tree/v": "value"})
+	if got, err := resolveOne(t, filepath.Join(dir, ".git", "tree"), Options{}); err != nil || got != "value" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// A file that grows while it is read is read up to the limit.
+func TestGrowingFile(t *testing.T) {
+	dir := write(t, map[string]string{"v": strings.Repeat("x", maxValueFile)})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f, err := os.OpenFile(filepath.Join(dir, "v"), os.O_APPEND|os.O_WRONLY, 0)
+		for err == nil && ctx.Err() == nil {
+			_, err = f.WriteString(strings.Repeat("x", 4096))
+		}
+	}()
+	for range 20 {
+		data, bad := newFiles(dir, false).read(syntax.Pos{File: "m"}, filepath.Join(dir, "v"), maxValueFile)
+		if bad == nil && len(data) > maxValueFile {
+			t.Errorf("%d bytes", len(data))
+		}
+	}
+	cancel()
+	<-done
+}
