@@ -245,3 +245,5 @@ func TestTheCanarySearchFinds(t *testing.T) {
 		t.Errorf("found where there is nothing: %v", leaks)
 	}
 }
+
+func newToken() string { return "tok_" + rand.Text() }

@@ -36,6 +36,9 @@ func (s *session) findKey(ctx context.Context, lock *lockfile.File) (secret.Key,
 	if todo := keyring.Hint(err); todo != "" {
 		err = hint(err, todo)
 	}
+	if key.IsSet() {
+		s.filter.Know(key.Export())
+	}
 	return key, err
 }
 
@@ -53,6 +56,7 @@ func (w *workspace) ensureKey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.filter.Know(key.Export())
 	if sealed == nil {
 		w.say("made the fingerprint key %s: keep it, and give it to CI as %s", w.ring().KeyFile(), keyring.Variable)
 		if ci, _ := w.env("CI"); ci != "" {

@@ -7,12 +7,21 @@ package main
 import (
 	"context"
 	"io"
+	"log"
+
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/secretsync/secretsync/internal/harden"
 )
 
 func main() {
+	// Where the system forbids it, the work goes on: it is one defence of several.
+	_ = harden.Process()
+	// The standard logger is not ours: with GODEBUG=http2debug=2, net/http writes every
+	// header and body to it, the token and the values among them.
+	log.SetOutput(io.Discard)
 	// The first signal ends the work in an orderly way. The second finds Go's
 	// default handling restored, which leaves at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -32,7 +41,7 @@ func run(ctx context.Context, args []string, std streams, env func(string) (stri
 }
 
 func (a *app) run(ctx context.Context, args []string) int {
-	a.std.err = &oneAtATime{w: a.std.err}
+	a.filterOutput()
 	cmd := a.rootCommand()
 	cmd.SetArgs(args)
 	cmd.SetIn(a.std.in)
@@ -40,5 +49,5 @@ func (a *app) run(ctx context.Context, args []string) int {
 	cmd.SetErr(a.std.err)
 	err := cmd.ExecuteContext(ctx)
 	a.printError(err)
-	return exitCode(err)
+	return a.finish(exitCode(err))
 }
