@@ -8,7 +8,6 @@ import (
 	"context"
 	"io"
 	"log"
-
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,6 +18,11 @@ import (
 func main() {
 	// Where the system forbids it, the work goes on: it is one defence of several.
 	_ = harden.Process()
+	os.Exit(process())
+}
+
+// process is the program in a process of its own: it returns the exit code.
+func process() int {
 	// The standard logger is not ours: with GODEBUG=http2debug=2, net/http writes every
 	// header and body to it, the token and the values among them.
 	log.SetOutput(io.Discard)
@@ -26,7 +30,7 @@ func main() {
 	// default handling restored, which leaves at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.LookupEnv))
+	return run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.LookupEnv)
 }
 
 // streams are the three that a process is born with.
