@@ -52,7 +52,7 @@ func TestGoDebug(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "ca.pem"), cert, 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "secretsync.yaml"), []byte("version: 1\nstores: {prod: {secrets: {a: {from: {env: A}}}}}\n"), 0o600))
 	token := newToken()
-	cmd := exec.CommandContext(t.Context(), "secretsync", "drift")
+	cmd := exec.CommandContext(t.Context(), "secretsync", "plan")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GODEBUG=http2debug=2", "SSL_CERT_FILE="+filepath.Join(dir, "ca.pem"), "HTTPS_PROXY=", "A=x",
 		"CLOUDFLARE_API_BASE_URL="+server.URL, "CLOUDFLARE_API_TOKEN="+token, "CLOUDFLARE_ACCOUNT_ID="+testAccount)

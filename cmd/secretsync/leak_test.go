@@ -18,10 +18,6 @@ import (
 
 var allLeaks = flag.Bool("leaks", false, "run the whole leak suite, which takes a minute")
 
-// formats are those of plan, show and drift; a command that has no --format is run
-// without. A new format needs a word here and no more.
-func formats() []string { return []string{"text", "json", "markdown", "github", "gitlab"} }
-
 // TestLeaks sends random values through every source, command, format, log level,
 // kind of error and of fault, and searches all that is printed, every file that is
 // written, be it for a moment, and the arguments of children for each of them, in
@@ -55,7 +51,7 @@ func (p *leakProject) logs() [][]string {
 	return all
 }
 
-// shown runs a command in every format and log.
+// shown runs a command in every one of formats and logs.
 func (p *leakProject) shown(wantCode int, args ...string) {
 	p.t.Helper()
 	root := (&app{}).rootCommand()
@@ -63,7 +59,7 @@ func (p *leakProject) shown(wantCode int, args ...string) {
 	cmd, _, err := root.Find(args)
 	must(p.t, err)
 	for i, log := range p.logs() {
-		for j, format := range formats() {
+		for j, format := range formats {
 			all := append(log, args...)
 			switch takes := cmd.Flags().Lookup("format"); {
 			case takes == nil && j > 0, takes != nil && !strings.Contains(takes.Usage, format), i > 1 && j > 1:
