@@ -4,7 +4,7 @@ GOLANGCI_LINT_VERSION = v2.15.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt e2e demo faults sim fuzz bench cover clean
+.PHONY: help build test race lint fmt e2e demo faults sim leaks fuzz bench cover clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
@@ -52,6 +52,10 @@ SEED = 1
 sim: ## Simulate N histories (default 1000) of edits, faults, lags and kills, and print what became of them
 	@log=$$(mktemp); go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./cmd/secretsync -sim $(N) -sim-seed $(SEED) >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|lost [0-9]+$$|repeat it' $$log; rm -f $$log; exit $$code
+
+leaks: ## Search all that is printed and written for 200 values, in every command, fault and mistake
+	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakSearchFinds|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./cmd/secretsync -leaks -parallel 16 >$$log 2>&1; code=$$?; \
+	grep -E '^(---|ok|FAIL|panic)|leaks [0-9]+$$|leak: |not seen|not found' $$log | grep -v 'exit code'; rm -f $$log; exit $$code
 
 FUZZTIME = 60s
 fuzz: ## Fuzz every parser for FUZZTIME each (default 60s; 10000x counts runs instead)

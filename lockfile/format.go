@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/secretsync/secretsync/internal/visible"
 )
 
 // fileJSON is the order of a lockfile's fields.
@@ -28,7 +30,8 @@ type storeJSON struct {
 
 // Format renders the file as [Parse] reads it: sorted by account, store and
 // secret, with scopes sorted too, as Cloudflare returns them (CLOUDFLARE_API.md
-// 1.2). It panics where Key.Sealed isn't JSON.
+// 1.2). What would deceive a reader, such as a comment that turns the direction of
+// text, is escaped. It panics where Key.Sealed isn't JSON.
 func (f *File) Format() []byte {
 	out := fileJSON{Version: Version, API: f.API, Key: f.Key, Stores: []storeJSON{}}
 	for _, s := range f.Stores {
@@ -49,5 +52,5 @@ func (f *File) Format() []byte {
 	if err := enc.Encode(out); err != nil {
 		panic(fmt.Sprintf("lockfile: the sealed key cannot be encoded: %T", err))
 	}
-	return b.Bytes()
+	return visible.JSON(b.Bytes())
 }

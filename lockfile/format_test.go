@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/secretsync/secretsync/internal/visible"
 	"pgregory.net/rapid"
 
 	"github.com/secretsync/secretsync/internal/secret"
@@ -126,7 +127,7 @@ func drawFile(t *rapid.T) *File {
 	}
 	if rapid.Bool().Draw(t, "sealed") {
 		data, _ := json.Marshal(rapid.String().Draw(t, "data"))
-		f.Key.Sealed = json.RawMessage(fmt.Sprintf(`{"sops":{"mac":%s}}`, data))
+		f.Key.Sealed = json.RawMessage(fmt.Sprintf(`{"sops":{"mac":%s}}`, visible.JSON(data))) // as it is written
 	}
 	for _, name := range rapid.SliceOfNDistinct(names(), 0, 4, rapid.ID).Draw(t, "stores") {
 		s := Store{

@@ -39,19 +39,26 @@ func (r *reading) command(ctx context.Context, s Source) (secret.Value, *syntax.
 	case ctx.Err() != nil:
 		return secret.Value{}, mistake(s.Pos, "", "interrupted")
 	case limited.Err() != nil:
-		return secret.Value{}, mistake(s.Pos, "", "the command %q took longer than %v", argv[0], r.commandTime)
+		return secret.Value{}, mistake(s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
 	case errors.As(err, &exit):
-		return secret.Value{}, mistake(s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", argv[0], exit.ExitCode())
+		return secret.Value{}, mistake(s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())
 	case errors.Is(err, exec.ErrWaitDelay):
-		return secret.Value{}, mistake(s.Pos, "", "the command %q left a process behind that holds its output open", argv[0])
+		return secret.Value{}, mistake(s.Pos, "", "the command %q left a process behind that holds its output open", program(argv))
 	case err != nil:
-		return secret.Value{}, mistake(s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", argv[0])
+		return secret.Value{}, mistake(s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", program(argv))
 	}
 	data, ended := bytes.CutSuffix(out.data, []byte("\n"))
 	if ended {
 		data = bytes.TrimSuffix(data, []byte("\r"))
 	}
 	return secret.New(data), nil
+}
+
+// program is what is shown of a command. A whole command line that was written as one
+// word, which nothing can run, may hold a secret.
+func program(argv []string) string {
+	name, _, _ := strings.Cut(argv[0], " ")
+	return name
 }
 
 // commandEnv is the environment without what is meant for this tool alone.

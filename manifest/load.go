@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -28,6 +29,9 @@ type Options struct {
 
 	// Private are files that nothing in the manifest may name: the tool's own keys.
 	Private []string
+	// Known is told of every value as soon as it is read, before any error can be
+	// about it; nil is nobody.
+	Known func(secret.Value)
 
 	// AllowPlaintextValues permits values in the clear in the manifest.
 	AllowPlaintextValues bool
@@ -83,6 +87,9 @@ func newLoader(o Options) *loader {
 	if o.Environ == nil {
 		o.Environ = os.Environ
 	}
+	if o.Known == nil {
+		o.Known = func(secret.Value) {}
+	}
 	return &loader{
 		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{},
 		defaults: defaults{scopes: []string{"workers"}, remove: true, unmanaged: "report"},
@@ -101,7 +108,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	}
 	m.sources = sources{
 		files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
-		tokenEnvs: l.tokenEnvs(), commandTime: commandTime, workers: l.workers,
+		tokenEnvs: l.tokenEnvs(), commandTime: commandTime, known: l.opts.Known, workers: l.workers,
 	}
 	if len(l.errs) > 0 { // with what can be known to be wrong with the sources, to spare a second round
 		return nil, append(l.errs, mistakesOf(m.Check())...).Err()

@@ -26,6 +26,7 @@ type sources struct {
 	lookup    func(string) (string, bool)
 	environ   func() []string
 	tokenEnvs []string
+	known     func(secret.Value)
 
 	commandTime time.Duration
 	workers     []workerPattern
@@ -57,6 +58,7 @@ func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) 
 			}
 			res, err := r.value(ctx, sec.Source)
 			if err == nil {
+				r.known(res.Value)
 				err = checkValue(sec.Source.Pos, res.Value)
 			}
 			if err != nil {

@@ -170,7 +170,7 @@ func (d *document) fromCommand(f syntax.Field, s *Source) {
 	if !d.opts.AllowCommands {
 		d.errs.Add(f.Pos, "--allow-commands permits it", "a command is refused: whoever may edit the manifest could run anything here")
 	}
-	s.argv, s.shown = func() []string { return argv }, argv[0]+" ..."
+	s.argv, s.shown = func() []string { return argv }, program(argv)+" ..."
 	s.target = d.name
 }
 

@@ -153,6 +153,7 @@ func (w *workspace) generate(p *planner.Plan) {
 		ref := secretRef{a.Store, a.Secret}
 		if wanted := w.wanted[ref]; a.SetValue && wanted.generate != nil {
 			wanted.value = wanted.generate()
+			w.filter.Know(wanted.value)
 			w.wanted[ref] = wanted
 		}
 	}

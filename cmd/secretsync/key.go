@@ -45,6 +45,9 @@ func (s *session) keyFiles() []string {
 
 func (s *session) findKey(ctx context.Context, lock *lockfile.File) (secret.Key, error) {
 	key, err := s.ring().Find(ctx, lock.Key.ID, lock.Key.Sealed)
+	if key.IsSet() {
+		s.filter.Know(key.Export())
+	}
 	return key, keyError(err)
 }
 
@@ -93,6 +96,7 @@ func (w *workspace) ensureKey(ctx context.Context) error {
 	if err != nil {
 		return keyError(err)
 	}
+	w.filter.Know(key.Export())
 	if sealed == nil {
 		w.say("made the fingerprint key %s: keep it, and give it to CI as %s", w.ring().KeyFile(), keyring.Variable)
 		if ci, _ := w.env("CI"); ci != "" {

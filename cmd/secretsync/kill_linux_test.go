@@ -43,7 +43,7 @@ func (c *faultCase) traced(n int) (calls []string) {
 	c.Helper()
 	runtime.LockOSThread() // a tracer is a thread
 	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(c.Context(), "secretsync", "apply", "--auto-approve", "--parallelism", "1", "-f", filepath.Join(c.dir, "secretsync.yaml"))
+	cmd := exec.CommandContext(c.Context(), "traceable", "apply", "--auto-approve", "--parallelism", "1", "-f", filepath.Join(c.dir, "secretsync.yaml"))
 	cmd.Env = append(os.Environ(), "CLOUDFLARE_API_BASE_URL="+c.emulator.BaseURL(), "CLOUDFLARE_API_TOKEN=t", "CLOUDFLARE_ACCOUNT_ID="+testAccount)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	err := cmd.Start()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,10 +54,7 @@ func (a *app) lockStatus(ctx context.Context, asJSON bool) error {
 	if !asJSON {
 		return errors.Join(st.print(a.std.out), damaged)
 	}
-	enc := json.NewEncoder(a.std.out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return errors.Join(enc.Encode(st), damaged)
+	return errors.Join(a.printJSON(st), damaged)
 }
 
 // lockfilePath is the lockfile's path, for a command that can do without a manifest.

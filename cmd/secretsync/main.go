@@ -7,17 +7,30 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/secretsync/secretsync/internal/harden"
 )
 
 func main() {
+	// Where the system forbids it, the work goes on: it is one defence of several.
+	_ = harden.Process()
+	os.Exit(process())
+}
+
+// process is the program in a process of its own: it returns the exit code.
+func process() int {
+	// The standard logger is not ours: with GODEBUG=http2debug=2, net/http writes every
+	// header and body to it, the token and the values among them.
+	log.SetOutput(io.Discard)
 	// The first signal ends the work in an orderly way. The second finds Go's
 	// default handling restored, which leaves at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.LookupEnv))
+	return run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.LookupEnv)
 }
 
 // streams are the three that a process is born with.
@@ -32,7 +45,7 @@ func run(ctx context.Context, args []string, std streams, env func(string) (stri
 }
 
 func (a *app) run(ctx context.Context, args []string) int {
-	a.std.err = &oneAtATime{w: a.std.err}
+	a.filterOutput()
 	cmd := a.rootCommand()
 	cmd.SetArgs(args)
 	cmd.SetIn(a.std.in)
@@ -40,5 +53,5 @@ func (a *app) run(ctx context.Context, args []string) int {
 	cmd.SetErr(a.std.err)
 	err := cmd.ExecuteContext(ctx)
 	a.printError(err)
-	return exitCode(err)
+	return a.finish(exitCode(err))
 }

@@ -86,6 +86,7 @@ func (r *rekeying) run(ctx context.Context, newKeyEnv string) error {
 
 // save writes the lockfile, with all fingerprints under the new key.
 func (r *rekeying) save(key secret.Key, sealed []byte) error {
+	r.filter.Know(key.Export())
 	r.key = lockfile.Key{ID: key.ID(), Sealed: sealed}
 	return r.handle.Update(func(f *lockfile.File) {
 		f.Key = r.key

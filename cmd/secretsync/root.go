@@ -8,17 +8,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/spf13/cobra"
 )
 
 // app is the program with its surroundings: nothing below main reaches for os.
 type app struct {
-	std   streams
-	env   func(string) (string, bool)
-	http  http.RoundTripper // nil for the usual one
-	flags globalFlags
-	log   *slog.Logger
+	std    streams
+	env    func(string) (string, bool)
+	http   http.RoundTripper // nil for the usual one
+	flags  globalFlags
+	log    *slog.Logger
+	filter *secret.Filter // the last resort on both streams
 }
 
 // globalFlags are those of every command.
@@ -80,7 +83,22 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringVar(&a.flags.logFmt, "log-format", "text", "text or json")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "no colours (also NO_COLOR)")
 	cmd.AddCommand(a.validateCommand(), a.planCommand(), a.showCommand(), a.applyCommand(), a.driftCommand(), a.destroyCommand(), a.rotateCommand(), a.importCommand(), a.lockCommand(), a.emulatorCommand(), a.versionCommand())
+	refuseUnknownTopics(cmd)
 	return cmd
+}
+
+// refuseUnknownTopics makes an unknown help topic an error like any other: cobra
+// would print it as it is, and succeed.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.Args = func(_ *cobra.Command, topic []string) error {
+				_, _, err := root.Find(topic)
+				return err
+			}
+		}
+	}
 }
 
 // setting is a flag's value, else the environment's.
@@ -97,7 +115,12 @@ func (a *app) startLogging() error {
 	if err := level.UnmarshalText([]byte(a.flags.logLevel)); err != nil {
 		return fmt.Errorf("--log-level %q is none of debug, info, warn, error", a.flags.logLevel)
 	}
-	opts := &slog.HandlerOptions{Level: level}
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
+		if attr.Value.Kind() == slog.KindString { // JSON would leave some of it as it is
+			attr.Value = slog.StringValue(render.Safe(attr.Value.String()))
+		}
+		return attr
+	}}
 	switch a.flags.logFmt {
 	case "text":
 		a.log = slog.New(slog.NewTextHandler(a.std.err, opts))

@@ -22,9 +22,10 @@ import (
 var update = flag.Bool("u", false, "rewrite the expectations of the scripts")
 
 // TestMain makes the test binary stand in for secretsync, so that the scripts run
-// the real program in a process of its own.
+// the real program in a process of its own. "traceable" is the same without what keeps
+// a tracer from reading its memory.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"secretsync": main})
+	testscript.Main(m, map[string]func(){"secretsync": main, "traceable": func() { os.Exit(process()) }})
 }
 
 const testAccount = "0123456789abcdef0123456789abcdef"

@@ -65,7 +65,7 @@ func (a *app) openManifest(ctx context.Context) (*session, error) {
 	}
 	s.manifest, err = manifest.Load(ctx, manifest.Options{
 		File: file, Vars: vars, LookupEnv: a.env, SOPS: opener{s.sops},
-		AllowPlaintextValues: a.flags.allowPlaintext, AllowCommands: a.flags.allowCommands, AllowOutside: a.flags.allowOutside,
+		Known: a.filter.Know, AllowPlaintextValues: a.flags.allowPlaintext, AllowCommands: a.flags.allowCommands, AllowOutside: a.flags.allowOutside,
 		Private: s.keyFiles(),
 	})
 	if err != nil {
@@ -74,7 +74,23 @@ func (a *app) openManifest(ctx context.Context) (*session, error) {
 	for _, w := range s.manifest.Warnings {
 		a.say("warning: %s", w)
 	}
+	s.filter.Public(s.publicText()...)
 	return s, nil
+}
+
+// publicText is what the manifest holds that is no secret.
+func (s *session) publicText() []string {
+	var text []string
+	for _, st := range s.manifest.Stores {
+		text = append(text, st.Label, st.Name, st.AccountID)
+		for _, sec := range st.Secrets {
+			text = append(text, sec.Label, sec.Name, sec.Source.String())
+			if sec.Comment != nil {
+				text = append(text, *sec.Comment)
+			}
+		}
+	}
+	return text
 }
 
 // connect decides which API is talked to, and starts the emulator if it is that.
@@ -122,7 +138,7 @@ func (s *session) accountID(st manifest.Store, lock *lockfile.File) (planner.Acc
 		id = s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID")
 	}
 	if id != "" { // in one spelling, as it is part of the fingerprints
-		return planner.AccountID(strings.ToLower(id)), nil
+		return planner.AccountID(strings.ToLower(id)), cloudflare.CheckAccountID(id)
 	}
 	if s.flags.emulator != "" {
 		return emulatorAccount, nil
@@ -157,6 +173,9 @@ func (s *session) client(id planner.AccountID) (*cloudflare.Client, error) {
 	token, err := s.token(id)
 	if err != nil {
 		return nil, err
+	}
+	if s.embedded == nil {
+		s.filter.Know(secret.New([]byte(token)))
 	}
 	c, err := cloudflare.New(cloudflare.Config{
 		BaseURL: s.baseURL, Token: token, AccountID: string(id), RequestTimeout: s.flags.requestTimeout,

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/secretsync/secretsync/internal/render"
 	"github.com/spf13/cobra"
 )
 
@@ -25,7 +26,7 @@ func (a *app) validateCommand() *cobra.Command {
 			for _, st := range s.manifest.Stores {
 				secrets += len(st.Secrets)
 			}
-			_, err = fmt.Fprintf(a.std.out, "%s is valid: stores %d, secrets %d.\n", s.manifest.File, len(s.manifest.Stores), secrets)
+			_, err = fmt.Fprintf(a.std.out, "%s is valid: stores %d, secrets %d.\n", render.Safe(s.manifest.File), len(s.manifest.Stores), secrets)
 			return err
 		},
 	}

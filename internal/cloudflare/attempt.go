@@ -9,8 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"regexp"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -128,13 +128,10 @@ func describe(err error) string {
 	return "the connection failed, or what came over it is no HTTP"
 }
 
-// ray is the request's id at Cloudflare, which their support asks for.
+var rayPattern = regexp.MustCompile(`^[0-9a-f]{16}(-[A-Z]{3})?$`)
+
+// ray is the request's id at Cloudflare, which their support asks for. What is none may
+// be anything, so it is left out.
 func (a *answer) ray() string {
-	ray := strings.Map(func(r rune) rune {
-		if r == '-' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {
-			return r
-		}
-		return -1
-	}, a.header.Get("CF-Ray"))
-	return ray[:min(len(ray), 64)]
+	return rayPattern.FindString(a.header.Get("CF-Ray"))
 }

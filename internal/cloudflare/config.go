@@ -102,9 +102,8 @@ func (c Config) check() error {
 	if err := checkBaseURL(c.BaseURL); err != nil {
 		return err
 	}
-	if !accountPattern.MatchString(c.AccountID) {
-		return errors.New("the account id is not 32 hexadecimal digits: it stands in the dashboard's address," +
-			" https://dash.cloudflare.com/ACCOUNT_ID, and \"wrangler whoami\" prints it")
+	if err := CheckAccountID(c.AccountID); err != nil {
+		return err
 	}
 	if c.Token == "" {
 		return errors.New("the API token is empty")
@@ -114,6 +113,16 @@ func (c Config) check() error {
 	}
 	if c.RequestTimeout < 0 {
 		return fmt.Errorf("the request timeout %s is negative", c.RequestTimeout)
+	}
+	return nil
+}
+
+// CheckAccountID says why id is no account's. It never quotes it: a token may have been
+// put in its place by mistake, so check an id before it is shown.
+func CheckAccountID(id string) error {
+	if !accountPattern.MatchString(id) {
+		return errors.New("the account id is not 32 hexadecimal digits: it stands in the dashboard's address," +
+			" https://dash.cloudflare.com/ACCOUNT_ID, and \"wrangler whoami\" prints it")
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func TestNothingOfAnAnswerIsPrinted(t *testing.T) {
 }
 
 func TestErrorText(t *testing.T) {
-	ray := map[string]string{"Cf-Ray": "8f1a-FRA"}
+	ray := map[string]string{"Cf-Ray": "8f1a0123456789ab-FRA"}
 	named := refusal(400, 1003, "secret_name_already_exists: a")
 	named.header = ray
 	tests := []struct {
@@ -71,7 +71,7 @@ func TestErrorText(t *testing.T) {
 		method string
 		want   string
 	}{
-		{"known", named, "POST", "creating a secret: a secret of that name exists already in the store (HTTP 400, code 1003, CF-Ray 8f1a-FRA)"},
+		{"known", named, "POST", "creating a secret: a secret of that name exists already in the store (HTTP 400, code 1003, CF-Ray 8f1a0123456789ab-FRA)"},
 		{"unknown", refusal(409, 4711, "boo"), "PATCH", "updating a secret: Cloudflare refused it, for a reason that is withheld since it may quote a value (HTTP 409, code 4711)"},
 		{"token", refusal(403, 10000, "Authentication error"), "GET", `listing secrets: Cloudflare refused the API token: it must be valid and have, for this account, the permission "Secrets Store Write" (reading needs only "Secrets Store Read") (HTTP 403, code 10000)`},
 		{"token, no envelope", reply{status: 401}, "GET", `listing secrets: Cloudflare refused the API token: it must be valid and have, for this account, the permission "Secrets Store Write" (reading needs only "Secrets Store Read") (HTTP 401)`},
@@ -127,12 +127,12 @@ func TestLogTellsOfEveryRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logged
 		r := success["POST"]
-		r.header = map[string]string{"Cf-Ray": "8f1a-FRA"}
+		r.header = map[string]string{"Cf-Ray": "8f1a0123456789ab-FRA"}
 		c := newClient(t, replies(throttle("1"), r), func(c *Config) { c.Log = log.logger() })
 		if err := calls["POST"](t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"method=POST path=" + secretsPath + " status=429", "msg=waiting", "status=200", "cf_ray=8f1a-FRA"} {
+		for _, want := range []string{"method=POST path=" + secretsPath + " status=429", "msg=waiting", "status=200", "cf_ray=8f1a0123456789ab-FRA"} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("no %q in the log:\n%s", want, log.String())
 			}

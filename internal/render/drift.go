@@ -71,7 +71,7 @@ func driftWords(d planner.Drift) string {
 	case planner.DriftScopes:
 		return fmt.Sprintf("scopes changed outside: %s -> %s; the value can be another", Scopes(d.Scopes.Before), Scopes(d.Scopes.After))
 	case planner.DriftComment:
-		return fmt.Sprintf("comment changed outside: %q -> %q; the value can be another", d.Comment.Before, d.Comment.After)
+		return fmt.Sprintf("comment changed outside: %s -> %s; the value can be another", quoted(d.Comment.Before), quoted(d.Comment.After))
 	case planner.DriftNotActive:
 		return fmt.Sprintf("status %q, not active", Safe(d.Status))
 	case planner.DriftInterrupted:

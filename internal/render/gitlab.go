@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -83,8 +84,12 @@ func DriftCodeQuality(w io.Writer, drift []planner.Drift, manifest string) error
 	return writeJSON(w, list)
 }
 
+// writeJSON writes JSON that may be shown on a terminal as it is.
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(visible.JSON(append(b, '\n')))
+	return err
 }

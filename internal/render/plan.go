@@ -166,7 +166,7 @@ func detail(a planner.Action) string {
 		case r == planner.ReasonScopes:
 			parts = append(parts, fmt.Sprintf("scopes %s -> %s", Scopes(a.Scopes.Before), Scopes(a.Scopes.After)))
 		case r == planner.ReasonComment:
-			parts = append(parts, fmt.Sprintf("comment %q -> %q", a.Comment.Before, a.Comment.After))
+			parts = append(parts, fmt.Sprintf("comment %s -> %s", quoted(a.Comment.Before), quoted(a.Comment.After)))
 		case reasonWords[r] != "":
 			parts = append(parts, reasonWords[r])
 		}

@@ -8,8 +8,9 @@ package render
 import (
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
+	"strconv"
+
+	"github.com/secretsync/secretsync/internal/visible"
 )
 
 // Style is how text output looks.
@@ -35,29 +36,11 @@ func (s Style) paint(color, text string) string {
 	return color + text + colorReset
 }
 
-// Safe makes foreign text harmless on a terminal and in a log: control
-// characters, line breaks, and the invisible and direction-changing characters
-// of Unicode become visible escapes.
-func Safe(text string) string {
-	harmless := func(r rune) bool {
-		return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Zs, r)
-	}
-	if strings.IndexFunc(text, func(r rune) bool { return !harmless(r) || r == unicode.ReplacementChar }) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case harmless(r):
-			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
+// Safe makes foreign text harmless on a terminal and in a log: [visible.Text].
+func Safe(text string) string { return visible.Text(text) }
+
+// quoted is foreign text in quotes, which need not be a single word.
+func quoted(text string) string { return Safe(strconv.Quote(text)) }
 
 // printer writes lines and keeps the first error, so that callers check once.
 type printer struct {

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -127,14 +128,14 @@ func (f *File) Plan() *planner.Plan {
 	return p
 }
 
-// Format renders the file as [Parse] reads it.
+// Format renders the file as [Parse] reads it. It may be shown on a terminal as it is.
 func (f *File) Format() []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(f) // strings, numbers and lists of them: cannot fail
-	return b.Bytes()
+	return visible.JSON(b.Bytes())
 }
 
 func (f *File) digest() string {

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
+	"github.com/secretsync/secretsync/internal/visible"
+)
+
+// leakProject is a folder with a manifest that has canaries in every source, an API
+// that can be told to quote what it is sent, and a search of all that is written.
+type leakProject struct {
+	t      *testing.T
+	base   string // the folder that holds all others
+	dir    string
+	values []canary
+	from   map[string]string // each value's source
+	env    map[string]string
+	server *echoServer
+	watch  *watch
+	search *search
+}
+
+// The values in clear that the user has are in this folder. It alone is not searched.
+const inputs = "inputs"
+
+func newLeakProject(t *testing.T, n int) *leakProject {
+	base := t.TempDir()
+	p := &leakProject{t: t, base: base, dir: filepath.Join(base, "project"), values: newCanaries(n), from: map[string]string{}}
+	tmp, home := filepath.Join(base, "tmp"), filepath.Join(base, "home")
+	for _, dir := range []string{filepath.Join(p.dir, ".git"), filepath.Join(p.dir, inputs), tmp, home} {
+		must(t, os.MkdirAll(dir, 0o755))
+	}
+	for name, value := range map[string]string{"TMPDIR": tmp, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home} {
+		t.Setenv(name, value)
+	}
+	t.Chdir(p.dir)
+	key := make([]byte, 32)
+	rand.Read(key)
+	credentials := []canary{{"token", newToken(), 12}, {"key", base64.StdEncoding.EncodeToString(key), 12}}
+	p.search = newSearch(append(credentials, p.values...))
+	p.env = map[string]string{
+		"CLOUDFLARE_ACCOUNT_ID": testAccount, "CLOUDFLARE_API_TOKEN": credentials[0].value,
+		"SECRETSYNC_FINGERPRINT_KEY": credentials[1].value, "GITHUB_STEP_SUMMARY": filepath.Join(p.dir, "summary.md"),
+	}
+	p.watchAndServe(tmp, home)
+	p.fill()
+	return p
+}
+
+func (p *leakProject) watchAndServe(dirs ...string) {
+	kept := p.dir + ".kept"
+	must(p.t, os.Mkdir(kept, 0o755))
+	p.watch = newWatch(p.t, kept, append(dirs, p.dir)...)
+	p.server = newEchoServer(p.t, p.watch)
+	api := httptest.NewServer(p.server)
+	p.t.Cleanup(api.Close)
+	p.env["CLOUDFLARE_API_BASE_URL"] = api.URL + "/client/v4"
+}
+
+// clone is a project with the same values and a server of its own, where nothing was
+// applied yet. It can be used beside others.
+func (p *leakProject) clone(t *testing.T, name string) *leakProject {
+	q := *p
+	q.t, q.dir, q.env = t, filepath.Join(p.base, name), maps.Clone(p.env)
+	must(t, os.CopyFS(q.dir, os.DirFS(p.dir)))
+	_ = os.Remove(filepath.Join(q.dir, "secretsync.lock"))
+	q.watchAndServe()
+	return &q
+}
+
+// fill makes the manifest and its sources, each with its share of the values.
+func (p *leakProject) fill() {
+	identity, err := age.GenerateX25519Identity()
+	must(p.t, err)
+	p.t.Setenv("SOPS_AGE_KEY", identity.String()) // SOPS reads its keys from the process's environment
+	p.write("inputs/show.sh", `#!/bin/sh
+cat "$1"; echo
+{ tr '\0' ' ' </proc/$$/cmdline; tr '\0' ' ' </proc/$PPID/cmdline; echo "$CLOUDFLARE_API_TOKEN $SECRETSYNC_FINGERPRINT_KEY $SOPS_AGE_KEY"; } >>argv.txt
+`)
+	must(p.t, os.Chmod(filepath.Join(inputs, "show.sh"), 0o755))
+	secrets, sealed, yaml := map[string]any{"generated": m{"generate": m{"bytes": 32, "encoding": "hex"}}}, m{}, ""
+	for i, c := range p.values {
+		kinds := []string{"env", "file", "sops JSON", "sops YAML", "inline"}
+		kind := kinds[i%len(kinds)]
+		if i%50 == 7 {
+			kind = "command"
+		}
+		p.from[c.name] = kind
+		switch input := "inputs/" + c.name + ".txt"; kind {
+		case "env":
+			p.env["LEAK_"+c.name] = c.value
+			secrets[c.name] = m{"from": m{"env": "LEAK_" + c.name}}
+		case "file":
+			p.write(input, c.value)
+			secrets[c.name] = m{"from": m{"file": input}}
+		case "command":
+			p.write(input, c.value)
+			secrets[c.name] = m{"from": m{"command": []string{"inputs/show.sh", input}}}
+		case "sops JSON":
+			sealed[c.name] = c.value
+			secrets[c.name] = m{"from": m{"sops": "values.json", "key": "deep." + c.name}}
+		case "sops YAML":
+			yaml += "  " + c.name + ": " + string(visible.JSON(asJSON(c.value))) + "\n" // YAML takes no DEL
+			secrets[c.name] = m{"from": m{"sops": "values.yaml", "key": "deep." + c.name}}
+		case "inline":
+			secrets[c.name] = m{"value": c.value}
+		}
+	}
+	recipient := identity.Recipient().String()
+	p.seal("values.json", string(asJSON(m{"deep": sealed})), "", recipient)
+	p.seal("values.yaml", "deep:\n"+yaml, "", recipient)
+	p.seal("secretsync.json", string(asJSON(m{"version": 1, "stores": m{"prod": m{"secrets": secrets}}})), "^value$", recipient)
+}
+
+type m = map[string]any
+
+func asJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func (p *leakProject) seal(name, plain, regex, recipient string) {
+	p.t.Helper()
+	sealed, err := sopstest.Encrypt(name, []byte(plain), regex, recipient)
+	must(p.t, err)
+	p.write(name, string(sealed))
+}
+
+func (p *leakProject) write(name, text string) {
+	p.t.Helper()
+	must(p.t, os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600))
+}
+
+// run runs secretsync and searches all that it printed, and every file that appeared
+// meanwhile. What the last resort had to withhold is a leak too.
+func (p *leakProject) run(args ...string) int {
+	p.t.Helper()
+	return p.runAs(func(a *app) int { return a.run(p.t.Context(), args) }, args...)
+}
+
+func (p *leakProject) runAs(program func(*app) int, args ...string) int {
+	p.t.Helper()
+	var out, errs bytes.Buffer
+	a := &app{std: streams{strings.NewReader(""), &out, &errs}, env: func(name string) (string, bool) {
+		v, ok := p.env[name]
+		return v, ok
+	}}
+	start := time.Now()
+	code := program(a)
+	p.searched(args, out.Bytes(), errs.Bytes())
+	if n := a.filter.Hits(); n > 0 {
+		p.search.leak("%v: the last resort withheld %d values:\n%s%s", args, n, out.Bytes(), errs.Bytes())
+	}
+	p.t.Logf("%v: exit code %d, %d and %d bytes, %v", args, code, out.Len(), errs.Len(), time.Since(start).Round(time.Millisecond))
+	return code
+}
+
+func (p *leakProject) searched(args []string, out, errs []byte) {
+	p.search.runs.Add(1)
+	p.search.look(fmt.Sprintf("stdout of %v", args), out)
+	p.search.look(fmt.Sprintf("stderr of %v", args), errs)
+	p.watch.search(p.search)
+}
+
+// exec runs the program in a process of its own.
+func (p *leakProject) exec(args ...string) {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), "secretsync", args...)
+	cmd.Env = os.Environ()
+	for name, value := range p.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	_ = cmd.Run() // what it prints is looked at, whatever came of it
+	p.searched(args, out.Bytes(), errs.Bytes())
+	if text := out.String() + errs.String(); strings.Contains(text, secret.Withheld) {
+		p.search.leak("%v: the last resort withheld a value:\n%s", args, text)
+	}
+}
+
+// files searches every file that is there now.
+func (p *leakProject) files() {
+	must(p.t, filepath.WalkDir(p.base, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.Name() == inputs:
+			return filepath.SkipDir
+		case d.Type().IsRegular():
+			data, err := os.ReadFile(path)
+			p.search.look("the file "+path, data)
+			return err
+		}
+		return nil
+	}))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,245 @@
+package secret
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/secretsync/secretsync/internal/visible"
+)
+
+// Withheld is what a [Filter] writes in the place of a value, whatever its length.
+const Withheld = "[value withheld]"
+
+// Filter is the last resort: writers that let no known value pass. Nothing relies on
+// it. Each value that it has to withhold is a bug in what wrote it, and [Filter.Hits]
+// counts them.
+//
+// Make writers with [Filter.Writer], tell it each value with [Filter.Know] before
+// anything is made of it, and at the end call [Filter.Flush] and [Filter.Forget]. It
+// knows a value as it is, each line of it that is long enough, and both in the
+// formsOf of [formsOf].
+//
+// Some values are not filtered, as they would garble all output and show by the gaps
+// what they are: those of less than 6 bytes, words (of less than 12 letters, all of
+// them small), and what stands in the names and comments given to [Filter.Public].
+type Filter struct {
+	mu      sync.Mutex
+	public  []string
+	known   map[start][][]byte // the longest first
+	begun   map[string]bool    // all that is shorter than a start and begins something known
+	writers []*filtered
+	hits    int
+}
+
+const (
+	minKnown = 6
+	maxWord  = 12
+)
+
+// start is how something known begins.
+type start [minKnown]byte
+
+// NewFilter returns a filter that knows nothing yet.
+func NewFilter() *Filter {
+	return &Filter{known: map[start][][]byte{}, begun: map[string]bool{}}
+}
+
+// Public tells of text that is no secret wherever it stands.
+func (f *Filter) Public(text ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.public = append(f.public, text...)
+}
+
+// Know withholds v from now on.
+func (f *Filter) Know(v Value) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.know(v.Reveal())
+	for line := range bytes.Lines(v.Reveal()) {
+		f.know(bytes.TrimSpace(line))
+	}
+}
+
+func (f *Filter) know(b []byte) {
+	word := len(b) < maxWord && len(bytes.Trim(b, "abcdefghijklmnopqrstuvwxyz")) == 0
+	if word || len(b) < minKnown || slices.ContainsFunc(f.public, func(p string) bool { return strings.Contains(p, string(b)) }) {
+		return
+	}
+	for _, s := range formsOf(b) {
+		f.add([]byte(s))
+	}
+}
+
+func (f *Filter) add(b []byte) {
+	if len(b) < minKnown {
+		return
+	}
+	same := f.known[start(b)]
+	at, found := slices.BinarySearchFunc(same, b, func(x, y []byte) int {
+		return cmp.Or(len(y)-len(x), bytes.Compare(x, y))
+	})
+	if found {
+		return
+	}
+	f.known[start(b)] = slices.Insert(same, at, b)
+	for n := 1; n < minKnown; n++ {
+		f.begun[string(b[:n])] = true
+	}
+}
+
+// formsOf are the ways in which b is likely to be written: as it is, as Go, JSON
+// and this program quote it, in hexadecimal, percent-encoded, and in base64, also in
+// the middle of a longer text.
+func formsOf(b []byte) []string {
+	text := string(b)
+	all := []string{
+		text, visible.Text(text), inner(strconv.Quote(text)), inner(strconv.QuoteToASCII(text)),
+		hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)), url.QueryEscape(text), url.PathEscape(text),
+		base64.StdEncoding.EncodeToString(b), base64.URLEncoding.EncodeToString(b),
+	}
+	for _, escapeHTML := range []bool{true, false} {
+		var j bytes.Buffer
+		e := json.NewEncoder(&j)
+		e.SetEscapeHTML(escapeHTML)
+		_ = e.Encode(text) // a string: cannot fail
+		all = append(all, inner(strings.TrimSpace(j.String())))
+	}
+	for shift := range 3 {
+		all = append(all, within(base64.RawStdEncoding, shift, b), within(base64.RawURLEncoding, shift, b))
+	}
+	return all
+}
+
+func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
+
+// within is what b looks like in the base64 of a longer text, less the digits that
+// its neighbours have a part in.
+func within(enc *base64.Encoding, shift int, b []byte) string {
+	text := enc.EncodeToString(append(make([]byte, shift), b...))
+	if (shift+len(b))%3 != 0 {
+		text = text[:len(text)-1]
+	}
+	return text[(shift*8+5)/6:]
+}
+
+// Hits counts the values that were withheld.
+func (f *Filter) Hits() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hits
+}
+
+// Forget overwrites all that the filter knows.
+func (f *Filter) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, list := range f.known {
+		for _, b := range list {
+			clear(b)
+		}
+	}
+	clear(f.known)
+	clear(f.begun)
+}
+
+// Writer returns a writer to w. All writers of a filter write one at a time.
+//
+// What could be the beginning of a value is held back until more is written, or
+// [Filter.Flush] is called; so a value that is written in pieces is found. That is
+// the last few characters at most, unless a value is indeed being written.
+func (f *Filter) Writer(w io.Writer) io.Writer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := &filtered{filter: f, w: w}
+	f.writers = append(f.writers, out)
+	return out
+}
+
+// Flush writes what is held back.
+func (f *Filter) Flush() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var first error
+	for _, w := range f.writers {
+		if err := w.pass(nil, true); err != nil && first == nil {
+			first = fmt.Errorf("writing the output: %w", err)
+		}
+	}
+	return first
+}
+
+type filtered struct {
+	filter *Filter
+	w      io.Writer
+	held   []byte
+}
+
+// Unwrap returns the writer behind a filter's, or w itself: to ask if it is a terminal.
+func Unwrap(w io.Writer) io.Writer {
+	if f, ok := w.(*filtered); ok {
+		return f.w
+	}
+	return w
+}
+
+func (w *filtered) Write(p []byte) (int, error) {
+	w.filter.mu.Lock()
+	defer w.filter.mu.Unlock()
+	if err := w.pass(p, false); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// pass writes what is held and p. If nothing is to follow, nothing is held.
+func (w *filtered) pass(p []byte, last bool) error {
+	data := slices.Concat(w.held, p)
+	clear(w.held)
+	w.held = nil
+	out := make([]byte, 0, len(data))
+	for len(data) > 0 {
+		n, partly := w.filter.find(data)
+		switch {
+		case partly && !last:
+			w.held, data = data, nil
+		case n > 0:
+			w.filter.hits++
+			out, data = append(out, Withheld...), data[n:]
+		default:
+			out, data = append(out, data[0]), data[1:]
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	_, err := w.w.Write(out)
+	return err
+}
+
+// find returns the length of the longest known text that data begins with, and
+// whether all of data is the beginning of a longer one.
+func (f *Filter) find(data []byte) (n int, partly bool) {
+	if len(data) < minKnown {
+		return 0, f.begun[string(data)]
+	}
+	for _, b := range f.known[start(data)] {
+		switch {
+		case len(b) > len(data):
+			partly = partly || bytes.HasPrefix(b, data)
+		case bytes.HasPrefix(data, b):
+			return len(b), partly
+		}
+	}
+	return 0, partly
+}

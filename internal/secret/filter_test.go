@@ -1,0 +1,171 @@
+package secret_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"pgregory.net/rapid"
+)
+
+// filtered writes pieces through a filter that knows the values.
+func filtered(pieces []string, values ...string) (string, int) {
+	f := secret.NewFilter()
+	for _, v := range values {
+		f.Know(secret.New([]byte(v)))
+	}
+	var b bytes.Buffer
+	w := f.Writer(&b)
+	for _, p := range pieces {
+		_, _ = io.WriteString(w, p)
+	}
+	_ = f.Flush()
+	return b.String(), f.Hits()
+}
+
+func TestFilterKnowsSpellings(t *testing.T) {
+	const value = "s3cr\"et/ü+<\n\x1b[0m key"
+	enc := base64.StdEncoding.EncodeToString
+	j, _ := json.Marshal(value)
+	for name, text := range map[string]string{
+		"itself": value, "quoted": fmt.Sprintf("%q", value), "ASCII": fmt.Sprintf("%+q", value), "JSON": string(j),
+		"hex": hex.EncodeToString([]byte(value)), "HEX": fmt.Sprintf("%X", value),
+		"base64": enc([]byte(value)), "base64url": base64.RawURLEncoding.EncodeToString([]byte(value)),
+		"in base64": enc([]byte("user:" + value + ":x")), "in base64 too": enc([]byte("users:" + value)),
+		"query": url.QueryEscape(value), "path": url.PathEscape(value),
+		"a line of it": `s3cr"et/ü+<`,
+	} {
+		got, hits := filtered([]string{"before " + text + " after"}, value)
+		if hits != 1 || !strings.Contains(got, secret.Withheld) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
+			t.Errorf("%s: %q, hits %d", name, got, hits)
+		}
+	}
+}
+
+// TestFilterAcrossWrites cuts a text with values anywhere: what comes out is the same.
+func TestFilterAcrossWrites(t *testing.T) {
+	values := []string{"aabaab1", "aabaab1aab2", "ab1aab1", "b1a b2a b3"}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOf(rapid.OneOf(rapid.SampledFrom(values), rapid.StringMatching(`[ab1 ]{0,9}`))).Draw(t, "parts")
+		text := strings.Join(parts, "")
+		var pieces []string
+		for rest := text; rest != ""; {
+			n := rapid.IntRange(1, len(rest)).Draw(t, "piece")
+			pieces, rest = append(pieces, rest[:n]), rest[n:]
+		}
+		whole, _ := filtered([]string{text}, values...)
+		got, _ := filtered(pieces, values...)
+		if got != whole {
+			t.Fatalf("%q in pieces %q", whole, got)
+		}
+		for _, v := range values {
+			if strings.Contains(got, v) {
+				t.Fatalf("%q holds %q", got, v)
+			}
+		}
+	})
+}
+
+func TestFilterLeavesTextAlone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pieces := rapid.SliceOf(rapid.String()).Draw(t, "pieces")
+		got, hits := filtered(pieces, "correct horse battery", "42-staple-42")
+		if want := strings.Join(pieces, ""); got != want || hits != 0 {
+			t.Fatalf("%q, want %q", got, want)
+		}
+	})
+}
+
+// Nothing of an ordinary line waits for the next one, so that a person sees it.
+func TestFilterHoldsNothingBack(t *testing.T) {
+	f := secret.NewFilter()
+	f.Know(secret.New([]byte("hunter2 and more")))
+	var b bytes.Buffer
+	w := f.Writer(&b)
+	for _, line := range []string{"created prod/api-key\n", "Do this? Only \"yes\" goes ahead: ", "a line with hunter in it\n"} {
+		b.Reset()
+		_, _ = io.WriteString(w, line)
+		if b.String() != line {
+			t.Errorf("%q came as %q", line, b.String())
+		}
+	}
+	b.Reset()
+	_, _ = io.WriteString(w, "hunter2 and")
+	if b.String() != "" {
+		t.Errorf("the beginning of a value went out: %q", b.String())
+	}
+	if err := f.Flush(); err != nil || b.String() != "hunter2 and" {
+		t.Errorf("the end brings %q, %v", b.String(), err)
+	}
+}
+
+func TestFilterSkips(t *testing.T) {
+	f := secret.NewFilter()
+	f.Public("production-stripe-key", "sops a.yaml#stripe.key")
+	for _, v := range []string{"12345", "account", "production", "stripe.key"} {
+		f.Know(secret.New([]byte(v)))
+	}
+	var b bytes.Buffer
+	const text = "account 12345: production-stripe-key from sops a.yaml#stripe.key\n"
+	_, _ = io.WriteString(f.Writer(&b), text)
+	if b.String() != text || f.Hits() != 0 {
+		t.Errorf("%q", b.String())
+	}
+}
+
+func TestFilterForgets(t *testing.T) {
+	f := secret.NewFilter()
+	f.Know(secret.New([]byte("hunter2-hunter2")))
+	f.Forget()
+	var b bytes.Buffer
+	_, _ = io.WriteString(f.Writer(&b), "hunter2-hunter2\n")
+	if f.Hits() != 0 || b.Len() == 0 {
+		t.Error("it still knows the value")
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestFilterTellsOfErrors(t *testing.T) {
+	f := secret.NewFilter()
+	f.Know(secret.New([]byte("hunter2-hunter2")))
+	w := f.Writer(broken{})
+	if _, err := io.WriteString(w, "text"); err == nil {
+		t.Error("an error of the writer is not told")
+	}
+	if _, err := io.WriteString(w, "hunter2"); err != nil {
+		t.Errorf("what is held back fails: %v", err)
+	}
+	if f.Flush() == nil {
+		t.Error("an error of the end is not told")
+	}
+	if secret.Unwrap(w) != (broken{}) || secret.Unwrap(broken{}) != (broken{}) {
+		t.Error("Unwrap")
+	}
+}
+
+func TestFilterOneAtATime(t *testing.T) {
+	f := secret.NewFilter()
+	var b bytes.Buffer // unprotected: the race detector sees writes at once
+	out, errs := f.Writer(&b), f.Writer(&b)
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() { fmt.Fprintln(out, "a whole line"); f.Know(secret.New(fmt.Appendf(nil, "value number %d", i))) })
+		wg.Go(func() { fmt.Fprintln(errs, "a whole line") })
+	}
+	wg.Wait()
+	if got := strings.Count(b.String(), "a whole line\n"); got != 100 {
+		t.Errorf("%d whole lines of 100", got)
+	}
+}

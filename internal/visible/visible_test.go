@@ -1,0 +1,88 @@
+package visible_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/secretsync/secretsync/internal/visible"
+	"pgregory.net/rapid"
+)
+
+func TestText(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain, naïve 😀 :: # ## x":      "plain, naïve 😀 :: # ## x",
+		"\x1b[31mred\x1b[0m":            `\x1b[31mred\x1b[0m`,
+		"two\nlines\r\tand a tab":       `two\x0alines\x0d\x09and a tab`,
+		"\u202egnp.exe":                 `\u202egnp.exe`,
+		"::set-output name=x::y":        `\x3a:set-output name=x::y`,
+		"  ::stop-commands::x":          `  \x3a:stop-commands::x`,
+		"::":                            `\x3a:`,
+		"a ##[set-output name=x]y":      `a #\x23[set-output name=x]y`,
+		"###[error]x":                   `##\x23[error]x`,
+		"##vso[task.setvariable]":       `#\x23vso[task.setvariable]`,
+		"##teamcity[publishArtifacts x": `#\x23teamcity[publishArtifacts x`,
+		"#\u200b#[error]":               `#\u200b#[error]`,
+		"invalid \xff UTF-8":            "invalid \ufffd UTF-8",
+	} {
+		if got := visible.Text(text); got != want {
+			t.Errorf("Text(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// hostile draws text in which everything that is to be found is likely.
+func hostile() *rapid.Generator[string] {
+	piece := rapid.SampledFrom([]string{
+		"::", ":", " ", "#", "##", "[", "vso", "teamcity", "set-env name=x::y", "\x1b]0;x\x07", "\u009b2J", "\x7f", "\n", "\r", "\u2028",
+		"\u202e", "\u2066", "\u200b", "\U000e0041", "\u00a0", "\u3000", "\ufeff", "\xff", `\`, `"`, "😀", "a",
+	})
+	return rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(rapid.OneOf(piece, rapid.String()), 0, 12).Draw(t, "pieces"), "")
+	})
+}
+
+// command is what a runner would act on, in a line.
+var command = regexp.MustCompile(`^\s*::|##\[|##vso\[|##teamcity\[`)
+
+func check(t *rapid.T, shown string) {
+	if command.MatchString(shown) {
+		t.Fatalf("a runner's command is left: %q", shown)
+	}
+	for _, r := range shown {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+			t.Fatalf("%U is left in %q", r, shown)
+		}
+	}
+}
+
+func TestTextProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		shown := visible.Text(hostile().Draw(t, "text"))
+		check(t, shown)
+		if again := visible.Text(shown); again != shown {
+			t.Fatalf("%q becomes %q", shown, again)
+		}
+	})
+}
+
+func TestJSONMeansTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		before, _ := json.Marshal(map[string]string{hostile().Draw(t, "key"): hostile().Draw(t, "text")})
+		after := visible.JSON(before)
+		check(t, string(after))
+		var x, y any
+		if err := json.Unmarshal(after, &y); err != nil {
+			t.Fatalf("%s: %v", after, err)
+		}
+		again := visible.JSON(after)
+		_ = json.Unmarshal(before, &x)
+		was, _ := json.Marshal(x)
+		is, _ := json.Marshal(y)
+		if string(was) != string(is) || string(again) != string(after) {
+			t.Fatalf("%s became %s", before, after)
+		}
+	})
+}
