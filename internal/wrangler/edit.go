@@ -1,0 +1,280 @@
+package wrangler
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// ErrLayout says that a file is written in a way that cannot be edited in place.
+var ErrLayout = errors.New("its layout cannot be edited in place: paste what bindings generate prints")
+
+// Edit gives an environment of a configuration the wanted bindings: those that it has
+// get their store_id and secret_name, the others are added at the end. Bindings of
+// other names, and every other byte, stay as they are.
+func Edit(file string, data []byte, env string, want []Binding) ([]byte, error) {
+	config, err := Parse(file, data)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(config.Environments, func(e Environment) bool { return e.Name == env })
+	if i < 0 {
+		return nil, fmt.Errorf("%s has no environment %q", file, env)
+	}
+	e := &editor{file: file, data: data, env: env, newline: "\n", toml: filepath.Ext(file) == ".toml"}
+	if bytes.Contains(data, []byte("\r\n")) {
+		e.newline = "\r\n"
+	}
+	var add []Binding
+	for _, w := range want {
+		j := slices.IndexFunc(config.Environments[i].Bindings, func(b Binding) bool { return b.Binding == w.Binding })
+		if j < 0 {
+			add = append(add, w)
+			continue
+		}
+		have := config.Environments[i].Bindings[j]
+		e.setText(have.StoreIDPos, have.StoreID, w.StoreID)
+		e.setText(have.SecretNamePos, have.SecretName, w.SecretName)
+	}
+	e.add(add)
+	edited := e.result()
+	if !has(file, edited, env, want) {
+		return nil, fmt.Errorf("%s: %w", file, ErrLayout)
+	}
+	return edited, nil
+}
+
+// has reads back what an edit wrote.
+func has(file string, data []byte, env string, want []Binding) bool {
+	config, err := Parse(file, data)
+	if err != nil {
+		return false
+	}
+	for _, e := range config.Environments {
+		if e.Name != env {
+			continue
+		}
+		for _, w := range want {
+			if !slices.ContainsFunc(e.Bindings, w.same) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// editor gathers changes to a file, by the offsets in it.
+type editor struct {
+	file, env string
+	data      []byte
+	newline   string
+	toml      bool
+	splices   []splice
+}
+
+// splice puts text in the place of data[from:to].
+type splice struct {
+	from, to int
+	text     string
+}
+
+func (e *editor) result() []byte {
+	slices.SortStableFunc(e.splices, func(x, y splice) int { return x.from - y.from })
+	var out []byte
+	at := 0
+	for _, s := range e.splices {
+		if s.from < at {
+			continue // overlapping: what is read back will not be what was wanted
+		}
+		out = append(append(out, e.data[at:s.from]...), s.text...)
+		at = s.to
+	}
+	return append(out, e.data[at:]...)
+}
+
+// setText replaces a string where it stands.
+func (e *editor) setText(pos syntax.Pos, have, want string) {
+	if have == want {
+		return
+	}
+	from := e.offset(pos)
+	e.splices = append(e.splices, splice{from, e.afterString(from), quoted(want)})
+}
+
+// offset turns a position into an offset.
+func (e *editor) offset(pos syntax.Pos) int {
+	at := 0
+	if bytes.HasPrefix(e.data, []byte("\xef\xbb\xbf")) {
+		at = 3
+	}
+	for line := 1; line < pos.Line; line++ {
+		next := bytes.IndexByte(e.data[at:], '\n')
+		if next < 0 {
+			return len(e.data)
+		}
+		at += next + 1
+	}
+	for column := 1; column < pos.Column && at < len(e.data); column++ {
+		_, size := utf8.DecodeRune(e.data[at:])
+		at += size
+	}
+	return at
+}
+
+// add puts bindings behind those that are there.
+func (e *editor) add(bindings []Binding) {
+	if len(bindings) == 0 {
+		return
+	}
+	root, err := tree(e.file, e.data)
+	if err != nil {
+		return // Parse has read it
+	}
+	owner := root
+	if e.env != "" {
+		owner = root.Get("env").Get(e.env)
+	}
+	i := slices.IndexFunc(owner.Fields, func(f syntax.Field) bool { return f.Key == section })
+	switch {
+	case i >= 0 && e.at(owner.Fields[i].Value.Pos) == '[' && !e.inHeader(owner.Fields[i].Pos):
+		e.addItems(e.offset(owner.Fields[i].Value.Pos), bindings)
+	case e.toml && (e.at(owner.Pos) == '{' || e.at(envPos(root)) == '{'):
+		// Inline tables cannot be added to.
+	case e.toml:
+		e.addTables(bindings)
+	default:
+		e.addMember(e.offset(owner.Pos), bindings)
+	}
+}
+
+func envPos(root *syntax.Node) syntax.Pos {
+	if env := root.Get("env"); env != nil {
+		return env.Pos
+	}
+	return root.Pos
+}
+
+func (e *editor) at(pos syntax.Pos) byte {
+	if at := e.offset(pos); at < len(e.data) {
+		return e.data[at]
+	}
+	return 0
+}
+
+// inHeader reports whether a TOML key stands in a line like [[key]].
+func (e *editor) inHeader(pos syntax.Pos) bool {
+	at := e.offset(pos)
+	line := bytes.LastIndexByte(e.data[:at], '\n') + 1
+	return e.toml && bytes.HasPrefix(bytes.TrimLeft(e.data[line:at], " \t"), []byte("["))
+}
+
+// addItems puts bindings at the end of the list that opens at an offset.
+func (e *editor) addItems(open int, bindings []Binding) {
+	item := jsonObject
+	if e.toml {
+		item = tomlInline
+	}
+	items := make([]string, len(bindings))
+	for i, b := range bindings {
+		items[i] = item(b)
+	}
+	e.addAll(open, items)
+}
+
+// addMember puts the section at the end of the JSON object that opens at an offset.
+func (e *editor) addMember(open int, bindings []Binding) {
+	last, _ := e.closing(open)
+	indent, ok := e.indentOf(last, open)
+	if !ok {
+		indent = "  "
+	}
+	step := "  "
+	if strings.HasPrefix(indent, "\t") {
+		step = "\t"
+	}
+	text := quoted(section) + ": ["
+	for i, b := range bindings {
+		if i > 0 {
+			text += ","
+		}
+		text += e.newline + indent + step + jsonObject(b)
+	}
+	e.addAll(open, []string{text + e.newline + indent + "]"})
+}
+
+// addAll puts items at the end of the list or object that opens at an offset: on lines
+// of their own where the last one has one, so that a comment behind it stays with it.
+func (e *editor) addAll(open int, items []string) {
+	last, end := e.closing(open)
+	comma := ","
+	if last == open || e.data[last] == ',' {
+		comma = ""
+	}
+	indent, lines := e.indentOf(last, open)
+	line := bytes.LastIndexByte(e.data[:end], '\n') + 1
+	switch blank := len(bytes.TrimLeft(e.data[line:end], " \t")) == 0; {
+	case lines && blank && line > last:
+		e.splices = append(e.splices, splice{last + 1, last + 1, comma},
+			splice{line, line, indent + strings.Join(items, ","+e.newline+indent) + e.newline})
+	case last == open:
+		e.splices = append(e.splices, splice{last + 1, last + 1, strings.Join(items, ", ")})
+	default:
+		e.splices = append(e.splices, splice{last + 1, last + 1, comma + " " + strings.Join(items, ", ")})
+	}
+}
+
+// bareKey is a TOML key that needs no quotes.
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// addTables puts TOML tables at the end of the file.
+func (e *editor) addTables(bindings []Binding) {
+	key := section
+	if e.env != "" {
+		env := e.env
+		if !bareKey.MatchString(env) {
+			env = quoted(env)
+		}
+		key = "env." + env + "." + section
+	}
+	var text strings.Builder
+	if len(e.data) > 0 && !bytes.HasSuffix(e.data, []byte("\n")) {
+		text.WriteString(e.newline)
+	}
+	for _, b := range bindings {
+		text.WriteString(e.newline + tomlTable(key, b, e.newline))
+	}
+	e.splices = append(e.splices, splice{len(e.data), len(e.data), text.String()})
+}
+
+// indentOf is the white space before what stands last in a list or object, where that
+// has a line of its own.
+func (e *editor) indentOf(last, open int) (string, bool) {
+	start := e.lastItem(open)
+	if start <= open || start > last {
+		return "", false
+	}
+	line := bytes.LastIndexByte(e.data[:start], '\n') + 1
+	if line <= open {
+		return "", false
+	}
+	indent := e.data[line:start]
+	return string(indent), len(bytes.TrimLeft(indent, " \t")) == 0
+}
+
+// quoted is a string that JSON and TOML read alike.
+func quoted(s string) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s) // a string: cannot fail
+	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\x7f", `\u007f`)
+}

@@ -1,0 +1,252 @@
+package wrangler_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/wrangler"
+)
+
+const tomlFile = `name = "api" # the Worker
+account_id = "acc"
+
+# payments
+[[secrets_store_secrets]]
+binding = "STRIPE"      # used by checkout
+store_id = 'old'
+secret_name = "stripe-key"
+
+[env.staging]
+name = "api-staging"
+
+[[env.staging.secrets_store_secrets]]
+binding = "STRIPE"
+store_id = "old"
+secret_name = "staging-stripe-key"
+`
+
+const jsoncFile = `{
+  // the Worker
+  "name": "api",
+  "account_id": "acc",
+  "secrets_store_secrets": [
+    // payments
+    {"binding": "STRIPE", "store_id": "old", "secret_name": "stripe-key"}, // used by checkout
+  ],
+  "env": {
+    "staging": {
+      "name": "api-staging",
+      "secrets_store_secrets": [{"binding": "STRIPE", "store_id": "old", "secret_name": "staging-stripe-key"}],
+    },
+    "prod": { "vars": {} },
+  },
+}
+`
+
+var noPositions = cmpopts.IgnoreTypes(syntax.Pos{})
+
+func TestParse(t *testing.T) {
+	staging := wrangler.Environment{Name: "staging", WorkerName: "api-staging", AccountID: "acc", Bindings: []wrangler.Binding{
+		{Binding: "STRIPE", StoreID: "old", SecretName: "staging-stripe-key"},
+	}}
+	top := wrangler.Environment{WorkerName: "api", AccountID: "acc", Bindings: []wrangler.Binding{{Binding: "STRIPE", StoreID: "old", SecretName: "stripe-key"}}}
+	for file, want := range map[string]struct {
+		text string
+		envs []wrangler.Environment
+		pos  string
+	}{
+		"wrangler.toml":  {tomlFile, []wrangler.Environment{top, staging}, "wrangler.toml:7:12"},
+		"wrangler.jsonc": {jsoncFile, []wrangler.Environment{top, staging, {Name: "prod", WorkerName: "api-prod", AccountID: "acc"}}, "wrangler.jsonc:7:39"},
+		"wrangler.json":  {"\ufeff" + `{"name": "empty"}`, []wrangler.Environment{{WorkerName: "empty"}}, ""},
+	} {
+		for _, text := range []string{want.text, strings.ReplaceAll(want.text, "\n", "\r\n")} {
+			c, err := wrangler.Parse(file, []byte(text))
+			if err != nil {
+				t.Fatal(file, err)
+			}
+			if diff := cmp.Diff(want.envs, c.Environments, noPositions); diff != "" {
+				t.Errorf("%s:\n%s", file, diff)
+			}
+			if want.pos != "" && c.Environments[0].Bindings[0].StoreIDPos.String() != want.pos {
+				t.Errorf("store_id at %s, want %s", c.Environments[0].Bindings[0].StoreIDPos, want.pos)
+			}
+		}
+	}
+}
+
+// TestMistakes: all are told, with their places, and what is right is still read.
+func TestMistakes(t *testing.T) {
+	c, err := wrangler.Parse("w.jsonc", []byte(`{
+  "secrets_store_secrets": [
+    {"binding": "A", "store_id": "s"},
+    "B",
+    {"binding": "C", "store_id": 7, "secret_name": "c"},
+    {"binding": "D-E", "store_id": "s", "secret_name": "d"},
+    {"binding": "F", "store_id": "s", "secret_name": "f"},
+    {"binding": "F", "store_id": "s", "secret_name": "g"},
+  ],
+  "env": {"x": {"secrets_store_secrets": {}}},
+}`))
+	var list syntax.ErrorList
+	if !errors.As(err, &list) {
+		t.Fatal(err)
+	}
+	want := []string{
+		`w.jsonc:3:5: the binding lacks "secret_name" (a binding has binding, store_id and secret_name)`,
+		`w.jsonc:4:5: a binding must be a map, not a string (want binding, store_id and secret_name)`,
+		`w.jsonc:5:34: "store_id" must be a string, not an integer`,
+		`w.jsonc:6:17: binding "D-E" is no name that a Worker could use (letters, digits, _ and $, not beginning with a digit)`,
+		`w.jsonc:8:17: binding "F" is there already, at w.jsonc:7:17`,
+		`w.jsonc:10:42: "secrets_store_secrets" must be a list, not a map`,
+	}
+	var got []string
+	for _, e := range list {
+		got = append(got, e.Error())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(c.Environments[0].Bindings) != 1 {
+		t.Errorf("bindings %v", c.Environments[0].Bindings)
+	}
+	for _, file := range []string{"w.toml", "w.json", "w.yaml"} {
+		if c, err := wrangler.Parse(file, []byte("{ no")); c != nil || err == nil {
+			t.Errorf("%s: %v, %v", file, c, err)
+		}
+	}
+}
+
+var wanted = []wrangler.Binding{
+	{Binding: "STRIPE", StoreID: "new", SecretName: "stripe-key"}, {Binding: "SENDGRID", StoreID: "new", SecretName: `send"grid`},
+}
+
+func TestEdit(t *testing.T) {
+	for _, c := range []struct{ name, file, env, text, want string }{
+		{"toml", "w.toml", "", tomlFile, strings.Replace(tomlFile, "'old'", `"new"`, 1) + `
+[[secrets_store_secrets]]
+binding = "SENDGRID"
+store_id = "new"
+secret_name = "send\"grid"
+`},
+		{"toml, an environment that has none", "w.toml", "e.u", "[env.\"e.u\"]\nname = \"x\"", "[env.\"e.u\"]\nname = \"x\"\n" + `
+[[env."e.u".secrets_store_secrets]]
+binding = "STRIPE"
+store_id = "new"
+secret_name = "stripe-key"
+
+[[env."e.u".secrets_store_secrets]]
+binding = "SENDGRID"
+store_id = "new"
+secret_name = "send\"grid"
+`},
+		{
+			"toml, inline", "w.toml", "", "secrets_store_secrets = [\n  { binding = \"STRIPE\", store_id = \"old\", secret_name = \"x]\" }, # first\n]\nname = \"x\"\n",
+			"secrets_store_secrets = [\n  { binding = \"STRIPE\", store_id = \"new\", secret_name = \"stripe-key\" }, # first\n  { binding = \"SENDGRID\", store_id = \"new\", secret_name = \"send\\\"grid\" }\n]\nname = \"x\"\n",
+		},
+		{"jsonc", "w.jsonc", "", jsoncFile, strings.Replace(strings.Replace(jsoncFile, `"old"`, `"new"`, 1), "  ],\n", `    { "binding": "SENDGRID", "store_id": "new", "secret_name": "send\"grid" }
+  ],
+`, 1)},
+		{
+			"jsonc, on one line", "w.jsonc", "staging", jsoncFile,
+			strings.Replace(jsoncFile, `"store_id": "old", "secret_name": "staging-stripe-key"}`,
+				`"store_id": "new", "secret_name": "stripe-key"}, { "binding": "SENDGRID", "store_id": "new", "secret_name": "send\"grid" }`, 1),
+		},
+		{
+			"json, no section", "w.json", "", "{\n\t\"name\": \"x\" \n}\n",
+			"{\n\t\"name\": \"x\", \n\t\"secrets_store_secrets\": [\n\t\t{ \"binding\": \"STRIPE\", \"store_id\": \"new\", \"secret_name\": \"stripe-key\" },\n\t\t{ \"binding\": \"SENDGRID\", \"store_id\": \"new\", \"secret_name\": \"send\\\"grid\" }\n\t]\n}\n",
+		},
+		{
+			"json, nothing", "w.json", "", "{}",
+			"{\"secrets_store_secrets\": [\n    { \"binding\": \"STRIPE\", \"store_id\": \"new\", \"secret_name\": \"stripe-key\" },\n    { \"binding\": \"SENDGRID\", \"store_id\": \"new\", \"secret_name\": \"send\\\"grid\" }\n  ]}",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := wrangler.Edit(c.file, []byte(c.text), c.env, wanted)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, string(got)); diff != "" {
+				t.Error(diff)
+			}
+			again, err := wrangler.Edit(c.file, got, c.env, wanted)
+			if err != nil || string(again) != string(got) {
+				t.Errorf("edited again it is another file: %v", err)
+			}
+			if !strings.Contains(c.text, "\n") {
+				return
+			}
+			crlf, err := wrangler.Edit(c.file, []byte(strings.ReplaceAll(c.text, "\n", "\r\n")), c.env, wanted)
+			if err != nil || string(crlf) != strings.ReplaceAll(c.want, "\n", "\r\n") {
+				t.Errorf("with CRLF: %v\n%q", err, crlf)
+			}
+		})
+	}
+}
+
+func TestEditRefuses(t *testing.T) {
+	if _, err := wrangler.Edit("w.toml", []byte("env = {x = {name = \"y\"}}\n"), "x", wanted); !errors.Is(err, wrangler.ErrLayout) {
+		t.Errorf("an inline table: %v", err)
+	}
+	if _, err := wrangler.Edit("w.toml", nil, "x", wanted); err == nil {
+		t.Error("an environment that is not there")
+	}
+}
+
+func TestFormat(t *testing.T) {
+	for format, want := range map[string]string{
+		"toml":  "[[secrets_store_secrets]]\nbinding = \"STRIPE\"\nstore_id = \"new\"\nsecret_name = \"stripe-key\"\n",
+		"jsonc": "\"secrets_store_secrets\": [\n  { \"binding\": \"STRIPE\", \"store_id\": \"new\", \"secret_name\": \"stripe-key\" }\n]\n",
+		"types": "interface Env {\n  STRIPE: SecretsStoreSecret;\n}\n",
+	} {
+		if got, err := wrangler.Format(format, wanted[:1]); err != nil || got != want {
+			t.Errorf("%s: %q, %v", format, got, err)
+		}
+	}
+	if _, err := wrangler.Format("yaml", nil); err == nil {
+		t.Error("yaml is written")
+	}
+}
+
+// FuzzEdit: what can be parsed can be edited, or is refused; an edit keeps all other
+// bindings and is done once.
+func FuzzEdit(f *testing.F) {
+	f.Add("w.toml", tomlFile, "staging")
+	f.Add("w.jsonc", jsoncFile, "prod")
+	f.Add("w.toml", "secrets_store_secrets = [ ] # ]\n", "")
+	f.Add("w.json", `{"secrets_store_secrets": [], "a": "]"}`, "")
+	f.Fuzz(func(t *testing.T, file, text, env string) {
+		before, err := wrangler.Parse(file, []byte(text))
+		if err != nil {
+			return
+		}
+		got, err := wrangler.Edit(file, []byte(text), env, wanted)
+		if err != nil {
+			return
+		}
+		after, err := wrangler.Parse(file, got)
+		if err != nil {
+			t.Fatalf("the result cannot be read: %v", err)
+		}
+		for i, e := range before.Environments {
+			for _, b := range e.Bindings {
+				if e.Name == env && (b.Binding == "STRIPE" || b.Binding == "SENDGRID") {
+					continue
+				}
+				found := false
+				for _, x := range after.Environments[i].Bindings {
+					found = found || x.Binding == b.Binding && x.StoreID == b.StoreID && x.SecretName == b.SecretName
+				}
+				if !found {
+					t.Fatalf("binding %q of environment %q is gone", b.Binding, e.Name)
+				}
+			}
+		}
+		if again, err := wrangler.Edit(file, got, env, wanted); err != nil || string(again) != string(got) {
+			t.Fatalf("edited again: %v", err)
+		}
+	})
+}
