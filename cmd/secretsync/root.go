@@ -34,6 +34,7 @@ type globalFlags struct {
 	adopt            string
 	maxDeletes       int  // negative: as the manifest says
 	keyless, offline bool // of plan
+	strictBindings   bool
 	parallelism      int
 	requestTimeout   time.Duration
 	lockTimeout      time.Duration
@@ -71,6 +72,7 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringArrayVar(&a.flags.targets, "target", nil, "limit to secrets that match STORE/SECRET, a glob (repeatable)")
 	f.StringVar(&a.flags.adopt, "adopt", "", "take over existing secrets of these names: overwrite or keep their values")
 	f.IntVar(&a.flags.maxDeletes, "max-deletes", -1, "refuse a plan with more deletions (default: the manifest's safety.max_deletes)")
+	f.BoolVar(&a.flags.strictBindings, "strict-bindings", false, "refuse a plan that breaks a Worker's binding")
 	f.IntVar(&a.flags.parallelism, "parallelism", 8, "requests under way at once")
 	f.DurationVar(&a.flags.requestTimeout, "request-timeout", 30*time.Second, "limit for one request")
 	f.DurationVar(&a.flags.lockTimeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to end")
@@ -82,7 +84,7 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringVar(&a.flags.logLevel, "log-level", "warn", "debug, info, warn or error")
 	f.StringVar(&a.flags.logFmt, "log-format", "text", "text or json")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "no colours (also NO_COLOR)")
-	cmd.AddCommand(a.validateCommand(), a.planCommand(), a.showCommand(), a.applyCommand(), a.driftCommand(), a.destroyCommand(), a.rotateCommand(), a.importCommand(), a.lockCommand(), a.emulatorCommand(), a.versionCommand())
+	cmd.AddCommand(a.validateCommand(), a.planCommand(), a.showCommand(), a.applyCommand(), a.driftCommand(), a.destroyCommand(), a.rotateCommand(), a.bindingsCommand(), a.devCommand(), a.importCommand(), a.lockCommand(), a.emulatorCommand(), a.versionCommand())
 	refuseUnknownTopics(cmd)
 	return cmd
 }
@@ -163,7 +165,7 @@ func (a *app) noArgs(cmd *cobra.Command, args []string) error {
 
 // options are the limits that flags and manifest set to a plan.
 func (s *session) options() planner.Options {
-	o := planner.Options{Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes}
+	o := planner.Options{Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes, StrictBindings: s.flags.strictBindings}
 	if s.flags.maxDeletes >= 0 {
 		o.MaxDeletes = &s.flags.maxDeletes
 	}

@@ -23,6 +23,8 @@ type workspace struct {
 	wanted  map[secretRef]want
 	desired []planner.DesiredStore
 	options planner.Options
+	// references are what the wrangler configurations bind.
+	references []planner.Reference
 	// kept are the SOPS files of which a recorded ciphertext is unchanged: they were not
 	// encrypted anew as a whole.
 	kept map[string]bool
@@ -78,6 +80,9 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 		keys[i].Name = st.Name
 	}
 	w.kept = w.keptFiles(keys, values)
+	if w.references, err = s.references(); err != nil {
+		return nil, err
+	}
 	for i, st := range s.manifest.Stores {
 		w.addStore(st, keys[i], values)
 	}
@@ -267,7 +272,7 @@ func (w *workspace) checkDuplicates() error {
 // To be certain of the quota takes a request. Where that is not asked for, as by the
 // plan command, it is made only if what is seen comes near the usual quota.
 func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *planner.Plan, unreachable, err error) {
-	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), Now: now, Options: w.options}
+	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Now: now, Options: w.options}
 	if w.flags.offline {
 		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
 		return planner.Build(in), nil, nil

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) bindingsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bindings",
+		Short: "Check and write the secrets that Workers bind",
+		Long: "The manifest's workers: names wrangler configurations. What they bind under secrets_store_secrets has to be\n" +
+			"what the manifest wants, or the Worker fails when it is deployed or runs.\n",
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "check",
+		Short: "Hold the bindings of all Workers to the manifest",
+		Long: "check reads the wrangler configurations that the manifest's workers: names, top level and every env. Each binding's\n" +
+			"store and secret must be wanted, with the scope workers, in the Worker's account. It makes no request and needs no\n" +
+			"key; store ids are those of the lockfile.\n\n" + exitCodesHelp,
+		Args: a.noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.bindingsCheck(cmd.Context()) },
+	}, a.bindingsGenerateCommand())
+	return cmd
+}
+
+// project is a manifest with the Workers that it names, and what the lockfile knows of
+// their stores.
+type project struct {
+	*session
+	lock    *lockfile.File
+	configs []*wrangler.Config
+	data    map[string][]byte // of each configuration, by its name
+	stores  []projectStore
+}
+
+// projectStore is a store of the manifest. Several may be one in Cloudflare.
+type projectStore struct {
+	manifest.Store
+	key planner.StoreKey
+	id  string // empty where it was never applied
+}
+
+// openProject reads everything that says who reads which secret. Mistakes in wrangler
+// configurations come as err beside the project.
+func (a *app) openProject(ctx context.Context) (*project, error) {
+	s, err := a.openManifest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockfile.Read(s.lockPath)
+	if err != nil {
+		return nil, err
+	}
+	a.flags.offline = true // nothing is asked of Cloudflare, and no account has to be set
+	p := &project{session: s, lock: lock, data: map[string][]byte{}}
+	for _, st := range s.manifest.Stores {
+		account, err := s.accountID(st, lock)
+		if err != nil {
+			return nil, err
+		}
+		ps := projectStore{Store: st, key: planner.StoreKey{Account: account, Name: st.Name}}
+		if recorded := lock.Store(string(account), st.Name); recorded != nil {
+			ps.id = recorded.ID
+		}
+		p.stores = append(p.stores, ps)
+	}
+	p.configs, p.data, err = s.workerConfigs()
+	return p, err
+}
+
+// workerConfigs parses the wrangler configurations. Its error is a syntax.ErrorList.
+func (s *session) workerConfigs() ([]*wrangler.Config, map[string][]byte, error) {
+	var errs syntax.ErrorList
+	add := func(err error) {
+		if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // both document it
+			errs = append(errs, list...)
+		}
+	}
+	files, err := s.manifest.WorkerFiles()
+	add(err)
+	data := map[string][]byte{}
+	var configs []*wrangler.Config
+	for _, f := range files {
+		c, err := wrangler.Parse(f.Name, f.Data)
+		add(err)
+		if c != nil {
+			configs, data[f.Name] = append(configs, c), f.Data
+		}
+	}
+	return configs, data, errs.Err()
+}
+
+func (a *app) bindingsCheck(ctx context.Context) error {
+	p, err := a.openProject(ctx)
+	if p == nil {
+		return err
+	}
+	if !p.manifest.HasWorkers() {
+		return hint(fmt.Errorf("%s names no Workers", p.manifest.File), "add workers: [apps/*/wrangler.jsonc]")
+	}
+	var errs syntax.ErrorList
+	if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // openProject's error with a project
+		errs = list
+	}
+	bindings := 0
+	for _, c := range p.configs {
+		for _, env := range c.Environments {
+			for _, b := range env.Bindings {
+				bindings++
+				if bad := p.check(env, b); bad != nil {
+					errs = append(errs, bad)
+				}
+			}
+		}
+	}
+	if err := errs.Err(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.std.out, "All is bound as the manifest says: Workers %d, bindings %d.\n", len(p.configs), bindings)
+	return err
+}
+
+// check says what is wrong with a binding, or nil.
+func (p *project) check(env wrangler.Environment, b wrangler.Binding) *syntax.Error {
+	st := p.storeOf(b)
+	switch {
+	case st == nil && p.applied():
+		return p.unknownStore(b)
+	case st == nil:
+		return &syntax.Error{Pos: b.SecretNamePos, What: fmt.Sprintf("secret %q is not in the manifest, or in several of its stores", b.SecretName)}
+	}
+	if env.AccountID != "" && env.AccountID != string(st.key.Account) {
+		return &syntax.Error{
+			Pos: b.StoreIDPos, What: fmt.Sprintf("store %q is in account %s, and this Worker is deployed to account %q", st.Name, st.key.Account, env.AccountID),
+			Hint: "a Worker reads stores of its own account alone",
+		}
+	}
+	st, sec := p.secretOf(st.key, b.SecretName)
+	if sec == nil {
+		return p.unknownSecret(st, b)
+	}
+	if !slices.Contains(sec.Scopes, planner.ScopeWorkers) {
+		return &syntax.Error{
+			Pos: b.SecretNamePos, What: fmt.Sprintf("secret %q has no scope %q (%s)", b.SecretName, planner.ScopeWorkers, sec.Pos),
+			Hint: "Workers may read only secrets that have it",
+		}
+	}
+	return nil
+}
+
+// applied reports whether the lockfile knows a store's id.
+func (p *project) applied() bool {
+	return slices.ContainsFunc(p.stores, func(st projectStore) bool { return st.id != "" })
+}
+
+// storeOf is the manifest's store that a binding names by its id, or nil. While no
+// store has an id yet, as before the first apply, the secret's name decides.
+func (p *project) storeOf(b wrangler.Binding) *projectStore {
+	if !p.applied() {
+		return p.storeWith(b.SecretName)
+	}
+	i := slices.IndexFunc(p.stores, func(st projectStore) bool { return st.id == b.StoreID && b.StoreID != "" })
+	if i < 0 {
+		return nil
+	}
+	return &p.stores[i]
+}
+
+// storeWith is the only store that has a secret of that name, or nil.
+func (p *project) storeWith(name string) *projectStore {
+	var only *projectStore
+	for i := range p.stores {
+		if _, sec := p.secretOf(p.stores[i].key, name); sec == nil {
+			continue
+		}
+		if only != nil && only.key != p.stores[i].key {
+			return nil
+		}
+		only = &p.stores[i]
+	}
+	return only
+}
+
+// secretOf finds a secret by its name in Cloudflare, with its store; or any store of
+// the key, and nil.
+func (p *project) secretOf(k planner.StoreKey, name string) (*projectStore, *manifest.Secret) {
+	var store *projectStore
+	for i := range p.stores {
+		st := &p.stores[i]
+		if st.key != k {
+			continue
+		}
+		store = st
+		for j := range st.Secrets {
+			if st.Secrets[j].Name == name {
+				return st, &st.Secrets[j]
+			}
+		}
+	}
+	return store, nil
+}
+
+// unknownStore says which id is meant, where the lockfile knows it.
+func (p *project) unknownStore(b wrangler.Binding) *syntax.Error {
+	e := &syntax.Error{Pos: b.StoreIDPos, What: fmt.Sprintf("store id %q is none of the manifest's stores", b.StoreID)}
+	if st := p.storeWith(b.SecretName); st != nil && st.id != "" {
+		e.Hint = fmt.Sprintf("store %q, which has %q, has the id %s: bindings generate --write puts it in", st.Name, b.SecretName, st.id)
+		return e
+	}
+	for _, st := range p.stores {
+		if st.id != "" {
+			e.Hint = fmt.Sprintf("store %q has the id %s", st.Name, st.id)
+		}
+	}
+	return e
+}
+
+// unknownSecret says which secret may be meant.
+func (p *project) unknownSecret(st *projectStore, b wrangler.Binding) *syntax.Error {
+	e := &syntax.Error{Pos: b.SecretNamePos, What: fmt.Sprintf("secret %q is not in the manifest's store %q", b.SecretName, st.Name)}
+	var names []string
+	for _, other := range p.stores {
+		if other.key != st.key {
+			continue
+		}
+		for _, sec := range other.Secrets {
+			names = append(names, sec.Name)
+			switch b.SecretName {
+			case sec.RenamedFrom:
+				e.Hint = fmt.Sprintf("it was renamed to %q", sec.Name)
+				return e
+			case sec.Label:
+				e.Hint = fmt.Sprintf("with the store's prefix it is %q", sec.Name)
+				return e
+			}
+		}
+	}
+	e.Hint = syntax.DidYouMean(b.SecretName, names)
+	return e
+}
+
+// references are the bindings as the planner wants them. A configuration that cannot be
+// read is a warning, unless --strict-bindings asks to be certain.
+func (s *session) references() ([]planner.Reference, error) {
+	configs, _, err := s.workerConfigs()
+	if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // workerConfigs documents it
+		if s.flags.strictBindings {
+			return nil, list
+		}
+		for _, e := range list {
+			s.say("warning: its bindings are not looked at: %s", render.Safe(e.Error()))
+		}
+	}
+	var refs []planner.Reference
+	for _, c := range configs {
+		for _, env := range c.Environments {
+			for _, b := range env.Bindings {
+				refs = append(refs, planner.Reference{
+					StoreID: planner.StoreID(b.StoreID), Secret: b.SecretName, Pos: position(b.Pos),
+					Worker: cmp.Or(env.WorkerName, c.Name, filepath.Base(filepath.Dir(c.File))),
+				})
+			}
+		}
+	}
+	return refs, nil
+}

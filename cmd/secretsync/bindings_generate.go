@@ -1,0 +1,178 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/atomicfile"
+	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/spf13/cobra"
+)
+
+// generateOptions are the flags of bindings generate.
+type generateOptions struct {
+	worker, env, format string
+	write               bool
+}
+
+func (a *app) bindingsGenerateCommand() *cobra.Command {
+	var o generateOptions
+	cmd := &cobra.Command{
+		Use:   "generate",
+		Short: "Print the bindings to paste into a Worker's configuration, or write them there",
+		Long: "generate prints secrets_store_secrets for the secrets that Workers may use, limited by --target, or the TypeScript\n" +
+			"type of env. With --worker, the bindings that the file has keep their names, and get the ids and names that are right now.\n" +
+			"--write puts the result into the file, and leaves everything else in it as it is, comments too.\n\n" + exitCodesHelp,
+		Example: "  secretsync bindings generate --target '*/stripe-*'\n  secretsync bindings generate --worker apps/api/wrangler.jsonc --write",
+		Args:    a.noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.openProject(cmd.Context())
+			if p == nil || err != nil && o.worker != "" {
+				return err
+			}
+			return p.generateBindings(o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.worker, "worker", "", "a wrangler configuration that the manifest's workers: names")
+	f.StringVar(&o.env, "env", "", "the environment of that configuration (default: its top level)")
+	f.StringVar(&o.format, "format", "", "toml, jsonc or types (default: as the worker's file, else jsonc)")
+	f.BoolVar(&o.write, "write", false, "write the bindings into the worker's file")
+	return cmd
+}
+
+func (p *project) generateBindings(o generateOptions) error {
+	var have []wrangler.Binding
+	var file string
+	if o.worker != "" {
+		c := p.config(o.worker)
+		if c == nil {
+			return hint(fmt.Errorf("%s is none of the Workers that the manifest names", o.worker), "add it to workers:")
+		}
+		file = c.File
+		for _, env := range c.Environments {
+			if env.Name == o.env {
+				have = env.Bindings
+			}
+		}
+	} else if o.write {
+		return errors.New("--write needs --worker, the file to write into")
+	}
+	want, err := p.wantedBindings(have)
+	switch {
+	case err != nil:
+		return err
+	case o.write:
+		return p.writeBindings(file, o.env, want)
+	}
+	format := o.format
+	if format == "" {
+		format = "jsonc"
+		if filepath.Ext(file) == ".toml" {
+			format = "toml"
+		}
+	}
+	text, err := wrangler.Format(format, want)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(p.std.out, text)
+	return err
+}
+
+// config is the configuration of that name, however it is spelled, or nil.
+func (p *project) config(name string) *wrangler.Config {
+	i := slices.IndexFunc(p.configs, func(c *wrangler.Config) bool { return filepath.Clean(c.File) == filepath.Clean(name) })
+	if i < 0 {
+		return nil
+	}
+	return p.configs[i]
+}
+
+func (p *project) writeBindings(file, env string, want []wrangler.Binding) error {
+	before := p.data[file]
+	after, err := wrangler.Edit(file, before, env, want)
+	if err != nil {
+		return err
+	}
+	if string(after) == string(before) {
+		_, err := fmt.Fprintf(p.std.out, "%s is as it should be: bindings %d.\n", file, len(want))
+		return err
+	}
+	if err := atomicfile.Write(file, after, 0o644); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.std.out, "Wrote %s: bindings %d.\n", file, len(want))
+	return err
+}
+
+// wantedBindings are those that a Worker has, corrected, and after them one for every
+// other secret that Workers may use and that --target selects.
+func (p *project) wantedBindings(have []wrangler.Binding) ([]wrangler.Binding, error) {
+	var want []wrangler.Binding
+	bound, names := map[secretRef]bool{}, map[string]bool{}
+	for _, b := range have {
+		st, name := p.meant(b)
+		if st == nil {
+			continue // check tells why; it isn't ours to keep
+		}
+		b.StoreID, b.SecretName = st.id, name
+		bound[secretRef{st.key, name}], names[b.Binding] = true, true
+		want = append(want, b)
+	}
+	for _, st := range p.stores {
+		for _, sec := range st.Secrets {
+			ref := secretRef{st.key, sec.Name}
+			if bound[ref] || !slices.Contains(sec.Scopes, planner.ScopeWorkers) || !p.selected(ref) {
+				continue
+			}
+			if st.id == "" {
+				return nil, hint(fmt.Errorf("the id of store %q is not known yet", st.Name), "apply first: the lockfile keeps it")
+			}
+			name := bindingName(sec.Label, names)
+			names[name], bound[ref] = true, true
+			want = append(want, wrangler.Binding{Binding: name, StoreID: st.id, SecretName: sec.Name})
+		}
+	}
+	return want, nil
+}
+
+// meant is the store and the secret that a binding means, although the id may be a
+// placeholder and the secret may have another name now.
+func (p *project) meant(b wrangler.Binding) (*projectStore, string) {
+	for i := range p.stores {
+		st := &p.stores[i]
+		for _, sec := range st.Secrets {
+			if st.id != "" && (sec.Name == b.SecretName || sec.RenamedFrom != "" && sec.RenamedFrom == b.SecretName) {
+				return st, sec.Name
+			}
+		}
+	}
+	return nil, ""
+}
+
+func (p *project) selected(ref secretRef) bool {
+	return len(p.flags.targets) == 0 || slices.ContainsFunc(p.flags.targets, func(glob string) bool {
+		ok, err := path.Match(glob, ref.store.Name+"/"+ref.name)
+		return err == nil && ok
+	})
+}
+
+// bindingName makes a JavaScript identifier of a secret's name, as Workers usually have
+// them: stripe-key becomes STRIPE_KEY. One that is taken gets a number.
+func bindingName(label string, taken map[string]bool) string {
+	name := strings.ToUpper(strings.ReplaceAll(label, "-", "_"))
+	if name[0] >= '0' && name[0] <= '9' {
+		name = "_" + name
+	}
+	unique := name
+	for n := 2; taken[unique]; n++ {
+		unique = fmt.Sprintf("%s_%d", name, n)
+	}
+	return unique
+}
