@@ -17,7 +17,7 @@ import (
 
 func (a *app) devCommand() *cobra.Command {
 	var workers []string
-	var clear bool
+	var remove bool
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Put secrets where wrangler dev reads them",
@@ -27,15 +27,15 @@ func (a *app) devCommand() *cobra.Command {
 		Example: "  secretsync dev\n  secretsync dev --var environment=staging --worker apps/api/wrangler.jsonc\n  secretsync dev --clear",
 		Args:    a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.dev(cmd.Context(), workers, clear)
+			return a.dev(cmd.Context(), workers, remove)
 		},
 	}
 	cmd.Flags().StringArrayVar(&workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
-	cmd.Flags().BoolVar(&clear, "clear", false, "remove the values from the local store")
+	cmd.Flags().BoolVar(&remove, "clear", false, "remove the values from the local store")
 	return cmd
 }
 
-func (a *app) dev(ctx context.Context, workers []string, clear bool) error {
+func (a *app) dev(ctx context.Context, workers []string, remove bool) error {
 	p, err := a.openProject(ctx)
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func (a *app) dev(ctx context.Context, workers []string, clear bool) error {
 		return err
 	}
 	var values map[manifest.SecretRef]manifest.Resolved
-	if !clear {
+	if !remove {
 		if values, err = p.manifest.Resolve(ctx); err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (a *app) dev(ctx context.Context, workers []string, clear bool) error {
 		}()
 	}
 	for _, c := range configs {
-		if err := p.devOne(ctx, c, values, clear); err != nil {
+		if err := p.devOne(ctx, c, values, remove); err != nil {
 			return err
 		}
 	}
@@ -83,14 +83,14 @@ func (p *project) chosen(workers []string) ([]*wrangler.Config, error) {
 }
 
 // devOne puts the secrets of one Worker, or takes them out.
-func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[manifest.SecretRef]manifest.Resolved, clear bool) error {
+func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[manifest.SecretRef]manifest.Resolved, remove bool) error {
 	dir := filepath.Dir(c.File)
-	secrets := p.localSecrets(c, values, clear)
+	secrets := p.localSecrets(c, values, remove)
 	if len(secrets) == 0 {
 		p.say("%s binds no secret that has a value here", c.File)
 		return nil
 	}
-	if clear {
+	if remove {
 		gone, err := localdev.Clear(ctx, dir, secrets)
 		if err != nil {
 			return devError(c, err)
@@ -110,7 +110,7 @@ func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[man
 
 // localSecrets are the secrets that a Worker binds, under the ids that it gives. Those
 // without a value here are said and left out.
-func (p *project) localSecrets(c *wrangler.Config, values map[manifest.SecretRef]manifest.Resolved, clear bool) []localdev.Secret {
+func (p *project) localSecrets(c *wrangler.Config, values map[manifest.SecretRef]manifest.Resolved, remove bool) []localdev.Secret {
 	var secrets []localdev.Secret
 	seen := map[[2]string]bool{}
 	for _, env := range c.Environments {
@@ -121,7 +121,7 @@ func (p *project) localSecrets(c *wrangler.Config, values map[manifest.SecretRef
 			}
 			seen[id] = true
 			s := localdev.Secret{StoreID: b.StoreID, Name: b.SecretName}
-			if !clear {
+			if !remove {
 				if s.Value = p.localValue(b, values); !s.Value.IsSet() {
 					p.say("warning: %s binds %q, and the manifest has no value for it", b.Pos, b.SecretName)
 					continue
@@ -178,15 +178,13 @@ func devError(c *wrangler.Config, err error) error {
 
 // checkIgnored refuses to put plain text where git would pick it up.
 func checkIgnored(ctx context.Context, dir string) error {
-	git := func(args ...string) error {
+	git := func(args ...string) bool {
 		cmd := exec.CommandContext(ctx, "git", args...)
 		cmd.Dir = dir
-		return cmd.Run()
+		return cmd.Run() == nil
 	}
-	if git("rev-parse", "--is-inside-work-tree") != nil {
-		return nil // no repository, or no git
-	}
-	if git("check-ignore", "-q", filepath.Join(localdev.Folder, "state")) == nil {
+	inRepository := git("rev-parse", "--is-inside-work-tree") // false too where there is no git
+	if !inRepository || git("check-ignore", "-q", filepath.Join(localdev.Folder, "state")) {
 		return nil
 	}
 	return hint(fmt.Errorf("git does not ignore %s, where the values would lie in plain text", filepath.Join(dir, localdev.Folder)),

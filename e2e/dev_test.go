@@ -1,0 +1,142 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+)
+
+// worker answers with the value of the binding that the path names, or with the error.
+const worker = `export default {
+	async fetch(request, env) {
+		const name = new URL(request.url).pathname.slice(1);
+		try {
+			return new Response(await env[name].get());
+		} catch (e) {
+			return new Response(String(e.message), { status: 500 });
+		}
+	},
+};
+`
+
+const workerConfig = `{
+  "name": "api",
+  "main": "index.js",
+  "compatibility_date": "2026-01-01",
+  "secrets_store_secrets": [
+    { "binding": "API_KEY", "store_id": "0123456789abcdef0123456789abcdef", "secret_name": "api-key" },
+    { "binding": "DRAWN", "store_id": "0123456789abcdef0123456789abcdef", "secret_name": "drawn" },
+    { "binding": "MISSING", "store_id": "0123456789abcdef0123456789abcdef", "secret_name": "missing" },
+  ],
+}
+`
+
+// TestDev has a Worker under the real wrangler dev read what secretsync dev put there.
+func TestDev(t *testing.T) {
+	p := newPlace(t)
+	modules, err := filepath.Abs("node_modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(modules, filepath.Join(p.dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	p.write("index.js", worker)
+	p.write("wrangler.jsonc", workerConfig)
+	p.write("value.txt", "first \"value\"\n😀")
+	p.write("secretsync.yaml", `version: 1
+workers: [wrangler.jsonc]
+stores:
+  default_secrets_store:
+    secrets:
+      api-key: {from: {file: value.txt}}
+      drawn: {generate: {bytes: 16, encoding: hex}}
+`)
+	contains(t, p.run("", 0, secretsync, "dev"), "wrangler.jsonc: put api-key, drawn", `binds "missing", and the manifest has no value for it`)
+
+	url := p.wranglerDev()
+	get := func(binding string, wantStatus int) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/"+binding, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != wantStatus {
+			t.Fatalf("%s: HTTP %d, want %d: %s (%v)", binding, res.StatusCode, wantStatus, body, err)
+		}
+		return string(body)
+	}
+	if got := get("API_KEY", 200); got != "first \"value\"\n😀" {
+		t.Errorf("the Worker reads %q", got)
+	}
+	if got := get("DRAWN", 200); !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(got) {
+		t.Errorf("the Worker reads %q where 16 bytes in hex were drawn", got)
+	}
+	if got := get("MISSING", 500); got != `Secret "missing" not found` { // CLOUDFLARE_API.md 9
+		t.Errorf("a missing secret gives %q", got)
+	}
+
+	p.write("value.txt", "second")
+	p.run("", 0, secretsync, "dev")
+	if got := get("API_KEY", 200); got != "second" {
+		t.Errorf("after another dev the Worker reads %q", got)
+	}
+	contains(t, p.run("", 0, secretsync, "dev", "--clear"), "removed api-key, drawn")
+	if got := get("API_KEY", 500); got != `Secret "api-key" not found` {
+		t.Errorf("after dev --clear the Worker gets %q", got)
+	}
+}
+
+// wranglerDev starts wrangler dev on a port of its own, and returns its address.
+func (p *place) wranglerDev() string {
+	p.Helper()
+	cmd := exec.CommandContext(p.Context(), filepath.Join(p.dir, "node_modules", ".bin", "wrangler"), "dev", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0")
+	cmd.Dir = p.dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "CI=1", "WRANGLER_SEND_METRICS=false", "NO_COLOR=1"}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		p.Fatal(err)
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Start(); err != nil {
+		p.Fatal(err)
+	}
+	p.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+	})
+	found := make(chan string, 1)
+	go func() {
+		ready := regexp.MustCompile(`Ready on (http://[0-9.a-z]+:[0-9]+)`)
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			fmt.Fprintln(os.Stderr, lines.Text())
+			if m := ready.FindStringSubmatch(lines.Text()); m != nil {
+				found <- m[1]
+			}
+		}
+	}()
+	select {
+	case url := <-found:
+		return url
+	case <-time.After(90 * time.Second):
+		p.Fatal("wrangler dev did not get ready")
+		return ""
+	}
+}
