@@ -86,7 +86,7 @@ func (p *project) chosen(workers []string) ([]*wrangler.Config, error) {
 func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[manifest.SecretRef]manifest.Resolved, remove bool) error {
 	dir := filepath.Dir(c.File)
 	secrets := p.localSecrets(c, values, remove)
-	if len(secrets) == 0 {
+	if len(secrets) == 0 && !remove {
 		p.say("%s binds no secret that has a value here", c.File)
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/secret"
@@ -43,15 +44,36 @@ var (
 	ErrNoMiniflare = errors.New("neither wrangler nor miniflare is installed here")
 )
 
-// Put sets secrets, whether they are there or not.
+// Put sets secrets, whether they are there or not, and records which.
 func Put(ctx context.Context, dir string, secrets []Secret) error {
-	_, err := run(ctx, dir, secrets, false)
+	before, err := Recorded(dir)
+	if err != nil {
+		return err
+	}
+	if err := record(dir, append(before, secrets...)); err != nil { // before, so that none is left unknown
+		return err
+	}
+	_, err = run(ctx, dir, secrets, false)
 	return err
 }
 
-// Clear takes secrets out and returns those that were there.
+// Clear takes out secrets, and what else Put has put there, and returns those that
+// were there.
 func Clear(ctx context.Context, dir string, secrets []Secret) ([]Secret, error) {
-	return run(ctx, dir, secrets, true)
+	before, err := Recorded(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range before {
+		if !slices.ContainsFunc(secrets, func(s Secret) bool { return s.StoreID == b.StoreID && s.Name == b.Name }) {
+			secrets = append(secrets, b)
+		}
+	}
+	gone, err := run(ctx, dir, secrets, true)
+	if err != nil {
+		return nil, err
+	}
+	return gone, record(dir, nil)
 }
 
 // job is what seed.cjs reads.

@@ -75,12 +75,18 @@ func TestPutAndClear(t *testing.T) {
 	if seen := read(t, dir, "seen"); strings.Contains(seen, "canary") {
 		t.Error("a value or a credential is in Node's arguments or environment")
 	}
+	if known, err := localdev.Recorded(dir); err != nil || len(known) != 2 || known[0].Name != "a" || known[0].Value.IsSet() {
+		t.Errorf("recorded %v: %v", known, err)
+	}
 	gone, err := localdev.Clear(t.Context(), dir, []localdev.Secret{{StoreID: "s1", Name: "a"}, {StoreID: "s1", Name: "never"}})
-	if err != nil || len(gone) != 1 || gone[0].Name != "a" {
+	if err != nil || len(gone) != 2 || gone[0].Name != "a" || gone[1].Name != "b" { // b by the record
 		t.Errorf("cleared %d: %v", len(gone), err)
 	}
-	if got := read(t, dir, "fake.json"); got != `{"s2/b":"😀"}` {
+	if got := read(t, dir, "fake.json"); got != `{}` {
 		t.Errorf("left %s", got)
+	}
+	if known, err := localdev.Recorded(dir); err != nil || len(known) != 0 {
+		t.Errorf("recorded %v: %v", known, err)
 	}
 }
 
