@@ -4,13 +4,21 @@ GOLANGCI_LINT_VERSION = v2.15.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt e2e demo faults sim leaks fuzz bench cover clean
+.PHONY: help build reproducible test race lint fmt e2e demo faults sim leaks fuzz bench cover clean
 
 help: ## Show this list
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+RELEASE = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid="
 
 build: ## Build ./secretsync (the first time takes minutes: SOPS brings 800 packages)
-	go build -trimpath -o secretsync ./cmd/secretsync
+	$(RELEASE) -o secretsync ./cmd/secretsync
+
+reproducible: ## Build the last commit in two folders, and compare the bytes
+	@a=$$(mktemp -d); b=$$(mktemp -d)/deeper; \
+	for dir in $$a $$b; do git clone -q . $$dir && (cd $$dir && $(RELEASE) -o secretsync ./cmd/secretsync) || exit 1; done; \
+	cmp $$a/secretsync $$b/secretsync && echo "the same bytes: $$(sha256sum <$$a/secretsync | cut -c1-64)"; code=$$?; \
+	rm -rf $$a $$b; exit $$code
 
 test: ## Pass the tests, with Go alone
 	go test ./...
