@@ -1,0 +1,244 @@
+//go:build recipes
+
+package recipes
+
+import (
+	"crypto/rand"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+)
+
+var planID = regexp.MustCompile(`plan id <code>([0-9a-f]{64})</code>`)
+
+// plan runs plan.yml for a pull request, which is numbered as it was opened.
+func (p *place) plan(branch string, number int) *run {
+	p.t.Helper()
+	return p.runJob("examples/github/plan.yml", "plan", map[string]string{
+		"sha": p.preview(branch), "github.event_name": "pull_request", "github.event.pull_request.number": strconv.Itoa(number),
+		"github.event.pull_request.head.repo.full_name": "team/secrets",
+	})
+}
+
+// merged merges a pull request, and has GitHub know.
+func (p *place) merged(branch string, number int) string {
+	p.t.Helper()
+	sha := p.merge(branch)
+	p.github.pulls = append([]fakePull{{99, "0000"}}, fakePull{number, sha}) // it may list others, which contain the commit
+	return sha
+}
+
+func (p *place) apply(sha string) *run {
+	p.t.Helper()
+	return p.runJob("examples/github/apply.yml", "apply", map[string]string{"sha": sha, "github.event_name": "push"})
+}
+
+func (p *place) dispatch(id string) *run {
+	p.t.Helper()
+	return p.runJob("examples/github/apply.yml", "apply", map[string]string{
+		"sha": p.sha(p.origin, "main"), "github.event_name": "workflow_dispatch", "inputs.plan_id": id,
+	})
+}
+
+func (p *place) drift() *run {
+	p.t.Helper()
+	return p.runJob("examples/github/drift.yml", "drift", map[string]string{"sha": p.sha(p.origin, "main"), "github.event_name": "schedule"})
+}
+
+// ends fails the test unless a job succeeded or failed as wanted.
+func (r *run) ends(failed bool) *run {
+	r.t.Helper()
+	if r == nil || r.failed != failed {
+		r.t.Fatalf("failed, want %v:\n%s", failed, r.log.String())
+	}
+	return r
+}
+
+// exited fails the test unless secretsync's last command ended with a code.
+func (r *run) says(text string) {
+	r.t.Helper()
+	if !strings.Contains(r.log.String(), text) {
+		r.t.Errorf("the log does not say %q:\n%s", text, r.log.String())
+	}
+}
+
+// one is an edit with a random value.
+func one(name string) map[string]string { return map[string]string{name: rand.Text()} }
+
+// TestGitHub is the life of a repository: pull requests, merges, drift.
+func TestGitHub(t *testing.T) {
+	p := newPlace(t)
+
+	// A plan on the pull request: one comment, kept up to date, with a token that only reads.
+	p.branch("first", one("a"))
+	p.plan("first", 1).ends(false)
+	p.branch("first", one("b"))
+	r := p.plan("first", 1).ends(false)
+	if len(p.github.comments) != 1 || !strings.Contains(p.github.comments[0].Body, "2 to create") {
+		t.Fatalf("comments: %+v", p.github.comments)
+	}
+	if !strings.HasPrefix(r.summary, "<!-- secretsync-plan -->") || len(p.artifact) == 0 || p.writes() != 0 {
+		t.Fatalf("summary %q, artefact of %d bytes", r.summary, len(p.artifact))
+	}
+
+	// Merged, it is applied, and the lockfile is on main.
+	sha := p.merged("first", 1)
+	p.apply(sha).ends(false)
+	p.live("a", p.values["a"])
+	p.live("b", p.values["b"])
+	head := p.sha(p.origin, "main")
+	if subject := git(t, p.origin, "log", "-1", "--format=%s", "main"); !strings.HasSuffix(subject, "[skip ci]\n") || head == sha {
+		t.Fatalf("the last commit is %q", subject)
+	}
+
+	// Again: nothing is written, in Cloudflare or in git.
+	p.writes()
+	p.apply(sha).ends(false)
+	if p.writes() != 0 || p.sha(p.origin, "main") != head {
+		t.Fatal("a second apply did something")
+	}
+	p.driftAndRepair()
+	p.notAsReviewed()
+	p.quickMerges()
+	p.fork()
+}
+
+func (p *place) driftAndRepair() {
+	t := p.t
+	p.drift().ends(false)
+	if len(p.github.issues) != 0 {
+		t.Fatal("an issue without drift")
+	}
+	p.dashboard("a", rand.Text())
+	p.drift().ends(true)
+	p.drift().ends(true)
+	if len(p.github.issues) != 1 || p.github.issues[0].State != "open" || !strings.Contains(p.github.issues[0].Body, "a") {
+		t.Fatalf("issues: %+v", p.github.issues)
+	}
+
+	// Nobody reviewed a repair: the apply by hand needs the id of a plan that somebody read.
+	r := p.dispatch("").ends(true)
+	r.says("no plan was reviewed")
+	if p.writes() != 0 {
+		t.Fatal("something was written without a review")
+	}
+	p.dispatch(planID.FindStringSubmatch(r.summary)[1]).ends(false)
+	p.live("a", p.values["a"])
+	p.drift().ends(false)
+	if p.github.issues[0].State != "closed" {
+		t.Fatal("the issue is open, without drift")
+	}
+}
+
+// notAsReviewed merges what was changed after its plan.
+func (p *place) notAsReviewed() {
+	t := p.t
+	p.branch("second", one("c"))
+	p.plan("second", 2).ends(false)
+	reviewed := p.github.comments[len(p.github.comments)-1].Body
+	p.branch("second", map[string]string{"a": "", "d": rand.Text()})
+	sha := p.merged("second", 2)
+	p.writes()
+	head := p.sha(p.origin, "main")
+	r := p.apply(sha).ends(true)
+	r.says("the reviewed plan no longer holds")
+	if p.writes() != 0 || p.sha(p.origin, "main") != head {
+		t.Fatal("something was written that was not reviewed")
+	}
+	id := planID.FindStringSubmatch(r.summary)[1]
+	if strings.Contains(reviewed, id) {
+		t.Fatal("another plan has the same id")
+	}
+	p.dispatch(id).ends(false)
+	p.live("c", p.values["c"])
+	p.live("d", p.values["d"])
+}
+
+// quickMerges merges a second pull request before the first is applied: each apply does
+// what its own review showed.
+func (p *place) quickMerges() {
+	t := p.t
+	p.branch("third", map[string]string{"e": rand.Text()})
+	p.plan("third", 3).ends(false)
+	e := p.values["e"]
+	delete(p.values, "e") // which the next branch does not have
+	p.branch("fourth", map[string]string{"b": rand.Text()})
+	p.plan("fourth", 4).ends(false)
+	p.values["e"] = e
+	third := p.merge("third")
+	fourth := p.merge("fourth")
+	p.github.pulls = []fakePull{{3, third}, {4, fourth}}
+	p.apply(third).ends(false)
+	p.live("e", e)
+	if p.emulator.HasValue(account, store, "b", []byte(p.values["b"])) {
+		t.Fatal("the first apply did what the second was reviewed for")
+	}
+	p.apply(fourth).ends(false)
+	p.live("b", p.values["b"])
+	p.drift().ends(false)
+}
+
+// fork plans without a credential, a request or a comment.
+func (p *place) fork() {
+	t := p.t
+	p.branch("fifth", one("f"))
+	event := map[string]string{
+		"sha": p.preview("fifth"), "github.event_name": "pull_request", "github.event.pull_request.number": "5",
+		"github.event.pull_request.head.repo.full_name": "stranger/secrets",
+	}
+	p.emulator.ResetRequests()
+	calls := len(p.github.calls)
+	if p.runJob("examples/github/plan.yml", "plan", event) != nil {
+		t.Fatal("the job with secrets runs for a fork")
+	}
+	r := p.runJob("examples/github/plan.yml", "fork", event).ends(false)
+	if !strings.Contains(r.summary, "1 to create") || len(p.emulator.Requests()) != 0 || len(p.github.calls) != calls {
+		t.Fatalf("summary %q, requests %v", r.summary, p.emulator.Requests())
+	}
+	id := planID.FindStringSubmatch(r.summary)[1]
+	p.apply(p.merged("fifth", 5)).ends(true).says("no plan was reviewed")
+	p.dispatch(id).ends(false) // which an apply with keys agrees to
+	p.live("f", p.values["f"])
+}
+
+// TestGitHubLockfile keeps the lockfile, whatever becomes of the apply and of the push.
+func TestGitHubLockfile(t *testing.T) {
+	p := newPlace(t)
+	p.branch("first", map[string]string{"a": rand.Text(), "b": rand.Text()})
+	p.plan("first", 1).ends(false)
+	p.apply(p.merged("first", 1)).ends(false)
+
+	// Half of the apply is refused.
+	p.branch("second", map[string]string{"a": rand.Text(), "c": rand.Text()})
+	p.plan("second", 2).ends(false)
+	sha := p.merged("second", 2)
+	p.fault = func(r *http.Request) emulator.Fault {
+		if r.Method == http.MethodPatch {
+			return emulator.Fault{Kind: emulator.FaultForbidden}
+		}
+		return emulator.Fault{}
+	}
+	p.apply(sha).ends(true).says("the apply is incomplete")
+	p.fault = nil
+	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"c": {`) {
+		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
+	}
+	// The rest is another plan, which somebody has to read.
+	r := p.apply(sha).ends(true)
+	p.dispatch(planID.FindStringSubmatch(r.summary)[1]).ends(false)
+	p.live("a", p.values["a"])
+
+	// main refuses the push.
+	p.branch("third", one("d"))
+	p.plan("third", 3).ends(false)
+	sha = p.merged("third", 3)
+	p.protect()
+	p.apply(sha).ends(true).says("merge the branch secretsync-lockfile-4711 before the next apply")
+	if lock := git(t, p.origin, "show", "secretsync-lockfile-4711:secretsync.lock"); !strings.Contains(lock, `"d": {`) {
+		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
+	}
+}

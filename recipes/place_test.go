@@ -1,0 +1,357 @@
+//go:build recipes
+
+// Package recipes runs the recipes for CI: the scripts of action.yml, examples/github
+// and examples/gitlab, and the containers of examples/kubernetes, with bash, git and
+// the real program, against the emulator, in a repository with a bare origin. What runs
+// them elsewhere (GitHub's runner, gh, GitLab's runner, a kubelet) is imitated as far as
+// the recipes use it; what is not known here fails the test.
+//
+// Run it with make recipes.
+package recipes
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"filippo.io/age"
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
+)
+
+const (
+	account = "0123456789abcdef0123456789abcdef"
+	store   = "default_secrets_store"
+)
+
+// place is a repository with its origin, an emulator behind two tokens, a fake GitHub,
+// and everything that a runner was seen to write.
+type place struct {
+	t         *testing.T
+	origin    string // a bare repository
+	dev       string // a developer's clone
+	bin       string // what runners have on their PATH
+	emulator  *emulator.Embedded
+	fault     func(*http.Request) emulator.Fault
+	github    fakeGitHub
+	githubURL string
+	go_       map[string]string // go env
+
+	identity, recipient   string
+	readToken, writeToken string
+	values                map[string]string // in the SOPS file, by key
+	artifact              []byte
+	written               []string
+}
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	root := t.TempDir()
+	p := &place{
+		t: t, origin: filepath.Join(root, "origin.git"), dev: filepath.Join(root, "dev"), bin: filepath.Join(root, "bin"),
+		readToken: "read-" + rand.Text(), writeToken: "write-" + rand.Text(), values: map[string]string{},
+	}
+	p.goEnvironment()
+	p.startEmulator()
+	p.githubURL = p.github.start(t)
+	identity, err := age.GenerateX25519Identity()
+	must(t, err)
+	p.identity, p.recipient = identity.String(), identity.Recipient().String()
+	self, err := os.Executable()
+	must(t, err)
+	must(t, os.MkdirAll(p.bin, 0o755))
+	must(t, os.Symlink(self, filepath.Join(p.bin, "gh")))
+	must(t, os.Symlink(program(t), filepath.Join(p.bin, "secretsync")))
+
+	git(t, "", "init", "--quiet", "--bare", "--initial-branch=main", p.origin)
+	git(t, "", "clone", "--quiet", p.origin, p.dev)
+	git(t, p.dev, "checkout", "--quiet", "-b", "main")
+	write(t, filepath.Join(p.dev, ".sops.yaml"), "creation_rules:\n  - age: "+p.recipient+"\n")
+	p.commit("start")
+	git(t, p.dev, "push", "--quiet", "origin", "main")
+	t.Cleanup(p.checkNothingLeaked)
+	return p
+}
+
+func (p *place) startEmulator() {
+	e, err := emulator.Listen(p.t.Context(), "127.0.0.1:0", emulator.Options{
+		Tokens: map[string]emulator.Permission{p.readToken: emulator.PermissionRead, p.writeToken: emulator.PermissionWrite},
+		Fault: func(r *http.Request) emulator.Fault {
+			if p.fault == nil {
+				return emulator.Fault{}
+			}
+			return p.fault(r)
+		},
+	})
+	must(p.t, err)
+	p.t.Cleanup(e.Stop)
+	p.emulator = e
+}
+
+func (p *place) goEnvironment() {
+	out, err := exec.CommandContext(p.t.Context(), "go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GOPATH").Output()
+	must(p.t, err)
+	must(p.t, json.Unmarshal(out, &p.go_))
+}
+
+// build is what program shares among tests.
+type build struct {
+	sync.Once
+	path string
+	err  error
+}
+
+var built build // the program takes a minute to link; tests share it
+
+// program builds secretsync by the step of action.yml that does.
+func program(t *testing.T) string {
+	t.Helper()
+	built.Do(func() {
+		temp, err := os.MkdirTemp("", "recipes")
+		if err != nil {
+			built.err = err
+			return
+		}
+		built.path = filepath.Join(temp, "secretsync", "secretsync")
+		source, err := filepath.Abs("..")
+		if err != nil {
+			built.err = err
+			return
+		}
+		for _, s := range parse[action](t, "action.yml").Runs.Steps {
+			if s.Name != "Build secretsync" {
+				continue
+			}
+			cmd := exec.CommandContext(context.Background(), "bash", "-e", "-o", "pipefail", "-c", s.Run)
+			cmd.Env = append(os.Environ(), "RUNNER_TEMP="+temp, "SOURCE="+source, "GOFLAGS=-trimpath", "CGO_ENABLED=0", "VERSION=")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				built.err = fmt.Errorf("%w: %s", err, out)
+			}
+		}
+	})
+	must(t, built.err)
+	return built.path
+}
+
+// installInto puts the program where an earlier step of the job would have.
+func (p *place) installInto(temp string) {
+	must(p.t, os.MkdirAll(filepath.Join(temp, "secretsync"), 0o755))
+	must(p.t, os.Symlink(program(p.t), filepath.Join(temp, "secretsync", "secretsync")))
+}
+
+// environment is all that a script on a runner has; nothing of the machine's that could
+// make up for what a recipe lacks.
+func (p *place) environment(more map[string]string) map[string]string {
+	env := map[string]string{
+		"PATH": p.bin + ":" + os.Getenv("PATH"), "HOME": p.t.TempDir(), "GIT_CONFIG_NOSYSTEM": "1",
+		"CLOUDFLARE_API_BASE_URL": p.emulator.BaseURL(), "FAKE_GITHUB": p.githubURL, "GOJQ": os.Getenv("GOJQ"),
+	}
+	maps.Copy(env, more)
+	return env
+}
+
+// expressions are the values that GitHub would have for an event.
+func (p *place) expressions(event map[string]string) map[string]string {
+	v := map[string]string{
+		"github.repository": "team/secrets", "github.token": "github-token", "github.action_path": "..",
+		"github.event_name": "", "github.event.pull_request.number": "", "github.event.pull_request.head.repo.full_name": "",
+		"inputs.plan_id": "", "vars.CLOUDFLARE_ACCOUNT_ID": account, "vars.PUSHGATEWAY_URL": "",
+		"secrets.CLOUDFLARE_READ_TOKEN": p.readToken, "secrets.CLOUDFLARE_WRITE_TOKEN": p.writeToken,
+		"secrets.SOPS_AGE_KEY": p.identity, "secrets.SECRETSYNC_FINGERPRINT_KEY": "", "secrets.LOCKFILE_TOKEN": "",
+	}
+	if fork := event["github.event.pull_request.head.repo.full_name"]; fork != "" && fork != v["github.repository"] {
+		for name := range v { // a fork gets neither
+			if strings.HasPrefix(name, "secrets.") || strings.HasPrefix(name, "vars.") {
+				v[name] = ""
+			}
+		}
+	}
+	maps.Copy(v, event)
+	return v
+}
+
+// edit sets values, an empty one to remove it, and writes the manifest and the SOPS file.
+func (p *place) edit(values map[string]string) {
+	p.t.Helper()
+	maps.Copy(p.values, values)
+	maps.DeleteFunc(p.values, func(_, v string) bool { return v == "" })
+	var plain, manifest strings.Builder
+	fmt.Fprintf(&manifest, "version: 1\nstores:\n  %s:\n    secrets:\n", store)
+	for _, s := range list(p.values) {
+		name, value, _ := strings.Cut(s, "=")
+		fmt.Fprintf(&plain, "%s: %s\n", name, value)
+		fmt.Fprintf(&manifest, "      %s: {from: {sops: secrets/%s.enc.yaml, key: %s}}\n", name, name, name)
+		file := filepath.Join(p.dev, "secrets", name+".enc.yaml")
+		if _, changed := values[name]; !changed {
+			continue
+		}
+		sealed, err := sopstest.Encrypt(name+".enc.yaml", []byte(name+": "+value+"\n"), "", p.recipient)
+		must(p.t, err)
+		must(p.t, os.MkdirAll(filepath.Dir(file), 0o755))
+		write(p.t, file, string(sealed))
+	}
+	write(p.t, filepath.Join(p.dev, "secretsync.yaml"), manifest.String())
+}
+
+func (p *place) commit(message string) {
+	p.t.Helper()
+	git(p.t, p.dev, "add", "--all")
+	git(p.t, p.dev, "commit", "--quiet", "--message", message)
+}
+
+// branch starts a branch from main with an edit, and pushes it. Another edit of the
+// same branch goes on top.
+func (p *place) branch(name string, values map[string]string) {
+	p.t.Helper()
+	git(p.t, p.dev, "fetch", "--quiet", "origin")
+	if exec.Command("git", "-C", p.dev, "rev-parse", "--verify", "--quiet", name).Run() != nil {
+		git(p.t, p.dev, "checkout", "--quiet", "-b", name, "origin/main")
+	}
+	git(p.t, p.dev, "checkout", "--quiet", name)
+	p.edit(values)
+	p.commit("edit")
+	git(p.t, p.dev, "push", "--quiet", "origin", name)
+}
+
+// preview is the commit that GitHub makes to try a merge, and plans on.
+func (p *place) preview(name string) string {
+	p.t.Helper()
+	git(p.t, p.dev, "checkout", "--quiet", "--detach", "origin/main")
+	git(p.t, p.dev, "merge", "--quiet", "--no-ff", "--message", "preview", name)
+	git(p.t, p.dev, "push", "--quiet", "--force", "origin", "HEAD:refs/pull/"+name)
+	return p.sha(p.dev, "HEAD")
+}
+
+// merge merges a branch, and returns the merge.
+func (p *place) merge(name string) string {
+	p.t.Helper()
+	git(p.t, p.dev, "fetch", "--quiet", "origin")
+	git(p.t, p.dev, "checkout", "--quiet", "--detach", "origin/main")
+	git(p.t, p.dev, "merge", "--quiet", "--no-ff", "--message", "merge "+name, name)
+	git(p.t, p.dev, "push", "--quiet", "origin", "HEAD:main")
+	return p.sha(p.dev, "HEAD")
+}
+
+func (p *place) sha(dir, rev string) string { return strings.TrimSpace(git(p.t, dir, "rev-parse", rev)) }
+
+// protect makes origin refuse pushes to main.
+func (p *place) protect() {
+	hook := filepath.Join(p.origin, "hooks", "update")
+	must(p.t, os.MkdirAll(filepath.Dir(hook), 0o755))
+	must(p.t, os.WriteFile(hook, []byte("#!/bin/sh\ntest \"$1\" != refs/heads/main\n"), 0o755))
+}
+
+// live fails the test unless a secret has the value in Cloudflare.
+func (p *place) live(name, value string) {
+	p.t.Helper()
+	if !p.emulator.HasValue(account, store, name, []byte(value)) {
+		p.t.Errorf("%s has not the value that it should have", name)
+	}
+}
+
+// writes counts requests that can change something, since the last call.
+func (p *place) writes() int {
+	n := 0
+	for _, r := range p.emulator.Requests() {
+		if r.Method != http.MethodGet {
+			n++
+		}
+	}
+	p.emulator.ResetRequests()
+	return n
+}
+
+// dashboard changes a secret's value behind git's back.
+func (p *place) dashboard(name, value string) {
+	p.t.Helper()
+	stores := p.api("GET", "/stores", nil)
+	secrets := "/stores/" + stores[0].ID + "/secrets"
+	for _, s := range p.api("GET", secrets, nil) {
+		if s.Name == name {
+			p.api("PATCH", secrets+"/"+s.ID, map[string]string{"value": value})
+		}
+	}
+	p.emulator.ResetRequests()
+}
+
+type named struct{ ID, Name string }
+
+func (p *place) api(method, path string, body any) []named {
+	p.t.Helper()
+	data, err := json.Marshal(body)
+	must(p.t, err)
+	url := p.emulator.BaseURL() + "/accounts/" + account + "/secrets_store" + path
+	req, err := http.NewRequestWithContext(p.t.Context(), method, url, bytes.NewReader(data))
+	must(p.t, err)
+	req.Header.Set("Authorization", "Bearer "+p.writeToken)
+	resp, err := http.DefaultClient.Do(req)
+	must(p.t, err)
+	defer resp.Body.Close()
+	var envelope struct {
+		Success bool
+		Result  json.RawMessage
+	}
+	must(p.t, json.NewDecoder(resp.Body).Decode(&envelope))
+	if !envelope.Success {
+		p.t.Fatalf("%s %s: %s", method, path, resp.Status)
+	}
+	var found []named
+	_ = json.Unmarshal(envelope.Result, &found) // one object, where there is no list
+	return found
+}
+
+// checkNothingLeaked looks for values and credentials in all that was written.
+func (p *place) checkNothingLeaked() {
+	all := strings.Join(p.written, "\n")
+	for _, c := range p.github.comments {
+		all += c.Body
+	}
+	for _, i := range p.github.issues {
+		all += i.Title + i.Body
+	}
+	all += git(p.t, p.origin, "log", "--all", "--patch")
+	looked := []string{p.readToken, p.writeToken, p.identity}
+	for _, v := range p.values {
+		looked = append(looked, v)
+	}
+	for _, secret := range looked {
+		if strings.Contains(all, secret) {
+			p.t.Errorf("a value or a credential was written")
+		}
+	}
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(context.Background(), "git", append([]string{
+		"-c", "user.name=dev", "-c", "user.email=dev@example.com", "-c", "protocol.file.allow=always"}, args...)...)
+	cmd.Dir = dir
+	var out, problem bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problem
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("git %q: %v %s", args, err, problem.String())
+	}
+	return out.String()
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	must(t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
