@@ -187,7 +187,7 @@ func (f *fakeGitHub) start(t *testing.T) string {
 // listComments has one comment on a page, so that whoever reads the first page alone is
 // found out.
 func (f *fakeGitHub) listComments(w http.ResponseWriter, r *http.Request) {
-	var on []*fakeComment
+	on := []*fakeComment{}
 	for _, c := range f.comments {
 		if c.on == r.PathValue("number") {
 			on = append(on, c)

@@ -5,6 +5,7 @@ package recipes
 import (
 	"crypto/rand"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -58,7 +59,7 @@ func (r *run) ends(failed bool) *run {
 	return r
 }
 
-// exited fails the test unless secretsync's last command ended with a code.
+// says fails the test unless a text is in the log.
 func (r *run) says(text string) {
 	r.t.Helper()
 	if !strings.Contains(r.log.String(), text) {
@@ -232,10 +233,28 @@ func TestGitHubLockfile(t *testing.T) {
 	p.dispatch(planID.FindStringSubmatch(r.summary)[1]).ends(false)
 	p.live("a", p.values["a"])
 
+	// main moves on while the apply runs.
+	p.branch("moved", one("e"))
+	p.plan("moved", 3).ends(false)
+	sha = p.merged("moved", 3)
+	p.fault = func(r *http.Request) emulator.Fault {
+		if r.Method == http.MethodPost {
+			p.fault = nil
+			write(t, filepath.Join(p.dev, "README"), "of a colleague\n")
+			p.commit("readme")
+			git(t, p.dev, "push", "--quiet", "origin", "HEAD:main")
+		}
+		return emulator.Fault{}
+	}
+	p.apply(sha).ends(false)
+	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"e": {`) || git(t, p.origin, "show", "main:README") == "" {
+		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
+	}
+
 	// main refuses the push.
 	p.branch("third", one("d"))
-	p.plan("third", 3).ends(false)
-	sha = p.merged("third", 3)
+	p.plan("third", 4).ends(false)
+	sha = p.merged("third", 4)
 	p.protect()
 	p.apply(sha).ends(true).says("merge the branch secretsync-lockfile-4711 before the next apply")
 	if lock := git(t, p.origin, "show", "secretsync-lockfile-4711:secretsync.lock"); !strings.Contains(lock, `"d": {`) {

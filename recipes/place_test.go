@@ -242,7 +242,9 @@ func (p *place) merge(name string) string {
 	return p.sha(p.dev, "HEAD")
 }
 
-func (p *place) sha(dir, rev string) string { return strings.TrimSpace(git(p.t, dir, "rev-parse", rev)) }
+func (p *place) sha(dir, rev string) string {
+	return strings.TrimSpace(git(p.t, dir, "rev-parse", rev))
+}
 
 // protect makes origin refuse pushes to main.
 func (p *place) protect() {
