@@ -1,10 +1,12 @@
 # Every target says what it does: make help.
 
 GOLANGCI_LINT_VERSION = v2.15.0
+ACTIONLINT_VERSION = v1.7.12
+GOJQ_VERSION = v0.12.17
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt e2e demo faults sim leaks fuzz bench cover clean
+.PHONY: help build reproducible test race lint fmt e2e recipes demo faults sim leaks fuzz bench cover clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -30,6 +32,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check format, go vet an
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go vet -tags e2e ./e2e
+	go vet -tags recipes ./recipes
 	$< run ./...
 
 $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION):
@@ -47,6 +50,20 @@ e2e: ## Run real clients (wrangler, from the npm registry) against the emulator;
 	else \
 		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -v ./e2e; \
 	fi
+
+recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the recipes for CI (action.yml, examples) against the emulator; needs bash and git
+	$< examples/github/*.yml
+	GOJQ=$(TOOLS)/gojq-$(GOJQ_VERSION) go test -tags recipes -count=1 ./recipes
+
+$(TOOLS)/actionlint-$(ACTIONLINT_VERSION):
+	GOBIN=$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+	mv $(TOOLS)/actionlint $@
+
+# What gh has built in, as --jq. Newer versions of its command line need a module that
+# the module proxy does not have.
+$(TOOLS)/gojq-$(GOJQ_VERSION):
+	GOBIN=$(TOOLS) go install github.com/itchyny/gojq/cmd/gojq@$(GOJQ_VERSION)
+	mv $(TOOLS)/gojq $@
 
 demo: ## Run the main job on the embedded emulator, with Go alone
 	@sh demo/demo.sh
