@@ -11,24 +11,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 )
-
-// TestMain lets the test binary stand in for gh, GitHub's command line, which is no Go
-// module that could be had.
-func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "gh" {
-		if err := gh(os.Args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, "gh:", err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
 
 // gh does what the recipes ask of `gh api`, at the fake GitHub. Its --jq is gojq, which
 // is what gh has built in.

@@ -4,14 +4,10 @@ package recipes
 
 import (
 	"crypto/rand"
-	"net/http"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/secretsync/secretsync/internal/emulator"
 )
 
 var planID = regexp.MustCompile(`plan id <code>([0-9a-f]{64})</code>`)
@@ -204,60 +200,4 @@ func (p *place) fork() {
 	p.apply(p.merged("fifth", 5)).ends(true).says("no plan was reviewed")
 	p.dispatch(id).ends(false) // which an apply with keys agrees to
 	p.live("f", p.values["f"])
-}
-
-// TestGitHubLockfile keeps the lockfile, whatever becomes of the apply and of the push.
-func TestGitHubLockfile(t *testing.T) {
-	p := newPlace(t)
-	p.branch("first", map[string]string{"a": rand.Text(), "b": rand.Text()})
-	p.plan("first", 1).ends(false)
-	p.apply(p.merged("first", 1)).ends(false)
-
-	// Half of the apply is refused.
-	p.branch("second", map[string]string{"a": rand.Text(), "c": rand.Text()})
-	p.plan("second", 2).ends(false)
-	sha := p.merged("second", 2)
-	p.fault = func(r *http.Request) emulator.Fault {
-		if r.Method == http.MethodPatch {
-			return emulator.Fault{Kind: emulator.FaultForbidden}
-		}
-		return emulator.Fault{}
-	}
-	p.apply(sha).ends(true).says("the apply is incomplete")
-	p.fault = nil
-	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"c": {`) {
-		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
-	}
-	// The rest is another plan, which somebody has to read.
-	r := p.apply(sha).ends(true)
-	p.dispatch(planID.FindStringSubmatch(r.summary)[1]).ends(false)
-	p.live("a", p.values["a"])
-
-	// main moves on while the apply runs.
-	p.branch("moved", one("e"))
-	p.plan("moved", 3).ends(false)
-	sha = p.merged("moved", 3)
-	p.fault = func(r *http.Request) emulator.Fault {
-		if r.Method == http.MethodPost {
-			p.fault = nil
-			write(t, filepath.Join(p.dev, "README"), "of a colleague\n")
-			p.commit("readme")
-			git(t, p.dev, "push", "--quiet", "origin", "HEAD:main")
-		}
-		return emulator.Fault{}
-	}
-	p.apply(sha).ends(false)
-	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"e": {`) || git(t, p.origin, "show", "main:README") == "" {
-		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
-	}
-
-	// main refuses the push.
-	p.branch("third", one("d"))
-	p.plan("third", 4).ends(false)
-	sha = p.merged("third", 4)
-	p.protect()
-	p.apply(sha).ends(true).says("merge the branch secretsync-lockfile-4711 before the next apply")
-	if lock := git(t, p.origin, "show", "secretsync-lockfile-4711:secretsync.lock"); !strings.Contains(lock, `"d": {`) {
-		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
-	}
 }

@@ -11,22 +11,17 @@ package recipes
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"filippo.io/age"
 	"github.com/secretsync/secretsync/internal/emulator"
-	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
 
 const (
@@ -45,7 +40,6 @@ type place struct {
 	fault     func(*http.Request) emulator.Fault
 	github    fakeGitHub
 	githubURL string
-	go_       map[string]string // go env
 
 	identity, recipient   string
 	readToken, writeToken string
@@ -61,7 +55,6 @@ func newPlace(t *testing.T) *place {
 		t: t, origin: filepath.Join(root, "origin.git"), dev: filepath.Join(root, "dev"), bin: filepath.Join(root, "bin"),
 		readToken: "read-" + rand.Text(), writeToken: "write-" + rand.Text(), values: map[string]string{},
 	}
-	p.goEnvironment()
 	p.startEmulator()
 	p.githubURL = p.github.start(t)
 	identity, err := age.GenerateX25519Identity()
@@ -96,51 +89,6 @@ func (p *place) startEmulator() {
 	must(p.t, err)
 	p.t.Cleanup(e.Stop)
 	p.emulator = e
-}
-
-func (p *place) goEnvironment() {
-	out, err := exec.CommandContext(p.t.Context(), "go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GOPATH").Output()
-	must(p.t, err)
-	must(p.t, json.Unmarshal(out, &p.go_))
-}
-
-// build is what program shares among tests.
-type build struct {
-	sync.Once
-	path string
-	err  error
-}
-
-var built build // the program takes a minute to link; tests share it
-
-// program builds secretsync by the step of action.yml that does.
-func program(t *testing.T) string {
-	t.Helper()
-	built.Do(func() {
-		temp, err := os.MkdirTemp("", "recipes")
-		if err != nil {
-			built.err = err
-			return
-		}
-		built.path = filepath.Join(temp, "secretsync", "secretsync")
-		source, err := filepath.Abs("..")
-		if err != nil {
-			built.err = err
-			return
-		}
-		for _, s := range parse[action](t, "action.yml").Runs.Steps {
-			if s.Name != "Build secretsync" {
-				continue
-			}
-			cmd := exec.CommandContext(context.Background(), "bash", "-e", "-o", "pipefail", "-c", s.Run)
-			cmd.Env = append(os.Environ(), "RUNNER_TEMP="+temp, "SOURCE="+source, "GOFLAGS=-trimpath", "CGO_ENABLED=0", "VERSION=")
-			if out, err := cmd.CombinedOutput(); err != nil {
-				built.err = fmt.Errorf("%w: %s", err, out)
-			}
-		}
-	})
-	must(t, built.err)
-	return built.path
 }
 
 // installInto puts the program where an earlier step of the job would have.
@@ -178,79 +126,6 @@ func (p *place) expressions(event map[string]string) map[string]string {
 	}
 	maps.Copy(v, event)
 	return v
-}
-
-// edit sets values, an empty one to remove it, and writes the manifest and the SOPS file.
-func (p *place) edit(values map[string]string) {
-	p.t.Helper()
-	maps.Copy(p.values, values)
-	maps.DeleteFunc(p.values, func(_, v string) bool { return v == "" })
-	var plain, manifest strings.Builder
-	fmt.Fprintf(&manifest, "version: 1\nstores:\n  %s:\n    secrets:\n", store)
-	for _, s := range list(p.values) {
-		name, value, _ := strings.Cut(s, "=")
-		fmt.Fprintf(&plain, "%s: %s\n", name, value)
-		fmt.Fprintf(&manifest, "      %s: {from: {sops: secrets/%s.enc.yaml, key: %s}}\n", name, name, name)
-		file := filepath.Join(p.dev, "secrets", name+".enc.yaml")
-		if _, changed := values[name]; !changed {
-			continue
-		}
-		sealed, err := sopstest.Encrypt(name+".enc.yaml", []byte(name+": "+value+"\n"), "", p.recipient)
-		must(p.t, err)
-		must(p.t, os.MkdirAll(filepath.Dir(file), 0o755))
-		write(p.t, file, string(sealed))
-	}
-	write(p.t, filepath.Join(p.dev, "secretsync.yaml"), manifest.String())
-}
-
-func (p *place) commit(message string) {
-	p.t.Helper()
-	git(p.t, p.dev, "add", "--all")
-	git(p.t, p.dev, "commit", "--quiet", "--message", message)
-}
-
-// branch starts a branch from main with an edit, and pushes it. Another edit of the
-// same branch goes on top.
-func (p *place) branch(name string, values map[string]string) {
-	p.t.Helper()
-	git(p.t, p.dev, "fetch", "--quiet", "origin")
-	if exec.Command("git", "-C", p.dev, "rev-parse", "--verify", "--quiet", name).Run() != nil {
-		git(p.t, p.dev, "checkout", "--quiet", "-b", name, "origin/main")
-	}
-	git(p.t, p.dev, "checkout", "--quiet", name)
-	p.edit(values)
-	p.commit("edit")
-	git(p.t, p.dev, "push", "--quiet", "origin", name)
-}
-
-// preview is the commit that GitHub makes to try a merge, and plans on.
-func (p *place) preview(name string) string {
-	p.t.Helper()
-	git(p.t, p.dev, "checkout", "--quiet", "--detach", "origin/main")
-	git(p.t, p.dev, "merge", "--quiet", "--no-ff", "--message", "preview", name)
-	git(p.t, p.dev, "push", "--quiet", "--force", "origin", "HEAD:refs/pull/"+name)
-	return p.sha(p.dev, "HEAD")
-}
-
-// merge merges a branch, and returns the merge.
-func (p *place) merge(name string) string {
-	p.t.Helper()
-	git(p.t, p.dev, "fetch", "--quiet", "origin")
-	git(p.t, p.dev, "checkout", "--quiet", "--detach", "origin/main")
-	git(p.t, p.dev, "merge", "--quiet", "--no-ff", "--message", "merge "+name, name)
-	git(p.t, p.dev, "push", "--quiet", "origin", "HEAD:main")
-	return p.sha(p.dev, "HEAD")
-}
-
-func (p *place) sha(dir, rev string) string {
-	return strings.TrimSpace(git(p.t, dir, "rev-parse", rev))
-}
-
-// protect makes origin refuse pushes to main.
-func (p *place) protect() {
-	hook := filepath.Join(p.origin, "hooks", "update")
-	must(p.t, os.MkdirAll(filepath.Dir(hook), 0o755))
-	must(p.t, os.WriteFile(hook, []byte("#!/bin/sh\ntest \"$1\" != refs/heads/main\n"), 0o755))
 }
 
 // live fails the test unless a secret has the value in Cloudflare.
@@ -331,19 +206,6 @@ func (p *place) checkNothingLeaked() {
 			p.t.Errorf("a value or a credential was written")
 		}
 	}
-}
-
-func git(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(context.Background(), "git", append([]string{
-		"-c", "user.name=dev", "-c", "user.email=dev@example.com", "-c", "protocol.file.allow=always"}, args...)...)
-	cmd.Dir = dir
-	var out, problem bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problem
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("git %q: %v %s", args, err, problem.String())
-	}
-	return out.String()
 }
 
 func write(t *testing.T, path, content string) {

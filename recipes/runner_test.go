@@ -32,6 +32,20 @@ type run struct {
 	summary string
 }
 
+// newRun is a runner for an event, with nothing checked out.
+func (p *place) newRun(event map[string]string) *run {
+	r := &run{
+		t: p.t, place: p, values: p.expressions(event), dir: filepath.Join(p.t.TempDir(), "workspace"), temp: p.t.TempDir(),
+		outputs: map[string]map[string]string{}, outcome: map[string]string{},
+	}
+	p.installInto(r.temp)
+	r.env = p.environment(map[string]string{
+		"CI": "true", "GITHUB_ACTIONS": "true", "RUNNER_TEMP": r.temp, "GITHUB_STEP_SUMMARY": filepath.Join(r.temp, "summary"),
+		"GITHUB_REPOSITORY": r.values["github.repository"], "GITHUB_SHA": event["sha"], "GITHUB_RUN_ID": "4711",
+	})
+	return r
+}
+
 // runJob runs a job of a recipe for an event, and returns what became of it; nil if its
 // condition keeps it from running.
 func (p *place) runJob(path, name string, event map[string]string) *run {
@@ -41,18 +55,11 @@ func (p *place) runJob(path, name string, event map[string]string) *run {
 	if !ok {
 		p.t.Fatalf("%s has no job %s", path, name)
 	}
-	r := &run{
-		t: p.t, place: p, values: p.expressions(event), dir: filepath.Join(p.t.TempDir(), "workspace"), temp: p.t.TempDir(),
-		shell: w.Defaults.Run.Shell, outputs: map[string]map[string]string{}, outcome: map[string]string{},
-	}
-	p.installInto(r.temp)
+	r := p.newRun(event)
+	r.shell = w.Defaults.Run.Shell
 	if job.If != "" && !r.condition(job.If) {
 		return nil
 	}
-	r.env = p.environment(map[string]string{
-		"CI": "true", "GITHUB_ACTIONS": "true", "RUNNER_TEMP": r.temp, "GITHUB_STEP_SUMMARY": filepath.Join(r.temp, "summary"),
-		"GITHUB_REPOSITORY": r.values["github.repository"], "GITHUB_SHA": event["sha"], "GITHUB_RUN_ID": "4711",
-	})
 	for key, value := range job.Env {
 		r.env[key] = r.expand(value)
 	}

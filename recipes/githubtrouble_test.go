@@ -1,0 +1,96 @@
+//go:build recipes
+
+package recipes
+
+import (
+	"crypto/rand"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+)
+
+// TestGitHubLockfile keeps the lockfile, whatever becomes of the apply and of the push.
+func TestGitHubLockfile(t *testing.T) {
+	p := newPlace(t)
+	p.branch("first", map[string]string{"a": rand.Text(), "b": rand.Text()})
+	p.plan("first", 1).ends(false)
+	p.apply(p.merged("first", 1)).ends(false)
+
+	// Half of the apply is refused.
+	p.branch("second", map[string]string{"a": rand.Text(), "c": rand.Text()})
+	p.plan("second", 2).ends(false)
+	sha := p.merged("second", 2)
+	p.fault = func(r *http.Request) emulator.Fault {
+		if r.Method == http.MethodPatch {
+			return emulator.Fault{Kind: emulator.FaultForbidden}
+		}
+		return emulator.Fault{}
+	}
+	p.apply(sha).ends(true).says("the apply is incomplete")
+	p.fault = nil
+	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"c": {`) {
+		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
+	}
+	// The rest is another plan, which somebody has to read.
+	r := p.apply(sha).ends(true)
+	p.dispatch(planID.FindStringSubmatch(r.summary)[1]).ends(false)
+	p.live("a", p.values["a"])
+
+	// main moves on while the apply runs.
+	p.branch("moved", one("e"))
+	p.plan("moved", 3).ends(false)
+	sha = p.merged("moved", 3)
+	p.fault = func(r *http.Request) emulator.Fault {
+		if r.Method == http.MethodPost {
+			p.fault = nil
+			write(t, filepath.Join(p.dev, "README"), "of a colleague\n")
+			p.commit("readme")
+			git(t, p.dev, "push", "--quiet", "origin", "HEAD:main")
+		}
+		return emulator.Fault{}
+	}
+	p.apply(sha).ends(false)
+	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"e": {`) || git(t, p.origin, "show", "main:README") == "" {
+		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
+	}
+
+	// main refuses the push.
+	p.branch("third", one("d"))
+	p.plan("third", 4).ends(false)
+	sha = p.merged("third", 4)
+	p.protect()
+	p.apply(sha).ends(true).says("merge the branch secretsync-lockfile-4711 before the next apply")
+	if lock := git(t, p.origin, "show", "secretsync-lockfile-4711:secretsync.lock"); !strings.Contains(lock, `"d": {`) {
+		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
+	}
+}
+
+// TestAction gives the action what the workflows don't.
+func TestAction(t *testing.T) {
+	p := newPlace(t)
+	p.branch("first", one("a"))
+	for _, test := range []struct {
+		inputs map[string]string
+		failed bool
+		says   string
+	}{
+		{map[string]string{"command": "validate"}, false, "is valid"},
+		{map[string]string{"command": "apply"}, true, "what nobody reviewed is not applied"},
+		{map[string]string{"command": "destroy"}, true, "is none of validate, plan, apply, drift"},
+		{map[string]string{"command": "validate", "manifest": "$(touch pwned);`touch pwned`"}, true, "touch pwned"},
+		{map[string]string{"command": "validate", "args": "--no-color\n  --log-level=debug $(touch pwned)"}, true, "touch"},
+	} {
+		r := p.newRun(nil)
+		r.dir = p.dev
+		r.env["CLOUDFLARE_API_TOKEN"], r.env["CLOUDFLARE_ACCOUNT_ID"] = p.writeToken, account
+		r.failed = !r.composite(step{Name: "test", With: test.inputs}, r.env)
+		r.ends(test.failed).says(test.says)
+	}
+	if _, err := os.Stat(filepath.Join(p.dev, "pwned")); err == nil || p.writes() != 0 {
+		t.Fatal("an input was run, or something applied")
+	}
+}
