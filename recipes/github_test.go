@@ -71,13 +71,18 @@ func TestGitHub(t *testing.T) {
 	p := newPlace(t)
 
 	// A plan on the pull request: one comment, kept up to date, with a token that only reads.
+	// Comments of others are left alone and not believed, whatever they look like.
+	forged := "<!-- secretsync-plan -->\nplan id <code>" + strings.Repeat("0", 64) + "</code>"
+	p.github.comments = append(p.github.comments, &fakeComment{1, fakeUser{"stranger"}, forged, "1"}, &fakeComment{2, fakeUser{bot}, "of another workflow", "1"})
 	p.branch("first", one("a"))
 	p.plan("first", 1).ends(false)
+	p.github.comments = append(p.github.comments, &fakeComment{4, fakeUser{"stranger"}, forged, "1"})
 	p.branch("first", one("b"))
 	r := p.plan("first", 1).ends(false)
-	if len(p.github.comments) != 1 || !strings.Contains(p.github.comments[0].Body, "2 to create") {
+	if len(p.github.comments) != 4 || p.github.comments[0].Body != forged || !strings.Contains(p.github.comments[2].Body, "2 to create") {
 		t.Fatalf("comments: %+v", p.github.comments)
 	}
+	p.usedOnly(p.readToken)
 	if !strings.HasPrefix(r.summary, "<!-- secretsync-plan -->") || len(p.artifact) == 0 || p.writes() != 0 {
 		t.Fatalf("summary %q, artefact of %d bytes", r.summary, len(p.artifact))
 	}
@@ -98,6 +103,7 @@ func TestGitHub(t *testing.T) {
 	if p.writes() != 0 || p.sha(p.origin, "main") != head {
 		t.Fatal("a second apply did something")
 	}
+	p.usedOnly(p.writeToken)
 	p.driftAndRepair()
 	p.notAsReviewed()
 	p.quickMerges()
@@ -113,6 +119,7 @@ func (p *place) driftAndRepair() {
 	p.dashboard("a", rand.Text())
 	p.drift().ends(true)
 	p.drift().ends(true)
+	p.usedOnly(p.readToken)
 	if len(p.github.issues) != 1 || p.github.issues[0].State != "open" || !strings.Contains(p.github.issues[0].Body, "a") {
 		t.Fatalf("issues: %+v", p.github.issues)
 	}

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"filippo.io/age"
@@ -38,6 +39,7 @@ type place struct {
 	bin       string // what runners have on their PATH
 	emulator  *emulator.Embedded
 	fault     func(*http.Request) emulator.Fault
+	tokens    sync.Map // that came in requests
 	github    fakeGitHub
 	githubURL string
 
@@ -80,6 +82,7 @@ func (p *place) startEmulator() {
 	e, err := emulator.Listen(p.t.Context(), "127.0.0.1:0", emulator.Options{
 		Tokens: map[string]emulator.Permission{p.readToken: emulator.PermissionRead, p.writeToken: emulator.PermissionWrite},
 		Fault: func(r *http.Request) emulator.Fault {
+			p.tokens.Store(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil)
 			if p.fault == nil {
 				return emulator.Fault{}
 			}
@@ -136,6 +139,18 @@ func (p *place) live(name, value string) {
 	}
 }
 
+// usedOnly fails the test unless all requests since the last call came with a token.
+func (p *place) usedOnly(token string) {
+	p.t.Helper()
+	p.tokens.Range(func(used, _ any) bool {
+		if used != token {
+			p.t.Error("a job used a token that is not for it")
+		}
+		return true
+	})
+	p.tokens.Clear()
+}
+
 // writes counts requests that can change something, since the last call.
 func (p *place) writes() int {
 	n := 0
@@ -159,6 +174,7 @@ func (p *place) dashboard(name, value string) {
 		}
 	}
 	p.emulator.ResetRequests()
+	p.tokens.Clear()
 }
 
 type named struct{ ID, Name string }
