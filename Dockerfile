@@ -7,7 +7,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -o /out/secretsync ./cmd/secretsync
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid=" -o /out/secretsync ./cmd/secretsync
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

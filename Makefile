@@ -52,7 +52,7 @@ e2e: ## Run real clients (wrangler, from the npm registry) against the emulator;
 	fi
 
 recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the recipes for CI (action.yml, examples) against the emulator; needs bash and git
-	$< examples/github/*.yml
+	$< examples/github/*.yml .github/workflows/*.yml
 	GOJQ=$(TOOLS)/gojq-$(GOJQ_VERSION) go test -tags recipes -count=1 ./recipes
 
 $(TOOLS)/actionlint-$(ACTIONLINT_VERSION):
