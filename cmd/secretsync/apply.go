@@ -29,6 +29,10 @@ func (a *app) applyCommand() *cobra.Command {
 			"anew, and if more or something else would be done now, nothing is, and the exit code is 3.\n\n" + exitCodesHelp,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// An empty variable of a CI job must not make an apply of anything of it.
+			if cmd.Flags().Changed("plan-id") && planID == "" || len(args) == 1 && args[0] == "" {
+				return errors.New("the plan or plan id that was reviewed is empty")
+			}
 			reviewed, err := newReview(strings.Join(args, ""), planID)
 			if err != nil {
 				return err
