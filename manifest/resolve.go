@@ -49,11 +49,16 @@ func (m *Manifest) newReading() *reading {
 // not be read, placed at their "from" in the manifest. What is wrong with a SOPS
 // file as a whole is told once. After an interruption it is the context's error.
 func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) {
+	return m.ResolveSome(ctx, func(SecretRef) bool { return true })
+}
+
+// ResolveSome is Resolve for those secrets that are wanted.
+func (m *Manifest) ResolveSome(ctx context.Context, wanted func(SecretRef) bool) (map[SecretRef]Resolved, error) {
 	r := m.newReading()
 	values := map[SecretRef]Resolved{}
 	for _, store := range m.Stores {
 		for _, sec := range store.Secrets {
-			if sec.Source.Kind == SourceGenerate || sec.External {
+			if sec.Source.Kind == SourceGenerate || sec.External || !wanted(SecretRef{store.Label, sec.Label}) {
 				continue
 			}
 			res, err := r.value(ctx, sec.Source)

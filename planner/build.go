@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path"
 	"slices"
+	"strings"
 )
 
 // Build compares the three versions and decides. It is total: every input gives
@@ -25,20 +26,26 @@ func Build(in Input) *Plan {
 type builder struct {
 	plan *Plan
 	in   *Input
+	gone []RecordedStore // that the plan makes again
 }
 
 func (b *builder) store(s *versions) {
 	secrets := triples(s)
 	for name := range secrets {
-		if !b.targeted(s.key.Name + "/" + name) {
+		if !b.targeted(s.key, name) {
 			delete(secrets, name)
 			b.plan.Targeted = true
 		}
 	}
 	if len(s.desired) > 0 && s.live == nil && (len(b.in.Options.Targets) == 0 || len(secrets) > 0) {
 		b.add(Action{Op: OpCreateStore, Store: s.key, Reasons: []Reason{ReasonNew}, Pos: s.desired[0].Pos})
+		if s.recorded != nil { // made again, it has another id
+			b.gone = append(b.gone, *s.recorded)
+		}
 	}
-	b.storePolicy(s)
+	if len(b.in.Options.Targets) == 0 {
+		b.storePolicy(s)
+	}
 	b.renames(s, secrets)
 	for _, t := range secrets {
 		b.secret(s, t)
@@ -60,12 +67,13 @@ func (b *builder) storePolicy(s *versions) {
 }
 
 // targeted reports whether the plan may touch a secret.
-func (b *builder) targeted(name string) bool {
-	if len(b.in.Options.Targets) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(b.in.Options.Targets, func(glob string) bool {
-		ok, err := path.Match(glob, name)
+func (b *builder) targeted(store StoreKey, name string) bool {
+	return len(b.in.Options.Targets) == 0 || slices.ContainsFunc(b.in.Options.Targets, func(glob string) bool {
+		full := store.Name + "/" + name
+		if strings.Count(glob, "/") == 2 {
+			full = string(store.Account) + "/" + full
+		}
+		ok, err := path.Match(glob, full)
 		return err == nil && ok
 	})
 }

@@ -41,8 +41,8 @@ type Input struct {
 
 // Options limit what a plan may do.
 type Options struct {
-	// Targets, where there are some, limit the plan to secrets whose
-	// "store/secret" matches one of these globs.
+	// Targets, where there are some, limit the plan to secrets whose "store/secret" or
+	// "account/store/secret" matches one of these globs.
 	Targets []string
 	// MaxDeletes is the largest number of deletions a plan may have; nil for any.
 	MaxDeletes *int

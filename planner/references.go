@@ -9,19 +9,24 @@ const ScopeWorkers = "workers"
 // they are deployed the next time (CLOUDFLARE_API.md 6: 10182).
 func (b *builder) checkReferences() {
 	for _, a := range b.plan.Actions {
-		name := a.takesAway()
-		if name == "" {
-			continue
+		if name := a.takesAway(); name != "" {
+			b.breaks(a.Store, a.StoreID, name)
 		}
-		for _, r := range b.in.References {
-			if r.StoreID != a.StoreID || r.Secret != name {
-				continue
-			}
-			if b.in.Options.StrictBindings {
-				b.problem(Problem{Kind: ProblemBreaksWorker, Store: a.Store, Secret: name, Worker: r.Worker, Pos: r.Pos})
-			} else {
-				b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteBreaksWorker, Store: a.Store, Secret: name, Worker: r.Worker, Pos: r.Pos})
-			}
+	}
+	for _, st := range b.gone {
+		b.breaks(st.Key, st.ID, "")
+	}
+}
+
+// breaks tells of the bindings of a secret, or of a whole store.
+func (b *builder) breaks(store StoreKey, id StoreID, name string) {
+	for _, r := range b.in.References {
+		switch {
+		case r.StoreID != id || id == "" || name != "" && r.Secret != name:
+		case b.in.Options.StrictBindings:
+			b.problem(Problem{Kind: ProblemBreaksWorker, Store: store, Secret: r.Secret, Worker: r.Worker, Pos: r.Pos})
+		default:
+			b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteBreaksWorker, Store: store, Secret: r.Secret, Worker: r.Worker, Pos: r.Pos})
 		}
 	}
 }

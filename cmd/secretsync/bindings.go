@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/secretsync/secretsync/internal/render"
@@ -63,13 +62,9 @@ func (a *app) openProject(ctx context.Context) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.flags.offline = true // nothing is asked of Cloudflare, and no account has to be set
 	p := &project{session: s, lock: lock, data: map[string][]byte{}}
 	for _, st := range s.manifest.Stores {
-		account, err := s.accountID(st, lock)
-		if err != nil {
-			return nil, err
-		}
+		account := s.likelyAccount(st, lock)
 		ps := projectStore{Store: st, key: planner.StoreKey{Account: account, Name: st.Name}}
 		if recorded := lock.Store(string(account), st.Name); recorded != nil {
 			ps.id = recorded.ID
@@ -135,13 +130,10 @@ func (a *app) bindingsCheck(ctx context.Context) error {
 // check says what is wrong with a binding, or nil.
 func (p *project) check(env wrangler.Environment, b wrangler.Binding) *syntax.Error {
 	st := p.storeOf(b)
-	switch {
-	case st == nil && p.applied():
+	if st == nil {
 		return p.unknownStore(b)
-	case st == nil:
-		return &syntax.Error{Pos: b.SecretNamePos, What: fmt.Sprintf("secret %q is not in the manifest, or in several of its stores", b.SecretName)}
 	}
-	if env.AccountID != "" && env.AccountID != string(st.key.Account) {
+	if !reaches(env, *st) {
 		return &syntax.Error{
 			Pos: b.StoreIDPos, What: fmt.Sprintf("store %q is in account %s, and this Worker is deployed to account %q", st.Name, st.key.Account, env.AccountID),
 			Hint: "a Worker reads stores of its own account alone",
@@ -160,21 +152,16 @@ func (p *project) check(env wrangler.Environment, b wrangler.Binding) *syntax.Er
 	return nil
 }
 
-// applied reports whether the lockfile knows a store's id.
-func (p *project) applied() bool {
-	return slices.ContainsFunc(p.stores, func(st projectStore) bool { return st.id != "" })
-}
-
-// storeOf is the manifest's store that a binding names by its id, or nil. While no
-// store has an id yet, as before the first apply, the secret's name decides.
+// storeOf is the manifest's store that a binding names by its id, or nil. While a store
+// has no id yet, as before the first apply, the secret's name decides.
 func (p *project) storeOf(b wrangler.Binding) *projectStore {
-	if !p.applied() {
-		return p.storeWith(b.SecretName)
-	}
-	i := slices.IndexFunc(p.stores, func(st projectStore) bool { return st.id == b.StoreID && b.StoreID != "" })
-	if i < 0 {
+	if !p.hasID(b.StoreID) {
+		if st := p.storeWith(b.SecretName); st != nil && st.id == "" {
+			return st
+		}
 		return nil
 	}
+	i := slices.IndexFunc(p.stores, func(st projectStore) bool { return st.id == b.StoreID })
 	return &p.stores[i]
 }
 
@@ -212,17 +199,25 @@ func (p *project) secretOf(k planner.StoreKey, name string) (*projectStore, *man
 	return store, nil
 }
 
-// unknownStore says which id is meant, where the lockfile knows it.
+// unknownStore says which id is meant, where that is certain.
 func (p *project) unknownStore(b wrangler.Binding) *syntax.Error {
 	e := &syntax.Error{Pos: b.StoreIDPos, What: fmt.Sprintf("store id %q is none of the manifest's stores", b.StoreID)}
-	if st := p.storeWith(b.SecretName); st != nil && st.id != "" {
+	if st := p.storeWith(b.SecretName); st != nil {
 		e.Hint = fmt.Sprintf("store %q, which has %q, has the id %s: bindings generate --write puts it in", st.Name, b.SecretName, st.id)
 		return e
 	}
+	ids := map[string]string{}
 	for _, st := range p.stores {
 		if st.id != "" {
-			e.Hint = fmt.Sprintf("store %q has the id %s", st.Name, st.id)
+			ids[st.id] = st.Name
 		}
+	}
+	e.Hint = "apply first: the lockfile keeps the ids of the manifest's stores"
+	for id, name := range ids {
+		e.Hint = fmt.Sprintf("store %q has the id %s", name, id)
+	}
+	if len(ids) > 1 {
+		e.Hint = "the manifest has several stores: lock status lists them, the lockfile their ids"
 	}
 	return e
 }
@@ -269,7 +264,7 @@ func (s *session) references() ([]planner.Reference, error) {
 			for _, b := range env.Bindings {
 				refs = append(refs, planner.Reference{
 					StoreID: planner.StoreID(b.StoreID), Secret: b.SecretName, Pos: position(b.Pos),
-					Worker: cmp.Or(env.WorkerName, c.Name, filepath.Base(filepath.Dir(c.File))),
+					Worker: cmp.Or(env.WorkerName, c.Name, c.File),
 				})
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/spf13/cobra"
 )
@@ -47,23 +48,25 @@ func (a *app) bindingsGenerateCommand() *cobra.Command {
 }
 
 func (p *project) generateBindings(o generateOptions) error {
-	var have []wrangler.Binding
+	var env wrangler.Environment
 	var file string
-	if o.worker != "" {
+	switch {
+	case o.worker != "":
 		c := p.config(o.worker)
 		if c == nil {
 			return hint(fmt.Errorf("%s is none of the Workers that the manifest names", o.worker), "add it to workers:")
 		}
-		file = c.File
-		for _, env := range c.Environments {
-			if env.Name == o.env {
-				have = env.Bindings
-			}
+		i := slices.IndexFunc(c.Environments, func(e wrangler.Environment) bool { return e.Name == o.env })
+		if i < 0 {
+			return fmt.Errorf("%s has no environment %q", c.File, o.env)
 		}
-	} else if o.write {
+		file, env = c.File, c.Environments[i]
+	case o.write:
 		return errors.New("--write needs --worker, the file to write into")
+	case o.env != "":
+		return errors.New("--env needs --worker, the file that has it")
 	}
-	want, err := p.wantedBindings(have)
+	want, err := p.wantedBindings(env)
 	switch {
 	case err != nil:
 		return err
@@ -87,7 +90,13 @@ func (p *project) generateBindings(o generateOptions) error {
 
 // config is the configuration of that name, however it is spelled, or nil.
 func (p *project) config(name string) *wrangler.Config {
-	i := slices.IndexFunc(p.configs, func(c *wrangler.Config) bool { return filepath.Clean(c.File) == filepath.Clean(name) })
+	abs := func(name string) string {
+		if a, err := filepath.Abs(name); err == nil {
+			return a
+		}
+		return name
+	}
+	i := slices.IndexFunc(p.configs, func(c *wrangler.Config) bool { return abs(c.File) == abs(name) })
 	if i < 0 {
 		return nil
 	}
@@ -111,49 +120,76 @@ func (p *project) writeBindings(file, env string, want []wrangler.Binding) error
 	return err
 }
 
-// wantedBindings are those that a Worker has, corrected, and after them one for every
-// other secret that Workers may use and that --target selects.
-func (p *project) wantedBindings(have []wrangler.Binding) ([]wrangler.Binding, error) {
+// wantedBindings are those that a Worker has, corrected where they are ours, and after
+// them one for every other secret of its account that Workers may use and that --target
+// selects.
+func (p *project) wantedBindings(env wrangler.Environment) ([]wrangler.Binding, error) {
 	var want []wrangler.Binding
-	bound, names := map[secretRef]bool{}, map[string]bool{}
-	for _, b := range have {
-		st, name := p.meant(b)
-		if st == nil {
-			continue // check tells why; it isn't ours to keep
+	bound, taken := map[secretRef]bool{}, map[string]bool{}
+	for _, name := range env.Names {
+		taken[name] = true
+	}
+	for _, b := range env.Bindings {
+		if st, name := p.meant(env, b); st != nil && st.id != "" {
+			b.StoreID, b.SecretName = st.id, name
+			bound[secretRef{st.key, name}] = true
 		}
-		b.StoreID, b.SecretName = st.id, name
-		bound[secretRef{st.key, name}], names[b.Binding] = true, true
 		want = append(want, b)
 	}
 	for _, st := range p.stores {
 		for _, sec := range st.Secrets {
 			ref := secretRef{st.key, sec.Name}
-			if bound[ref] || !slices.Contains(sec.Scopes, planner.ScopeWorkers) || !p.selected(ref) {
+			if bound[ref] || !reaches(env, st) || !slices.Contains(sec.Scopes, planner.ScopeWorkers) || !p.selected(ref) {
 				continue
 			}
 			if st.id == "" {
 				return nil, hint(fmt.Errorf("the id of store %q is not known yet", st.Name), "apply first: the lockfile keeps it")
 			}
-			name := bindingName(sec.Label, names)
-			names[name], bound[ref] = true, true
+			name := bindingName(sec.Label, taken)
+			taken[name], bound[ref] = true, true
 			want = append(want, wrangler.Binding{Binding: name, StoreID: st.id, SecretName: sec.Name})
 		}
 	}
 	return want, nil
 }
 
-// meant is the store and the secret that a binding means, although the id may be a
-// placeholder and the secret may have another name now.
-func (p *project) meant(b wrangler.Binding) (*projectStore, string) {
-	for i := range p.stores {
-		st := &p.stores[i]
-		for _, sec := range st.Secrets {
-			if st.id != "" && (sec.Name == b.SecretName || sec.RenamedFrom != "" && sec.RenamedFrom == b.SecretName) {
-				return st, sec.Name
+// reaches reports whether a Worker can read a store: of its own account alone.
+func reaches(env wrangler.Environment, st projectStore) bool {
+	return env.AccountID == "" || strings.EqualFold(env.AccountID, string(st.key.Account))
+}
+
+// meant is the store and the secret that a binding means: in the store that it names, or,
+// where its id is none of ours, in the only store that has the secret. The secret may
+// have another name now. Nil where that is not certain.
+func (p *project) meant(env wrangler.Environment, b wrangler.Binding) (*projectStore, string) {
+	for _, named := range []func(manifest.Secret) bool{
+		func(sec manifest.Secret) bool { return sec.Name == b.SecretName },
+		func(sec manifest.Secret) bool { return sec.RenamedFrom != "" && sec.RenamedFrom == b.SecretName },
+	} {
+		var only *projectStore
+		name, several := "", false
+		for i := range p.stores {
+			st := &p.stores[i]
+			if p.hasID(b.StoreID) && st.id != b.StoreID || !reaches(env, *st) {
+				continue
 			}
+			for _, sec := range st.Secrets {
+				if named(sec) {
+					several = several || only != nil && only.key != st.key
+					only, name = st, sec.Name
+				}
+			}
+		}
+		if only != nil && !several {
+			return only, name
 		}
 	}
 	return nil, ""
+}
+
+// hasID reports whether an id is one of the manifest's stores.
+func (p *project) hasID(id string) bool {
+	return id != "" && slices.ContainsFunc(p.stores, func(st projectStore) bool { return st.id == id })
 }
 
 func (p *project) selected(ref secretRef) bool {

@@ -29,6 +29,10 @@ func (a *app) destroy(ctx context.Context, autoApprove bool) error {
 		if err := s.checkAPI(w.lock); err != nil {
 			return err
 		}
+		var err error
+		if w.references, err = s.references(); err != nil {
+			return err
+		}
 		return w.planAndExecute(ctx, handle, approval{auto: autoApprove, word: "destroy"})
 	})
 }

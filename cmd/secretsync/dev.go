@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/localdev"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/wrangler"
@@ -37,26 +38,26 @@ func (a *app) devCommand() *cobra.Command {
 
 func (a *app) dev(ctx context.Context, workers []string, remove bool) error {
 	p, err := a.openProject(ctx)
-	if err != nil {
+	if p == nil || err != nil && !remove { // what can be read is cleared
 		return err
 	}
 	configs, err := p.chosen(workers)
 	if err != nil {
 		return err
 	}
-	var values map[manifest.SecretRef]manifest.Resolved
+	var values map[manifest.SecretRef]secret.Value
 	if !remove {
-		if values, err = p.manifest.Resolve(ctx); err != nil {
+		if values, err = p.boundValues(ctx, configs); err != nil {
 			return err
 		}
 		defer func() {
 			for _, v := range values {
-				v.Value.Wipe()
+				v.Wipe()
 			}
 		}()
 	}
 	for _, c := range configs {
-		if err := p.devOne(ctx, c, values, remove); err != nil {
+		if err := p.devOne(ctx, c, values, remove, len(workers) == 0); err != nil {
 			return err
 		}
 	}
@@ -82,8 +83,9 @@ func (p *project) chosen(workers []string) ([]*wrangler.Config, error) {
 	return chosen, nil
 }
 
-// devOne puts the secrets of one Worker, or takes them out.
-func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[manifest.SecretRef]manifest.Resolved, remove bool) error {
+// devOne puts the secrets of one Worker, or takes them out: all that was put into its
+// folder, unless Workers were chosen.
+func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[manifest.SecretRef]secret.Value, remove, all bool) error {
 	dir := filepath.Dir(c.File)
 	secrets := p.localSecrets(c, values, remove)
 	if len(secrets) == 0 && !remove {
@@ -91,7 +93,7 @@ func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[man
 		return nil
 	}
 	if remove {
-		gone, err := localdev.Clear(ctx, dir, secrets)
+		gone, err := localdev.Clear(ctx, dir, secrets, all)
 		if err != nil {
 			return devError(c, err)
 		}
@@ -110,7 +112,7 @@ func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[man
 
 // localSecrets are the secrets that a Worker binds, under the ids that it gives. Those
 // without a value here are said and left out.
-func (p *project) localSecrets(c *wrangler.Config, values map[manifest.SecretRef]manifest.Resolved, remove bool) []localdev.Secret {
+func (p *project) localSecrets(c *wrangler.Config, values map[manifest.SecretRef]secret.Value, remove bool) []localdev.Secret {
 	var secrets []localdev.Secret
 	seen := map[[2]string]bool{}
 	for _, env := range c.Environments {
@@ -122,7 +124,8 @@ func (p *project) localSecrets(c *wrangler.Config, values map[manifest.SecretRef
 			seen[id] = true
 			s := localdev.Secret{StoreID: b.StoreID, Name: b.SecretName}
 			if !remove {
-				if s.Value = p.localValue(b, values); !s.Value.IsSet() {
+				ref, _ := p.boundSecret(b)
+				if s.Value = values[ref]; !s.Value.IsSet() {
 					p.say("warning: %s binds %q, and the manifest has no value for it", b.Pos, b.SecretName)
 					continue
 				}
@@ -133,25 +136,49 @@ func (p *project) localSecrets(c *wrangler.Config, values map[manifest.SecretRef
 	return secrets
 }
 
-// localValue is the value of what a binding means: by its store where that is known,
-// else by the secret's name alone, so that placeholders work locally. One that is drawn
-// when it is applied is drawn anew here. It is unset where there is none.
-func (p *project) localValue(b wrangler.Binding, values map[manifest.SecretRef]manifest.Resolved) secret.Value {
+// boundValues are the values of what the Workers bind, and of nothing else. Those that
+// are drawn when they are applied are drawn anew, each once for all Workers.
+func (p *project) boundValues(ctx context.Context, configs []*wrangler.Config) (map[manifest.SecretRef]secret.Value, error) {
+	bound := map[manifest.SecretRef]manifest.Secret{}
+	for _, c := range configs {
+		for _, env := range c.Environments {
+			for _, b := range env.Bindings {
+				if ref, sec := p.boundSecret(b); sec != nil {
+					bound[ref] = *sec
+				}
+			}
+		}
+	}
+	resolved, err := p.manifest.ResolveSome(ctx, func(ref manifest.SecretRef) bool { _, ok := bound[ref]; return ok })
+	if err != nil {
+		return nil, err
+	}
+	values := map[manifest.SecretRef]secret.Value{}
+	for ref, sec := range bound {
+		values[ref] = resolved[ref].Value
+		if sec.Source.Kind == manifest.SourceGenerate {
+			values[ref] = sec.Source.Generate.Value()
+			p.filter.Know(values[ref])
+		}
+	}
+	return values, nil
+}
+
+// boundSecret is what a binding means: by its store where that is known, else by the
+// secret's name alone, so that placeholders work locally. Nil where it is none of ours.
+func (p *project) boundSecret(b wrangler.Binding) (manifest.SecretRef, *manifest.Secret) {
 	st := p.storeOf(b)
 	if st == nil {
 		st = p.storeWith(b.SecretName)
 	}
 	if st == nil {
-		return secret.Value{}
+		return manifest.SecretRef{}, nil
 	}
 	st, sec := p.secretOf(st.key, b.SecretName)
-	switch {
-	case sec == nil:
-		return secret.Value{}
-	case sec.Source.Kind == manifest.SourceGenerate:
-		return sec.Source.Generate.Value()
+	if sec == nil {
+		return manifest.SecretRef{}, nil
 	}
-	return values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}].Value
+	return manifest.SecretRef{Store: st.Label, Secret: sec.Label}, sec
 }
 
 func names(secrets []localdev.Secret) string {
@@ -178,15 +205,22 @@ func devError(c *wrangler.Config, err error) error {
 
 // checkIgnored refuses to put plain text where git would pick it up.
 func checkIgnored(ctx context.Context, dir string) error {
-	git := func(args ...string) bool {
-		cmd := exec.CommandContext(ctx, "git", args...)
-		cmd.Dir = dir
-		return cmd.Run() == nil
-	}
-	inRepository := git("rev-parse", "--is-inside-work-tree") // false too where there is no git
-	if !inRepository || git("check-ignore", "-q", filepath.Join(localdev.Folder, "state")) {
+	if !keyring.InWorkTree(dir) {
 		return nil
 	}
-	return hint(fmt.Errorf("git does not ignore %s, where the values would lie in plain text", filepath.Join(dir, localdev.Folder)),
-		"add "+localdev.Folder+" to .gitignore")
+	for _, path := range []string{filepath.Join(localdev.Folder, "state", "v3", "secrets-store", "id", "blobs", "value"), filepath.Join(localdev.Folder, "file")} {
+		cmd := exec.CommandContext(ctx, "git", "check-ignore", "-q", path)
+		cmd.Dir = dir
+		var exit *exec.ExitError
+		switch err := cmd.Run(); {
+		case err == nil:
+		case errors.As(err, &exit) && exit.ExitCode() == 1:
+			return hint(fmt.Errorf("git does not ignore %s, where the values would lie in plain text", filepath.Join(dir, localdev.Folder)),
+				"add "+localdev.Folder+" to .gitignore")
+		default:
+			return hint(fmt.Errorf("git cannot tell whether it ignores %s, where the values would lie in plain text", filepath.Join(dir, localdev.Folder)),
+				"run git check-ignore there, and see what it says")
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -44,6 +45,12 @@ func checkFormat(format string) error {
 func (a *app) showPlan(file *planfile.File, format string) error {
 	p, info := file.Plan(), planInfo(file)
 	switch format {
+	case formatGitHub:
+		a.underRoot("GITHUB_WORKSPACE", p, &info)
+	case formatGitLab:
+		a.underRoot("CI_PROJECT_DIR", p, &info)
+	}
+	switch format {
 	case formatJSON:
 		_, err := a.std.out.Write(file.Format())
 		return err
@@ -70,6 +77,36 @@ func (a *app) showPlan(file *planfile.File, format string) error {
 	return render.Plan(a.std.out, p, info, a.style())
 }
 
+// underRoot names files from the repository's folder, as annotations want them, which a
+// variable of the runner names.
+func (a *app) underRoot(variable string, p *planner.Plan, info *render.PlanInfo) {
+	name := a.fromRoot(variable)
+	info.Manifest = name(info.Manifest)
+	for i := range p.Actions {
+		p.Actions[i].Pos.File = name(p.Actions[i].Pos.File)
+	}
+	for i := range p.Notes {
+		p.Notes[i].Pos.File = name(p.Notes[i].Pos.File)
+	}
+	for i := range p.Problems {
+		p.Problems[i].Pos.File = name(p.Problems[i].Pos.File)
+	}
+}
+
+// fromRoot returns a function that names a file from the folder that a variable names,
+// where the current folder is below that.
+func (a *app) fromRoot(variable string) func(string) string {
+	root, _ := a.env(variable)
+	here, err := os.Getwd()
+	below, errRel := filepath.Rel(root, here)
+	return func(name string) string {
+		if root == "" || err != nil || errRel != nil || name == "" || filepath.IsAbs(name) || !filepath.IsLocal(below) {
+			return name
+		}
+		return filepath.ToSlash(filepath.Join(below, name))
+	}
+}
+
 // planInfo is what a report says about a plan besides the plan itself.
 func planInfo(f *planfile.File) render.PlanInfo {
 	return render.PlanInfo{ID: f.PlanID, Manifest: f.Inputs.Manifest, Keyless: f.Inputs.Keyless, Offline: f.Inputs.Offline}
@@ -91,7 +128,9 @@ func (a *app) showDrift(found []planner.Drift, checked int, manifest, format str
 			{"drift", counted > 0}, {"findings", counted}, {"checked", checked},
 		})
 	case formatGitLab:
-		if err := writeReport(gitLabQualityFile, func(w io.Writer) error { return render.DriftCodeQuality(w, found, manifest) }); err != nil {
+		if err := writeReport(gitLabQualityFile, func(w io.Writer) error {
+			return render.DriftCodeQuality(w, found, a.fromRoot("CI_PROJECT_DIR")(manifest))
+		}); err != nil {
 			return err
 		}
 	}

@@ -44,12 +44,13 @@ func (s *session) writeRepairPlan(ctx context.Context, in planner.Input, lock *l
 func driftedTargets(found []planner.Drift) []string {
 	var targets []string
 	for _, d := range found {
+		store := string(d.Store.Account) + "/" + escapeGlob(d.Store.Name) + "/"
 		switch {
 		case !d.Counts || d.Kind == planner.DriftUnmanaged || d.Kind == planner.DriftNotActive:
 		case d.Kind == planner.DriftStoreGone:
-			targets = append(targets, escapeGlob(d.Store.Name)+"/*")
+			targets = append(targets, store+"*")
 		default:
-			targets = append(targets, escapeGlob(d.Store.Name)+"/"+escapeGlob(d.Secret))
+			targets = append(targets, store+escapeGlob(d.Secret))
 		}
 	}
 	return targets

@@ -69,7 +69,7 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringVar(&a.flags.emulator, "emulator", "", "use an embedded emulator, its state in FILE, instead of Cloudflare")
 	f.Lookup("emulator").NoOptDefVal = emulatorDefault
 	f.StringArrayVar(&a.flags.vars, "var", nil, "set a manifest variable, NAME=VALUE (repeatable)")
-	f.StringArrayVar(&a.flags.targets, "target", nil, "limit to secrets that match STORE/SECRET, a glob (repeatable)")
+	f.StringArrayVar(&a.flags.targets, "target", nil, "limit to secrets that match STORE/SECRET or ACCOUNT/STORE/SECRET, a glob (repeatable)")
 	f.StringVar(&a.flags.adopt, "adopt", "", "take over existing secrets of these names: overwrite or keep their values")
 	f.IntVar(&a.flags.maxDeletes, "max-deletes", -1, "refuse a plan with more deletions (default: the manifest's safety.max_deletes)")
 	f.BoolVar(&a.flags.strictBindings, "strict-bindings", false, "refuse a plan that breaks a Worker's binding")
@@ -144,8 +144,8 @@ func (a *app) checkFlags() error {
 		return fmt.Errorf("--adopt %q is neither overwrite nor keep", a.flags.adopt)
 	}
 	for _, glob := range a.flags.targets {
-		if _, err := path.Match(glob, ""); err != nil || strings.Count(glob, "/") != 1 {
-			return fmt.Errorf("--target %q is not a glob like STORE/SECRET", glob)
+		if _, err := path.Match(glob, ""); err != nil || strings.Count(glob, "/") < 1 || strings.Count(glob, "/") > 2 {
+			return fmt.Errorf("--target %q is not a glob like STORE/SECRET, or ACCOUNT/STORE/SECRET", glob)
 		}
 	}
 	return nil

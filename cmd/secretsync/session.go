@@ -154,6 +154,18 @@ func (s *session) accountID(st manifest.Store, lock *lockfile.File) (planner.Acc
 		"set CLOUDFLARE_ACCOUNT_ID, or --account-id, or accounts in the manifest; plan --offline does without, and --emulator")
 }
 
+// likelyAccount is a store's account where nothing hangs on it but names: it may be unknown.
+func (s *session) likelyAccount(st manifest.Store, lock *lockfile.File) planner.AccountID {
+	id := st.AccountID
+	if id == "" {
+		id = s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID")
+	}
+	if id == "" || cloudflare.CheckAccountID(id) != nil {
+		return onlyAccount(lock)
+	}
+	return planner.AccountID(strings.ToLower(id))
+}
+
 func onlyAccount(lock *lockfile.File) planner.AccountID {
 	only := accountUnknown
 	for i, st := range lock.Stores {

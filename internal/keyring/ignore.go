@@ -13,7 +13,7 @@ import (
 // Ignore makes git ignore files of a folder, by its .gitignore. It does nothing
 // outside a git work tree, and leaves alone what is ignored by name already.
 func Ignore(dir string, names ...string) error {
-	if !inWorkTree(dir) {
+	if !InWorkTree(dir) {
 		return nil
 	}
 	path := filepath.Join(dir, ".gitignore")
@@ -42,8 +42,8 @@ func Ignore(dir string, names ...string) error {
 	return errors.Join(err, f.Close())
 }
 
-// inWorkTree looks for .git in dir and above.
-func inWorkTree(dir string) bool {
+// InWorkTree looks for .git in dir and above.
+func InWorkTree(dir string) bool {
 	dir, err := filepath.Abs(dir)
 	for err == nil {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {

@@ -46,6 +46,9 @@ var (
 
 // Put sets secrets, whether they are there or not, and records which.
 func Put(ctx context.Context, dir string, secrets []Secret) error {
+	if err := noLinks(dir); err != nil {
+		return err
+	}
 	before, err := Recorded(dir)
 	if err != nil {
 		return err
@@ -57,23 +60,44 @@ func Put(ctx context.Context, dir string, secrets []Secret) error {
 	return err
 }
 
-// Clear takes out secrets, and what else Put has put there, and returns those that
-// were there.
-func Clear(ctx context.Context, dir string, secrets []Secret) ([]Secret, error) {
+// Clear takes secrets out, with all also what else Put has put there, and returns those
+// that were there.
+func Clear(ctx context.Context, dir string, secrets []Secret, all bool) ([]Secret, error) {
+	if err := noLinks(dir); err != nil {
+		return nil, err
+	}
 	before, err := Recorded(dir)
 	if err != nil {
 		return nil, err
 	}
+	var stay []Secret
 	for _, b := range before {
-		if !slices.ContainsFunc(secrets, func(s Secret) bool { return s.StoreID == b.StoreID && s.Name == b.Name }) {
+		switch {
+		case slices.ContainsFunc(secrets, func(s Secret) bool { return s.StoreID == b.StoreID && s.Name == b.Name }):
+		case all:
 			secrets = append(secrets, b)
+		default:
+			stay = append(stay, b)
 		}
 	}
 	gone, err := run(ctx, dir, secrets, true)
 	if err != nil {
 		return nil, err
 	}
-	return gone, record(dir, nil)
+	return gone, record(dir, stay)
+}
+
+// noLinks refuses to follow a symbolic link that a repository planted: plain text would
+// go wherever it leads.
+func noLinks(dir string) error {
+	path := dir
+	for _, name := range []string{Folder, "state", "v3", "secrets-store"} {
+		path = filepath.Join(path, name)
+		if info, err := os.Lstat(path); err == nil && !info.IsDir() {
+			return fmt.Errorf("%s is not a folder: remove it, since values would go wherever it leads", path)
+		}
+	}
+	return nil
 }
 
 // job is what seed.cjs reads.

@@ -78,7 +78,7 @@ func TestPutAndClear(t *testing.T) {
 	if known, err := localdev.Recorded(dir); err != nil || len(known) != 2 || known[0].Name != "a" || known[0].Value.IsSet() {
 		t.Errorf("recorded %v: %v", known, err)
 	}
-	gone, err := localdev.Clear(t.Context(), dir, []localdev.Secret{{StoreID: "s1", Name: "a"}, {StoreID: "s1", Name: "never"}})
+	gone, err := localdev.Clear(t.Context(), dir, []localdev.Secret{{StoreID: "s1", Name: "a"}, {StoreID: "s1", Name: "never"}}, true)
 	if err != nil || len(gone) != 2 || gone[0].Name != "a" || gone[1].Name != "b" { // b by the record
 		t.Errorf("cleared %d: %v", len(gone), err)
 	}
@@ -87,6 +87,21 @@ func TestPutAndClear(t *testing.T) {
 	}
 	if known, err := localdev.Recorded(dir); err != nil || len(known) != 0 {
 		t.Errorf("recorded %v: %v", known, err)
+	}
+}
+
+// TestPlantedLinks: plain text goes nowhere else.
+func TestPlantedLinks(t *testing.T) {
+	for _, link := range []string{".wrangler", ".wrangler/state", ".wrangler/state/v3", ".wrangler/state/v3/secrets-store"} {
+		dir, elsewhere := project(t), t.TempDir()
+		at := filepath.Join(dir, link)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.Symlink(elsewhere, at)); err != nil {
+			t.Fatal(err)
+		}
+		err := localdev.Put(t.Context(), dir, []localdev.Secret{{StoreID: "s", Name: "a", Value: secret.New([]byte("v"))}})
+		if files, _ := os.ReadDir(elsewhere); err == nil || len(files) > 0 {
+			t.Errorf("%s: %v, %v", link, err, files)
+		}
 	}
 }
 

@@ -20,6 +20,10 @@ func PlanGitHub(w io.Writer, p *planner.Plan, info PlanInfo) error {
 		what, hint := Problem(q)
 		errs = append(errs, annotation{q.Pos, withHint(what, hint)})
 	}
+	breaks, notes := byBreaking(p.Notes)
+	for _, n := range breaks {
+		warnings = append(warnings, annotation{n.Pos, noteLines([]planner.Note{n})[0]})
+	}
 	risky, _ := byRisk(p.Actions)
 	for _, a := range risky {
 		if a.Pos.File == "" { // it left the manifest
@@ -27,12 +31,13 @@ func PlanGitHub(w io.Writer, p *planner.Plan, info PlanInfo) error {
 		}
 		warnings = append(warnings, annotation{a.Pos, strings.TrimRight(ActionName(a)+": "+detail(a), ": ")})
 	}
-	for _, n := range p.Notes {
+	first := len(warnings)
+	for _, n := range notes {
 		warnings = append(warnings, annotation{n.Pos, noteLines([]planner.Note{n})[0]})
 	}
 	out := &printer{w: w}
 	annotate(out, "error", errs)
-	annotate(out, "warning", aggregated(warnings, noteLines(p.Notes), len(risky)))
+	annotate(out, "warning", aggregated(warnings, noteLines(notes), first))
 	out.line("::notice title=secretsync::%s", escapeMessage(Summary(p)))
 	out.line("::group::secretsync plan")
 	if out.err == nil {
@@ -42,12 +47,13 @@ func PlanGitHub(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	return out.err
 }
 
-// aggregated tells of many notes of one kind together, since few annotations are kept.
-func aggregated(all []annotation, notes []string, risky int) []annotation {
+// aggregated tells of many notes of one kind together, since few annotations are kept,
+// and leaves the first ones as they are.
+func aggregated(all []annotation, notes []string, first int) []annotation {
 	if len(all) <= maxAnnotations {
 		return all
 	}
-	short := all[:risky:risky]
+	short := all[:first:first]
 	for _, n := range notes {
 		short = append(short, annotation{text: n})
 	}

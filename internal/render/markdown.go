@@ -178,8 +178,15 @@ func (b *comment) rows(rows []string, limit int) {
 // references can be made of: a code element, in which everything but letters, digits
 // and a few signs is a character reference.
 func code(text string) string {
+	if runes := []rune(text); len(runes) > maxCode {
+		text = string(runes[:maxCode]) + "…"
+	}
 	return "<code>" + plain(text) + "</code>"
 }
+
+// maxCode bounds the characters of one piece of foreign text: a name can be as long as
+// its author likes.
+const maxCode = 400
 
 func plain(text string) string {
 	var b strings.Builder

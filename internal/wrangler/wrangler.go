@@ -37,6 +37,8 @@ type Environment struct {
 	// WorkerName and AccountID are as they hold for it; they may be empty.
 	WorkerName, AccountID string
 	Bindings              []Binding
+	// Names are all that its env has already: of these bindings, others and variables.
+	Names []string
 }
 
 // Binding gives a Worker a secret.
@@ -64,7 +66,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	p := &parser{}
 	c := &Config{File: file, Name: p.text(root, "name")}
 	account := p.text(root, "account_id")
-	c.Environments = append(c.Environments, Environment{WorkerName: c.Name, AccountID: account, Bindings: p.bindings(root)})
+	c.Environments = append(c.Environments, Environment{WorkerName: c.Name, AccountID: account, Bindings: p.bindings(root), Names: names(root)})
 	if envs := root.Get("env"); envs != nil && envs.Kind == syntax.Map {
 		for _, f := range envs.Fields {
 			if f.Value.Kind != syntax.Map {
@@ -77,7 +79,7 @@ func Parse(file string, data []byte) (*Config, error) {
 			if e.AccountID == "" {
 				e.AccountID = account
 			}
-			e.Bindings = p.bindings(f.Value)
+			e.Bindings, e.Names = p.bindings(f.Value), names(f.Value)
 			c.Environments = append(c.Environments, e)
 		}
 	}
@@ -105,6 +107,29 @@ func tree(file string, data []byte) (*syntax.Node, error) {
 		err = syntax.ErrorList{{Pos: root.Pos, What: "a wrangler configuration must be a map, not " + root.Kind.String()}}
 	}
 	return root, err
+}
+
+// names gathers what an environment puts into env: whatever is called a binding, the
+// names of Durable Objects, and variables. Other environments are left out.
+func names(n *syntax.Node) []string {
+	var found []string
+	for _, f := range n.Fields {
+		switch {
+		case f.Key == "env":
+		case f.Key == "vars":
+			for _, v := range f.Value.Fields {
+				found = append(found, v.Key)
+			}
+		case (f.Key == "binding" || f.Key == "name") && f.Value.Kind == syntax.String:
+			found = append(found, f.Value.Text)
+		default:
+			found = append(found, names(f.Value)...)
+		}
+	}
+	for _, item := range n.Items {
+		found = append(found, names(item)...)
+	}
+	return found
 }
 
 type parser struct{ errs syntax.ErrorList }

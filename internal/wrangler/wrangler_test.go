@@ -47,7 +47,7 @@ const jsoncFile = `{
 }
 `
 
-var noPositions = cmpopts.IgnoreTypes(syntax.Pos{})
+var noPositions = cmp.Options{cmpopts.IgnoreTypes(syntax.Pos{}), cmpopts.IgnoreFields(wrangler.Environment{}, "Names")}
 
 func TestParse(t *testing.T) {
 	staging := wrangler.Environment{Name: "staging", WorkerName: "api-staging", AccountID: "acc", Bindings: []wrangler.Binding{
@@ -75,6 +75,17 @@ func TestParse(t *testing.T) {
 				t.Errorf("store_id at %s, want %s", c.Environments[0].Bindings[0].StoreIDPos, want.pos)
 			}
 		}
+	}
+}
+
+func TestNamesThatAreTaken(t *testing.T) {
+	c, err := wrangler.Parse("w.json", []byte(`{"vars": {"A": 1}, "kv_namespaces": [{"binding": "B", "id": "x"}],
+		"durable_objects": {"bindings": [{"name": "C", "class_name": "X"}]}, "env": {"e": {"vars": {"D": ""}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]string{{"A", "B", "C"}, {"D"}}, [][]string{c.Environments[0].Names, c.Environments[1].Names}); diff != "" {
+		t.Error(diff)
 	}
 }
 
