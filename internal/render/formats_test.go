@@ -102,6 +102,10 @@ func TestPlanMarkdown(t *testing.T) {
 			t.Errorf("%s lacks its summary or its id", name)
 		}
 	}
+	// All 900 deletions are named, if need be without their reasons.
+	if text := string(markdown(t, many(900, planner.OpDelete))); strings.Count(text, "<code>prod/") != 900 {
+		t.Errorf("deletions.md names %d of 900", strings.Count(text, "<code>prod/"))
+	}
 	// Where there is no room for all, it is not the deletions that are left out.
 	if text := string(markdown(t, large)); strings.Count(text, "\n- delete ") != 300 || !strings.Contains(text, " more, which a comment has no room for") {
 		t.Error("large.md leaves out deletions, or doesn't say what it leaves out")

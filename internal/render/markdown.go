@@ -33,15 +33,17 @@ func PlanMarkdown(w io.Writer, p *planner.Plan, info PlanInfo) error {
 }
 
 // fitted writes the longest form that a comment can hold. A form is told how many rows
-// its lists and its folded lists may have: the folded ones give way first.
+// its lists and its folded lists may have: the folded ones give way first, then reasons
+// do, and last of all rows.
 func fitted(w io.Writer, form func(b *comment)) error {
-	text := func(rows int) string {
-		b := &comment{limit: min(rows, maxRows), folded: max(rows-maxRows, 0)}
+	text := func(rows int, terse bool) string {
+		b := &comment{limit: min(rows, maxRows), folded: max(rows-maxRows, 0), terse: terse}
 		form(b)
 		return b.text.String()
 	}
-	tooMany := sort.Search(2*maxRows, func(rows int) bool { return len(text(rows)) > MaxMarkdown })
-	_, err := io.WriteString(w, text(max(tooMany-1, 0)))
+	terse := len(text(maxRows, false)) > MaxMarkdown
+	tooMany := sort.Search(2*maxRows, func(rows int) bool { return len(text(rows, terse)) > MaxMarkdown })
+	_, err := io.WriteString(w, text(max(tooMany-1, 0), terse))
 	return err
 }
 
@@ -60,7 +62,11 @@ func planMarkdown(b *comment, p *planner.Plan, info PlanInfo) {
 	risky, others := byRisk(p.Actions)
 	breaks, notes := byBreaking(p.Notes)
 	b.list("**These break a Worker:**", coded(noteLines(breaks)))
-	b.list("**These take something away:**", rows(risky))
+	if b.terse {
+		b.list("**These take something away:**", terseRows(risky))
+	} else {
+		b.list("**These take something away:**", rows(risky))
+	}
 	b.list("Notes:", coded(noteLines(notes)))
 	if n := sourceOnly(p); n > 0 {
 		b.line("The plan tells of %s where it comes from, and nothing of what it is: no fingerprint key was at hand.\n", count(n, "value"))
@@ -110,6 +116,26 @@ func rows(actions []planner.Action) []string {
 	return list
 }
 
+// terseRows names what is taken away, ten in a row.
+func terseRows(actions []planner.Action) []string {
+	var list []string
+	for rest := actions; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && n < 10 && rest[n].Op == rest[0].Op {
+			n++
+		}
+		names := make([]string, n)
+		for i, a := range rest[:n] {
+			if names[i] = code(nameOf(a)); a.From != "" {
+				names[i] += " (from " + code(a.From) + ")"
+			}
+		}
+		list = append(list, wordsFor(rest[0].Op).verb+" "+strings.Join(names, ", "))
+		rest = rest[n:]
+	}
+	return list
+}
+
 func nameOf(a planner.Action) string {
 	if a.Secret == "" {
 		return "store " + a.Store.Name
@@ -136,6 +162,7 @@ func inBrackets(hint string) string {
 type comment struct {
 	text          strings.Builder
 	limit, folded int
+	terse         bool // names alone, several in a row
 }
 
 func (b *comment) line(format string, args ...any) { fmt.Fprintf(&b.text, format+"\n", args...) }
