@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+)
+
+// plan looks at Cloudflare and decides. Accounts that could not be looked at are left
+// out of the plan; if there are no others, that is an error.
+//
+// To be certain of the quota takes a request. Where that is not asked for, as by the
+// plan command, it is made only if what is seen comes near the usual quota.
+func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *planner.Plan, unreachable, err error) {
+	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Now: now, Options: w.options}
+	if w.flags.offline {
+		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
+		return planner.Build(in), nil, nil
+	}
+	unreachable = w.observe(ctx, &in)
+	w.unread = unread(w.desired, recordedStores(w.lock), in)
+	if unreachable != nil && len(in.Desired)+len(in.Recorded) == 0 {
+		return nil, nil, unreachable
+	}
+	w.liveDigest = planfile.LiveDigest(in.Live)
+	p = planner.Build(in)
+	seen := map[planner.AccountID]int{}
+	w.storeIDs = map[planner.StoreKey]planner.StoreID{}
+	for _, l := range in.Live {
+		w.storeIDs[l.Key] = l.ID
+		seen[l.Key.Account] += len(l.Secrets)
+	}
+	for account, n := range p.Creates() {
+		if certain || seen[account]+n > planner.UsualQuota {
+			if q, ok := w.quota(ctx, account); ok {
+				p.FitQuota(account, q)
+			}
+		}
+	}
+	return p, unreachable, ctx.Err()
+}
+
+// unread are the accounts that were asked for and are not in the input any more.
+func unread(desired []planner.DesiredStore, recorded []planner.RecordedStore, in planner.Input) map[planner.AccountID]bool {
+	accounts := map[planner.AccountID]bool{}
+	for _, d := range desired {
+		accounts[d.Key.Account] = true
+	}
+	for _, r := range recorded {
+		accounts[r.Key.Account] = true
+	}
+	for _, d := range in.Desired {
+		delete(accounts, d.Key.Account)
+	}
+	for _, r := range in.Recorded {
+		delete(accounts, r.Key.Account)
+	}
+	return accounts
+}
+
+// asRecorded is what is in Cloudflare by the lockfile's word.
+func asRecorded(recorded []planner.RecordedStore) []planner.LiveStore {
+	var live []planner.LiveStore
+	for _, st := range recorded {
+		l := planner.LiveStore{Key: st.Key, ID: st.ID}
+		for _, r := range st.Secrets {
+			if r.ID != "" {
+				l.Secrets = append(l.Secrets, planner.LiveSecret{
+					ID: r.ID, Name: r.Name, Scopes: r.Scopes, Comment: r.Comment, Status: planner.StatusActive, Modified: r.Modified,
+				})
+			}
+		}
+		live = append(live, l)
+	}
+	return live
+}
+
+// inputs tell what the plan was made from.
+func (w *workspace) inputs() planfile.Inputs {
+	in := planfile.Inputs{
+		Manifest: w.manifest.File, ManifestDigest: w.manifest.Digest, LiveDigest: w.liveDigest,
+		Keyless: w.flags.keyless, Offline: w.flags.offline, Targets: w.options.Targets,
+	}
+	if len(w.lock.Stores) > 0 {
+		in.LockfileDigest = fmt.Sprintf("sha256:%x", sha256.Sum256(w.lock.Format()))
+	}
+	return in
+}
+
+// recordedStores is the lockfile as the planner sees it.
+func recordedStores(lock *lockfile.File) []planner.RecordedStore {
+	var stores []planner.RecordedStore
+	for _, st := range lock.Stores {
+		r := planner.RecordedStore{
+			Key: planner.StoreKey{Account: planner.AccountID(st.AccountID), Name: st.Name}, ID: planner.StoreID(st.ID), Delete: st.Delete,
+		}
+		for _, sec := range st.Secrets {
+			r.Secrets = append(r.Secrets, recordedSecret(sec))
+		}
+		stores = append(stores, r)
+	}
+	return stores
+}
+
+func recordedSecret(sec lockfile.Secret) planner.RecordedSecret {
+	r := planner.RecordedSecret{
+		Name: sec.Name, ID: planner.SecretID(sec.ID), Scopes: sec.Scopes, Comment: sec.Comment,
+		Modified: planner.Modified(sec.Modified), Delete: sec.Delete,
+	}
+	r.Applied, _ = time.Parse(time.RFC3339, sec.Applied) // lockfile.Parse has checked it
+	if sec.Pending != nil {
+		since, _ := time.Parse(time.RFC3339, sec.Pending.Since) // lockfile.Parse has checked it
+		r.Pending = &planner.Pending{Op: planner.Op(sec.Pending.Op), Since: since, Value: sec.Pending.Value}
+	}
+	return r
+}
+
+func position(p syntax.Pos) planner.Position { return planner.Position(p) }

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// project is a manifest with the Workers that it names, and what the lockfile knows of
+// their stores.
+type project struct {
+	*session
+	lock    *lockfile.File
+	configs []*wrangler.Config
+	data    map[string][]byte // of each configuration, by its name
+	stores  []projectStore
+}
+
+// projectStore is a store of the manifest. Several may be one in Cloudflare.
+type projectStore struct {
+	manifest.Store
+	key planner.StoreKey
+	id  string // empty where it was never applied
+}
+
+// openProject reads everything that says who reads which secret. Mistakes in wrangler
+// configurations come as err beside the project.
+func (a *app) openProject(ctx context.Context) (*project, error) {
+	s, err := a.openManifest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockfile.Read(s.lockPath)
+	if err != nil {
+		return nil, err
+	}
+	p := &project{session: s, lock: lock, data: map[string][]byte{}}
+	for _, st := range s.manifest.Stores {
+		account := s.likelyAccount(st, lock)
+		ps := projectStore{Store: st, key: planner.StoreKey{Account: account, Name: st.Name}}
+		if recorded := lock.Store(string(account), st.Name); recorded != nil {
+			ps.id = recorded.ID
+		}
+		p.stores = append(p.stores, ps)
+	}
+	p.configs, p.data, err = s.workerConfigs()
+	return p, err
+}
+
+// workerConfigs parses the wrangler configurations. Its error is a syntax.ErrorList.
+func (s *session) workerConfigs() ([]*wrangler.Config, map[string][]byte, error) {
+	var errs syntax.ErrorList
+	add := func(err error) {
+		if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // both document it
+			errs = append(errs, list...)
+		}
+	}
+	files, err := s.manifest.WorkerFiles()
+	add(err)
+	data := map[string][]byte{}
+	var configs []*wrangler.Config
+	for _, f := range files {
+		c, err := wrangler.Parse(f.Name, f.Data)
+		add(err)
+		if c != nil {
+			configs, data[f.Name] = append(configs, c), f.Data
+		}
+	}
+	return configs, data, errs.Err()
+}
+
+// storeOf is the manifest's store that a binding names by its id, or nil. While a store
+// has no id yet, as before the first apply, the secret's name decides.
+func (p *project) storeOf(b wrangler.Binding) *projectStore {
+	if !p.hasID(b.StoreID) {
+		if st := p.storeWith(b.SecretName); st != nil && st.id == "" {
+			return st
+		}
+		return nil
+	}
+	i := slices.IndexFunc(p.stores, func(st projectStore) bool { return st.id == b.StoreID })
+	return &p.stores[i]
+}
+
+// storeWith is the only store that has a secret of that name, or nil.
+func (p *project) storeWith(name string) *projectStore {
+	var only *projectStore
+	for i := range p.stores {
+		if _, sec := p.secretOf(p.stores[i].key, name); sec == nil {
+			continue
+		}
+		if only != nil && only.key != p.stores[i].key {
+			return nil
+		}
+		only = &p.stores[i]
+	}
+	return only
+}
+
+// secretOf finds a secret by its name in Cloudflare, with its store; or any store of
+// the key, and nil.
+func (p *project) secretOf(k planner.StoreKey, name string) (*projectStore, *manifest.Secret) {
+	var store *projectStore
+	for i := range p.stores {
+		st := &p.stores[i]
+		if st.key != k {
+			continue
+		}
+		store = st
+		for j := range st.Secrets {
+			if st.Secrets[j].Name == name {
+				return st, &st.Secrets[j]
+			}
+		}
+	}
+	return store, nil
+}
