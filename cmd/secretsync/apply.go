@@ -164,14 +164,17 @@ func (w *workspace) generate(p *planner.Plan) {
 }
 
 // sayPending names the secrets that cannot be used yet.
-func (a *app) sayPending(r *applier.Report) {
+func (a *app) sayPending(r *applier.Report, interrupted bool) {
 	var names []string
 	for _, res := range r.Pending() {
 		names = append(names, res.Action.Store.Name+"/"+res.Action.Secret)
 	}
+	waited := fmt.Sprintf(" after --wait %s", a.flags.wait)
+	if interrupted {
+		waited = ""
+	}
 	if len(names) > 0 {
-		a.say("warning: still pending in Cloudflare after --wait %s, so a Worker cannot read them yet: %s",
-			a.flags.wait, render.Safe(strings.Join(names, ", ")))
+		a.say("warning: still pending in Cloudflare%s, so a Worker cannot read them yet: %s", waited, render.Safe(strings.Join(names, ", ")))
 	}
 }
 
@@ -191,7 +194,7 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 		Events: func(r applier.Result) { w.say("%s", render.Progress(r)) },
 	})
 	refreshed := j.refresh()
-	w.sayPending(report)
+	w.sayPending(report, ctx.Err() != nil)
 	if err := render.Report(w.std.out, report); err != nil {
 		return err
 	}

@@ -16,6 +16,9 @@ import (
 // of the manifest to other secrets are not in it.
 func (s *session) writeRepairPlan(ctx context.Context, in planner.Input, lock *lockfile.File, found []planner.Drift, path string) error {
 	targets := driftedTargets(found)
+	if left := countedDrift(found) - len(targets); left > 0 {
+		s.say("findings that no plan repairs, such as unmanaged secrets: %d", left)
+	}
 	if len(targets) == 0 {
 		s.say("no drift that a plan could repair: %s was not written", path)
 		return nil
