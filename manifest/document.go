@@ -54,6 +54,7 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 // readKeys reads a file's keys; what others refer to comes first. What holds for
 // the whole manifest can be said in its first file only.
 func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
+	root.Fields = slices.DeleteFunc(root.Fields, func(f syntax.Field) bool { return f.Key == "$schema" }) // it is for editors
 	first := len(d.chain) == 1
 	common := []key{
 		{"defaults", func(f syntax.Field) { d.readDefaults(f, first) }},

@@ -84,7 +84,7 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringVar(&a.flags.logLevel, "log-level", "warn", "debug, info, warn or error")
 	f.StringVar(&a.flags.logFmt, "log-format", "text", "text or json")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "no colours (also NO_COLOR)")
-	cmd.AddCommand(a.validateCommand(), a.planCommand(), a.showCommand(), a.applyCommand(), a.driftCommand(), a.destroyCommand(), a.rotateCommand(), a.bindingsCommand(), a.devCommand(), a.importCommand(), a.lockCommand(), a.emulatorCommand(), a.versionCommand())
+	cmd.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.showCommand(), a.applyCommand(), a.driftCommand(), a.destroyCommand(), a.rotateCommand(), a.bindingsCommand(), a.devCommand(), a.importCommand(), a.lockCommand(), a.schemaCommand(), a.emulatorCommand(), a.versionCommand())
 	refuseUnknownTopics(cmd)
 	return cmd
 }

@@ -1,0 +1,140 @@
+// Package schema describes the manifest to editors: as Go types, and as the JSON
+// Schema that is generated from them. The reader, package manifest, does not use it:
+// it tells more mistakes, with their positions.
+package schema
+
+import _ "embed"
+
+// JSON is the JSON Schema of manifests, generated from [Manifest] by
+// go test ./manifest/schema -update.
+//
+//go:embed secretsync.schema.json
+var JSON []byte
+
+// Manifest is a file that says which stores and secrets should exist.
+type Manifest struct {
+	// The address of this schema, for editors.
+	Schema string `json:"$schema,omitempty"`
+	// The version of the manifest's format.
+	Version int `json:"version" jsonschema:"enum=1"`
+	// Variables, for ${vars.NAME} and for conditions. --var NAME=VALUE and SECRETSYNC_VAR_NAME override them.
+	Vars map[string]Variable `json:"vars,omitempty"`
+	// Accounts, by a name for this file. Without them CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_TOKEN serve.
+	Accounts map[string]Account `json:"accounts,omitempty"`
+	// What holds for secrets that don't say otherwise.
+	Defaults *Defaults `json:"defaults,omitempty"`
+	// More files, by globs relative to this one. They merge.
+	Include []string `json:"include,omitempty" jsonschema:"minItems=1"`
+	// Wrangler configurations whose bindings are checked, by globs relative to this file.
+	Workers []string `json:"workers,omitempty" jsonschema:"minItems=1"`
+	// Limits to what one apply may do.
+	Safety *Safety `json:"safety,omitempty"`
+	// The stores, by a name for this file.
+	Stores map[string]Store `json:"stores,omitempty"`
+	// What SOPS adds to a file that it encrypts.
+	SOPS map[string]any `json:"sops,omitempty"`
+}
+
+// Variable is a text, a whole number or a boolean.
+type Variable any
+
+// Account is an account of Cloudflare.
+type Account struct {
+	// The account's id: 32 hexadecimal digits.
+	ID string `json:"id" jsonschema:"pattern=^([0-9a-f]{32}|.*[$][{]vars[.].*)$"`
+	// The environment variable that holds the account's API token.
+	TokenEnv string `json:"token_env,omitempty" jsonschema:"pattern=^[A-Za-z_][A-Za-z0-9_]*$"`
+}
+
+// Defaults hold for secrets that don't say otherwise.
+type Defaults struct {
+	Scopes    []Scope   `json:"scopes,omitempty" jsonschema:"minItems=1,uniqueItems=true"`
+	Delete    *bool     `json:"delete,omitempty"`
+	Unmanaged Unmanaged `json:"unmanaged,omitempty" jsonschema:"enum=report,enum=ignore,enum=fail,enum=delete"`
+}
+
+// Safety limits what one apply may do.
+type Safety struct {
+	// A plan with more deletions is refused.
+	MaxDeletes *int `json:"max_deletes,omitempty" jsonschema:"minimum=0"`
+}
+
+// Scope is what may use a secret. The set grows: another scope is a warning.
+type Scope string
+
+// Unmanaged is what to do about secrets that nobody declared.
+type Unmanaged string
+
+// Adopt is what to do about an existing secret of the same name.
+type Adopt string
+
+// Store is a store, or a part of one.
+type Store struct {
+	// A name under accounts; default: the account set outside.
+	Account string `json:"account,omitempty"`
+	// The store's name in Cloudflare; default: its key here.
+	Name string `json:"name,omitempty"`
+	// Goes before the name of each secret.
+	Prefix string `json:"prefix,omitempty"`
+	// What to do about secrets there that nobody declared; default: report.
+	Unmanaged Unmanaged `json:"unmanaged,omitempty" jsonschema:"enum=report,enum=ignore,enum=fail,enum=delete"`
+	// Take over existing secrets: overwrite sets their values, keep leaves them as they are.
+	Adopt Adopt `json:"adopt,omitempty" jsonschema:"enum=overwrite,enum=keep"`
+	// Delete the store itself when it leaves the manifest; default: false.
+	Delete *bool `json:"delete,omitempty"`
+	// The secrets, by name: letters, digits, _ and -.
+	Secrets map[string]Secret `json:"secrets,omitempty"`
+}
+
+// Secret is a secret of a store. Exactly one of from, value, generate and external
+// tells where its value comes from.
+type Secret struct {
+	// Where the value comes from.
+	From *From `json:"from,omitempty" jsonschema:"oneof_required=from"`
+	// The value itself, encrypted by SOPS with the manifest.
+	Value string `json:"value,omitempty" jsonschema:"oneof_required=value"`
+	// Draw a random value when it is first applied.
+	Generate *Generate `json:"generate,omitempty" jsonschema:"oneof_required=generate"`
+	// true: somebody else supplies it. It must exist and is never written.
+	External *bool `json:"external,omitempty" jsonschema:"oneof_required=external"`
+	// What may use it; default: workers.
+	Scopes []Scope `json:"scopes,omitempty" jsonschema:"minItems=1,uniqueItems=true"`
+	// Shown in the dashboard. One that is not given is left as it is.
+	Comment *string `json:"comment,omitempty"`
+	// What happens when it leaves the manifest: true deletes it, false leaves it in Cloudflare; default: true.
+	Delete *bool `json:"delete,omitempty"`
+	// A condition over vars, like: vars.region == "eu".
+	When string `json:"when,omitempty"`
+	// The age at which the value is to be replaced, like 12h, 90d or 8w.
+	RotateAfter string `json:"rotate_after,omitempty" jsonschema:"pattern=^[0-9]+[hdw]$"`
+	// The name it had before.
+	RenamedFrom string `json:"renamed_from,omitempty"`
+	// Take over an existing secret: overwrite sets its value, keep leaves it as it is.
+	Adopt Adopt `json:"adopt,omitempty" jsonschema:"enum=overwrite,enum=keep"`
+}
+
+// From is a source. Paths are relative to the file that names them.
+type From struct {
+	// An environment variable.
+	Env string `json:"env,omitempty" jsonschema:"oneof_required=env,pattern=^[A-Za-z_][A-Za-z0-9_]*$"`
+	// A file, byte for byte.
+	File string `json:"file,omitempty" jsonschema:"oneof_required=file"`
+	// A SOPS file: YAML, JSON, dotenv, INI or binary.
+	SOPS string `json:"sops,omitempty" jsonschema:"oneof_required=sops"`
+	// A program and its arguments, without a shell; refused without --allow-commands.
+	Command []string `json:"command,omitempty" jsonschema:"oneof_required=command,minItems=1"`
+	// With file: drop trailing newlines.
+	Trim *bool `json:"trim,omitempty"`
+	// With sops: a dotted path, with odd names in double quotes.
+	Key string `json:"key,omitempty"`
+}
+
+// Generate is a random value.
+type Generate struct {
+	// How random bytes become text.
+	Encoding string `json:"encoding" jsonschema:"enum=hex,enum=base64,enum=base64url,enum=alphanumeric,enum=uuid"`
+	// How many random bytes, for hex, base64 and base64url.
+	Bytes int `json:"bytes,omitempty" jsonschema:"minimum=16,maximum=32768"`
+	// How many characters, for alphanumeric.
+	Length int `json:"length,omitempty" jsonschema:"minimum=22,maximum=65536"`
+}

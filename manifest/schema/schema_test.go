@@ -1,0 +1,182 @@
+package schema_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+	"github.com/google/go-cmp/cmp"
+	"github.com/invopop/jsonschema"
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/secretsync/secretsync/manifest/schema"
+	"gopkg.in/yaml.v3"
+)
+
+var update = flag.Bool("update", false, "rewrite secretsync.schema.json")
+
+// TestSchema holds secretsync.schema.json to the Go types, whose comments describe it.
+func TestSchema(t *testing.T) {
+	r := &jsonschema.Reflector{ExpandedStruct: true}
+	if err := r.AddGoComments("github.com/secretsync/secretsync/manifest/schema", "./"); err != nil {
+		t.Fatal(err)
+	}
+	s := r.Reflect(&schema.Manifest{})
+	s.ID, s.Title = "", "A manifest of secretsync"
+	// What struct tags cannot say.
+	scalar := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}, {Type: "boolean"}}}
+	property(t, s, "vars").AdditionalProperties = scalar
+	property(t, s, "stores").PropertyNames = &jsonschema.Schema{Pattern: "^[A-Za-z0-9_-]+$"}
+	property(t, s.Definitions["Store"], "secrets").PropertyNames = &jsonschema.Schema{Pattern: "^[A-Za-z0-9_-]+$"}
+	known := &jsonschema.Schema{Enum: []any{"workers", "ai_gateway", "dex", "access", "containers", "websearch"}} // completed by editors
+	for _, def := range []string{"Defaults", "Secret"} {
+		property(t, s.Definitions[def], "scopes").Items = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{known, {Type: "string", Pattern: "^[a-z][a-z0-9_]*$"}}}
+	}
+	want, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, '\n')
+	if *update {
+		if err := os.WriteFile("secretsync.schema.json", want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(want), string(schema.JSON)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func property(t *testing.T, s *jsonschema.Schema, name string) *jsonschema.Schema {
+	t.Helper()
+	p, ok := s.Properties.Get(name)
+	if !ok {
+		t.Fatalf("no property %q", name)
+	}
+	return p
+}
+
+// TestSchemaKnowsTheReadersKeys: what the reader takes, the schema does, and nothing
+// else. The reader lists its keys as {"name", function}.
+func TestSchemaKnowsTheReadersKeys(t *testing.T) {
+	files, err := filepath.Glob("../*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var read []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\{"([a-z_]+)", (?:func|d\.|firstOnly)`).FindAllStringSubmatch(string(text), -1) {
+			read = append(read, m[1])
+		}
+	}
+	var doc struct {
+		Properties map[string]any
+		Defs       map[string]struct{ Properties map[string]any } `json:"$defs"`
+	}
+	if err := json.Unmarshal(schema.JSON, &doc); err != nil {
+		t.Fatal(err)
+	}
+	var known []string
+	for name := range doc.Properties {
+		if name != "sops" && name != "$schema" { // taken off before keys are read
+			known = append(known, name)
+		}
+	}
+	for _, def := range doc.Defs {
+		for name := range def.Properties {
+			known = append(known, name)
+		}
+	}
+	slices.Sort(read)
+	slices.Sort(known)
+	if diff := cmp.Diff(slices.Compact(read), slices.Compact(known)); diff != "" {
+		t.Errorf("the reader's keys (-) and the schema's (+):\n%s", diff)
+	}
+}
+
+// TestManifestsFitTheSchema: good manifests and documented examples do; manifests with
+// a mistake of form don't.
+func TestManifestsFitTheSchema(t *testing.T) {
+	doc, err := validator.UnmarshalJSON(bytes.NewReader(schema.JSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := validator.NewCompiler()
+	if err := c.AddResource("secretsync.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile("secretsync.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(t *testing.T, kind, text string) error {
+		t.Helper()
+		var v any
+		switch kind {
+		case ".toml":
+			err = toml.Unmarshal([]byte(text), &v)
+		default: // JSON is YAML
+			err = yaml.Unmarshal([]byte(text), &v)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err = validator.UnmarshalJSON(bytes.NewReader(data)); err != nil {
+			t.Fatal(err)
+		}
+		return compiled.Validate(v)
+	}
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, kind := range []string{".yaml", ".toml", ".json"} {
+		if err := check(t, kind, read("../testdata/good/full"+kind)); err != nil {
+			t.Errorf("full%s: %v", kind, err)
+		}
+	}
+	for _, block := range regexp.MustCompile("(?s)```(yaml|toml)\n(.*?)```").FindAllStringSubmatch(read("../../docs/manifest.md"), -1) {
+		if err := check(t, "."+block[1], block[2]); err != nil {
+			t.Errorf("%s\n%v", block[2], err)
+		}
+	}
+	for _, name := range []string{"unknown-keys.yaml", "wrong-types.yaml", "wrong-types-toml.toml", "source-count.yaml", "version-unknown.yaml", "version-missing.yaml", "accounts.yaml"} {
+		if check(t, filepath.Ext(name), read("../testdata/bad/"+name)) == nil {
+			t.Errorf("%s fits", name)
+		}
+	}
+	for _, text := range []string{
+		"{version: 1, stores: {s: {secrets: {a.b: {from: {env: A}}}}}}",
+		"{version: 1, stores: {s: {secrets: {a: {from: {env: A, file: b}}}}}}",
+		"{version: 1, stores: {s: {secrets: {a: {from: {env: A}, rotate_after: soon}}}}}",
+		"{version: 1, stores: {s: {secrets: {a: {generate: {encoding: hex, bytes: 8}}}}}}",
+		"{version: 1, stores: {s: {secrets: {a: {generate: {encoding: rot13}}}}}}",
+		"{version: 1, vars: {a: [1]}}",
+		"{version: 1, stores: {s: {unmanaged: eat}}}",
+	} {
+		if check(t, ".yaml", text) == nil {
+			t.Errorf("%s fits", text)
+		}
+	}
+}
