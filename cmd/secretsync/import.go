@@ -16,27 +16,38 @@ import (
 
 func (a *app) importCommand() *cobra.Command {
 	var lockOnly, autoApprove bool
+	var out, sops string
 	cmd := &cobra.Command{
-		Use:   "import --lock-only",
-		Short: "Rebuild a lost lockfile from the manifest and Cloudflare",
-		Long: "import --lock-only writes a lockfile where there is none, or none that can be used: what the manifest wants and Cloudflare\n" +
-			"has is recorded, as under adopt: keep. It changes nothing in Cloudflare; a token with the permission\n" +
-			"\"Secrets Store Read\" is enough.\n\n" +
-			"Nobody can read a value back. So the values in Cloudflare are taken to be the manifest's, and no later plan will find\n" +
-			"out if one is not. Where that is not certain, run apply --adopt=overwrite instead: it puts every value again.\n\n" + exitCodesHelp,
-		Args: a.noArgs,
+		Use:   "import {-o FILE | --lock-only}",
+		Short: "Describe secrets that exist in a manifest, or rebuild a lost lockfile",
+		Long: "import -o FILE writes a manifest of the secrets that exist in Cloudflare: of all, or, where there is a manifest already,\n" +
+			"of those in its stores that it does not describe, for its include. They are external at first: nothing is written to them. With\n" +
+			"--sops they are taken over as they are, with their values in that file, which is yours to write: nobody can read one back.\n\n" +
+			"import --lock-only writes a lockfile where there is none, or none that can be used: what the manifest wants and Cloudflare\n" +
+			"has is recorded, as under adopt: keep.\n\n" +
+			"Neither changes anything in Cloudflare; a token with the permission \"Secrets Store Read\" is enough.\n\n" +
+			"Nobody can read a value back. So under adopt: keep the values in Cloudflare are taken to be the manifest's, and no later\n" +
+			"plan will find out if one is not. Where that is not certain, use adopt: overwrite instead: it puts every value again.\n\n" + exitCodesHelp,
+		Example: "  secretsync import -o secretsync.yaml\n  secretsync import -o found.yaml --sops secrets/prod.enc.yaml\n  secretsync import --lock-only",
+		Args:    a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case !lockOnly:
-				return hint(errors.New("import can only rebuild a lockfile so far"), "that is import --lock-only")
+			case lockOnly == (out != ""):
+				return errors.New("import wants one of -o FILE, for a manifest, and --lock-only, for a lockfile")
 			case len(a.flags.targets) > 0:
-				return errors.New("import --lock-only takes no --target: it rebuilds the lockfile as a whole")
+				return errors.New("import takes no --target")
+			case lockOnly && sops != "":
+				return errors.New("--sops belongs to -o")
+			case lockOnly:
+				return a.importLock(cmd.Context(), approval{auto: autoApprove, word: "yes"})
 			}
-			return a.importLock(cmd.Context(), approval{auto: autoApprove, word: "yes"})
+			return a.importManifest(cmd.Context(), out, sops)
 		},
 	}
+	cmd.Flags().StringVarP(&out, "out", "o", "", "write a manifest of what exists to this new file, in YAML")
+	cmd.Flags().StringVar(&sops, "sops", "", "with -o: take the secrets over, with their values in this SOPS file")
 	cmd.Flags().BoolVar(&lockOnly, "lock-only", false, "write the lockfile, and nothing to Cloudflare")
-	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")
+	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "with --lock-only: do not ask")
 	return cmd
 }
 

@@ -124,7 +124,7 @@ func (a *app) writeNew(name string, data []byte) error {
 	case errors.Is(err, fs.ErrExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("making a first manifest: %w", err)
+		return fmt.Errorf("writing a new file: %w", err)
 	}
 	_, err = f.Write(data)
 	if err := errors.Join(err, f.Close()); err != nil {

@@ -44,24 +44,20 @@ type session struct {
 
 // openManifest reads the manifest and everything it includes, and no value.
 func (a *app) openManifest(ctx context.Context) (*session, error) {
-	vars, err := a.variables()
-	if err != nil {
-		return nil, err
-	}
-	sops, err := sopsfile.New(sopsfile.Options{KeyTypes: a.sopsKeyTypes()})
-	if err != nil {
-		return nil, err
-	}
-	s := &session{app: a, sops: sops, limiter: cloudflare.NewLimiter(), clients: map[planner.AccountID]*cloudflare.Client{}}
 	file := a.flags.file
 	if file == "" {
+		var err error
 		if file, err = manifest.Find("."); err != nil {
 			return nil, err
 		}
 	}
-	s.lockPath = a.flags.lockfile
-	if s.lockPath == "" {
-		s.lockPath = lockfile.PathFor(file)
+	s, err := a.newSession(file)
+	if err != nil {
+		return nil, err
+	}
+	vars, err := a.variables()
+	if err != nil {
+		return nil, err
 	}
 	s.manifest, err = manifest.Load(ctx, manifest.Options{
 		File: file, Vars: vars, LookupEnv: a.env, SOPS: opener{s.sops},
@@ -75,6 +71,22 @@ func (a *app) openManifest(ctx context.Context) (*session, error) {
 		a.say("warning: %s", w)
 	}
 	s.filter.Public(s.publicText()...)
+	return s, nil
+}
+
+// newSession is a session whose manifest is empty as yet.
+func (a *app) newSession(file string) (*session, error) {
+	sops, err := sopsfile.New(sopsfile.Options{KeyTypes: a.sopsKeyTypes()})
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		app: a, manifest: &manifest.Manifest{File: file}, sops: sops, lockPath: a.flags.lockfile,
+		limiter: cloudflare.NewLimiter(), clients: map[planner.AccountID]*cloudflare.Client{},
+	}
+	if s.lockPath == "" {
+		s.lockPath = lockfile.PathFor(file)
+	}
 	return s, nil
 }
 
