@@ -63,6 +63,12 @@ stores:
 `)
 	contains(t, p.run("", 0, secretsync, "dev"), "wrangler.jsonc: put api-key, drawn", `binds "missing", and the manifest has no value for it`)
 
+	for _, path := range glob(t, filepath.Join(p.dir, ".wrangler", "state", "v3", "secrets-store", "*", "blobs", "*")) {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("a value lies in %s with mode %v: %v", path, info.Mode(), err)
+		}
+	}
+
 	url := p.wranglerDev()
 	get := func(binding string, wantStatus int) string {
 		t.Helper()
@@ -139,4 +145,13 @@ func (p *place) wranglerDev() string {
 		p.Fatal("wrangler dev did not get ready")
 		return ""
 	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil || len(found) == 0 {
+		t.Fatalf("nothing is at %s: %v", pattern, err)
+	}
+	return found
 }

@@ -20,6 +20,7 @@ function load(dir) {
 }
 
 async function run(job) {
+	process.umask(0o077); // the values are in plain text
 	let Miniflare;
 	try {
 		({ Miniflare } = load(job.dir));
