@@ -1,56 +1,96 @@
 package manifest
 
-import "github.com/secretsync/secretsync/internal/syntax"
+import (
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
 
 // workerPattern is an entry of workers: which wrangler configurations there are.
 type workerPattern struct {
 	pos           syntax.Pos
 	from, pattern string
+	env           *string // nil for the whole file
 }
 
+// readWorkers reads patterns, and maps of a pattern and the one environment that is
+// meant in its files.
 func (d *document) readWorkers(f syntax.Field) {
 	for _, item := range d.list(f) {
-		pattern, ok := d.path(item)
+		w := workerPattern{pos: item.Pos, from: d.name}
+		var ok bool
+		if item.Value.Kind == syntax.Map {
+			d.object(item.Value,
+				key{"file", func(f syntax.Field) { w.pattern, ok = d.path(f) }},
+				key{"env", func(f syntax.Field) {
+					if env, ok := d.expanded(f); ok {
+						w.env = &env
+					}
+				}},
+			)
+			if item.Value.Get("file") == nil {
+				d.errs.Add(item.Pos, `for example {file: apps/*/wrangler.jsonc, env: "${vars.environment}"}`, "the entry has no file")
+			}
+		} else {
+			w.pattern, ok = d.path(item)
+		}
 		if !ok {
 			continue
 		}
-		if _, bad := d.files.pattern(item.Pos, d.name, pattern); bad != nil {
+		if _, bad := d.files.pattern(item.Pos, d.name, w.pattern); bad != nil {
 			d.errs = append(d.errs, bad)
 			continue
 		}
-		d.workers = append(d.workers, workerPattern{item.Pos, d.name, pattern})
+		d.workers = append(d.workers, w)
 	}
 }
 
-// File is a file that the manifest names.
-type File struct {
+// WorkerFile is a wrangler configuration that the manifest names.
+type WorkerFile struct {
 	// Name is as the caller would open it.
 	Name string
 	Data []byte
+	// Environments are those that are meant; nil for all, the top level among them.
+	Environments []WorkerEnvironment
+}
+
+// WorkerEnvironment is an environment of a wrangler configuration; its Name is empty for
+// the top level. Pos is where the manifest names it.
+type WorkerEnvironment struct {
+	Name string
+	Pos  syntax.Pos
 }
 
 // WorkerFiles reads the wrangler configurations that workers names, each once. Its
 // error is a [syntax.ErrorList]: of those that cannot be read, besides those that can.
-func (m *Manifest) WorkerFiles() ([]File, error) {
-	var found []File
+func (m *Manifest) WorkerFiles() ([]WorkerFile, error) {
+	var found []WorkerFile
 	var errs syntax.ErrorList
-	seen := map[string]bool{}
 	for _, w := range m.sources.workers {
 		names, bad := m.sources.files.glob(w.pos, w.from, w.pattern)
 		if bad != nil {
 			errs = append(errs, bad)
 		}
 		for _, name := range names {
-			if seen[identity(name)] {
+			i := slices.IndexFunc(found, func(f WorkerFile) bool { return identity(f.Name) == identity(name) })
+			switch {
+			case i >= 0 && (w.env == nil || found[i].Environments == nil):
+				found[i].Environments = nil
+				continue
+			case i >= 0:
+				found[i].Environments = append(found[i].Environments, WorkerEnvironment{*w.env, w.pos})
 				continue
 			}
-			seen[identity(name)] = true
 			data, bad := m.sources.files.read(w.pos, name, syntax.MaxSize)
 			if bad != nil {
 				errs = append(errs, bad)
 				continue
 			}
-			found = append(found, File{name, data})
+			f := WorkerFile{Name: name, Data: data}
+			if w.env != nil {
+				f.Environments = []WorkerEnvironment{{*w.env, w.pos}}
+			}
+			found = append(found, f)
 		}
 	}
 	return found, errs.Err()

@@ -2,9 +2,7 @@ package planner
 
 import (
 	"cmp"
-	"path"
 	"slices"
-	"strings"
 )
 
 // Build compares the three versions and decides. It is total: every input gives
@@ -68,14 +66,7 @@ func (b *builder) storePolicy(s *versions) {
 
 // targeted reports whether the plan may touch a secret.
 func (b *builder) targeted(store StoreKey, name string) bool {
-	return len(b.in.Options.Targets) == 0 || slices.ContainsFunc(b.in.Options.Targets, func(glob string) bool {
-		full := store.Name + "/" + name
-		if strings.Count(glob, "/") == 2 {
-			full = string(store.Account) + "/" + full
-		}
-		ok, err := path.Match(glob, full)
-		return err == nil && ok
-	})
+	return b.in.Options.Targeted(store, name)
 }
 
 // deleteStore deletes a store that left the manifest, if nothing stays in it.

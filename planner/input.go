@@ -1,6 +1,11 @@
 package planner
 
-import "time"
+import (
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
 
 // The identifiers are distinct types so that the compiler catches a swap.
 type (
@@ -34,6 +39,8 @@ type Input struct {
 	Live []LiveStore
 	// References are what is known to read secrets.
 	References []Reference
+	// Unread are places of references that could not be read.
+	Unread []Position
 	// Now is the time the plan is made at.
 	Now     time.Time
 	Options Options
@@ -50,6 +57,18 @@ type Options struct {
 	Offline bool
 	// StrictBindings makes a plan that breaks a Worker a problem.
 	StrictBindings bool
+}
+
+// Targeted reports whether a plan under these options may touch a secret.
+func (o Options) Targeted(store StoreKey, name string) bool {
+	return len(o.Targets) == 0 || slices.ContainsFunc(o.Targets, func(glob string) bool {
+		full := store.Name + "/" + name
+		if strings.Count(glob, "/") == 2 {
+			full = string(store.Account) + "/" + full
+		}
+		ok, err := path.Match(glob, full)
+		return err == nil && ok
+	})
 }
 
 // Reference is a Worker's binding of a secret.

@@ -151,6 +151,9 @@ const (
 	// NoteBreaksWorker is a secret that Worker binds, as said at Pos, and that goes, gets
 	// another name, or can be used by Workers no longer.
 	NoteBreaksWorker NoteKind = "breaks_worker"
+	// NoteBindingsUnread is a configuration, named at Pos, whose bindings could not be
+	// read: whether a Worker breaks is not known.
+	NoteBindingsUnread NoteKind = "bindings_unread"
 )
 
 // Note is something worth knowing that changes nothing.
@@ -158,9 +161,10 @@ type Note struct {
 	Kind   NoteKind
 	Store  StoreKey
 	Secret string
-	// Worker and Pos are of NoteBreaksWorker.
+	// Worker is of NoteBreaksWorker.
 	Worker string
-	Pos    Position
+	// Pos is of NoteBreaksWorker and NoteBindingsUnread.
+	Pos Position
 }
 
 // ProblemKind is why a plan cannot be applied.

@@ -16,6 +16,9 @@ func (b *builder) checkReferences() {
 	for _, st := range b.gone {
 		b.breaks(st.Key, st.ID, "")
 	}
+	for _, pos := range b.in.Unread {
+		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteBindingsUnread, Pos: pos})
+	}
 }
 
 // breaks tells of the bindings of a secret, or of a whole store.

@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/spf13/cobra"
 )
@@ -47,6 +50,7 @@ func (a *app) bindingsCheck(ctx context.Context) error {
 	bindings := 0
 	for _, c := range p.configs {
 		for _, env := range c.Environments {
+			env.AccountID = p.accountOf(env)
 			for _, b := range env.Bindings {
 				bindings++
 				if bad := p.check(env, b); bad != nil {
@@ -71,7 +75,7 @@ func (p *project) check(env wrangler.Environment, b wrangler.Binding) *syntax.Er
 	if !reaches(env, *st) {
 		return &syntax.Error{
 			Pos: b.StoreIDPos, What: fmt.Sprintf("store %q is in account %s, and this Worker is deployed to account %q", st.Name, st.key.Account, env.AccountID),
-			Hint: "a Worker reads stores of its own account alone",
+			Hint: "a Worker reads stores of its own account alone: account_id names it, else CLOUDFLARE_ACCOUNT_ID, else its first binding",
 		}
 	}
 	st, sec := p.secretOf(st.key, b.SecretName)
@@ -134,28 +138,54 @@ func (p *project) unknownSecret(st *projectStore, b wrangler.Binding) *syntax.Er
 	return e
 }
 
-// references are the bindings as the planner wants them. A configuration that cannot be
-// read is a warning, unless --strict-bindings asks to be certain.
-func (s *session) references() ([]planner.Reference, error) {
+// references are the bindings as the planner wants them, and the places of those that
+// cannot be read: a warning, unless --strict-bindings asks to be certain.
+func (s *session) references(lock *lockfile.File) (refs []planner.Reference, unread []planner.Position, err error) {
 	configs, _, err := s.workerConfigs()
 	if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // workerConfigs documents it
 		if s.flags.strictBindings {
-			return nil, list
+			return nil, nil, list
 		}
 		for _, e := range list {
 			s.say("warning: its bindings are not looked at: %s", render.Safe(e.Error()))
+			unread = append(unread, position(e.Pos))
 		}
 	}
-	var refs []planner.Reference
 	for _, c := range configs {
 		for _, env := range c.Environments {
 			for _, b := range env.Bindings {
 				refs = append(refs, planner.Reference{
-					StoreID: planner.StoreID(b.StoreID), Secret: b.SecretName, Pos: position(b.Pos),
+					StoreID: boundStore(lock, b), Secret: b.SecretName, Pos: position(b.Pos),
 					Worker: cmp.Or(env.WorkerName, c.Name, c.File),
 				})
 			}
 		}
 	}
-	return refs, nil
+	return refs, unread, nil
+}
+
+// storeIDForm is what the ids of stores look like; another text is a placeholder.
+var storeIDForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// boundStore is the id of the store that a binding means. A placeholder stands for the
+// only store that has the secret.
+func boundStore(lock *lockfile.File, b wrangler.Binding) planner.StoreID {
+	id := strings.ToLower(b.StoreID)
+	if storeIDForm.MatchString(id) {
+		return planner.StoreID(id)
+	}
+	only := ""
+	for i := range lock.Stores {
+		st := &lock.Stores[i]
+		switch {
+		case st.ID == b.StoreID:
+			return planner.StoreID(b.StoreID)
+		case st.Secret(b.SecretName) == nil:
+		case only != "":
+			return planner.StoreID(b.StoreID)
+		default:
+			only = st.ID
+		}
+	}
+	return planner.StoreID(cmp.Or(only, b.StoreID))
 }

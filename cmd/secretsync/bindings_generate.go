@@ -1,14 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
+	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
@@ -18,6 +19,7 @@ import (
 // generateOptions are the flags of bindings generate.
 type generateOptions struct {
 	worker, env, format string
+	anyEnv              bool // --env was not given
 	write               bool
 }
 
@@ -32,6 +34,10 @@ func (a *app) bindingsGenerateCommand() *cobra.Command {
 		Example: "  secretsync bindings generate --target '*/stripe-*'\n  secretsync bindings generate --worker apps/api/wrangler.jsonc --write",
 		Args:    a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.anyEnv = !cmd.Flags().Changed("env")
+			if o.write && o.format != "" {
+				return errors.New("--write and --format exclude each other: the file has its format")
+			}
 			p, err := a.openProject(cmd.Context())
 			if p == nil || err != nil && o.worker != "" {
 				return err
@@ -41,7 +47,7 @@ func (a *app) bindingsGenerateCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.worker, "worker", "", "a wrangler configuration that the manifest's workers: names")
-	f.StringVar(&o.env, "env", "", "the environment of that configuration (default: its top level)")
+	f.StringVar(&o.env, "env", "", "the environment of that configuration (default: the one that workers: names, else its top level)")
 	f.StringVar(&o.format, "format", "", "toml, jsonc or types (default: as the worker's file, else jsonc)")
 	f.BoolVar(&o.write, "write", false, "write the bindings into the worker's file")
 	return cmd
@@ -56,9 +62,12 @@ func (p *project) generateBindings(o generateOptions) error {
 		if c == nil {
 			return hint(fmt.Errorf("%s is none of the Workers that the manifest names", o.worker), "add it to workers:")
 		}
+		if o.anyEnv && len(c.Environments) == 1 {
+			o.env = c.Environments[0].Name
+		}
 		i := slices.IndexFunc(c.Environments, func(e wrangler.Environment) bool { return e.Name == o.env })
 		if i < 0 {
-			return fmt.Errorf("%s has no environment %q", c.File, o.env)
+			return hint(fmt.Errorf("%s has no environment %q that workers: means", c.File, o.env), "name one with --env, or set the manifest's variables with --var")
 		}
 		file, env = c.File, c.Environments[i]
 	case o.write:
@@ -80,7 +89,7 @@ func (p *project) generateBindings(o generateOptions) error {
 			format = "toml"
 		}
 	}
-	text, err := wrangler.Format(format, want)
+	text, err := wrangler.Format(format, o.env, want)
 	if err != nil {
 		return err
 	}
@@ -129,13 +138,18 @@ func (p *project) wantedBindings(env wrangler.Environment) ([]wrangler.Binding, 
 	for _, name := range env.Names {
 		taken[name] = true
 	}
+	env.AccountID = p.accountOf(env)
 	for _, b := range env.Bindings {
+		if st := p.withID(b.StoreID); st != nil && !reaches(env, *st) {
+			return nil, syntax.ErrorList{p.check(env, b)}
+		}
 		if st, name := p.meant(env, b); st != nil && st.id != "" {
 			b.StoreID, b.SecretName = st.id, name
 			bound[secretRef{st.key, name}] = true
 		}
 		want = append(want, b)
 	}
+	var added planner.AccountID
 	for _, st := range p.stores {
 		for _, sec := range st.Secrets {
 			ref := secretRef{st.key, sec.Name}
@@ -145,12 +159,33 @@ func (p *project) wantedBindings(env wrangler.Environment) ([]wrangler.Binding, 
 			if st.id == "" {
 				return nil, hint(fmt.Errorf("the id of store %q is not known yet", st.Name), "apply first: the lockfile keeps it")
 			}
+			if added == "" {
+				added = st.key.Account
+			}
+			if added != st.key.Account {
+				return nil, hint(errors.New("secrets of several accounts, and a Worker reads those of its own alone"),
+					"give it account_id, or set CLOUDFLARE_ACCOUNT_ID, or choose with --target ACCOUNT/STORE/SECRET")
+			}
 			name := bindingName(sec.Label, taken)
 			taken[name], bound[ref] = true, true
 			want = append(want, wrangler.Binding{Binding: name, StoreID: st.id, SecretName: sec.Name})
 		}
 	}
+	if len(want) == 0 && len(p.flags.targets) > 0 {
+		return nil, fmt.Errorf("--target %s selects no secret that Workers may use", strings.Join(p.flags.targets, " "))
+	}
 	return want, nil
+}
+
+// accountOf is the account that a Worker is deployed to; empty where nothing tells.
+func (p *project) accountOf(env wrangler.Environment) string {
+	id := cmp.Or(env.AccountID, p.setting(p.flags.accountID, "CLOUDFLARE_ACCOUNT_ID"))
+	for _, b := range env.Bindings {
+		if st := p.withID(b.StoreID); id == "" && st != nil {
+			id = string(st.key.Account)
+		}
+	}
+	return id
 }
 
 // reaches reports whether a Worker can read a store: of its own account alone.
@@ -165,12 +200,13 @@ func (p *project) meant(env wrangler.Environment, b wrangler.Binding) (*projectS
 	for _, named := range []func(manifest.Secret) bool{
 		func(sec manifest.Secret) bool { return sec.Name == b.SecretName },
 		func(sec manifest.Secret) bool { return sec.RenamedFrom != "" && sec.RenamedFrom == b.SecretName },
+		func(sec manifest.Secret) bool { return sec.Label == b.SecretName }, // without the store's prefix
 	} {
 		var only *projectStore
 		name, several := "", false
 		for i := range p.stores {
 			st := &p.stores[i]
-			if p.hasID(b.StoreID) && st.id != b.StoreID || !reaches(env, *st) {
+			if p.withID(b.StoreID) != nil && st.id != b.StoreID || !reaches(env, *st) {
 				continue
 			}
 			for _, sec := range st.Secrets {
@@ -187,16 +223,17 @@ func (p *project) meant(env wrangler.Environment, b wrangler.Binding) (*projectS
 	return nil, ""
 }
 
-// hasID reports whether an id is one of the manifest's stores.
-func (p *project) hasID(id string) bool {
-	return id != "" && slices.ContainsFunc(p.stores, func(st projectStore) bool { return st.id == id })
+// withID is the manifest's store of an id, or nil.
+func (p *project) withID(id string) *projectStore {
+	i := slices.IndexFunc(p.stores, func(st projectStore) bool { return id != "" && st.id == id })
+	if i < 0 {
+		return nil
+	}
+	return &p.stores[i]
 }
 
 func (p *project) selected(ref secretRef) bool {
-	return len(p.flags.targets) == 0 || slices.ContainsFunc(p.flags.targets, func(glob string) bool {
-		ok, err := path.Match(glob, ref.store.Name+"/"+ref.name)
-		return err == nil && ok
-	})
+	return planner.Options{Targets: p.flags.targets}.Targeted(ref.store, ref.name)
 }
 
 // bindingName makes a JavaScript identifier of a secret's name, as Workers usually have

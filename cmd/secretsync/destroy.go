@@ -30,7 +30,7 @@ func (a *app) destroy(ctx context.Context, autoApprove bool) error {
 			return err
 		}
 		var err error
-		if w.references, err = s.references(); err != nil {
+		if w.references, w.unbound, err = s.references(w.lock); err != nil {
 			return err
 		}
 		return w.planAndExecute(ctx, handle, approval{auto: autoApprove, word: "destroy"})

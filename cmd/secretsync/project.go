@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -64,11 +65,30 @@ func (s *session) workerConfigs() ([]*wrangler.Config, map[string][]byte, error)
 	add(err)
 	data := map[string][]byte{}
 	var configs []*wrangler.Config
+	missing := map[syntax.Pos]*syntax.Error{} // environments that no file has so far
 	for _, f := range files {
 		c, err := wrangler.Parse(f.Name, f.Data)
 		add(err)
-		if c != nil {
-			configs, data[f.Name] = append(configs, c), f.Data
+		if c == nil {
+			continue
+		}
+		for _, env := range f.Environments {
+			if _, seen := missing[env.Pos]; c.Has(env.Name) {
+				missing[env.Pos] = nil
+			} else if !seen {
+				missing[env.Pos] = &syntax.Error{Pos: env.Pos, What: fmt.Sprintf("%s has no environment %q", f.Name, env.Name), Hint: "env: \"\" stands for the top level"}
+			}
+		}
+		if f.Environments != nil {
+			c.Environments = slices.DeleteFunc(c.Environments, func(e wrangler.Environment) bool {
+				return !slices.ContainsFunc(f.Environments, func(env manifest.WorkerEnvironment) bool { return env.Name == e.Name })
+			})
+		}
+		configs, data[f.Name] = append(configs, c), f.Data
+	}
+	for _, bad := range missing {
+		if bad != nil {
+			errs = append(errs, bad)
 		}
 	}
 	return configs, data, errs.Err()
@@ -77,14 +97,13 @@ func (s *session) workerConfigs() ([]*wrangler.Config, map[string][]byte, error)
 // storeOf is the manifest's store that a binding names by its id, or nil. While a store
 // has no id yet, as before the first apply, the secret's name decides.
 func (p *project) storeOf(b wrangler.Binding) *projectStore {
-	if !p.hasID(b.StoreID) {
-		if st := p.storeWith(b.SecretName); st != nil && st.id == "" {
-			return st
-		}
-		return nil
+	if st := p.withID(b.StoreID); st != nil {
+		return st
 	}
-	i := slices.IndexFunc(p.stores, func(st projectStore) bool { return st.id == b.StoreID })
-	return &p.stores[i]
+	if st := p.storeWith(b.SecretName); st != nil && st.id == "" {
+		return st
+	}
+	return nil
 }
 
 // storeWith is the only store that has a secret of that name, or nil.

@@ -29,7 +29,7 @@ func (s *session) writeRepairPlan(ctx context.Context, in planner.Input, lock *l
 		return err
 	}
 	w.options.Targets = targets
-	in.Desired, in.Options = w.desired, w.options
+	in.Desired, in.References, in.Unread, in.Options = w.desired, w.references, w.unbound, w.options
 	w.liveDigest = planfile.LiveDigest(in.Live)
 	p := planner.Build(in)
 	file := planfile.New(p, w.inputs())

@@ -23,6 +23,7 @@ type workspace struct {
 	options planner.Options
 	// references are what the wrangler configurations bind.
 	references []planner.Reference
+	unbound    []planner.Position // configurations that could not be read
 	// kept are the SOPS files of which a recorded ciphertext is unchanged: they were not
 	// encrypted anew as a whole.
 	kept map[string]bool
@@ -78,7 +79,7 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 		keys[i].Name = st.Name
 	}
 	w.kept = w.keptFiles(keys, values)
-	if w.references, err = s.references(); err != nil {
+	if w.references, w.unbound, err = s.references(lock); err != nil {
 		return nil, err
 	}
 	for i, st := range s.manifest.Stores {

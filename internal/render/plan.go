@@ -232,16 +232,26 @@ func noteLines(notes []planner.Note) []string {
 	}
 	var lines []string
 	for _, g := range order {
-		if g.kind != planner.NoteBreaksWorker {
+		if g.kind != planner.NoteBreaksWorker && g.kind != planner.NoteBindingsUnread {
 			lines = append(lines, noteLine(g.kind, g.store, names[g]))
 		}
 	}
 	for _, n := range notes {
-		if n.Kind == planner.NoteBreaksWorker {
-			lines = append(lines, breaksWorker(n.Store, n.Secret, n.Worker)+": "+Safe(fmt.Sprintf("%s:%d:%d", n.Pos.File, n.Pos.Line, n.Pos.Column)))
+		switch n.Kind {
+		case planner.NoteBreaksWorker:
+			lines = append(lines, breaksWorker(n.Store, n.Secret, n.Worker)+": "+place(n.Pos))
+		case planner.NoteBindingsUnread:
+			lines = append(lines, "bindings could not be read, so what this plan breaks is not known; bindings check tells why: "+place(n.Pos))
 		}
 	}
 	return lines
+}
+
+func place(pos planner.Position) string {
+	if pos.Line == 0 {
+		return Safe(pos.File)
+	}
+	return Safe(fmt.Sprintf("%s:%d:%d", pos.File, pos.Line, pos.Column))
 }
 
 // maxNames bounds the names in a note.

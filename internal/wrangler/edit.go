@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -113,7 +112,7 @@ func (e *editor) setText(pos syntax.Pos, have, want string) {
 // offset turns a position into an offset.
 func (e *editor) offset(pos syntax.Pos) int {
 	at := 0
-	if bytes.HasPrefix(e.data, []byte("\xef\xbb\xbf")) {
+	if bytes.HasPrefix(e.data, []byte(bom)) {
 		at = 3
 	}
 	for line := 1; line < pos.Line; line++ {
@@ -232,25 +231,14 @@ func (e *editor) addAll(open int, items []string) {
 	}
 }
 
-// bareKey is a TOML key that needs no quotes.
-var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-
 // addTables puts TOML tables at the end of the file.
 func (e *editor) addTables(bindings []Binding) {
-	key := section
-	if e.env != "" {
-		env := e.env
-		if !bareKey.MatchString(env) {
-			env = quoted(env)
-		}
-		key = "env." + env + "." + section
-	}
 	var text strings.Builder
 	if len(e.data) > 0 && !bytes.HasSuffix(e.data, []byte("\n")) {
 		text.WriteString(e.newline)
 	}
 	for _, b := range bindings {
-		text.WriteString(e.newline + tomlTable(key, b, e.newline))
+		text.WriteString(e.newline + tomlTable(tomlKey(e.env), b, e.newline))
 	}
 	e.splices = append(e.splices, splice{len(e.data), len(e.data), text.String()})
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -39,6 +40,11 @@ type Environment struct {
 	Bindings              []Binding
 	// Names are all that its env has already: of these bindings, others and variables.
 	Names []string
+}
+
+// Has reports whether there is an environment of that name; empty is the top level.
+func (c *Config) Has(env string) bool {
+	return slices.ContainsFunc(c.Environments, func(e Environment) bool { return e.Name == env })
 }
 
 // Binding gives a Worker a secret.
@@ -86,16 +92,22 @@ func Parse(file string, data []byte) (*Config, error) {
 	return c, p.errs.Err()
 }
 
+// bom is what some editors put before the text.
+const bom = "\xef\xbb\xbf"
+
 // tree parses a file by its extension.
 func tree(file string, data []byte) (*syntax.Node, error) {
 	format := syntax.JSON
 	switch filepath.Ext(file) {
 	case ".toml":
 		format = syntax.TOML
+		if blankTOML.Match(data) { // of a Worker that has only the defaults
+			return &syntax.Node{Kind: syntax.Map, Pos: syntax.Pos{File: file, Line: 1, Column: 1}}, nil
+		}
 	case ".json", ".jsonc":
 		if len(data) <= syntax.MaxSize { // what is larger is refused below
-			plain, err := hujson.Standardize(bytes.Clone(data)) // comments become blanks, so that positions hold
-			if err == nil {
+			bare := bytes.TrimPrefix(bytes.Clone(data), []byte(bom))
+			if plain, err := hujson.Standardize(bare); err == nil { // comments become blanks, so that positions hold
 				data = plain
 			} // else the error below has the better words
 		}
@@ -108,6 +120,9 @@ func tree(file string, data []byte) (*syntax.Node, error) {
 	}
 	return root, err
 }
+
+// blankTOML is a file with nothing but comments.
+var blankTOML = regexp.MustCompile(`^\x{feff}?\s*(#[^\n]*\s*)*$`)
 
 // names gathers what an environment puts into env: whatever is called a binding, the
 // names of Durable Objects, and variables. Other environments are left out.
@@ -204,9 +219,9 @@ func (p *parser) binding(n *syntax.Node) (Binding, bool) {
 // Formats are what [Format] writes.
 var Formats = []string{"toml", "jsonc", "types"}
 
-// Format writes bindings as a block for wrangler.toml or wrangler.jsonc, or as the
-// TypeScript type of env.
-func Format(format string, bindings []Binding) (string, error) {
+// Format writes bindings as a block for an environment of wrangler.toml or wrangler.jsonc,
+// or as the TypeScript type of env.
+func Format(format, env string, bindings []Binding) (string, error) {
 	var b strings.Builder
 	switch format {
 	case "toml":
@@ -214,9 +229,12 @@ func Format(format string, bindings []Binding) (string, error) {
 			if i > 0 {
 				b.WriteString("\n")
 			}
-			b.WriteString(tomlTable(section, x, "\n"))
+			b.WriteString(tomlTable(tomlKey(env), x, "\n"))
 		}
 	case "jsonc":
+		if env != "" {
+			fmt.Fprintf(&b, "// under \"env\": {%s: {\n", quoted(env))
+		}
 		fmt.Fprintf(&b, "%s: [\n", quoted(section))
 		for i, x := range bindings {
 			comma := ","
@@ -236,6 +254,20 @@ func Format(format string, bindings []Binding) (string, error) {
 		return "", fmt.Errorf("format %q is none of %s", format, strings.Join(Formats, ", "))
 	}
 	return b.String(), nil
+}
+
+// bareKey is a TOML key that needs no quotes.
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// tomlKey is the section of an environment.
+func tomlKey(env string) string {
+	switch {
+	case env == "":
+		return section
+	case !bareKey.MatchString(env):
+		env = quoted(env)
+	}
+	return "env." + env + "." + section
 }
 
 func tomlTable(key string, x Binding, newline string) string {

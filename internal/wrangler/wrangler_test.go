@@ -198,6 +198,27 @@ secret_name = "send\"grid"
 	}
 }
 
+// TestLegalLayouts: what wrangler reads is read.
+func TestLegalLayouts(t *testing.T) {
+	for file, text := range map[string]string{
+		"bom.jsonc":     "\ufeff// a Worker\n{\"name\": \"a\",}\n",
+		"blank.toml":    "",
+		"comments.toml": "\ufeff# nothing yet\r\n  # but this\n",
+	} {
+		got, err := wrangler.Edit(file, []byte(text), "", wanted[:1])
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if c, err := wrangler.Parse(file, got); err != nil || len(c.Environments[0].Bindings) != 1 || !strings.Contains(string(got), strings.TrimSpace(strings.Split(text, "\n")[0])) {
+			t.Errorf("%s becomes %q: %v", file, got, err)
+		}
+	}
+	if _, err := wrangler.Parse("broken.toml", []byte("# a\nname =")); err == nil {
+		t.Error("broken TOML is read")
+	}
+}
+
 func TestEditRefuses(t *testing.T) {
 	if _, err := wrangler.Edit("w.toml", []byte("env = {x = {name = \"y\"}}\n"), "x", wanted); !errors.Is(err, wrangler.ErrLayout) {
 		t.Errorf("an inline table: %v", err)
@@ -208,16 +229,20 @@ func TestEditRefuses(t *testing.T) {
 }
 
 func TestFormat(t *testing.T) {
-	for format, want := range map[string]string{
-		"toml":  "[[secrets_store_secrets]]\nbinding = \"STRIPE\"\nstore_id = \"new\"\nsecret_name = \"stripe-key\"\n",
-		"jsonc": "\"secrets_store_secrets\": [\n  { \"binding\": \"STRIPE\", \"store_id\": \"new\", \"secret_name\": \"stripe-key\" }\n]\n",
-		"types": "interface Env {\n  STRIPE: SecretsStoreSecret;\n}\n",
+	for of, want := range map[string]string{
+		"toml":       "[[secrets_store_secrets]]\nbinding = \"STRIPE\"\nstore_id = \"new\"\nsecret_name = \"stripe-key\"\n",
+		"jsonc":      "\"secrets_store_secrets\": [\n  { \"binding\": \"STRIPE\", \"store_id\": \"new\", \"secret_name\": \"stripe-key\" }\n]\n",
+		"toml pro d": "[[env.\"pro d\".secrets_store_secrets]]\nbinding = \"STRIPE\"\nstore_id = \"new\"\nsecret_name = \"stripe-key\"\n",
+		"toml prod":  "[[env.prod.secrets_store_secrets]]\nbinding = \"STRIPE\"\nstore_id = \"new\"\nsecret_name = \"stripe-key\"\n",
+		"jsonc prod": "// under \"env\": {\"prod\": {\n\"secrets_store_secrets\": [\n  { \"binding\": \"STRIPE\", \"store_id\": \"new\", \"secret_name\": \"stripe-key\" }\n]\n",
+		"types":      "interface Env {\n  STRIPE: SecretsStoreSecret;\n}\n",
 	} {
-		if got, err := wrangler.Format(format, wanted[:1]); err != nil || got != want {
-			t.Errorf("%s: %q, %v", format, got, err)
+		format, env, _ := strings.Cut(of, " ")
+		if got, err := wrangler.Format(format, env, wanted[:1]); err != nil || got != want {
+			t.Errorf("%s: %q, %v", of, got, err)
 		}
 	}
-	if _, err := wrangler.Format("yaml", nil); err == nil {
+	if _, err := wrangler.Format("yaml", "", nil); err == nil {
 		t.Error("yaml is written")
 	}
 }

@@ -26,7 +26,7 @@ type Manifest struct {
 	// More files, by globs relative to this one. They merge.
 	Include []string `json:"include,omitempty" jsonschema:"minItems=1"`
 	// Wrangler configurations whose bindings are checked, by globs relative to this file.
-	Workers []string `json:"workers,omitempty" jsonschema:"minItems=1"`
+	Workers []Worker `json:"workers,omitempty" jsonschema:"minItems=1"`
 	// Limits to what one apply may do.
 	Safety *Safety `json:"safety,omitempty"`
 	// The stores, by a name for this file.
@@ -57,6 +57,15 @@ type Defaults struct {
 type Safety struct {
 	// A plan with more deletions is refused.
 	MaxDeletes *int `json:"max_deletes,omitempty" jsonschema:"minimum=0"`
+}
+
+// Worker is a pattern of wrangler configurations, alone or with the environment of them
+// that is meant.
+type Worker struct {
+	// A glob, relative to this file.
+	File string `json:"file"`
+	// An environment of the files; empty for their top level; not given for all.
+	Env *string `json:"env,omitempty"`
 }
 
 // Scope is what may use a secret. The set grows: another scope is a warning.

@@ -34,6 +34,8 @@ func TestSchema(t *testing.T) {
 	property(t, s, "vars").AdditionalProperties = scalar
 	property(t, s, "stores").PropertyNames = &jsonschema.Schema{Pattern: "^[A-Za-z0-9_-]+$"}
 	property(t, s.Definitions["Store"], "secrets").PropertyNames = &jsonschema.Schema{Pattern: "^[A-Za-z0-9_-]+$"}
+	workers := property(t, s, "workers")
+	workers.Items = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, workers.Items}}
 	known := &jsonschema.Schema{Enum: []any{"workers", "ai_gateway", "dex", "access", "containers", "websearch"}} // completed by editors
 	for _, def := range []string{"Defaults", "Secret"} {
 		property(t, s.Definitions[def], "scopes").Items = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{known, {Type: "string", Pattern: "^[a-z][a-z0-9_]*$"}}}
