@@ -11,6 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/spf13/cobra"
@@ -74,6 +75,9 @@ func (p *project) generateBindings(o generateOptions) error {
 		return errors.New("--write needs --worker, the file to write into")
 	case o.env != "":
 		return errors.New("--env needs --worker, the file that has it")
+	}
+	if p.chooseAPI(); p.lock.API == lockfile.APILoopback && p.flags.emulator == "" && !p.loopback {
+		p.say("warning: %s was made against an emulator: Cloudflare's stores have other ids", p.lockPath)
 	}
 	want, err := p.wantedBindings(env)
 	switch {

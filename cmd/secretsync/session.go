@@ -123,6 +123,12 @@ func (s *session) connect(ctx context.Context) error {
 		s.say("using the embedded emulator, state in %s", file)
 		return nil
 	}
+	s.chooseAPI()
+	return nil
+}
+
+// chooseAPI takes the API's address from the flags or the environment.
+func (s *session) chooseAPI() {
 	s.baseURL = s.setting(s.flags.apiBaseURL, "CLOUDFLARE_API_BASE_URL")
 	if s.baseURL == "" {
 		s.baseURL = cloudflareAPI
@@ -130,7 +136,6 @@ func (s *session) connect(ctx context.Context) error {
 	if u, err := url.Parse(s.baseURL); err == nil {
 		s.loopback = cloudflare.IsLoopback(u.Hostname())
 	}
-	return nil
 }
 
 func (s *session) close() {
