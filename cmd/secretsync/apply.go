@@ -14,6 +14,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/spf13/cobra"
 )
 
@@ -45,6 +46,7 @@ func (a *app) applyCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")
+	a.eventsFlag(cmd)
 	cmd.Flags().StringVar(&planID, "plan-id", "", "the id of the reviewed plan: refuse to do anything else")
 	return cmd
 }
@@ -94,7 +96,7 @@ func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle,
 	if err := w.checkReview(ask.reviewed, p); err != nil {
 		return err
 	}
-	if err := render.Plan(w.std.out, p, render.PlanInfo{}, w.style()); err != nil {
+	if err := w.showWhatIsToDo(p); err != nil {
 		return err
 	}
 	if err := w.problems(p); err != nil {
@@ -102,7 +104,7 @@ func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle,
 	}
 	j := &journal{workspace: w, handle: handle, now: time.Now}
 	if len(p.Actions) == 0 {
-		return errors.Join(j.refresh(), incomplete(unreachable))
+		return errors.Join(j.refresh(), w.report(&applier.Report{}, true), incomplete(unreachable))
 	}
 	if err := w.approve(ctx, len(p.Actions), ask); err != nil {
 		return err
@@ -111,6 +113,41 @@ func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle,
 		return err
 	}
 	return errors.Join(w.execute(ctx, p, j), incomplete(unreachable))
+}
+
+// showWhatIsToDo shows the plan before it is executed.
+func (w *workspace) showWhatIsToDo(p *planner.Plan) error {
+	if w.flags.events {
+		return w.events().Plan(planfile.New(p, w.inputs()))
+	}
+	return render.Plan(w.std.out, p, render.PlanInfo{}, w.style())
+}
+
+// progress tells of an action that ended.
+func (w *workspace) progress(r applier.Result) {
+	if w.flags.events {
+		_ = w.events().Result(r) // the last event shows whether there is a reader
+		return
+	}
+	w.say("%s", render.Progress(r))
+}
+
+// report tells how it ended. Where nothing was to be done, the plan has said so.
+func (w *workspace) report(r *applier.Report, nothing bool) error {
+	switch {
+	case w.flags.events:
+		return w.events().End(r)
+	case nothing:
+		return nil
+	}
+	return render.Report(w.std.out, r)
+}
+
+func (a *app) events() *render.Events { return &render.Events{W: a.std.out, Now: time.Now} }
+
+// eventsFlag is of every command that executes a plan.
+func (a *app) eventsFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.flags.events, "json", false, "tell what is done as JSON, one object a line")
 }
 
 // incomplete is the end of an apply that could not look at every account.
@@ -191,11 +228,11 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 			want, ok := w.wanted[secretRef{store, name}]
 			return want.value, ok
 		},
-		Events: func(r applier.Result) { w.say("%s", render.Progress(r)) },
+		Events: w.progress,
 	})
 	refreshed := j.refresh()
 	w.sayPending(report, ctx.Err() != nil)
-	if err := render.Report(w.std.out, report); err != nil {
+	if err := w.report(report, false); err != nil {
 		return err
 	}
 	switch {

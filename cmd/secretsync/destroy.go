@@ -19,6 +19,7 @@ func (a *app) destroyCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.destroy(cmd.Context(), autoApprove) },
 	}
 	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")
+	a.eventsFlag(cmd)
 	return cmd
 }
 

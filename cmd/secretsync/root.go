@@ -35,6 +35,7 @@ type globalFlags struct {
 	maxDeletes       int  // negative: as the manifest says
 	keyless, offline bool // of plan
 	strictBindings   bool
+	events           bool // of apply, destroy and rotate
 	parallelism      int
 	requestTimeout   time.Duration
 	lockTimeout      time.Duration

@@ -26,6 +26,7 @@ func (a *app) rotateCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&autoApprove, "auto-approve", false, "do not ask")
+	a.eventsFlag(cmd)
 	return cmd
 }
 
