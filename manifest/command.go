@@ -28,10 +28,11 @@ func (r *reading) command(ctx context.Context, s Source) (secret.Value, *syntax.
 	cmd.Env = r.commandEnv()
 	out := &bounded{full: cancel}
 	cmd.Stdout = out
-	endGroup(cmd)
+	newGroup(cmd)
 	cmd.WaitDelay = time.Second // for those that keep its output open
 
 	err := cmd.Run()
+	endGroup(cmd)
 	var exit *exec.ExitError
 	switch {
 	case out.over:
@@ -65,13 +66,7 @@ func program(argv []string) string {
 func (r *reading) commandEnv() []string {
 	return slices.DeleteFunc(slices.Clone(r.environ()), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		name = strings.ToUpper(name)
-		for _, prefix := range []string{"CLOUDFLARE_", "CF_API_", "SECRETSYNC_", "SOPS_"} {
-			if strings.HasPrefix(name, prefix) {
-				return true
-			}
-		}
-		return slices.Contains(r.tokenEnvs, name)
+		return hasPrefix(name, ownCredentials) || hasPrefix(name, []string{"CLOUDFLARE_"}) || slices.Contains(r.tokenEnvs, strings.ToUpper(name))
 	})
 }
 

@@ -4,5 +4,7 @@ package manifest
 
 import "os/exec"
 
-// endGroup does nothing here: only the command itself is ended.
+// newGroup does nothing here: only the command itself is ended.
+func newGroup(*exec.Cmd) {}
+
 func endGroup(*exec.Cmd) {}

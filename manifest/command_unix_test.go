@@ -86,6 +86,23 @@ func TestCommandTime(t *testing.T) {
 	}
 }
 
+// What a command leaves behind ends with it, whether it holds the output open or not.
+func TestCommandLeavesNothingBehind(t *testing.T) {
+	for script, want := range map[string]string{
+		"sleep 600 & echo $! > pid; echo v":                 "left a process behind",
+		"sleep 600 >/dev/null 2>&1 & echo $! > pid; echo v": "",
+	} {
+		dir := shell(t, script)
+		got, err := resolveOne(t, dir, Options{AllowCommands: true})
+		if want != "" {
+			wantError(t, err, want)
+		} else if err != nil || got != "v" {
+			t.Errorf("%q, %v", got, err)
+		}
+		checkGone(t, filepath.Join(dir, "pid"))
+	}
+}
+
 func checkGone(t *testing.T, pidFile string) {
 	t.Helper()
 	var pid int

@@ -39,6 +39,9 @@ func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
 
 // wrongKind reports a value of another kind than wanted. It tells kinds only.
 func (d *document) wrongKind(f syntax.Field, want string) {
+	if f.Value.Kind == syntax.Refused {
+		return
+	}
 	hint := ""
 	if scalar := f.Value.Kind != syntax.Map && f.Value.Kind != syntax.List && f.Value.Kind != syntax.Null; scalar && want == "a string" {
 		hint = "put it in quotes"

@@ -34,8 +34,8 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 		return
 	}
 	root, err := syntax.Parse(name, data, format)
-	if err != nil {
-		l.errs = append(l.errs, mistakesOf(err)...)
+	l.errs = append(l.errs, mistakesOf(err)...)
+	if root == nil {
 		return
 	}
 	if root.Kind != syntax.Map {
@@ -63,10 +63,14 @@ func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
 		{"include", func(f syntax.Field) { d.include(ctx, f) }},
 	}
 	if !first {
-		firstOnly := func(f syntax.Field) {
-			d.errs.Add(f.Pos, "move it to "+d.opts.File, "%q is not allowed in an included file", f.Key)
-		}
-		d.object(root, append([]key{{"version", d.readVersion}, {"vars", firstOnly}, {"accounts", firstOnly}, {"safety", firstOnly}}, common...)...)
+		root.Fields = slices.DeleteFunc(root.Fields, func(f syntax.Field) bool {
+			firstOnly := slices.Contains([]string{"vars", "accounts", "safety"}, f.Key)
+			if firstOnly {
+				d.errs.Add(f.Pos, "move it to "+d.opts.File, "%q is not allowed in an included file", f.Key)
+			}
+			return firstOnly
+		})
+		d.object(root, append([]key{{"version", d.readVersion}}, common...)...)
 		return
 	}
 	if root.Get("version") == nil {
@@ -101,7 +105,7 @@ func (d *document) readAccounts(f syntax.Field) {
 				key{"id", func(f syntax.Field) {
 					a.id, _ = d.matching(f, accountID, "an account's id: 32 hexadecimal digits, lower case")
 				}},
-				key{"token_env", func(f syntax.Field) { a.tokenEnv, _ = d.envName(f) }},
+				key{"token_env", func(f syntax.Field) { a.tokenEnv, _ = d.tokenEnv(f) }},
 			)
 			if entry.Value.Get("id") == nil {
 				d.errs.Add(entry.Pos, "", "the account has no id")
@@ -109,6 +113,18 @@ func (d *document) readAccounts(f syntax.Field) {
 		}
 		d.accounts[entry.Key] = a
 	}
+}
+
+// tokenEnv returns the name of the variable that holds an account's token. Whatever it
+// holds is sent to Cloudflare, so no variable is accepted that is known to hold the
+// credential of somebody else.
+func (d *document) tokenEnv(f syntax.Field) (string, bool) {
+	name, ok := d.envName(f)
+	if ok && hasPrefix(name, otherCredentials) {
+		d.errs.Add(f.Value.Pos, "name one that begins with CLOUDFLARE_API_TOKEN", "%q must not name a variable that holds a credential of another service", f.Key)
+		return "", false
+	}
+	return name, ok
 }
 
 // envName returns the name of an environment variable. Variables of the manifest

@@ -113,13 +113,13 @@ func (f files) checkOpened(at syntax.Pos, name string, file *os.File) *syntax.Er
 	case !info.Mode().IsRegular():
 		return notRegular(at, name, info)
 	case f.isPrivate(name, info):
-		return mistake(at, "name another file", "file %q holds credentials of secretsync or git and cannot be read as part of a manifest", name)
+		return mistake(at, "name another file", "file %q holds credentials of secretsync or git, or is the system's, and cannot be read as part of a manifest", name)
 	}
 	return nil
 }
 
-// isPrivate reports whether a file holds the tool's own keys, or is one of git's: CI
-// leaves the job's token in .git/config. As a secret's source it would be handed to
+// isPrivate reports whether a file holds the tool's own keys, is one of git's (CI
+// leaves the job's token in .git/config), or shows what goes on in the system. As a secret's source it would be handed to
 // whoever may read the secret.
 func (f files) isPrivate(name string, info fs.FileInfo) bool {
 	for _, own := range f.private {
@@ -131,6 +131,11 @@ func (f files) isPrivate(name string, info fs.FileInfo) bool {
 		name = resolved
 	}
 	root, err := filepath.EvalSymlinks(f.root)
+	for _, system := range []string{"/proc/", "/sys/", "/dev/"} { // where, for one, every process's environment lies
+		if strings.HasPrefix(filepath.ToSlash(name), system) && !strings.HasPrefix(filepath.ToSlash(root), system) {
+			return true
+		}
+	}
 	if below, ok := (files{root: root}).inside(name); err == nil && ok {
 		name = below // the repository itself may lie anywhere
 	}

@@ -10,26 +10,69 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
+// maxLooked bounds what one pattern may look at: links that lead in circles make few
+// folders many.
+const maxLooked = 20000
+
 // glob returns the files that match a pattern which a file names, sorted.
 func (f files) glob(at syntax.Pos, from, pattern string) ([]string, *syntax.Error) {
 	rel, bad := f.pattern(at, from, pattern)
 	if bad != nil {
 		return nil, bad
 	}
+	var names []string
+	looked := &budget{}
 	if f.allowOutside {
-		names, _ := filepath.Glob(join(from, pattern)) // pattern has checked it
-		return f.someOf(at, pattern, rel, names)
+		abs, err := filepath.Abs(join(from, pattern))
+		if err != nil {
+			return nil, f.explain(at, pattern, err)
+		}
+		top := filepath.VolumeName(abs) + string(filepath.Separator)
+		looked.FS = os.DirFS(top)
+		names, _ = fs.Glob(looked, filepath.ToSlash(strings.TrimPrefix(abs, top))) // pattern has checked it
+		for i, name := range names {
+			names[i] = f.named(filepath.Join(top, filepath.FromSlash(name)))
+		}
+	} else {
+		root, err := os.OpenRoot(f.root)
+		if err != nil {
+			return nil, f.explain(at, f.root, err)
+		}
+		defer root.Close()
+		looked.FS = root.FS()
+		names, _ = fs.Glob(looked, rel)
+		for i, name := range names {
+			names[i] = f.named(filepath.Join(f.root, filepath.FromSlash(name)))
+		}
 	}
-	root, err := os.OpenRoot(f.root)
-	if err != nil {
-		return nil, f.explain(at, f.root, err)
-	}
-	defer root.Close()
-	names, _ := fs.Glob(root.FS(), rel)
-	for i, name := range names {
-		names[i] = f.named(name)
+	if looked.spent() {
+		return nil, mistake(at, "name the folders", "too many files and folders to look at for %q", pattern)
 	}
 	return f.someOf(at, pattern, rel, names)
+}
+
+// budget is a file system that shows no more once maxLooked names were looked at.
+type budget struct {
+	fs.FS
+	looked int
+}
+
+func (b *budget) spent() bool { return b.looked > maxLooked }
+
+func (b *budget) Stat(name string) (fs.FileInfo, error) {
+	if b.looked++; b.spent() {
+		return nil, fs.ErrPermission
+	}
+	return fs.Stat(b.FS, name)
+}
+
+func (b *budget) ReadDir(name string) ([]fs.DirEntry, error) {
+	if b.looked++; b.spent() {
+		return nil, fs.ErrPermission
+	}
+	entries, err := fs.ReadDir(b.FS, name)
+	b.looked += len(entries)
+	return entries, err
 }
 
 // pattern checks a pattern that a file names, and returns it relative to the root.
@@ -69,14 +112,13 @@ func (f files) leadingOut(rel string) string {
 	if f.allowOutside {
 		return ""
 	}
+	looked := &budget{FS: os.DirFS(f.root)}
 	parts := strings.Split(rel, "/")
-	base := escapePattern.Replace(filepath.ToSlash(f.root))
 	for i := range parts {
-		matches, _ := filepath.Glob(filepath.FromSlash(path.Join(base, path.Join(parts[:i+1]...))))
+		matches, _ := fs.Glob(looked, path.Join(parts[:i+1]...))
 		for _, m := range matches {
-			if f.leads(m) {
-				below, _ := f.inside(m)
-				return f.named(below)
+			if abs := filepath.Join(f.root, filepath.FromSlash(m)); f.leads(abs) {
+				return f.named(abs)
 			}
 		}
 	}
@@ -86,9 +128,8 @@ func (f files) leadingOut(rel string) string {
 // escapePattern keeps a folder's name from being read as a pattern.
 var escapePattern = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
-// named is the name of a file inside the root as the caller would open it.
-func (f files) named(rel string) string {
-	abs := filepath.Join(f.root, filepath.FromSlash(rel))
+// named is the name of a file as the caller would open it.
+func (f files) named(abs string) string {
 	base, err1 := filepath.Abs(f.base)
 	below, err2 := filepath.Rel(base, abs)
 	if err1 != nil || err2 != nil {

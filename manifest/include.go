@@ -55,6 +55,10 @@ func (d *document) includeFile(ctx context.Context, at syntax.Pos, name string) 
 		d.errs = append(d.errs, bad)
 		return
 	}
+	if d.included += len(data); d.included > maxIncludedAll {
+		d.errs.Add(at, "", "the included files have more than %d bytes together", maxIncludedAll)
+		return
+	}
 	d.document(ctx, name, data)
 }
 

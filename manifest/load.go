@@ -71,6 +71,9 @@ type loader struct {
 	digests []string // of each file
 	inClear bool     // values stand in them in clear
 
+	// What is bounded: bytes that variables stand for, bytes of included files, secrets.
+	expansions, included, secrets int
+
 	read  map[string]bool // files that were read, by their real path
 	chain []string        // files being read, outermost first
 }
@@ -111,7 +114,8 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 		tokenEnvs: l.tokenEnvs(), commandTime: commandTime, known: l.opts.Known, workers: l.workers,
 	}
 	if len(l.errs) > 0 { // with what can be known to be wrong with the sources, to spare a second round
-		return nil, append(l.errs, mistakesOf(m.Check())...).Err()
+		_, workers := m.WorkerFiles()
+		return nil, append(append(l.errs, mistakesOf(m.Check())...), mistakesOf(workers)...).Err()
 	}
 	if w, ok := l.warnings.Err().(syntax.ErrorList); ok { //nolint:errorlint // Err documents its type
 		m.Warnings = w
@@ -119,15 +123,25 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	return m, nil
 }
 
+// ownCredentials are how the variables begin that are meant for secretsync alone.
+var ownCredentials = []string{"CLOUDFLARE_API_", "CF_API_", "SECRETSYNC_", "SOPS_"}
+
+// otherCredentials are how the usual variables begin that hold the credentials of
+// others than Cloudflare: as token_env, one would be sent to Cloudflare.
+var otherCredentials = []string{
+	"SECRETSYNC_", "SOPS_", "AGE_", "AWS_", "AZURE_", "ARM_", "GOOGLE_", "GCP_", "GCLOUD_", "VAULT_", "GITHUB_", "GH_", "ACTIONS_", "GITLAB_", "CI_JOB_", "CI_REGISTRY_",
+	"NPM_", "NODE_AUTH_", "SSH_", "GPG_", "PGP_", "DOCKER_", "KUBE",
+}
+
+func hasPrefix(name string, prefixes []string) bool {
+	name = strings.ToUpper(name) // Windows doesn't tell the cases apart
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
 // credential reports whether a variable of the environment is the tool's own: a
 // source that named it would store the credential as a secret.
 func (l *loader) credential(name string) bool {
-	name = strings.ToUpper(name) // Windows doesn't tell the cases apart
-	switch name {
-	case "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CF_API_TOKEN", "CF_API_KEY":
-		return true
-	}
-	return strings.HasPrefix(name, "SECRETSYNC_") || strings.HasPrefix(name, "SOPS_") || slices.Contains(l.tokenEnvs(), name)
+	return hasPrefix(name, ownCredentials) || slices.Contains(l.tokenEnvs(), strings.ToUpper(name))
 }
 
 // tokenEnvs are the variables that hold the accounts' tokens, in upper case.

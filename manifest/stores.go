@@ -15,7 +15,8 @@ type storeDecl struct {
 	account, name, prefix, unmanaged attribute
 	adopt, remove                    attribute
 	secrets                          []Secret
-	broken                           bool // an attribute could not be read
+	byLabel                          map[string]syntax.Pos // of the secrets
+	broken                           bool                  // an attribute could not be read
 }
 
 // attribute is a property that several files may give, if they agree.
@@ -54,8 +55,13 @@ func (d *document) readStores(f syntax.Field) {
 func (d *document) readStore(entry syntax.Field) {
 	i := slices.IndexFunc(d.stores, func(s *storeDecl) bool { return s.label == entry.Key })
 	if i < 0 {
-		i = len(d.stores)
-		d.stores = append(d.stores, &storeDecl{label: entry.Key, pos: entry.Pos})
+		if i = len(d.stores); i == maxStores {
+			d.errs.Add(entry.Pos, "", "more than %d stores", maxStores)
+		}
+		if i >= maxStores {
+			return
+		}
+		d.stores = append(d.stores, &storeDecl{label: entry.Key, pos: entry.Pos, byLabel: map[string]syntax.Pos{}})
 	}
 	s := d.stores[i]
 	d.object(entry.Value,
@@ -125,7 +131,10 @@ func (d *document) adopt(f syntax.Field) (string, bool) {
 }
 
 func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
-	if !d.isMap(entry) {
+	if d.secrets++; d.secrets == maxSecrets+1 {
+		d.errs.Add(entry.Pos, "", "more than %d secrets", maxSecrets)
+	}
+	if d.secrets > maxSecrets || !d.isMap(entry) {
 		return
 	}
 	sec := Secret{Label: entry.Key, Pos: entry.Pos, Scopes: slices.Clone(d.defaults.scopes), Delete: d.defaults.remove}
@@ -152,10 +161,11 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 		return
 	}
 
-	if i := slices.IndexFunc(s.secrets, func(o Secret) bool { return o.Label == sec.Label }); i >= 0 {
-		d.errs.Add(sec.Pos, "first at "+s.secrets[i].Pos.String(), "the secret %s is described twice", syntax.QuoteKey(sec.Label))
+	if first, twice := s.byLabel[sec.Label]; twice {
+		d.errs.Add(sec.Pos, "first at "+first.String(), "the secret %s is described twice", syntax.QuoteKey(sec.Label))
 		return
 	}
+	s.byLabel[sec.Label] = sec.Pos
 	s.secrets = append(s.secrets, sec)
 }
 
@@ -199,7 +209,7 @@ func (l *loader) finish() []Store {
 			if sec.Adopt == "" && !sec.External {
 				sec.Adopt = decl.adopt.text
 			}
-			l.rename(s, sec)
+			l.rename(s, sec, decl.byLabel)
 			at := place{s.AccountID, s.Name, sec.Name}
 			switch first, again := taken[at]; {
 			case !nameForm.MatchString(sec.Name):
@@ -221,12 +231,12 @@ func (l *loader) finish() []Store {
 }
 
 // rename makes a name in Cloudflare of renamed_from, which must be free by now.
-func (l *loader) rename(s Store, sec *Secret) {
+func (l *loader) rename(s Store, sec *Secret, byLabel map[string]syntax.Pos) {
 	if sec.RenamedFrom == "" {
 		return
 	}
-	if i := slices.IndexFunc(s.Secrets, func(o Secret) bool { return o.Label == sec.RenamedFrom }); i >= 0 {
-		l.errs.Add(sec.Pos, "described at "+s.Secrets[i].Pos.String(), "%s cannot be renamed from %s, which is still described",
+	if pos, described := byLabel[sec.RenamedFrom]; described {
+		l.errs.Add(sec.Pos, "described at "+pos.String(), "%s cannot be renamed from %s, which is still described",
 			syntax.QuoteKey(sec.Label), syntax.QuoteKey(sec.RenamedFrom))
 	}
 	sec.RenamedFrom = s.Prefix + sec.RenamedFrom

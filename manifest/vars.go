@@ -15,6 +15,10 @@ func (d *document) readVars(f syntax.Field) {
 	if !d.isMap(f) {
 		return
 	}
+	if len(f.Value.Fields) > maxVars {
+		d.errs.Add(f.Pos, "", "more than %d variables", maxVars)
+		return
+	}
 	d.vars, d.varKinds = map[string]string{}, map[string]syntax.Kind{}
 	for _, v := range f.Value.Fields {
 		if !varName.MatchString(v.Key) {
@@ -47,6 +51,17 @@ func (d *document) overrideVars() {
 	}
 }
 
+// The bounds of what a manifest may have: far beyond any use, and small enough that a
+// hostile one costs neither much time nor much memory.
+const (
+	maxVars        = 1000
+	maxStores      = 1000
+	maxSecrets     = 20000
+	maxExpanded    = 64 << 10 // of one text
+	maxExpandedAll = 16 << 20
+	maxIncludedAll = 32 << 20 // of all files together
+)
+
 // expanded returns a field's text with its ${vars.x} replaced. "$${" stands for
 // a literal "${".
 func (d *document) expanded(f syntax.Field) (string, bool) {
@@ -75,6 +90,11 @@ func (d *document) expanded(f syntax.Field) (string, bool) {
 		value, known := d.vars[name]
 		if !known {
 			d.errs.Add(f.Value.Pos, syntax.DidYouMean(name, sortedKeys(d.vars)), "unknown variable %s", syntax.QuoteKey(name))
+			return "", false
+		}
+		d.expansions += len(value)
+		if out.Len()+len(value) > maxExpanded || d.expansions > maxExpandedAll {
+			d.errs.Add(f.Value.Pos, "shorten the variables", "%s becomes too long by its variables", syntax.QuoteKey(f.Key))
 			return "", false
 		}
 		out.WriteString(value)

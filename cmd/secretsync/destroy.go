@@ -30,6 +30,7 @@ func (a *app) destroy(ctx context.Context, autoApprove bool) error {
 		if err := s.checkAPI(w.lock); err != nil {
 			return err
 		}
+		s.filter.Public(lockText(w.lock)...)
 		var err error
 		if w.references, w.unbound, err = s.references(w.lock); err != nil {
 			return err

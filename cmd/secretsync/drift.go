@@ -57,6 +57,11 @@ func (a *app) drift(ctx context.Context, o driftOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.repair {
+		if err := s.mayReplace(o.out); err != nil {
+			return err
+		}
+	}
 	lock, err := lockfile.Read(s.lockPath)
 	if err != nil {
 		return err

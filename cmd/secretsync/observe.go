@@ -45,6 +45,7 @@ func (s *session) observe(ctx context.Context, in *planner.Input) error {
 		o := accounts[id]
 		if o.err == nil {
 			in.Live = append(in.Live, o.live...)
+			s.filter.Public(liveText(o.live)...)
 			continue
 		}
 		failed = append(failed, fmt.Errorf("account %s: %w", id, o.err))

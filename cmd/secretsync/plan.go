@@ -57,6 +57,11 @@ func (a *app) plan(ctx context.Context, out, format string) (*planner.Plan, erro
 	if err != nil {
 		return nil, err
 	}
+	if out != "" {
+		if err := s.mayReplace(out); err != nil {
+			return nil, err
+		}
+	}
 	lock, err := lockfile.Read(s.lockPath)
 	if err != nil {
 		return nil, err
@@ -76,9 +81,6 @@ func (a *app) plan(ctx context.Context, out, format string) (*planner.Plan, erro
 	}
 	file := planfile.New(p, w.inputs())
 	if out != "" {
-		if err := s.mayReplace(out); err != nil {
-			return nil, err
-		}
 		if err := atomicfile.Write(out, file.Format(), 0o644); err != nil {
 			return nil, err
 		}
@@ -89,20 +91,47 @@ func (a *app) plan(ctx context.Context, out, format string) (*planner.Plan, erro
 	return p, errors.Join(s.problems(p), unreachable)
 }
 
-// mayReplace refuses to write a plan over anything but a plan.
+// mayReplace refuses to write a plan over anything but a plan, or where secretsync looks
+// for something else.
 func (s *session) mayReplace(path string) error {
-	old, err := os.ReadFile(path)
-	switch {
-	case filepath.Clean(path) == filepath.Clean(s.lockPath):
-		return fmt.Errorf("-o %s: that is the lockfile", path)
+	for name, what := range map[string]string{s.lockPath: "the lockfile", s.ring().KeyFile(): "the fingerprint key's file", s.manifest.File: "the manifest"} {
+		if sameFile(path, name) {
+			return hint(fmt.Errorf("-o %s: that is %s", path, what), "name another one")
+		}
+	}
+	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err != nil:
+		return fmt.Errorf("-o %s: %w", path, err)
+	case !info.Mode().IsRegular():
+		return hint(fmt.Errorf("-o %s: that is not a regular file", path), "--format json writes the plan to the standard output")
+	case info.Size() == 0:
+		return nil
+	case info.Size() > planfile.MaxSize:
+		return hint(fmt.Errorf("-o %s: that file exists, and is no plan", path), "name another one, or remove it")
+	}
+	old, err := os.ReadFile(path)
+	switch {
 	case err != nil:
 		return fmt.Errorf("-o %s: %w", path, err)
 	case len(bytes.TrimSpace(old)) > 0 && !planfile.Is(old):
 		return hint(fmt.Errorf("-o %s: that file exists, and is no plan", path), "name another one, or remove it")
 	}
 	return nil
+}
+
+// sameFile compares names, of files that need not be there.
+func sameFile(x, y string) bool { return resolved(x) == resolved(y) }
+
+func resolved(name string) string {
+	if abs, err := filepath.Abs(name); err == nil {
+		name = abs
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+		name = filepath.Join(dir, filepath.Base(name))
+	}
+	return name
 }
 
 // problems fails where a plan has some.

@@ -91,6 +91,7 @@ func (s *session) workerConfigs() ([]*wrangler.Config, map[string][]byte, error)
 			errs = append(errs, bad)
 		}
 	}
+	s.filter.Public(workersText(configs)...)
 	return configs, data, errs.Err()
 }
 

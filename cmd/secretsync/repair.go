@@ -33,9 +33,6 @@ func (s *session) writeRepairPlan(ctx context.Context, in planner.Input, lock *l
 	w.liveDigest = planfile.LiveDigest(in.Live)
 	p := planner.Build(in)
 	file := planfile.New(p, w.inputs())
-	if err := s.mayReplace(path); err != nil {
-		return err
-	}
 	if err := atomicfile.Write(path, file.Format(), 0o644); err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ func (r review) given() bool { return r.file != nil || r.id != "" }
 func (w *workspace) checkReview(r review, p *planner.Plan) error {
 	switch {
 	case r.file != nil:
+		w.filter.Public(planText(r.file.Plan())...)
 		d := planfile.Compare(r.file.Plan(), p)
 		for _, gone := range d.Gone {
 			w.say("%s: %s", w.whyNot(gone), render.ActionName(gone))

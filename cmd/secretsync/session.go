@@ -70,7 +70,7 @@ func (a *app) openManifest(ctx context.Context) (*session, error) {
 	for _, w := range s.manifest.Warnings {
 		a.say("warning: %s", w)
 	}
-	s.filter.Public(s.publicText()...)
+	s.filter.Public(manifestText(s.manifest)...)
 	return s, nil
 }
 
@@ -88,21 +88,6 @@ func (a *app) newSession(file string) (*session, error) {
 		s.lockPath = lockfile.PathFor(file)
 	}
 	return s, nil
-}
-
-// publicText is what the manifest holds that is no secret.
-func (s *session) publicText() []string {
-	var text []string
-	for _, st := range s.manifest.Stores {
-		text = append(text, st.Label, st.Name, st.AccountID)
-		for _, sec := range st.Secrets {
-			text = append(text, sec.Label, sec.Name, sec.Source.String())
-			if sec.Comment != nil {
-				text = append(text, *sec.Comment)
-			}
-		}
-	}
-	return text
 }
 
 // connect decides which API is talked to, and starts the emulator if it is that.
@@ -230,6 +215,9 @@ func (s *session) token(id planner.AccountID) (string, error) {
 	}
 	token, _ := s.env(variable)
 	if token == "" {
+		if strings.ToUpper(variable) != variable { // it may be a token in the wrong place
+			variable = "the variable that token_env names"
+		}
 		return "", hint(fmt.Errorf("%s is not set: it holds the API token of account %s", variable, id),
 			"make a token with the permission \"Secrets Store Write\" (plan and drift: \"Secrets Store Read\"), or try --emulator")
 	}

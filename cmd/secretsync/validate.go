@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/spf13/cobra"
 )
 
@@ -11,7 +13,7 @@ func (a *app) validateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate",
 		Short: "Check the manifest, without a key and without a request",
-		Long: "validate reads the manifest and everything it names, and tells every mistake at once. It needs no network,\n" +
+		Long: "validate reads the manifest and everything it names, wrangler configurations too, and tells every mistake at once. It needs no network,\n" +
 			"no token, and no decryption key unless the manifest itself is wholly encrypted.\n\n" + exitCodesHelp,
 		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -19,7 +21,16 @@ func (a *app) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := s.manifest.Check(); err != nil {
+			_, _, workers := s.workerConfigs()
+			var mistakes syntax.ErrorList
+			for _, err := range []error{s.manifest.Check(), workers} {
+				var list syntax.ErrorList
+				if err != nil && !errors.As(err, &list) {
+					return err
+				}
+				mistakes = append(mistakes, list...)
+			}
+			if err := mistakes.Err(); err != nil {
 				return err
 			}
 			secrets := 0

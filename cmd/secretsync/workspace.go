@@ -61,6 +61,7 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 	if err := s.checkPin(lock); err != nil { // keyless too: there a planted key is met first
 		return nil, err
 	}
+	s.filter.Public(lockText(lock)...)
 	w := &workspace{session: s, lock: lock, wanted: map[secretRef]want{}, options: s.options()}
 	values, err := s.values(ctx)
 	if err != nil {

@@ -11,14 +11,15 @@ import (
 )
 
 // Ignore makes git ignore files of a folder, by its .gitignore. It does nothing
-// outside a git work tree, and leaves alone what is ignored by name already.
+// outside a git work tree, and leaves alone what is ignored by name already. A .gitignore
+// that is a link or no file is refused: a pull request may have put it there.
 func Ignore(dir string, names ...string) error {
 	if !InWorkTree(dir) {
 		return nil
 	}
 	path := filepath.Join(dir, ".gitignore")
-	old, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	old, err := readIgnored(path)
+	if err != nil {
 		return fmt.Errorf("making git ignore %s: %w", strings.Join(names, ", "), err)
 	}
 	lines := strings.Split(string(old), "\n")
@@ -40,6 +41,23 @@ func Ignore(dir string, names ...string) error {
 	}
 	_, err = f.WriteString(add.String())
 	return errors.Join(err, f.Close())
+}
+
+// maxIgnored is far beyond any .gitignore.
+const maxIgnored = 4 << 20
+
+// readIgnored returns nothing where there is no file.
+func readIgnored(path string) ([]byte, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > maxIgnored:
+		return nil, fmt.Errorf("%s is not a regular file of reasonable size: replace it by one", path)
+	}
+	return os.ReadFile(path)
 }
 
 // InWorkTree looks for .git in dir and above.

@@ -35,8 +35,8 @@ const Withheld = "[value withheld]"
 type Filter struct {
 	mu      sync.Mutex
 	public  []string
-	known   map[start][][]byte // the longest first
-	begun   map[string]bool    // all that is shorter than a start and begins something known
+	known   map[start][]form // the longest first
+	begun   map[string]bool  // all that is shorter than a start and begins something known
 	writers []*filtered
 	hits    int
 }
@@ -49,12 +49,17 @@ const (
 // start is how something known begins.
 type start [minKnown]byte
 
+// form is a way in which a value, or a line of one, is written.
+type form struct{ text, of []byte }
+
 // NewFilter returns a filter that knows nothing yet.
 func NewFilter() *Filter {
-	return &Filter{known: map[start][][]byte{}, begun: map[string]bool{}}
+	return &Filter{known: map[start][]form{}, begun: map[string]bool{}}
 }
 
-// Public tells of text that is no secret wherever it stands.
+// Public tells of text that is no secret wherever it stands. Text that others could
+// have chosen belongs here before it is written: what they guess would be withheld if
+// it is right, and so be told.
 func (f *Filter) Public(text ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,29 +78,35 @@ func (f *Filter) Know(v Value) {
 
 func (f *Filter) know(b []byte) {
 	word := len(b) < maxWord && len(bytes.Trim(b, "abcdefghijklmnopqrstuvwxyz")) == 0
-	if word || len(b) < minKnown || slices.ContainsFunc(f.public, func(p string) bool { return strings.Contains(p, string(b)) }) {
+	if word || len(b) < minKnown {
 		return
 	}
+	of := bytes.Clone(b)
 	for _, s := range formsOf(b) {
-		f.add([]byte(s))
+		f.add(form{[]byte(s), of})
 	}
 }
 
-func (f *Filter) add(b []byte) {
-	if len(b) < minKnown {
+func (f *Filter) add(b form) {
+	if len(b.text) < minKnown {
 		return
 	}
-	same := f.known[start(b)]
-	at, found := slices.BinarySearchFunc(same, b, func(x, y []byte) int {
-		return cmp.Or(len(y)-len(x), bytes.Compare(x, y))
+	same := f.known[start(b.text)]
+	at, found := slices.BinarySearchFunc(same, b, func(x, y form) int {
+		return cmp.Or(len(y.text)-len(x.text), bytes.Compare(x.text, y.text))
 	})
 	if found {
 		return
 	}
-	f.known[start(b)] = slices.Insert(same, at, b)
+	f.known[start(b.text)] = slices.Insert(same, at, b)
 	for n := 1; n < minKnown; n++ {
-		f.begun[string(b[:n])] = true
+		f.begun[string(b.text[:n])] = true
 	}
+}
+
+// isPublic reports whether a value stands in text that is no secret.
+func (f *Filter) isPublic(value []byte) bool {
+	return slices.ContainsFunc(f.public, func(p string) bool { return strings.Contains(p, string(value)) })
 }
 
 // formsOf are the ways in which b is likely to be written: as it is, as Go, JSON
@@ -146,7 +157,8 @@ func (f *Filter) Forget() {
 	defer f.mu.Unlock()
 	for _, list := range f.known {
 		for _, b := range list {
-			clear(b)
+			clear(b.text)
+			clear(b.of)
 		}
 	}
 	clear(f.known)
@@ -235,10 +247,10 @@ func (f *Filter) find(data []byte) (n int, partly bool) {
 	}
 	for _, b := range f.known[start(data)] {
 		switch {
-		case len(b) > len(data):
-			partly = partly || bytes.HasPrefix(b, data)
-		case bytes.HasPrefix(data, b):
-			return len(b), partly
+		case len(b.text) > len(data):
+			partly = partly || bytes.HasPrefix(b.text, data)
+		case bytes.HasPrefix(data, b.text) && !f.isPublic(b.of):
+			return len(b.text), partly
 		}
 	}
 	return 0, partly

@@ -106,22 +106,17 @@ func (j *jsonReader) children(n *Node, depth int) {
 		} else {
 			t, at := j.next()
 			key, pos := t.(string), j.src.pos(at)
+			value := j.value(depth + 1)
 			if first, ok := seen[key]; ok {
 				j.duplicate(key, pos, first)
 			} else {
 				seen[key] = pos
+				n.Fields = append(n.Fields, Field{key, pos, value})
 			}
-			n.Fields = append(n.Fields, Field{key, pos, j.value(depth + 1)})
 		}
-		if len(j.errs) > 0 && j.deep() {
+		if j.partly { // too deep: the tokens no longer belong to the open map or list
 			return
 		}
 	}
 	j.next() // the closing bracket
-}
-
-// deep reports whether reading stopped below the deepest level, where the tokens
-// no longer belong to the open map or list.
-func (j *jsonReader) deep() bool {
-	return strings.HasPrefix(j.errs[len(j.errs)-1].What, "nested more")
 }

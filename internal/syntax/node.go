@@ -32,7 +32,9 @@ type Kind int
 
 // The kinds of nodes.
 const (
-	Null Kind = iota + 1
+	// Refused is what has been reported already: what it is, nobody can say.
+	Refused Kind = iota
+	Null
 	Bool
 	Int
 	Float
@@ -45,7 +47,7 @@ const (
 // String names the kind as an error message would.
 func (k Kind) String() string {
 	return map[Kind]string{
-		Null: "nothing", Bool: "a boolean", Int: "an integer", Float: "a number", Time: "a date",
+		Refused: "refused", Null: "nothing", Bool: "a boolean", Int: "an integer", Float: "a number", Time: "a date",
 		String: "a string", Map: "a map", List: "a list",
 	}[k]
 }

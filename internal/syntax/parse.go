@@ -31,16 +31,17 @@ func FormatOf(filename string) (Format, bool) {
 	return f, ok
 }
 
-// Parse reads one document. name is for positions only. An error is an
-// [ErrorList]; the document may be of any kind, so callers that want a map have
-// to check.
+// Parse reads one document. name is for positions only. The document may be of any
+// kind, so callers that want a map have to check. An error is an [ErrorList]; where
+// the document could be read all the same, as with a key given twice, it comes beside
+// the error, for the mistakes in what it says to be told in the same round.
 func Parse(name string, data []byte, f Format) (*Node, error) {
 	p := &parser{format: f, src: source{name: name, data: data}}
 	if p.checkText() {
 		p.src.indexLines()
 		root := map[Format]func() *Node{YAML: p.yaml, TOML: p.toml, JSON: p.json}[f]()
-		if len(p.errs) == 0 {
-			return root, nil
+		if !p.partly {
+			return root, p.errs.Err()
 		}
 	}
 	return nil, p.errs.Err()
@@ -51,6 +52,7 @@ type parser struct {
 	format Format
 	src    source
 	errs   ErrorList
+	partly bool // what was read is not all that the document says
 }
 
 // syntaxError reports a mistake in the language itself. why is ours: a library's
@@ -82,6 +84,7 @@ func (p *parser) tooDeep(pos Pos, depth int) bool {
 		return false
 	}
 	p.errs.Add(pos, "", "nested more than %d levels deep", maxDepth)
+	p.partly = true
 	return true
 }
 

@@ -61,8 +61,8 @@ func (p *parser) yamlNode(y *yaml.Node, depth int) *Node {
 		}
 	case yaml.ScalarNode:
 		n.Kind, n.Text = yamlScalar(y)
-	default: // an alias: refused, so the kind doesn't matter
-		n.Kind = Null
+	default: // an alias, which was refused
+		n.Kind = Refused
 	}
 	return n
 }
@@ -72,6 +72,7 @@ func (p *parser) yamlFields(n *Node, y *yaml.Node, depth int) {
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k, pos := y.Content[i], p.yamlPos(y.Content[i])
 		p.yamlRefuse(k)
+		value := p.yamlNode(y.Content[i+1], depth+1)
 		switch first, again := seen[k.Value]; {
 		case k.ShortTag() == "!!merge":
 			p.errs.Add(pos, "write the fields out", "merge keys (<<) are not supported")
@@ -82,8 +83,8 @@ func (p *parser) yamlFields(n *Node, y *yaml.Node, depth int) {
 			p.duplicate(k.Value, pos, first)
 		default:
 			seen[k.Value] = pos
+			n.Fields = append(n.Fields, Field{k.Value, pos, value})
 		}
-		n.Fields = append(n.Fields, Field{k.Value, pos, p.yamlNode(y.Content[i+1], depth+1)})
 	}
 }
 

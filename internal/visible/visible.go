@@ -19,7 +19,7 @@ import (
 )
 
 // runnerCommand is where "##" begins a command to a CI runner.
-var runnerCommand = regexp.MustCompile(`##([a-z]*\[)`)
+var runnerCommand = regexp.MustCompile(`##([A-Za-z]*\[)`)
 
 // Text shows control characters, line breaks, the invisible and direction-changing
 // characters of Unicode, and the beginnings of commands to CI runners as escapes. Text

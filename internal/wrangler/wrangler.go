@@ -115,7 +115,10 @@ func tree(file string, data []byte) (*syntax.Node, error) {
 		return nil, syntax.ErrorList{{Pos: syntax.Pos{File: file}, What: "not a wrangler configuration by its name", Hint: "want .toml, .json or .jsonc"}}
 	}
 	root, err := syntax.Parse(file, data, format)
-	if err == nil && root.Kind != syntax.Map {
+	if err != nil {
+		return nil, err
+	}
+	if root.Kind != syntax.Map {
 		err = syntax.ErrorList{{Pos: root.Pos, What: "a wrangler configuration must be a map, not " + root.Kind.String()}}
 	}
 	return root, err

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// What others have chosen (the author of a pull request, a colleague at the dashboard)
+// and output shows is told to the filter as public before it is shown. It would be an
+// oracle otherwise: of a name that happens to be a value, "value withheld" tells that.
+
+func manifestText(m *manifest.Manifest) []string {
+	var text []string
+	for _, st := range m.Stores {
+		text = append(text, st.Label, st.Name, st.AccountID)
+		for _, sec := range st.Secrets {
+			text = append(text, sec.Label, sec.Name, sec.RenamedFrom, sec.Source.String())
+			text = append(text, sec.Scopes...)
+			if sec.Comment != nil {
+				text = append(text, *sec.Comment)
+			}
+		}
+	}
+	return text
+}
+
+func lockText(f *lockfile.File) []string {
+	text := []string{f.Key.ID}
+	for _, st := range f.Stores {
+		text = append(text, st.AccountID, st.ID, st.Name)
+		for _, sec := range st.Secrets {
+			text = append(text, sec.Name, sec.ID, sec.Comment, sec.Source)
+			text = append(text, sec.Scopes...)
+		}
+	}
+	return text
+}
+
+func liveText(stores []planner.LiveStore) []string {
+	var text []string
+	for _, st := range stores {
+		text = append(text, st.Key.Name, string(st.ID))
+		for _, sec := range st.Secrets {
+			text = append(text, sec.Name, string(sec.ID), sec.Comment, sec.Status)
+			text = append(text, sec.Scopes...)
+		}
+	}
+	return text
+}
+
+func workersText(configs []*wrangler.Config) []string {
+	var text []string
+	for _, c := range configs {
+		text = append(text, c.File, c.Name)
+		for _, env := range c.Environments {
+			text = append(text, env.Name, env.WorkerName, env.AccountID)
+			for _, b := range env.Bindings {
+				text = append(text, b.Binding, b.StoreID, b.SecretName)
+			}
+		}
+	}
+	return text
+}
+
+func planText(p *planner.Plan) []string {
+	var text []string
+	for _, a := range p.Actions {
+		text = append(text, string(a.Store.Account), a.Store.Name, a.Secret, a.From, a.Source, a.Have.Comment)
+		text = append(text, a.Have.Scopes...)
+		if a.Scopes != nil {
+			text = append(append(text, a.Scopes.Before...), a.Scopes.After...)
+		}
+		if a.Comment != nil {
+			text = append(text, a.Comment.Before, a.Comment.After)
+		}
+	}
+	return text
+}

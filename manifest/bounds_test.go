@@ -1,0 +1,81 @@
+package manifest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/manifest"
+)
+
+// TestBounds: small hostile repositories that would cost much time or memory are
+// refused. The errors tell that it happened soon: there is no clock here.
+func TestBounds(t *testing.T) {
+	many := func(n int, line string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, line, i)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"a variable, many times": {
+			"version: 1\nvars: {a: " + strings.Repeat("x", 1<<16-1) + "}\nstores: {s: {secrets: {k: {from: {env: K}, comment: \"" + strings.Repeat("${vars.a}", 100000) + "\"}}}}\n",
+			`"comment" becomes too long by its variables`,
+		},
+		"many texts with a variable": {
+			"version: 1\nvars: {a: " + strings.Repeat("x", 60000) + "}\nstores: {s: {secrets: {" + many(400, "k%d: {from: {env: K}, comment: \"${vars.a}\"}, ") + "}}}\n",
+			`becomes too long by its variables`,
+		},
+		"many variables": {"version: 1\nvars: {" + many(2000, "v%d: x, ") + "}\nstores: {s: {}}\n", "more than 1000 variables"},
+		"many stores":    {"version: 1\nstores: {" + many(200000, "s%06d: {}, ") + "}\n", "more than 1000 stores"},
+		"many secrets":   {"version: 1\nstores: {s: {secrets: {" + many(60000, "k%06d: {from: {env: K}}, ") + "}}}\n", "more than 20000 secrets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mistake(t, t.TempDir(), c.text, c.want)
+		})
+	}
+}
+
+// TestLinksInCircles: a few links make a pattern match without end.
+func TestLinksInCircles(t *testing.T) {
+	for _, allowOutside := range []bool{false, true} {
+		dir := t.TempDir()
+		for i := range 10 {
+			if err := os.Symlink(".", filepath.Join(dir, fmt.Sprintf("l%d", i))); err != nil {
+				t.Skip(err)
+			}
+		}
+		const pattern = "*/*/*/*/*/*/*/*/*.yaml"
+		for _, text := range []string{"include: [\"" + pattern + "\"]", "workers: [\"" + pattern + "\"]\nstores: {s: {}}"} {
+			want := `too many files and folders to look at for "` + pattern + `"`
+			err := load(t, dir, "version: 1\n"+text+"\n", allowOutside)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %s", text, err, want)
+			}
+		}
+	}
+}
+
+func load(t *testing.T, dir, text string, allowOutside bool) error {
+	t.Helper()
+	file := filepath.Join(dir, "secretsync.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := manifest.Load(t.Context(), manifest.Options{File: file, AllowOutside: allowOutside, LookupEnv: func(string) (string, bool) { return "", false }})
+	if err == nil {
+		_, err = m.WorkerFiles()
+	}
+	return err
+}
+
+func mistake(t *testing.T, dir, text, want string) {
+	t.Helper()
+	if err := load(t, dir, text, false); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%.300v, want %s", err, want)
+	}
+}
