@@ -93,7 +93,7 @@ func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[man
 		return nil
 	}
 	if remove {
-		gone, err := localdev.Clear(ctx, dir, secrets, all)
+		gone, err := localdev.Clear(ctx, localdev.Place{Dir: dir}, secrets, all)
 		if err != nil {
 			return devError(c, err)
 		}
@@ -103,7 +103,7 @@ func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[man
 	if err := checkIgnored(ctx, dir); err != nil {
 		return err
 	}
-	if err := localdev.Put(ctx, dir, secrets); err != nil {
+	if err := localdev.Put(ctx, localdev.Place{Dir: dir}, secrets); err != nil {
 		return devError(c, err)
 	}
 	_, err := fmt.Fprintf(p.std.out, "%s: put %s\n", c.File, names(secrets))
