@@ -216,7 +216,7 @@ func devError(file string, place localdev.Place, err error) error {
 		localdev.ErrNoMiniflare: "install what wrangler dev needs first: npm install --save-dev wrangler",
 		localdev.ErrNoNode:      "install Node.js, and then wrangler: npm install --save-dev wrangler",
 		localdev.ErrUnsupported: "install a newer wrangler: npm install --save-dev wrangler@latest",
-		localdev.ErrFailed: "see what wrangler dev says there: it may want a newer Node.js; and an older wrangler cannot read what a newer one left in " +
+		localdev.ErrFailed: "see what wrangler dev says there: it may want a newer Node.js, or be too old; and an older wrangler cannot read what a newer one left in " +
 			filepath.Dir(values),
 		localdev.ErrLost:    "remove " + values + ", in case something is there, and try another wrangler; please report this one",
 		localdev.ErrDamaged: "remove " + values + ", where the values lie, and " + place.Record() + "; then run dev again",

@@ -99,7 +99,12 @@ func one(value string) []localdev.Secret {
 }
 
 func TestPutAndClear(t *testing.T) {
-	for name, miniflare := range map[string]string{"4": fakeMiniflare, "5": fakeMiniflare5} {
+	for name, miniflare := range map[string]string{
+		"4.2025": strings.Replace(fakeMiniflare, "o.defaultPersistRoot", "path.dirname(o.secretsStorePersist)", 1), // wrangler 4.11
+		"4":      fakeMiniflare,
+		"5alpha": strings.Replace(fakeMiniflare, "o.defaultPersistRoot", "o.resourcePersistencePath", 1), // wrangler 4.117
+		"5":      fakeMiniflare5,
+	} {
 		t.Run(name, func(t *testing.T) { putAndClear(t, project(t, miniflare)) })
 	}
 	t.Run("elsewhere", func(t *testing.T) {
@@ -218,7 +223,8 @@ func TestWranglersOwnMiniflare(t *testing.T) {
 
 // TestValuesThatAreNotKept: what the next Miniflare does not find is an error.
 func TestValuesThatAreNotKept(t *testing.T) {
-	p := project(t, strings.Replace(fakeMiniflare, "async dispose() {", "async dispose() { fs.rmSync(this.file, { force: true });", 1))
+	forgets := strings.Replace(fakeMiniflare, "async dispose() {", "async dispose() { fs.rmSync(this.file, { force: true });", 1)
+	p := project(t, strings.Replace(forgets, "get: async () => ", "get: async () => { throw new Error('Secret not found') }, no: async () => ", 1))
 	err := localdev.Put(t.Context(), p, one("canary"))
 	if !errors.Is(err, localdev.ErrLost) || !strings.HasSuffix(err.Error(), ": a") || strings.Contains(err.Error(), "canary") {
 		t.Error(err)
@@ -233,6 +239,7 @@ func TestCause(t *testing.T) {
 		{"starting", strings.Replace(starting, "%", `Unrecognized\n keys`, 1), ": TypeError: ERR_X: Unrecognized keys"},
 		{"a value", strings.Replace(starting, "%", "it is canary", 1), ""},
 		{"part of a value", creating, ": RangeError: ERR_Y"},
+		{"reading", strings.Replace(fakeMiniflare, "get: async () => ", "get: async () => { throw new TypeError('can') }, no: async () => ", 1), ": TypeError"},
 		{"loading", `throw new SyntaxError("too new")`, ": SyntaxError: too new"},
 		{"dying", `process.exit(7)`, "Node.js ended without an answer: exit status 7"},
 	} {

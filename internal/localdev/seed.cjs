@@ -54,9 +54,11 @@ function cause(e, job) {
 function options(M, job) {
 	const secretsStoreSecrets = {};
 	job.secrets.forEach((s, i) => (secretsStoreSecrets[`S${i}`] = { store_id: s.store_id, secret_name: s.name }));
-	const v4 = { modules: true, script: "export default {}", defaultPersistRoot: job.persist, secretsStoreSecrets };
-	// Miniflare 5 takes other options, and of these not where the values go.
-	return M.convertV4MiniflareOptions ? M.convertV4MiniflareOptions({ ...v4, resourcePersistencePath: job.persist }) : v4;
+	// Where the values go has had three names: seen in wrangler 4.11, 4.30 and 4.117. A wrong
+	// one is not an error: the values are then forgotten.
+	const at = { secretsStorePersist: path.join(job.persist, "secrets-store"), defaultPersistRoot: job.persist, resourcePersistencePath: job.persist };
+	const o = { modules: true, script: "export default {}", ...at, secretsStoreSecrets };
+	return M.convertV4MiniflareOptions ? M.convertV4MiniflareOptions(o) : o;
 }
 
 async function withMiniflare(M, job, work) {
@@ -96,7 +98,11 @@ async function write(mf, job) {
 async function lost(mf, job) {
 	const missing = [];
 	for (const [i, s] of job.secrets.entries()) {
-		const value = await mf.getSecretsStoreSecret(`S${i}`).then((binding) => binding.get()).catch(() => undefined);
+		const value = await mf.getSecretsStoreSecret(`S${i}`).then((binding) => binding.get()).catch((e) => {
+			if (!/not found/.test(e?.message)) {
+				throw e;
+			}
+		});
 		if (value !== s.value) {
 			missing.push(i);
 		}
