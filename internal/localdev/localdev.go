@@ -2,20 +2,16 @@
 // Miniflare read, and takes them out. It drives the project's own Miniflare by Node.js:
 // the files behind it are nobody's interface (CLOUDFLARE_API.md 9).
 //
-// Call [Put] and [Clear] with the folder of a Worker's configuration. Values are
-// handed over on standard input. Miniflare keeps them in plain text in [Folder].
+// Call [Put] and [Clear] with the [Place] of a Worker. Values are handed over on standard
+// input. Miniflare keeps them in plain text in [Place.Values].
 package localdev
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,12 +19,37 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// Folder is where Miniflare keeps local values, below the folder of a Worker's
+// Folder is where wrangler keeps local values, below the folder of a Worker's
 // configuration.
 const Folder = ".wrangler"
 
-//go:embed seed.cjs
-var seed string
+// Place is where the local values of a Worker lie.
+type Place struct {
+	// Dir is the folder of the Worker's configuration; its wrangler is used.
+	Dir string
+	// PersistTo is the option of wrangler dev of that name: a folder, relative to the
+	// one we run in. Empty for Folder/state in Dir.
+	PersistTo string
+}
+
+// Root is the folder that git has to ignore. The record is in it, and the values below.
+func (p Place) Root() string {
+	if p.PersistTo != "" {
+		return p.PersistTo
+	}
+	return filepath.Join(p.Dir, Folder)
+}
+
+// persist is what Miniflare is told.
+func (p Place) persist() string {
+	if p.PersistTo != "" {
+		return filepath.Join(p.PersistTo, "v3")
+	}
+	return filepath.Join(p.Dir, Folder, "state", "v3")
+}
+
+// Values is the folder that Miniflare keeps the values in.
+func (p Place) Values() string { return filepath.Join(p.persist(), "secrets-store") }
 
 // Secret is a secret of the local store, under the id and name that a Worker's
 // configuration gives.
@@ -38,35 +59,57 @@ type Secret struct {
 	Value secret.Value
 }
 
-// What can be missing.
+// What can be in the way. Errors that wrap them say more.
 var (
 	ErrNoNode      = errors.New("no Node.js is installed: wrangler dev needs it too")
 	ErrNoMiniflare = errors.New("neither wrangler nor miniflare is installed here")
+	ErrUnsupported = errors.New("has no local Secrets Store that secretsync can use")
+	ErrFailed      = errors.New("could not use its local Secrets Store")
+	ErrLost        = errors.New("did not keep what was put into its local Secrets Store")
+	ErrDamaged     = errors.New("the record of what dev put there is damaged")
+	ErrBusy        = errors.New("another secretsync dev is using this folder")
+	ErrLink        = errors.New("is neither a folder nor a file: values would go wherever it leads")
 )
 
-// Put sets secrets, whether they are there or not, and records which.
-func Put(ctx context.Context, dir string, secrets []Secret) error {
-	if err := noLinks(dir); err != nil {
+// Put sets secrets, whether they are there or not, records which, and reads them back.
+func Put(ctx context.Context, p Place, secrets []Secret) error {
+	if err := noLinks(p); err != nil {
 		return err
 	}
-	before, err := Recorded(dir)
+	unlock, err := lock(ctx, p)
 	if err != nil {
 		return err
 	}
-	if err := record(dir, append(before, secrets...)); err != nil { // before, so that none is left unknown
+	defer unlock()
+	before, err := Recorded(p)
+	if err != nil {
 		return err
 	}
-	_, err = run(ctx, dir, secrets, false)
+	if err := record(p, append(slices.Clone(before), secrets...)); err != nil { // before, so that none is left unknown
+		return err
+	}
+	_, err = run(ctx, p, secrets, false)
+	if errors.Is(err, ErrNoNode) || errors.Is(err, ErrNoMiniflare) || errors.Is(err, ErrUnsupported) { // nothing was put
+		return errors.Join(err, record(p, before))
+	}
 	return err
 }
 
 // Clear takes secrets out, with all also what else Put has put there, and returns those
 // that were there.
-func Clear(ctx context.Context, dir string, secrets []Secret, all bool) ([]Secret, error) {
-	if err := noLinks(dir); err != nil {
+func Clear(ctx context.Context, p Place, secrets []Secret, all bool) ([]Secret, error) {
+	if _, err := os.Lstat(p.Root()); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err := noLinks(p); err != nil {
 		return nil, err
 	}
-	before, err := Recorded(dir)
+	unlock, err := lock(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	before, err := Recorded(p)
 	if err != nil {
 		return nil, err
 	}
@@ -80,103 +123,43 @@ func Clear(ctx context.Context, dir string, secrets []Secret, all bool) ([]Secre
 			stay = append(stay, b)
 		}
 	}
-	gone, err := run(ctx, dir, secrets, true)
+	if _, err := os.Lstat(p.Values()); len(secrets) == 0 || len(before) == 0 && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // and no Node.js is needed
+	}
+	gone, err := run(ctx, p, secrets, true)
 	if err != nil {
 		return nil, err
 	}
-	return gone, record(dir, stay)
+	return gone, record(p, stay)
 }
 
 // noLinks refuses to follow a symbolic link that a repository planted: plain text would
-// go wherever it leads.
-func noLinks(dir string) error {
-	path := dir
-	for _, name := range []string{Folder, "state", "v3", "secrets-store"} {
+// go wherever it leads. It looks at the folders on the way to the values, and at all that
+// is where they go.
+func noLinks(p Place) error {
+	base, way := p.Dir, filepath.Join(Folder, "state", "v3")
+	if p.PersistTo != "" {
+		base, way = filepath.Dir(p.PersistTo), filepath.Join(filepath.Base(p.PersistTo), "v3")
+		if filepath.IsLocal(p.PersistTo) { // what is above was not asked for by name
+			base, way = "", filepath.Join(p.PersistTo, "v3")
+		}
+	}
+	path := base
+	for name := range strings.SplitSeq(way, string(filepath.Separator)) {
 		path = filepath.Join(path, name)
 		if info, err := os.Lstat(path); err == nil && !info.IsDir() {
-			return fmt.Errorf("%s is not a folder: remove it, since values would go wherever it leads", path)
+			return fmt.Errorf("%s %w", path, ErrLink)
 		}
 	}
-	return nil
-}
-
-// job is what seed.cjs reads.
-type job struct {
-	Dir     string      `json:"dir"`
-	Persist string      `json:"persist"`
-	Clear   bool        `json:"clear"`
-	Secrets []jobSecret `json:"secrets"`
-}
-
-type jobSecret struct {
-	StoreID string `json:"store_id"`
-	Name    string `json:"name"`
-	Value   string `json:"value,omitempty"`
-}
-
-func run(ctx context.Context, dir string, secrets []Secret, remove bool) ([]Secret, error) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		return nil, ErrNoNode
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, err
-	}
-	j := job{Dir: dir, Persist: filepath.Join(dir, Folder, "state", "v3"), Clear: remove}
-	for _, s := range secrets {
-		js := jobSecret{StoreID: s.StoreID, Name: s.Name}
-		if !remove {
-			js.Value = string(s.Value.Reveal())
+	return filepath.WalkDir(p.Values(), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // not yet, or gone while a wrangler dev runs
+			return nil
+		case err != nil:
+			return err
+		case !d.IsDir() && !d.Type().IsRegular() || path == p.Values() && !d.IsDir():
+			return fmt.Errorf("%s %w", path, ErrLink)
 		}
-		j.Secrets = append(j.Secrets, js)
-	}
-	input, err := json.Marshal(j)
-	if err != nil {
-		return nil, errors.New("a value cannot be handed to Node.js") // the error could quote it
-	}
-	defer clear(input)
-	cmd := exec.CommandContext(ctx, node, "-e", seed)
-	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stderr = dir, environ(os.Environ()), bytes.NewReader(input), io.Discard
-	out, err := cmd.Output()
-	return answer(secrets, out, err)
-}
-
-// answer reads what seed.cjs printed.
-func answer(secrets []Secret, out []byte, err error) ([]Secret, error) {
-	var a struct {
-		Error   string
-		Changed []int
-	}
-	switch bad := json.Unmarshal(out, &a); {
-	case a.Error == "missing":
-		return nil, ErrNoMiniflare
-	case err != nil:
-		return nil, fmt.Errorf("the project's Miniflare could not write its local store: %w", err)
-	case bad != nil:
-		return nil, errors.New("the project's Miniflare gave no answer")
-	}
-	var changed []Secret
-	for _, i := range a.Changed {
-		if i >= 0 && i < len(secrets) {
-			changed = append(changed, secrets[i])
-		}
-	}
-	return changed, nil
-}
-
-// environ is the environment less the credentials, which Miniflare has no need of.
-func environ(all []string) []string {
-	var kept []string
-	for _, v := range all {
-		name, _, _ := strings.Cut(v, "=")
-		name = strings.ToUpper(name) // Windows doesn't tell the cases apart
-		credential := false
-		for _, prefix := range []string{"CLOUDFLARE_", "CF_", "SECRETSYNC_", "SOPS_"} {
-			credential = credential || strings.HasPrefix(name, prefix)
-		}
-		if !credential {
-			kept = append(kept, v)
-		}
-	}
-	return kept
+		return nil
+	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 )
 
-// recordFile, below Folder, says which secrets Put has put there, and nothing of their
-// values: so Clear finds them when no configuration binds them any more.
+// recordFile, in the root of a Place, says which secrets Put has put there, and nothing
+// of their values: so Clear finds them when no configuration binds them any more.
 const recordFile = "secretsync-dev.json"
 
 type recorded struct {
@@ -21,20 +21,21 @@ type recorded struct {
 	Name    string `json:"name"`
 }
 
-func recordPath(dir string) string { return filepath.Join(dir, Folder, recordFile) }
+// Record is the file that lists what Put has put there.
+func (p Place) Record() string { return filepath.Join(p.Root(), recordFile) }
 
 // Recorded lists what Put has put there, without values.
-func Recorded(dir string) ([]Secret, error) {
-	data, err := os.ReadFile(recordPath(dir))
+func Recorded(p Place) ([]Secret, error) {
+	data, err := os.ReadFile(p.Record())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var list []recorded
-	if err == nil {
-		err = json.Unmarshal(data, &list)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", recordPath(dir), err)
+		return nil, err
+	}
+	var list []recorded
+	if json.Unmarshal(data, &list) != nil {
+		return nil, fmt.Errorf("%s: %w", p.Record(), ErrDamaged)
 	}
 	var secrets []Secret
 	for _, r := range list {
@@ -44,7 +45,7 @@ func Recorded(dir string) ([]Secret, error) {
 }
 
 // record replaces the record; with nothing in it, it goes.
-func record(dir string, secrets []Secret) error {
+func record(p Place, secrets []Secret) error {
 	list := []recorded{}
 	for _, s := range secrets {
 		if r := (recorded{s.StoreID, s.Name}); !slices.Contains(list, r) {
@@ -52,7 +53,7 @@ func record(dir string, secrets []Secret) error {
 		}
 	}
 	if len(list) == 0 {
-		if err := os.Remove(recordPath(dir)); !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(p.Record()); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil
@@ -61,8 +62,8 @@ func record(dir string, secrets []Secret) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, Folder), 0o755); err != nil {
+	if err := os.MkdirAll(p.Root(), 0o755); err != nil {
 		return err
 	}
-	return atomicfile.Write(recordPath(dir), append(data, '\n'), 0o644)
+	return atomicfile.Write(p.Record(), append(data, '\n'), 0o644)
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/localdev"
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// devClear takes out what dev put there: everything, or what the chosen Workers bind. It
+// goes by the record beside a configuration that is broken or is no longer named, and
+// fails where anything could be left.
+func (a *app) devClear(ctx context.Context, workers []string, persistTo string) error {
+	p, err := a.openProject(ctx)
+	if p == nil {
+		return err
+	}
+	var broken syntax.ErrorList
+	errors.As(err, &broken)
+	for _, e := range broken {
+		a.say("warning: %s: %s", e.Pos, e.What)
+	}
+	files, unread := workers, error(nil)
+	if len(workers) == 0 {
+		if files, unread = p.workerFiles(); len(files) == 0 && unread == nil {
+			return noWorkers(p.manifest)
+		}
+	}
+	err = eachOf(ctx, a, files, func(file string) error {
+		all := len(workers) == 0 || slices.ContainsFunc(broken, func(e *syntax.Error) bool { return samePath(e.Pos.File, file) })
+		return p.clearOne(ctx, file, placeOf(file, persistTo), all)
+	})
+	if err == nil && unread != nil {
+		err = hint(errors.New("what dev put beside configurations that are not there was not removed"),
+			"dev --clear --worker FILE does, by what it finds beside FILE")
+	}
+	return err
+}
+
+// workerFiles are the configurations that can be read, if not parsed. The error is of the
+// others.
+func (p *project) workerFiles() ([]string, error) {
+	found, err := p.manifest.WorkerFiles()
+	var files []string
+	for _, f := range found {
+		files = append(files, f.Name)
+	}
+	return files, err
+}
+
+// clearOne takes out what the Worker binds; with all, and where its bindings are not
+// known, everything that was put beside it.
+func (p *project) clearOne(ctx context.Context, file string, place localdev.Place, all bool) error {
+	var secrets []localdev.Secret
+	if c := p.config(file); c != nil {
+		for _, b := range localBindings(c) {
+			secrets = append(secrets, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName})
+		}
+	} else if !all {
+		if _, err := os.Lstat(place.Record()); err != nil {
+			return hint(fmt.Errorf("%s is none of the Workers that the manifest names, and dev put nothing beside it", file),
+				"name a wrangler configuration that dev put values beside")
+		}
+		all = true
+	}
+	gone, err := localdev.Clear(ctx, place, secrets, all)
+	if err != nil {
+		return clearError(file, place, err)
+	}
+	_, err = fmt.Fprintf(p.std.out, "%s: removed %s\n", file, names(gone))
+	return err
+}
+
+// clearError always has a way out: the values can be removed by hand.
+func clearError(file string, place localdev.Place, err error) error {
+	todo := "remove " + place.Values() + ", where the values lie"
+	switch {
+	case errors.Is(err, localdev.ErrBusy):
+		todo = "try again when it has ended"
+	case errors.Is(err, localdev.ErrDamaged):
+		todo += ", and " + place.Record()
+	case errors.Is(err, localdev.ErrLink):
+		todo = "remove it, and look where it leads"
+	}
+	return hint(fmt.Errorf("%s: its values were not removed: %w", file, err), todo)
+}
+
+func samePath(a, b string) bool {
+	x, errA := filepath.Abs(a)
+	y, errB := filepath.Abs(b)
+	return errA == nil && errB == nil && x == y
+}

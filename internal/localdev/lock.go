@@ -1,0 +1,45 @@
+package localdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// lockFile, in the root of a Place, is locked while one secretsync works there: two
+// Miniflares that start at once on one database fail. It stays, as a lockfile's does.
+const lockFile = "secretsync-dev.flock"
+
+// lockTimeout is how long another secretsync dev is waited for: it takes seconds.
+const lockTimeout = 2 * time.Minute
+
+func lock(ctx context.Context, p Place) (unlock func(), err error) {
+	if err := os.MkdirAll(p.Root(), 0o755); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(p.Root(), lockFile)
+	// A link planted in a repository would have its target overwritten.
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("lock: %q is not a regular file: remove it", path)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	l := flock.New(path, flock.SetPermissions(0o644))
+	timed, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	switch _, err := l.TryLockContext(timed, 50*time.Millisecond); {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%s: %w: waited %s", p.Root(), ErrBusy, lockTimeout)
+	case err != nil:
+		return nil, fmt.Errorf("lock %q: %w", path, err)
+	}
+	return func() { _ = l.Unlock() }, nil
+}

@@ -1,0 +1,141 @@
+package localdev
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+//go:embed seed.cjs
+var seed string
+
+// answerMark begins the line that seed.cjs answers with.
+const answerMark = "\nsecretsync-dev:"
+
+// endsWithin is how long Node.js may take to end its workerd when it is told to.
+const endsWithin = 5 * time.Second
+
+// job is what seed.cjs reads.
+type job struct {
+	Dir     string      `json:"dir"`
+	Persist string      `json:"persist"`
+	Clear   bool        `json:"clear"`
+	Secrets []jobSecret `json:"secrets"`
+}
+
+type jobSecret struct {
+	StoreID string `json:"store_id"`
+	Name    string `json:"name"`
+	Value   string `json:"value,omitempty"`
+}
+
+func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret, error) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		return nil, ErrNoNode
+	}
+	j := job{Clear: remove, Secrets: []jobSecret{}}
+	if j.Dir, err = filepath.Abs(p.Dir); err != nil {
+		return nil, err
+	}
+	if j.Persist, err = filepath.Abs(p.persist()); err != nil {
+		return nil, err
+	}
+	for _, s := range secrets {
+		js := jobSecret{StoreID: s.StoreID, Name: s.Name}
+		if !remove {
+			js.Value = string(s.Value.Reveal())
+		}
+		j.Secrets = append(j.Secrets, js)
+	}
+	input, err := json.Marshal(j)
+	if err != nil {
+		return nil, errors.New("a value cannot be handed to Node.js") // the error could quote it
+	}
+	defer clear(input)
+	cmd := exec.CommandContext(ctx, node, "-e", seed)
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stderr = j.Dir, environ(os.Environ()), bytes.NewReader(input), io.Discard
+	cmd.Cancel = func() error {
+		if cmd.Process.Signal(syscall.SIGTERM) == nil { // it ends its workerd first
+			return nil
+		}
+		return cmd.Process.Kill() // Windows has no signals
+	}
+	cmd.WaitDelay = endsWithin
+	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return answer(secrets, out, err)
+}
+
+// answer reads what seed.cjs printed, which stands after whatever else was printed.
+func answer(secrets []Secret, out []byte, err error) ([]Secret, error) {
+	var a struct {
+		Error, By, Node, Cause string
+		Changed                []int
+	}
+	var answered bool
+	if i := bytes.LastIndex(out, []byte(answerMark)); i >= 0 {
+		line, _, _ := bytes.Cut(out[i+len(answerMark):], []byte("\n"))
+		answered = json.Unmarshal(line, &a) == nil
+	}
+	var changed []Secret
+	for _, i := range a.Changed {
+		if i >= 0 && i < len(secrets) {
+			changed = append(changed, secrets[i])
+		}
+	}
+	switch {
+	case !answered && err != nil:
+		return nil, fmt.Errorf("the project's wrangler %w: Node.js ended without an answer: %w", ErrFailed, err)
+	case !answered:
+		return nil, fmt.Errorf("the project's wrangler %w: Node.js gave no answer", ErrFailed)
+	case a.Error == "missing":
+		return nil, ErrNoMiniflare
+	case a.Error == "unsupported":
+		return nil, fmt.Errorf("%s %w", a.By, ErrUnsupported)
+	case a.Error == "lost":
+		return nil, fmt.Errorf("%s %w: %s", a.By, ErrLost, names(changed))
+	case a.Error != "" && a.Cause == "":
+		return nil, fmt.Errorf("%s %w, on Node.js %s", a.By, ErrFailed, a.Node)
+	case a.Error != "":
+		return nil, fmt.Errorf("%s %w, on Node.js %s: %s", a.By, ErrFailed, a.Node, a.Cause)
+	}
+	return changed, nil
+}
+
+func names(secrets []Secret) string {
+	var list []string
+	for _, s := range secrets {
+		list = append(list, s.Name)
+	}
+	return strings.Join(list, ", ")
+}
+
+// environ is the environment less the credentials, which Miniflare has no need of.
+func environ(all []string) []string {
+	var kept []string
+	for _, v := range all {
+		name, _, _ := strings.Cut(v, "=")
+		name = strings.ToUpper(name) // Windows doesn't tell the cases apart
+		credential := false
+		for _, prefix := range []string{"CLOUDFLARE_", "CF_", "SECRETSYNC_", "SOPS_"} {
+			credential = credential || strings.HasPrefix(name, prefix)
+		}
+		if !credential {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
