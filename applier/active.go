@@ -58,8 +58,8 @@ func (r *run) look(ctx context.Context, store planner.StoreID, is []int) {
 	for _, i := range is {
 		was := &r.results[i].Live
 		n := slices.IndexFunc(live, func(l planner.LiveSecret) bool { return l.ID == was.ID })
-		if n < 0 || live[n].Status == planner.StatusPending {
-			continue // not there: a list that lags
+		if n < 0 || live[n].Status == planner.StatusPending || live[n].Modified.Compare(was.Modified) < 0 {
+			continue // not there, or as it was before our write: a list that lags
 		}
 		was.Status = live[n].Status
 		if was.Modified != live[n].Modified && live[n].Comment == was.Comment && sameScopes(live[n].Scopes, was.Scopes) {

@@ -140,7 +140,9 @@ func Apply(ctx context.Context, plan *planner.Plan, cfg Config) *Report {
 	}
 	all((*run).makeAndChange)
 	// A secret may go from one account to another, so all wait for all.
-	if !holdDeletesBack(results) {
+	if mustHoldDeletes(results) {
+		all((*run).holdDeletes)
+	} else {
 		all((*run).takeAway)
 	}
 	all((*run).finish)
@@ -240,22 +242,24 @@ func (r *run) makeRoom() {
 	r.createSecrets()
 }
 
-// holdDeletesBack skips the deletions where something new could not be made or taken
-// over: what is deleted may be what it was to replace, under another name, in another
-// store or account, and its value is nowhere else.
-func holdDeletesBack(results []Result) bool {
+// mustHoldDeletes reports whether something new could not be made or taken over: what
+// would be deleted may be what it was to replace, under another name, in another store
+// or account, and its value is nowhere else.
+func mustHoldDeletes(results []Result) bool {
 	makes := []planner.Op{planner.OpCreateStore, planner.OpCreate, planner.OpRename, planner.OpAdopt}
-	if !slices.ContainsFunc(results, func(res Result) bool {
+	return slices.ContainsFunc(results, func(res Result) bool {
 		return res.Action.Writes() && slices.Contains(makes, res.Action.Op) && res.Outcome != Done
-	}) {
-		return false
+	})
+}
+
+// holdDeletes skips the deletions; where nothing more may be sent at all, that is why.
+func (r *run) holdDeletes() {
+	if r.stopped() != nil {
+		return
 	}
-	for i := range results {
-		if res := &results[i]; res.Outcome == Skipped && (res.Action.Op == planner.OpDelete || res.Action.Op == planner.OpDeleteStore) {
-			res.Err = errHeldBack
-		}
+	for _, i := range r.of(planner.OpDelete, planner.OpDeleteStore) {
+		r.results[i].Err = errHeldBack
 	}
-	return true
 }
 
 // stopped says why nothing more may be sent, or nil.

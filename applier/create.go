@@ -86,7 +86,7 @@ func (r *run) createBatch(is []int) {
 	if !r.intend(is) {
 		return
 	}
-	c := &creation{run: r, store: store, since: r.cfg.Now(), unsure: map[int]bool{}, maybe: map[int]bool{}}
+	c := &creation{run: r, store: store, since: r.cfg.Now(), unsure: map[int]bool{}, maybe: map[int]bool{}, partly: map[int]sent{}}
 	for _, i := range is { // an apply before this one may have made it, and lists may lag
 		c.maybe[i] = slices.Contains(r.results[i].Action.Reasons, planner.ReasonInterrupted)
 	}
@@ -112,7 +112,11 @@ type creation struct {
 	since  time.Time    // when it was first sent
 	unsure map[int]bool // a request for it had an unknown outcome
 	maybe  map[int]bool // a request of ours may have made it, if it is there
+	partly map[int]sent // a request that was refused for another may have made it
 }
+
+// sent is when a request was under way.
+type sent struct{ from, to time.Time }
 
 // create sends the secrets in one request and deals with its refusal. tries
 // bounds how often it looks and sends again where the outcome is unknown.
@@ -120,7 +124,9 @@ func (c *creation) create(is []int, tries int) {
 	if len(is) == 0 {
 		return
 	}
+	request := sent{from: c.cfg.Now()}
 	live, err := c.send(is)
+	request.to = c.cfg.Now()
 	if errors.Is(err, ErrOutcomeUnknown) {
 		for _, i := range is {
 			c.unsure[i], c.maybe[i] = true, true
@@ -136,8 +142,8 @@ func (c *creation) create(is []int, tries int) {
 	case (errors.Is(err, ErrInvalid) || errors.Is(err, ErrNameTaken)) && len(is) > 1:
 		// One of them is refused. Whether the others exist now is not documented
 		// (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
-		for _, i := range is {
-			c.maybe[i] = c.maybe[i] || !saidTaken(err, c.results[i].Action.Secret)
+		for _, i := range c.passed(is, err) {
+			c.partly[i] = request
 		}
 		c.halve(c.claim(is), tries)
 	case (errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNameTaken) && c.maybe[is[0]]) && tries > 0 && c.pause(settleTries-tries):
@@ -185,6 +191,17 @@ func (c *creation) fail(is []int, err error) {
 	}
 }
 
+// passed are those of a refused request that it may have made. Where a name was taken,
+// somebody else makes secrets just now: only those before that name were found free by
+// Cloudflare, and where it doesn't tell the name, nothing is known of any.
+func (c *creation) passed(is []int, refusal error) []int {
+	if !errors.Is(refusal, ErrNameTaken) {
+		return is
+	}
+	n := slices.IndexFunc(is, func(i int) bool { return saidTaken(refusal, c.results[i].Action.Secret) })
+	return is[:max(n, 0)]
+}
+
 // saidTaken reports whether Cloudflare said that a secret of that name exists.
 func saidTaken(err error, name string) bool {
 	var named interface{ NameTaken(name string) bool }
@@ -229,6 +246,9 @@ func (c *creation) claim(is []int) []int {
 // one before that was cut short.
 func (c *creation) made(i int, l *planner.LiveSecret) bool {
 	a := c.results[i].Action
+	if request, ok := c.partly[i]; ok && planner.MadeBetween(l, request.from, request.to, wanted(a)) {
+		return true
+	}
 	return c.maybe[i] && (planner.MadeBy(l, c.since, wanted(a)) || !a.Since.IsZero() && planner.MadeBy(l, a.Since, wanted(a)))
 }
 

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// ClockSkew is how far the clocks of this machine and of Cloudflare may be apart
-// before a secret made by a request of ours seems older than the request.
-const ClockSkew = 2 * time.Minute
+// ClockSkew is how much older than our request a secret that it made may seem. The time
+// is Cloudflare's own, to some seconds, as its answers tell it.
+const ClockSkew = 5 * time.Second
 
 // claimWindow is how long after its intent a request of ours can take effect: it
 // may wait for the rate limit, 5 minutes at most as Cloudflare tells (CLOUDFLARE_API.md
@@ -70,6 +70,12 @@ func (b *builder) compare(s *versions, t *triple) {
 		a.Reasons = append(a.Reasons, ReasonPolicy)
 	}
 	b.add(a)
+}
+
+// MayLag reports whether lists read now may lack the secret although it is there: we
+// wrote it moments ago.
+func (r *RecordedSecret) MayLag(now time.Time) bool {
+	return r.ID != "" && (r.Modified.canLag(now) || !r.Applied.After(now.Add(ClockSkew)) && r.Applied.After(now.Add(-lagWindow)))
 }
 
 // finish decides what a write whose outcome is unknown has to be done again with.
@@ -157,7 +163,12 @@ func ours(r *RecordedSecret, l *LiveSecret) bool {
 // since with that metadata, rather than somebody else's of the same name: those
 // are older, or much younger, or look different.
 func MadeBy(l *LiveSecret, since time.Time, m Metadata) bool {
+	return MadeBetween(l, since, since.Add(claimWindow-ClockSkew), m)
+}
+
+// MadeBetween is MadeBy for a request of which it is known when its answer came.
+func MadeBetween(l *LiveSecret, from, to time.Time, m Metadata) bool {
 	created, err := time.Parse(time.RFC3339Nano, string(l.Created))
-	return err == nil && !created.Before(since.Add(-ClockSkew)) && !created.After(since.Add(claimWindow)) &&
+	return err == nil && !created.Before(from.Add(-ClockSkew)) && !created.After(to.Add(ClockSkew)) &&
 		slices.Equal(sorted(l.Scopes), sorted(m.Scopes)) && l.Comment == m.Comment
 }

@@ -89,7 +89,7 @@ func (a *app) underLock(ctx context.Context, do func(*session, *lockfile.Handle)
 
 // planAndExecute is the second half of the main flow: from live state to the report.
 func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle, ask approval) error {
-	p, unreachable, err := w.plan(ctx, time.Now(), true)
+	p, unreachable, err := w.plan(ctx, true)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle,
 	if err := w.problems(p); err != nil {
 		return err
 	}
-	j := &journal{workspace: w, handle: handle, now: time.Now}
+	j := &journal{workspace: w, handle: handle, now: w.clock.Now}
 	if len(p.Actions) == 0 {
 		return errors.Join(j.refresh(), w.report(&applier.Report{}, true), incomplete(unreachable))
 	}
@@ -223,7 +223,7 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 	}
 	w.generate(p)
 	report := applier.Apply(ctx, p, applier.Config{
-		Targets: targets, Journal: j, Parallelism: w.flags.parallelism, Wait: w.flags.wait, Now: time.Now,
+		Targets: targets, Journal: j, Parallelism: w.flags.parallelism, Wait: w.flags.wait, Now: w.clock.Now,
 		Value: func(store planner.StoreKey, name string) (secret.Value, bool) {
 			want, ok := w.wanted[secretRef{store, name}]
 			return want.value, ok
@@ -238,8 +238,11 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 	switch {
 	case ctx.Err() != nil:
 		return &status{exitInterrupted, hint(errors.New("interrupted"), "run plan to see what is left")}
-	case !report.Complete():
+	case report.Err != nil: // the lockfile cannot be written
 		return &status{exitIncomplete, hint(errors.Join(errors.New("the apply is incomplete"), report.Err),
+			"the lockfile has as unknown what was done last: make room for it to be written, and apply again, which settles that")}
+	case !report.Complete():
+		return &status{exitIncomplete, hint(errors.New("the apply is incomplete"),
 			"the lockfile says what was done: run plan to see what is left, then apply again")}
 	}
 	return refreshed

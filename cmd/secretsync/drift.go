@@ -105,7 +105,7 @@ func (a *app) drift(ctx context.Context, o driftOptions) error {
 // look reads what the lockfile and the manifest name, without values. Accounts that
 // cannot be read are left out of the input, as observe does.
 func (s *session) look(ctx context.Context, lock *lockfile.File) (in planner.Input, unreachable, err error) {
-	in = planner.Input{Recorded: recordedStores(lock), Now: time.Now()}
+	in = planner.Input{Recorded: recordedStores(lock), Now: s.clock.Now()}
 	for _, st := range s.manifest.Stores {
 		account, err := s.accountID(st, lock)
 		if err != nil {
@@ -118,6 +118,7 @@ func (s *session) look(ctx context.Context, lock *lockfile.File) (in planner.Inp
 		in.Desired = append(in.Desired, d)
 	}
 	unreachable = s.observe(ctx, &in)
+	in.Now = s.clock.Now() // which Cloudflare's answers have set
 	return in, unreachable, nil
 }
 

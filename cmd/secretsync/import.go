@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/lockfile"
@@ -152,15 +151,15 @@ func (im *importing) show() error {
 	default:
 		_, out.err = fmt.Fprintf(im.std.out, "\nTo record: %d, missing: %d, unmanaged: %d. Nothing is written to Cloudflare.\n",
 			len(im.found), len(im.missing), len(im.others))
-		im.say("warning: the values in Cloudflare are taken to be the manifest's, and nobody can check that they are: no later plan will tell.\n" +
-			"warning: where that is not certain, run apply --adopt=overwrite instead: it puts every value again")
+		im.say("warning: the values in Cloudflare are taken to be the manifest's, and nobody can check that they are: no later plan will tell")
+		im.say("warning: where that is not certain, run apply --adopt=overwrite instead: it puts every value again")
 	}
 	return out.err
 }
 
 // record writes the lockfile, as an apply that adopts and keeps does.
 func (im *importing) record(handle *lockfile.Handle) error {
-	j := &journal{workspace: im.workspace, handle: handle, now: time.Now}
+	j := &journal{workspace: im.workspace, handle: handle, now: im.clock.Now}
 	return j.update(func(f *lockfile.File) {
 		for _, found := range im.found {
 			l, w := found.live, im.wanted[found.secretRef]

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/cloudflare"
@@ -20,7 +21,10 @@ func (s *session) observe(ctx context.Context, in *planner.Input) error {
 	accounts := map[planner.AccountID]*observation{}
 	at := func(k planner.StoreKey) *observation {
 		if accounts[k.Account] == nil {
-			accounts[k.Account] = &observation{ids: map[planner.StoreKey]planner.StoreID{}}
+			accounts[k.Account] = &observation{
+				ids: map[planner.StoreKey]planner.StoreID{}, recorded: map[planner.StoreKey][]planner.RecordedSecret{},
+				now: s.clock.Now, parallelism: s.flags.parallelism,
+			}
 		}
 		return accounts[k.Account]
 	}
@@ -29,6 +33,7 @@ func (s *session) observe(ctx context.Context, in *planner.Input) error {
 	}
 	for _, r := range in.Recorded {
 		at(r.Key).add(r.Key, r.ID)
+		at(r.Key).recorded[r.Key] = r.Secrets
 	}
 	var wg sync.WaitGroup
 	for id, o := range accounts {
@@ -64,6 +69,10 @@ type observation struct {
 	stores []planner.LiveStore                  // the account's, once listed
 	live   []planner.LiveStore
 	err    error
+
+	recorded    map[planner.StoreKey][]planner.RecordedSecret
+	now         func() time.Time
+	parallelism int
 }
 
 func (o *observation) add(k planner.StoreKey, id planner.StoreID) {
@@ -82,6 +91,11 @@ func (o *observation) read(ctx context.Context, c *cloudflare.Client) error {
 			return err
 		}
 		if store != nil {
+			hidden, err := o.hidden(ctx, c, *store)
+			if err != nil {
+				return err
+			}
+			store.Secrets = append(store.Secrets, hidden...)
 			o.live = append(o.live, *store)
 		}
 	}
@@ -91,6 +105,45 @@ func (o *observation) read(ctx context.Context, c *cloudflare.Client) error {
 		}
 	}
 	return nil
+}
+
+// hidden are the secrets that a list lacks although they are there: lists may lag behind
+// writes (CLOUDFLARE_API.md 3), so what we wrote moments ago is asked for by its id.
+func (o *observation) hidden(ctx context.Context, c *cloudflare.Client, st planner.LiveStore) ([]planner.LiveSecret, error) {
+	listed := map[planner.SecretID]bool{}
+	names := map[string]bool{}
+	for _, l := range st.Secrets {
+		listed[l.ID], names[l.Name] = true, true
+	}
+	var missing []planner.SecretID
+	for _, r := range o.recorded[st.Key] {
+		if !listed[r.ID] && r.MayLag(o.now()) {
+			missing = append(missing, r.ID)
+		}
+	}
+	found, errs := make([]*planner.LiveSecret, len(missing)), make([]error, len(missing))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, max(1, o.parallelism))
+	for i, id := range missing {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			live, err := c.GetSecret(ctx, st.ID, id)
+			if err == nil && live.ID == id {
+				found[i] = &live
+			} else if !errors.Is(err, applier.ErrNotFound) {
+				errs[i] = err
+			}
+		})
+	}
+	wg.Wait()
+	var hidden []planner.LiveSecret
+	for _, l := range found {
+		if l != nil && !names[l.Name] { // or another of its name took its place
+			hidden = append(hidden, *l)
+		}
+	}
+	return hidden, errors.Join(errs...)
 }
 
 // store returns nil where there is no such store.

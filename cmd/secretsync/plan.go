@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/render"
@@ -75,7 +74,7 @@ func (a *app) plan(ctx context.Context, out, format string) (*planner.Plan, erro
 		return nil, err
 	}
 	defer w.wipe()
-	p, unreachable, err := w.plan(ctx, time.Now(), false)
+	p, unreachable, err := w.plan(ctx, false)
 	if err != nil {
 		return nil, err
 	}

@@ -17,13 +17,14 @@ import (
 //
 // To be certain of the quota takes a request. Where that is not asked for, as by the
 // plan command, it is made only if what is seen comes near the usual quota.
-func (w *workspace) plan(ctx context.Context, now time.Time, certain bool) (p *planner.Plan, unreachable, err error) {
-	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Unread: w.unbound, Now: now, Options: w.options}
+func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, unreachable, err error) {
+	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Unread: w.unbound, Now: w.clock.Now(), Options: w.options}
 	if w.flags.offline {
 		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
 		return planner.Build(in), nil, nil
 	}
 	unreachable = w.observe(ctx, &in)
+	in.Now = w.clock.Now() // which Cloudflare's answers have set
 	w.unread = unread(w.desired, recordedStores(w.lock), in)
 	if unreachable != nil && len(in.Desired)+len(in.Recorded) == 0 {
 		return nil, nil, unreachable

@@ -16,7 +16,6 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
-	"golang.org/x/time/rate"
 )
 
 const cloudflareAPI = "https://api.cloudflare.com/client/v4"
@@ -34,7 +33,8 @@ type session struct {
 	*app
 	manifest *manifest.Manifest
 	sops     *sopsfile.Opener
-	limiter  *rate.Limiter // Cloudflare counts all tokens of a user together
+	pace     *cloudflare.Pace
+	clock    *cloudflare.Clock
 	lockPath string
 	baseURL  string
 	loopback bool // the API is on this machine, so not Cloudflare's
@@ -82,7 +82,7 @@ func (a *app) newSession(file string) (*session, error) {
 	}
 	s := &session{
 		app: a, manifest: &manifest.Manifest{File: file}, sops: sops, lockPath: a.flags.lockfile,
-		limiter: cloudflare.NewLimiter(), clients: map[planner.AccountID]*cloudflare.Client{},
+		pace: cloudflare.NewPace(), clock: &cloudflare.Clock{}, clients: map[planner.AccountID]*cloudflare.Client{},
 	}
 	if s.lockPath == "" {
 		s.lockPath = lockfile.PathFor(file)
@@ -193,7 +193,7 @@ func (s *session) client(id planner.AccountID) (*cloudflare.Client, error) {
 	}
 	c, err := cloudflare.New(cloudflare.Config{
 		BaseURL: s.baseURL, Token: token, AccountID: string(id), RequestTimeout: s.flags.requestTimeout,
-		Transport: s.http, Limiter: s.limiter, Log: s.log, OnWait: s.sayWait, UserAgent: "secretsync/" + version(),
+		Transport: s.http, Pace: s.pace, Clock: s.clock, Log: s.log, OnWait: s.sayWait, UserAgent: "secretsync/" + version(),
 	})
 	if err != nil {
 		return nil, err

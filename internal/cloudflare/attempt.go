@@ -48,6 +48,7 @@ func (c *Client) attempt(ctx context.Context, k *call) *answer {
 	if a == nil {
 		return &answer{unsent: true, failure: "the request could not be built"}
 	}
+	c.clock.heed(a.header)
 	a.read = a.env != nil && *a.env.Success && (k.read == nil || k.read(a.env))
 	return a
 }

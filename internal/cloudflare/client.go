@@ -22,14 +22,12 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"sync"
 	"time"
 
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/planner"
-	"golang.org/x/time/rate"
 )
 
 var _ applier.Target = (*Client)(nil)
@@ -46,12 +44,10 @@ type Client struct {
 	quota   *secrets_store.QuotaService
 	http    *http.Client
 	timeout time.Duration
-	limiter *rate.Limiter
+	paced   *Pace
+	clock   *Clock
 	log     *slog.Logger
 	onWait  func(Wait)
-
-	mu        sync.Mutex
-	notBefore time.Time // Cloudflare wants no request before
 }
 
 // call is one request to be made, however many attempts it takes.

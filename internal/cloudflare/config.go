@@ -15,7 +15,6 @@ import (
 
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
-	"golang.org/x/time/rate"
 )
 
 // defaultTimeout bounds one attempt where the configuration doesn't say.
@@ -35,9 +34,10 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Transport sends the requests; nil for one with the usual settings.
 	Transport http.RoundTripper
-	// Limiter paces the requests. Clients that use one user's tokens should share
-	// one; nil for one that keeps to Cloudflare's limit.
-	Limiter *rate.Limiter
+	// Pace holds the requests back; nil for one that keeps to Cloudflare's limit.
+	Pace *Pace
+	// Clock learns Cloudflare's time from the answers; nil for nobody.
+	Clock *Clock
 	// Log hears of every request at level debug: never of a header or a body. It
 	// may be nil.
 	Log *slog.Logger
@@ -72,8 +72,9 @@ func New(cfg Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		timeout: cmp.Or(cfg.RequestTimeout, defaultTimeout),
-		limiter: cmp.Or(cfg.Limiter, NewLimiter()),
+		paced:   cmp.Or(cfg.Pace, NewPace()),
 		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
+		clock:   cfg.Clock,
 		onWait:  cfg.OnWait,
 	}, nil
 }

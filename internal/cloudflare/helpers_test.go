@@ -123,7 +123,7 @@ func (l *logged) logger() *slog.Logger {
 func config(rt http.RoundTripper) Config {
 	return Config{
 		BaseURL: "https://api.test/client/v4", Token: token, AccountID: account,
-		Transport: rt, Limiter: rate.NewLimiter(rate.Inf, 0),
+		Transport: rt, Pace: &Pace{limiter: rate.NewLimiter(rate.Inf, 0)},
 	}
 }
 

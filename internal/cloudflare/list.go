@@ -54,7 +54,9 @@ type listing[T listed] struct {
 	seen    map[string]bool
 	total   int  // as the last page tells it; unknown if negative
 	moved   bool // total changed from page to page
-	stuck   bool // a page held nothing new
+	// miscounts says that a page held more entries than the whole list is said to have.
+	miscounts bool
+	stuck     bool // a page held nothing new
 }
 
 func (l *listing[T]) settled() bool {
@@ -69,6 +71,9 @@ func (l *listing[T]) readAll(ctx context.Context) error {
 		entries, total, err := l.page(ctx, page)
 		if err != nil {
 			return err
+		}
+		if l.miscounts = l.miscounts || total >= 0 && total < len(entries); l.miscounts {
+			total = -1
 		}
 		l.moved = l.moved || page > 1 && total != l.total
 		l.total = total
@@ -105,7 +110,11 @@ func (l *listing[T]) page(ctx context.Context, n int) (entries []T, total int, e
 			if t := env.ResultInfo.TotalCount; t != nil {
 				total = *t
 			}
-			return json.Unmarshal(env.Result, &entries) == nil && !slices.ContainsFunc(entries, invalid[T])
+			// null is no list, unless the list is said to be empty.
+			if json.Unmarshal(env.Result, &entries) != nil || entries == nil && total != 0 {
+				return false
+			}
+			return !slices.ContainsFunc(entries, invalid[T])
 		},
 	})
 	return entries, total, err

@@ -3,12 +3,14 @@ package cloudflare
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 // pager is a server of n secrets that pages in its own way.
@@ -72,6 +74,7 @@ func TestPaging(t *testing.T) {
 		{"ignores page, no total", pager{n: 3, limit: 100, ignorePage: true, noTotal: true}, 3, 2},
 		{"counts what it doesn't list", pager{n: 3, limit: 100, total: 5}, 3, 4},
 		{"lists more than it counts", pager{n: 3, limit: 100, total: 2}, 3, 2},
+		{"lists more than it counts, capped", pager{n: 7, limit: 3, total: 2}, 7, 4},
 		{"one deleted on the way", pager{limit: 100, before: func(n int) int { return 250 - min(n, 1) }}, 249, 6},
 		{"one created on the way", pager{limit: 100, before: func(n int) int { return 250 + min(n, 1) }}, 251, 6},
 		{"all deleted on the way", pager{limit: 100, before: func(n int) int { return 250 * max(0, 1-n) }}, 0, 3},
@@ -124,5 +127,20 @@ func TestEndlessListEnds(t *testing.T) {
 	s := (&pager{n: 1 << 30, limit: 1, noTotal: true}).script()
 	if _, err := newClient(t, s).ListSecrets(t.Context(), storeID); err == nil || len(s.sent) != maxPages {
 		t.Errorf("%d requests, error %v", len(s.sent), err)
+	}
+}
+
+// TestNullIsNoList: an answer without its list does not pass for an empty one.
+func TestNullIsNoList(t *testing.T) {
+	for info, want := range map[string]bool{``: false, `,"result_info":{"total_count":2}`: false, `,"result_info":{"total_count":0}`: true} {
+		s := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"success":true,"errors":[],"messages":[],"result":null` + info + `}`)), Request: r, Header: http.Header{}}, nil
+		}}
+		synctest.Test(t, func(t *testing.T) { // it is asked for again, after pauses
+			got, err := newClient(t, s).ListSecrets(t.Context(), storeID)
+			if (err == nil) != want || len(got) != 0 {
+				t.Errorf("null%s: %v, %v", info, got, err)
+			}
+		})
 	}
 }

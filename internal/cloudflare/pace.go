@@ -4,14 +4,23 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// NewLimiter keeps to Cloudflare's 1,200 requests in any 5 minutes
+// Pace holds requests back. Clients that use one user's tokens share one, since
+// Cloudflare counts all requests of a user together.
+type Pace struct {
+	limiter   *rate.Limiter
+	mu        sync.Mutex
+	notBefore time.Time // Cloudflare wants no request before
+}
+
+// NewPace keeps to Cloudflare's 1,200 requests in any 5 minutes
 // (CLOUDFLARE_API.md 7): 200 at once, and 1,000 more spread over the time.
-func NewLimiter() *rate.Limiter { return rate.NewLimiter(1000.0/300, 200) }
+func NewPace() *Pace { return &Pace{limiter: rate.NewLimiter(1000.0/300, 200)} }
 
 // longWait is the shortest wait that is told of.
 const longWait = 500 * time.Millisecond
@@ -29,10 +38,10 @@ type Wait struct {
 // pace waits until the rate limit has room, and for as long as Cloudflare asked
 // every request to.
 func (c *Client) pace(ctx context.Context) error {
-	c.mu.Lock()
-	held := time.Until(c.notBefore)
-	c.mu.Unlock()
-	r := c.limiter.Reserve()
+	c.paced.mu.Lock()
+	held := time.Until(c.paced.notBefore)
+	c.paced.mu.Unlock()
+	r := c.paced.limiter.Reserve()
 	err := c.pause(ctx, Wait{Reason: "keeping to Cloudflare's rate limit", Delay: max(held, r.Delay())})
 	if err != nil {
 		r.Cancel()
@@ -40,17 +49,17 @@ func (c *Client) pace(ctx context.Context) error {
 	return err
 }
 
-// heed holds back all requests of this client where an answer asks for it, be it
+// heed holds back all requests under this pace where an answer asks for it, be it
 // that one of them was throttled or that the next one would be.
 func (c *Client) heed(a *answer) {
 	d := min(exhausted(a.header.Get("Ratelimit")), maxRetryAfter)
 	if asked := a.retryAfter(); asked <= maxRetryAfter {
 		d = max(d, asked)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if t := time.Now().Add(d); t.After(c.notBefore) {
-		c.notBefore = t
+	c.paced.mu.Lock()
+	defer c.paced.mu.Unlock()
+	if t := time.Now().Add(d); t.After(c.paced.notBefore) {
+		c.paced.notBefore = t
 	}
 }
 

@@ -387,7 +387,7 @@ func TestRatelimitHeader(t *testing.T) {
 func TestDefaultLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := replies(success["DELETE"])
-		c := newClient(t, s, func(c *Config) { c.Limiter = nil })
+		c := newClient(t, s, func(c *Config) { c.Pace = nil })
 		start := time.Now()
 		n := 0
 		for ; time.Since(start) < 5*time.Minute; n++ {

@@ -13,6 +13,9 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
+// statusDeleted is the status of a secret that is there no more (CLOUDFLARE_API.md 1.2).
+const statusDeleted = "deleted"
+
 // ListSecrets lists all secrets of a store that are not deleted.
 func (c *Client) ListSecrets(ctx context.Context, store planner.StoreID) ([]planner.LiveSecret, error) {
 	const op = "listing secrets"
@@ -29,11 +32,31 @@ func (c *Client) ListSecrets(ctx context.Context, store planner.StoreID) ([]plan
 	}
 	var live []planner.LiveSecret
 	for _, s := range found {
-		if s.Status != "deleted" {
+		if s.Status != statusDeleted {
 			live = append(live, s.live())
 		}
 	}
 	return live, nil
+}
+
+// GetSecret reads one secret. Its error is [applier.ErrNotFound] where there is none.
+func (c *Client) GetSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) (planner.LiveSecret, error) {
+	const op = "reading a secret"
+	if err := checkIDs(store, id); err != nil {
+		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
+	}
+	live, err := c.one(ctx, &call{
+		op: op, method: http.MethodGet,
+		send: func(ctx context.Context, opts ...option.RequestOption) {
+			var p secrets_store.StoreSecretGetParams
+			p.AccountID.Value = c.account
+			_, _ = c.stores.Secrets.Get(ctx, string(store), string(id), p, opts...)
+		},
+	})
+	if err == nil && live.Status == statusDeleted {
+		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, applier.ErrNotFound)
+	}
+	return live, err
 }
 
 // CreateSecrets makes secrets in one request and returns them in the order asked

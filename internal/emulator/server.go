@@ -104,7 +104,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the client broke off: it asked for nothing
 	}
 	fault := s.opts.Fault(r)
-	a := &answer{header: http.Header{}}
+	a := &answer{header: http.Header{"Date": {s.opts.Now().UTC().Format(http.TimeFormat)}}}
 	if fault.handles() {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		s.respond(a, fault.mark(r), len(body))
