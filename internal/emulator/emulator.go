@@ -39,6 +39,8 @@ type Options struct {
 	// PartialBulkCreate keeps the secrets that precede the refused one in a bulk
 	// create. By default such a request makes none.
 	PartialBulkCreate bool
+	// BareNameConflict leaves out of the message which name is in use.
+	BareNameConflict bool
 	// NameConflictStatus answers a name that is in use: 400 (default) or 409.
 	NameConflictStatus int
 	// TotalPages adds total_pages to lists, which Cloudflare's specification has

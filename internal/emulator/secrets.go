@@ -130,6 +130,9 @@ func (c *call) add(st *store, item newSecret, value digest) (secretView, error) 
 	if st.indexName(item.Name) >= 0 {
 		taken := errNameTaken
 		taken.status = c.opts.NameConflictStatus
+		if c.opts.BareNameConflict {
+			return secretView{}, taken
+		}
 		return secretView{}, taken.with("%s: %s", errNameTaken.Message, item.Name)
 	}
 	if c.account.secrets() >= c.opts.MaxSecrets {

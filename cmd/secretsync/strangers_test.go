@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+)
+
+// clone is a checkout of a manifest with a lockfile of its own.
+type clone struct {
+	*testing.T
+	dir, baseURL string
+	env          map[string]string
+}
+
+func newClone(t *testing.T, baseURL, manifest string) *clone {
+	c := &clone{T: t, dir: t.TempDir(), baseURL: baseURL, env: map[string]string{}}
+	must(t, os.WriteFile(filepath.Join(c.dir, "secretsync.yaml"), []byte(manifest), 0o600))
+	return c
+}
+
+func (c *clone) secretsync(args ...string) (code int, output string) {
+	env := map[string]string{"CLOUDFLARE_API_BASE_URL": c.baseURL, "CLOUDFLARE_API_TOKEN": "t", "CLOUDFLARE_ACCOUNT_ID": testAccount}
+	var out bytes.Buffer
+	code = run(c.Context(), append(args, "-f", filepath.Join(c.dir, "secretsync.yaml"), "--wait", "0"), streams{strings.NewReader(""), &out, &out}, func(name string) (string, bool) {
+		v, ok := c.env[name]
+		if !ok {
+			v, ok = env[name]
+		}
+		return v, ok
+	})
+	c.Logf("%s: exit code %d\n%s", args[0], code, out.String())
+	return code, out.String()
+}
+
+var strangersNames = []string{"a", "b", "c", "d"}
+
+func strangersManifest() string {
+	m := "version: 1\nstores:\n  prod:\n    secrets:\n"
+	for _, name := range strangersNames {
+		m += fmt.Sprintf("      %s: {from: {env: VALUE}}\n", name)
+	}
+	return m
+}
+
+// TestStrangersWhileCreating has somebody else create secrets of the same names, which
+// look the same, between our list and our request: whatever Cloudflare makes of a bulk
+// create that it refuses, and however it words that, theirs are left alone, and what the
+// report tells of as made is ours.
+func TestStrangersWhileCreating(t *testing.T) {
+	for _, partial := range []bool{false, true} {
+		for _, bare := range []bool{false, true} {
+			for _, theirs := range [][]string{{"a"}, {"c"}, {"d"}, {"b", "c"}, {"a", "d"}, {"a", "b", "c", "d"}} {
+				t.Run(fmt.Sprintf("partial %v, bare %v, theirs %v", partial, bare, theirs), func(t *testing.T) {
+					t.Parallel()
+					var came atomic.Bool // strangers' own requests come by here, too
+					var server *emulator.Embedded
+					server, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{
+						PartialBulkCreate: partial, BareNameConflict: bare, RateLimit: -1,
+						Fault: func(r *http.Request) emulator.Fault {
+							if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") && came.CompareAndSwap(false, true) {
+								for _, name := range theirs {
+									if _, err := sendJSON(server.BaseURL(), http.MethodPost, r.URL.Path[strings.Index(r.URL.Path, "/stores/"):],
+										[]any{map[string]any{"name": name, "value": "theirs", "scopes": []string{"workers"}}}); err != nil {
+										t.Error(err)
+									}
+								}
+							}
+							return emulator.Fault{}
+						},
+					})
+					must(t, err)
+					t.Cleanup(server.Stop)
+					_, err = sendJSON(server.BaseURL(), http.MethodPost, "/stores", map[string]any{"name": "prod"})
+					must(t, err)
+					c := newClone(t, server.BaseURL(), strangersManifest())
+					c.env["VALUE"] = "ours"
+					has := func(name, value string) bool { return server.HasValue(testAccount, "prod", name, []byte(value)) }
+
+					code, out := c.secretsync("apply", "--auto-approve")
+					if code != exitIncomplete {
+						t.Errorf("exit code %d, want %d", code, exitIncomplete)
+					}
+					for _, name := range strangersNames {
+						stranger := slices.Contains(theirs, name)
+						if stranger && !has(name, "theirs") {
+							t.Errorf("%s is somebody else's, and was overwritten", name)
+						}
+						if said := strings.Contains(out, "created prod/"+name+"\n"); said == stranger && !(partial && bare) {
+							t.Errorf("%s is told to be created: %v", name, said)
+						}
+					}
+					if code, _ := c.secretsync("apply", "--auto-approve"); code != exitError { // a conflict
+						t.Errorf("the second apply: exit code %d", code)
+					}
+					for _, name := range theirs {
+						if !has(name, "theirs") {
+							t.Errorf("%s was overwritten by the second apply", name)
+						}
+					}
+					if code, _ := c.secretsync("apply", "--auto-approve", "--adopt", "overwrite"); code != exitOK {
+						t.Errorf("taken over on purpose: exit code %d", code)
+					}
+					for _, name := range strangersNames {
+						if !has(name, "ours") {
+							t.Errorf("%s was not taken over", name)
+						}
+					}
+					if code, _ := c.secretsync("plan", "--detailed-exitcode"); code != exitOK {
+						t.Errorf("there is something left: exit code %d", code)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestTwoClonesAtOnce has two checkouts, with lockfiles of their own, create the same
+// names at the same time, again and again: each name is one's or the other's.
+func TestTwoClonesAtOnce(t *testing.T) {
+	for n := range 6 {
+		server, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{RateLimit: -1, PartialBulkCreate: n%2 == 1})
+		must(t, err)
+		t.Cleanup(server.Stop)
+		_, err = sendJSON(server.BaseURL(), http.MethodPost, "/stores", map[string]any{"name": "prod"})
+		must(t, err)
+		said := [2]string{}
+		var wg sync.WaitGroup
+		for i := range said {
+			c := newClone(t, server.BaseURL(), strangersManifest())
+			c.env["VALUE"] = fmt.Sprint("value of ", i)
+			wg.Go(func() { _, said[i] = c.secretsync("apply", "--auto-approve") })
+		}
+		wg.Wait()
+		for _, name := range strangersNames {
+			owners := 0
+			for i, out := range said {
+				if strings.Contains(out, "created prod/"+name+"\n") {
+					owners++
+					if !server.HasValue(testAccount, "prod", name, fmt.Append(nil, "value of ", i)) {
+						t.Errorf("%s is told to be made by %d, and has another value", name, i)
+					}
+				}
+			}
+			if owners != 1 {
+				t.Errorf("%s is told to be made by %d", name, owners)
+			}
+		}
+	}
+}
+
+// TestListsThatLag: for seconds after an apply, lists show what was before it. What they
+// lack is neither made again, nor forgotten, and no generated value is drawn anew.
+func TestListsThatLag(t *testing.T) {
+	var lagging atomic.Bool
+	server, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{RateLimit: -1, Fault: func(r *http.Request) emulator.Fault {
+		if lagging.Load() && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/secrets") {
+			return emulator.Fault{Kind: emulator.FaultLag}
+		}
+		return emulator.Fault{}
+	}})
+	must(t, err)
+	t.Cleanup(server.Stop)
+	_, err = sendJSON(server.BaseURL(), http.MethodPost, "/stores", map[string]any{"name": "prod"})
+	must(t, err)
+	c := newClone(t, server.BaseURL(), "version: 1\nstores:\n  prod:\n    secrets:\n      drawn: {generate: {bytes: 32, encoding: hex}}\n      temp: {from: {env: VALUE}}\n")
+	c.env["VALUE"] = "v"
+	if code, _ := c.secretsync("apply", "--auto-approve"); code != exitOK {
+		t.Fatal("the first apply fails")
+	}
+	lockfile := func() string {
+		data, err := os.ReadFile(filepath.Join(c.dir, "secretsync.lock"))
+		must(t, err)
+		return string(data)
+	}
+	before := lockfile()
+	lagging.Store(true)
+	server.ResetRequests()
+	for _, args := range [][]string{{"plan", "--detailed-exitcode"}, {"drift"}, {"apply", "--auto-approve"}} {
+		if code, _ := c.secretsync(args...); code != exitOK {
+			t.Errorf("%v: exit code %d", args, code)
+		}
+	}
+	if lockfile() != before {
+		t.Error("the lockfile has changed")
+	}
+	for _, r := range server.Requests() {
+		if r.Method != http.MethodGet {
+			t.Errorf("%s %s", r.Method, r.Path)
+		}
+	}
+	// What leaves the manifest is deleted, though the list doesn't show it.
+	must(t, os.WriteFile(filepath.Join(c.dir, "secretsync.yaml"), []byte("version: 1\nstores:\n  prod:\n    secrets:\n      drawn: {generate: {bytes: 32, encoding: hex}}\n"), 0o600))
+	if _, out := c.secretsync("apply", "--auto-approve"); !strings.Contains(out, "deleted prod/temp") {
+		t.Error("temp was not deleted")
+	}
+	if server.HasValue(testAccount, "prod", "temp", []byte("v")) {
+		t.Error("temp is an orphan")
+	}
+}
+
+// TestClocksApart has an apply cut short on a machine whose clock is wrong.
+func TestClocksApart(t *testing.T) {
+	for _, ahead := range []time.Duration{-5 * time.Minute, 5 * time.Minute, 15 * time.Minute, -3 * time.Hour} {
+		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
+			t.Parallel()
+			cut, err := emulator.ParseFault("POST /secrets cut-after once")
+			must(t, err)
+			server, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{
+				RateLimit: -1, Fault: cut, Now: func() time.Time { return time.Now().Add(ahead) },
+			})
+			must(t, err)
+			t.Cleanup(server.Stop)
+			c := newClone(t, server.BaseURL(), strangersManifest())
+			c.env["VALUE"] = "ours"
+			code, _ := c.secretsync("apply", "--auto-approve")
+			for tries := 0; code != exitOK && tries < 2; tries++ {
+				code, _ = c.secretsync("apply", "--auto-approve")
+			}
+			if code != exitOK {
+				t.Error("it does not converge")
+			}
+			if code, out := c.secretsync("plan", "--detailed-exitcode"); code != exitOK || regexp.MustCompile("note:").MatchString(out) {
+				t.Errorf("there is something left: exit code %d", code)
+			}
+		})
+	}
+}
