@@ -13,14 +13,72 @@ import (
 // Pace holds requests back. Clients that use one user's tokens share one, since
 // Cloudflare counts all requests of a user together.
 type Pace struct {
-	limiter   *rate.Limiter
-	mu        sync.Mutex
-	notBefore time.Time // Cloudflare wants no request before
+	limiter    *rate.Limiter
+	mu         sync.Mutex
+	notBefore  time.Time // Cloudflare wants no request before
+	underWay   int       // requests sent and not answered
+	allowances map[string]allowance
+}
+
+// allowance is what an answer said that a policy of Cloudflare's still allows.
+type allowance struct {
+	left  int       // how many requests more, less those that are under way
+	said  time.Time // when the answer came
+	until time.Time // when all are allowed again
 }
 
 // NewPace keeps to Cloudflare's 1,200 requests in any 5 minutes
 // (CLOUDFLARE_API.md 7): 200 at once, and 1,000 more spread over the time.
 func NewPace() *Pace { return &Pace{limiter: rate.NewLimiter(1000.0/300, 200)} }
+
+// answerPause is the pause between looks whether a request under way was answered.
+const answerPause = 20 * time.Millisecond
+
+// take takes the room for a request, or says how long there will be none.
+func (p *Pace) take() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	wait := p.notBefore.Sub(now)
+	for name, a := range p.allowances {
+		switch left := a.until.Sub(now); {
+		case left <= 0:
+			delete(p.allowances, name)
+		case a.left == 0:
+			wait = max(wait, left)
+		case a.left <= p.underWay: // those that are under way may be counted already
+			wait = max(wait, answerPause)
+		}
+	}
+	if wait > 0 {
+		return wait
+	}
+	p.underWay++
+	return 0
+}
+
+// answered takes note of an answer to a request that was sent at a time: what its
+// header allows, and a wait that it asks of all.
+func (p *Pace) answered(sent time.Time, header string, wait time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.underWay--
+	now := time.Now()
+	if t := now.Add(wait); t.After(p.notBefore) {
+		p.notBefore = t
+	}
+	for name, a := range allowed(header, now) {
+		// Answers overtake each other: of requests that were under way together, the one
+		// that leaves less was counted later.
+		if old, ok := p.allowances[name]; ok && !sent.After(old.said) {
+			a.left, a.until = min(a.left, old.left), later(a.until, old.until)
+		}
+		if p.allowances == nil {
+			p.allowances = map[string]allowance{}
+		}
+		p.allowances[name] = a
+	}
+}
 
 // longWait is the shortest wait that is told of.
 const longWait = 500 * time.Millisecond
@@ -35,50 +93,58 @@ type Wait struct {
 	Attempt int
 }
 
-// pace waits until the rate limit has room, and for as long as Cloudflare asked
-// every request to.
+// pace waits until the rate limit has room, for as long as Cloudflare asked every
+// request to, and until what Cloudflare says that it still allows has room.
 func (c *Client) pace(ctx context.Context) error {
-	c.paced.mu.Lock()
-	held := time.Until(c.paced.notBefore)
-	c.paced.mu.Unlock()
+	const reason = "keeping to Cloudflare's rate limit"
 	r := c.paced.limiter.Reserve()
-	err := c.pause(ctx, Wait{Reason: "keeping to Cloudflare's rate limit", Delay: max(held, r.Delay())})
-	if err != nil {
-		r.Cancel()
+	err := c.pause(ctx, Wait{Reason: reason, Delay: r.Delay()})
+	for err == nil {
+		wait := c.paced.take()
+		if wait <= 0 {
+			return nil
+		}
+		err = c.pause(ctx, Wait{Reason: reason, Delay: wait})
 	}
+	r.Cancel()
 	return err
 }
 
-// heed holds back all requests under this pace where an answer asks for it, be it
-// that one of them was throttled or that the next one would be.
-func (c *Client) heed(a *answer) {
-	d := min(exhausted(a.header.Get("Ratelimit")), maxRetryAfter)
-	if asked := a.retryAfter(); asked <= maxRetryAfter {
-		d = max(d, asked)
+// heed notes what an answer asks of all requests under this pace.
+func (c *Client) heed(a *answer, sent time.Time) {
+	wait := a.retryAfter()
+	if wait > maxRetryAfter {
+		wait = 0 // the call fails with it
 	}
-	c.paced.mu.Lock()
-	defer c.paced.mu.Unlock()
-	if t := time.Now().Add(d); t.After(c.paced.notBefore) {
-		c.paced.notBefore = t
-	}
+	c.paced.answered(sent, a.header.Get("Ratelimit"), wait)
 }
 
-// exhausted reads a header like `"default";r=0;t=30`: the longest t of a policy
-// with nothing remaining (CLOUDFLARE_API.md 7).
-func exhausted(header string) time.Duration {
-	var wait time.Duration
+// allowed reads a header like `"default";r=50;t=30`: the requests that a policy still
+// allows, and the time until all are again (CLOUDFLARE_API.md 7).
+func allowed(header string, now time.Time) map[string]allowance {
+	policies := map[string]allowance{}
 	for policy := range strings.SplitSeq(header, ",") {
+		name, rest, _ := strings.Cut(strings.TrimSpace(policy), ";")
 		fields := map[string]string{}
-		for field := range strings.SplitSeq(policy, ";") {
+		for field := range strings.SplitSeq(rest, ";") {
 			key, value, _ := strings.Cut(strings.TrimSpace(field), "=")
 			fields[key] = value
 		}
-		seconds, err := strconv.ParseUint(fields["t"], 10, 32)
-		if err == nil && fields["r"] == "0" {
-			wait = max(wait, time.Duration(seconds)*time.Second)
+		seconds, errT := strconv.ParseUint(fields["t"], 10, 32)
+		left, errR := strconv.ParseUint(fields["r"], 10, 31)
+		if errT == nil && errR == nil {
+			wait := min(time.Duration(seconds)*time.Second, maxRetryAfter)
+			policies[name] = allowance{left: int(left), said: now, until: now.Add(wait)}
 		}
 	}
-	return wait
+	return policies
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // pause waits, and hears ctx meanwhile.

@@ -64,8 +64,9 @@ func (c *Client) do(ctx context.Context, k *call) error {
 		if err := c.pace(ctx); err != nil {
 			return e.interrupted(err)
 		}
+		sent := time.Now()
 		a := c.attempt(ctx, k)
-		c.heed(a)
+		c.heed(a, sent)
 		v := a.verdict()
 		e.note(a)
 		e.unknown = e.unknown || v == unclear && k.writes()

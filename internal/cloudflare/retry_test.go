@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -381,6 +382,57 @@ func TestRatelimitHeader(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What the header still allows is not overdrawn by requests under way together, whose
+// answers overtake each other: the block that follows lasts 5 minutes.
+func TestRatelimitHeaderIsNotOverdrawn(t *testing.T) {
+	const quota, window, requests = 10, 30 * time.Second, 45
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var began time.Time
+		used, blocked := 0, 0
+		s := &script{answer: func(n int, r *http.Request) (*http.Response, error) {
+			time.Sleep(time.Duration(n*7%50+1) * time.Millisecond)
+			mu.Lock()
+			if time.Since(began) >= window {
+				began, used = time.Now(), 0
+			}
+			used++
+			if used > quota {
+				blocked++
+			}
+			answer := success["DELETE"]
+			answer.header = map[string]string{"Ratelimit": fmt.Sprintf(`"burst";r=%d;t=%d`, max(0, quota-used), (window-time.Since(began)+time.Second-1)/time.Second)}
+			mu.Unlock()
+			time.Sleep(time.Duration(n*11%50+1) * time.Millisecond)
+			return answer.to(r)
+		}}
+		c := newClient(t, s)
+		if err := calls["DELETE"](t.Context(), c); err != nil { // tells of the quota
+			t.Fatal(err)
+		}
+		start := time.Now()
+		slots := make(chan struct{}, 8)
+		for range requests - 1 {
+			slots <- struct{}{}
+			go func() {
+				defer func() { <-slots }()
+				if err := calls["DELETE"](t.Context(), c); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		for range cap(slots) {
+			slots <- struct{}{}
+		}
+		if blocked > 0 || len(s.sent) != requests {
+			t.Errorf("%d of %d requests were more than Cloudflare allowed", blocked, len(s.sent))
+		}
+		if took := time.Since(start); took > requests/quota*window+window/10 {
+			t.Errorf("took %s, though %d requests in %s are allowed", took, quota, window)
+		}
+	})
 }
 
 // Without a limiter of its own, a client keeps to 1,200 requests in 5 minutes.
