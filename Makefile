@@ -68,9 +68,9 @@ $(TOOLS)/gojq-$(GOJQ_VERSION):
 demo: ## Run the main job on the embedded emulator, with Go alone
 	@sh demo/demo.sh
 
-faults: ## Let every request of an apply go wrong in every way, and print what became of it
-	@log=$$(mktemp); go test -count=1 -run '^TestFaultMatrix$$' -v ./cmd/secretsync -faults >$$log 2>&1; code=$$?; \
-	grep -E '^(---|ok|FAIL|panic)|lost [0-9]+$$|--- FAIL' $$log; rm -f $$log; exit $$code
+faults: ## Let every request of an apply go wrong in every way, kill it at every point, and print what became of it
+	@log=$$(mktemp); go test -count=1 -run '^Test(FaultMatrix|Kill|KillWhileWriting)$$' -v ./cmd/secretsync -faults >$$log 2>&1; code=$$?; \
+	grep -E '^(---|ok|FAIL|panic)|^ *\| |kill points|too few|--- FAIL' $$log; rm -f $$log; exit $$code
 
 N = 1000
 SEED = 1

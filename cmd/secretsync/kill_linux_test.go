@@ -21,7 +21,7 @@ import (
 // before the rename, and before the directory's fsync, which is after the rename.
 // The program is traced (ptrace), so it needs no switch for that.
 func TestKillWhileWriting(t *testing.T) {
-	calls := newFaultCase(t, "").traced(-1)
+	calls := newFaultCase(t, everyChange, "").traced(-1)
 	var killed atomic.Int32
 	t.Cleanup(func() {
 		t.Logf("kill points %d", killed.Load())
@@ -32,7 +32,7 @@ func TestKillWhileWriting(t *testing.T) {
 	for n, call := range calls {
 		t.Run(fmt.Sprintf("%d, before %s", n+1, call), func(t *testing.T) {
 			t.Parallel()
-			c := newFaultCase(t, "")
+			c := newFaultCase(t, everyChange, "")
 			if did := c.traced(n); len(did) != n+1 {
 				t.Skipf("not killed: outcomes that come together are written together, and this time it made %d such calls", len(did))
 			}

@@ -18,10 +18,10 @@ import (
 // apply must make everything as the manifest says.
 func TestKill(t *testing.T) {
 	points := 0
-	for n := range newFaultCase(t, "").requests() {
+	for n := range newFaultCase(t, everyChange, "").requests() {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("request %d, done %v", n+1, after), func(t *testing.T) {
-				newFaultCase(t, "").kill(n, after)
+				newFaultCase(t, everyChange, "").kill(n, after)
 			})
 			points++
 		}

@@ -94,7 +94,7 @@ type lockProject struct{ *faultCase }
 
 func applied(t *testing.T, values map[string]string) lockProject {
 	t.Helper()
-	p := lockProject{newFaultCase(t, "")}
+	p := lockProject{newFaultCase(t, everyChange, "")}
 	must(t, os.Remove(filepath.Join(p.dir, "secretsync.lock")))
 	must(t, os.Remove(filepath.Join(p.dir, "secretsync.key")))
 	p.apply(values)
