@@ -38,6 +38,8 @@ type Config struct {
 type Journal interface {
 	// Intend says that the actions are about to be tried, all in one record.
 	Intend(actions []planner.Action) error
+	// Resend says that actions that were intended are tried only now.
+	Resend(actions []planner.Action) error
 	// StoreReady says under which id a store exists.
 	StoreReady(store planner.StoreKey, id planner.StoreID) error
 	// Settle says what became of actions.
@@ -169,6 +171,12 @@ func (j *oneAtATime) Intend(actions []planner.Action) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.Journal.Intend(actions)
+}
+
+func (j *oneAtATime) Resend(actions []planner.Action) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.Journal.Resend(actions)
 }
 
 func (j *oneAtATime) StoreReady(store planner.StoreKey, id planner.StoreID) error {
@@ -307,12 +315,21 @@ func (r *run) intend(is []int) bool {
 	if r.stopped() != nil {
 		return false
 	}
+	r.note(r.cfg.Journal.Intend(r.actions(is)))
+	return r.broken == nil
+}
+
+func (r *run) actions(is []int) []planner.Action {
 	actions := make([]planner.Action, len(is))
 	for n, i := range is {
 		actions[n] = r.results[i].Action
 	}
-	r.note(r.cfg.Journal.Intend(actions))
-	return r.broken == nil
+	return actions
+}
+
+// sending is the context for requests that make something under a name.
+func (r *run) sending(is ...int) context.Context {
+	return withResend(r.ctx, func() error { return r.cfg.Journal.Resend(r.actions(is)) })
 }
 
 // settle journals outcomes that r.results hold already, and tells of them.

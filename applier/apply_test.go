@@ -41,11 +41,11 @@ func existing(f *fakeTarget, name string) planner.SecretID {
 	return f.secrets[name].ID
 }
 
-// stranger puts in a secret that somebody else made long ago.
+// stranger puts in a secret that somebody else made since the list was read.
 func stranger(f *fakeTarget, name string) {
 	existing(f, name)
 	l := f.secrets[name]
-	l.Created = "2025-01-01T00:00:00Z"
+	l.Created = planner.Modified(serverTime.Add(-10 * time.Second).Format(time.RFC3339))
 	f.secrets[name] = l
 }
 
@@ -387,7 +387,7 @@ func TestAnInterruptedCreateThatHappenedIsCompleted(t *testing.T) {
 		f := newFake()
 		existing(f, "s000")
 		a := create("s000")
-		a.Reasons = []planner.Reason{planner.ReasonInterrupted}
+		a.Sent = planner.Window{From: serverTime, To: serverTime}
 		if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() || f.values["s000"] != "value of s000" {
 			t.Errorf("outcomes %v", outcomes(r))
 		}

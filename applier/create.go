@@ -86,10 +86,7 @@ func (r *run) createBatch(is []int) {
 	if !r.intend(is) {
 		return
 	}
-	c := &creation{run: r, store: store, since: r.cfg.Now(), unsure: map[int]bool{}, maybe: map[int]bool{}, partly: map[int]sent{}}
-	for _, i := range is { // an apply before this one may have made it, and lists may lag
-		c.maybe[i] = slices.Contains(r.results[i].Action.Reasons, planner.ReasonInterrupted)
-	}
+	c := &creation{run: r, store: store, since: r.cfg.Now(), unsure: map[int]bool{}, partly: map[int]planner.Window{}}
 	var err error
 	if c.target, err = r.target(first); err != nil {
 		c.fail(is, err)
@@ -109,14 +106,16 @@ type creation struct {
 	*run
 	target Target
 	store  planner.StoreID
-	since  time.Time    // when it was first sent
-	unsure map[int]bool // a request for it had an unknown outcome
-	maybe  map[int]bool // a request of ours may have made it, if it is there
-	partly map[int]sent // a request that was refused for another may have made it
+	since  time.Time              // when it was first sent
+	unsure map[int]bool           // a request for it had an unknown outcome
+	partly map[int]planner.Window // when a request that was refused for another may have made it
 }
 
-// sent is when a request was under way.
-type sent struct{ from, to time.Time }
+// maybe reports whether a request of ours may have made a secret, if it is there: one of
+// this apply, or of one before that was cut short, and lists may lag.
+func (c *creation) maybe(i int) bool {
+	return c.unsure[i] || !c.results[i].Action.Sent.From.IsZero()
+}
 
 // create sends the secrets in one request and deals with its refusal. tries
 // bounds how often it looks and sends again where the outcome is unknown.
@@ -124,13 +123,12 @@ func (c *creation) create(is []int, tries int) {
 	if len(is) == 0 {
 		return
 	}
-	request := sent{from: c.cfg.Now()}
+	request := planner.Window{From: c.cfg.Now()}
 	live, err := c.send(is)
-	request.to = c.cfg.Now()
-	if errors.Is(err, ErrOutcomeUnknown) {
-		for _, i := range is {
-			c.unsure[i], c.maybe[i] = true, true
-		}
+	request.To = c.cfg.Now()
+	unknown := errors.Is(err, ErrOutcomeUnknown)
+	for _, i := range is {
+		c.unsure[i] = c.unsure[i] || unknown
 	}
 	switch {
 	case err == nil:
@@ -139,15 +137,20 @@ func (c *creation) create(is []int, tries int) {
 		}
 	case errors.Is(err, ErrTooLarge) && len(is) > 1:
 		c.halve(is, tries)
-	case (errors.Is(err, ErrInvalid) || errors.Is(err, ErrNameTaken)) && len(is) > 1:
-		// One of them is refused. Whether the others exist now is not documented
-		// (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
+	case (unknown || errors.Is(err, ErrNameTaken) && len(is) == 1 && c.maybe(is[0])) && tries > 0 && c.pause(settleTries-tries):
+		c.create(c.claim(is), tries-1)
+	case !unknown && len(is) > 1 && c.stopped() == nil:
+		// One of them is refused, or the account has no room for it. Whether the others exist
+		// now is not documented (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
 		for _, i := range c.passed(is, err) {
 			c.partly[i] = request
 		}
-		c.halve(c.claim(is), tries)
-	case (errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNameTaken) && c.maybe[is[0]]) && tries > 0 && c.pause(settleTries-tries):
-		c.create(c.claim(is), tries-1)
+		absent := c.claim(is)
+		if errors.Is(err, ErrInvalid) || errors.Is(err, ErrNameTaken) {
+			c.halve(absent, tries)
+		} else {
+			c.fail(absent, err)
+		}
 	default:
 		c.fail(is, err)
 	}
@@ -176,7 +179,7 @@ func (c *creation) send(is []int) ([]planner.LiveSecret, error) {
 			items[n].Comment = &a.Comment.After
 		}
 	}
-	return c.target.CreateSecrets(c.ctx, c.store, items)
+	return c.target.CreateSecrets(c.sending(is...), c.store, items)
 }
 
 // fail records a refusal. After a request whose outcome is unknown the secret may be
@@ -213,7 +216,7 @@ func saidTaken(err error, name string) bool {
 // compared; what is somebody else's is left alone and fails.
 func (c *creation) claim(is []int) []int {
 	all, err := c.target.ListSecrets(c.ctx, c.store)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotFound) { // a store that is gone has none
 		for _, i := range is {
 			c.conclude(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, err))
 		}
@@ -230,7 +233,7 @@ func (c *creation) claim(is []int) []int {
 		case l == nil:
 			absent = append(absent, i)
 		case !c.made(i, l):
-			c.conclude(i, planner.LiveSecret{}, ErrNameTaken)
+			c.fail([]int{i}, ErrNameTaken)
 		default:
 			live, err := c.complete(i, l.ID)
 			if err != nil { // refused, it is there all the same
@@ -245,11 +248,14 @@ func (c *creation) claim(is []int) []int {
 // made reports whether a secret that is there can be our own work, of this apply or of
 // one before that was cut short.
 func (c *creation) made(i int, l *planner.LiveSecret) bool {
-	a := c.results[i].Action
-	if request, ok := c.partly[i]; ok && planner.MadeBetween(l, request.from, request.to, wanted(a)) {
-		return true
+	a, now := c.results[i].Action, c.cfg.Now()
+	windows := []planner.Window{a.Sent, c.partly[i]}
+	if c.unsure[i] {
+		windows = append(windows, planner.Window{From: c.since, To: now})
 	}
-	return c.maybe[i] && (planner.MadeBy(l, c.since, wanted(a)) || !a.Since.IsZero() && planner.MadeBy(l, a.Since, wanted(a)))
+	return slices.ContainsFunc(windows, func(w planner.Window) bool {
+		return !w.From.IsZero() && w.MayHaveMade(l, wanted(a), now)
+	})
 }
 
 // complete gives a secret that our request made the value and metadata it is to have.

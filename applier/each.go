@@ -96,7 +96,7 @@ func (r *run) update(i int) (planner.LiveSecret, error) {
 
 // patch is what an action sends: nothing that it doesn't change.
 func (r *run) patch(a planner.Action) (Patch, error) {
-	var p Patch
+	p := Patch{Before: a.Have.Comment}
 	if a.SetValue {
 		v, err := r.value(a)
 		if err != nil {
@@ -138,7 +138,7 @@ func (r *run) rename(i int) (planner.LiveSecret, error) {
 	if err != nil {
 		return planner.LiveSecret{}, err
 	}
-	live, err := t.DuplicateSecret(r.ctx, a.StoreID, a.ID, a.Secret, a.Scopes.After, &a.Comment.After)
+	live, err := t.DuplicateSecret(r.sending(i), a.StoreID, a.ID, a.Secret, a.Scopes.After, &a.Comment.After)
 	if err != nil {
 		return live, err
 	}

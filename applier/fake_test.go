@@ -196,6 +196,10 @@ func (j *fakeJournal) Intend(actions []planner.Action) error {
 	return j.note("intend %d", len(actions))
 }
 
+func (j *fakeJournal) Resend(actions []planner.Action) error {
+	return j.note("resend %d", len(actions))
+}
+
 func (j *fakeJournal) StoreReady(k planner.StoreKey, id planner.StoreID) error {
 	return j.note("store %s is %s", k.Name, id)
 }

@@ -52,6 +52,26 @@ type Patch struct {
 	Value   secret.Value
 	Scopes  []string
 	Comment *string
+	// Before is the comment that it has, for an answer that tells of none.
+	Before string
+}
+
+type resendKey struct{}
+
+// withResend returns a context under which [Resend] calls f.
+func withResend(ctx context.Context, f func() error) context.Context {
+	return context.WithValue(ctx, resendKey{}, f)
+}
+
+// Resend is for a [Target] to call before it sends a request of CreateSecrets or
+// DuplicateSecret that had to wait, as for the rate limit. It has the journal say that
+// the request is sent now, and not when it was asked for. If it fails, the request must
+// not be sent.
+func Resend(ctx context.Context) error {
+	if f, ok := ctx.Value(resendKey{}).(func() error); ok {
+		return f()
+	}
+	return nil
 }
 
 // What an error of a [Target] can mean. Any other error says that the request

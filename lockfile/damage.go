@@ -24,6 +24,8 @@ func damage(data []byte) (at int, what, hint string) {
 		return 0, "the lockfile is empty", hintRestore
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
 		return 0, "the lockfile starts with a byte order mark", hintEncoding
+	case len(bytes.Trim(data, "\x00")) == 0:
+		return 0, "the lockfile is nothing but zero bytes, as a power cut can leave a file", hintRestore
 	case bytes.IndexByte(data, 0) >= 0:
 		return 0, "the lockfile is UTF-16 or binary", hintEncoding
 	case !utf8.Valid(data):

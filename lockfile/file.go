@@ -83,6 +83,8 @@ type Pending struct {
 	Op string `json:"op"`
 	// Since is when it was about to be sent: RFC 3339, UTC, whole seconds.
 	Since string `json:"since"`
+	// Sent is when it was sent last, where that was later: it had to wait, or is tried again.
+	Sent string `json:"sent,omitempty"`
 	// Value says that the value was to be sent, not metadata alone.
 	Value bool `json:"value,omitempty"`
 }

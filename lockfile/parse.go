@@ -121,6 +121,7 @@ func (r *reader) pending() *Pending {
 	r.object(map[string]func(){
 		"op":    text(r, &p.Op, operation),
 		"since": text(r, &p.Since, second),
+		"sent":  text(r, &p.Sent, second),
 		"value": r.boolean(&p.Value),
 	})
 	r.required(at, map[string]string{"op": p.Op, "since": p.Since})

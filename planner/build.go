@@ -72,7 +72,7 @@ func (b *builder) targeted(store StoreKey, name string) bool {
 // deleteStore deletes a store that left the manifest, if nothing stays in it.
 func (b *builder) deleteStore(s *versions, secrets map[string]*triple) {
 	for _, t := range secrets {
-		if t.live != nil && (t.recorded == nil || !ours(t.recorded, t.live) || !t.recorded.Delete) {
+		if t.live != nil && (t.recorded == nil || !b.ours(t.recorded, t.live) || !t.recorded.Delete) {
 			b.note(NoteStoreKept, s, "")
 			return
 		}
@@ -143,7 +143,7 @@ func (b *builder) create(s *versions, t *triple) {
 	}
 	a := b.action(OpCreate, s, t, reason)
 	if reason == ReasonInterrupted {
-		a.Since = t.recorded.Pending.Since
+		a.Sent = b.sent(t.recorded.Pending)
 	}
 	a.SetValue = true
 	a.putNew(t.desired)
@@ -169,12 +169,12 @@ func (b *builder) remove(s *versions, t *triple) {
 	switch {
 	case l == nil:
 		b.add(b.action(OpForget, s, t, append(finish, ReasonGone)...))
-	case !ours(r, l) && deleteUnmanaged:
+	case !b.ours(r, l) && deleteUnmanaged:
 		b.add(b.action(OpDelete, s, t, ReasonUnmanaged))
-	case ours(r, l) && !r.Delete && deleteUnmanaged:
+	case b.ours(r, l) && !r.Delete && deleteUnmanaged:
 		// Forgotten, it would be unmanaged and deleted by the next apply.
 		b.note(NoteKept, s, r.Name)
-	case !ours(r, l):
+	case !b.ours(r, l):
 		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonReplaced))
 	case !r.Delete:
 		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonKeepPolicy))

@@ -15,7 +15,7 @@ const (
 	account  = planner.AccountID("0123456789abcdef0123456789abcdef")
 	applied  = planner.Modified("2026-11-23T11:55:00.000001Z") // moments before now
 	newer    = planner.Modified("2026-11-23T11:58:00.000001Z")
-	justMade = planner.Modified("2026-11-23T11:01:00Z") // after the intent of halfCreated
+	justMade = planner.Modified("2026-11-23T11:00:20Z") // after the intent of halfCreated
 	older    = planner.Modified("2026-10-01T12:00:00.000001Z")
 )
 
@@ -181,9 +181,21 @@ func TestOneSecret(t *testing.T) {
 		{"a creation was cut short and did happen", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created, l.Modified = "", justMade, justMade
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was cut short, and the name is an older secret's", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", older
+		{"a creation was cut short, and the name is an older secret's, which the list lacked", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", "2026-11-23T10:59:50Z"
 		}, "problem conflict"},
+		{"a creation was cut short, and the time of what is there is from another clock", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", older
+		}, "update+value (interrupted); note interrupted"},
+		{"a creation was cut short, and the time of what is there is from a clock ahead", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", "2027-01-01T00:00:00Z"
+		}, "update+value (interrupted); note interrupted"},
+		{"a creation was cut short, and no time is told of what is there", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", ""
+		}, "update+value (interrupted); note interrupted"},
+		{"a creation was cut short, was tried again, and did happen", desired(), halfCreated(), live(), func(_ d, r r, l l) {
+			l.Comment, l.Created, r.Pending.Sent = "", "2026-11-23T11:20:05Z", now.Add(-40*time.Minute)
+		}, "update+value (interrupted); note interrupted"},
 		{"a creation was cut short, and the name was taken much later", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", applied
 		}, "problem conflict"},
@@ -210,6 +222,9 @@ func TestOneSecret(t *testing.T) {
 		{"left the manifest, its creation was cut short and did happen", nil, halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", justMade
 		}, "delete (not_in_manifest); note interrupted"},
+		{"left the manifest, its creation was cut short, and the time of what is there is from another clock", nil, halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", older
+		}, "forget (not_in_manifest, replaced_outside); note interrupted"},
 		{"left the manifest, its creation was cut short, the name is another's", nil, halfCreated(), live(), nil,
 			"forget (not_in_manifest, replaced_outside); note interrupted"},
 
@@ -385,12 +400,12 @@ func TestRename(t *testing.T) {
 		{"cut short, and the old name is wanted again, generated now", func(in *planner.Input) {
 			in.Desired[0].Secrets[0] = *desired()
 			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
-			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-time.Minute)}
+			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second)}
 		}, "update+value (interrupted); note interrupted"},
 		{"cut short after the duplicate, generated: the value stays", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated = true
 			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
-				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-time.Minute)}}
+				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second)}}
 			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
 			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{
 				ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: "2026-11-23T12:00:00Z", Modified: "2026-11-23T12:00:00Z",

@@ -107,11 +107,16 @@ func recordedCells() []cell[planner.RecordedSecret] {
 }
 
 func liveCells() []cell[planner.LiveSecret] {
-	same, before, after, other, ours := live(), live(), live(), live(), live()
+	stranger := func() *planner.LiveSecret { // made before the intent of a half create
+		l := live()
+		l.Created = planner.Modified(now.Add(-70 * time.Second).Format(time.RFC3339))
+		return l
+	}
+	same, before, after, other, ours := stranger(), stranger(), stranger(), stranger(), stranger()
 	before.Modified = older
 	after.Modified = newer
 	other.ID = "s2"
-	ours.Created = planner.Modified(now.Format(time.RFC3339)) // after the intent of a half create
+	ours.Created = planner.Modified(now.Add(-50 * time.Second).Format(time.RFC3339)) // after the intent of a half create
 	return []cell[planner.LiveSecret]{
 		{"-", nil}, {"same", same}, {"older", before}, {"newer", after}, {"other id", other}, {"just made", ours},
 	}

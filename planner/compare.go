@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -9,20 +10,25 @@ import (
 // is Cloudflare's own, to some seconds, as its answers tell it.
 const ClockSkew = 5 * time.Second
 
-// claimWindow is how long after its intent a request of ours can take effect: it
-// may wait for the rate limit, 5 minutes at most as Cloudflare tells (CLOUDFLARE_API.md
-// 6), and is tried for some seconds more. What was made later is somebody else's.
-const claimWindow = 10 * time.Minute
+// requestTimeout bounds a request where [Options] don't say.
+const requestTimeout = 30 * time.Second
+
+// listLag is more than lists lag behind what others write (CLOUDFLARE_API.md 3): a
+// secret that is older and was not in a list has its time from another clock.
+const listLag = 15 * time.Second
 
 // lagWindow is how long after our last write Cloudflare's lists are believed to lag
 // behind it.
 const lagWindow = 10 * time.Minute
 
+// freshWindow is how long a read by id is believed to.
+const freshWindow = time.Minute
+
 // compare decides about a secret that all three versions know: what of it has to
 // be sent again, if anything.
 func (b *builder) compare(s *versions, t *triple) {
 	d, r, l := t.desired, t.recorded, t.live
-	if r.ID == "" && !ours(r, l) {
+	if r.ID == "" && !b.mayBeOurs(r, l) {
 		b.adopt(s, t) // somebody else's, as if nothing were recorded
 		return
 	}
@@ -74,8 +80,15 @@ func (b *builder) compare(s *versions, t *triple) {
 
 // MayLag reports whether lists read now may lack the secret although it is there: we
 // wrote it moments ago.
-func (r *RecordedSecret) MayLag(now time.Time) bool {
-	return r.ID != "" && (r.Modified.canLag(now) || !r.Applied.After(now.Add(ClockSkew)) && r.Applied.After(now.Add(-lagWindow)))
+func (r *RecordedSecret) MayLag(now time.Time) bool { return r.writtenWithin(lagWindow, now) }
+
+// Fresh reports whether the secret was written so lately that even a read of it by its id
+// may not find it yet (CLOUDFLARE_API.md 3).
+func (r *RecordedSecret) Fresh(now time.Time) bool { return r.writtenWithin(freshWindow, now) }
+
+func (r *RecordedSecret) writtenWithin(d time.Duration, now time.Time) bool {
+	applied := Modified(r.Applied.Format(time.RFC3339))
+	return r.ID != "" && (r.Modified.within(d, now) || applied.within(d, now))
 }
 
 // finish decides what a write whose outcome is unknown has to be done again with.
@@ -149,26 +162,51 @@ func (a *Action) putNew(d *DesiredSecret) {
 	}
 }
 
-// ours reports whether the live secret is the one that the record tells of. A
-// record whose creation was cut short has no id: then the secret is ours if it
-// was made after we meant to make it and looks as we wanted it.
-func ours(r *RecordedSecret, l *LiveSecret) bool {
+// ours reports whether the live secret is the one that the record tells of, so that it
+// may be deleted. A record whose creation was cut short has no id: then it is ours if it
+// was made while our request was under way and looks as we wanted it.
+func (b *builder) ours(r *RecordedSecret, l *LiveSecret) bool {
 	if r.ID != "" {
 		return r.ID == l.ID
 	}
-	return r.Pending != nil && MadeBy(l, r.Pending.Since, Metadata{Scopes: r.Scopes, Comment: r.Comment})
+	return b.mayBeOurs(r, l) && b.sent(r.Pending).covers(l.Created)
 }
 
-// MadeBy reports whether a live secret can be the work of a request sent at
-// since with that metadata, rather than somebody else's of the same name: those
-// are older, or much younger, or look different.
-func MadeBy(l *LiveSecret, since time.Time, m Metadata) bool {
-	return MadeBetween(l, since, since.Add(claimWindow-ClockSkew), m)
+// mayBeOurs reports whether the live secret can be the one that the record of a creation
+// which was cut short tells of, so that it may be completed.
+func (b *builder) mayBeOurs(r *RecordedSecret, l *LiveSecret) bool {
+	return r.Pending != nil && b.sent(r.Pending).MayHaveMade(l, Metadata{Scopes: r.Scopes, Comment: r.Comment}, b.in.Now)
 }
 
-// MadeBetween is MadeBy for a request of which it is known when its answer came.
-func MadeBetween(l *LiveSecret, from, to time.Time, m Metadata) bool {
+// sent is when the requests of a write that was cut short can have taken effect.
+func (b *builder) sent(p *Pending) Window {
+	last := p.Since
+	if p.Sent.After(last) {
+		last = p.Sent
+	}
+	return Window{From: p.Since, To: last.Add(cmp.Or(b.in.Options.RequestTimeout, requestTimeout))}
+}
+
+// Window is when requests of ours were under way, by Cloudflare's time.
+type Window struct{ From, To time.Time }
+
+// MayHaveMade reports whether a live secret can be the work of a request in the window
+// that asked for that metadata, rather than somebody else's of the same name: those look
+// different, or were made at another time.
+//
+// Its name was not in the list that the request was decided on. So what claims to be
+// much older than the request, or younger than now, does not have its time from the
+// clock that the window goes by, and no more can be told from it than from none.
+func (w Window) MayHaveMade(l *LiveSecret, m Metadata, now time.Time) bool {
+	if !slices.Equal(sorted(l.Scopes), sorted(m.Scopes)) || l.Comment != m.Comment {
+		return false
+	}
 	created, err := time.Parse(time.RFC3339Nano, string(l.Created))
-	return err == nil && !created.Before(from.Add(-ClockSkew)) && !created.After(to.Add(ClockSkew)) &&
-		slices.Equal(sorted(l.Scopes), sorted(m.Scopes)) && l.Comment == m.Comment
+	return err != nil || w.covers(l.Created) || created.Before(w.From.Add(-listLag)) || created.After(now.Add(ClockSkew))
+}
+
+// covers reports whether something was made in the window.
+func (w Window) covers(created Modified) bool {
+	at, err := time.Parse(time.RFC3339Nano, string(created))
+	return err == nil && !at.Before(w.From.Add(-ClockSkew)) && !at.After(w.To.Add(ClockSkew))
 }

@@ -55,6 +55,8 @@ type Options struct {
 	MaxDeletes *int
 	// Offline says that Live is what was recorded: what isn't recorded may exist.
 	Offline bool
+	// RequestTimeout is how long a request can be under way; 30 seconds if zero.
+	RequestTimeout time.Duration
 	// StrictBindings makes a plan that breaks a Worker a problem.
 	StrictBindings bool
 }
@@ -199,8 +201,9 @@ type RecordedSecret struct {
 // Pending is a write whose outcome is unknown.
 type Pending struct {
 	Op Op
-	// Since is when it was about to be sent.
-	Since time.Time
+	// Since is when it was about to be sent, and Sent is when it was last: later where
+	// it had to wait, or was tried again. Sent may be zero for the same time.
+	Since, Sent time.Time
 	// Value says that the value was to be sent, not metadata alone.
 	Value bool
 }

@@ -1,7 +1,5 @@
 package planner
 
-import "time"
-
 // Plan is what has to be done, as plain data: it can be shown, saved, compared
 // and hashed. It holds no value.
 type Plan struct {
@@ -92,8 +90,8 @@ type Action struct {
 	// Scopes and Comment are what is sent: nil leaves them alone.
 	Scopes  *Change[[]string]
 	Comment *Change[string]
-	// Since is when an apply that was cut short first meant to create it.
-	Since time.Time
+	// Sent is when an apply that was cut short may have created it; zero for never.
+	Sent Window
 	// Early has a deletion done before the creations, since the quota leaves no
 	// room otherwise.
 	Early bool

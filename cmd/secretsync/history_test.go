@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator"
 	"pgregory.net/rapid"
@@ -61,13 +63,17 @@ func TestHistories(t *testing.T) {
 			kept: map[string]string{}, foreign: map[string]string{}, prefix: rapid.SampledFrom([]string{"", "p-"}).Draw(rt, "prefix"),
 		}
 		must(t, os.Mkdir(h.dir, 0o755))
-		e, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{RateLimit: -1})
+		var later atomic.Int64 // or what was deleted moments after a write is looked for again and again
+		e, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{
+			RateLimit: -1, Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
+		})
 		must(t, err)
 		defer e.Stop()
 		h.emulator = e
 		for range 2 {
 			h.edit()
 			h.apply(t)
+			later.Add(int64(2 * time.Minute))
 			h.meddle()
 		}
 		h.apply(t)

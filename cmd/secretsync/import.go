@@ -22,8 +22,8 @@ func (a *app) importCommand() *cobra.Command {
 		Long: "import -o FILE writes a manifest of the secrets that exist in Cloudflare: of all, or, where there is a manifest already,\n" +
 			"of those in its stores that it does not describe, for its include. They are external at first: nothing is written to them. With\n" +
 			"--sops they are taken over as they are, with their values in that file, which is yours to write: nobody can read one back.\n\n" +
-			"import --lock-only writes a lockfile where there is none, or none that can be used: what the manifest wants and Cloudflare\n" +
-			"has is recorded, as under adopt: keep.\n\n" +
+			"import --lock-only writes a lockfile where there is none, one that cannot be used being moved away first: what the manifest\n" +
+			"wants and Cloudflare has is recorded, as under adopt: keep.\n\n" +
 			"Neither changes anything in Cloudflare; a token with the permission \"Secrets Store Read\" is enough.\n\n" +
 			"Nobody can read a value back. So under adopt: keep the values in Cloudflare are taken to be the manifest's, and no later\n" +
 			"plan will find out if one is not. Where that is not certain, use adopt: overwrite instead: it puts every value again.\n\n" + exitCodesHelp,

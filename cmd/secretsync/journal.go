@@ -52,6 +52,18 @@ func (j *journal) Intend(actions []planner.Action) error {
 	})
 }
 
+// Resend implements applier.Journal.
+func (j *journal) Resend(actions []planner.Action) error {
+	return j.update(func(f *lockfile.File) {
+		for _, a := range actions {
+			st := f.Store(string(a.Store.Account), a.Store.Name)
+			if sec := st.Secret(a.Secret); sec != nil && sec.Pending != nil {
+				sec.Pending.Sent = j.stamp()
+			}
+		}
+	})
+}
+
 // remember keeps a record as it is before an intent, for takeBack.
 func (j *journal) remember(store planner.StoreKey, name string, sec *lockfile.Secret) {
 	if j.before == nil {
@@ -84,7 +96,7 @@ func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *l
 		}
 	}
 	if at, err := time.Parse(time.RFC3339, made); err == nil && a.Op == planner.OpCreate && j.now().Sub(at) < lagWindow {
-		pending.Since = made
+		pending.Since, pending.Sent = made, pending.Since
 	}
 }
 

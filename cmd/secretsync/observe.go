@@ -115,25 +115,20 @@ func (o *observation) hidden(ctx context.Context, c *cloudflare.Client, st plann
 	for _, l := range st.Secrets {
 		listed[l.ID], names[l.Name] = true, true
 	}
-	var missing []planner.SecretID
+	var missing []planner.RecordedSecret
 	for _, r := range o.recorded[st.Key] {
 		if !listed[r.ID] && r.MayLag(o.now()) {
-			missing = append(missing, r.ID)
+			missing = append(missing, r)
 		}
 	}
 	found, errs := make([]*planner.LiveSecret, len(missing)), make([]error, len(missing))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, max(1, o.parallelism))
-	for i, id := range missing {
+	for i, r := range missing {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			live, err := c.GetSecret(ctx, st.ID, id)
-			if err == nil && live.ID == id {
-				found[i] = &live
-			} else if !errors.Is(err, applier.ErrNotFound) {
-				errs[i] = err
-			}
+			found[i], errs[i] = o.get(ctx, c, st.ID, r)
 		})
 	}
 	wg.Wait()
@@ -144,6 +139,32 @@ func (o *observation) hidden(ctx context.Context, c *cloudflare.Client, st plann
 		}
 	}
 	return hidden, errors.Join(errs...)
+}
+
+// A read by id may lag, too, for some moments: so often it is repeated, and so long is
+// the first pause.
+const (
+	getAgain = 2
+	getPause = 500 * time.Millisecond
+)
+
+// get returns nil where there is no such secret.
+func (o *observation) get(ctx context.Context, c *cloudflare.Client, store planner.StoreID, r planner.RecordedSecret) (*planner.LiveSecret, error) {
+	for n := 0; ; n++ {
+		switch live, err := c.GetSecret(ctx, store, r.ID); {
+		case err == nil && live.ID == r.ID:
+			return &live, nil
+		case !errors.Is(err, applier.ErrNotFound):
+			return nil, err
+		case n == getAgain || !r.Fresh(o.now()):
+			return nil, nil
+		}
+		select {
+		case <-time.After(getPause << n):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // store returns nil where there is no such store.

@@ -117,7 +117,8 @@ func recordedSecret(sec lockfile.Secret) planner.RecordedSecret {
 	r.Applied, _ = time.Parse(time.RFC3339, sec.Applied) // lockfile.Parse has checked it
 	if sec.Pending != nil {
 		since, _ := time.Parse(time.RFC3339, sec.Pending.Since) // lockfile.Parse has checked it
-		r.Pending = &planner.Pending{Op: planner.Op(sec.Pending.Op), Since: since, Value: sec.Pending.Value}
+		sent, _ := time.Parse(time.RFC3339, sec.Pending.Sent)
+		r.Pending = &planner.Pending{Op: planner.Op(sec.Pending.Op), Since: since, Sent: sent, Value: sec.Pending.Value}
 	}
 	return r
 }

@@ -166,7 +166,10 @@ func (a *app) noArgs(cmd *cobra.Command, args []string) error {
 
 // options are the limits that flags and manifest set to a plan.
 func (s *session) options() planner.Options {
-	o := planner.Options{Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes, StrictBindings: s.flags.strictBindings}
+	o := planner.Options{
+		Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes, StrictBindings: s.flags.strictBindings,
+		RequestTimeout: s.flags.requestTimeout,
+	}
 	if s.flags.maxDeletes >= 0 {
 		o.MaxDeletes = &s.flags.maxDeletes
 	}

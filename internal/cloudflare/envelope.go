@@ -42,7 +42,7 @@ func (s wireStore) valid() bool { return idPattern.MatchString(s.ID) && s.Name !
 type wireSecret struct {
 	ID, Name, Status  string
 	Scopes            []string
-	Comment           *string
+	Comment           comment
 	Created, Modified planner.Modified
 }
 
@@ -50,12 +50,34 @@ func (s wireSecret) id() string  { return s.ID }
 func (s wireSecret) valid() bool { return idPattern.MatchString(s.ID) && s.Name != "" }
 
 func (s wireSecret) live() planner.LiveSecret {
-	live := planner.LiveSecret{
-		ID: planner.SecretID(s.ID), Name: s.Name, Scopes: s.Scopes, Status: s.Status,
+	return planner.LiveSecret{
+		ID: planner.SecretID(s.ID), Name: s.Name, Scopes: s.Scopes, Comment: s.Comment.text, Status: s.Status,
 		Created: s.Created, Modified: s.Modified,
 	}
-	if s.Comment != nil {
-		live.Comment = *s.Comment
+}
+
+// after is the secret that an answer to a write tells of: what it leaves out is taken
+// from what was sent, and that from what was there before.
+func (s wireSecret) after(sent *string, before string) planner.LiveSecret {
+	live := s.live()
+	switch {
+	case s.Comment.told:
+	case sent != nil:
+		live.Comment = *sent
+	default:
+		live.Comment = before
 	}
 	return live
+}
+
+// comment is a text or null, and may be left out (CLOUDFLARE_API.md 1.2).
+type comment struct {
+	told bool
+	text string
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *comment) UnmarshalJSON(data []byte) error {
+	c.told = true
+	return json.Unmarshal(data, &c.text)
 }

@@ -93,7 +93,10 @@ func (e *Error) note(a *answer) {
 			e.Codes = append(e.Codes, err.Code)
 			if e.Known == "" {
 				e.Known = identify(err.Message)
-				e.taken = func(name string) bool { return err.Message == "secret_name_already_exists: "+name }
+				e.taken = func(name string) bool {
+					rest, found := strings.CutPrefix(err.Message, "secret_name_already_exists")
+					return found && strings.Trim(rest, ` :"'`+"`.") == name
+				}
 			}
 		}
 	}
@@ -205,6 +208,8 @@ func explainStatus(a *answer) (string, error) {
 		return "Cloudflare had an internal error", nil
 	case a.status == http.StatusNotFound:
 		return whatWithheld, applier.ErrNotFound
+	case a.status == http.StatusConflict: // only a name can be in conflict (CLOUDFLARE_API.md 6)
+		return whatWithheld, applier.ErrNameTaken
 	case a.status == http.StatusBadRequest || a.status == http.StatusUnprocessableEntity:
 		return whatWithheld, applier.ErrInvalid
 	}

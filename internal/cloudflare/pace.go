@@ -57,17 +57,13 @@ func (p *Pace) take() time.Duration {
 	return 0
 }
 
-// answered takes note of an answer to a request that was sent at a time: what its
-// header allows, and a wait that it asks of all.
-func (p *Pace) answered(sent time.Time, header string, wait time.Duration) {
+// answered takes note of an answer to a request that was sent at a time: of what its
+// Ratelimit header allows.
+func (p *Pace) answered(sent time.Time, header string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.underWay--
-	now := time.Now()
-	if t := now.Add(wait); t.After(p.notBefore) {
-		p.notBefore = t
-	}
-	for name, a := range allowed(header, now) {
+	for name, a := range allowed(header, time.Now()) {
 		// Answers overtake each other: of requests that were under way together, the one
 		// that leaves less was counted later.
 		if old, ok := p.allowances[name]; ok && !sent.After(old.said) {
@@ -78,6 +74,13 @@ func (p *Pace) answered(sent time.Time, header string, wait time.Duration) {
 		}
 		p.allowances[name] = a
 	}
+}
+
+// hold keeps all requests back.
+func (p *Pace) hold(wait time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.notBefore = later(p.notBefore, time.Now().Add(wait))
 }
 
 // longWait is the shortest wait that is told of.
@@ -108,15 +111,6 @@ func (c *Client) pace(ctx context.Context) error {
 	}
 	r.Cancel()
 	return err
-}
-
-// heed notes what an answer asks of all requests under this pace.
-func (c *Client) heed(a *answer, sent time.Time) {
-	wait := a.retryAfter()
-	if wait > maxRetryAfter {
-		wait = 0 // the call fails with it
-	}
-	c.paced.answered(sent, a.header.Get("Ratelimit"), wait)
 }
 
 // allowed reads a header like `"default";r=50;t=30`: the requests that a policy still

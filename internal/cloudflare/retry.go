@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/secretsync/secretsync/applier"
 )
 
 // maxRetryAfter is the longest wait that an answer may ask for: Cloudflare's
@@ -14,12 +16,15 @@ const maxRetryAfter = 5 * time.Minute
 
 // How often a request is tried, and the first pause. Pauses double.
 const (
-	throttledTries = 8
+	throttledTries = 12 // over 5 minutes, as long as a block lasts (CLOUDFLARE_API.md 7)
 	throttledPause = time.Second
 	failedTries    = 4
 	failedPause    = 500 * time.Millisecond
 	maxPause       = time.Minute
 )
+
+// resendAfter is the wait after which a request is told of once more before it is sent.
+const resendAfter = time.Second
 
 // verdict is what an answer means for trying again.
 type verdict int
@@ -59,14 +64,15 @@ func (c *Client) do(ctx context.Context, k *call) error {
 		defer k.body.wipe()
 	}
 	e := &Error{Op: k.op, Method: k.method}
+	sent := time.Now()
 	tries := map[verdict]int{}
 	for {
-		if err := c.pace(ctx); err != nil {
+		if err := c.admit(ctx, k, sent); err != nil {
 			return e.interrupted(err)
 		}
-		sent := time.Now()
+		sent = time.Now()
 		a := c.attempt(ctx, k)
-		c.heed(a, sent)
+		c.paced.answered(sent, a.header.Get("Ratelimit"))
 		v := a.verdict()
 		e.note(a)
 		e.unknown = e.unknown || v == unclear && k.writes()
@@ -83,10 +89,29 @@ func (c *Client) do(ctx context.Context, k *call) error {
 		if !ok {
 			return e
 		}
+		if v == throttled { // and so would be all others
+			c.paced.hold(delay)
+		}
 		if err := c.pause(ctx, Wait{Reason: e.what, Delay: delay, Attempt: e.Attempts}); err != nil {
 			return e.interrupted(err)
 		}
 	}
+}
+
+// admit waits until a request may be sent, and has it told of once more if that is
+// long after it was asked for, or was sent before.
+func (c *Client) admit(ctx context.Context, k *call, asked time.Time) error {
+	if err := c.pace(ctx); err != nil {
+		return err
+	}
+	if k.method != http.MethodPost || time.Since(asked) < resendAfter {
+		return nil
+	}
+	err := applier.Resend(ctx)
+	if err != nil {
+		c.paced.answered(time.Now(), "") // it is not sent after all
+	}
+	return err
 }
 
 // again says whether to try again after the n-th answer of a kind, and when.
@@ -120,7 +145,11 @@ func (a *answer) retryAfter() time.Duration {
 		return time.Duration(seconds) * time.Second
 	}
 	if t, err := http.ParseTime(text); err == nil {
-		return max(0, time.Until(t))
+		now, err := http.ParseTime(a.header.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		return max(0, t.Sub(now))
 	}
 	return 0
 }

@@ -55,11 +55,11 @@ func TestTroubleThatStays(t *testing.T) {
 		writeUnsure bool
 		is          error
 	}{
-		{"429", refusal(429, 0, ""), 8, 8, never, nil},
-		{"429 Retry-After", throttle("30"), 8, 8, never, nil},
+		{"429", refusal(429, 0, ""), 12, 12, never, nil},
+		{"429 Retry-After", throttle("30"), 12, 12, never, nil},
 		{"429 for too long", throttle("301"), 1, 1, never, nil},
-		{"971 in a 200", refusal(200, 971, "Please wait"), 8, 8, never, nil},
-		{"971 in a 503", refusal(503, 971, "Please wait"), 8, 8, never, nil},
+		{"971 in a 200", refusal(200, 971, "Please wait"), 12, 12, never, nil},
+		{"971 in a 503", refusal(503, 971, "Please wait"), 12, 12, never, nil},
 		{"500", refusal(500, 1, "x"), 4, 1, always, nil},
 		{"502 of a gateway", reply{status: 502, body: "<html>"}, 4, 1, always, nil},
 		{"408", reply{status: 408}, 4, 1, always, nil},
@@ -227,8 +227,8 @@ func TestAnswersThatLackSomething(t *testing.T) {
 		"create, null":           {`null`, func(ctx context.Context, c *Client) error { _, err := c.CreateSecrets(ctx, storeID, two); return err }},
 		"create store, no id":    {`{"name":"x"}`, func(ctx context.Context, c *Client) error { _, err := c.CreateStore(ctx, "x"); return err }},
 		"create store, an array": {`[]`, func(ctx context.Context, c *Client) error { _, err := c.CreateStore(ctx, "x"); return err }},
-		"update, no id":          {`{"name":"a"}`, calls["PATCH"]},
-		"update, null":           {`null`, calls["PATCH"]},
+		"update, another id":     {secretJSON(id2, "a"), calls["PATCH"]},
+		"update, an array":       {`[]`, calls["PATCH"]},
 		"duplicate, an odd id": {`{"id":"../x","name":"a"}`, func(ctx context.Context, c *Client) error {
 			_, err := c.DuplicateSecret(ctx, storeID, id1, "b", nil, nil)
 			return err
@@ -243,6 +243,26 @@ func TestAnswersThatLackSomething(t *testing.T) {
 			})
 		})
 	}
+	t.Run("update", func(t *testing.T) { // what is left out is as before, or read
+		synctest.Test(t, func(t *testing.T) {
+			whole := success["PATCH"]
+			s := replies(ok(`{"name":"a"}`), whole, ok(`null`), whole, ok(`{"comment":null,"modified":"2026-01-01T00:00:00Z"}`))
+			c := newClient(t, s)
+			for i, want := range []struct{ comment, modified string }{{"old", "told"}, {"new", "told"}, {"", "2026-01-01T00:00:00Z"}} {
+				p := applier.Patch{Value: secret.New([]byte("1")), Before: "old"}
+				if want.comment == "new" {
+					p.Comment = ptr("new")
+				}
+				live, err := c.UpdateSecret(t.Context(), storeID, id1, p)
+				if err != nil || live.ID != id1 || live.Comment != want.comment || live.Modified == "" || want.modified != "told" && string(live.Modified) != want.modified {
+					t.Errorf("%d: %+v, error %v", i, live, err)
+				}
+			}
+			if len(s.sent) != 5 {
+				t.Errorf("%d requests", len(s.sent))
+			}
+		})
+	})
 	t.Run("quota", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			if _, _, err := newClient(t, replies(ok(`{"secrets":{}}`))).GetQuota(t.Context()); err == nil {

@@ -45,7 +45,7 @@ func (c *Client) GetSecret(ctx context.Context, store planner.StoreID, id planne
 	if err := checkIDs(store, id); err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
 	}
-	live, err := c.one(ctx, &call{
+	s, err := c.one(ctx, &call{
 		op: op, method: http.MethodGet,
 		send: func(ctx context.Context, opts ...option.RequestOption) {
 			var p secrets_store.StoreSecretGetParams
@@ -53,10 +53,13 @@ func (c *Client) GetSecret(ctx context.Context, store planner.StoreID, id planne
 			_, _ = c.stores.Secrets.Get(ctx, string(store), string(id), p, opts...)
 		},
 	})
-	if err == nil && live.Status == statusDeleted {
+	switch {
+	case err != nil:
+		return planner.LiveSecret{}, err
+	case s.Status == statusDeleted:
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, applier.ErrNotFound)
 	}
-	return live, err
+	return s.live(), nil
 }
 
 // CreateSecrets makes secrets in one request and returns them in the order asked
@@ -109,7 +112,7 @@ func created(result []byte, asked []applier.NewSecret) []planner.LiveSecret {
 		if !s.valid() {
 			return nil
 		}
-		live[i] = s.live()
+		live[i] = s.after(n.Comment, "")
 	}
 	return live
 }
@@ -124,14 +127,28 @@ func (c *Client) UpdateSecret(ctx context.Context, store planner.StoreID, id pla
 	if err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
 	}
-	return c.one(ctx, &call{
+	var s wireSecret
+	err = c.do(ctx, &call{
 		op: op, method: http.MethodPatch, body: body,
 		send: func(ctx context.Context, opts ...option.RequestOption) {
 			var p secrets_store.StoreSecretEditParams
 			p.AccountID.Value = c.account
 			_, _ = c.stores.Secrets.Edit(ctx, string(store), string(id), p, opts...)
 		},
+		read: func(env *envelope) bool { // which secret it is needn't be told
+			s = wireSecret{ID: string(id)}
+			return json.Unmarshal(env.Result, &s) == nil && s.ID == string(id)
+		},
 	})
+	if err != nil {
+		return planner.LiveSecret{}, err
+	}
+	if s.Modified == "" { // the only sign of a change by somebody else, later on
+		if live, err := c.GetSecret(ctx, store, id); err == nil {
+			s.Modified = live.Modified
+		}
+	}
+	return s.after(p.Comment, p.Before), nil
 }
 
 // DuplicateSecret makes another secret with the same value, which never leaves
@@ -146,7 +163,7 @@ func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id 
 	if err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
 	}
-	return c.one(ctx, &call{
+	s, err := c.one(ctx, &call{
 		op: op, method: http.MethodPost, body: body,
 		send: func(ctx context.Context, opts ...option.RequestOption) {
 			var p secrets_store.StoreSecretDuplicateParams
@@ -154,19 +171,19 @@ func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id 
 			_, _ = c.stores.Secrets.Duplicate(ctx, string(store), string(id), p, opts...)
 		},
 	})
+	if err != nil {
+		return planner.LiveSecret{}, err
+	}
+	return s.after(comment, ""), nil
 }
 
 // one makes a call whose result is one secret.
-func (c *Client) one(ctx context.Context, k *call) (planner.LiveSecret, error) {
-	var s wireSecret
+func (c *Client) one(ctx context.Context, k *call) (s wireSecret, err error) {
 	k.read = func(env *envelope) bool {
 		s = wireSecret{}
 		return json.Unmarshal(env.Result, &s) == nil && s.valid()
 	}
-	if err := c.do(ctx, k); err != nil {
-		return planner.LiveSecret{}, err
-	}
-	return s.live(), nil
+	return s, c.do(ctx, k)
 }
 
 // DeleteSecret deletes a secret. One that is gone already is no error.
