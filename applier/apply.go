@@ -329,7 +329,7 @@ func (r *run) actions(is []int) []planner.Action {
 
 // sending is the context for requests that make something under a name.
 func (r *run) sending(is ...int) context.Context {
-	return withResend(r.ctx, func() error { return r.cfg.Journal.Resend(r.actions(is)) })
+	return WithResend(r.ctx, func() error { return r.cfg.Journal.Resend(r.actions(is)) })
 }
 
 // settle journals outcomes that r.results hold already, and tells of them.

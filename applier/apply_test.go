@@ -349,6 +349,67 @@ func TestSomebodyElsesNameIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestWhatARefusedCreateMadeIsTakenOver: a server that makes some of a bulk create and
+// refuses the rest, whatever for.
+func TestWhatARefusedCreateMadeIsTakenOver(t *testing.T) {
+	for name, refusal := range map[string]error{
+		"quota": applier.ErrQuota, "invalid": applier.ErrInvalid, "not found": applier.ErrNotFound, "another": errors.New("refused"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				f.stopAfter, f.refusal = 2, refusal
+				r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
+				for n, want := range []applier.Outcome{applier.Done, applier.Done, applier.Failed} {
+					if name == "invalid" { // the third is sent again by itself
+						want = applier.Done
+					}
+					if got := r.Results[n]; got.Outcome != want || (want == applier.Done) != (f.values[got.Action.Secret] != "") {
+						t.Errorf("%s is %s (%v)", got.Action.Secret, got.Outcome, got.Err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestAnUnknownCreateIsFoundWhateverItsTime: what the list lacked and is there after our
+// request is ours, also where its time is missing or from another clock.
+func TestAnUnknownCreateIsFoundWhateverItsTime(t *testing.T) {
+	for _, created := range []planner.Modified{"", "never", "2026-01-01T00:00:09Z", "2031-01-01T00:00:00Z"} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			f.created = &created
+			f.after = once("create", applier.ErrOutcomeUnknown)
+			if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...); !r.Complete() {
+				t.Errorf("created at %q: outcomes %v", created, outcomes(r))
+			}
+		})
+	}
+}
+
+// TestARequestThatHadToWaitIsJournaledAgain: what it makes is known as ours by when it
+// was sent.
+func TestARequestThatHadToWaitIsJournaledAgain(t *testing.T) {
+	f := newFake()
+	f.waits = true
+	old := existing(f, "old")
+	r := apply(t.Context(), f, &fakeJournal{target: f}, create("new"),
+		planner.Action{Op: planner.OpRename, Store: store, StoreID: "st1", Secret: "renamed", From: "old", ID: old,
+			Scopes: &planner.Change[[]string]{After: []string{"workers"}}, Comment: &planner.Change[string]{}})
+	if !r.Complete() {
+		t.Errorf("outcomes %v", outcomes(r))
+	}
+	expectLog(t, f, "intend 1", "resend 1", "create 1", "settle map[done:1]", "intend 1", "resend 1", "duplicate old as renamed", "delete old", "settle map[done:1]")
+	f = newFake()
+	f.waits = true
+	r = apply(t.Context(), f, &fakeJournal{target: f, fail: once("resend", errors.New("disk full"))}, create("new"))
+	expectLog(t, f, "intend 1", "resend 1", "settle map[failed:1]")
+	if outcomes(r)["new"] != applier.Failed {
+		t.Errorf("outcomes %v", outcomes(r))
+	}
+}
+
 func TestUnknownThenTakenByAStranger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

@@ -24,7 +24,11 @@ type fakeTarget struct {
 	before, after func(call string) error
 	atomic        bool // a bulk create makes all or nothing
 	maxItems      int  // a bulk create of more is too large
-	pending       int  // so many lists show secrets as pending before they turn active, which moves modified
+	stopAfter     int  // a bulk create of more makes so many, and is refused
+	refusal       error
+	created       *planner.Modified // when secrets are said to be made, if not now
+	waits         bool              // requests that make something have to wait
+	pending       int               // so many lists show secrets as pending before they turn active, which moves modified
 }
 
 func newFake() *fakeTarget {
@@ -83,7 +87,18 @@ func (f *fakeTarget) CreateStore(_ context.Context, name string) (planner.StoreI
 	return "st-new", done(err)
 }
 
-func (f *fakeTarget) CreateSecrets(_ context.Context, _ planner.StoreID, items []applier.NewSecret) ([]planner.LiveSecret, error) {
+// resend says that a request had to wait.
+func (f *fakeTarget) resend(ctx context.Context) error {
+	if !f.waits {
+		return nil
+	}
+	return applier.Resend(ctx)
+}
+
+func (f *fakeTarget) CreateSecrets(ctx context.Context, _ planner.StoreID, items []applier.NewSecret) ([]planner.LiveSecret, error) {
+	if err := f.resend(ctx); err != nil {
+		return nil, err
+	}
 	done, err := f.call("create %d", len(items))
 	if err != nil {
 		return nil, done(err)
@@ -102,6 +117,9 @@ func (f *fakeTarget) CreateSecrets(_ context.Context, _ planner.StoreID, items [
 	for _, n := range items {
 		if _, taken := f.secrets[n.Name]; taken {
 			return nil, done(takenError(n.Name))
+		}
+		if len(made) == f.stopAfter && f.refusal != nil && len(items) > 1 {
+			return nil, done(f.refusal)
 		}
 		f.put(n)
 		made = append(made, f.secrets[n.Name])
@@ -124,6 +142,9 @@ func (f *fakeTarget) put(n applier.NewSecret) {
 	}
 	if n.Comment != nil {
 		l.Comment = *n.Comment
+	}
+	if f.created != nil {
+		l.Created = *f.created
 	}
 	if f.pending > 0 {
 		l.Status = planner.StatusPending
@@ -218,7 +239,10 @@ func (j *fakeJournal) Settle(results []applier.Result) error {
 
 func value(name string) secret.Value { return secret.New([]byte("value of " + name)) }
 
-func (f *fakeTarget) DuplicateSecret(_ context.Context, _ planner.StoreID, id planner.SecretID, name string, scopes []string, comment *string) (planner.LiveSecret, error) {
+func (f *fakeTarget) DuplicateSecret(ctx context.Context, _ planner.StoreID, id planner.SecretID, name string, scopes []string, comment *string) (planner.LiveSecret, error) {
+	if err := f.resend(ctx); err != nil {
+		return planner.LiveSecret{}, err
+	}
 	l, notFound := f.locked(id)
 	done, err := f.call("duplicate %s as %s", l.Name, name)
 	if err = errors.Join(err, notFound); err != nil {

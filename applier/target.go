@@ -58,8 +58,8 @@ type Patch struct {
 
 type resendKey struct{}
 
-// withResend returns a context under which [Resend] calls f.
-func withResend(ctx context.Context, f func() error) context.Context {
+// WithResend returns a context under which [Resend] calls f.
+func WithResend(ctx context.Context, f func() error) context.Context {
 	return context.WithValue(ctx, resendKey{}, f)
 }
 

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
@@ -68,6 +71,9 @@ func (a *app) apply(ctx context.Context, ask approval, adjust func(*workspace) e
 
 // underLock reads the manifest, and does something while no other apply can.
 func (a *app) underLock(ctx context.Context, do func(*session, *lockfile.Handle) error) error {
+	// A reader of the output that goes away, as head does, must not end the work in the
+	// middle: writing fails then, and that is told at the end.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	s, err := a.openManifest(ctx)
 	if err != nil {
 		return err

@@ -139,3 +139,21 @@ func TestLogTellsOfEveryRequest(t *testing.T) {
 		}
 	})
 }
+
+// Cloudflare's message may go on after the error's name in several ways (CLOUDFLARE_API.md 6).
+func TestNameTaken(t *testing.T) {
+	for message, want := range map[string]bool{
+		"secret_name_already_exists: a":    true,
+		`secret_name_already_exists: "a"`:  true,
+		"secret_name_already_exists 'a'.":  true,
+		"secret_name_already_exists":       false,
+		"secret_name_already_exists: ab":   false,
+		"secret_name_already_exists: a, b": false,
+	} {
+		err := calls["POST"](t.Context(), newClient(t, replies(refusal(400, 1003, message))))
+		e, ok := errors.AsType[*Error](err)
+		if !ok || !errors.Is(err, applier.ErrNameTaken) || e.NameTaken("a") != want {
+			t.Errorf("%s: %v, want %v", message, e.NameTaken("a"), want)
+		}
+	}
+}

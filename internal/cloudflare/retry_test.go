@@ -73,6 +73,7 @@ func TestTroubleThatStays(t *testing.T) {
 		{"token refused", refusal(403, 10000, "Authentication error"), 1, 1, never, nil},
 		{"token refused in a 400", refusal(400, 9109, "Invalid access token"), 1, 1, never, nil},
 		{"success false in a 200", refusal(200, 1003, "secret_name_already_exists: a"), 1, 1, never, applier.ErrNameTaken},
+		{"a conflict in other words", refusal(409, 4711, "who knows"), 1, 1, never, applier.ErrNameTaken},
 		{"invalid", refusal(400, 1001, "secret_scope_invalid"), 1, 1, never, applier.ErrInvalid},
 		{"unknown 400", refusal(400, 4711, "who knows"), 1, 1, never, applier.ErrInvalid},
 		{"full", refusal(400, 1003, "maximum_secrets_exceeded: max 100"), 1, 1, never, applier.ErrQuota},
@@ -176,6 +177,61 @@ func TestHowLongItWaits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A date is by the clock of the server that gives it.
+func TestRetryAfterByTheServersClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := throttle("Sat, 01 Jan 2000 00:10:03 GMT")
+		first.header["Date"] = "Sat, 01 Jan 2000 00:10:00 GMT"
+		start := time.Now()
+		if err := calls["GET"](t.Context(), newClient(t, replies(first, success["GET"]))); err != nil || time.Since(start) != 3*time.Second {
+			t.Errorf("took %s, error %v", time.Since(start), err)
+		}
+	})
+}
+
+// A block lasts 5 minutes, also where no answer says so.
+func TestABlockIsWaitedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		s := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
+			if time.Since(start) < 5*time.Minute {
+				return refusal(429, 0, "").to(r)
+			}
+			return success["PATCH"].to(r)
+		}}
+		if err := calls["PATCH"](t.Context(), newClient(t, s)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A request that makes something and had to wait is told of before it is sent.
+func TestResend(t *testing.T) {
+	for method, call := range calls {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, told := replies(throttle("30"), success[method]), 0
+				ctx := applier.WithResend(t.Context(), func() error {
+					if told++; len(s.sent) != 1 {
+						t.Errorf("told after %d requests", len(s.sent))
+					}
+					return nil
+				})
+				if err := call(ctx, newClient(t, s)); err != nil || (told == 1) != (method == "POST") {
+					t.Errorf("told %d times, error %v", told, err)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s, full := replies(throttle("30"), success["POST"]), errors.New("disk full")
+		ctx := applier.WithResend(t.Context(), func() error { return full })
+		if err := calls["POST"](ctx, newClient(t, s)); !errors.Is(err, full) || errors.Is(err, applier.ErrOutcomeUnknown) || len(s.sent) != 1 {
+			t.Errorf("%d requests, error %v", len(s.sent), err)
+		}
+	})
 }
 
 func TestPausesGrow(t *testing.T) {
