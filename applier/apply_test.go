@@ -388,6 +388,19 @@ func TestAnUnknownCreateIsFoundWhateverItsTime(t *testing.T) {
 	}
 }
 
+// TestWhatSeemedToBeGoneIsKnownByItsID: lists lagged, and there it is.
+func TestWhatSeemedToBeGoneIsKnownByItsID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		stranger(f, "s000")
+		a := create("s000")
+		a.Was = f.secrets["s000"].ID
+		if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() || f.values["s000"] != "value of s000" {
+			t.Errorf("outcomes %v", outcomes(r))
+		}
+	})
+}
+
 // TestARequestThatHadToWaitIsJournaledAgain: what it makes is known as ours by when it
 // was sent.
 func TestARequestThatHadToWaitIsJournaledAgain(t *testing.T) {

@@ -112,9 +112,10 @@ type creation struct {
 }
 
 // maybe reports whether a request of ours may have made a secret, if it is there: one of
-// this apply, or of one before that was cut short, and lists may lag.
+// this apply, of one before that was cut short, or an older one, since lists may lag.
 func (c *creation) maybe(i int) bool {
-	return c.unsure[i] || !c.results[i].Action.Sent.From.IsZero()
+	a := c.results[i].Action
+	return c.unsure[i] || !a.Sent.From.IsZero() || a.Was != ""
 }
 
 // create sends the secrets in one request and deals with its refusal. tries
@@ -253,7 +254,7 @@ func (c *creation) made(i int, l *planner.LiveSecret) bool {
 	if c.unsure[i] {
 		windows = append(windows, planner.Window{From: c.since, To: now})
 	}
-	return slices.ContainsFunc(windows, func(w planner.Window) bool {
+	return l.ID == a.Was || slices.ContainsFunc(windows, func(w planner.Window) bool {
 		return !w.From.IsZero() && w.MayHaveMade(l, wanted(a), now)
 	})
 }

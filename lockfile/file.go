@@ -85,6 +85,8 @@ type Pending struct {
 	Since string `json:"since"`
 	// Sent is when it was sent last, where that was later: it had to wait, or is tried again.
 	Sent string `json:"sent,omitempty"`
+	// Was is the id of the secret that seemed to be gone, and is to be made again.
+	Was string `json:"was,omitempty"`
 	// Value says that the value was to be sent, not metadata alone.
 	Value bool `json:"value,omitempty"`
 }

@@ -122,6 +122,7 @@ func (r *reader) pending() *Pending {
 		"op":    text(r, &p.Op, operation),
 		"since": text(r, &p.Since, second),
 		"sent":  text(r, &p.Sent, second),
+		"was":   text(r, &p.Was, remoteID),
 		"value": r.boolean(&p.Value),
 	})
 	r.required(at, map[string]string{"op": p.Op, "since": p.Since})

@@ -142,8 +142,11 @@ func (b *builder) create(s *versions, t *triple) {
 		reason = ReasonDeletedOutside
 	}
 	a := b.action(OpCreate, s, t, reason)
-	if reason == ReasonInterrupted {
-		a.Sent = b.sent(t.recorded.Pending)
+	switch reason {
+	case ReasonInterrupted:
+		a.Sent, a.Was = b.sent(t.recorded.Pending), t.recorded.Pending.Was
+	case ReasonDeletedOutside:
+		a.Was = t.recorded.ID
 	}
 	a.SetValue = true
 	a.putNew(t.desired)

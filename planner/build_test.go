@@ -199,6 +199,10 @@ func TestOneSecret(t *testing.T) {
 		{"a creation was cut short, and the name was taken much later", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", applied
 		}, "problem conflict"},
+		{"it seemed to be gone, its creation was cut short, and there it is", desired(), halfCreated(), live(), func(_ d, r r, l l) {
+			l.Comment, r.Pending.Was = "", "s1"
+			l.Created = "2026-11-23T10:59:50Z"
+		}, "update+value (interrupted); note interrupted"},
 		{"a creation was cut short, and the name is another's", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Created, l.Comment = justMade, "somebody else's"
 		}, "problem conflict"},
@@ -225,6 +229,9 @@ func TestOneSecret(t *testing.T) {
 		{"left the manifest, its creation was cut short, and the time of what is there is from another clock", nil, halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", older
 		}, "forget (not_in_manifest, replaced_outside); note interrupted"},
+		{"left the manifest, it seemed to be gone, its creation was cut short, and there it is", nil, halfCreated(), live(), func(_ d, r r, l l) {
+			r.Pending.Was = "s1"
+		}, "delete (not_in_manifest); note interrupted"},
 		{"left the manifest, its creation was cut short, the name is another's", nil, halfCreated(), live(), nil,
 			"forget (not_in_manifest, replaced_outside); note interrupted"},
 

@@ -169,13 +169,14 @@ func (b *builder) ours(r *RecordedSecret, l *LiveSecret) bool {
 	if r.ID != "" {
 		return r.ID == l.ID
 	}
-	return b.mayBeOurs(r, l) && b.sent(r.Pending).covers(l.Created)
+	return r.Pending != nil && l.ID == r.Pending.Was || b.mayBeOurs(r, l) && b.sent(r.Pending).covers(l.Created)
 }
 
 // mayBeOurs reports whether the live secret can be the one that the record of a creation
 // which was cut short tells of, so that it may be completed.
 func (b *builder) mayBeOurs(r *RecordedSecret, l *LiveSecret) bool {
-	return r.Pending != nil && b.sent(r.Pending).MayHaveMade(l, Metadata{Scopes: r.Scopes, Comment: r.Comment}, b.in.Now)
+	p := r.Pending
+	return p != nil && (l.ID == p.Was || b.sent(p).MayHaveMade(l, Metadata{Scopes: r.Scopes, Comment: r.Comment}, b.in.Now))
 }
 
 // sent is when the requests of a write that was cut short can have taken effect.

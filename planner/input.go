@@ -204,6 +204,9 @@ type Pending struct {
 	// Since is when it was about to be sent, and Sent is when it was last: later where
 	// it had to wait, or was tried again. Sent may be zero for the same time.
 	Since, Sent time.Time
+	// Was is the id of the secret that seemed to be gone, and was to be made again: lists
+	// may have lagged.
+	Was SecretID
 	// Value says that the value was to be sent, not metadata alone.
 	Value bool
 }

@@ -90,8 +90,10 @@ type Action struct {
 	// Scopes and Comment are what is sent: nil leaves them alone.
 	Scopes  *Change[[]string]
 	Comment *Change[string]
-	// Sent is when an apply that was cut short may have created it; zero for never.
+	// Sent is when an apply that was cut short may have created it; zero for never. Was is
+	// the id that it had before it seemed to be gone.
 	Sent Window
+	Was  SecretID
 	// Early has a deletion done before the creations, since the quota leaves no
 	// room otherwise.
 	Early bool

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
@@ -71,9 +68,6 @@ func (a *app) apply(ctx context.Context, ask approval, adjust func(*workspace) e
 
 // underLock reads the manifest, and does something while no other apply can.
 func (a *app) underLock(ctx context.Context, do func(*session, *lockfile.Handle) error) error {
-	// A reader of the output that goes away, as head does, must not end the work in the
-	// middle: writing fails then, and that is told at the end.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	s, err := a.openManifest(ctx)
 	if err != nil {
 		return err
@@ -238,9 +232,15 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 	})
 	refreshed := j.refresh()
 	w.sayPending(report, ctx.Err() != nil)
-	if err := w.report(report, false); err != nil {
-		return err
+	reported := w.report(report, false)
+	if err := outcome(ctx, report); err != nil {
+		return errors.Join(err, reported)
 	}
+	return errors.Join(refreshed, reported)
+}
+
+// outcome is the error that a report amounts to, or nil.
+func outcome(ctx context.Context, report *applier.Report) error {
 	switch {
 	case ctx.Err() != nil:
 		return &status{exitInterrupted, hint(errors.New("interrupted"), "run plan to see what is left")}
@@ -251,5 +251,5 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 		return &status{exitIncomplete, hint(errors.New("the apply is incomplete"),
 			"the lockfile says what was done: run plan to see what is left, then apply again")}
 	}
-	return refreshed
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -89,8 +90,12 @@ func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *l
 		sec.ID = string(a.ID)
 	}
 	made := sec.Applied
+	if a.Op == planner.OpCreate {
+		pending.Was = sec.ID
+	}
 	if sec.Pending != nil {
 		made = sec.Pending.Since
+		pending.Was = cmp.Or(pending.Was, sec.Pending.Was)
 		if a.Op == planner.OpAdopt && ours {
 			pending.Op = sec.Pending.Op // a duplicate of a generated value, which is in Cloudflare alone
 		}

@@ -34,6 +34,9 @@ func process() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop)
+	// A reader of the output that goes away, as head does, must not end an apply in the
+	// middle: writing fails from then on, which is told of by the exit code.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.LookupEnv)
 }
 

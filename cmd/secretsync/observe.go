@@ -141,12 +141,26 @@ func (o *observation) hidden(ctx context.Context, c *cloudflare.Client, st plann
 	return hidden, errors.Join(errs...)
 }
 
-// A read by id may lag, too, for some moments: so often it is repeated, and so long is
-// the first pause.
+// Reads by ids may lag, too, for some moments after a write: so often they are repeated,
+// and so long is the first pause.
 const (
-	getAgain = 2
-	getPause = 500 * time.Millisecond
+	readAgain = 2
+	readPause = 500 * time.Millisecond
 )
+
+// again waits for the n-th repetition of a read that did not find what was written so
+// lately that it may be there, and reports whether it may still happen.
+func again(ctx context.Context, n int, fresh bool) bool {
+	if !fresh || n >= readAgain {
+		return false
+	}
+	select {
+	case <-time.After(readPause << n):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // get returns nil where there is no such secret.
 func (o *observation) get(ctx context.Context, c *cloudflare.Client, store planner.StoreID, r planner.RecordedSecret) (*planner.LiveSecret, error) {
@@ -156,13 +170,19 @@ func (o *observation) get(ctx context.Context, c *cloudflare.Client, store plann
 			return &live, nil
 		case !errors.Is(err, applier.ErrNotFound):
 			return nil, err
-		case n == getAgain || !r.Fresh(o.now()):
-			return nil, nil
-		}
-		select {
-		case <-time.After(getPause << n):
-		case <-ctx.Done():
+		case !again(ctx, n, r.Fresh(o.now())):
 			return nil, ctx.Err()
+		}
+	}
+}
+
+// list lists the secrets of a store that the lockfile knows.
+func (o *observation) list(ctx context.Context, c *cloudflare.Client, k planner.StoreKey) ([]planner.LiveSecret, error) {
+	for n := 0; ; n++ {
+		secrets, err := c.ListSecrets(ctx, o.ids[k])
+		fresh := func(r planner.RecordedSecret) bool { return r.Fresh(o.now()) }
+		if !errors.Is(err, applier.ErrNotFound) || !again(ctx, n, slices.ContainsFunc(o.recorded[k], fresh)) {
+			return secrets, err
 		}
 	}
 }
@@ -170,7 +190,7 @@ func (o *observation) get(ctx context.Context, c *cloudflare.Client, store plann
 // store returns nil where there is no such store.
 func (o *observation) store(ctx context.Context, c *cloudflare.Client, k planner.StoreKey) (*planner.LiveStore, error) {
 	if id := o.ids[k]; id != "" {
-		secrets, err := c.ListSecrets(ctx, id)
+		secrets, err := o.list(ctx, c, k)
 		if err == nil {
 			return &planner.LiveStore{Key: k, ID: id, Secrets: secrets}, nil
 		}

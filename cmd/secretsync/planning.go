@@ -118,7 +118,7 @@ func recordedSecret(sec lockfile.Secret) planner.RecordedSecret {
 	if sec.Pending != nil {
 		since, _ := time.Parse(time.RFC3339, sec.Pending.Since) // lockfile.Parse has checked it
 		sent, _ := time.Parse(time.RFC3339, sec.Pending.Sent)
-		r.Pending = &planner.Pending{Op: planner.Op(sec.Pending.Op), Since: since, Sent: sent, Value: sec.Pending.Value}
+		r.Pending = &planner.Pending{Op: planner.Op(sec.Pending.Op), Since: since, Sent: sent, Was: planner.SecretID(sec.Pending.Was), Value: sec.Pending.Value}
 	}
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
@@ -62,6 +63,7 @@ func (a *app) printError(err error) {
 	var h *hinted
 	switch {
 	case err == nil || err.Error() == "":
+	case errors.Is(err, syscall.EPIPE) && exitCode(err) == exitError: // its reader has left, as head does
 	case errors.Is(err, context.Canceled):
 		a.say("error: interrupted")
 	case errors.As(err, &list):
