@@ -64,7 +64,7 @@ func otherAccount(env wrangler.Environment, st *projectStore, b wrangler.Binding
 func (p *project) unknownStore(env wrangler.Environment, b wrangler.Binding) *syntax.Error {
 	e := &syntax.Error{Pos: b.StoreIDPos, What: fmt.Sprintf("store id %q is none of the manifest's stores", b.StoreID)}
 	if st, name := p.meant(env, b); st != nil && st.id != "" {
-		e.Hint = fmt.Sprintf("store %q, which has %q, has the id %s: bindings generate --write puts it in", st.Name, name, st.id)
+		e.Hint = fmt.Sprintf("store %q, which has %q, has the id %s: bindings check --fix puts it in", st.Name, name, st.id)
 		return e
 	}
 	ids := map[string]string{}

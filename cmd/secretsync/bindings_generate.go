@@ -10,7 +10,6 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
-	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/spf13/cobra"
@@ -39,8 +38,13 @@ func (a *app) bindingsGenerateCommand() *cobra.Command {
 				return errors.New("--write and --format exclude each other: the file has its format")
 			}
 			p, err := a.openProject(cmd.Context())
-			if p == nil || err != nil && o.worker != "" {
+			if p == nil {
 				return err
+			}
+			if o.worker != "" {
+				if err := p.mistakesOf(err, o.worker); err != nil {
+					return err
+				}
 			}
 			return p.generateBindings(o)
 		},
@@ -62,8 +66,8 @@ func (p *project) generateBindings(o generateOptions) error {
 		if c == nil {
 			return hint(fmt.Errorf("%s is none of the Workers that the manifest names", o.worker), "add it to workers:")
 		}
-		if o.anyEnv && len(c.Environments) == 1 {
-			o.env = c.Environments[0].Name
+		if envs := c.Environments; o.anyEnv && len(envs) > 0 && !slices.ContainsFunc(envs, func(e wrangler.Environment) bool { return e.Name != envs[0].Name }) {
+			o.env = envs[0].Name
 		}
 		i := slices.IndexFunc(c.Environments, func(e wrangler.Environment) bool { return e.Name == o.env })
 		if i < 0 {
@@ -75,9 +79,7 @@ func (p *project) generateBindings(o generateOptions) error {
 	case o.env != "":
 		return errors.New("--env needs --worker, the file that has it")
 	}
-	if p.chooseAPI(); p.lock.API == lockfile.APILoopback && p.flags.emulator == "" && !p.loopback {
-		p.say("warning: %s was made against an emulator: Cloudflare's stores have other ids", p.lockPath)
-	}
+	p.warnOfEmulator()
 	want, err := p.wantedBindings(env)
 	switch {
 	case err != nil:

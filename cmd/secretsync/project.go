@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,7 +89,11 @@ func (s *session) workerConfigs(lock *lockfile.File) ([]*wrangler.Config, map[st
 			})
 		}
 		for i := range c.Environments {
-			c.Environments[i].AccountID = s.accountOf(lock, c.Environments[i])
+			env := &c.Environments[i]
+			if env.Previews { // of the environment before it, with its account
+				env.AccountID = cmp.Or(env.AccountID, c.Environments[i-1].AccountID)
+			}
+			env.AccountID = s.accountOf(lock, *env)
 		}
 		configs, data[f.Name] = append(configs, c), f.Data
 	}
@@ -99,6 +104,23 @@ func (s *session) workerConfigs(lock *lockfile.File) ([]*wrangler.Config, map[st
 	}
 	s.filter.Public(workersText(configs)...)
 	return configs, data, errs.Err()
+}
+
+// mistakesOf are the mistakes of the configurations that were chosen, of those that
+// openProject found; the others are warnings. Without a choice all count.
+func (p *project) mistakesOf(err error, chosen ...string) error {
+	var all, mistakes syntax.ErrorList
+	if len(chosen) == 0 || !errors.As(err, &all) {
+		return err
+	}
+	for _, e := range all {
+		if slices.ContainsFunc(chosen, func(file string) bool { return samePath(e.Pos.File, file) }) {
+			mistakes = append(mistakes, e)
+		} else {
+			p.say("warning: %s: %s", e.Pos, e.What)
+		}
+	}
+	return mistakes.Err()
 }
 
 // accountOf is the account that a Worker is deployed to; empty where nothing tells.

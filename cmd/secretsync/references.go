@@ -25,13 +25,20 @@ func (s *session) references(lock *lockfile.File) (refs []planner.Reference, unr
 			unread = append(unread, position(e.Pos))
 		}
 	}
+	seen := map[planner.Reference]bool{}
 	for _, c := range configs {
 		for _, env := range c.Environments {
 			for _, b := range env.Bindings {
-				refs = append(refs, planner.Reference{
+				ref := planner.Reference{
 					StoreID: boundStore(lock, env, b), Secret: b.SecretName, Pos: position(b.Pos),
 					Worker: cmp.Or(env.WorkerName, c.Name, c.File),
-				})
+				}
+				inherited := ref
+				inherited.Worker = ""
+				if !seen[inherited] { // one is enough of the environments that inherit it
+					seen[inherited] = true
+					refs = append(refs, ref)
+				}
 			}
 		}
 	}
