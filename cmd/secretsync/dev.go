@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/keyring"
@@ -48,7 +49,10 @@ func (a *app) devCommand() *cobra.Command {
 
 func (a *app) dev(ctx context.Context, workers []string, persistTo string) error {
 	p, err := a.openProject(ctx)
-	if err != nil {
+	if p == nil {
+		return err
+	}
+	if err := p.mistakesOf(err, workers...); err != nil {
 		return err
 	}
 	configs, err := p.chosen(workers)
@@ -64,9 +68,23 @@ func (a *app) dev(ctx context.Context, workers []string, persistTo string) error
 			v.Wipe()
 		}
 	}()
-	return eachOf(ctx, p.app, configs, func(c *wrangler.Config) error {
-		return p.devOne(ctx, c, placeOf(c.File, persistTo), values)
+	var folders []string
+	err = eachOf(ctx, p.app, configs, func(c *wrangler.Config) error {
+		place := placeOf(c.File, persistTo)
+		put, err := p.devOne(ctx, c, place, values)
+		if put && !slices.Contains(folders, place.Values()) {
+			folders = append(folders, place.Values())
+		}
+		return err
 	})
+	if len(folders) > 0 {
+		clearing := "dev --clear"
+		if persistTo != "" {
+			clearing += " --persist-to " + persistTo
+		}
+		a.say("values lie in plain text in %s; %s removes them", strings.Join(folders, ", "), clearing)
+	}
+	return err
 }
 
 // eachOf goes on where one fails, and says at once what went wrong.
@@ -112,21 +130,21 @@ func noWorkers(m *manifest.Manifest) error {
 	return hint(fmt.Errorf("%s names no Workers", m.File), "add workers: [apps/*/wrangler.jsonc]")
 }
 
-// devOne puts the secrets of one Worker.
-func (p *project) devOne(ctx context.Context, c *wrangler.Config, place localdev.Place, values map[manifest.SecretRef]secret.Value) error {
+// devOne puts the secrets of one Worker, and reports whether any was put.
+func (p *project) devOne(ctx context.Context, c *wrangler.Config, place localdev.Place, values map[manifest.SecretRef]secret.Value) (bool, error) {
 	secrets := p.localSecrets(c, values)
 	if len(secrets) == 0 {
 		p.say("%s binds no secret that has a value here", c.File)
-		return nil
+		return false, nil
 	}
 	if err := checkIgnored(ctx, place); err != nil {
-		return err
+		return false, err
 	}
 	if err := localdev.Put(ctx, place, secrets); err != nil {
-		return devError(c.File, place, err)
+		return false, devError(c.File, place, err)
 	}
 	_, err := fmt.Fprintf(p.std.out, "%s: put %s\n", c.File, names(secrets))
-	return err
+	return true, err
 }
 
 func names(secrets []localdev.Secret) string {
