@@ -13,11 +13,11 @@ import (
 )
 
 // references are the bindings as the planner wants them, and the places of those that
-// cannot be read: a warning, unless --strict-bindings asks to be certain.
+// cannot be read: a warning, unless bindings are strict.
 func (s *session) references(lock *lockfile.File) (refs []planner.Reference, unread []planner.Position, err error) {
 	configs, _, err := s.workerConfigs(lock)
 	if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // workerConfigs documents it
-		if s.flags.strictBindings {
+		if s.options().StrictBindings {
 			return nil, nil, list
 		}
 		for _, e := range list {
