@@ -140,11 +140,14 @@ func (d *document) envName(f syntax.Field) (string, bool) {
 
 func (d *document) readSafety(f syntax.Field) {
 	if d.isMap(f) {
-		d.object(f.Value, key{"max_deletes", func(f syntax.Field) {
-			if n, ok := d.count(f); ok {
-				d.safety.MaxDeletes = &n
-			}
-		}})
+		d.object(f.Value,
+			key{"max_deletes", func(f syntax.Field) {
+				if n, ok := d.count(f); ok {
+					d.safety.MaxDeletes = &n
+				}
+			}},
+			key{"strict_bindings", func(f syntax.Field) { d.boolean(f, &d.safety.StrictBindings) }},
+		)
 	}
 }
 

@@ -16,6 +16,9 @@ func describe(m *Manifest) string {
 	if m.Safety.MaxDeletes != nil {
 		fmt.Fprintf(&b, "max deletes %d\n", *m.Safety.MaxDeletes)
 	}
+	if m.Safety.StrictBindings {
+		b.WriteString("strict bindings\n")
+	}
 	for _, w := range m.sources.workers {
 		fmt.Fprintf(&b, "worker %s\n", filepath.ToSlash(join(w.from, w.pattern)))
 	}
@@ -33,6 +36,7 @@ func describe(m *Manifest) string {
 }
 
 const full = `max deletes 5
+strict bindings
 worker testdata/good/apps/*/wrangler.jsonc
 store prod account="0123456789abcdef0123456789abcdef" token="PROD_TOKEN" name=default_secrets_store prefix="production-" unmanaged=ignore
   stripe = production-stripe [ai_gateway workers] comment="Stripe eu ${literal}" delete=false from sops eu/prod.enc.yaml#stripe."secret.key"

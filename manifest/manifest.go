@@ -37,7 +37,8 @@ type Manifest struct {
 
 // Safety are limits on what an apply may do.
 type Safety struct {
-	MaxDeletes *int // nil: no limit
+	MaxDeletes     *int // nil: no limit
+	StrictBindings bool // a plan that breaks a Worker's binding is refused
 }
 
 // Store is a store as the manifest describes it. Several may be one store in

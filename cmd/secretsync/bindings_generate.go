@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
-	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/spf13/cobra"
@@ -40,8 +38,13 @@ func (a *app) bindingsGenerateCommand() *cobra.Command {
 				return errors.New("--write and --format exclude each other: the file has its format")
 			}
 			p, err := a.openProject(cmd.Context())
-			if p == nil || err != nil && o.worker != "" {
+			if p == nil {
 				return err
+			}
+			if o.worker != "" {
+				if err := p.mistakesOf(err, o.worker); err != nil {
+					return err
+				}
 			}
 			return p.generateBindings(o)
 		},
@@ -63,8 +66,8 @@ func (p *project) generateBindings(o generateOptions) error {
 		if c == nil {
 			return hint(fmt.Errorf("%s is none of the Workers that the manifest names", o.worker), "add it to workers:")
 		}
-		if o.anyEnv && len(c.Environments) == 1 {
-			o.env = c.Environments[0].Name
+		if envs := c.Environments; o.anyEnv && len(envs) > 0 && !slices.ContainsFunc(envs, func(e wrangler.Environment) bool { return e.Name != envs[0].Name }) {
+			o.env = envs[0].Name
 		}
 		i := slices.IndexFunc(c.Environments, func(e wrangler.Environment) bool { return e.Name == o.env })
 		if i < 0 {
@@ -76,9 +79,7 @@ func (p *project) generateBindings(o generateOptions) error {
 	case o.env != "":
 		return errors.New("--env needs --worker, the file that has it")
 	}
-	if p.chooseAPI(); p.lock.API == lockfile.APILoopback && p.flags.emulator == "" && !p.loopback {
-		p.say("warning: %s was made against an emulator: Cloudflare's stores have other ids", p.lockPath)
-	}
+	p.warnOfEmulator()
 	want, err := p.wantedBindings(env)
 	switch {
 	case err != nil:
@@ -142,10 +143,10 @@ func (p *project) wantedBindings(env wrangler.Environment) ([]wrangler.Binding, 
 	for _, name := range env.Names {
 		taken[name] = true
 	}
-	env.AccountID = p.accountOf(env)
+	env.AccountID = p.accountOf(p.lock, env)
 	for _, b := range env.Bindings {
-		if st := p.withID(b.StoreID); st != nil && !reaches(env, *st) {
-			return nil, syntax.ErrorList{p.check(env, b)}
+		if st := p.withID(b.StoreID); st != nil && !reaches(env, st.key.Account) {
+			return nil, syntax.ErrorList{otherAccount(env, st, b)}
 		}
 		if st, name := p.meant(env, b); st != nil && st.id != "" {
 			b.StoreID, b.SecretName = st.id, name
@@ -157,7 +158,7 @@ func (p *project) wantedBindings(env wrangler.Environment) ([]wrangler.Binding, 
 	for _, st := range p.stores {
 		for _, sec := range st.Secrets {
 			ref := secretRef{st.key, sec.Name}
-			if bound[ref] || !reaches(env, st) || !slices.Contains(sec.Scopes, planner.ScopeWorkers) || !p.selected(ref) {
+			if bound[ref] || !reaches(env, st.key.Account) || !slices.Contains(sec.Scopes, planner.ScopeWorkers) || !p.selected(ref) {
 				continue
 			}
 			if st.id == "" {
@@ -181,22 +182,6 @@ func (p *project) wantedBindings(env wrangler.Environment) ([]wrangler.Binding, 
 	return want, nil
 }
 
-// accountOf is the account that a Worker is deployed to; empty where nothing tells.
-func (p *project) accountOf(env wrangler.Environment) string {
-	id := cmp.Or(env.AccountID, p.setting(p.flags.accountID, "CLOUDFLARE_ACCOUNT_ID"))
-	for _, b := range env.Bindings {
-		if st := p.withID(b.StoreID); id == "" && st != nil {
-			id = string(st.key.Account)
-		}
-	}
-	return id
-}
-
-// reaches reports whether a Worker can read a store: of its own account alone.
-func reaches(env wrangler.Environment, st projectStore) bool {
-	return env.AccountID == "" || strings.EqualFold(env.AccountID, string(st.key.Account))
-}
-
 // meant is the store and the secret that a binding means: in the store that it names, or,
 // where its id is none of ours, in the only store that has the secret. The secret may
 // have another name now. Nil where that is not certain.
@@ -210,7 +195,7 @@ func (p *project) meant(env wrangler.Environment, b wrangler.Binding) (*projectS
 		name, several := "", false
 		for i := range p.stores {
 			st := &p.stores[i]
-			if p.withID(b.StoreID) != nil && st.id != b.StoreID || !reaches(env, *st) {
+			if p.withID(b.StoreID) != nil && st.id != b.StoreID || !reaches(env, st.key.Account) {
 				continue
 			}
 			for _, sec := range st.Secrets {
@@ -225,15 +210,6 @@ func (p *project) meant(env wrangler.Environment, b wrangler.Binding) (*projectS
 		}
 	}
 	return nil, ""
-}
-
-// withID is the manifest's store of an id, or nil.
-func (p *project) withID(id string) *projectStore {
-	i := slices.IndexFunc(p.stores, func(st projectStore) bool { return id != "" && st.id == id })
-	if i < 0 {
-		return nil
-	}
-	return &p.stores[i]
 }
 
 func (p *project) selected(ref secretRef) bool {

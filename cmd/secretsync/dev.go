@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/keyring"
@@ -48,7 +49,10 @@ func (a *app) devCommand() *cobra.Command {
 
 func (a *app) dev(ctx context.Context, workers []string, persistTo string) error {
 	p, err := a.openProject(ctx)
-	if err != nil {
+	if p == nil {
+		return err
+	}
+	if err := p.mistakesOf(err, workers...); err != nil {
 		return err
 	}
 	configs, err := p.chosen(workers)
@@ -64,9 +68,23 @@ func (a *app) dev(ctx context.Context, workers []string, persistTo string) error
 			v.Wipe()
 		}
 	}()
-	return eachOf(ctx, p.app, configs, func(c *wrangler.Config) error {
-		return p.devOne(ctx, c, placeOf(c.File, persistTo), values)
+	var folders []string
+	err = eachOf(ctx, p.app, configs, func(c *wrangler.Config) error {
+		place := placeOf(c.File, persistTo)
+		put, err := p.devOne(ctx, c, place, values)
+		if put && !slices.Contains(folders, place.Values()) {
+			folders = append(folders, place.Values())
+		}
+		return err
 	})
+	if len(folders) > 0 {
+		clearing := "dev --clear"
+		if persistTo != "" {
+			clearing += " --persist-to " + persistTo
+		}
+		a.say("values lie in plain text in %s; %s removes them", strings.Join(folders, ", "), clearing)
+	}
+	return err
 }
 
 // eachOf goes on where one fails, and says at once what went wrong.
@@ -112,90 +130,21 @@ func noWorkers(m *manifest.Manifest) error {
 	return hint(fmt.Errorf("%s names no Workers", m.File), "add workers: [apps/*/wrangler.jsonc]")
 }
 
-// devOne puts the secrets of one Worker.
-func (p *project) devOne(ctx context.Context, c *wrangler.Config, place localdev.Place, values map[manifest.SecretRef]secret.Value) error {
-	var secrets []localdev.Secret
-	for _, b := range localBindings(c) {
-		ref, _ := p.boundSecret(b)
-		value := values[ref]
-		if !value.IsSet() {
-			p.say("warning: %s binds %q, and the manifest has no value for it", b.Pos, b.SecretName)
-			continue
-		}
-		secrets = append(secrets, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName, Value: value})
-	}
+// devOne puts the secrets of one Worker, and reports whether any was put.
+func (p *project) devOne(ctx context.Context, c *wrangler.Config, place localdev.Place, values map[manifest.SecretRef]secret.Value) (bool, error) {
+	secrets := p.localSecrets(c, values)
 	if len(secrets) == 0 {
 		p.say("%s binds no secret that has a value here", c.File)
-		return nil
+		return false, nil
 	}
 	if err := checkIgnored(ctx, place); err != nil {
-		return err
+		return false, err
 	}
 	if err := localdev.Put(ctx, place, secrets); err != nil {
-		return devError(c.File, place, err)
+		return false, devError(c.File, place, err)
 	}
 	_, err := fmt.Fprintf(p.std.out, "%s: put %s\n", c.File, names(secrets))
-	return err
-}
-
-// localBindings are the bindings of all environments, one for each secret.
-func localBindings(c *wrangler.Config) []wrangler.Binding {
-	var bindings []wrangler.Binding
-	seen := map[[2]string]bool{}
-	for _, env := range c.Environments {
-		for _, b := range env.Bindings {
-			if id := [2]string{b.StoreID, b.SecretName}; !seen[id] {
-				seen[id] = true
-				bindings = append(bindings, b)
-			}
-		}
-	}
-	return bindings
-}
-
-// boundValues are the values of what the Workers bind, and of nothing else. Those that
-// are drawn when they are applied are drawn anew, each once for all Workers.
-func (p *project) boundValues(ctx context.Context, configs []*wrangler.Config) (map[manifest.SecretRef]secret.Value, error) {
-	bound := map[manifest.SecretRef]manifest.Secret{}
-	for _, c := range configs {
-		for _, env := range c.Environments {
-			for _, b := range env.Bindings {
-				if ref, sec := p.boundSecret(b); sec != nil {
-					bound[ref] = *sec
-				}
-			}
-		}
-	}
-	resolved, err := p.manifest.ResolveSome(ctx, func(ref manifest.SecretRef) bool { _, ok := bound[ref]; return ok })
-	if err != nil {
-		return nil, err
-	}
-	values := map[manifest.SecretRef]secret.Value{}
-	for ref, sec := range bound {
-		values[ref] = resolved[ref].Value
-		if sec.Source.Kind == manifest.SourceGenerate {
-			values[ref] = sec.Source.Generate.Value()
-			p.filter.Know(values[ref])
-		}
-	}
-	return values, nil
-}
-
-// boundSecret is what a binding means: by its store where that is known, else by the
-// secret's name alone, so that placeholders work locally. Nil where it is none of ours.
-func (p *project) boundSecret(b wrangler.Binding) (manifest.SecretRef, *manifest.Secret) {
-	st := p.storeOf(b)
-	if st == nil {
-		st = p.storeWith(b.SecretName)
-	}
-	if st == nil {
-		return manifest.SecretRef{}, nil
-	}
-	st, sec := p.secretOf(st.key, b.SecretName)
-	if sec == nil {
-		return manifest.SecretRef{}, nil
-	}
-	return manifest.SecretRef{Store: st.Label, Secret: sec.Label}, sec
+	return true, err
 }
 
 func names(secrets []localdev.Secret) string {

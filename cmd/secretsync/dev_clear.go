@@ -10,6 +10,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/localdev"
 	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/wrangler"
 )
 
 // devClear takes out what dev put there: everything, or what the chosen Workers bind. It
@@ -58,9 +59,7 @@ func (p *project) workerFiles() ([]string, error) {
 func (p *project) clearOne(ctx context.Context, file string, place localdev.Place, all bool) error {
 	var secrets []localdev.Secret
 	if c := p.config(file); c != nil {
-		for _, b := range localBindings(c) {
-			secrets = append(secrets, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName})
-		}
+		secrets = boundPlaces(c)
 	} else if !all {
 		if _, err := os.Lstat(place.Record()); err != nil {
 			return hint(fmt.Errorf("%s is none of the Workers that the manifest names, and dev put nothing beside it", file),
@@ -74,6 +73,21 @@ func (p *project) clearOne(ctx context.Context, file string, place localdev.Plac
 	}
 	_, err = fmt.Fprintf(p.std.out, "%s: removed %s\n", file, names(gone))
 	return err
+}
+
+// boundPlaces are what the bindings of all environments name, each once.
+func boundPlaces(c *wrangler.Config) []localdev.Secret {
+	var bound []localdev.Secret
+	seen := map[localPlace]bool{}
+	for _, env := range c.Environments {
+		for _, b := range env.Bindings {
+			if at := (localPlace{b.StoreID, b.SecretName}); !seen[at] {
+				seen[at] = true
+				bound = append(bound, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName})
+			}
+		}
+	}
+	return bound
 }
 
 // clearError always has a way out: the values can be removed by hand.

@@ -21,7 +21,9 @@ func (a *app) emulatorCommand() *cobra.Command {
 			"  500, 502, 503, 403, 404      errors; 429, 971 the rate limit, =TIME what Retry-After asks for\n" +
 			"  truncated, malformed, empty  the answer is spoiled\n" +
 			"  lag                          a read shows what was before the latest write, or was a TIME ago\n" +
-			"KIND-after does what is asked first. As in --fault 'POST /secrets cut-after once' --fault 'GET /secrets lag=2s'.",
+			"KIND-after does what is asked first. As in --fault 'POST /secrets cut-after once' --fault 'GET /secrets lag=2s'.\n\n" +
+			"What nobody knows of Cloudflare can be had both ways: --partial-bulk-create, --name-conflict-status 409, and with\n" +
+			"--pending-for 10m secrets that stay pending. Any API token may write, and any API key with an email address.",
 		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.StateFile = state
@@ -50,6 +52,9 @@ func (a *app) emulatorCommand() *cobra.Command {
 	f.StringArrayVar(&faults, "fault", nil, "let requests go wrong: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
 	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
 	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
+	f.BoolVar(&opts.PartialBulkCreate, "partial-bulk-create", false, "keep the secrets before the refused one of a bulk create (default: none)")
+	f.IntVar(&opts.NameConflictStatus, "name-conflict-status", 0, "HTTP status where a name is in use, 400 or 409 (default 400)")
+	f.DurationVar(&opts.PendingFor, "pending-for", 0, "how long a new secret stays pending when it is read (default: not at all)")
 	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
 	return cmd
 }

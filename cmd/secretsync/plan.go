@@ -134,13 +134,15 @@ func resolved(name string) string {
 }
 
 // problems fails where a plan has some.
-func (s *session) problems(p *planner.Plan) error {
+func (s *session) problems(p *planner.Plan) error { return problemsOf(p, s.manifest.File) }
+
+func problemsOf(p *planner.Plan, manifest string) error {
 	var errs syntax.ErrorList
 	for _, q := range p.Problems {
 		what, hint := render.Problem(q)
 		pos := syntax.Pos(q.Pos)
 		if pos.File == "" { // about no place in it
-			pos.File = s.manifest.File
+			pos.File = manifest
 		}
 		errs.Add(pos, hint, "%s", what)
 	}

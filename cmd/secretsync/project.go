@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
@@ -49,12 +52,13 @@ func (a *app) openProject(ctx context.Context) (*project, error) {
 		}
 		p.stores = append(p.stores, ps)
 	}
-	p.configs, p.data, err = s.workerConfigs()
+	p.configs, p.data, err = s.workerConfigs(lock)
 	return p, err
 }
 
-// workerConfigs parses the wrangler configurations. Its error is a syntax.ErrorList.
-func (s *session) workerConfigs() ([]*wrangler.Config, map[string][]byte, error) {
+// workerConfigs parses the wrangler configurations; each environment has the account that
+// it is deployed to. Its error is a syntax.ErrorList.
+func (s *session) workerConfigs(lock *lockfile.File) ([]*wrangler.Config, map[string][]byte, error) {
 	var errs syntax.ErrorList
 	add := func(err error) {
 		if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // both document it
@@ -84,6 +88,13 @@ func (s *session) workerConfigs() ([]*wrangler.Config, map[string][]byte, error)
 				return !slices.ContainsFunc(f.Environments, func(env manifest.WorkerEnvironment) bool { return env.Name == e.Name })
 			})
 		}
+		for i := range c.Environments {
+			env := &c.Environments[i]
+			if env.Previews { // of the environment before it, with its account
+				env.AccountID = cmp.Or(env.AccountID, c.Environments[i-1].AccountID)
+			}
+			env.AccountID = s.accountOf(lock, *env)
+		}
 		configs, data[f.Name] = append(configs, c), f.Data
 	}
 	for _, bad := range missing {
@@ -95,31 +106,89 @@ func (s *session) workerConfigs() ([]*wrangler.Config, map[string][]byte, error)
 	return configs, data, errs.Err()
 }
 
+// mistakesOf are the mistakes of the configurations that were chosen, of those that
+// openProject found; the others are warnings. Without a choice all count.
+func (p *project) mistakesOf(err error, chosen ...string) error {
+	var all, mistakes syntax.ErrorList
+	if len(chosen) == 0 || !errors.As(err, &all) {
+		return err
+	}
+	for _, e := range all {
+		if slices.ContainsFunc(chosen, func(file string) bool { return samePath(e.Pos.File, file) }) {
+			mistakes = append(mistakes, e)
+		} else {
+			p.say("warning: %s: %s", e.Pos, e.What)
+		}
+	}
+	return mistakes.Err()
+}
+
+// accountOf is the account that a Worker is deployed to; empty where nothing tells.
+func (s *session) accountOf(lock *lockfile.File, env wrangler.Environment) string {
+	id := cmp.Or(env.AccountID, s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID"))
+	for _, b := range env.Bindings {
+		for _, st := range lock.Stores {
+			if id == "" && b.StoreID != "" && st.ID == b.StoreID {
+				id = st.AccountID
+			}
+		}
+	}
+	return id
+}
+
+// reaches reports whether a Worker can read the stores of an account: of its own alone.
+// An account that nobody has named may be any.
+func reaches(env wrangler.Environment, account planner.AccountID) bool {
+	return env.AccountID == "" || strings.EqualFold(env.AccountID, string(account)) || account == accountUnknown || account == emulatorAccount
+}
+
 // storeOf is the manifest's store that a binding names by its id, or nil. While a store
 // has no id yet, as before the first apply, the secret's name decides.
-func (p *project) storeOf(b wrangler.Binding) *projectStore {
+func (p *project) storeOf(env wrangler.Environment, b wrangler.Binding) *projectStore {
 	if st := p.withID(b.StoreID); st != nil {
 		return st
 	}
-	if st := p.storeWith(b.SecretName); st != nil && st.id == "" {
+	if st := p.storeWith(env, b.SecretName); st != nil && st.id == "" {
 		return st
 	}
 	return nil
 }
 
-// storeWith is the only store that has a secret of that name, or nil.
-func (p *project) storeWith(name string) *projectStore {
-	var only *projectStore
-	for i := range p.stores {
-		if _, sec := p.secretOf(p.stores[i].key, name); sec == nil {
-			continue
-		}
-		if only != nil && only.key != p.stores[i].key {
-			return nil
-		}
-		only = &p.stores[i]
+// storeWith is the only store within reach that has a secret of that name, or nil.
+func (p *project) storeWith(env wrangler.Environment, name string) *projectStore {
+	if stores := p.storesWith(env, name); len(stores) == 1 {
+		return stores[0]
 	}
-	return only
+	return nil
+}
+
+// storesWith are the stores within a Worker's reach that have a secret of that name.
+func (p *project) storesWith(env wrangler.Environment, name string) []*projectStore {
+	return slices.DeleteFunc(p.within(env), func(st *projectStore) bool {
+		_, sec := p.secretOf(st.key, name)
+		return sec == nil
+	})
+}
+
+// within are the stores that a Worker can read, each once however many parts it has.
+func (p *project) within(env wrangler.Environment) []*projectStore {
+	var stores []*projectStore
+	for i := range p.stores {
+		st := &p.stores[i]
+		if reaches(env, st.key.Account) && !slices.ContainsFunc(stores, func(o *projectStore) bool { return o.key == st.key }) {
+			stores = append(stores, st)
+		}
+	}
+	return stores
+}
+
+// withID is the manifest's store of an id, or nil.
+func (p *project) withID(id string) *projectStore {
+	i := slices.IndexFunc(p.stores, func(st projectStore) bool { return id != "" && st.id == id })
+	if i < 0 {
+		return nil
+	}
+	return &p.stores[i]
 }
 
 // secretOf finds a secret by its name in Cloudflare, with its store; or any store of

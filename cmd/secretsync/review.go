@@ -28,6 +28,10 @@ func newReview(path, id string) (review, error) {
 	if id != "" && id != r.file.PlanID {
 		return r, &status{exitStale, fmt.Errorf("%s has the id %s, and --plan-id %s was reviewed", path, r.file.PlanID, render.Safe(id))}
 	}
+	// Without the options that found the problems, a plan made now would have none.
+	if err := problemsOf(r.file.Plan(), r.file.Inputs.Manifest); err != nil {
+		return r, &status{exitStale, hint(err, path+" was made with problems, and is not applied: make a plan without them, and have that reviewed")}
+	}
 	return r, nil
 }
 
@@ -50,6 +54,8 @@ func (w *workspace) checkReview(r review, p *planner.Plan) error {
 		if err := render.Difference(w.std.err, d, w.style()); err != nil {
 			return err
 		}
+	case len(p.Problems) > 0: // which are told next, and forbid it
+		return nil
 	case r.id == "" || len(p.Actions) == 0 || r.id == planfile.ID(p) || r.id == planfile.ID(planfile.Blind(p)):
 		return nil
 	default:

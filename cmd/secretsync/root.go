@@ -73,7 +73,7 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringArrayVar(&a.flags.targets, "target", nil, "limit to secrets that match STORE/SECRET or ACCOUNT/STORE/SECRET, a glob (repeatable)")
 	f.StringVar(&a.flags.adopt, "adopt", "", "take over existing secrets of these names: overwrite or keep their values")
 	f.IntVar(&a.flags.maxDeletes, "max-deletes", -1, "refuse a plan with more deletions (default: the manifest's safety.max_deletes)")
-	f.BoolVar(&a.flags.strictBindings, "strict-bindings", false, "refuse a plan that breaks a Worker's binding")
+	f.BoolVar(&a.flags.strictBindings, "strict-bindings", false, "refuse a plan that breaks a Worker's binding (default: the manifest's safety.strict_bindings)")
 	f.IntVar(&a.flags.parallelism, "parallelism", 8, "requests under way at once")
 	f.DurationVar(&a.flags.requestTimeout, "request-timeout", 30*time.Second, "limit for one request")
 	f.DurationVar(&a.flags.lockTimeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to end")
@@ -167,8 +167,8 @@ func (a *app) noArgs(cmd *cobra.Command, args []string) error {
 // options are the limits that flags and manifest set to a plan.
 func (s *session) options() planner.Options {
 	o := planner.Options{
-		Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes, StrictBindings: s.flags.strictBindings,
-		RequestTimeout: s.flags.requestTimeout,
+		Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes, RequestTimeout: s.flags.requestTimeout,
+		StrictBindings: s.flags.strictBindings || s.manifest.Safety.StrictBindings,
 	}
 	if s.flags.maxDeletes >= 0 {
 		o.MaxDeletes = &s.flags.maxDeletes

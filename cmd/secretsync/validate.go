@@ -6,6 +6,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/spf13/cobra"
 )
 
@@ -21,7 +22,7 @@ func (a *app) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, _, workers := s.workerConfigs()
+			_, _, workers := s.workerConfigs(&lockfile.File{})
 			var mistakes syntax.ErrorList
 			for _, err := range []error{s.manifest.Check(), workers} {
 				var list syntax.ErrorList

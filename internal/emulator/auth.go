@@ -16,16 +16,28 @@ const (
 	PermissionWrite Permission = "write"
 )
 
-// authorize returns why the request's token doesn't allow it.
+// credential is a request's API token, or else a user's API key, which goes with an
+// email address: wrangler prefers the latter where both are set (CLOUDFLARE_API.md 9).
+func credential(r *http.Request) string {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return token
+	}
+	if r.Header.Get("X-Auth-Email") == "" {
+		return ""
+	}
+	return r.Header.Get("X-Auth-Key")
+}
+
+// authorize returns why the request's credential doesn't allow it.
 func (s *Server) authorize(r *http.Request) error {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
+	held := credential(r)
+	if held == "" {
 		return errUnauthenticated
 	}
 	if len(s.opts.Tokens) == 0 {
 		return nil
 	}
-	permission, known := s.opts.Tokens[token]
+	permission, known := s.opts.Tokens[held]
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
 	case !known:

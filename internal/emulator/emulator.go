@@ -52,7 +52,7 @@ type Options struct {
 	RateLimit  int
 	RateWindow time.Duration
 
-	// Tokens are the API tokens there are. By default any token may write.
+	// Tokens are the API tokens and the users' API keys there are. By default any may write.
 	Tokens map[string]Permission
 
 	// Fault decides, request by request, what goes wrong; see [ParseFault] too. It

@@ -3,6 +3,7 @@ package emulator_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -156,6 +157,32 @@ func TestPermissions(t *testing.T) {
 	anyToken.refused("GET", "/quota", nil, "401 10001 Unable to authenticate request")
 	if n := len(s.Requests()); n != 17 {
 		t.Errorf("%d requests in the log, want 17", n)
+	}
+}
+
+// TestAPIKeys: a user's key with an email address is a credential like a token.
+func TestAPIKeys(t *testing.T) {
+	few := newServer(t, emulator.Options{Tokens: map[string]emulator.Permission{"reader": emulator.PermissionRead}})
+	for _, c := range []struct {
+		server     *emulator.Server
+		email, key string
+		get, post  int
+	}{
+		{newServer(t, emulator.Options{}), "user@example.com", "any", http.StatusOK, http.StatusOK},
+		{newServer(t, emulator.Options{}), "", "any", http.StatusUnauthorized, http.StatusUnauthorized},
+		{newServer(t, emulator.Options{}), "user@example.com", "", http.StatusUnauthorized, http.StatusUnauthorized},
+		{few, "user@example.com", "reader", http.StatusOK, http.StatusForbidden},
+		{few, "user@example.com", "other", http.StatusUnauthorized, http.StatusUnauthorized},
+	} {
+		for method, want := range map[string]int{"GET": c.get, "POST": c.post} {
+			r := httptest.NewRequest(method, "http://localhost/client/v4/accounts/"+account+"/secrets_store/stores", strings.NewReader(`{"name":"x"}`))
+			r.Header.Set("X-Auth-Email", c.email)
+			r.Header.Set("X-Auth-Key", c.key)
+			w := httptest.NewRecorder()
+			if c.server.ServeHTTP(w, r); w.Code != want {
+				t.Errorf("%q %q: %s gives %d, want %d", c.email, c.key, method, w.Code, want)
+			}
+		}
 	}
 }
 

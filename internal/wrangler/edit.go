@@ -2,7 +2,6 @@ package wrangler
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -256,13 +255,4 @@ func (e *editor) indentOf(last, open int) (string, bool) {
 	}
 	indent := e.data[line:start]
 	return string(indent), len(bytes.TrimLeft(indent, " \t")) == 0
-}
-
-// quoted is a string that JSON and TOML read alike.
-func quoted(s string) string {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s) // a string: cannot fail
-	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\x7f", `\u007f`)
 }

@@ -1,25 +1,23 @@
 // Package wrangler reads which secrets of the Secrets Store a Worker binds, from
 // wrangler.toml, wrangler.json and wrangler.jsonc, and writes such bindings.
 //
-// Call [Parse]; [Edit] changes a file in place and leaves everything else in it as it
-// is, comments too; [Format] is the block to paste. Files are given as bytes: none is
+// Call [Parse]; [Edit] and [Correct] change a file in place and leave everything else in
+// it as it is, comments too; [Format] is the block to paste. Files are given as bytes: none is
 // opened here. What else is in them is nobody's business here, and no mistake.
 package wrangler
 
 import (
 	"bytes"
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/tailscale/hujson"
 )
 
 // section is the key that bindings stand under, at the top level and in every
-// environment, which inherits none (CLOUDFLARE_API.md 9).
+// environment, which inherits none (CLOUDFLARE_API.md 9), and in the previews of either.
 const section = "secrets_store_secrets"
 
 // Config is a Worker's configuration.
@@ -28,13 +26,17 @@ type Config struct {
 	File string
 	// Name is the Worker's name; it may be empty.
 	Name string
-	// Environments are the top level, whose name is empty, and those under env.
+	// Environments are the top level, whose name is empty, and those under env; each is
+	// followed by what its previews bind, where they bind something.
 	Environments []Environment
 }
 
 // Environment is a part of the configuration that is deployed as a Worker of its own.
 type Environment struct {
 	Name string
+	// Previews says that it is what wrangler preview gives to the environment's previews,
+	// in place of its own bindings.
+	Previews bool
 	// WorkerName and AccountID are as they hold for it; they may be empty.
 	WorkerName, AccountID string
 	Bindings              []Binding
@@ -71,8 +73,9 @@ func Parse(file string, data []byte) (*Config, error) {
 	}
 	p := &parser{}
 	c := &Config{File: file, Name: p.text(root, "name")}
-	account := p.text(root, "account_id")
-	c.Environments = append(c.Environments, Environment{WorkerName: c.Name, AccountID: account, Bindings: p.bindings(root), Names: names(root)})
+	top := Environment{WorkerName: c.Name, AccountID: p.text(root, "account_id"), Bindings: p.bindings(root), Names: names(root)}
+	shared := p.previews(root)
+	c.add(top, shared)
 	if envs := root.Get("env"); envs != nil && envs.Kind == syntax.Map {
 		for _, f := range envs.Fields {
 			if f.Value.Kind != syntax.Map {
@@ -83,13 +86,26 @@ func Parse(file string, data []byte) (*Config, error) {
 				e.WorkerName = c.Name + "-" + f.Key
 			}
 			if e.AccountID == "" {
-				e.AccountID = account
+				e.AccountID = top.AccountID
 			}
 			e.Bindings, e.Names = p.bindings(f.Value), names(f.Value)
-			c.Environments = append(c.Environments, e)
+			previews := shared // inherited, unlike bindings
+			if f.Value.Get("previews") != nil {
+				previews = p.previews(f.Value)
+			}
+			c.add(e, previews)
 		}
 	}
 	return c, p.errs.Err()
+}
+
+// add adds an environment and what its previews bind.
+func (c *Config) add(e Environment, previews []Binding) {
+	c.Environments = append(c.Environments, e)
+	if len(previews) > 0 {
+		e.Previews, e.Bindings, e.Names = true, previews, nil
+		c.Environments = append(c.Environments, e)
+	}
 }
 
 // bom is what some editors put before the text.
@@ -128,15 +144,22 @@ func tree(file string, data []byte) (*syntax.Node, error) {
 var blankTOML = regexp.MustCompile(`^\x{feff}?\s*(#[^\n]*\s*)*$`)
 
 // names gathers what an environment puts into env: whatever is called a binding, the
-// names of Durable Objects, and variables. Other environments are left out.
+// names of Durable Objects, variables, files, and secrets that the Worker requires. Other
+// environments and previews are left out.
 func names(n *syntax.Node) []string {
 	var found []string
 	for _, f := range n.Fields {
 		switch {
-		case f.Key == "env":
-		case f.Key == "vars":
+		case f.Key == "env", f.Key == "previews":
+		case slices.Contains([]string{"vars", "wasm_modules", "text_blobs", "data_blobs"}, f.Key):
 			for _, v := range f.Value.Fields {
 				found = append(found, v.Key)
+			}
+		case f.Key == "secrets":
+			if required := f.Value.Get("required"); required != nil {
+				for _, item := range required.Items {
+					found = append(found, item.Text)
+				}
 			}
 		case (f.Key == "binding" || f.Key == "name") && f.Value.Kind == syntax.String:
 			found = append(found, f.Value.Text)
@@ -151,6 +174,14 @@ func names(n *syntax.Node) []string {
 }
 
 type parser struct{ errs syntax.ErrorList }
+
+// previews are the bindings of an environment's previews.
+func (p *parser) previews(n *syntax.Node) []Binding {
+	if v := n.Get("previews"); v != nil && v.Kind == syntax.Map {
+		return p.bindings(v)
+	}
+	return nil
+}
 
 // text is a string, or empty: for what wrangler checks itself.
 func (p *parser) text(n *syntax.Node, key string) string {
@@ -217,72 +248,4 @@ func (p *parser) binding(n *syntax.Node) (Binding, bool) {
 		ok = false
 	}
 	return b, ok
-}
-
-// Formats are what [Format] writes.
-var Formats = []string{"toml", "jsonc", "types"}
-
-// Format writes bindings as a block for an environment of wrangler.toml or wrangler.jsonc,
-// or as the TypeScript type of env.
-func Format(format, env string, bindings []Binding) (string, error) {
-	var b strings.Builder
-	switch format {
-	case "toml":
-		for i, x := range bindings {
-			if i > 0 {
-				b.WriteString("\n")
-			}
-			b.WriteString(tomlTable(tomlKey(env), x, "\n"))
-		}
-	case "jsonc":
-		if env != "" {
-			fmt.Fprintf(&b, "// under \"env\": {%s: {\n", quoted(env))
-		}
-		fmt.Fprintf(&b, "%s: [\n", quoted(section))
-		for i, x := range bindings {
-			comma := ","
-			if i == len(bindings)-1 {
-				comma = ""
-			}
-			b.WriteString("  " + jsonObject(x) + comma + "\n")
-		}
-		b.WriteString("]\n")
-	case "types":
-		b.WriteString("interface Env {\n")
-		for _, x := range bindings {
-			fmt.Fprintf(&b, "  %s: SecretsStoreSecret;\n", x.Binding)
-		}
-		b.WriteString("}\n")
-	default:
-		return "", fmt.Errorf("format %q is none of %s", format, strings.Join(Formats, ", "))
-	}
-	return b.String(), nil
-}
-
-// bareKey is a TOML key that needs no quotes.
-var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-
-// tomlKey is the section of an environment.
-func tomlKey(env string) string {
-	switch {
-	case env == "":
-		return section
-	case !bareKey.MatchString(env):
-		env = quoted(env)
-	}
-	return "env." + env + "." + section
-}
-
-func tomlTable(key string, x Binding, newline string) string {
-	return strings.Join([]string{
-		"[[" + key + "]]", "binding = " + quoted(x.Binding), "store_id = " + quoted(x.StoreID), "secret_name = " + quoted(x.SecretName), "",
-	}, newline)
-}
-
-func tomlInline(x Binding) string {
-	return fmt.Sprintf("{ binding = %s, store_id = %s, secret_name = %s }", quoted(x.Binding), quoted(x.StoreID), quoted(x.SecretName))
-}
-
-func jsonObject(x Binding) string {
-	return fmt.Sprintf(`{ "binding": %s, "store_id": %s, "secret_name": %s }`, quoted(x.Binding), quoted(x.StoreID), quoted(x.SecretName))
 }

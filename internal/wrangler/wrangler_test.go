@@ -78,13 +78,41 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreTaken(t *testing.T) {
-	c, err := wrangler.Parse("w.json", []byte(`{"vars": {"A": 1}, "kv_namespaces": [{"binding": "B", "id": "x"}],
-		"durable_objects": {"bindings": [{"name": "C", "class_name": "X"}]}, "env": {"e": {"vars": {"D": ""}}}}`))
+// TestPreviews: what wrangler preview gives to a Worker's previews is an environment too,
+// which those under env inherit.
+func TestPreviews(t *testing.T) {
+	c, err := wrangler.Parse("w.jsonc", []byte(`{
+  "name": "w",
+  "previews": {"vars": {"A": ""}, "secrets_store_secrets": [{"binding": "P", "store_id": "s", "secret_name": "p"}]},
+  "env": {
+    "inherits": {"account_id": "acc"},
+    "own": {"previews": {"secrets_store_secrets": [{"binding": "O", "store_id": "s", "secret_name": "o"}]}},
+    "none": {"previews": {}},
+  },
+}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]string{{"A", "B", "C"}, {"D"}}, [][]string{c.Environments[0].Names, c.Environments[1].Names}); diff != "" {
+	p := []wrangler.Binding{{Binding: "P", StoreID: "s", SecretName: "p"}}
+	if diff := cmp.Diff([]wrangler.Environment{
+		{WorkerName: "w"}, {WorkerName: "w", Previews: true, Bindings: p},
+		{Name: "inherits", WorkerName: "w-inherits", AccountID: "acc"}, {Name: "inherits", WorkerName: "w-inherits", AccountID: "acc", Previews: true, Bindings: p},
+		{Name: "own", WorkerName: "w-own"}, {Name: "own", WorkerName: "w-own", Previews: true, Bindings: []wrangler.Binding{{Binding: "O", StoreID: "s", SecretName: "o"}}},
+		{Name: "none", WorkerName: "w-none"},
+	}, c.Environments, noPositions); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNamesThatAreTaken(t *testing.T) {
+	c, err := wrangler.Parse("w.json", []byte(`{"vars": {"A": 1}, "kv_namespaces": [{"binding": "B", "id": "x"}],
+		"durable_objects": {"bindings": [{"name": "C", "class_name": "X"}]}, "env": {"e": {"vars": {"D": ""}, "secrets": {"required": ["E"]}}},
+		"secrets": {"required": ["F", "G"]}, "wasm_modules": {"H": "h.wasm"}, "text_blobs": {"I": "i.txt"}, "data_blobs": {"J": "j.bin"},
+		"previews": {"vars": {"K": ""}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]string{{"A", "B", "C", "F", "G", "H", "I", "J"}, {"D", "E"}}, [][]string{c.Environments[0].Names, c.Environments[1].Names}); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -195,6 +223,32 @@ secret_name = "send\"grid"
 				t.Errorf("with CRLF: %v\n%q", err, crlf)
 			}
 		})
+	}
+}
+
+// TestCorrect: bindings are corrected where they stand, in previews too, and nothing else.
+func TestCorrect(t *testing.T) {
+	previews := `{"previews": {"secrets_store_secrets": [{"binding": "P", "store_id": "old", "secret_name": "p"}]}, // as they are
+  "env": {"e": {}}}`
+	for file, text := range map[string]string{"w.toml": tomlFile, "w.jsonc": jsoncFile, "previews.jsonc": previews} {
+		c, err := wrangler.Parse(file, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []wrangler.Binding
+		for _, env := range c.Environments {
+			for _, b := range env.Bindings {
+				b.StoreID = "new"
+				want = append(want, b)
+			}
+		}
+		expected := strings.NewReplacer("'old'", `"new"`, "old", "new").Replace(text)
+		if got, err := wrangler.Correct(file, []byte(text), want); err != nil || string(got) != expected {
+			t.Errorf("%s: %v\n%s", file, err, cmp.Diff(expected, string(got)))
+		}
+	}
+	if _, err := wrangler.Correct("w.toml", []byte(tomlFile), wanted); err == nil {
+		t.Error("bindings that are not there are corrected")
 	}
 }
 

@@ -57,6 +57,9 @@ type Defaults struct {
 type Safety struct {
 	// A plan with more deletions is refused.
 	MaxDeletes *int `json:"max_deletes,omitempty" jsonschema:"minimum=0"`
+	// A plan that breaks a Worker's binding is refused, and so is one where bindings could
+	// not be read.
+	StrictBindings bool `json:"strict_bindings,omitempty"`
 }
 
 // Worker is a pattern of wrangler configurations, alone or with the environment of them

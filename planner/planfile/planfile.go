@@ -33,7 +33,7 @@ const Unverified = "unverified"
 // File is a plan file. The same plan gives the same bytes.
 type File struct {
 	SchemaVersion int `json:"schema_version" jsonschema:"const=1"`
-	// PlanID is [ID] of the actions.
+	// PlanID is [ID] of the plan.
 	PlanID  string  `json:"plan_id" jsonschema:"pattern=^[0-9a-f]{64}$"`
 	Summary Summary `json:"summary"`
 	// Actions are in the order in which they are done.
@@ -146,7 +146,9 @@ func (f *File) digest() string {
 
 // ID names what a plan does: the SHA-256 of its actions, in hexadecimal digits. It
 // is the same on every machine and whatever order the manifest has; where an action
-// is asked for in it, why, and in which words its source is told, does not count.
+// is asked for in it, why, and in which words its source is told, does not count. That
+// problems forbid the actions does: the id of such a plan is not that of one which may
+// be applied.
 func ID(p *planner.Plan) string {
 	actions := make([]Action, len(p.Actions))
 	for i, a := range p.Actions {
@@ -155,6 +157,9 @@ func ID(p *planner.Plan) string {
 	slices.SortFunc(actions, func(x, y Action) int {
 		return cmp.Or(cmp.Compare(x.AccountID, y.AccountID), cmp.Compare(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret), cmp.Compare(x.Op, y.Op))
 	})
+	if len(p.Problems) > 0 {
+		return sum("secretsync/plan-id/forbidden/v1", actions)
+	}
 	return sum("secretsync/plan-id/v1", actions)
 }
 

@@ -234,3 +234,12 @@ func TestParseErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestProblemsHaveAnIDOfTheirOwn: by the id of a plan that may not be applied nothing is.
+func TestProblemsHaveAnIDOfTheirOwn(t *testing.T) {
+	good, bad := planOf(change("a")), planOf(change("a"))
+	bad.Problems = []planner.Problem{{Kind: planner.ProblemTooManyDeletes, Count: 1}}
+	if planfile.ID(good) == planfile.ID(bad) {
+		t.Error("it is that of the same actions without the problem")
+	}
+}

@@ -1,0 +1,56 @@
+package wrangler
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// Correct gives bindings that a configuration has, known by where [Parse] found them,
+// their store_id and secret_name. Every other byte stays as it is.
+func Correct(file string, data []byte, want []Binding) ([]byte, error) {
+	config, err := Parse(file, data)
+	if err != nil {
+		return nil, err
+	}
+	e := &editor{file: file, data: data}
+	for _, w := range want {
+		have, ok := config.at(w.Pos)
+		if !ok {
+			return nil, fmt.Errorf("%s has no binding at %s", file, w.Pos)
+		}
+		e.setText(have.StoreIDPos, have.StoreID, w.StoreID)
+		e.setText(have.SecretNamePos, have.SecretName, w.SecretName)
+	}
+	edited := e.result()
+	if again, err := Parse(file, edited); err != nil || !sameBindings(config, again, want) {
+		return nil, fmt.Errorf("%s: %w", file, ErrLayout)
+	}
+	return edited, nil
+}
+
+// at is the binding that stands somewhere.
+func (c *Config) at(pos syntax.Pos) (Binding, bool) {
+	for _, env := range c.Environments {
+		for _, b := range env.Bindings {
+			if b.Pos == pos {
+				return b, true
+			}
+		}
+	}
+	return Binding{}, false
+}
+
+// sameBindings reports whether a configuration has the bindings that it had before, some
+// of them as wanted.
+func sameBindings(before, after *Config, want []Binding) bool {
+	return slices.EqualFunc(before.Environments, after.Environments, func(x, y Environment) bool {
+		return slices.EqualFunc(x.Bindings, y.Bindings, func(b, now Binding) bool {
+			if i := slices.IndexFunc(want, func(w Binding) bool { return w.Pos == b.Pos }); i >= 0 {
+				b = want[i]
+			}
+			return b.same(now)
+		})
+	})
+}
