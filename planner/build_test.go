@@ -229,7 +229,7 @@ func TestOneSecret(t *testing.T) {
 		{"left the manifest, its creation was cut short, and the time of what is there is from another clock", nil, halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", older
 		}, "forget (not_in_manifest, replaced_outside); note interrupted"},
-		{"left the manifest, it seemed to be gone, its creation was cut short, and there it is", nil, halfCreated(), live(), func(_ d, r r, l l) {
+		{"left the manifest, it seemed to be gone, its creation was cut short, and there it is", nil, halfCreated(), live(), func(_ d, r r, _ l) {
 			r.Pending.Was = "s1"
 		}, "delete (not_in_manifest); note interrupted"},
 		{"left the manifest, its creation was cut short, the name is another's", nil, halfCreated(), live(), nil,
