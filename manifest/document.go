@@ -14,8 +14,9 @@ import (
 type document struct {
 	*loader
 	name     string
-	defaults defaults // the file's own, else the manifest's
-	sealed   *sealed  // nil where SOPS didn't encrypt the file
+	defaults defaults                // the file's own, else the manifest's
+	sealed   *sealed                 // nil where SOPS didn't encrypt the file
+	unsealed map[*syntax.Node]string // the ciphertexts of what was decrypted in it
 }
 
 // defaults hold for what doesn't say otherwise.
@@ -42,7 +43,7 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 		l.errs.Add(root.Pos, "", "a manifest must be a map, not %s", root.Kind)
 		return
 	}
-	d := &document{loader: l, name: name, defaults: l.defaults}
+	d := &document{loader: l, name: name, defaults: l.defaults, unsealed: map[*syntax.Node]string{}}
 	if !d.unseal(ctx, root, data) {
 		return
 	}

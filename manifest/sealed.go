@@ -132,6 +132,7 @@ func (d *document) unsealLeaf(ctx context.Context, n *syntax.Node, path []string
 	if err != nil {
 		return err
 	}
+	d.unsealed[n] = n.Text
 	n.Text = string(v.Reveal())
 	switch e.Type {
 	case "int":

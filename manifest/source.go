@@ -1,6 +1,10 @@
 package manifest
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/generate"
@@ -35,6 +39,7 @@ type Source struct {
 	trim   bool
 	path   []string        // in a SOPS file
 	argv   func() []string // a closure, since arguments may be secret
+	digest string          // of argv, and of where it is run
 	sealed *sealed         // the manifest's own file, for an encrypted value
 	inline secret.Value
 }
@@ -52,6 +57,20 @@ func (s Source) String() string {
 		return s.Generate.String()
 	}
 	return string(s.Kind) + " " + s.shown
+}
+
+// Digest is of what changes the value and String leaves out, the same on every machine:
+// "sha256:" and hexadecimal digits, or "" where String tells all. Of arguments that are
+// encrypted in the manifest it is of their ciphertexts, so that it tells nothing of them.
+func (s Source) Digest() string {
+	if s.Kind == SourceFile && s.trim {
+		return digestOf("trim")
+	}
+	return s.digest
+}
+
+func digestOf(parts ...string) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256(fmt.Appendf(nil, "secretsync/source/v1 %q", parts)))
 }
 
 // from reads a source.
@@ -154,6 +173,7 @@ func cutPart(text string) (part, rest string, ok bool) {
 func (d *document) fromCommand(f syntax.Field, s *Source) {
 	s.Kind = SourceCommand
 	var argv []string
+	asked := []string{"command", d.files.shown(filepath.Dir(d.name))}
 	for _, item := range d.list(f) {
 		arg, ok := d.text(item)
 		if len(argv) == 0 {
@@ -163,6 +183,7 @@ func (d *document) fromCommand(f syntax.Field, s *Source) {
 			return
 		}
 		argv = append(argv, arg)
+		asked = append(asked, cmp.Or(d.unsealed[item.Value], arg))
 	}
 	if len(argv) == 0 {
 		return
@@ -170,7 +191,7 @@ func (d *document) fromCommand(f syntax.Field, s *Source) {
 	if !d.opts.AllowCommands {
 		d.errs.Add(f.Pos, "--allow-commands permits it", "a command is refused: whoever may edit the manifest could run anything here")
 	}
-	s.argv, s.shown = func() []string { return argv }, program(argv)+" ..."
+	s.argv, s.shown, s.digest = func() []string { return argv }, program(argv)+" ...", digestOf(asked...)
 	s.target = d.name
 }
 

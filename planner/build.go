@@ -36,7 +36,7 @@ func (b *builder) store(s *versions) {
 		}
 	}
 	if len(s.desired) > 0 && s.live == nil && (len(b.in.Options.Targets) == 0 || len(secrets) > 0) {
-		b.add(Action{Op: OpCreateStore, Store: s.key, Reasons: []Reason{ReasonNew}, Pos: s.desired[0].Pos})
+		b.add(Action{Op: OpCreateStore, Store: s.key, Reasons: []Reason{ReasonNew}, Delete: new(s.delete()), Pos: s.desired[0].Pos})
 		if s.recorded != nil { // made again, it has another id
 			b.gone = append(b.gone, *s.recorded)
 		}
@@ -58,9 +58,10 @@ func (b *builder) storePolicy(s *versions) {
 	if len(s.desired) == 0 || s.recorded == nil || s.live == nil {
 		return
 	}
-	remove := slices.ContainsFunc(s.desired, func(d DesiredStore) bool { return d.Delete })
-	if remove != s.recorded.Delete {
-		b.add(Action{Op: OpRecord, Store: s.key, StoreID: s.live.ID, Reasons: []Reason{ReasonPolicy}, Pos: s.desired[0].Pos})
+	if s.delete() != s.recorded.Delete {
+		b.add(Action{
+			Op: OpRecord, Store: s.key, StoreID: s.live.ID, Reasons: []Reason{ReasonPolicy}, Delete: new(s.delete()), Pos: s.desired[0].Pos,
+		})
 	}
 }
 
@@ -119,14 +120,18 @@ func (b *builder) action(op Op, s *versions, t *triple, reasons ...Reason) Actio
 	}
 	switch {
 	case t.desired != nil:
-		a.Secret, a.Source, a.ValueID, a.Pos = t.desired.Name, t.desired.Source, t.desired.ValueID, t.desired.Pos
+		d := t.desired
+		a.Secret, a.Source, a.SourceDigest, a.ValueID, a.Pos = d.Name, d.Source, d.SourceDigest, d.ValueID, d.Pos
+		if op != OpForget {
+			a.Delete = new(d.Delete)
+		}
 	case t.recorded != nil:
 		a.Secret = t.recorded.Name
 	default:
 		a.Secret = t.live.Name
 	}
 	if t.live != nil {
-		a.ID, a.Have = t.live.ID, Metadata{t.live.Scopes, t.live.Comment, t.live.Modified}
+		a.ID, a.Have = t.live.ID, t.have()
 	}
 	return a
 }

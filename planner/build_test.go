@@ -316,11 +316,66 @@ func TestUpdateCarriesWhatTheApplierNeeds(t *testing.T) {
 		Reasons: []planner.Reason{planner.ReasonValue, planner.ReasonScopes, planner.ReasonComment},
 		Scopes:  &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"dex", "workers"}},
 		Comment: &planner.Change[string]{Before: "ours", After: "new"},
-		Source:  "env API_KEY", Pos: d.Pos,
+		Source:  "env API_KEY", Pos: d.Pos, Delete: ptr(true),
 		Have: planner.Metadata{Scopes: []string{"workers"}, Comment: "ours", Modified: applied},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestRenameTellsWhatChanges: what is wanted under the new name need not be what the old
+// one had.
+func TestRenameTellsWhatChanges(t *testing.T) {
+	d, l := desired(), live()
+	d.Name, d.RenamedFrom, d.Scopes, d.Comment = "new-key", "api-key", []string{"workers", "dex"}, ptr("new")
+	l.Modified, l.Scopes, l.Comment = older, []string{"access"}, "before our last write"
+	a := planner.Build(input(d, recorded(), l)).Actions[0]
+	scopes, comment := &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"dex", "workers"}}, &planner.Change[string]{Before: "ours", After: "new"}
+	if diff := cmp.Diff(scopes, a.Scopes) + cmp.Diff(comment, a.Comment); a.Op != planner.OpRename || diff != "" {
+		t.Error(a.Op, diff)
+	}
+}
+
+// TestPreconditionIsInOneSpelling: the answer to a write and a list may spell a moment
+// differently. A plan is the same from either.
+func TestPreconditionIsInOneSpelling(t *testing.T) {
+	for _, spelled := range []planner.Modified{applied, "2026-11-23T11:55:00+00:00", "2026-11-23T11:55:00.000001000Z", "2026-11-23T12:55:00.0+01:00"} {
+		d, l := desired(), live()
+		d.Value, l.Modified = planner.ValueChanged, spelled
+		if a := planner.Build(input(d, recorded(), l)).Actions[0]; a.Have.Modified != applied || len(a.Reasons) != 1 {
+			t.Errorf("%s: %+v", spelled, a)
+		}
+	}
+}
+
+// TestInterrupted: what is put again after a write that was cut short.
+func TestInterrupted(t *testing.T) {
+	cut := func(op planner.Op, value bool) *planner.RecordedSecret {
+		r := recorded()
+		r.Pending = &planner.Pending{Op: op, Since: now.Add(-20 * time.Second), Value: value}
+		return r
+	}
+	done := live()
+	done.Modified = newer
+	update := func(value bool, state planner.ValueState, generated bool) planner.Action {
+		d := desired()
+		d.Value, d.Generated = state, generated
+		return planner.Build(input(d, cut(planner.OpUpdate, value), done)).Actions[0]
+	}
+	if a := update(false, planner.ValueSame, false); !a.SetValue || !a.SameValue {
+		t.Errorf("metadata alone: %+v", a)
+	}
+	if update(true, planner.ValueSame, false).SameValue || update(false, planner.ValueChanged, false).SameValue {
+		t.Error("a value that may be another is said to be the same")
+	}
+	if update(false, planner.ValueSame, true).SameValue {
+		t.Error("a value that is drawn anew is said to be the same")
+	}
+	d := desired()
+	d.Adopt = planner.AdoptKeep
+	if got, want := describe(planner.Build(input(d, cut(planner.OpAdopt, false), done))), "adopt (interrupted); note interrupted"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -393,6 +448,10 @@ func TestRename(t *testing.T) {
 		}, "create+value+scopes (new); delete (not_in_manifest)"},
 		{"another value", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueChanged },
 			"create+value+scopes (new); delete (not_in_manifest)"},
+		{"whether it is another value is unknown", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueUnknown },
+			"create+value+scopes (new); delete (not_in_manifest); note maybe_renamed"},
+		{"another policy", func(in *planner.Input) { in.Recorded[0].Secrets[0].Delete = false },
+			"rename+scopes+comment (renamed, delete_policy_changed); note renamed"},
 		{"changed outside", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer },
 			"create+value+scopes (new); delete (not_in_manifest)"},
 		{"the old name isn't ours", func(in *planner.Input) { in.Recorded[0].Secrets = nil },

@@ -68,7 +68,7 @@ func desiredCells() []desiredCell {
 	values := []struct {
 		name  string
 		state planner.ValueState
-	}{{"new", planner.ValueNew}, {"same", planner.ValueSame}, {"changed", planner.ValueChanged}, {"re-encrypted", planner.ValueReencrypted}, {"unknown", planner.ValueUnknown}}
+	}{{"new", planner.ValueNew}, {"same", planner.ValueSame}, {"changed", planner.ValueChanged}, {"re-encrypted", planner.ValueReencrypted}, {"edited", planner.ValueEdited}, {"unknown", planner.ValueUnknown}}
 	for _, v := range values {
 		for _, metadata := range []string{"same", "changed"} {
 			for _, policy := range []string{"delete", "keep"} {

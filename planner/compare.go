@@ -33,10 +33,6 @@ func (b *builder) compare(s *versions, t *triple) {
 		return
 	}
 	a := b.action(OpUpdate, s, t)
-	have := a.Have
-	if have.Scopes == nil { // not told: they are nullable (CLOUDFLARE_API.md 1.2)
-		have.Scopes = r.Scopes
-	}
 	switch {
 	case r.Pending != nil:
 		b.note(NoteInterrupted, s, d.Name)
@@ -48,19 +44,17 @@ func (b *builder) compare(s *versions, t *triple) {
 	case l.Modified.Compare(r.Modified) > 0:
 		a.putValue(ReasonChangedOutside)
 	case l.Modified.Compare(r.Modified) < 0:
-		// What the list shows is older than our last write: go by the record.
+		// What the list shows is older than our last write: have goes by the record.
 		note := NoteBackwards
 		if r.Modified.canLag(b.in.Now) {
 			note = NoteLagging
 		}
 		b.note(note, s, d.Name)
-		have = Metadata{Scopes: r.Scopes, Comment: r.Comment, Modified: r.Modified}
-		a.Have = have
 		fallthrough
 	default:
 		b.compareValue(&a, s, t)
 	}
-	a.putMetadata(d, have)
+	a.putMetadata(d, a.Have)
 	if r.Pending != nil && len(a.Reasons) == 0 { // or it would stay pending
 		a.putValue(ReasonInterrupted)
 	}
@@ -97,8 +91,9 @@ func (b *builder) finish(a *Action, s *versions, t *triple) {
 	switch {
 	case r.ID != "" && l.ID != r.ID:
 		a.putValue(ReasonReplaced)
-	case r.Pending.Op == OpRename && d.Generated && d.Value != ValueChanged:
-		// Both names have the value already, and no other can be known: take it.
+	case r.Pending.Op == OpRename && d.Generated && d.Value != ValueChanged,
+		r.Pending.Op == OpAdopt && !r.Pending.Value && d.Adopt == AdoptKeep:
+		// Of a rename, both names have the value already, and no other can be known: take it.
 		a.Op, a.Source = OpAdopt, ""
 		a.Reasons = append(a.Reasons, ReasonInterrupted)
 	case r.Pending.Op == OpUpdate && !r.Pending.Value && l.Modified.Compare(r.Modified) == 0:
@@ -106,6 +101,7 @@ func (b *builder) finish(a *Action, s *versions, t *triple) {
 		b.compareValue(a, s, t)
 	default:
 		a.putValue(ReasonInterrupted)
+		a.SameValue = !r.Pending.Value && d.Value == ValueSame && !d.Generated
 	}
 }
 
@@ -123,6 +119,8 @@ func (b *builder) compareValue(a *Action, s *versions, t *triple) {
 		b.note(NoteValueUnknown, s, d.Name)
 	case d.Value == ValueReencrypted:
 		a.putValue(ReasonReencrypted)
+	case d.Value == ValueEdited:
+		a.putValue(ReasonEdited)
 	case d.Value != ValueSame:
 		a.putValue(ReasonValue)
 	case due:

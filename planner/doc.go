@@ -24,7 +24,8 @@
 //	no       no        yes    a note: unmanaged; or delete, under unmanaged: delete
 //
 // A generated secret that is due, or that is asked for, is rotated. A secret with
-// another name before, its value the same, is renamed within Cloudflare. An external
+// another name before, its value the same, is renamed within Cloudflare; where no key
+// can tell whether it is, it is created, and the old one deleted, with a note. An external
 // secret is never written: it must exist with its scopes. testdata/cells.txt has
 // the decision for every combination.
 //

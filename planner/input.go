@@ -111,8 +111,9 @@ type DesiredSecret struct {
 	// ValueID stands for the value in plans, and cannot be turned back into it. The
 	// planner hands it on.
 	ValueID string
-	// Source tells where the value comes from, in words for people.
-	Source string
+	// Source tells where the value comes from, in words for people, and SourceDigest what
+	// the words leave out. The planner hands them on.
+	Source, SourceDigest string
 	// Delete is the policy for the day it leaves the manifest: false forgets it.
 	Delete bool
 	// Adopt is what to do about a secret of that name that isn't ours.
@@ -155,6 +156,8 @@ const (
 	// ValueReencrypted is a value whose ciphertext is not the recorded one, with no key
 	// at hand to tell whether the value is.
 	ValueReencrypted
+	// ValueEdited is ValueReencrypted where others of its file were left as they are.
+	ValueEdited
 	// ValueUnknown is a value that could not be read or compared.
 	ValueUnknown
 )

@@ -1,6 +1,9 @@
 package planner
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // versions is what the three sides know of one store.
 type versions struct {
@@ -38,6 +41,11 @@ func join(in Input) []*versions {
 	return joined
 }
 
+// delete is the policy that the manifest has for the day the store leaves it.
+func (s *versions) delete() bool {
+	return slices.ContainsFunc(s.desired, func(d DesiredStore) bool { return d.Delete })
+}
+
 // triple is what the three sides know of one secret: a nil doesn't know it.
 type triple struct {
 	desired  *DesiredSecret
@@ -45,6 +53,27 @@ type triple struct {
 	live     *LiveSecret
 	// within is the desired store whose prefix the name has, or nil.
 	within *DesiredStore
+}
+
+// have is what is known of a live secret. Where it is as we left it, the record tells in
+// which words Cloudflare said so; where a list is older than our last write, it tells all.
+func (t *triple) have() Metadata {
+	l, r := t.live, t.recorded
+	m := Metadata{l.Scopes, l.Comment, l.Modified}
+	if r == nil || r.ID != l.ID {
+		return m
+	}
+	if m.Scopes == nil { // not told: they are nullable (CLOUDFLARE_API.md 1.2)
+		m.Scopes = r.Scopes
+	}
+	switch order := l.Modified.Compare(r.Modified); {
+	case r.Modified == "": // Cloudflare never told
+	case order == 0:
+		m.Modified = r.Modified
+	case order < 0:
+		return Metadata{r.Scopes, r.Comment, r.Modified}
+	}
+	return m
 }
 
 // triples groups a store's secrets by name.

@@ -63,8 +63,11 @@ const (
 	ReasonRotationAsked  Reason = "rotation_asked_for"
 	ReasonExternal       Reason = "supplied_by_somebody_else"
 	ReasonUnmanaged      Reason = "unmanaged"
-	// ReasonReencrypted is a value that was encrypted again: it may be the same.
+	// ReasonReencrypted is a value whose whole file was encrypted again: it may be the same.
 	ReasonReencrypted Reason = "reencrypted"
+	// ReasonEdited is a value that was encrypted again, and others of its file were not: it
+	// is another, unless it was changed back.
+	ReasonEdited Reason = "ciphertext_changed"
 )
 
 // Action is one step of a plan.
@@ -87,9 +90,15 @@ type Action struct {
 	// ValueID stands for the value that is sent, or that a renamed secret keeps:
 	// DesiredSecret.ValueID.
 	ValueID string
+	// SameValue says that the value that is sent is the one that was last applied: a write
+	// of metadata alone was cut short, and somebody else may have changed it since.
+	SameValue bool
 	// Scopes and Comment are what is sent: nil leaves them alone.
 	Scopes  *Change[[]string]
 	Comment *Change[string]
+	// Delete is the policy that is recorded for the day the secret, or the store, leaves the
+	// manifest: nil where nothing stays recorded.
+	Delete *bool
 	// Sent is when an apply that was cut short may have created it; zero for never. Was is
 	// the id that it had before it seemed to be gone.
 	Sent Window
@@ -97,8 +106,9 @@ type Action struct {
 	// Early has a deletion done before the creations, since the quota leaves no
 	// room otherwise.
 	Early bool
-	// Source tells where the value comes from, in words for people.
-	Source string
+	// Source tells where the value comes from, in words for people, and SourceDigest what
+	// the words leave out.
+	Source, SourceDigest string
 	// Pos is where the manifest asks for it, where it does.
 	Pos Position
 }
@@ -141,6 +151,9 @@ const (
 	NoteOtherStore NoteKind = "other_store"
 	// NoteRenamed is an old name that is about to go: who binds it breaks.
 	NoteRenamed NoteKind = "renamed"
+	// NoteMaybeRenamed is a secret that is made and had another name before: with a key at
+	// hand it is renamed, if its value is the same.
+	NoteMaybeRenamed NoteKind = "maybe_renamed"
 	// NoteRotationOverdue is a value past its rotate_after that we cannot make anew.
 	NoteRotationOverdue NoteKind = "rotation_overdue"
 	// NoteKept is a secret that left the manifest under delete: false, in a store

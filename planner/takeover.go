@@ -67,18 +67,29 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 			continue
 		}
 		from := secrets[t.desired.RenamedFrom]
-		if !b.renamable(t, from) {
+		switch v := t.desired.Value; {
+		case !b.renamable(t, from):
+			continue
+		case v == ValueUnknown || v == ValueReencrypted || v == ValueEdited:
+			b.note(NoteMaybeRenamed, s, name)
+			continue
+		case v != ValueSame && (!t.desired.Generated || v == ValueChanged):
 			continue
 		}
 		a := b.action(OpRename, s, t, ReasonRenamed)
-		a.From, a.ID, a.Have, a.Source = from.live.Name, from.live.ID, Metadata{from.live.Scopes, from.live.Comment, from.recorded.Modified}, ""
+		a.From, a.ID, a.Have = from.live.Name, from.live.ID, from.have()
 		if from.recorded.Pending != nil {
 			a.Reasons = append(a.Reasons, ReasonInterrupted)
 			b.note(NoteInterrupted, s, t.desired.Name)
 		}
 		a.putNew(t.desired)
+		a.Scopes.Before = sorted(a.Have.Scopes)
 		if a.Comment == nil { // the comment is left alone, so it goes along
-			a.Comment = &Change[string]{Before: from.live.Comment, After: from.live.Comment}
+			a.Comment = &Change[string]{After: a.Have.Comment}
+		}
+		a.Comment.Before = a.Have.Comment
+		if t.desired.Delete != from.recorded.Delete {
+			a.Reasons = append(a.Reasons, ReasonPolicy)
 		}
 		b.add(a)
 		b.note(NoteRenamed, s, a.From)
@@ -87,13 +98,12 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 	}
 }
 
-// renamable reports whether Cloudflare can rename: the new name is free, and the old one
-// holds the value that is wanted, as we left it. A rename that was cut short before the
-// new name was there is tried again.
+// renamable reports whether Cloudflare can rename, if the value stays: the new name is
+// free, and the old one holds what we left there. A rename that was cut short before
+// the new name was there is tried again.
 func (b *builder) renamable(t, from *triple) bool {
 	cutShort := func(r *RecordedSecret) bool { return r.Pending != nil && r.Pending.Op == OpRename }
-	if t.live != nil || t.desired.External || t.recorded != nil && (t.recorded.ID != "" || !cutShort(t.recorded)) ||
-		t.desired.Value != ValueSame && (!t.desired.Generated || t.desired.Value == ValueChanged) {
+	if t.live != nil || t.desired.External || t.recorded != nil && (t.recorded.ID != "" || !cutShort(t.recorded)) {
 		return false
 	}
 	if from == nil || from.desired != nil || from.recorded == nil || from.live == nil || from.recorded.ID != from.live.ID ||

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -16,7 +17,8 @@ import (
 // out of the plan; if there are no others, that is an error.
 //
 // To be certain of the quota takes a request. Where that is not asked for, as by the
-// plan command, it is made only if what is seen comes near the usual quota.
+// plan command, it is made only if what is seen comes near the usual quota, or if the
+// order of the plan hangs on it.
 func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, unreachable, err error) {
 	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Unread: w.unbound, Now: w.clock.Now(), Options: w.options}
 	if w.flags.offline {
@@ -30,21 +32,48 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 		return nil, nil, unreachable
 	}
 	w.liveDigest = planfile.LiveDigest(in.Live)
+	w.seen = in
 	p = planner.Build(in)
-	seen := map[planner.AccountID]int{}
+	seen, deletes := map[planner.AccountID]int{}, map[planner.AccountID]bool{}
+	for _, a := range p.Actions {
+		deletes[a.Store.Account] = deletes[a.Store.Account] || a.Op == planner.OpDelete
+	}
 	w.storeIDs = map[planner.StoreKey]planner.StoreID{}
 	for _, l := range in.Live {
 		w.storeIDs[l.Key] = l.ID
 		seen[l.Key.Account] += len(l.Secrets)
 	}
+	w.quotas = map[planner.AccountID]planner.Quota{}
 	for account, n := range p.Creates() {
-		if certain || seen[account]+n > planner.UsualQuota {
+		if certain || deletes[account] || seen[account]+n > planner.UsualQuota {
 			if q, ok := w.quota(ctx, account); ok {
+				w.quotas[account] = q
 				p.FitQuota(account, q)
 			}
 		}
 	}
 	return p, unreachable, ctx.Err()
+}
+
+// keylessPlan is what plan would have decided on what it saw, had there been no key.
+func (w *workspace) keylessPlan() *planner.Plan {
+	in := w.seen
+	in.Desired = slices.Clone(in.Desired)
+	for i := range in.Desired {
+		d := &in.Desired[i]
+		d.Secrets = slices.Clone(d.Secrets)
+		for j := range d.Secrets {
+			sec := &d.Secrets[j]
+			ref := secretRef{d.Key, sec.Name}
+			sec.Value = w.valueState(ref, sec.RenamedFrom, w.wanted[ref], true)
+			sec.ValueID = planfile.ValueID(w.wanted[ref].ciphertext.Digest, "")
+		}
+	}
+	p := planner.Build(in)
+	for account, q := range w.quotas {
+		p.FitQuota(account, q)
+	}
+	return p
 }
 
 // unread are the accounts that were asked for and are not in the input any more.

@@ -41,6 +41,7 @@ func (r review) given() bool { return r.file != nil || r.id != "" }
 // checkReview holds a plan made now to what was reviewed, and says what of that is not
 // done. It refuses, with exit code 3, whatever goes further.
 func (w *workspace) checkReview(r review, p *planner.Plan) error {
+	stale := hint(errors.New("the reviewed plan no longer holds: nothing was changed"), "make the plan again, and have it reviewed")
 	switch {
 	case r.file != nil:
 		w.filter.Public(planText(r.file.Plan())...)
@@ -54,17 +55,27 @@ func (w *workspace) checkReview(r review, p *planner.Plan) error {
 		if err := render.Difference(w.std.err, d, w.style()); err != nil {
 			return err
 		}
-	case len(p.Problems) > 0: // which are told next, and forbid it
-		return nil
-	case r.id == "" || len(p.Actions) == 0 || r.id == planfile.ID(p) || r.id == planfile.ID(planfile.Blind(p)):
+	case r.id == "" || len(p.Actions)+len(p.Problems) == 0 || w.hasID(r.id, p):
 		return nil
 	default:
 		w.say("the plan made now has the id %s:", planfile.ID(p))
 		if err := render.Plan(w.std.err, p, render.PlanInfo{}, w.style()); err != nil {
 			return err
 		}
+		w.printError(w.problems(p))
 	}
-	return &status{exitStale, hint(errors.New("the reviewed plan no longer holds: nothing was changed"), "make the plan again, and have it reviewed")}
+	return &status{exitStale, stale}
+}
+
+// hasID reports whether an id is the plan's, or that of a plan made without a key which
+// covers it. Problems that are new are told next, and forbid it.
+func (w *workspace) hasID(id string, p *planner.Plan) bool {
+	if id == planfile.ID(p) {
+		return true
+	}
+	good, keyless := *p, *w.keylessPlan()
+	good.Problems, keyless.Problems = nil, nil
+	return id == planfile.ID(&good) || id == planfile.ID(&keyless) && planfile.Compare(&keyless, &good).Holds()
 }
 
 // whyNot says why a reviewed action is not in the plan made now.

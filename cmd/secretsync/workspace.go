@@ -28,6 +28,8 @@ type workspace struct {
 	// encrypted anew as a whole.
 	kept map[string]bool
 	// What the plan was made from.
+	seen       planner.Input
+	quotas     map[planner.AccountID]planner.Quota
 	storeIDs   map[planner.StoreKey]planner.StoreID
 	unread     map[planner.AccountID]bool
 	liveDigest string
@@ -155,10 +157,7 @@ func (w *workspace) addStore(st manifest.Store, key planner.StoreKey, values map
 		if p.Generated {
 			wanted.generate = sec.Source.Generate.Value
 		}
-		p.Value = w.compare(ref, wanted)
-		if old := (secretRef{key, sec.RenamedFrom}); sec.RenamedFrom != "" && !w.made(ref) {
-			p.Value = w.compare(old, wanted)
-		}
+		p.Value = w.valueState(ref, sec.RenamedFrom, wanted, w.flags.keyless)
 		p.ValueID = w.valueID(ref, wanted)
 		w.wanted[ref] = wanted
 		d.Secrets = append(d.Secrets, p)
@@ -186,13 +185,22 @@ func desiredSecret(sec manifest.Secret) planner.DesiredSecret {
 	return planner.DesiredSecret{
 		Name: sec.Name, Scopes: sec.Scopes, Comment: sec.Comment, Source: sec.Source.String(), Delete: sec.Delete,
 		Adopt: planner.AdoptPolicy(sec.Adopt), RenamedFrom: sec.RenamedFrom, RotateAfter: sec.RotateAfter, External: sec.External,
-		Generated: sec.Source.Kind == manifest.SourceGenerate, Pos: position(sec.Pos),
+		SourceDigest: sec.Source.Digest(), Generated: sec.Source.Kind == manifest.SourceGenerate, Pos: position(sec.Pos),
 	}
+}
+
+// valueState compares a value with the one last applied; of a secret that is not there
+// yet, with the one under the name that it had.
+func (w *workspace) valueState(ref secretRef, renamedFrom string, wanted want, keyless bool) planner.ValueState {
+	if renamedFrom != "" && !w.made(ref) {
+		ref.name = renamedFrom
+	}
+	return w.compare(ref, wanted, keyless)
 }
 
 // compare holds a value against the fingerprint that the lockfile has of it. A
 // generated value is compared by what it was drawn as: nobody knows it any more.
-func (w *workspace) compare(ref secretRef, wanted want) planner.ValueState {
+func (w *workspace) compare(ref secretRef, wanted want, keyless bool) planner.ValueState {
 	r := w.record(ref)
 	switch {
 	case r == nil:
@@ -203,7 +211,7 @@ func (w *workspace) compare(ref secretRef, wanted want) planner.ValueState {
 		return planner.ValueChanged
 	case r.Fingerprint == "":
 		return planner.ValueNew
-	case w.flags.keyless:
+	case keyless:
 		return w.compareCiphertext(r, wanted.ciphertext, wanted.source)
 	case w.key.Matches(r.Fingerprint, ref.subject(), wanted.value):
 		return planner.ValueSame
@@ -212,8 +220,9 @@ func (w *workspace) compare(ref secretRef, wanted want) planner.ValueState {
 }
 
 // compareCiphertext compares without a key. SOPS leaves the ciphertext of an unchanged
-// value as it is, unless it encrypts the whole file anew (FACTS.md 2). A ciphertext from
-// another place says nothing: SOPS binds it to its key.
+// value as it is, unless it encrypts the whole file anew (FACTS.md 2), or the value was
+// another in between. A ciphertext from another place says nothing: SOPS binds it to its
+// key.
 func (w *workspace) compareCiphertext(r *lockfile.Secret, c manifest.Ciphertext, source string) planner.ValueState {
 	switch {
 	case c.Digest == "":
@@ -221,7 +230,7 @@ func (w *workspace) compareCiphertext(r *lockfile.Secret, c manifest.Ciphertext,
 	case c.Digest == r.Ciphertext:
 		return planner.ValueSame
 	case w.kept[c.File] && r.Source == source:
-		return planner.ValueChanged
+		return planner.ValueEdited
 	}
 	return planner.ValueReencrypted
 }

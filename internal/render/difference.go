@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/secretsync/secretsync/planner"
@@ -13,6 +14,10 @@ func Difference(w io.Writer, d planfile.Difference, style Style) error {
 	out := &printer{w: w}
 	for _, a := range d.Added {
 		out.line("not reviewed: %s", said(a, style))
+	}
+	for _, b := range d.Blocked {
+		out.line("reviewed:     %s", said(b.Reviewed, style))
+		out.line("  now:        %s", withHint(Problem(b.Problem)))
 	}
 	for _, c := range d.Changed {
 		out.line("reviewed:     %s", said(c.Reviewed, style))
@@ -45,18 +50,21 @@ func said(a planner.Action, style Style) string {
 func differing(c planfile.Pair) []string {
 	var what []string
 	r, n := c.Reviewed, c.Now
-	switch {
-	case r.ID != n.ID:
-		what = append(what, "the secret in Cloudflare: it was deleted, or made again, since")
-	case r.Have.Modified != n.Have.Modified:
-		what = append(what, "the secret in Cloudflare: it was changed since")
+	if change := since(r, n); change != "" {
+		what = append(what, "the secret in Cloudflare: it was "+change+" since")
 	}
 	switch {
-	case r.ValueID == n.ValueID || !n.SetValue:
+	case !n.SetValue:
+	case r.ValueID == planfile.Unverified && r.Source == n.Source && r.SourceDigest != n.SourceDigest:
+		what = append(what, "how the value is asked for: a command's arguments or folder, or trim")
+	case r.ValueID == n.ValueID:
 	case n.ValueID == planfile.Unverified:
 		what = append(what, "the value, which cannot be told: the plan was made with a fingerprint key, and there is none now")
 	default:
 		what = append(what, "the value")
+	}
+	if r.Delete != nil && n.Delete != nil && *r.Delete != *n.Delete {
+		what = append(what, fmt.Sprintf("the delete policy: %t, now %t", *r.Delete, *n.Delete))
 	}
 	if r.Store.Account != n.Store.Account {
 		what = append(what, "the account: "+Safe(string(r.Store.Account))+", now "+Safe(string(n.Store.Account)))
@@ -65,4 +73,22 @@ func differing(c planfile.Pair) []string {
 		what = append(what, "the order: the quota has it deleted before anything is created")
 	}
 	return what
+}
+
+// since is what became of the secret that was reviewed, as far as that can be told: of a
+// rename, it is the one with the old name.
+func since(r, n planner.Action) string {
+	switch {
+	case r.Op != n.Op && (r.Op == planner.OpRename || n.Op == planner.OpRename):
+		return ""
+	case r.ID == "" && n.ID != "":
+		return "made"
+	case r.ID != "" && n.ID == "":
+		return "deleted"
+	case r.ID != n.ID:
+		return "deleted and made again"
+	case r.Have.Modified != n.Have.Modified:
+		return "changed"
+	}
+	return ""
 }

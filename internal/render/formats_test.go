@@ -31,7 +31,10 @@ func everything() *planner.Plan {
 	return &planner.Plan{
 		Actions: []planner.Action{
 			{Op: planner.OpCreate, Store: store, Secret: "sendgrid", SetValue: true, Source: "sops prod.enc.yaml#sendgrid", Scopes: &planner.Change[[]string]{After: workers}, Reasons: []planner.Reason{planner.ReasonNew}, Pos: at(5)},
-			{Op: planner.OpRename, Store: store, Secret: "payments", From: "stripe", Reasons: []planner.Reason{planner.ReasonRenamed}, Pos: at(9)},
+			{
+				Op: planner.OpRename, Store: store, Secret: "payments", From: "stripe", Reasons: []planner.Reason{planner.ReasonRenamed}, Pos: at(9),
+				Scopes: &planner.Change[[]string]{Before: workers, After: []string{"access", "workers"}}, Comment: &planner.Change[string]{Before: "before", After: "after"},
+			},
 			{Op: planner.OpUpdate, Store: store, Secret: "session", SetValue: true, Source: "env SESSION", Reasons: []planner.Reason{planner.ReasonChangedOutside}, Pos: at(11)},
 			{Op: planner.OpUpdate, Store: store, Secret: "api", Scopes: &planner.Change[[]string]{Before: workers, After: []string{"ai_gateway", "workers"}}, Reasons: []planner.Reason{planner.ReasonScopes}, Pos: at(13)},
 			{Op: planner.OpDelete, Store: store, Secret: "old", Reasons: []planner.Reason{planner.ReasonNotDesired}},
@@ -88,10 +91,14 @@ func markdown(t interface{ Fatal(...any) }, p *planner.Plan) []byte {
 func TestPlanMarkdown(t *testing.T) {
 	large := many(897, planner.OpCreate)
 	large.Actions = append(large.Actions, many(300, planner.OpDelete).Actions...)
+	long := many(890, planner.OpDelete) // too many to name
+	for i := range long.Actions {
+		long.Actions[i].Secret = fmt.Sprintf("%0200d", i)
+	}
 	problem := everything()
 	problem.Problems = []planner.Problem{{Kind: planner.ProblemTooManyDeletes, Count: 9, Limit: 5, Pos: at(1)}}
 	for name, p := range map[string]*planner.Plan{
-		"small.md": everything(), "large.md": large, "deletions.md": many(900, planner.OpDelete), "empty.md": {Unchanged: 3}, "problem.md": problem,
+		"small.md": everything(), "large.md": large, "deletions.md": many(900, planner.OpDelete), "empty.md": {Unchanged: 3}, "problem.md": problem, "terse.md": long,
 	} {
 		got := markdown(t, p)
 		golden(t, name, got)
@@ -105,6 +112,12 @@ func TestPlanMarkdown(t *testing.T) {
 	// All 900 deletions are named, if need be without their reasons.
 	if text := string(markdown(t, many(900, planner.OpDelete))); strings.Count(text, "<code>prod/") != 900 {
 		t.Errorf("deletions.md names %d of 900", strings.Count(text, "<code>prod/"))
+	}
+	// Those that there is no room for are counted, not their rows.
+	text := string(markdown(t, long))
+	named := strings.Count(text, "<code>prod/")
+	if want := fmt.Sprintf("- … and %d more, which a comment has no room for", 890-named); named%10 != 0 || named == 0 || !strings.Contains(text, want) {
+		t.Errorf("terse.md names %d, and lacks %q", named, want)
 	}
 	// Where there is no room for all, it is not the deletions that are left out.
 	if text := string(markdown(t, large)); strings.Count(text, "\n- delete ") != 300 || !strings.Contains(text, " more, which a comment has no room for") {

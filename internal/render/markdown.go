@@ -58,16 +58,16 @@ func planMarkdown(b *comment, p *planner.Plan, info PlanInfo) {
 		what, hint := Problem(q)
 		problems = append(problems, code(what)+inBrackets(hint))
 	}
-	b.list("**This cannot be applied:**", problems)
+	b.list("**This cannot be applied:**", each(problems))
 	risky, others := byRisk(p.Actions)
 	breaks, notes := byBreaking(p.Notes)
-	b.list("**These break a Worker:**", coded(noteLines(breaks)))
+	b.list("**These break a Worker:**", each(coded(noteLines(breaks))))
 	if b.terse {
 		b.list("**These take something away:**", terseRows(risky))
 	} else {
-		b.list("**These take something away:**", rows(risky))
+		b.list("**These take something away:**", each(rows(risky)))
 	}
-	b.list("Notes:", coded(noteLines(notes)))
+	b.list("Notes:", each(coded(noteLines(notes))))
 	if n := sourceOnly(p); n > 0 {
 		b.line("The plan tells of %s where it comes from, and nothing of what it is: no fingerprint key was at hand.\n", count(n, "value"))
 	}
@@ -77,7 +77,7 @@ func planMarkdown(b *comment, p *planner.Plan, info PlanInfo) {
 	if info.Offline {
 		b.line("Planned offline: the lockfile was taken at its word for what is in Cloudflare.\n")
 	}
-	b.fold(count(len(others), "other change"), rows(others))
+	b.fold(count(len(others), "other change"), each(rows(others)))
 }
 
 // byRisk takes out the actions after which something can be read no more.
@@ -116,9 +116,24 @@ func rows(actions []planner.Action) []string {
 	return list
 }
 
-// terseRows names what is taken away, ten in a row.
-func terseRows(actions []planner.Action) []string {
-	var list []string
+// item is a row of a list, and how many things it tells of.
+type item struct {
+	text   string
+	things int
+}
+
+// each makes items that tell of one thing each.
+func each(rows []string) []item {
+	items := make([]item, len(rows))
+	for i, r := range rows {
+		items[i] = item{r, 1}
+	}
+	return items
+}
+
+// terseRows names what is taken away, ten in a row, with what else a rename changes.
+func terseRows(actions []planner.Action) []item {
+	var list []item
 	for rest := actions; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && n < 10 && rest[n].Op == rest[0].Op {
@@ -127,10 +142,10 @@ func terseRows(actions []planner.Action) []string {
 		names := make([]string, n)
 		for i, a := range rest[:n] {
 			if names[i] = code(nameOf(a)); a.From != "" {
-				names[i] += " (from " + code(a.From) + ")"
+				names[i] += " (" + code(strings.Join(append([]string{"from " + a.From}, metadata(a)...), "; ")) + ")"
 			}
 		}
-		list = append(list, wordsFor(rest[0].Op).verb+" "+strings.Join(names, ", "))
+		list = append(list, item{wordsFor(rest[0].Op).verb + " " + strings.Join(names, ", "), n})
 		rest = rest[n:]
 	}
 	return list
@@ -168,7 +183,7 @@ type comment struct {
 func (b *comment) line(format string, args ...any) { fmt.Fprintf(&b.text, format+"\n", args...) }
 
 // list is always open.
-func (b *comment) list(title string, rows []string) {
+func (b *comment) list(title string, rows []item) {
 	if len(rows) == 0 {
 		return
 	}
@@ -177,7 +192,7 @@ func (b *comment) list(title string, rows []string) {
 }
 
 // fold is a list that is open only if it is short.
-func (b *comment) fold(title string, rows []string) {
+func (b *comment) fold(title string, rows []item) {
 	if len(rows) == 0 {
 		return
 	}
@@ -190,13 +205,17 @@ func (b *comment) fold(title string, rows []string) {
 	b.line("</details>")
 }
 
-func (b *comment) rows(rows []string, limit int) {
-	for i, r := range rows {
-		if i == limit {
-			b.line("- … and %d more, which a comment has no room for: `secretsync show` has them all", len(rows)-i)
-			break
-		}
-		b.line("- %s", r)
+func (b *comment) rows(rows []item, limit int) {
+	limit = min(limit, len(rows))
+	for _, r := range rows[:limit] {
+		b.line("- %s", r.text)
+	}
+	more := 0
+	for _, r := range rows[limit:] {
+		more += r.things
+	}
+	if more > 0 {
+		b.line("- … and %d more, which a comment has no room for: `secretsync show` has them all", more)
 	}
 	b.line("")
 }
@@ -241,7 +260,7 @@ func DriftMarkdown(w io.Writer, drift []planner.Drift, checked int) error {
 				told = append(told, row)
 			}
 		}
-		b.list("**Cloudflare differs from what was last applied:**", counted)
-		b.fold("Besides, "+count(len(told), "remark"), told)
+		b.list("**Cloudflare differs from what was last applied:**", each(counted))
+		b.fold("Besides, "+count(len(told), "remark"), each(told))
 	})
 }

@@ -67,6 +67,7 @@ var reasonWords = map[planner.Reason]string{
 	planner.ReasonRotationAsked:  "rotation asked for",
 	planner.ReasonExternal:       "supplied by somebody else from now on, stays in Cloudflare",
 	planner.ReasonReencrypted:    "encrypted again: whether the value changed is unknown without a key",
+	planner.ReasonEdited:         "value changed or encrypted again: which is unknown without a key",
 	planner.ReasonUnmanaged:      "not managed by this manifest (unmanaged: delete)",
 }
 
@@ -162,21 +163,14 @@ func row(a planner.Action, width int, style Style) string {
 func detail(a planner.Action) string {
 	var parts []string
 	for _, r := range a.Reasons {
-		switch {
-		case r == planner.ReasonScopes:
-			parts = append(parts, fmt.Sprintf("scopes %s -> %s", Scopes(a.Scopes.Before), Scopes(a.Scopes.After)))
-		case r == planner.ReasonComment:
-			parts = append(parts, fmt.Sprintf("comment %s -> %s", quoted(a.Comment.Before), quoted(a.Comment.After)))
-		case reasonWords[r] != "":
+		if reasonWords[r] != "" && r != planner.ReasonPolicy {
 			parts = append(parts, reasonWords[r])
 		}
 	}
 	if a.Op == planner.OpRename {
 		parts = append(parts, "from "+Safe(a.From)+", its value never leaves Cloudflare")
 	}
-	if a.Op == planner.OpCreate {
-		parts = append(parts, "scopes "+Scopes(a.Scopes.After))
-	}
+	parts = append(append(parts, metadata(a)...), policy(a)...)
 	if a.SetValue && a.Source != "" {
 		parts = append(parts, "from "+Safe(a.Source))
 	}
@@ -279,6 +273,8 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 		return fmt.Sprintf("values in %s that could not be compared: %s", in, list)
 	case planner.NoteRenamed:
 		return fmt.Sprintf("names that go from %s; deploy Workers that bind them with the new names, or keep both for one apply: %s", in, list)
+	case planner.NoteMaybeRenamed:
+		return fmt.Sprintf("had another name in %s before; whether it is a rename, or a creation and a deletion, is unknown without the key: %s", in, list)
 	case planner.NoteRotationOverdue:
 		return fmt.Sprintf("past their rotate_after in %s; change their values where they come from: %s", in, list)
 	case planner.NoteKept:

@@ -94,7 +94,7 @@ Plan: 1 store to create, 1 to create, 1 to delete; 3 unchanged.
 func TestEverythingHasWords(t *testing.T) {
 	for _, kind := range []planner.NoteKind{
 		planner.NoteUnmanaged, planner.NoteLagging, planner.NoteBackwards, planner.NoteInterrupted, planner.NoteValueUnknown, planner.NoteOtherStore,
-		planner.NoteBreaksWorker, planner.NoteRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
+		planner.NoteBreaksWorker, planner.NoteRenamed, planner.NoteMaybeRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
 	} {
 		var out bytes.Buffer
 		if err := render.Plan(&out, &planner.Plan{Notes: []planner.Note{{Kind: kind, Store: store, Secret: "s"}}}, render.PlanInfo{}, render.Style{}); err != nil {

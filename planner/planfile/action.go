@@ -8,7 +8,7 @@ import (
 
 // Action is one step.
 type Action struct {
-	Op        planner.Op `json:"op" jsonschema:"enum=create-store,enum=create,enum=rename,enum=adopt,enum=update,enum=rotate,enum=delete,enum=delete-store,enum=forget,enum=record"`
+	Op        planner.Op `json:"op"`
 	AccountID string     `json:"account_id"`
 	Store     string     `json:"store"`
 	// Secret is empty for the actions on a store.
@@ -18,12 +18,17 @@ type Action struct {
 	Reasons []planner.Reason `json:"reasons"`
 	// Value stands for the value that is sent, or that a renamed secret keeps; empty for
 	// the others.
-	Value string `json:"value,omitempty"`
+	Value string `json:"value,omitempty" jsonschema:"pattern=^(unverified|(hmac-)?sha256:[0-9a-f]{64})$"`
 	// Scopes and Comment are what is sent; absent where they are left alone.
 	Scopes  *Change[[]string] `json:"scopes,omitempty"`
 	Comment *Change[string]   `json:"comment,omitempty"`
+	// Delete is the policy that is recorded for the day it leaves the manifest: false forgets it.
+	Delete *bool `json:"delete,omitempty"`
 	// Source tells where the value comes from, in words for people.
 	Source string `json:"source,omitempty"`
+	// SourceDigest is of what the words leave out, such as a command's arguments, where the
+	// value is unverified.
+	SourceDigest string `json:"source_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
 	// Early deletions come before the creations, since the quota leaves no room.
 	Early bool `json:"early,omitempty"`
 	// Precondition is the live secret that the action is for.
@@ -56,12 +61,15 @@ type Position struct {
 func fromAction(a planner.Action) Action {
 	f := Action{
 		Op: a.Op, AccountID: string(a.Store.Account), Store: a.Store.Name, Secret: a.Secret, From: a.From,
-		Reasons: append([]planner.Reason{}, a.Reasons...), Value: a.ValueID, Early: a.Early, Position: fromPosition(a.Pos),
+		Reasons: append([]planner.Reason{}, a.Reasons...), Value: a.ValueID, Delete: a.Delete, Early: a.Early, Position: fromPosition(a.Pos),
 	}
 	if a.SetValue || a.Op == planner.OpRename {
 		f.Source = a.Source
 		if f.Value == "" {
 			f.Value = Unverified
+		}
+		if f.Value == Unverified {
+			f.SourceDigest = a.SourceDigest
 		}
 	}
 	if a.Scopes != nil {
@@ -87,7 +95,8 @@ func list(scopes []string) []string { return append([]string{}, scopes...) }
 func (f Action) action() planner.Action {
 	a := planner.Action{
 		Op: f.Op, Store: planner.StoreKey{Account: planner.AccountID(f.AccountID), Name: f.Store}, Secret: f.Secret, From: f.From,
-		Reasons: f.Reasons, SetValue: f.Value != "" && f.Op != planner.OpRename, ValueID: f.Value, Source: f.Source, Early: f.Early, Pos: f.Position.position(),
+		Reasons: f.Reasons, SetValue: f.Value != "" && f.Op != planner.OpRename, ValueID: f.Value, Delete: f.Delete,
+		Source: f.Source, SourceDigest: f.SourceDigest, Early: f.Early, Pos: f.Position.position(),
 	}
 	if f.Scopes != nil {
 		a.Scopes = &planner.Change[[]string]{Before: f.Scopes.Before, After: f.Scopes.After}

@@ -13,6 +13,8 @@ type Difference struct {
 	Added []planner.Action
 	// Changed are actions that were reviewed with other details.
 	Changed []Pair
+	// Blocked are reviewed actions that a problem forbids now.
+	Blocked []Blocked
 	// Gone are reviewed actions that have become unnecessary.
 	Gone []planner.Action
 }
@@ -20,8 +22,14 @@ type Difference struct {
 // Pair is an action as it was reviewed, and as it would be done now.
 type Pair struct{ Reviewed, Now planner.Action }
 
+// Blocked is an action as it was reviewed, and why it cannot be done now.
+type Blocked struct {
+	Reviewed planner.Action
+	Problem  planner.Problem
+}
+
 // Holds reports whether the reviewed plan covers all that would be done now.
-func (d Difference) Holds() bool { return len(d.Added)+len(d.Changed) == 0 }
+func (d Difference) Holds() bool { return len(d.Added)+len(d.Changed)+len(d.Blocked) == 0 }
 
 // Compare looks for every action of a plan made now in the reviewed one. Reasons don't
 // count, since what an action was decided on is in its precondition.
@@ -29,52 +37,115 @@ func Compare(reviewed, now *planner.Plan) Difference {
 	var d Difference
 	used := make([]bool, len(reviewed.Actions))
 	for _, a := range now.Actions {
-		i := slices.IndexFunc(reviewed.Actions, func(r planner.Action) bool { return r.Store == a.Store && r.Secret == a.Secret })
+		i, from := find(reviewed, a.Store, a.Secret), -1
+		if a.Op == planner.OpRename {
+			from = find(reviewed, a.Store, a.From)
+		}
 		switch {
 		case completesRename(reviewed, now, a):
 			continue
 		case i < 0:
 			d.Added = append(d.Added, a)
 			continue
+		case from >= 0 && coverRename(reviewed.Actions[i], reviewed.Actions[from], a):
+			used[from] = true
 		case !covers(reviewed.Actions[i], a) && !completes(reviewed.Actions[i], a):
 			d.Changed = append(d.Changed, Pair{reviewed.Actions[i], a})
 		}
 		used[i] = true
 	}
 	for i, r := range reviewed.Actions {
-		if !used[i] {
+		if used[i] {
+			continue
+		}
+		if q := slices.IndexFunc(now.Problems, func(q planner.Problem) bool { return q.Store == r.Store && q.Secret != "" && q.Secret == r.Secret }); q >= 0 {
+			d.Blocked = append(d.Blocked, Blocked{r, now.Problems[q]})
+		} else {
 			d.Gone = append(d.Gone, r)
 		}
 	}
 	return d
 }
 
+// find returns the index of the action on a secret or a store, or -1.
+func find(p *planner.Plan, store planner.StoreKey, secret string) int {
+	return slices.IndexFunc(p.Actions, func(a planner.Action) bool { return a.Store == store && a.Secret == secret })
+}
+
 // covers reports whether an action does what was reviewed, or the same without sending
-// a value. A reviewed value that nothing stood for is whatever its source gives.
+// a value. What was to be deleted and is gone needs only be forgotten.
 func covers(reviewed, now planner.Action) bool {
-	r, n := essence(reviewed), essence(now)
-	if n.Value == "" || r.Value == Unverified && reviewed.Source == now.Source {
-		r.Value, r.Source, n.Value, n.Source = "", "", "", ""
+	if reviewed.Op == planner.OpDelete && now.Op == planner.OpForget {
+		return slices.Contains(now.Reasons, planner.ReasonGone)
 	}
-	return same(r, n) && (reviewed.Early || !now.Early)
+	if !coversValue(reviewed, now) || now.Early && !reviewed.Early {
+		return false
+	}
+	return same(besidesValue(reviewed), besidesValue(now))
+}
+
+// coversValue reports whether an action sends the value that was reviewed, or none.
+// A reviewed value that nothing stood for is whatever its source gives. To take a secret
+// over as it is, is not less than to set its value, but something else.
+func coversValue(reviewed, now planner.Action) bool {
+	switch r, n := fromAction(reviewed).Value, fromAction(now).Value; {
+	case n == "":
+		return r == "" || reviewed.Op != planner.OpAdopt
+	case r == Unverified:
+		return reviewed.Source == now.Source && reviewed.SourceDigest == now.SourceDigest
+	default:
+		return r == n
+	}
+}
+
+// besidesValue is the essence of an action but for its value and its order.
+func besidesValue(a planner.Action) Action {
+	e := essence(a)
+	e.Value, e.Source, e.SourceDigest, e.Early = "", "", "", false
+	return e
+}
+
+// coverRename reports whether a reviewed creation and a reviewed deletion are what a
+// rename does: without a key, nobody could tell that the value stays.
+func coverRename(creation, deletion, now planner.Action) bool {
+	c, d, n := besidesValue(creation), besidesValue(deletion), besidesValue(now)
+	if creation.Op != planner.OpCreate || deletion.Op != planner.OpDelete || c.Scopes == nil {
+		return false
+	}
+	comment := n.Comment.Before // left alone, it goes along
+	if c.Comment != nil {
+		comment = c.Comment.After
+	}
+	return coversValue(creation, now) && same(d.Precondition, n.Precondition) && same(c.Delete, n.Delete) &&
+		slices.Equal(c.Scopes.After, n.Scopes.After) && n.Comment.After == comment
 }
 
 // completes reports whether an action does again what was reviewed, and was cut short
 // when it was applied: to the same secret, with the same value, and the metadata that
-// was reviewed or what of it is missing.
+// was reviewed or what of it is missing. Where metadata alone was reviewed, that is the
+// value that the secret had: it cannot be seen whether it still has.
 func completes(reviewed, now planner.Action) bool {
-	r, n := fromAction(reviewed), fromAction(now)
 	var known bool // that it is the same secret
 	switch reviewed.Op {
 	case planner.OpCreate:
 		known = now.Op == planner.OpCreate || now.Op == planner.OpUpdate
 	case planner.OpRename: // a value that is drawn anew is another
-		known = now.Op == planner.OpAdopt || now.Op == planner.OpUpdate && n.Value != Unverified
-	case planner.OpAdopt, planner.OpUpdate, planner.OpRotate:
+		known = now.Op == planner.OpAdopt || now.Op == planner.OpUpdate && fromAction(now).Value != Unverified
+	case planner.OpAdopt:
+		known = (now.Op == planner.OpAdopt || now.Op == planner.OpUpdate) && now.ID == reviewed.ID
+	case planner.OpUpdate, planner.OpRotate:
 		known = now.Op == planner.OpUpdate && now.ID == reviewed.ID
 	}
-	return known && slices.Contains(now.Reasons, planner.ReasonInterrupted) &&
-		(n.Value == "" || r.Value == n.Value || r.Value == Unverified && r.Source == n.Source) &&
+	again := reviewed.Op == planner.OpUpdate && !reviewed.SetValue && now.SameValue
+	return known && slices.Contains(now.Reasons, planner.ReasonInterrupted) && (again || coversValue(reviewed, now)) &&
+		coversMetadata(reviewed, now)
+}
+
+// coversMetadata reports whether an action sends no metadata but what was reviewed, and
+// records the policy that was.
+func coversMetadata(reviewed, now planner.Action) bool {
+	r, n := fromAction(reviewed), fromAction(now)
+	return same(r.Delete, n.Delete) &&
 		(n.Scopes == nil || r.Scopes != nil && slices.Equal(n.Scopes.After, r.Scopes.After)) &&
 		(n.Comment == nil || r.Comment != nil && n.Comment.After == r.Comment.After)
 }
@@ -93,21 +164,8 @@ func completesRename(reviewed, plan *planner.Plan, now planner.Action) bool {
 	})
 }
 
-func same(x, y Action) bool {
+func same(x, y any) bool {
 	a, _ := json.Marshal(x) // as in Format
 	b, _ := json.Marshal(y)
 	return string(a) == string(b)
-}
-
-// Blind is the plan as one without a fingerprint key would have it: nothing stands for
-// values whose source has no ciphertext. So a keyless plan's id can be held against it.
-func Blind(p *planner.Plan) *planner.Plan {
-	b := *p
-	b.Actions = slices.Clone(p.Actions)
-	for i := range b.Actions {
-		if a := &b.Actions[i]; a.SetValue && !isCiphertextDigest(a.ValueID) {
-			a.ValueID = Unverified
-		}
-	}
-	return &b
 }

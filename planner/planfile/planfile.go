@@ -16,7 +16,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/planner"
@@ -32,7 +31,7 @@ const Unverified = "unverified"
 
 // File is a plan file. The same plan gives the same bytes.
 type File struct {
-	SchemaVersion int `json:"schema_version" jsonschema:"const=1"`
+	SchemaVersion int `json:"schema_version"`
 	// PlanID is [ID] of the plan.
 	PlanID  string  `json:"plan_id" jsonschema:"pattern=^[0-9a-f]{64}$"`
 	Summary Summary `json:"summary"`
@@ -81,11 +80,11 @@ type Inputs struct {
 	// Manifest is the manifest's path, as it was given.
 	Manifest string `json:"manifest"`
 	// ManifestDigest is of the manifest with everything it includes.
-	ManifestDigest string `json:"manifest_digest,omitempty"`
+	ManifestDigest string `json:"manifest_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
 	// LockfileDigest is of the lockfile; empty where there was none.
-	LockfileDigest string `json:"lockfile_digest,omitempty"`
+	LockfileDigest string `json:"lockfile_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
 	// LiveDigest is of what Cloudflare reported; empty for a plan made offline.
-	LiveDigest string `json:"live_digest,omitempty"`
+	LiveDigest string `json:"live_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
 	// Keyless plans compared ciphertexts, not values.
 	Keyless bool `json:"keyless"`
 	// Offline plans took the lockfile's word for what is in Cloudflare.
@@ -164,10 +163,10 @@ func ID(p *planner.Plan) string {
 }
 
 // essence is what counts of an action: not where it is asked for or why, nor the source
-// of a value that something stands for, nor its turn among the others.
+// of a value that something stands for.
 func essence(a planner.Action) Action {
 	e := fromAction(a)
-	e.Position, e.Early, e.Reasons = nil, false, nil
+	e.Position, e.Reasons = nil, nil
 	if e.Value != Unverified {
 		e.Source = ""
 	}
@@ -183,12 +182,6 @@ func sum(domain string, v any) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// The forms of [planner.Action.ValueID].
-const (
-	ciphertextPrefix = "sha256:"
-	keyedPrefix      = "hmac-sha256:"
-)
-
 // ValueID is what stands for a value: the digest of its ciphertext, else a digest
 // under the fingerprint key, else Unverified. Either may be empty.
 func ValueID(ciphertext, keyed string) string {
@@ -196,12 +189,10 @@ func ValueID(ciphertext, keyed string) string {
 	case ciphertext != "":
 		return ciphertext
 	case keyed != "":
-		return keyedPrefix + keyed
+		return "hmac-sha256:" + keyed
 	}
 	return Unverified
 }
-
-func isCiphertextDigest(id string) bool { return strings.HasPrefix(id, ciphertextPrefix) }
 
 // LiveDigest is a digest of what Cloudflare reported, in any order.
 func LiveDigest(live []planner.LiveStore) string {

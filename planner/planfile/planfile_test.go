@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,9 @@ import (
 )
 
 var store = planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "prod"}
+
+// digest stands for a value.
+var digest = "sha256:" + strings.Repeat("0a", 32)
 
 // change is a reviewed update of a secret's value, and what was seen of it.
 func change(secret string) planner.Action {
@@ -35,17 +39,23 @@ func plans() *rapid.Generator[*planner.Plan] {
 			a := change(fmt.Sprint(i, rapid.String().Draw(t, "secret")))
 			a.Op = rapid.SampledFrom([]planner.Op{planner.OpCreate, planner.OpUpdate, planner.OpRename, planner.OpDelete, planner.OpForget}).Draw(t, "op")
 			a.SetValue = rapid.Bool().Draw(t, "sets")
-			if a.ValueID = rapid.SampledFrom([]string{"sha256:1", "hmac-sha256:2", planfile.Unverified}).Draw(t, "value"); !a.SetValue {
+			if a.ValueID = rapid.SampledFrom([]string{digest, "hmac-" + digest, planfile.Unverified}).Draw(t, "value"); !a.SetValue {
 				a.ValueID, a.Source = "", ""
 			}
 			if a.Op == planner.OpRename {
-				a.SetValue, a.ValueID = false, "sha256:1"
+				a.SetValue, a.ValueID = false, digest
 			}
 			if rapid.Bool().Draw(t, "scopes") {
 				a.Scopes = &planner.Change[[]string]{Before: []string{}, After: []string{rapid.String().Draw(t, "scope")}}
 			}
 			if rapid.Bool().Draw(t, "comment") {
 				a.Comment = &planner.Change[string]{Before: rapid.String().Draw(t, "before"), After: rapid.String().Draw(t, "after")}
+			}
+			if rapid.Bool().Draw(t, "policy") {
+				a.Delete = new(rapid.Bool().Draw(t, "delete"))
+			}
+			if a.ValueID == planfile.Unverified && rapid.Bool().Draw(t, "source") {
+				a.SourceDigest = digest
 			}
 			p.Actions = append(p.Actions, a)
 		}
@@ -98,7 +108,7 @@ func TestIDIsOfWhatIsDone(t *testing.T) {
 	id := planfile.ID(planOf(change("a"), change("b")))
 	moved := change("a")
 	moved.Reasons = []planner.Reason{planner.ReasonReencrypted}
-	moved.Pos, moved.Source, moved.Early = planner.Position{File: "other.toml", Line: 99}, "sops moved.yaml#a", true
+	moved.Pos, moved.Source = planner.Position{File: "other.toml", Line: 99}, "sops moved.yaml#a"
 	if planfile.ID(planOf(change("b"), moved)) != id {
 		t.Error("order, position, reason or source of a value that is told apart change the id")
 	}
@@ -112,9 +122,12 @@ func TestIDIsOfWhatIsDone(t *testing.T) {
 		"scopes":       func(a *planner.Action) { a.Scopes = &planner.Change[[]string]{After: []string{"dex"}} },
 		"comment":      func(a *planner.Action) { a.Comment = &planner.Change[string]{After: "new"} },
 		"precondition": func(a *planner.Action) { a.Have.Modified = "2026-11-23T12:00:01Z" },
+		"policy":       func(a *planner.Action) { a.Delete = new(false) },
+		"order":        func(a *planner.Action) { a.Early = true }, // before the creations
 		"unverified source": func(a *planner.Action) {
 			a.ValueID = planfile.Unverified
 		},
+		"command": func(a *planner.Action) { a.ValueID, a.SourceDigest = planfile.Unverified, digest },
 	} {
 		a := change("a")
 		edit(&a)
@@ -142,6 +155,41 @@ func TestCompare(t *testing.T) {
 	gone := planner.Action{Op: planner.OpDelete, Store: store, Secret: "gone", ID: "id-gone"}
 	early := gone
 	early.Early = true
+	forgotten := func(why ...planner.Reason) planner.Action {
+		return planner.Action{Op: planner.OpForget, Store: store, Secret: "gone", Reasons: why}
+	}
+	commented := with(func(a *planner.Action) {
+		a.SetValue, a.ValueID, a.Source, a.Comment = false, "", "", &planner.Change[string]{After: "new"}
+	})
+	again := func(same bool) planner.Action {
+		return with(func(a *planner.Action) {
+			a.SameValue, a.Reasons, a.Have.Comment, a.Have.Modified = same, interrupted, "new", "2026-11-23T13:00:00Z"
+		})
+	}
+	adoption := func(overwrite bool) planner.Action {
+		return with(func(a *planner.Action) {
+			if a.Op = planner.OpAdopt; !overwrite {
+				a.SetValue, a.ValueID, a.Source = false, "", ""
+			}
+		})
+	}
+	// What a plan without keys says of a rename, and what one with keys says.
+	made := planner.Action{
+		Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: planfile.Unverified, Source: "env KEY",
+		Scopes: &planner.Change[[]string]{After: []string{"workers"}},
+	}
+	old := planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Have: planner.Metadata{Comment: "theirs"}}
+	renamed := func(edit func(*planner.Action)) planner.Action {
+		a := planner.Action{
+			Op: planner.OpRename, Store: store, Secret: "new", From: "old", ID: "id-old", Have: old.Have, ValueID: "hmac-sha256:3", Source: "env KEY",
+			Scopes:  &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"workers"}},
+			Comment: &planner.Change[string]{Before: "theirs", After: "theirs"},
+		}
+		if edit != nil {
+			edit(&a)
+		}
+		return a
+	}
 	for _, c := range []struct {
 		name                 string
 		reviewed, now        *planner.Plan
@@ -187,6 +235,43 @@ func TestCompare(t *testing.T) {
 		},
 		{"less: the value is not sent", planOf(change("a")), planOf(with(func(a *planner.Action) { a.SetValue, a.ValueID, a.Source = false, "", "" })), 0, 0, 0},
 		{"the quota has it deleted first", planOf(gone), planOf(early), 0, 1, 0},
+		{"it need not be deleted first", planOf(early), planOf(gone), 0, 0, 0},
+		{"it is gone already", planOf(gone), planOf(forgotten(planner.ReasonNotDesired, planner.ReasonGone)), 0, 0, 0},
+		{"it is another's now", planOf(gone), planOf(forgotten(planner.ReasonNotDesired, planner.ReasonReplaced)), 0, 1, 0},
+		{"it is to be forgotten instead", planOf(gone), planOf(forgotten(planner.ReasonNotDesired, planner.ReasonKeepPolicy)), 0, 1, 0},
+		{"metadata alone, cut short: the value as it was", planOf(commented), planOf(again(true)), 0, 0, 0},
+		{"metadata alone, cut short, and another value", planOf(commented), planOf(again(false)), 0, 1, 0},
+		{
+			"the value put again where nothing was cut short", planOf(commented),
+			planOf(with(func(a *planner.Action) { a.SameValue = true })), 0, 1, 0,
+		},
+		{"taken over as it is instead", planOf(adoption(true)), planOf(adoption(false)), 0, 1, 0},
+		{"overwritten instead", planOf(adoption(false)), planOf(adoption(true)), 0, 1, 0},
+		{
+			"taken over as it is, cut short", planOf(adoption(false)),
+			planOf(planner.Action{Op: planner.OpAdopt, Store: store, Secret: "a", ID: "id-a", Reasons: interrupted}), 0, 0, 0,
+		},
+		{
+			"overwritten and cut short, taken over as it is now", planOf(adoption(true)),
+			planOf(planner.Action{Op: planner.OpAdopt, Store: store, Secret: "a", ID: "id-a", Reasons: interrupted}), 0, 1, 0,
+		},
+		{"another policy", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Delete = new(false) })), 0, 1, 0},
+		{
+			"another policy after it was cut short", planOf(creation),
+			planOf(with(func(a *planner.Action) { a.Delete, a.Reasons = new(false), interrupted })), 0, 1, 0,
+		},
+		{"other arguments of a command", planOf(unverified), planOf(with(func(a *planner.Action) {
+			a.ValueID, a.Source, a.SourceDigest = "hmac-sha256:3", "env KEY", digest
+		})), 0, 1, 0},
+		{"from another source, cut short, without keys", planOf(unverified), planOf(with(func(a *planner.Action) {
+			a.ValueID, a.Source, a.Reasons = planfile.Unverified, "env OTHER", interrupted
+		})), 0, 1, 0},
+		{"a rename, reviewed without keys", planOf(made, old), planOf(renamed(nil)), 0, 0, 0},
+		{"a rename, reviewed without keys, that keeps another comment", planOf(made, old), planOf(renamed(func(a *planner.Action) { a.Comment.After = "new" })), 0, 1, 1},
+		{"a rename, reviewed without keys, with other scopes", planOf(made, old), planOf(renamed(func(a *planner.Action) { a.Scopes.After = []string{"dex"} })), 0, 1, 1},
+		{"a rename, reviewed without keys, from another source", planOf(made, old), planOf(renamed(func(a *planner.Action) { a.Source = "env OTHER" })), 0, 1, 1},
+		{"a rename, reviewed without keys, of another secret", planOf(made, old), planOf(renamed(func(a *planner.Action) { a.ID = "id-another" })), 0, 1, 1},
+		{"a rename, reviewed without keys, of one that was to stay", planOf(made), planOf(renamed(nil)), 0, 1, 0},
 		{
 			"an update that was cut short", planOf(change("a")),
 			planOf(with(func(a *planner.Action) { a.Have.Modified, a.Reasons = "2026-11-23T13:00:00Z", interrupted })), 0, 0, 0,
@@ -221,6 +306,16 @@ func TestCompare(t *testing.T) {
 				t.Errorf("holds: %v", d.Holds())
 			}
 		})
+	}
+}
+
+// TestCompareProblems: what a problem forbids by now was reviewed for nothing.
+func TestCompareProblems(t *testing.T) {
+	now := planOf()
+	now.Problems = []planner.Problem{{Kind: planner.ProblemConflict, Store: store, Secret: "a"}, {Kind: planner.ProblemQuota, Store: store}}
+	d := planfile.Compare(planOf(change("a"), change("b")), now)
+	if len(d.Blocked) != 1 || len(d.Gone) != 1 || d.Holds() {
+		t.Errorf("%+v", d)
 	}
 }
 
