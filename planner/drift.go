@@ -25,7 +25,7 @@ const (
 	// DriftInterrupted is a record whose last write was cut short.
 	DriftInterrupted DriftKind = "interrupted"
 	DriftUnmanaged   DriftKind = "unmanaged"
-	// DriftRotationOverdue is a value past its rotate_after. It does not count.
+	// DriftRotationOverdue is a value past its rotate_after.
 	DriftRotationOverdue DriftKind = "rotation_overdue"
 	// DriftLagging is a list that shows an older state than our last write, which was
 	// moments ago. It does not count.
@@ -35,6 +35,7 @@ const (
 // DriftKinds are the kinds that can count as drift.
 var DriftKinds = []DriftKind{
 	DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftScopes, DriftComment, DriftNotActive, DriftInterrupted, DriftUnmanaged,
+	DriftRotationOverdue,
 }
 
 // pendingWindow is how long a secret may be pending after we set its value.
@@ -50,11 +51,13 @@ type Drift struct {
 	Scopes  *Change[[]string] // recorded and live, for DriftScopes
 	Comment *Change[string]   // recorded and live, for DriftComment
 	Status  string            // for DriftNotActive
+	// Generated says that a plan rotates the value, for DriftRotationOverdue.
+	Generated bool
 }
 
 // FindDrift compares what was last applied with what Cloudflare reports. It needs
 // no values: of in.Desired, the stores' prefixes and unmanaged policies serve, and
-// of their secrets External and RotateAfter. A store that in.Desired doesn't have is
+// of their secrets External, RotateAfter and Generated. A store that in.Desired doesn't have is
 // as under UnmanagedReport.
 func FindDrift(in Input) []Drift {
 	var found []Drift
@@ -133,5 +136,5 @@ func overdue(store StoreKey, t *triple, now time.Time) []Drift {
 	if t.desired == nil || t.desired.RotateAfter == 0 || now.Sub(t.recorded.Applied) < t.desired.RotateAfter {
 		return nil
 	}
-	return []Drift{{Kind: DriftRotationOverdue, Store: store, Secret: t.recorded.Name}}
+	return []Drift{{Kind: DriftRotationOverdue, Store: store, Secret: t.recorded.Name, Counts: true, Generated: t.desired.Generated}}
 }

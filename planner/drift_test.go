@@ -38,6 +38,14 @@ func TestFindDrift(t *testing.T) {
 		{"interrupted", func(in *planner.Input) {
 			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpUpdate}
 		}, kinds{planner.DriftInterrupted}},
+		{"rotation overdue", func(in *planner.Input) {
+			in.Desired[0].Secrets = []planner.DesiredSecret{{Name: "api-key", RotateAfter: time.Hour}}
+			in.Recorded[0].Secrets[0].Applied = now.Add(-time.Hour)
+		}, kinds{planner.DriftRotationOverdue}},
+		{"rotation due later", func(in *planner.Input) {
+			in.Desired[0].Secrets = []planner.DesiredSecret{{Name: "api-key", RotateAfter: time.Hour}}
+			in.Recorded[0].Secrets[0].Applied = now.Add(-59 * time.Minute)
+		}, nil},
 		{"store gone", func(in *planner.Input) { in.Live = nil }, kinds{planner.DriftStoreGone}},
 		{"unmanaged, told", func(in *planner.Input) { in.Recorded[0].Secrets = nil }, kinds{planner.DriftUnmanaged}},
 		{"unmanaged, ignored", func(in *planner.Input) {

@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
@@ -21,7 +25,7 @@ func (s *session) writeRepairPlan(ctx context.Context, in planner.Input, lock *l
 	}
 	if len(targets) == 0 {
 		s.say("no drift that a plan could repair: %s was not written", path)
-		return nil
+		return s.removeOld(path)
 	}
 	s.flags.keyless = true
 	w, err := s.prepare(ctx, lock)
@@ -40,13 +44,26 @@ func (s *session) writeRepairPlan(ctx context.Context, in planner.Input, lock *l
 	return w.problems(p)
 }
 
+// removeOld removes the plan that an earlier run wrote, lest it be taken for this one's.
+func (s *session) removeOld(path string) error {
+	switch err := os.Remove(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("the plan of an earlier run: %w", err)
+	}
+	s.say("removed the %s of an earlier run", path)
+	return nil
+}
+
 // driftedTargets are the globs of what has drift that a plan can repair.
 func driftedTargets(found []planner.Drift) []string {
 	var targets []string
 	for _, d := range found {
 		store := string(d.Store.Account) + "/" + escapeGlob(d.Store.Name) + "/"
 		switch {
-		case !d.Counts || d.Kind == planner.DriftUnmanaged || d.Kind == planner.DriftNotActive:
+		case !d.Counts || d.Kind == planner.DriftUnmanaged || d.Kind == planner.DriftNotActive,
+			d.Kind == planner.DriftRotationOverdue && !d.Generated:
 		case d.Kind == planner.DriftStoreGone:
 			targets = append(targets, store+"*")
 		default:
