@@ -212,6 +212,38 @@ func TestWhollySealed(t *testing.T) {
 	}
 }
 
+// What the words for a source leave out, its digest tells apart; of encrypted arguments
+// it tells nothing that can be guessed at.
+func TestSourceDigest(t *testing.T) {
+	digest := func(body, sops string) string {
+		dir := write(t, map[string]string{"secretsync.yaml": one(body) + sops})
+		m := mustLoad(t, dir, Options{SOPS: &fakeSOPS{}, AllowCommands: true})
+		return m.Stores[0].Secrets[0].Source.Digest()
+	}
+	seen := map[string]string{"": "from: {env: E}"}
+	for _, body := range []string{
+		"from: {command: [p, a]}", "from: {command: [p, b]}", "from: {command: [p, a, '']}", "from: {command: ['p a']}",
+		"from: {file: f, trim: true}", "from: {command: [p, '" + enc("a", "str") + "']}",
+	} {
+		sops := ""
+		if strings.Contains(body, "ENC") {
+			sops = "sops: {mac: x}\n"
+		}
+		got := digest(body, sops)
+		if other, dup := seen[got]; dup {
+			t.Errorf("%s has the digest of %s", body, other)
+		}
+		if seen[got] = body; got != digest(body, sops) {
+			t.Errorf("%s has two digests", body)
+		}
+	}
+	for _, body := range []string{"from: {env: E}", "from: {file: f}", "generate: {encoding: uuid}"} {
+		if digest(body, "") != "" {
+			t.Errorf("%s has a digest", body)
+		}
+	}
+}
+
 // Nothing that can be printed of a manifest shows a value or a command's arguments.
 func TestPrintsNoValue(t *testing.T) {
 	dir := write(t, map[string]string{"secretsync.yaml": "version: 1\nstores: {s: {secrets: {a: {value: canary1}, b: {from: {command: [op, canary2]}}}}}\n"})
