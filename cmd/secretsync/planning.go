@@ -21,7 +21,9 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Unread: w.unbound, Now: w.clock.Now(), Options: w.options}
 	if w.flags.offline {
 		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
-		return planner.Build(in), nil, nil
+		p = planner.Build(in)
+		p.Problems = append(p.Problems, w.forgery()...)
+		return p, nil, nil
 	}
 	unreachable = w.observe(ctx, &in)
 	in.Now = w.clock.Now() // which Cloudflare's answers have set
@@ -31,6 +33,7 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 	}
 	w.liveDigest = planfile.LiveDigest(in.Live)
 	p = planner.Build(in)
+	p.Problems = append(p.Problems, w.forgery()...)
 	seen := map[planner.AccountID]int{}
 	w.storeIDs = map[planner.StoreKey]planner.StoreID{}
 	for _, l := range in.Live {

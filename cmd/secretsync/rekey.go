@@ -112,6 +112,8 @@ func (r *rekeying) anew(key secret.Key, ref secretRef, old secret.Fingerprint) s
 		return key.Fingerprint(ref.subject(), value)
 	case !wanted:
 		why = "the manifest supplies no value for it"
+	case r.forged[ref]:
+		why = "its fingerprint was made by no apply under the old key: the next plan puts its value"
 	case r.wanted[ref].generate != nil:
 		why = "generated: nobody knows its value, and it needs no fingerprint"
 	}
