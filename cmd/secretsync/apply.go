@@ -34,7 +34,7 @@ func (a *app) applyCommand() *cobra.Command {
 			if cmd.Flags().Changed("plan-id") && planID == "" || len(args) == 1 && args[0] == "" {
 				return errors.New("the plan or plan id that was reviewed is empty")
 			}
-			reviewed, err := newReview(strings.Join(args, ""), planID)
+			reviewed, err := newReview(cmd.Context(), strings.Join(args, ""), planID)
 			if err != nil {
 				return err
 			}

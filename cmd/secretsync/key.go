@@ -20,7 +20,7 @@ func (s *session) ring() keyring.Ring {
 			return s.sops.Unseal(ctx, sealed, s.lockPath)
 		},
 		Seal: func(ctx context.Context, key secret.Value) ([]byte, error) {
-			sealed, recipients, err := s.sops.Seal(ctx, key, filepath.Dir(s.lockPath), s.lockPath, s.manifest.File)
+			sealed, recipients, err := s.sops.Seal(ctx, key, s.manifest.Root, filepath.Dir(s.lockPath), s.lockPath, s.manifest.File)
 			if errors.Is(err, sopsfile.ErrNoRule) {
 				return nil, nil
 			}
