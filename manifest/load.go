@@ -65,8 +65,11 @@ type loader struct {
 	accounts map[string]account
 	defaults defaults // of the manifest itself
 	safety   Safety
-	workers  []workerPattern
-	stores   []*storeDecl
+	typed    map[string]any // the variables as conditions have them
+	// conditions are what those decided so far came to, by their text.
+	conditions map[string]bool
+	workers    []workerPattern
+	stores     []*storeDecl
 
 	digests []string // of each file
 	inClear bool     // values stand in them in clear
@@ -94,7 +97,7 @@ func newLoader(o Options) *loader {
 		o.Known = func(secret.Value) {}
 	}
 	return &loader{
-		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{},
+		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{}, conditions: map[string]bool{},
 		defaults: defaults{scopes: []string{"workers"}, remove: true, unmanaged: "report"},
 	}
 }
