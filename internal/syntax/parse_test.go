@@ -231,6 +231,18 @@ func TestQuoteKey(t *testing.T) {
 	}
 }
 
+func TestMistyped(t *testing.T) {
+	known := []string{"workers", "ai_gateway", "dex"}
+	for word, want := range map[string]string{
+		"worker": "workers", "wokrers": "workers", "aigateway": "ai_gateway", "dez": "dex", "de": "dex",
+		"workers": "", "dex": "", "axe": "", "deep": "", "queues": "", "": "", "gateway": "", "workers_ai": "",
+	} {
+		if got := Mistyped(word, known); got != want {
+			t.Errorf("%q is taken for %q, want %q", word, got, want)
+		}
+	}
+}
+
 func TestFormatOf(t *testing.T) {
 	for name, want := range map[string]Format{"a.yaml": YAML, "b/c.yml": YAML, "a.TOML": TOML, "a.enc.json": JSON, "a": "", "yaml": "", "a.env": ""} {
 		if f, ok := FormatOf(name); f != want || ok != (want != "") {
