@@ -53,6 +53,7 @@ func (a *app) applyCommand() *cobra.Command {
 
 // apply is the main flow. adjust may change what is wanted before the plan is made.
 func (a *app) apply(ctx context.Context, ask approval, adjust func(*workspace) error) error {
+	a.flags.values = true
 	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
 		w, err := s.prepare(ctx, handle.File())
 		if err != nil {

@@ -33,6 +33,7 @@ func (a *app) rekeyCommand() *cobra.Command {
 }
 
 func (a *app) rekey(ctx context.Context, newKeyEnv string) error {
+	a.flags.values = true
 	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
 		lock := handle.File()
 		if lock.Key.ID == "" {

@@ -67,8 +67,10 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 	}
 	s.filter.Public(lockText(lock)...)
 	w := &workspace{session: s, lock: lock, wanted: map[secretRef]want{}, forged: map[secretRef]bool{}, options: s.options()}
+	references, unbound, bindings := s.references(lock) // first, for its warnings
+	w.references, w.unbound = references, unbound
 	values, err := s.values(ctx)
-	if err != nil {
+	if err := together(err, bindings); err != nil {
 		return nil, err
 	}
 	if !s.flags.keyless {
@@ -84,9 +86,6 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 		keys[i].Name = st.Name
 	}
 	w.kept = w.keptFiles(keys, values)
-	if w.references, w.unbound, err = s.references(lock); err != nil {
-		return nil, err
-	}
 	for i, st := range s.manifest.Stores {
 		w.addStore(st, keys[i], values)
 	}
