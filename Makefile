@@ -16,10 +16,14 @@ RELEASE = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid="
 build: ## Build ./secretsync (the first time takes minutes: SOPS brings 800 packages)
 	$(RELEASE) -o secretsync ./cmd/secretsync
 
+# As for a release: with the commit in the binary, whatever GOFLAGS says, and in the second
+# folder what goreleaser has written before it builds.
 reproducible: ## Build the last commit in two folders, and compare the bytes
 	@a=$$(mktemp -d); b=$$(mktemp -d)/deeper; \
-	for dir in $$a $$b; do git clone -q . $$dir && (cd $$dir && $(RELEASE) -o secretsync ./cmd/secretsync) || exit 1; done; \
-	cmp $$a/secretsync $$b/secretsync && echo "the same bytes: $$(sha256sum <$$a/secretsync | cut -c1-64)"; code=$$?; \
+	git clone -q . $$a && git clone -q . $$b && mkdir $$b/dist && touch $$b/dist/config.yaml && \
+	for dir in $$a $$b; do (cd $$dir && $(RELEASE) -buildvcs=true -o secretsync ./cmd/secretsync) || exit 1; done; \
+	cmp $$a/secretsync $$b/secretsync && go version -m $$b/secretsync | grep -q 'vcs.modified=false' && \
+	echo "the same bytes: $$(sha256sum <$$a/secretsync | cut -c1-64)"; code=$$?; \
 	rm -rf $$a $$b; exit $$code
 
 test: ## Pass the tests, with Go alone

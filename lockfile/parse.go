@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/visible"
 )
 
 // Parse reads a lockfile's content. name is what errors call it. They are a
@@ -158,4 +157,5 @@ func isSecond(s string) bool {
 	return err == nil && t.UTC().Format(time.RFC3339) == s
 }
 
-func isPlain(s string) bool { return s != "" && !strings.ContainsFunc(s, unicode.IsControl) }
+// isPlain reports whether a name is harmless wherever it is shown or written.
+func isPlain(s string) bool { return s != "" && visible.Text(s) == s }

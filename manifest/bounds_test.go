@@ -29,6 +29,18 @@ func TestBounds(t *testing.T) {
 			"version: 1\nvars: {a: " + strings.Repeat("x", 60000) + "}\nstores: {s: {secrets: {" + many(400, "k%d: {from: {env: K}, comment: \"${vars.a}\"}, ") + "}}}\n",
 			`becomes too long by its variables`,
 		},
+		"conditions that match a pattern": {
+			"version: 1\nvars: {r: " + strings.Repeat("e", 60000) + "}\nstores: {s: {secrets: {" + many(200, "k%d: {from: {env: K}, when: 'vars.r matches \""+strings.Repeat("(e?){900}", 90)+"\"'}, ") + "}}}\n",
+			`"when" cannot have the operator "matches"`,
+		},
+		"conditions over ranges": {
+			"version: 1\nvars: {n: 900000}\nstores: {s: {secrets: {" + many(10000, "k%d: {from: {env: K}, when: (1..vars.n) == (1..vars.n)}, ") + "}}}\n",
+			`"when" cannot have the operator ".."`,
+		},
+		"conditions over long variables": {
+			"version: 1\nvars: {a: " + strings.Repeat("x", 60000) + "}\nstores: {s: {secrets: {" + many(10000, "k%d: {from: {env: K}, when: vars.a contains vars.a + vars.a + \"%[1]d\"}, ") + "}}}\n",
+			`"when" becomes too long by its variables`,
+		},
 		"many variables": {"version: 1\nvars: {" + many(2000, "v%d: x, ") + "}\nstores: {s: {}}\n", "more than 1000 variables"},
 		"many stores":    {"version: 1\nstores: {" + many(200000, "s%06d: {}, ") + "}\n", "more than 1000 stores"},
 		"many secrets":   {"version: 1\nstores: {s: {secrets: {" + many(60000, "k%06d: {from: {env: K}}, ") + "}}}\n", "more than 20000 secrets"},

@@ -174,7 +174,8 @@ func (d *document) readDefaults(f syntax.Field, first bool) {
 }
 
 // scopeNames are the scopes known in 2026 (CLOUDFLARE_API.md 4). The set grows, so
-// that one we don't know is no mistake.
+// that one we don't know is no mistake, unless it is all but one that we do: Cloudflare
+// would refuse it in the middle of an apply.
 var scopeNames = []string{"workers", "ai_gateway", "dex", "access", "containers", "websearch"}
 
 var scopeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -188,6 +189,8 @@ func (d *document) scopes(f syntax.Field, to *[]string) {
 		case !ok:
 		case !scopeForm.MatchString(scope):
 			d.errs.Add(item.Pos, syntax.DidYouMean(scope, scopeNames), "not a scope's name")
+		case !slices.Contains(scopeNames, scope) && syntax.Mistyped(scope, scopeNames) != "":
+			d.errs.Add(item.Pos, "did you mean "+syntax.QuoteKey(syntax.Mistyped(scope, scopeNames))+"?", "unknown scope %s", syntax.QuoteKey(scope))
 		case slices.Contains(scopes, scope):
 			d.errs.Add(item.Pos, "", "the scope %s is given twice", syntax.QuoteKey(scope))
 		default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/visible"
 	"gopkg.in/yaml.v3"
 )
 
@@ -28,32 +29,35 @@ func IsName(text string) bool { return nameForm.MatchString(text) }
 // without, somebody else supplies them all, so that nothing is written to them.
 func Draft(stores []DraftStore, sops string) ([]byte, error) {
 	type source struct {
-		SOPS string `yaml:"sops"`
-		Key  string `yaml:"key"`
+		SOPS foreign `yaml:"sops"`
+		Key  foreign `yaml:"key"`
 	}
 	type secret struct {
-		From     *source  `yaml:"from,omitempty,flow"`
-		External bool     `yaml:"external,omitempty"`
-		Scopes   []string `yaml:"scopes,omitempty,flow"`
-		Comment  string   `yaml:"comment,omitempty"`
-		Adopt    string   `yaml:"adopt,omitempty"`
+		From     *source   `yaml:"from,omitempty,flow"`
+		External bool      `yaml:"external,omitempty"`
+		Scopes   []foreign `yaml:"scopes,omitempty,flow"`
+		Comment  foreign   `yaml:"comment,omitempty"`
+		Adopt    string    `yaml:"adopt,omitempty"`
 	}
 	type store struct {
-		Name    string            `yaml:"name,omitempty"`
-		Secrets map[string]secret `yaml:"secrets"`
+		Name    foreign            `yaml:"name,omitempty"`
+		Secrets map[foreign]secret `yaml:"secrets"`
 	}
 	doc := struct {
 		Version int              `yaml:"version"`
 		Stores  map[string]store `yaml:"stores"`
 	}{1, map[string]store{}}
 	for _, st := range stores {
-		to := store{Name: st.Name, Secrets: map[string]secret{}}
+		to := store{Name: foreign(st.Name), Secrets: map[foreign]secret{}}
 		for _, sec := range st.Secrets {
-			s := secret{Scopes: sec.Scopes, External: sops == "", Comment: strings.ReplaceAll(sec.Comment, "${", "$${")}
-			if sops != "" {
-				s.From, s.Adopt = &source{sops, sec.Label}, "keep" // a name has no dots
+			s := secret{External: sops == "", Comment: foreign(strings.ReplaceAll(sec.Comment, "${", "$${"))}
+			for _, scope := range sec.Scopes {
+				s.Scopes = append(s.Scopes, foreign(scope))
 			}
-			to.Secrets[sec.Label] = s
+			if sops != "" {
+				s.From, s.Adopt = &source{foreign(sops), foreign(sec.Label)}, "keep" // a name has no dots
+			}
+			to.Secrets[foreign(sec.Label)] = s
 		}
 		doc.Stores[st.Label] = to
 	}
@@ -63,5 +67,18 @@ func Draft(stores []DraftStore, sops string) ([]byte, error) {
 	if err := enc.Encode(doc); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), enc.Close()
+	return visible.YAML(out.Bytes()), enc.Close()
+}
+
+// foreign is a text of Cloudflare's. It stands in double quotes where it would hide
+// something from whoever reviews the manifest, or command a CI runner that prints it, so
+// that it can be escaped.
+type foreign string
+
+// MarshalYAML implements yaml.Marshaler.
+func (f foreign) MarshalYAML() (any, error) {
+	if visible.Text(string(f)) == string(f) {
+		return string(f), nil
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: string(f), Style: yaml.DoubleQuotedStyle}, nil
 }

@@ -178,6 +178,8 @@ func (f files) explain(at syntax.Pos, name string, err error) *syntax.Error {
 		return mistake(at, "", "file %q: permission denied", name)
 	case f.leads(name):
 		return outside(at, name)
+	case f.linked(name): // Go follows no absolute link below a root, wherever it leads
+		return mistake(at, "below the repository's folder a link has to be a relative one: ln -sr", "file %q is reached by a link with an absolute path", name)
 	}
 	return mistake(at, "", "file %q cannot be read", name)
 }
@@ -191,6 +193,14 @@ func (f files) leads(name string) bool {
 	}
 	_, ok := files{root: root}.inside(resolved)
 	return !ok
+}
+
+// linked reports whether a symbolic link is on the way from the root to a file.
+func (f files) linked(name string) bool {
+	rel, ok := f.inside(name)
+	resolved, err1 := filepath.EvalSymlinks(name)
+	root, err2 := filepath.EvalSymlinks(f.root)
+	return ok && err1 == nil && err2 == nil && resolved != filepath.Join(root, rel)
 }
 
 func outside(at syntax.Pos, name string) *syntax.Error {

@@ -33,6 +33,9 @@ type Options struct {
 	// about it; nil is nobody.
 	Known func(secret.Value)
 
+	// Values says that the values are to be read: where there are mistakes, what the
+	// environment lacks is told with them.
+	Values bool
 	// AllowPlaintextValues permits values in the clear in the manifest.
 	AllowPlaintextValues bool
 	// AllowCommands permits sources that run commands. Whoever may edit the manifest
@@ -42,8 +45,9 @@ type Options struct {
 	AllowOutside bool
 }
 
-// Load reads a manifest and what it includes. An error is a [syntax.ErrorList]
-// of all mistakes.
+// Load reads a manifest and what it includes. An error is a [syntax.ErrorList] of all
+// mistakes; what could be read comes beside it, unless nothing could, for its warnings and
+// for the mistakes in what it names.
 func Load(ctx context.Context, o Options) (*Manifest, error) {
 	l := newLoader(o)
 	data, bad := l.files.read(syntax.Pos{File: o.File}, o.File, syntax.MaxSize)
@@ -65,8 +69,11 @@ type loader struct {
 	accounts map[string]account
 	defaults defaults // of the manifest itself
 	safety   Safety
-	workers  []workerPattern
-	stores   []*storeDecl
+	typed    map[string]any // the variables as conditions have them
+	// conditions are what those decided so far came to, by their text.
+	conditions map[string]bool
+	workers    []workerPattern
+	stores     []*storeDecl
 
 	digests []string // of each file
 	inClear bool     // values stand in them in clear
@@ -94,7 +101,7 @@ func newLoader(o Options) *loader {
 		o.Known = func(secret.Value) {}
 	}
 	return &loader{
-		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{},
+		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{}, conditions: map[string]bool{},
 		defaults: defaults{scopes: []string{"workers"}, remove: true, unmanaged: "report"},
 	}
 }
@@ -113,14 +120,18 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 		files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
 		tokenEnvs: l.tokenEnvs(), commandTime: commandTime, known: l.opts.Known, workers: l.workers,
 	}
-	if len(l.errs) > 0 { // with what can be known to be wrong with the sources, to spare a second round
-		_, workers := m.WorkerFiles()
-		return nil, append(append(l.errs, mistakesOf(m.Check())...), mistakesOf(workers)...).Err()
-	}
 	if w, ok := l.warnings.Err().(syntax.ErrorList); ok { //nolint:errorlint // Err documents its type
 		m.Warnings = w
 	}
-	return m, nil
+	if len(l.errs) == 0 {
+		return m, nil
+	}
+	// With what can be known to be wrong with the sources, to spare a second round.
+	l.errs = append(l.errs, mistakesOf(m.Check())...)
+	if l.opts.Values {
+		l.errs = append(l.errs, m.unset()...)
+	}
+	return m, l.errs.Err()
 }
 
 // ownCredentials are how the variables begin that are meant for secretsync alone.

@@ -144,8 +144,8 @@ func TestVarsPrecedence(t *testing.T) {
 }
 
 func TestUnknownScopeWarns(t *testing.T) {
-	m := mustLoad(t, write(t, map[string]string{"secretsync.yaml": one("from: {env: A}, scopes: [worker, dex]")}), Options{})
-	if len(m.Warnings) != 1 || !strings.Contains(m.Warnings[0].Error(), `:5:36: unknown scope "worker" (did you mean "workers"?)`) {
+	m := mustLoad(t, write(t, map[string]string{"secretsync.yaml": one("from: {env: A}, scopes: [queues, dex]")}), Options{})
+	if len(m.Warnings) != 1 || !strings.Contains(m.Warnings[0].Error(), `:5:36: unknown scope "queues" (known: "workers", `) {
 		t.Errorf("%v", m.Warnings)
 	}
 }

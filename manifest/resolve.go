@@ -107,6 +107,28 @@ func (m *Manifest) Check() error {
 	return err
 }
 
+// unset are the sources that name variables which are not set.
+func (m *Manifest) unset() (errs syntax.ErrorList) {
+	for _, store := range m.Stores {
+		for _, sec := range store.Secrets {
+			if s := sec.Source; s.Kind == SourceEnv && !s.wrong {
+				if _, bad := m.sources.variable(s); bad != nil {
+					errs = append(errs, bad)
+				}
+			}
+		}
+	}
+	return errs
+}
+
+func (r sources) variable(s Source) (string, *syntax.Error) {
+	text, ok := r.lookup(s.target)
+	if !ok || text == "" {
+		return "", mistake(s.Pos, "", "the environment variable %q is not set, or empty", s.target)
+	}
+	return text, nil
+}
+
 // fail notes a mistake; one that lies in another file, which many secrets may
 // need, is told once.
 func (r *reading) fail(at syntax.Pos, err error) {
@@ -143,9 +165,9 @@ func (r *reading) check(s Source) (Ciphertext, error) {
 func (r *reading) value(ctx context.Context, s Source) (Resolved, error) {
 	switch s.Kind {
 	case SourceEnv:
-		text, ok := r.lookup(s.target)
-		if !ok || text == "" {
-			return Resolved{}, mistake(s.Pos, "", "the environment variable %q is not set, or empty", s.target)
+		text, bad := r.variable(s)
+		if bad != nil {
+			return Resolved{}, bad
 		}
 		return Resolved{Value: secret.New([]byte(text))}, nil
 	case SourceFile:

@@ -55,6 +55,14 @@ func TestPlaintextAllowed(t *testing.T) {
 	}
 }
 
+func TestLinkWithAnAbsolutePath(t *testing.T) {
+	dir := write(t, map[string]string{"secretsync.yaml": one("from: {file: abs}"), ".git/x": "", "sub/v": "value"})
+	if err := os.Symlink(filepath.Join(dir, "sub", "v"), filepath.Join(dir, "abs")); err != nil {
+		t.Skip(err)
+	}
+	wantError(t, mustLoad(t, dir, Options{}).Check(), ":5:11: ", "is reached by a link with an absolute path (below the repository's folder a link has to be a relative one: ln -sr)")
+}
+
 func TestStaysInside(t *testing.T) {
 	outside := write(t, map[string]string{"v": "value", "m.yaml": "stores: {s: {}}", "s.enc.yaml": "k: " + enc("value", "str")})
 	for name, body := range map[string]string{

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/visible"
 )
 
 // storeDecl is what the files say of one store, merged by its label.
@@ -67,7 +68,11 @@ func (d *document) readStore(entry syntax.Field) {
 	d.object(entry.Value,
 		key{"account", d.attribute(s, &s.account, d.accountLabel)},
 		key{"name", d.attribute(s, &s.name, func(f syntax.Field) (string, bool) {
-			return d.matching(f, storeForm, "a store's name, without spaces")
+			name, ok := d.matching(f, storeForm, "a store's name, without spaces")
+			if ok && visible.Text(name) != name {
+				d.errs.Add(f.Value.Pos, "", `"name" reads as a command to a CI runner`)
+			}
+			return name, ok
 		})},
 		key{"prefix", d.attribute(s, &s.prefix, func(f syntax.Field) (string, bool) {
 			return d.matching(f, prefixForm, "letters, digits, _ and -, as it begins names")

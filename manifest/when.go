@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/expr-lang/expr"
@@ -23,33 +25,55 @@ func (d *document) when(f syntax.Field) bool {
 		d.errs.Add(f.Value.Pos, "", `"when" is longer than %d bytes`, maxCondition)
 		return true
 	}
+	if known, decided := d.conditions[text]; decided {
+		return known
+	}
+	wanted, decided := d.decide(f.Value.Pos, text)
+	if decided {
+		d.conditions[text] = wanted
+	}
+	return wanted || !decided
+}
+
+// decide evaluates a condition, once it is known to be nothing but comparisons of
+// variables: what the language has besides could take any time and memory.
+func (d *document) decide(at syntax.Pos, text string) (wanted, ok bool) {
 	tree, err := parser.Parse(text)
 	if err != nil {
-		d.errs.Add(f.Value.Pos, `for example: vars.region == "eu"`, `"when" is not an expression`)
-		return true
+		d.errs.Add(at, `for example: vars.region == "eu"`, `"when" is not an expression`)
+		return false, false
 	}
-	v := &varNames{document: d, pos: f.Value.Pos}
+	v := &varNames{document: d, pos: at}
 	ast.Walk(&tree.Node, v)
 	if v.bad {
-		return true
+		return false, false
 	}
-	env := map[string]any{"vars": d.typedVars()}
-	// Without its functions, the language has no loops and reads no clock.
+	if d.typed == nil {
+		d.typed = d.typedVars()
+	}
+	env := map[string]any{"vars": d.typed}
 	program, err := expr.Compile(text, expr.Env(env), expr.AsBool(), expr.DisableAllBuiltins())
 	if err != nil {
-		d.errs.Add(f.Value.Pos, `for example: vars.region == "eu"`, `"when" is not a condition over variables`)
-		return true
+		d.errs.Add(at, `for example: vars.region == "eu"`, `"when" is not a condition over variables`)
+		return false, false
 	}
 	result, err := expr.Run(program, env)
 	wanted, isBool := result.(bool)
 	if err != nil || !isBool {
-		d.errs.Add(f.Value.Pos, "compare strings with strings, numbers with numbers", `"when" cannot be decided: it is neither true nor false`)
-		return true
+		d.errs.Add(at, "compare strings with strings, numbers with numbers", `"when" cannot be decided: it is neither true nor false`)
+		return false, false
 	}
-	return wanted
+	return wanted, true
 }
 
-// varNames finds variables that a condition names and that there are not.
+// operators are those that a condition may have: none makes a list, a text or a search
+// that is larger than what the manifest says.
+var operators = []string{
+	"not", "!", "or", "||", "and", "&&", "==", "!=", "<", ">", "<=", ">=", "in", "contains", "startsWith", "endsWith", "+", "-", "*", "/", "%", "??",
+}
+
+// varNames finds variables that a condition names and that there are not, and whatever
+// is no comparison of variables.
 type varNames struct {
 	*document
 	pos syntax.Pos
@@ -64,13 +88,39 @@ func (v *varNames) Visit(node *ast.Node) {
 			v.fail("write vars."+n.Value, "unknown word %s in \"when\"", n.Value)
 		}
 	case *ast.MemberNode:
-		of, isName := n.Node.(*ast.IdentifierNode)
-		name, isText := n.Property.(*ast.StringNode)
-		if !isName || of.Value != "vars" || !isText {
-			v.fail("", `"when" can only name variables, as vars.NAME`, "")
-		} else if _, known := v.vars[name.Value]; !known {
-			v.fail(syntax.DidYouMean(name.Value, sortedKeys(v.vars)), "unknown variable %s", name.Value)
-		}
+		v.member(n)
+	case *ast.UnaryNode:
+		v.operator(n.Operator)
+	case *ast.BinaryNode:
+		v.operator(n.Operator)
+	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.ArrayNode, *ast.ChainNode, *ast.ConditionalNode:
+	default:
+		v.fail(onlyCompare, `"when" can only compare variables: no functions, slices, maps or declarations`, "")
+	}
+}
+
+const onlyCompare = "==, !=, <, >, in, contains, startsWith and endsWith compare"
+
+func (v *varNames) operator(op string) {
+	if !slices.Contains(operators, op) {
+		v.fail(onlyCompare, fmt.Sprintf(`"when" cannot have the operator %q`, op), "")
+	}
+}
+
+func (v *varNames) member(n *ast.MemberNode) {
+	of, isName := n.Node.(*ast.IdentifierNode)
+	name, isText := n.Property.(*ast.StringNode)
+	if !isName || of.Value != "vars" || !isText {
+		v.fail("", `"when" can only name variables, as vars.NAME`, "")
+		return
+	}
+	value, known := v.vars[name.Value]
+	if !known {
+		v.fail(syntax.DidYouMean(name.Value, sortedKeys(v.vars)), "unknown variable %s", name.Value)
+		return
+	}
+	if v.expansions += len(value); v.expansions > maxExpandedAll {
+		v.fail("shorten the variables", `"when" becomes too long by its variables`, "")
 	}
 }
 

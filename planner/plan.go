@@ -204,6 +204,9 @@ const (
 	// ProblemBreaksWorker is NoteBreaksWorker under StrictBindings; Pos is in the
 	// Worker's configuration.
 	ProblemBreaksWorker ProblemKind = "breaks_worker"
+	// ProblemForged is a lockfile, named at Pos, with Count fingerprints that no apply
+	// wrote under its key KeyID. Build cannot find it: it sees no fingerprints.
+	ProblemForged ProblemKind = "forged_fingerprints"
 )
 
 // Problem forbids applying a plan.
@@ -214,6 +217,8 @@ type Problem struct {
 	Pos    Position
 	// Worker is of ProblemBreaksWorker.
 	Worker string
+	// KeyID is of ProblemForged.
+	KeyID string
 	// Missing are scopes.
 	Missing []string
 	// Count and Limit are what is asked for and what is allowed.

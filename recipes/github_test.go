@@ -4,6 +4,7 @@ package recipes
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"regexp"
 	"strconv"
 	"strings"
@@ -104,10 +105,32 @@ func TestGitHub(t *testing.T) {
 		t.Fatal("a second apply did something")
 	}
 	p.usedOnly(p.writeToken)
+	p.pin()
 	p.driftAndRepair()
 	p.notAsReviewed()
 	p.quickMerges()
 	p.fork()
+}
+
+// pin sets the id of the fingerprint key as a variable: from here on no other key is accepted.
+func (p *place) pin() {
+	sha := p.sha(p.origin, "main")
+	p.keyID = strings.Repeat("0", 16)
+	p.apply(sha).ends(true).says("but SECRETSYNC_FINGERPRINT_KEY_ID allows " + p.keyID + " alone")
+	p.drift().ends(true).says("but SECRETSYNC_FINGERPRINT_KEY_ID allows " + p.keyID + " alone")
+	p.keyID = p.lockedKey()
+	p.apply(sha).ends(false)
+}
+
+// lockedKey is the id of the key that the lockfile on main names.
+func (p *place) lockedKey() string {
+	var lock struct {
+		Key struct {
+			ID string `json:"id"`
+		} `json:"fingerprint_key"`
+	}
+	must(p.t, json.Unmarshal([]byte(git(p.t, p.origin, "show", "main:secretsync.lock")), &lock))
+	return lock.Key.ID
 }
 
 func (p *place) driftAndRepair() {

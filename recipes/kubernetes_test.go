@@ -65,7 +65,10 @@ type container struct {
 	Env           []struct {
 		Name, Value string
 		ValueFrom   struct {
-			Secret struct{ Name, Key string } `yaml:"secretKeyRef"`
+			Secret struct {
+				Name, Key string
+				Optional  bool
+			} `yaml:"secretKeyRef"`
 		} `yaml:"valueFrom"`
 	}
 	VolumeMounts []struct {
@@ -106,7 +109,7 @@ func TestKubernetes(t *testing.T) {
 // pod runs a pod's containers until one fails.
 func (p *place) pod(spec podSpec) (code int, log string) {
 	root := p.t.TempDir()
-	secrets := map[string]string{"token": p.readToken, "account-id": account, "git-header": "Authorization: Basic unused"}
+	secrets := map[string]string{"token": p.readToken, "account-id": account, "git-header": "Authorization: Basic unused", "fingerprint-key-id": p.lockedKey()}
 	for _, c := range append(spec.InitContainers, spec.Containers...) {
 		mounts := []string{}
 		for _, m := range c.VolumeMounts {

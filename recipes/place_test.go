@@ -46,6 +46,7 @@ type place struct {
 	identity, recipient   string
 	readToken, writeToken string
 	values                map[string]string // in the SOPS file, by key
+	keyID                 string            // of the fingerprint key, where it is pinned
 	artifact              []byte
 	written               []string
 }
@@ -116,7 +117,7 @@ func (p *place) expressions(event map[string]string) map[string]string {
 	v := map[string]string{
 		"github.repository": "team/secrets", "github.token": "github-token", "github.action_path": "..",
 		"github.event_name": "", "github.event.pull_request.number": "", "github.event.pull_request.head.repo.full_name": "",
-		"inputs.plan_id": "", "vars.CLOUDFLARE_ACCOUNT_ID": account, "vars.PUSHGATEWAY_URL": "",
+		"inputs.plan_id": "", "vars.CLOUDFLARE_ACCOUNT_ID": account, "vars.PUSHGATEWAY_URL": "", "vars.SECRETSYNC_FINGERPRINT_KEY_ID": p.keyID,
 		"secrets.CLOUDFLARE_READ_TOKEN": p.readToken, "secrets.CLOUDFLARE_WRITE_TOKEN": p.writeToken,
 		"secrets.SOPS_AGE_KEY": p.identity, "secrets.SECRETSYNC_FINGERPRINT_KEY": "", "secrets.LOCKFILE_TOKEN": "",
 	}

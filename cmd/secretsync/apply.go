@@ -34,7 +34,7 @@ func (a *app) applyCommand() *cobra.Command {
 			if cmd.Flags().Changed("plan-id") && planID == "" || len(args) == 1 && args[0] == "" {
 				return errors.New("the plan or plan id that was reviewed is empty")
 			}
-			reviewed, err := newReview(strings.Join(args, ""), planID)
+			reviewed, err := newReview(cmd.Context(), strings.Join(args, ""), planID)
 			if err != nil {
 				return err
 			}
@@ -53,6 +53,7 @@ func (a *app) applyCommand() *cobra.Command {
 
 // apply is the main flow. adjust may change what is wanted before the plan is made.
 func (a *app) apply(ctx context.Context, ask approval, adjust func(*workspace) error) error {
+	a.flags.values = true
 	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
 		w, err := s.prepare(ctx, handle.File())
 		if err != nil {

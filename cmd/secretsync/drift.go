@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,7 @@ func (a *app) drift(ctx context.Context, o driftOptions) error {
 		return err
 	}
 	defer s.close()
-	if err := s.checkAPI(lock); err != nil {
+	if err := cmp.Or(s.checkAPI(lock), s.checkPin(lock)); err != nil {
 		return err
 	}
 	in, unreachable, err := s.look(ctx, lock)

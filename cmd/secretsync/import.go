@@ -51,6 +51,7 @@ func (a *app) importCommand() *cobra.Command {
 }
 
 func (a *app) importLock(ctx context.Context, ask approval) error {
+	a.flags.values = true
 	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
 		lock := handle.File()
 		if len(lock.Stores) > 0 {

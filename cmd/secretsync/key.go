@@ -9,6 +9,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
 )
 
 // ring is where the fingerprint key of this session's lockfile is looked for.
@@ -19,7 +20,7 @@ func (s *session) ring() keyring.Ring {
 			return s.sops.Unseal(ctx, sealed, s.lockPath)
 		},
 		Seal: func(ctx context.Context, key secret.Value) ([]byte, error) {
-			sealed, recipients, err := s.sops.Seal(ctx, key, filepath.Dir(s.lockPath), s.lockPath, s.manifest.File)
+			sealed, recipients, err := s.sops.Seal(ctx, key, s.manifest.Root, filepath.Dir(s.lockPath), s.lockPath, s.manifest.File)
 			if errors.Is(err, sopsfile.ErrNoRule) {
 				return nil, nil
 			}
@@ -63,22 +64,37 @@ func keyError(err error) error {
 	return err
 }
 
-// warnOfForgery tells of fingerprints that do not match although the ciphertext is the
-// recorded one, so that the value is too: they, or the key, are not what an apply wrote.
-func (w *workspace) warnOfForgery() {
-	forged := 0
-	for ref, wanted := range w.wanted {
-		r := w.record(ref)
-		if r == nil || r.Fingerprint == "" || w.flags.keyless || wanted.ciphertext.Digest == "" || r.Ciphertext != wanted.ciphertext.Digest {
-			continue
-		}
-		if !w.key.Matches(r.Fingerprint, ref.subject(), wanted.value) {
-			forged++
-		}
+// forgery is what forbids a plan where fingerprints are not what an apply wrote: what the
+// next apply writes could be tested against guesses by whoever planted their key. It
+// forbids one that is limited to other secrets too.
+func (w *workspace) forgery() []planner.Problem {
+	if len(w.forged) == 0 {
+		return nil
 	}
-	if forged > 0 {
-		w.say("warning: fingerprints in %s that no apply wrote: %d: their values are encrypted as they were recorded, and yet do not match; was the lockfile or its key replaced?",
-			w.lockPath, forged)
+	return []planner.Problem{{
+		Kind: planner.ProblemForged, KeyID: w.lock.Key.ID, Count: len(w.forged), Pos: planner.Position{File: w.lockPath},
+	}}
+}
+
+// warnOfKey tells what looks like a planted key and may be none: no fingerprint matches,
+// another key lies beside, or this is CI, and nothing outside the repository says which
+// key is ours.
+func (w *workspace) warnOfKey() {
+	pinned, _ := w.env(keyring.PinVariable)
+	if pinned != "" || len(w.lock.Key.Sealed) == 0 || w.flags.keyless {
+		return
+	}
+	if w.compared > 1 && w.matched == 0 && len(w.forged) == 0 {
+		w.say("warning: none of the %d fingerprints of %s matches: if not all these values were changed, somebody planted its key %s; look at fingerprint_key in its history",
+			w.compared, w.lockPath, w.lock.Key.ID)
+	}
+	if other := w.ring().Beside(w.lock.Key.ID); other != "" {
+		w.say("warning: %s holds the key %s, and %s has %s, sealed: if somebody ran lock rekey, remove the file; if nobody did, the sealed key was planted",
+			w.ring().KeyFile(), other, w.lockPath, w.lock.Key.ID)
+	}
+	if ci, _ := w.env("CI"); ci != "" {
+		w.say("warning: %s is not set: a pull request could plant another fingerprint key; if %s is the key's id on your machine too, set it to that",
+			keyring.PinVariable, w.lock.Key.ID)
 	}
 }
 
@@ -104,5 +120,6 @@ func (w *workspace) ensureKey(ctx context.Context) error {
 		}
 	}
 	w.key, w.lock.Key = key, lockfile.Key{ID: key.ID(), Sealed: sealed}
+	w.say("in CI, set %s=%s: no other key is accepted there then, as one that a pull request plants", keyring.PinVariable, key.ID())
 	return nil
 }

@@ -32,6 +32,7 @@ func (a *app) planCommand() *cobra.Command {
 		Example: "  secretsync plan -o plan.json     # for review\n  secretsync apply plan.json       # does that and nothing else",
 		Args:    a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.flags.values = !a.flags.keyless
 			p, err := a.plan(cmd.Context(), out, format)
 			if err == nil && detailed && len(p.Actions) > 0 {
 				return &status{code: exitChanges}

@@ -23,7 +23,9 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Unread: w.unbound, Now: w.clock.Now(), Options: w.options}
 	if w.flags.offline {
 		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
-		return planner.Build(in), nil, nil
+		p = planner.Build(in)
+		p.Problems = append(p.Problems, w.forgery()...)
+		return p, nil, nil
 	}
 	unreachable = w.observe(ctx, &in)
 	in.Now = w.clock.Now() // which Cloudflare's answers have set
@@ -34,6 +36,7 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 	w.liveDigest = planfile.LiveDigest(in.Live)
 	w.seen = in
 	p = planner.Build(in)
+	p.Problems = append(p.Problems, w.forgery()...)
 	seen, deletes := map[planner.AccountID]int{}, map[planner.AccountID]bool{}
 	for _, a := range p.Actions {
 		deletes[a.Store.Account] = deletes[a.Store.Account] || a.Op == planner.OpDelete

@@ -33,6 +33,7 @@ func (a *app) rekeyCommand() *cobra.Command {
 }
 
 func (a *app) rekey(ctx context.Context, newKeyEnv string) error {
+	a.flags.values = true
 	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
 		lock := handle.File()
 		if lock.Key.ID == "" {
@@ -112,6 +113,8 @@ func (r *rekeying) anew(key secret.Key, ref secretRef, old secret.Fingerprint) s
 		return key.Fingerprint(ref.subject(), value)
 	case !wanted:
 		why = "the manifest supplies no value for it"
+	case r.forged[ref]:
+		why = "its fingerprint was made by no apply under the old key: the next plan puts its value"
 	case r.wanted[ref].generate != nil:
 		why = "generated: nobody knows its value, and it needs no fingerprint"
 	}

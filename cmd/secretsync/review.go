@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -16,13 +17,13 @@ type review struct {
 }
 
 // newReview reads the plan file, if one is named.
-func newReview(path, id string) (review, error) {
+func newReview(ctx context.Context, path, id string) (review, error) {
 	r := review{id: id}
 	if path == "" {
 		return r, nil
 	}
 	var err error
-	if r.file, err = readPlan(path); err != nil {
+	if r.file, err = readPlan(ctx, path); err != nil {
 		return r, err
 	}
 	if id != "" && id != r.file.PlanID {

@@ -34,6 +34,7 @@ type globalFlags struct {
 	adopt            string
 	maxDeletes       int  // negative: as the manifest says
 	keyless, offline bool // of plan
+	values           bool // the command reads values
 	strictBindings   bool
 	events           bool // of apply, destroy and rotate
 	parallelism      int

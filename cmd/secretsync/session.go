@@ -42,7 +42,8 @@ type session struct {
 	clients  map[planner.AccountID]*cloudflare.Client
 }
 
-// openManifest reads the manifest and everything it includes, and no value.
+// openManifest reads the manifest and everything it includes, and no value. Where there
+// are mistakes, those of the wrangler configurations are told with them.
 func (a *app) openManifest(ctx context.Context) (*session, error) {
 	file := a.flags.file
 	if file == "" {
@@ -62,13 +63,17 @@ func (a *app) openManifest(ctx context.Context) (*session, error) {
 	s.manifest, err = manifest.Load(ctx, manifest.Options{
 		File: file, Vars: vars, LookupEnv: a.env, SOPS: opener{s.sops},
 		Known: a.filter.Know, AllowPlaintextValues: a.flags.allowPlaintext, AllowCommands: a.flags.allowCommands, AllowOutside: a.flags.allowOutside,
-		Private: s.keyFiles(),
+		Private: s.keyFiles(), Values: a.flags.values,
 	})
-	if err != nil {
+	if s.manifest == nil {
 		return nil, err
 	}
 	for _, w := range s.manifest.Warnings {
 		a.say("warning: %s", w)
+	}
+	if err != nil {
+		_, _, workers := s.workerConfigs(&lockfile.File{})
+		return nil, together(err, workers)
 	}
 	s.filter.Public(manifestText(s.manifest)...)
 	return s, nil

@@ -1,10 +1,12 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/spf13/cobra"
@@ -18,11 +20,11 @@ func (a *app) showCommand() *cobra.Command {
 		Long: "show prints what plan -o wrote, in any format. It needs no manifest, no lockfile, no key and no token.\n\n" +
 			exitCodesHelp,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
 				return err
 			}
-			file, err := readPlan(args[0])
+			file, err := readPlan(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -33,19 +35,46 @@ func (a *app) showCommand() *cobra.Command {
 	return cmd
 }
 
-// readPlan reads a plan file.
-func readPlan(path string) (*planfile.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("the plan file: %w", err)
+// readPlan reads a plan file. It looks before it opens, as opening a device may do
+// anything; of a pipe that the caller's shell has made (apply <(...)) the other end is
+// waited for until ctx ends.
+func readPlan(ctx context.Context, path string) (*planfile.File, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil: // as opening it will say
+	case !info.Mode().IsRegular() && (info.Mode()&fs.ModeNamedPipe == 0 || !strings.HasPrefix(path, "/dev/fd/")):
+		return nil, fmt.Errorf("%s is not a plan file: it is not a regular file", path)
+	case info.Size() > planfile.MaxSize:
+		return nil, fmt.Errorf("%s is not a plan file: it is larger than %d bytes", path, planfile.MaxSize)
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("%s is not a plan file: it is not a regular file", path), err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, planfile.MaxSize+1))
+	data, err := readBounded(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("the plan file: %w", err)
 	}
 	return planfile.Parse(path, data)
+}
+
+// readBounded reads no more than a plan file may have. Its read outlives an interrupt, as it
+// cannot be called off.
+func readBounded(ctx context.Context, path string) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		f, err := os.Open(path)
+		if err != nil {
+			done <- result{nil, err}
+			return
+		}
+		defer f.Close()
+		data, err := io.ReadAll(io.LimitReader(f, planfile.MaxSize+1))
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

@@ -58,6 +58,26 @@ func hint(err error, text string) error {
 	return &hinted{err, text}
 }
 
+// together is one error of several: of mistakes, all in order, with the first hint.
+func together(errs ...error) error {
+	var all syntax.ErrorList
+	var h *hinted
+	for _, err := range errs {
+		var list syntax.ErrorList
+		if err != nil && !errors.As(err, &list) {
+			return err
+		}
+		all = append(all, list...)
+		if h == nil {
+			errors.As(err, &h)
+		}
+	}
+	if h != nil {
+		return hint(all.Err(), h.hint)
+	}
+	return all.Err()
+}
+
 func (a *app) printError(err error) {
 	var list syntax.ErrorList
 	var h *hinted

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/secretsync/secretsync/internal/render"
-	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/spf13/cobra"
 )
@@ -15,7 +13,8 @@ func (a *app) validateCommand() *cobra.Command {
 		Use:   "validate",
 		Short: "Check the manifest, without a key and without a request",
 		Long: "validate reads the manifest and everything it names, wrangler configurations too, and tells every mistake at once. It needs no network,\n" +
-			"no token, and no decryption key unless the manifest itself is wholly encrypted.\n\n" + exitCodesHelp,
+			"no token, and no decryption key unless the manifest itself is wholly encrypted. Values are not looked up: variables that are\n" +
+			"not set are told by plan and apply, with all other mistakes.\n\n" + exitCodesHelp,
 		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.openManifest(cmd.Context())
@@ -23,15 +22,7 @@ func (a *app) validateCommand() *cobra.Command {
 				return err
 			}
 			_, _, workers := s.workerConfigs(&lockfile.File{})
-			var mistakes syntax.ErrorList
-			for _, err := range []error{s.manifest.Check(), workers} {
-				var list syntax.ErrorList
-				if err != nil && !errors.As(err, &list) {
-					return err
-				}
-				mistakes = append(mistakes, list...)
-			}
-			if err := mistakes.Err(); err != nil {
+			if err := together(s.manifest.Check(), workers); err != nil {
 				return err
 			}
 			secrets := 0

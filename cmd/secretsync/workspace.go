@@ -27,6 +27,10 @@ type workspace struct {
 	// kept are the SOPS files of which a recorded ciphertext is unchanged: they were not
 	// encrypted anew as a whole.
 	kept map[string]bool
+	// forged are secrets whose recorded fingerprint no apply wrote, and compared are
+	// how many fingerprints were held against values, of which matched did match.
+	forged            map[secretRef]bool
+	compared, matched int
 	// What the plan was made from.
 	seen       planner.Input
 	quotas     map[planner.AccountID]planner.Quota
@@ -64,9 +68,11 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 		return nil, err
 	}
 	s.filter.Public(lockText(lock)...)
-	w := &workspace{session: s, lock: lock, wanted: map[secretRef]want{}, options: s.options()}
+	w := &workspace{session: s, lock: lock, wanted: map[secretRef]want{}, forged: map[secretRef]bool{}, options: s.options()}
+	references, unbound, bindings := s.references(lock) // first, for its warnings
+	w.references, w.unbound = references, unbound
 	values, err := s.values(ctx)
-	if err != nil {
+	if err := together(err, bindings); err != nil {
 		return nil, err
 	}
 	if !s.flags.keyless {
@@ -82,13 +88,10 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 		keys[i].Name = st.Name
 	}
 	w.kept = w.keptFiles(keys, values)
-	if w.references, w.unbound, err = s.references(lock); err != nil {
-		return nil, err
-	}
 	for i, st := range s.manifest.Stores {
 		w.addStore(st, keys[i], values)
 	}
-	w.warnOfForgery()
+	w.warnOfKey()
 	return w, w.checkDuplicates()
 }
 
@@ -213,8 +216,21 @@ func (w *workspace) compare(ref secretRef, wanted want, keyless bool) planner.Va
 		return planner.ValueNew
 	case keyless:
 		return w.compareCiphertext(r, wanted.ciphertext, wanted.source)
-	case w.key.Matches(r.Fingerprint, ref.subject(), wanted.value):
+	}
+	return w.compareFingerprint(ref, r, wanted)
+}
+
+// compareFingerprint also finds fingerprints that do not match although the ciphertext is
+// the recorded one, so that the value is too. The two are always recorded together: such a
+// fingerprint, or the key, is not what an apply wrote.
+func (w *workspace) compareFingerprint(ref secretRef, r *lockfile.Secret, wanted want) planner.ValueState {
+	w.compared++
+	if w.key.Matches(r.Fingerprint, ref.subject(), wanted.value) {
+		w.matched++
 		return planner.ValueSame
+	}
+	if wanted.ciphertext.Digest != "" && r.Ciphertext == wanted.ciphertext.Digest {
+		w.forged[ref] = true
 	}
 	return planner.ValueChanged
 }

@@ -38,6 +38,16 @@ func (r Ring) Status(ctx context.Context, id string, sealed []byte) Status {
 	return s
 }
 
+// Beside returns the id of the key file's key, where that is another than the lockfile's
+// with the given id, and "" where it is not, or there is none.
+func (r Ring) Beside(id string) string {
+	key, err := readFile(r.KeyFile())
+	if err != nil || !key.IsSet() || key.ID() == id {
+		return ""
+	}
+	return key.ID()
+}
+
 // NotAtHand is the error of [Ring.Find] where the lockfile's key is nowhere, or
 // another one is in its place.
 type NotAtHand struct{ what string }

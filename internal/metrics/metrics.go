@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -64,7 +65,7 @@ func Write(path string, r Run) error {
 		if s.Applied.IsZero() {
 			continue
 		}
-		labels := []string{string(s.Store.Account), s.Store.Name, s.Name}
+		labels := []string{visible.Text(string(s.Store.Account)), visible.Text(s.Store.Name), visible.Text(s.Name)}
 		age.WithLabelValues(labels...).Set(r.Now.Sub(s.Applied).Seconds())
 		if s.RotateAfter > 0 {
 			due.WithLabelValues(labels...).Set(seconds(s.Applied.Add(s.RotateAfter)))

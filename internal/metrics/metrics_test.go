@@ -47,6 +47,7 @@ func TestWrite(t *testing.T) {
 		Secrets: []metrics.Secret{
 			{Store: store, Name: "a", Applied: now.Add(-time.Hour), RotateAfter: 2 * time.Hour},
 			{Store: store, Name: "new"}, // its creation is pending
+			{Store: planner.StoreKey{Account: store.Account, Name: "##[error]s"}, Name: "\u202en", Applied: now},
 		},
 		Quotas: map[planner.AccountID]planner.Quota{store.Account: {Usage: 42, Limit: 100}},
 	})
@@ -62,9 +63,10 @@ secretsync_drift_findings{kind="store_gone"} 0
 secretsync_drift_findings{kind="unmanaged"} 0
 secretsync_last_run_success 1
 secretsync_last_run_timestamp_seconds 1.7954352e+09
-secretsync_managed_secrets 2
+secretsync_managed_secrets 3
 secretsync_quota_secrets_limit{account="0123456789abcdef0123456789abcdef"} 100
 secretsync_quota_secrets_used{account="0123456789abcdef0123456789abcdef"} 42
+secretsync_secret_age_seconds{account="0123456789abcdef0123456789abcdef",secret="\\u202en",store="#\\x23[error]s"} 0
 secretsync_secret_age_seconds{account="0123456789abcdef0123456789abcdef",secret="a",store="prod"} 3600
 secretsync_secret_rotation_due_timestamp_seconds{account="0123456789abcdef0123456789abcdef",secret="a",store="prod"} 1.7954388e+09
 `

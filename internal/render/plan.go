@@ -311,6 +311,9 @@ func Problem(p planner.Problem) (what, hint string) {
 			"set CLOUDFLARE_ACCOUNT_ID to that account; to move to another one, give it a lockfile of its own with --lockfile, and then run destroy with this one"
 	case planner.ProblemBreaksWorker:
 		return breaksWorker(p.Store, p.Secret, p.Worker), "deploy it without the binding first, or keep the secret for one more apply"
+	case planner.ProblemForged:
+		return fmt.Sprintf("its fingerprint key %s made no such fingerprints: %d do not match values that are encrypted as they were recorded, so the key or the records were replaced", Safe(p.KeyID), p.Count),
+			"restore the lockfile from git, and find out who changed fingerprint_key; lock rekey, with the key that git has, is how to change it; without any good lockfile, lock rekey draws a new key and drops what does not match"
 	case planner.ProblemTooManyDeletes:
 		return fmt.Sprintf("the plan deletes %d, and %d are allowed", p.Count, p.Limit), "look at the plan; if it is right, --max-deletes allows more"
 	case planner.ProblemQuota:

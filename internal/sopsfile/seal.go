@@ -3,6 +3,7 @@ package sopsfile
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -23,9 +24,10 @@ const sealedKey = "key"
 
 // Seal encrypts a value as a SOPS document in JSON. It is for the recipients of the
 // first rule that matches one of the targets, taken in order, in the .sops.yaml of
-// dir or the nearest folder above; where there is none the error is [ErrNoRule]. It
-// returns the recipients too. No private key is needed.
-func (o *Opener) Seal(ctx context.Context, v secret.Value, dir string, targets ...string) (doc []byte, recipients []string, err error) {
+// dir or the nearest folder above; where there is none the error is [ErrNoRule]. One that
+// lies in the repository, whose folder is root, may not lead out of it. It returns the
+// recipients too. No private key is needed.
+func (o *Opener) Seal(ctx context.Context, v secret.Value, root, dir string, targets ...string) (doc []byte, recipients []string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return nil, nil, err
@@ -35,6 +37,9 @@ func (o *Opener) Seal(ctx context.Context, v secret.Value, dir string, targets .
 		return nil, nil, ErrNoRule
 	}
 	f := &File{opener: o, name: filepath.FromSlash(found.Path)}
+	if err := f.checkRules(root); err != nil {
+		return nil, nil, err
+	}
 	rule, err := f.rule(targets)
 	if err != nil {
 		return nil, nil, err
@@ -53,6 +58,35 @@ func (o *Opener) SealLike(ctx context.Context, v secret.Value, existing []byte, 
 		return nil, nil, err
 	}
 	return f.seal(ctx, v, sops.Metadata{KeyGroups: tree.Metadata.KeyGroups, ShamirThreshold: tree.Metadata.ShamirThreshold})
+}
+
+// maxRules is far beyond any .sops.yaml.
+const maxRules = 1 << 20
+
+// checkRules refuses a .sops.yaml that SOPS, which reads whatever is there, would never
+// have done with: git can put a link to a device in its place.
+func (f *File) checkRules(root string) error {
+	info, err := os.Stat(f.name)
+	switch {
+	case err != nil || !info.Mode().IsRegular():
+		return fail(Malformed, f.whole(), "pipes, devices and folders are not read: replace it by a file", "is not a regular file")
+	case info.Size() > maxRules:
+		return fail(Malformed, f.whole(), "", "is larger than 1 MiB")
+	case within(root, f.name) && leadsOut(root, f.name):
+		return fail(Malformed, f.whole(), "replace the link by a file", "lies outside the repository")
+	}
+	return nil
+}
+
+func leadsOut(root, name string) bool {
+	root, err1 := filepath.EvalSymlinks(root)
+	name, err2 := filepath.EvalSymlinks(name)
+	return err1 != nil || err2 != nil || !within(root, name)
+}
+
+func within(root, name string) bool {
+	rel, err := filepath.Rel(root, name)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // noMatch is how SOPS says that no rule matches: it has no value for it.
@@ -86,6 +120,9 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 	if refused := f.opener.refused(m.KeyGroups); len(refused) > 0 {
 		return nil, nil, fail(KeyTypeRefused, f.whole(), "if you trust it with your credentials, allow them with --sops-key-types",
 			"names keys of a type that is not used unless allowed: %s", strings.Join(refused, ", "))
+	}
+	if n := (&sops.Metadata{KeyGroups: m.KeyGroups}).MasterKeyCount(); n > maxKeys { // gpg runs for each of PGP
+		return nil, nil, fail(Malformed, f.whole(), "", "names %d keys, and %d are allowed", n, maxKeys)
 	}
 	if len(v.Reveal()) == 0 {
 		return nil, nil, fail(Empty, f.whole(), "", "an empty value cannot be sealed for its keys")

@@ -50,7 +50,7 @@ func TestSeal(t *testing.T) {
 		for i, target := range c.targets {
 			targets[i] = filepath.Join(dir, target)
 		}
-		doc, recipients, err := opener(t).Seal(t.Context(), value, dir, targets...)
+		doc, recipients, err := opener(t).Seal(t.Context(), value, dir, dir, targets...)
 		if err != nil || !slices.Equal(recipients, c.recipients) {
 			t.Errorf("%s: for %v, %v; want %v", name, recipients, err, c.recipients)
 			continue
@@ -73,7 +73,7 @@ func TestSealRelative(t *testing.T) {
 	recipient := newKey(t)
 	dir, _ := project(t, "creation_rules:\n  - path_regex: ^deploy/\n    age: "+recipient+"\n")
 	t.Chdir(dir)
-	if _, _, err := opener(t).Seal(t.Context(), secret.New([]byte("x")), "deploy", "deploy/x.lock"); err != nil {
+	if _, _, err := opener(t).Seal(t.Context(), secret.New([]byte("x")), dir, "deploy", "deploy/x.lock"); err != nil {
 		t.Error(err)
 	}
 }
@@ -83,7 +83,7 @@ func TestSealWithoutRule(t *testing.T) {
 		"no .sops.yaml": "", "no rules": "stores: {json: {indent: 2}}\n", "no rule for it": "creation_rules:\n  - path_regex: ^x$\n    age: " + identity(t).Recipient().String() + "\n",
 	} {
 		_, dir := project(t, rules)
-		if _, _, err := opener(t).Seal(t.Context(), secret.New([]byte("x")), dir, filepath.Join(dir, "a.lock")); !errors.Is(err, sopsfile.ErrNoRule) {
+		if _, _, err := opener(t).Seal(t.Context(), secret.New([]byte("x")), dir, dir, filepath.Join(dir, "a.lock")); !errors.Is(err, sopsfile.ErrNoRule) {
 			t.Errorf("%s: %v; want ErrNoRule", name, err)
 		}
 	}
@@ -103,11 +103,13 @@ func TestSealRefuses(t *testing.T) {
 		"bad regex":     {"creation_rules: [{path_regex: \"[\", age: " + recipient + "}]", canary, sopsfile.Malformed, []string{"SOPS cannot use it"}},
 		"bad YAML":      {"creation_rules: [", canary, sopsfile.Malformed, []string{"SOPS cannot use it"}},
 		"threshold":     {"creation_rules: [{shamir_threshold: 9, key_groups: [{age: [" + recipient + "]}, {age: [" + recipient + "]}]}]", canary, sopsfile.Malformed, nil},
+		"many keys":     {"creation_rules: [{age: [" + strings.Repeat(recipient+",", 100) + recipient + "]}]", canary, sopsfile.Malformed, []string{"names 101 keys"}},
+		"too large":     {strings.Repeat("#\n", 1<<19) + "# ", canary, sopsfile.Malformed, []string{"larger than 1 MiB"}},
 		"empty value":   {"creation_rules: [{age: " + recipient + "}]", "", sopsfile.Empty, []string{"an empty value cannot"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, dir := project(t, c.rules)
-			_, _, err := opener(t).Seal(t.Context(), secret.New([]byte(c.value)), dir, filepath.Join(dir, "a.lock"))
+			_, _, err := opener(t).Seal(t.Context(), secret.New([]byte(c.value)), dir, dir, filepath.Join(dir, "a.lock"))
 			wantError(t, err, append(c.words, ".sops.yaml"), canary)
 			wantKind(t, err, c.kind)
 		})

@@ -27,6 +27,17 @@ func DidYouMean(word string, candidates []string) string {
 	return hint
 }
 
+// Mistyped returns the candidate that a word can only be a slip of: two characters off at
+// most, and less for a short one. It returns "" where there is none, and for a candidate itself.
+func Mistyped(word string, candidates []string) string {
+	for _, c := range candidates {
+		if d := editDistance(word, c); d > 0 && d <= min(2, len(word)/5+1) {
+			return c
+		}
+	}
+	return ""
+}
+
 // editDistance is how many characters have to be put in, taken out or exchanged.
 func editDistance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {

@@ -52,8 +52,12 @@ type parser struct {
 	format Format
 	src    source
 	errs   ErrorList
-	partly bool // what was read is not all that the document says
+	partly bool   // what was read is not all that the document says
+	again  []span // keys of TOML that were given already, in order
 }
+
+// span is a part of the document.
+type span struct{ offset, end int }
 
 // syntaxError reports a mistake in the language itself. why is ours: a library's
 // message may quote the document.

@@ -231,6 +231,18 @@ func TestQuoteKey(t *testing.T) {
 	}
 }
 
+func TestMistyped(t *testing.T) {
+	known := []string{"workers", "ai_gateway", "dex"}
+	for word, want := range map[string]string{
+		"worker": "workers", "wokrers": "workers", "aigateway": "ai_gateway", "dez": "dex", "de": "dex",
+		"workers": "", "dex": "", "axe": "", "deep": "", "queues": "", "": "", "gateway": "", "workers_ai": "",
+	} {
+		if got := Mistyped(word, known); got != want {
+			t.Errorf("%q is taken for %q, want %q", word, got, want)
+		}
+	}
+}
+
 func TestFormatOf(t *testing.T) {
 	for name, want := range map[string]Format{"a.yaml": YAML, "b/c.yml": YAML, "a.TOML": TOML, "a.enc.json": JSON, "a": "", "yaml": "", "a.env": ""} {
 		if f, ok := FormatOf(name); f != want || ok != (want != "") {
@@ -243,7 +255,8 @@ func FuzzParseYAML(f *testing.F) {
 	fuzz(f, YAML, "yaml", "a: &x *x\n", "a:\n\tb", "? [a]\n: b", "a: !!float 1", "--- |\n%", "\"\\x")
 }
 func FuzzParseTOML(f *testing.F) {
-	fuzz(f, TOML, "toml", "[[a]]\n[a.b]\n[[a]]", "a.b=1\n[a]", "a=[{b=[[1]]},{}]", "a=1979-05-27 07:32:00Z", "a=inf", "[a]\n[[a]]")
+	fuzz(f, TOML, "toml", "[[a]]\n[a.b]\n[[a]]", "a.b=1\n[a]", "a=[{b=[[1]]},{}]", "a=1979-05-27 07:32:00Z", "a=inf", "[a]\n[[a]]",
+		"a=1\na=2\n[b]\n[b]\nx={y=1,y=[2],z.q=1}\n[b.c]\nd=1e999")
 }
 func FuzzParseJSON(f *testing.F) {
 	fuzz(f, JSON, "json", `{"a":[{}, 1e9, "\ud800"]}`, `{"a":1}{}`, `[[[[`)
@@ -266,6 +279,9 @@ func fuzz(f *testing.F, format Format, ext string, seeds ...string) {
 			checkPlaces(t, n)
 			return
 		}
+		if n != nil && format == TOML { // where keys are given again, the rest is there
+			checkPlaces(t, n)
+		}
 		list, ok := err.(ErrorList) //nolint:errorlint // the documented type
 		if !ok || len(list) == 0 {
 			t.Fatalf("%T; want a filled ErrorList", err)
@@ -284,7 +300,7 @@ func checkPlaces(t *testing.T, n *Node) {
 	}
 	seen := map[string]bool{}
 	for _, f := range n.Fields {
-		if seen[f.Key] || f.Pos.Line < 1 || f.Pos.Column < 1 {
+		if seen[f.Key] || isDropped(f.Key) || f.Pos.Line < 1 || f.Pos.Column < 1 {
 			t.Fatalf("%+v", f)
 		}
 		seen[f.Key] = true

@@ -2,7 +2,9 @@ package syntax
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -16,7 +18,7 @@ func (p *parser) toml() *Node {
 		return nil
 	}
 	var values map[string]any
-	if _, err := toml.Decode(string(p.src.data), &values); err != nil {
+	if _, err := toml.Decode(p.withoutDuplicates(), &values); err != nil {
 		p.tomlError(err)
 		return nil
 	}
@@ -27,12 +29,48 @@ func (p *parser) toml() *Node {
 	return tomlNode(values, root)
 }
 
+// dropped begins the names that keys get which are given again: their values are decoded,
+// since they are part of the text, and left out.
+const dropped = "secretsync-given-again-"
+
+func isDropped(key string) bool { return strings.HasPrefix(key, dropped) }
+
+// withoutDuplicates is the document with every key that was given already under another
+// name. The library takes no such document, and with the first of them, as in YAML, all
+// other mistakes can be told in the same round.
+func (p *parser) withoutDuplicates() string {
+	var out strings.Builder
+	at := 0
+	for i, k := range p.again {
+		out.Write(p.src.data[at:k.offset])
+		fmt.Fprintf(&out, dropped+"%08d", i)
+		at = k.end
+	}
+	out.Write(p.src.data[at:])
+	return out.String()
+}
+
+// offset is where something of withoutDuplicates stands in the document.
+func (p *parser) offset(changed int) int {
+	const length = len(dropped) + 8
+	for _, k := range p.again {
+		switch {
+		case changed <= k.offset:
+			return changed
+		case changed < k.offset+length:
+			return k.offset
+		}
+		changed += k.end - k.offset - length
+	}
+	return changed
+}
+
 // tomlError puts an error of the library, which quotes keys and values, into our words.
 func (p *parser) tomlError(err error) {
 	pos := Pos{p.src.name, 1, 1}
 	var pe toml.ParseError
 	if errors.As(err, &pe) {
-		pos = p.src.pos(pe.Position.Start)
+		pos = p.src.pos(p.offset(pe.Position.Start))
 	}
 	p.syntaxError(pos, translate(pe.Message, tomlReasons))
 }
@@ -51,6 +89,9 @@ func tomlNode(v any, at *place) *Node {
 	case map[string]any:
 		n.Kind, n.Text = Map, ""
 		for key, value := range v {
+			if isDropped(key) && at.fields[key] == nil {
+				continue
+			}
 			f := at.field(key, at.value)
 			n.Fields = append(n.Fields, Field{key, f.key, tomlNode(value, f)})
 		}

@@ -38,7 +38,8 @@ func (pl *place) item(i int) *place {
 	return pl.items[i]
 }
 
-// tomlPlaces fills root with the places of the whole document.
+// tomlPlaces fills root with the places of the whole document, of which those of keys that
+// are given again are no part. It returns false where the document cannot be read.
 func (p *parser) tomlPlaces(root *place) bool {
 	ast := &unstable.Parser{}
 	ast.Reset(p.src.data)
@@ -62,8 +63,9 @@ func (p *parser) tomlPlaces(root *place) bool {
 			at = int(ast.Range(pe.Highlight).Offset)
 		}
 		p.syntaxError(p.src.pos(at), "something unexpected, or something missing before it; text needs quotes")
+		return false
 	}
-	return len(p.errs) == 0
+	return !p.partly
 }
 
 // dotted is a dotted key that was followed to its end.
@@ -71,6 +73,7 @@ type dotted struct {
 	at    *place
 	last  string // the key's last part
 	pos   Pos    // of that part
+	start int    // its offset
 	end   int    // offset behind it
 	depth int
 }
@@ -85,7 +88,7 @@ func (p *parser) tomlKey(from *place, e *unstable.Node, depth int) dotted {
 		}
 		raw := it.Node().Raw
 		k.last, k.pos = string(it.Node().Data), p.src.pos(int(raw.Offset))
-		k.end = int(raw.Offset + raw.Length)
+		k.start, k.end = int(raw.Offset), int(raw.Offset+raw.Length)
 		k.at = k.at.field(k.last, k.pos)
 		if p.tooDeep(k.pos, k.depth) {
 			return k
@@ -94,10 +97,13 @@ func (p *parser) tomlKey(from *place, e *unstable.Node, depth int) dotted {
 	return k
 }
 
-// define marks what the key names as defined here, which may be done once.
+// define marks what the key names as defined here, which may be done once: a second time
+// it returns a place that is no part of the document.
 func (k dotted) define(p *parser) *place {
 	if k.at.explicit {
 		p.duplicate(k.last, k.pos, k.at.key)
+		p.again = append(p.again, span{k.start, k.end})
+		return &place{key: k.pos, value: k.pos, explicit: true}
 	}
 	k.at.explicit = true
 	return k.at

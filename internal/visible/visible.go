@@ -1,7 +1,7 @@
 // Package visible makes foreign text harmless where it is shown: names, comments
 // and file names come from manifests, lockfiles and servers that may be hostile.
 //
-// Call [Text] for a piece of a line, and [JSON] for a whole JSON document.
+// Call [Text] for a piece of a line, and [JSON] or [YAML] for a whole document.
 //
 // Harmless is what moves no cursor, hides nothing, turns no direction, and is no
 // command to a CI runner. GitHub's takes "::command::" at the start of a line, after
@@ -48,6 +48,23 @@ func Text(text string) string {
 // are escaped in any JSON, but not DEL and the other 32, nor the rest (RFC 8259,
 // section 7).
 func JSON(document []byte) []byte {
+	out := escape(document, func(out []byte, r rune) []byte {
+		high, low := utf16.EncodeRune(r)
+		return fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+	})
+	return runnerCommand.ReplaceAll(out, []byte(`#\u0023$1`))
+}
+
+// YAML does the same to a YAML document in which whatever [Text] would change stands in
+// double quotes.
+func YAML(document []byte) []byte {
+	out := escape(document, func(out []byte, r rune) []byte { return fmt.Appendf(out, `\U%08x`, r) })
+	return runnerCommand.ReplaceAll(out, []byte(`#\u0023$1`))
+}
+
+// escape escapes what is not harmless, but control characters below space; large writes
+// characters of more than 16 bits.
+func escape(document []byte, large func(out []byte, r rune) []byte) []byte {
 	out := make([]byte, 0, len(document))
 	for i := 0; i < len(document); {
 		r, n := utf8.DecodeRune(document[i:])
@@ -57,12 +74,11 @@ func JSON(document []byte) []byte {
 		case r <= 0xffff:
 			out = fmt.Appendf(out, `\u%04x`, r)
 		default:
-			high, low := utf16.EncodeRune(r)
-			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+			out = large(out, r)
 		}
 		i += n
 	}
-	return runnerCommand.ReplaceAll(out, []byte(`#\u0023$1`))
+	return out
 }
 
 func harmless(r rune) bool {

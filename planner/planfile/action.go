@@ -155,6 +155,8 @@ type Problem struct {
 	Secret    string              `json:"secret,omitempty"`
 	// Worker is what breaks.
 	Worker string `json:"worker,omitempty"`
+	// KeyID is the fingerprint key that a lockfile names and that is not ours.
+	KeyID string `json:"key_id,omitempty"`
 	// Missing are scopes.
 	Missing []string `json:"missing,omitempty"`
 	// Count and Limit are what is asked for and what is allowed.
@@ -164,12 +166,12 @@ type Problem struct {
 }
 
 func fromProblem(q planner.Problem) Problem {
-	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.Missing, q.Count, q.Limit, fromPosition(q.Pos)}
+	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Count, q.Limit, fromPosition(q.Pos)}
 }
 
 func (q Problem) problem() planner.Problem {
 	return planner.Problem{
 		Kind: q.Kind, Store: planner.StoreKey{Account: planner.AccountID(q.AccountID), Name: q.Store}, Secret: q.Secret,
-		Worker: q.Worker, Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position.position(),
+		Worker: q.Worker, KeyID: q.KeyID, Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position.position(),
 	}
 }
