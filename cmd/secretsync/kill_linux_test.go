@@ -16,12 +16,11 @@ import (
 )
 
 // TestKillWhileWriting kills the real program with SIGKILL before every system call
-// that writes the lockfile, in an apply that creates, updates, renames and deletes:
-// before the temporary file is made, before its mode, its content and its fsync,
+// that writes the lockfile, in a first apply, and in one that creates, updates, renames
+// and deletes: before the temporary file is made, before its mode, its content and its fsync,
 // before the rename, and before the directory's fsync, which is after the rename.
 // The program is traced (ptrace), so it needs no switch for that.
 func TestKillWhileWriting(t *testing.T) {
-	calls := newFaultCase(t, everyChange, "").traced(-1)
 	var killed atomic.Int32
 	t.Cleanup(func() {
 		t.Logf("kill points %d", killed.Load())
@@ -29,16 +28,18 @@ func TestKillWhileWriting(t *testing.T) {
 			t.Errorf("too few kill points: %d", killed.Load())
 		}
 	})
-	for n, call := range calls {
-		t.Run(fmt.Sprintf("%d, before %s", n+1, call), func(t *testing.T) {
-			t.Parallel()
-			c := newFaultCase(t, everyChange, "")
-			if did := c.traced(n); len(did) != n+1 {
-				t.Skipf("not killed: outcomes that come together are written together, and this time it made %d such calls", len(did))
-			}
-			killed.Add(1)
-			c.recovers()
-		})
+	for _, s := range faultScenarios {
+		for n, call := range newFaultCase(t, s, "").traced(-1) {
+			t.Run(fmt.Sprintf("%s, %d, before %s", s.name, n+1, call), func(t *testing.T) {
+				t.Parallel()
+				c := newFaultCase(t, s, "")
+				if did := c.traced(n); len(did) != n+1 {
+					t.Skipf("not killed: outcomes that come together are written together, and this time it made %d such calls", len(did))
+				}
+				killed.Add(1)
+				c.recovers()
+			})
+		}
 	}
 }
 

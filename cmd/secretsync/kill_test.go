@@ -11,19 +11,21 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// TestKill kills the real program with SIGKILL at every request of an apply that
-// creates, updates, renames and deletes: when the request has come in and nothing
+// TestKill kills the real program with SIGKILL at every request of a first apply, and of
+// one that creates, updates, renames and deletes: when the request has come in and nothing
 // has been done, which is after the lockfile's intent was written, and when it was
 // done and no answer has gone out. The next plan must tell the truth, and the next
 // apply must make everything as the manifest says.
 func TestKill(t *testing.T) {
 	points := 0
-	for n := range newFaultCase(t, everyChange, "").requests() {
-		for _, after := range []bool{false, true} {
-			t.Run(fmt.Sprintf("request %d, done %v", n+1, after), func(t *testing.T) {
-				newFaultCase(t, everyChange, "").kill(n, after)
-			})
-			points++
+	for _, s := range faultScenarios {
+		for n := range newFaultCase(t, s, "").requests() {
+			for _, after := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, request %d, done %v", s.name, n+1, after), func(t *testing.T) {
+					newFaultCase(t, s, "").kill(n, after)
+				})
+				points++
+			}
 		}
 	}
 	t.Logf("kill points %d", points)
