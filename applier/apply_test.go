@@ -22,7 +22,7 @@ var store = planner.StoreKey{Account: account, Name: "prod"}
 
 func create(name string) planner.Action {
 	return planner.Action{
-		Op: planner.OpCreate, Store: store, StoreID: "st1", Secret: name, SetValue: true,
+		Op: planner.OpCreate, Store: store, StoreID: "st1", Secret: name, SetValue: true, Seen: serverTime,
 		Scopes: &planner.Change[[]string]{After: []string{"workers"}},
 	}
 }
@@ -54,9 +54,10 @@ func apply(ctx context.Context, f *fakeTarget, j *fakeJournal, actions ...planne
 }
 
 func applyWaiting(ctx context.Context, f *fakeTarget, j *fakeJournal, wait time.Duration, actions ...planner.Action) *applier.Report {
+	start := time.Now()
 	return applier.Apply(ctx, &planner.Plan{Actions: actions}, applier.Config{
 		Targets: map[planner.AccountID]applier.Target{account: f}, Journal: j, Parallelism: 4, Wait: wait,
-		Now:   func() time.Time { return serverTime },
+		Now:   func() time.Time { return serverTime.Add(time.Since(start)) },
 		Value: func(_ planner.StoreKey, name string) (secret.Value, bool) { return value(name), true },
 	})
 }
@@ -289,7 +290,7 @@ func TestCreateThatStaysUnknownIsSaidToBe(t *testing.T) {
 		if r.Count(applier.Unknown) != 1 || r.Complete() {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
-		if n := len(f.log); n > 12 {
+		if n := len(f.log); n > 16 {
 			t.Errorf("%d calls, want a bound: %v", n, f.log)
 		}
 	})
@@ -349,12 +350,79 @@ func TestSomebodyElsesNameIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestARefusalOfNoneOfThemIsFinal: a token that was refused, or a rate limit, made nothing.
+func TestARefusalOfNoneOfThemIsFinal(t *testing.T) {
+	f := newFake()
+	f.before = once("create", errors.New("the token is refused"))
+	r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
+	expectLog(t, f, "intend 3", "create 3", "settle map[failed:3]")
+	if r.Count(applier.Failed) != 3 {
+		t.Errorf("outcomes %v", outcomes(r))
+	}
+}
+
+// TestInterruptedWhileRefused: what a refused create may have made, and cannot be looked
+// at any more, is unknown.
+func TestInterruptedWhileRefused(t *testing.T) {
+	for name, refusal := range map[string]error{"quota": applier.ErrQuota, "invalid": applier.ErrInvalid} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.stopAfter, f.refusal = 1, refusal
+			ctx, cancel := context.WithCancel(t.Context())
+			f.before = func(string) error { cancel(); return nil }
+			r := apply(ctx, f, &fakeJournal{target: f}, creates(3)...)
+			expectLog(t, f, "intend 3", "create 3", "settle map[unknown:3]")
+			if r.Count(applier.Unknown) != 3 {
+				t.Errorf("outcomes %v", outcomes(r))
+			}
+		})
+	}
+}
+
+// TestWhatARefusedCreateMadeIsFoundInAListThatLags looks again before it says that ours
+// is somebody else's.
+func TestWhatARefusedCreateMadeIsFoundInAListThatLags(t *testing.T) {
+	for name, refusal := range map[string]error{"quota": applier.ErrQuota, "invalid": applier.ErrInvalid} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				f.stopAfter, f.refusal, f.lag = 2, refusal, 1
+				r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
+				for n := range 2 {
+					if got := r.Results[n]; got.Outcome != applier.Done {
+						t.Errorf("%s is %s (%v)", got.Action.Secret, got.Outcome, got.Err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestARequestThatIsSentAgainIsJournaledAgain: each may be the one that takes effect.
+func TestARequestThatIsSentAgainIsJournaledAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, sends := newFake(), 0
+		f.before = func(call string) error {
+			if call == "create 1" {
+				if sends++; sends < 4 {
+					time.Sleep(30 * time.Second) // and took no effect
+					return applier.ErrOutcomeUnknown
+				}
+			}
+			return nil
+		}
+		r := apply(t.Context(), f, &fakeJournal{target: f}, creates(1)...)
+		expectLog(t, f, "intend 1", "create 1", "list secrets", "resend 1", "create 1", "list secrets", "resend 1", "create 1", "list secrets", "resend 1", "create 1", "settle map[done:1]")
+		if !r.Complete() {
+			t.Errorf("outcomes %v", outcomes(r))
+		}
+	})
+}
+
 // TestWhatARefusedCreateMadeIsTakenOver: a server that makes some of a bulk create and
-// refuses the rest, whatever for.
+// refuses the rest.
 func TestWhatARefusedCreateMadeIsTakenOver(t *testing.T) {
-	for name, refusal := range map[string]error{
-		"quota": applier.ErrQuota, "invalid": applier.ErrInvalid, "not found": applier.ErrNotFound, "another": errors.New("refused"),
-	} {
+	for name, refusal := range map[string]error{"quota": applier.ErrQuota, "invalid": applier.ErrInvalid} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake()

@@ -10,10 +10,11 @@ import (
 
 // settleTries bounds the reads after a create whose outcome is unknown, and
 // settleWait is the first pause between them: lists may lag behind writes
-// (CLOUDFLARE_API.md 3).
+// (CLOUDFLARE_API.md 3). What is sent again after resendAfter is journaled again.
 const (
 	settleTries = 4
 	settleWait  = 500 * time.Millisecond
+	resendAfter = time.Second
 )
 
 func (r *run) createStores() {
@@ -106,7 +107,8 @@ type creation struct {
 	*run
 	target Target
 	store  planner.StoreID
-	since  time.Time              // when it was first sent
+	since  time.Time              // when it was begun
+	sent   time.Time              // when the latest request was sent
 	unsure map[int]bool           // a request for it had an unknown outcome
 	partly map[int]planner.Window // when a request that was refused for another may have made it
 }
@@ -115,18 +117,19 @@ type creation struct {
 // this apply, of one before that was cut short, or an older one, since lists may lag.
 func (c *creation) maybe(i int) bool {
 	a := c.results[i].Action
-	return c.unsure[i] || !a.Sent.From.IsZero() || a.Was != ""
+	_, partly := c.partly[i]
+	return c.unsure[i] || partly || !a.Sent.From.IsZero() || a.Was != ""
 }
 
 // create sends the secrets in one request and deals with its refusal. tries
 // bounds how often it looks and sends again where the outcome is unknown.
 func (c *creation) create(is []int, tries int) {
-	if len(is) == 0 {
+	again := !c.sent.IsZero() && c.cfg.Now().Sub(c.sent) >= resendAfter
+	if len(is) == 0 || again && c.resend(is) != nil {
 		return
 	}
-	request := planner.Window{From: c.cfg.Now()}
+	c.sent = c.cfg.Now()
 	live, err := c.send(is)
-	request.To = c.cfg.Now()
 	unknown := errors.Is(err, ErrOutcomeUnknown)
 	for _, i := range is {
 		c.unsure[i] = c.unsure[i] || unknown
@@ -138,23 +141,56 @@ func (c *creation) create(is []int, tries int) {
 		}
 	case errors.Is(err, ErrTooLarge) && len(is) > 1:
 		c.halve(is, tries)
-	case (unknown || errors.Is(err, ErrNameTaken) && len(is) == 1 && c.maybe(is[0])) && tries > 0 && c.pause(settleTries-tries):
-		c.create(c.claim(is), tries-1)
-	case !unknown && len(is) > 1 && c.stopped() == nil:
-		// One of them is refused, or the account has no room for it. Whether the others exist
-		// now is not documented (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
-		for _, i := range c.passed(is, err) {
-			c.partly[i] = request
-		}
-		absent := c.claim(is)
-		if errors.Is(err, ErrInvalid) || errors.Is(err, ErrNameTaken) {
-			c.halve(absent, tries)
-		} else {
-			c.fail(absent, err)
-		}
+	case unknown, errors.Is(err, ErrNameTaken) && len(is) == 1 && c.maybe(is[0]):
+		c.lookAgain(is, tries, err)
+	case len(is) > 1 && (errors.Is(err, ErrInvalid) || errors.Is(err, ErrNameTaken) || errors.Is(err, ErrQuota)):
+		c.refused(is, tries, err)
 	default:
 		c.fail(is, err)
 	}
+}
+
+// lookAgain looks for what a request may have made, and sends the rest again.
+func (c *creation) lookAgain(is []int, tries int, why error) {
+	if !c.pause(min(settleTries-tries, settleTries-1)) {
+		c.fail(is, why)
+		return
+	}
+	switch absent := c.claim(is, why); tries {
+	case 0:
+		c.fail(absent, why)
+	default:
+		c.create(absent, tries-1)
+	}
+}
+
+// refused deals with a request that was refused for one of its secrets. Whether the
+// others exist now is not documented (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
+func (c *creation) refused(is []int, tries int, why error) {
+	for _, i := range c.passed(is, why) {
+		c.partly[i] = planner.Window{Seen: c.results[i].Action.Seen, From: c.sent, To: c.cfg.Now()}
+		c.unsure[i] = c.unsure[i] || c.stopped() != nil // nothing more can be looked at
+	}
+	if c.stopped() != nil {
+		c.fail(is, why)
+		return
+	}
+	absent := c.claim(is, why)
+	if !errors.Is(why, ErrQuota) {
+		c.halve(absent, tries)
+		return
+	}
+	if len(absent) > 0 && c.pause(0) { // lists may lag
+		absent = c.claim(absent, why)
+	}
+	c.fail(absent, why)
+}
+
+// resend journals that what was intended a while ago is sent only now.
+func (c *creation) resend(is []int) error {
+	c.sent = c.cfg.Now()
+	c.note(c.cfg.Journal.Resend(c.actions(is)))
+	return c.broken
 }
 
 // halve tries the secrets in two requests.
@@ -180,7 +216,8 @@ func (c *creation) send(is []int) ([]planner.LiveSecret, error) {
 			items[n].Comment = &a.Comment.After
 		}
 	}
-	return c.target.CreateSecrets(c.sending(is...), c.store, items)
+	ctx := WithResend(c.ctx, func() error { return c.resend(is) })
+	return c.target.CreateSecrets(ctx, c.store, items)
 }
 
 // fail records a refusal. After a request whose outcome is unknown the secret may be
@@ -215,11 +252,13 @@ func saidTaken(err error, name string) bool {
 // claim lists the store and returns those of is that are not there. What is there
 // by our own request is completed, its value put again since it cannot be
 // compared; what is somebody else's is left alone and fails.
-func (c *creation) claim(is []int) []int {
+//
+// Where the list cannot be read, what is there is unknown: why is the error before.
+func (c *creation) claim(is []int, why error) []int {
 	all, err := c.target.ListSecrets(c.ctx, c.store)
 	if err != nil && !errors.Is(err, ErrNotFound) { // a store that is gone has none
 		for _, i := range is {
-			c.conclude(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, err))
+			c.conclude(i, planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, why, err))
 		}
 		return nil
 	}
@@ -252,7 +291,7 @@ func (c *creation) made(i int, l *planner.LiveSecret) bool {
 	a, now := c.results[i].Action, c.cfg.Now()
 	windows := []planner.Window{a.Sent, c.partly[i]}
 	if c.unsure[i] {
-		windows = append(windows, planner.Window{From: c.since, To: now})
+		windows = append(windows, planner.Window{Seen: a.Seen, From: c.since, To: now})
 	}
 	return l.ID == a.Was || slices.ContainsFunc(windows, func(w planner.Window) bool {
 		return !w.From.IsZero() && w.MayHaveMade(l, wanted(a), now)

@@ -24,6 +24,7 @@ type fakeTarget struct {
 	before, after func(call string) error
 	atomic        bool // a bulk create makes all or nothing
 	maxItems      int  // a bulk create of more is too large
+	lag           int  // so many lists show nothing
 	stopAfter     int  // a bulk create of more makes so many, and is refused
 	refusal       error
 	created       *planner.Modified // when secrets are said to be made, if not now
@@ -68,6 +69,9 @@ func (f *fakeTarget) ListStores(context.Context) ([]planner.LiveStore, error) {
 func (f *fakeTarget) ListSecrets(context.Context, planner.StoreID) ([]planner.LiveSecret, error) {
 	done, err := f.call("list secrets")
 	var all []planner.LiveSecret
+	if f.lag--; f.lag >= 0 {
+		return nil, done(err)
+	}
 	f.pending--
 	for name, s := range f.secrets {
 		if s.Status == planner.StatusPending && f.pending < 0 {

@@ -83,8 +83,10 @@ type Pending struct {
 	Op string `json:"op"`
 	// Since is when it was about to be sent: RFC 3339, UTC, whole seconds.
 	Since string `json:"since"`
-	// Sent is when it was sent last, where that was later: it had to wait, or is tried again.
-	Sent string `json:"sent,omitempty"`
+	// Until is when the last request for it will have ended, whatever became of it.
+	Until string `json:"until,omitempty"`
+	// Seen is when the list was read that it was decided on.
+	Seen string `json:"seen,omitempty"`
 	// Was is the id of the secret that seemed to be gone, and is to be made again.
 	Was string `json:"was,omitempty"`
 	// Value says that the value was to be sent, not metadata alone.

@@ -166,7 +166,7 @@ func drawSecret(t *rapid.T, name string) Secret {
 	}
 	if rapid.Bool().Draw(t, "is pending") {
 		op := rapid.SampledFrom([]string{"create", "update", "delete"}).Draw(t, "op")
-		x.Pending = &Pending{Op: op, Since: moments(time.RFC3339).Draw(t, "since"), Was: rapid.SampledFrom([]string{"", "1d"}).Draw(t, "was"), Value: rapid.Bool().Draw(t, "value sent")}
+		x.Pending = &Pending{Op: op, Since: moments(time.RFC3339).Draw(t, "since"), Seen: moments(time.RFC3339).Draw(t, "seen"), Was: rapid.SampledFrom([]string{"", "1d"}).Draw(t, "was"), Value: rapid.Bool().Draw(t, "value sent")}
 	}
 	return x
 }

@@ -120,7 +120,8 @@ func (r *reader) pending() *Pending {
 	r.object(map[string]func(){
 		"op":    text(r, &p.Op, operation),
 		"since": text(r, &p.Since, second),
-		"sent":  text(r, &p.Sent, second),
+		"until": text(r, &p.Until, second),
+		"seen":  text(r, &p.Seen, second),
 		"was":   text(r, &p.Was, remoteID),
 		"value": r.boolean(&p.Value),
 	})

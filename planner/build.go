@@ -149,11 +149,11 @@ func (b *builder) create(s *versions, t *triple) {
 	a := b.action(OpCreate, s, t, reason)
 	switch reason {
 	case ReasonInterrupted:
-		a.Sent, a.Was = b.sent(t.recorded.Pending), t.recorded.Pending.Was
+		a.Sent, a.Was = t.recorded.Pending.sent(), t.recorded.Pending.Was
 	case ReasonDeletedOutside:
 		a.Was = t.recorded.ID
 	}
-	a.SetValue = true
+	a.SetValue, a.Seen = true, b.in.Now
 	a.putNew(t.desired)
 	b.add(a)
 }

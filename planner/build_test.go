@@ -87,7 +87,7 @@ func TestOneSecret(t *testing.T) {
 		l = *planner.LiveSecret
 	)
 	pending := func(op planner.Op, since time.Time) *planner.Pending {
-		return &planner.Pending{Op: op, Since: since, Value: true}
+		return &planner.Pending{Op: op, Since: since, Until: since.Add(30 * time.Second), Seen: since.Add(-time.Minute), Value: true}
 	}
 	// A record of a creation that was cut short: no id is known.
 	halfCreated := func() r {
@@ -190,11 +190,17 @@ func TestOneSecret(t *testing.T) {
 		{"a creation was cut short, and the time of what is there is from a clock ahead", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", "2027-01-01T00:00:00Z"
 		}, "update+value (interrupted); note interrupted"},
+		{"a creation was cut short, and somebody took the name between the list and the request", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", "2026-11-23T10:59:20Z"
+		}, "problem conflict"},
+		{"a creation was cut short, decided on nobody knows when, and what is there is older", desired(), halfCreated(), live(), func(_ d, r r, l l) {
+			l.Comment, l.Created, r.Pending.Seen = "", older, time.Time{}
+		}, "problem conflict"},
 		{"a creation was cut short, and no time is told of what is there", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", ""
 		}, "update+value (interrupted); note interrupted"},
 		{"a creation was cut short, was tried again, and did happen", desired(), halfCreated(), live(), func(_ d, r r, l l) {
-			l.Comment, l.Created, r.Pending.Sent = "", "2026-11-23T11:20:05Z", now.Add(-40*time.Minute)
+			l.Comment, l.Created, r.Pending.Until = "", "2026-11-23T11:20:05Z", now.Add(-39*time.Minute)
 		}, "update+value (interrupted); note interrupted"},
 		{"a creation was cut short, and the name was taken much later", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", applied
@@ -466,17 +472,24 @@ func TestRename(t *testing.T) {
 		{"cut short, and the old name is wanted again, generated now", func(in *planner.Input) {
 			in.Desired[0].Secrets[0] = *desired()
 			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
-			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second)}
+			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}
 		}, "update+value (interrupted); note interrupted"},
 		{"cut short after the duplicate, generated: the value stays", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated = true
 			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
-				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second)}}
+				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}}
 			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
 			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{
 				ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: "2026-11-23T12:00:00Z", Modified: "2026-11-23T12:00:00Z",
 			})
 		}, "adopt (interrupted); delete (not_in_manifest); note interrupted"},
+		{"cut short, generated, and the new name is of nobody knows when: the only copy of the value is not deleted", func(in *planner.Input) {
+			in.Desired[0].Secrets[0].Generated = true
+			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
+				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second), Seen: now.Add(-20 * time.Second)}}
+			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
+			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: older, Modified: older})
+		}, "delete (not_in_manifest); problem conflict"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := rename(c.change); got != c.want {

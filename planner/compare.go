@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -9,9 +8,6 @@ import (
 // ClockSkew is how much older than our request a secret that it made may seem. The time
 // is Cloudflare's own, to some seconds, as its answers tell it.
 const ClockSkew = 5 * time.Second
-
-// requestTimeout bounds a request where [Options] don't say.
-const requestTimeout = 30 * time.Second
 
 // listLag is more than lists lag behind what others write (CLOUDFLARE_API.md 3): a
 // secret that is older and was not in a list has its time from another clock.
@@ -28,7 +24,7 @@ const freshWindow = time.Minute
 // be sent again, if anything.
 func (b *builder) compare(s *versions, t *triple) {
 	d, r, l := t.desired, t.recorded, t.live
-	if r.ID == "" && !b.mayBeOurs(r, l) {
+	if r.ID == "" && !b.mayBeOurs(r, l, d.Generated) {
 		b.adopt(s, t) // somebody else's, as if nothing were recorded
 		return
 	}
@@ -164,44 +160,61 @@ func (a *Action) putNew(d *DesiredSecret) {
 // may be deleted. A record whose creation was cut short has no id: then it is ours if it
 // was made while our request was under way and looks as we wanted it.
 func (b *builder) ours(r *RecordedSecret, l *LiveSecret) bool {
-	if r.ID != "" {
+	p := r.Pending
+	switch {
+	case r.ID != "":
 		return r.ID == l.ID
+	case p == nil:
+		return false
 	}
-	return r.Pending != nil && l.ID == r.Pending.Was || b.mayBeOurs(r, l) && b.sent(r.Pending).covers(l.Created)
+	return l.ID == p.Was || p.sent().covers(l.Created) && looks(l, Metadata{Scopes: r.Scopes, Comment: r.Comment})
 }
 
 // mayBeOurs reports whether the live secret can be the one that the record of a creation
-// which was cut short tells of, so that it may be completed.
-func (b *builder) mayBeOurs(r *RecordedSecret, l *LiveSecret) bool {
+// which was cut short tells of, so that it may be completed. A duplicate of a generated
+// value would be taken as it is, and the original deleted: it must be certain.
+func (b *builder) mayBeOurs(r *RecordedSecret, l *LiveSecret, generated bool) bool {
 	p := r.Pending
-	return p != nil && (l.ID == p.Was || b.sent(p).MayHaveMade(l, Metadata{Scopes: r.Scopes, Comment: r.Comment}, b.in.Now))
+	switch {
+	case p == nil:
+		return false
+	case generated && p.Op == OpRename:
+		return b.ours(r, l)
+	}
+	return l.ID == p.Was || p.sent().MayHaveMade(l, Metadata{Scopes: r.Scopes, Comment: r.Comment}, b.in.Now)
 }
 
 // sent is when the requests of a write that was cut short can have taken effect.
-func (b *builder) sent(p *Pending) Window {
-	last := p.Since
-	if p.Sent.After(last) {
-		last = p.Sent
+func (p *Pending) sent() Window {
+	w := Window{Seen: p.Seen, From: p.Since, To: p.Until}
+	if w.To.Before(w.From) {
+		w.To = w.From
 	}
-	return Window{From: p.Since, To: last.Add(cmp.Or(b.in.Options.RequestTimeout, requestTimeout))}
+	return w
 }
 
-// Window is when requests of ours were under way, by Cloudflare's time.
-type Window struct{ From, To time.Time }
+// Window is when requests of ours were under way, by Cloudflare's time, and when the
+// list was read that they were decided on; zero where that isn't known.
+type Window struct{ Seen, From, To time.Time }
 
 // MayHaveMade reports whether a live secret can be the work of a request in the window
 // that asked for that metadata, rather than somebody else's of the same name: those look
 // different, or were made at another time.
 //
 // Its name was not in the list that the request was decided on. So what claims to be
-// much older than the request, or younger than now, does not have its time from the
-// clock that the window goes by, and no more can be told from it than from none.
+// older than that list, by more than lists lag, or younger than now, does not have its
+// time from the clock that the window goes by, and no more can be told from it than from
+// none.
 func (w Window) MayHaveMade(l *LiveSecret, m Metadata, now time.Time) bool {
-	if !slices.Equal(sorted(l.Scopes), sorted(m.Scopes)) || l.Comment != m.Comment {
+	if !looks(l, m) {
 		return false
 	}
 	created, err := time.Parse(time.RFC3339Nano, string(l.Created))
-	return err != nil || w.covers(l.Created) || created.Before(w.From.Add(-listLag)) || created.After(now.Add(ClockSkew))
+	return err != nil || w.covers(l.Created) || created.Before(w.Seen.Add(-listLag)) || created.After(now.Add(ClockSkew))
+}
+
+func looks(l *LiveSecret, m Metadata) bool {
+	return slices.Equal(sorted(l.Scopes), sorted(m.Scopes)) && l.Comment == m.Comment
 }
 
 // covers reports whether something was made in the window.

@@ -55,8 +55,6 @@ type Options struct {
 	MaxDeletes *int
 	// Offline says that Live is what was recorded: what isn't recorded may exist.
 	Offline bool
-	// RequestTimeout is how long a request can be under way; 30 seconds if zero.
-	RequestTimeout time.Duration
 	// StrictBindings makes a plan that breaks a Worker a problem.
 	StrictBindings bool
 }
@@ -204,9 +202,11 @@ type RecordedSecret struct {
 // Pending is a write whose outcome is unknown.
 type Pending struct {
 	Op Op
-	// Since is when it was about to be sent, and Sent is when it was last: later where
-	// it had to wait, or was tried again. Sent may be zero for the same time.
-	Since, Sent time.Time
+	// Since is when it was first about to be sent, and Until when the last request for it
+	// will have ended.
+	Since, Until time.Time
+	// Seen is when the list was read that it was decided on; zero where that isn't known.
+	Seen time.Time
 	// Was is the id of the secret that seemed to be gone, and was to be made again: lists
 	// may have lagged.
 	Was SecretID

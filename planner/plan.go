@@ -1,5 +1,7 @@
 package planner
 
+import "time"
+
 // Plan is what has to be done, as plain data: it can be shown, saved, compared
 // and hashed. It holds no value.
 type Plan struct {
@@ -99,6 +101,8 @@ type Action struct {
 	// Delete is the policy that is recorded for the day the secret, or the store, leaves the
 	// manifest: nil where nothing stays recorded.
 	Delete *bool
+	// Seen is when the list was read that a creation or rename was decided on.
+	Seen time.Time
 	// Sent is when an apply that was cut short may have created it; zero for never. Was is
 	// the id that it had before it seemed to be gone.
 	Sent Window

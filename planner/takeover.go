@@ -77,6 +77,7 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 			continue
 		}
 		a := b.action(OpRename, s, t, ReasonRenamed)
+		a.Seen = b.in.Now
 		a.From, a.ID, a.Have = from.live.Name, from.live.ID, from.have()
 		if from.recorded.Pending != nil {
 			a.Reasons = append(a.Reasons, ReasonInterrupted)

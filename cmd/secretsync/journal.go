@@ -18,7 +18,12 @@ type journal struct {
 	before map[secretRef]lockfile.Secret // what an intent replaced; its zero where there was no record
 }
 
-func (j *journal) stamp() string { return j.now().UTC().Format(time.RFC3339) }
+func (j *journal) stamp() string { return stamp(j.now()) }
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// until is when a request that is sent now will have ended.
+func (j *journal) until() string { return stamp(j.now().Add(j.flags.requestTimeout)) }
 
 // update changes the lockfile and saves it. The first write names the key and
 // the kind of API that the records hang on.
@@ -35,7 +40,10 @@ func (j *journal) Intend(actions []planner.Action) error {
 	return j.update(func(f *lockfile.File) {
 		for _, a := range actions {
 			st := f.PutStore(string(a.Store.Account), a.Store.Name, string(a.StoreID))
-			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp(), Value: a.SetValue}
+			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp(), Until: j.until(), Value: a.SetValue}
+			if !a.Seen.IsZero() {
+				pending.Seen = stamp(a.Seen)
+			}
 			sec := st.Secret(a.Secret)
 			j.remember(a.Store, a.Secret, sec)
 			if sec != nil {
@@ -59,7 +67,7 @@ func (j *journal) Resend(actions []planner.Action) error {
 		for _, a := range actions {
 			st := f.Store(string(a.Store.Account), a.Store.Name)
 			if sec := st.Secret(a.Secret); sec != nil && sec.Pending != nil {
-				sec.Pending.Sent = j.stamp()
+				sec.Pending.Until = j.until()
 			}
 		}
 	})
@@ -101,7 +109,7 @@ func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *l
 		}
 	}
 	if at, err := time.Parse(time.RFC3339, made); err == nil && a.Op == planner.OpCreate && j.now().Sub(at) < lagWindow {
-		pending.Since, pending.Sent = made, pending.Since
+		pending.Since = made
 	}
 }
 

@@ -149,8 +149,12 @@ func recordedSecret(sec lockfile.Secret) planner.RecordedSecret {
 	r.Applied, _ = time.Parse(time.RFC3339, sec.Applied) // lockfile.Parse has checked it
 	if sec.Pending != nil {
 		since, _ := time.Parse(time.RFC3339, sec.Pending.Since) // lockfile.Parse has checked it
-		sent, _ := time.Parse(time.RFC3339, sec.Pending.Sent)
-		r.Pending = &planner.Pending{Op: planner.Op(sec.Pending.Op), Since: since, Sent: sent, Was: planner.SecretID(sec.Pending.Was), Value: sec.Pending.Value}
+		until, _ := time.Parse(time.RFC3339, sec.Pending.Until)
+		seen, _ := time.Parse(time.RFC3339, sec.Pending.Seen)
+		r.Pending = &planner.Pending{
+			Op: planner.Op(sec.Pending.Op), Since: since, Until: until, Seen: seen,
+			Was: planner.SecretID(sec.Pending.Was), Value: sec.Pending.Value,
+		}
 	}
 	return r
 }

@@ -168,7 +168,7 @@ func (a *app) noArgs(cmd *cobra.Command, args []string) error {
 // options are the limits that flags and manifest set to a plan.
 func (s *session) options() planner.Options {
 	o := planner.Options{
-		Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes, RequestTimeout: s.flags.requestTimeout,
+		Targets: s.flags.targets, MaxDeletes: s.manifest.Safety.MaxDeletes,
 		StrictBindings: s.flags.strictBindings || s.manifest.Safety.StrictBindings,
 	}
 	if s.flags.maxDeletes >= 0 {

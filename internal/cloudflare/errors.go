@@ -1,6 +1,8 @@
 package cloudflare
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -81,6 +83,9 @@ func (e *Error) Unwrap() error { return e.cause }
 // interrupted ends e by a context.
 func (e *Error) interrupted(cause error) *Error {
 	e.cause, e.what = cause, "interrupted"
+	if !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		e.what = "not sent, since that cannot be recorded"
+	}
 	return e
 }
 

@@ -31,6 +31,10 @@ type allowance struct {
 // (CLOUDFLARE_API.md 7): 200 at once, and 1,000 more spread over the time.
 func NewPace() *Pace { return &Pace{limiter: rate.NewLimiter(1000.0/300, 200)} }
 
+// samePeriod is how far the ends of one period may lie apart, as answers tell them in
+// whole seconds.
+const samePeriod = 3 * time.Second
+
 // answerPause is the pause between looks whether a request under way was answered.
 const answerPause = 20 * time.Millisecond
 
@@ -63,11 +67,12 @@ func (p *Pace) answered(sent time.Time, header string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.underWay--
-	for name, a := range allowed(header, time.Now()) {
+	now := time.Now()
+	for name, a := range allowed(header, now) {
 		// Answers overtake each other: of requests that were under way together, the one
-		// that leaves less was counted later.
-		if old, ok := p.allowances[name]; ok && !sent.After(old.said) {
-			a.left, a.until = min(a.left, old.left), later(a.until, old.until)
+		// that leaves less was counted later, unless another period has begun since.
+		if old := p.allowances[name]; now.Before(old.until) && !sent.After(old.said) && a.until.Sub(old.until) < samePeriod {
+			a.left, a.until = min(a.left, old.left), old.until
 		}
 		if p.allowances == nil {
 			p.allowances = map[string]allowance{}

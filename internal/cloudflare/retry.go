@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
@@ -17,6 +18,7 @@ const maxRetryAfter = 5 * time.Minute
 // How often a request is tried, and the first pause. Pauses double.
 const (
 	throttledTries = 12 // over 5 minutes, as long as a block lasts (CLOUDFLARE_API.md 7)
+	toldTries      = 8  // where each answer says how long to wait
 	throttledPause = time.Second
 	failedTries    = 4
 	failedPause    = 500 * time.Millisecond
@@ -72,7 +74,7 @@ func (c *Client) do(ctx context.Context, k *call) error {
 		}
 		sent = time.Now()
 		a := c.attempt(ctx, k)
-		c.paced.answered(sent, a.header.Get("Ratelimit"))
+		c.paced.answered(sent, strings.Join(a.header.Values("Ratelimit"), ","))
 		v := a.verdict()
 		e.note(a)
 		e.unknown = e.unknown || v == unclear && k.writes()
@@ -118,7 +120,7 @@ func (c *Client) admit(ctx context.Context, k *call, asked time.Time) error {
 func (k *call) again(v verdict, n int, retryAfter time.Duration) (time.Duration, bool) {
 	switch {
 	case v == throttled && retryAfter > 0:
-		return retryAfter, n < throttledTries && retryAfter <= maxRetryAfter
+		return retryAfter, n < toldTries && retryAfter <= maxRetryAfter
 	case v == throttled:
 		return backoff(throttledPause, n), n < throttledTries
 	case v == unclear && k.method == http.MethodPost:

@@ -56,7 +56,7 @@ func TestTroubleThatStays(t *testing.T) {
 		is          error
 	}{
 		{"429", refusal(429, 0, ""), 12, 12, never, nil},
-		{"429 Retry-After", throttle("30"), 12, 12, never, nil},
+		{"429 Retry-After", throttle("30"), 8, 8, never, nil},
 		{"429 for too long", throttle("301"), 1, 1, never, nil},
 		{"971 in a 200", refusal(200, 971, "Please wait"), 12, 12, never, nil},
 		{"971 in a 503", refusal(503, 971, "Please wait"), 12, 12, never, nil},
@@ -507,6 +507,23 @@ func TestRatelimitHeaderIsNotOverdrawn(t *testing.T) {
 		}
 		if took := time.Since(start); took > requests/quota*window+window/10 {
 			t.Errorf("took %s, though %d requests in %s are allowed", took, quota, window)
+		}
+	})
+}
+
+// What an answer of an earlier period said, when another has begun, is over.
+func TestRatelimitOfAnotherPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPace()
+		p.take()
+		p.take()
+		sent := time.Now()
+		time.Sleep(time.Millisecond)
+		p.answered(sent, `"default";r=0;t=1`)
+		time.Sleep(1500 * time.Millisecond)
+		p.answered(sent, `"default";r=1199;t=300`)
+		if wait := p.take(); wait != 0 {
+			t.Errorf("waits %s, though 1,199 requests are allowed", wait)
 		}
 	})
 }

@@ -137,7 +137,7 @@ func (c *Client) UpdateSecret(ctx context.Context, store planner.StoreID, id pla
 		},
 		read: func(env *envelope) bool { // which secret it is needn't be told
 			s = wireSecret{ID: string(id)}
-			return json.Unmarshal(env.Result, &s) == nil && s.ID == string(id)
+			return len(env.Result) == 0 || json.Unmarshal(env.Result, &s) == nil && s.ID == string(id)
 		},
 	})
 	if err != nil {
