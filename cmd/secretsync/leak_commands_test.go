@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -129,9 +130,10 @@ func (p *leakProject) emulate() {
 	ctx, stop := context.WithCancel(p.t.Context())
 	address := "127.0.0.1:" + freePort(p.t)
 	served := make(chan struct{})
+	q := *p
+	q.env = maps.Clone(p.env)
 	go func() {
 		defer close(served)
-		q := *p
 		q.runIn(ctx, "--log-level", "debug", "emulator", "--listen", address, "--state", "emulator.json", "--max-secrets", "1000")
 	}()
 	awaitServer(p.t, address)
