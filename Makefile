@@ -83,7 +83,7 @@ sim: ## Simulate N histories (default 1000) of edits, faults, lags and kills, an
 	grep -E '^(---|ok|FAIL|panic)|lost [0-9]+$$|repeat it' $$log; rm -f $$log; exit $$code
 
 leaks: ## Search all that is printed and written for 200 values, in every command, fault and mistake
-	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakSearchFinds|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./cmd/secretsync -leaks -parallel 16 >$$log 2>&1; code=$$?; \
+	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakyProgramIsCaught|LeakSearchFinds.*|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./cmd/secretsync -leaks -parallel 16 >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|leaks [0-9]+$$|leak: |not seen|not found' $$log | grep -v 'exit code'; rm -f $$log; exit $$code
 
 FUZZTIME = 60s

@@ -92,7 +92,7 @@ func (r *reader) members(read func(name string, offset int)) {
 		at := r.next()
 		name, _ := r.token().(string)
 		if first, twice := seen[name]; twice {
-			r.fail(at, hintConflict, "%q is there twice, first in line %d", name, r.position(first).Line)
+			r.fail(at, hintConflict, "%s is there twice, first in line %d", syntax.QuoteKey(name), r.position(first).Line)
 		} else {
 			seen[name] = at
 		}
@@ -106,7 +106,7 @@ func (r *reader) object(fields map[string]func()) {
 	r.members(func(name string, at int) {
 		read := fields[name]
 		if read == nil {
-			r.fail(at, hintEdited, "unknown field %q", name)
+			r.fail(at, hintEdited, "unknown field %s", syntax.QuoteKey(name)) // which may be a value, of another file
 			r.value()
 			return
 		}

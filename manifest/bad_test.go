@@ -23,6 +23,10 @@ func readFile(t testing.TB, name string) []byte {
 
 // Every mistake in testdata/bad is reported as its .err file says, and none of
 // the errors shows a value: those have "canary" in them.
+//
+// SOPS is a fake here, which needs no key: a wrong key, a broken MAC, a swapped ciphertext
+// and missing keys have their golden errors in testdata/scripts/sops-mistakes.txtar of the
+// repository, made by the real SOPS.
 func TestBad(t *testing.T) {
 	var names []string
 	for _, pattern := range []string{"*.yaml", "*.toml", "*.json"} {

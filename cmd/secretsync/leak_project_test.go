@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -32,8 +33,11 @@ type leakProject struct {
 	from   map[string]string // each value's source
 	env    map[string]string
 	server *echoServer
-	watch  *watch
-	search *search
+	// recipient is whom the values are encrypted for; node says that dev can run here.
+	recipient string
+	node      bool
+	watch     *watch
+	search    *search
 }
 
 // The values in clear that the user has are in this folder. It alone is not searched.
@@ -50,13 +54,16 @@ func newLeakProject(t *testing.T, n int) *leakProject {
 		t.Setenv(name, value)
 	}
 	t.Chdir(p.dir)
-	key := make([]byte, 32)
-	rand.Read(key)
-	credentials := []canary{{"token", newToken(), 12}, {"key", base64.StdEncoding.EncodeToString(key), 12}}
+	key := func() string {
+		b := make([]byte, 32)
+		rand.Read(b)
+		return base64.StdEncoding.EncodeToString(b)
+	}
+	credentials := []canary{newCredential("token", newToken()), newCredential("key", key()), newCredential("next key", key())}
 	p.search = newSearch(append(credentials, p.values...))
 	p.env = map[string]string{
 		"CLOUDFLARE_ACCOUNT_ID": testAccount, "CLOUDFLARE_API_TOKEN": credentials[0].value,
-		"SECRETSYNC_FINGERPRINT_KEY": credentials[1].value, "GITHUB_STEP_SUMMARY": filepath.Join(p.dir, "summary.md"),
+		"SECRETSYNC_FINGERPRINT_KEY": credentials[1].value, "NEXT_KEY": credentials[2].value, "GITHUB_STEP_SUMMARY": filepath.Join(p.dir, "summary.md"),
 	}
 	p.watchAndServe(tmp, home)
 	p.fill()
@@ -122,10 +129,45 @@ cat "$1"; echo
 			secrets[c.name] = m{"value": c.value}
 		}
 	}
-	recipient := identity.Recipient().String()
-	p.seal("values.json", string(asJSON(m{"deep": sealed})), "", recipient)
-	p.seal("values.yaml", "deep:\n"+yaml, "", recipient)
-	p.seal("secretsync.json", string(asJSON(m{"version": 1, "stores": m{"prod": m{"secrets": secrets}}})), "^value$", recipient)
+	p.recipient = identity.Recipient().String()
+	p.worker()
+	p.seal("values.json", string(asJSON(m{"deep": sealed})), "", p.recipient)
+	p.seal("values.yaml", "deep:\n"+yaml, "", p.recipient)
+	p.seal("secretsync.json", string(asJSON(m{"version": 1, "workers": []string{inputs + "/app/wrangler.json"}, "stores": m{"prod": m{"secrets": secrets}}})), "^value$", p.recipient)
+}
+
+// worker makes a Worker for dev and bindings, and a stand-in for Miniflare that notes its
+// arguments and environment.
+func (p *leakProject) worker() {
+	modules := filepath.Join(inputs, "app", "node_modules", "miniflare")
+	must(p.t, os.MkdirAll(modules, 0o755))
+	p.write(inputs+"/app/wrangler.json", `{"name": "app"}`)
+	p.write(filepath.Join(modules, "index.js"), `
+const fs = require("node:fs"), path = require("node:path"), values = {};
+fs.appendFileSync(path.join(process.cwd(), "child.txt"), JSON.stringify([process.argv, process.env]) + "\n");
+exports.Miniflare = class {
+	constructor(o) { this.o = o; fs.mkdirSync(o.defaultPersistRoot, { recursive: true }); }
+	async getSecretsStoreSecretAPI(binding) {
+		const { store_id, secret_name } = this.o.secretsStoreSecrets[binding], key = store_id + "/" + secret_name;
+		return () => ({
+			create: async (value) => { values[key] = value; },
+			list: async () => Object.keys(values).map((k) => ({ name: k.split("/")[1], metadata: { uuid: k } })),
+			delete: async (uuid) => { delete values[uuid]; },
+		});
+	}
+	async getSecretsStoreSecret(binding) {
+		const { store_id, secret_name } = this.o.secretsStoreSecrets[binding];
+		return { get: async () => values[store_id + "/" + secret_name] };
+	}
+	async dispose() {}
+};
+`)
+	_, noGit := exec.LookPath("git")
+	_, noNode := exec.LookPath("node")
+	if p.node = noGit == nil && noNode == nil; p.node {
+		p.write(".gitignore", ".wrangler\n")
+		must(p.t, exec.CommandContext(p.t.Context(), "git", "init", "-q", p.dir).Run())
+	}
 }
 
 type m = map[string]any
@@ -154,7 +196,13 @@ func (p *leakProject) write(name, text string) {
 // meanwhile. What the last resort had to withhold is a leak too.
 func (p *leakProject) run(args ...string) int {
 	p.t.Helper()
-	return p.runAs(func(a *app) int { return a.run(p.t.Context(), args) }, args...)
+	return p.runIn(p.t.Context(), args...)
+}
+
+func (p *leakProject) runIn(ctx context.Context, args ...string) int {
+	p.t.Helper()
+	p.search.running(args)
+	return p.runAs(func(a *app) int { return a.run(ctx, args) }, args...)
 }
 
 func (p *leakProject) runAs(program func(*app) int, args ...string) int {

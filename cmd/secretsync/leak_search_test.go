@@ -19,6 +19,8 @@ type search struct {
 	places int
 	size   int
 	leaks  []string
+	// commands are those that were run.
+	commands map[string]bool
 }
 
 // needle is a value as it would be written.
@@ -30,7 +32,7 @@ type needle struct {
 const filterBits = 1 << 20
 
 func newSearch(values []canary) *search {
-	s := &search{needles: map[[6]byte][]needle{}, maybe: make([]uint64, filterBits/64)}
+	s := &search{commands: map[string]bool{}, needles: map[[6]byte][]needle{}, maybe: make([]uint64, filterBits/64)}
 	for _, c := range values {
 		for _, e := range encodings() {
 			for _, text := range e.of(c.value) {
@@ -39,8 +41,8 @@ func newSearch(values []canary) *search {
 				}
 			}
 		}
-		for i := 0; c.piece > 0 && i+c.piece <= len(c.value); i++ {
-			s.add(c.value[i:i+c.piece], "a piece of "+c.name)
+		for _, piece := range c.pieces() {
+			s.add(piece, "a piece of "+c.name)
 			s.pieces++
 		}
 	}
@@ -91,4 +93,21 @@ func (s *search) leak(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leaks = append(s.leaks, fmt.Sprintf(format, args...))
+}
+
+// running notes that a command is run.
+func (s *search) running(args []string) {
+	root := (&app{}).rootCommand()
+	root.InitDefaultCompletionCmd()
+	if cmd, _, err := root.Find(args); err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.commands[cmd.CommandPath()] = true
+	}
+}
+
+func (s *search) ran(command string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commands[command]
 }

@@ -13,7 +13,6 @@ import (
 
 	"filippo.io/age"
 	"github.com/secretsync/secretsync/internal/emulator"
-	"github.com/secretsync/secretsync/internal/secret"
 )
 
 var allLeaks = flag.Bool("leaks", false, "run the whole leak suite, which takes a minute")
@@ -38,84 +37,6 @@ func TestLeaks(t *testing.T) {
 	}
 	t.Logf("values %d x encodings %d x places %d, pieces %d, runs %d, %d MB; files gone before they could be kept %d; leaks %d",
 		len(p.values), len(encodings()), s.places, s.pieces, s.runs.Load(), s.size>>20, p.watch.gone, len(s.leaks))
-}
-
-// logs are the ways to log.
-func (p *leakProject) logs() [][]string {
-	all := [][]string{{"--log-level", "debug", "--log-format", "text"}, {"--log-level", "debug", "--log-format", "json"}}
-	if *allLeaks {
-		for _, level := range []string{"info", "warn", "error"} {
-			all = append(all, []string{"--log-level", level, "--log-format", "text"}, []string{"--log-level", level, "--log-format", "json"})
-		}
-	}
-	return all
-}
-
-// shown runs a command in every one of formats and logs.
-func (p *leakProject) shown(wantCode int, args ...string) {
-	p.t.Helper()
-	root := (&app{}).rootCommand()
-	root.InitDefaultCompletionCmd()
-	cmd, _, err := root.Find(args)
-	must(p.t, err)
-	for i, log := range p.logs() {
-		for j, format := range formats {
-			all := append(log, args...)
-			switch takes := cmd.Flags().Lookup("format"); {
-			case takes == nil && j > 0, takes != nil && !strings.Contains(takes.Usage, format), i > 1 && j > 1:
-				continue
-			case takes != nil:
-				all = append(all, "--format", format)
-			}
-			if code := p.run(all...); code != wantCode {
-				p.t.Errorf("%v: exit code %d, want %d", all, code, wantCode)
-			}
-		}
-	}
-}
-
-// debug runs a command with all that can be logged.
-func (p *leakProject) debug(args ...string) int {
-	p.t.Helper()
-	return p.run(append([]string{"--log-level", "debug", "--allow-commands", "--wait", "0"}, args...)...)
-}
-
-func (p *leakProject) everyCommand() {
-	p.shown(exitOK, "validate", "--allow-commands")
-	p.shown(exitOK, "plan", "--allow-commands")
-	p.shown(exitOK, "plan", "--allow-commands", "--keyless", "--offline")
-	p.shown(exitOK, "plan", "--allow-commands", "-o", "plan.json")
-	p.shown(exitOK, "show", "plan.json")
-	if code := p.debug("apply", "plan.json"); code != exitOK {
-		p.t.Fatalf("the apply fails: exit code %d", code)
-	}
-	for _, c := range p.values {
-		if !p.server.emulator.HasValue(testAccount, "prod", c.name, []byte(c.value)) {
-			p.t.Errorf("the value of %s, from %s, did not arrive byte for byte", c.name, p.from[c.name])
-		}
-	}
-	p.shown(exitOK, "apply", "--allow-commands", "--auto-approve")
-	p.shown(exitOK, "drift", "--allow-commands")
-	p.shown(exitOK, "lock", "status")
-	p.shown(exitOK, "version")
-	p.shown(exitOK, "completion", "bash")
-	p.shown(exitOK, "help")
-	p.debug("schema")
-	p.debug("init", "--allow-commands")
-	p.debug("import", "-o", "found.yaml", "--allow-commands")
-	p.debug("import", "--lock-only", "--auto-approve", "--allow-commands")
-	p.debug("rotate", "prod/generated", "--auto-approve")
-	p.changeValues()
-	p.shown(exitOK, "plan", "--allow-commands")
-	p.shown(exitStale, "apply", "plan.json", "--allow-commands")
-	p.debug("apply") // nobody answers
-	p.debug("lock", "rekey", "--new-key-env", "LEAK_c000")
-	for _, args := range [][]string{{"plan"}, {"apply", "--auto-approve"}, {"drift"}, {"plan", "--format", "json"}} {
-		p.exec(append([]string{"--log-level", "debug", "--allow-commands", "--wait", "0"}, args...)...)
-	}
-	p.debug("plan", "--emulator", "--lockfile", "e.lock")
-	p.debug("apply", "--emulator", "--lockfile", "e.lock", "--auto-approve")
-	p.debug("destroy", "--emulator", "--lockfile", "e.lock", "--auto-approve", "--max-deletes", "1000")
 }
 
 // changeValues gives every secret from the environment the value of the next one.
@@ -272,44 +193,6 @@ func (p *leakProject) wrongSettings() {
 	p.t.Setenv("SOPS_AGE_KEY", stranger.String())
 	p.debug("plan")
 	p.debug("plan", "--keyless")
-}
-
-// TestLeaksAreSeen has a program that leaks, in every place that the suite looks at.
-func TestLeaksAreSeen(t *testing.T) {
-	p := newLeakProject(t, len(canaryKinds()))
-	value := p.values[2].value
-	for place, leak := range map[string]func(){
-		"the last resort": func() {
-			p.runAs(func(a *app) int {
-				a.filterOutput()
-				a.filter.Know(secret.New([]byte(value)))
-				a.say("cannot use %s", value)
-				return a.finish(exitError)
-			}, "leaky")
-		},
-		"stdout": func() { p.searched([]string{"leaky"}, []byte("result "+value), nil) },
-		"stderr": func() { p.searched([]string{"leaky"}, nil, []byte("error: "+value[3:12])) },
-		"a file": func() { p.write("left.txt", value); p.files(); _ = os.Remove("left.txt") },
-		"a file in a new folder": func() {
-			must(t, os.MkdirAll("new", 0o755))
-			p.write("new/left.txt", value)
-			p.files()
-			_ = os.RemoveAll("new")
-		},
-		"an argument of a child": func() {
-			p.write(inputs+"/child.json", string(asJSON(m{"version": 1, "stores": m{"prod": m{"secrets": m{"a": m{
-				"from": m{"command": []string{"./show.sh", "x" + value}}}}}}})))
-			p.debug("plan", "-f", "inputs/child.json", "--lockfile", "c.lock") // show.sh notes its arguments
-			data, err := os.ReadFile(filepath.Join(inputs, "argv.txt"))
-			must(t, err)
-			p.search.look("arguments", data)
-		},
-	} {
-		p.search.leaks = nil
-		if leak(); len(p.search.leaks) == 0 {
-			t.Errorf("a leak into %s is not seen", place)
-		}
-	}
 }
 
 // TestShortLivedFilesAreSeen is about files that are there for a moment.

@@ -23,9 +23,39 @@ import (
 type canary struct {
 	name  string
 	value string
-	// piece is how long a piece of it is that no other text has by chance; 0 where
-	// only the whole is told from other text.
+	// parts are those parts of it that are random throughout: a piece of one is looked
+	// for too, as of a value that was cut, or written line by line.
+	parts []part
+}
+
+// part is a random part of a value.
+type part struct {
+	text string
+	// piece is how long a piece of it is that no other text has by chance: six characters
+	// where some are odd ones, more of base64, which is in every encrypted file.
 	piece int
+}
+
+const base64Piece, hexPiece = 9, 16
+
+func whole(value string, piece int) (string, []part) { return value, []part{{value, piece}} }
+
+// linesOf are the parts of a value that are lines of base64.
+func linesOf(lines ...string) (parts []part) {
+	for _, line := range lines {
+		parts = append(parts, part{line, base64Piece})
+	}
+	return parts
+}
+
+// pieces are all pieces of a value that are looked for.
+func (c canary) pieces() (pieces []string) {
+	for _, p := range c.parts {
+		for i := 0; i+p.piece <= len(p.text); i++ {
+			pieces = append(pieces, p.text[i:i+p.piece])
+		}
+	}
+	return pieces
 }
 
 // randomText draws n characters, every fifth of which is none that base64,
@@ -52,33 +82,37 @@ func number32(n int) int {
 }
 
 // canaryKinds are values that are written in different ways wherever they are.
-func canaryKinds() []func() (value string, piece int) {
+func canaryKinds() []func() (value string, parts []part) {
 	random := func(n int) []byte { b := make([]byte, n); rand.Read(b); return b }
-	return []func() (string, int){
-		func() (string, int) { return randomText(6), 0 },
-		func() (string, int) { return randomText(8), 6 },
-		func() (string, int) { return randomText(40), 6 },
-		func() (string, int) { return randomText(700), 6 },
-		func() (string, int) {
-			return randomText(30) + "\n" + randomText(40) + "\r\n\n" + randomText(20) + "\n", 6
+	line := func() string { return base64.StdEncoding.EncodeToString(random(45)) }
+	return []func() (string, []part){
+		func() (string, []part) { return randomText(6), nil },
+		func() (string, []part) { return whole(randomText(8), 6) },
+		func() (string, []part) { return whole(randomText(40), 6) },
+		func() (string, []part) { return whole(randomText(700), 6) },
+		func() (string, []part) {
+			return whole(randomText(30)+"\n"+randomText(40)+"\r\n\n"+randomText(20)+"\n", 6)
 		},
-		func() (string, int) { return `"` + randomText(20) + `'\"` + "`" + randomText(9) + `\`, 6 },
-		func() (string, int) {
-			return randomText(9) + "\x01\x1b[31m\x07\x7f\t" + randomText(12) + "\u202e\u200b" + randomText(8), 6
+		func() (string, []part) { return whole(`"`+randomText(20)+`'\"`+"`"+randomText(9)+`\`, 6) },
+		func() (string, []part) {
+			return whole(randomText(9)+"\x01\x1b[31m\x07\x7f\t"+randomText(12)+"\u202e\u200b"+randomText(8), 6)
 		},
-		func() (string, int) {
-			return fmt.Sprintf("{\"%s\": [%q, 42, {\"b\": null}]}", randomText(10), randomText(20)), 0
+		func() (string, []part) {
+			key, text := randomText(10), randomText(20)
+			return fmt.Sprintf("{\"%s\": [%q, 42, {\"b\": null}]}", key, text), []part{{key, 6}, {text, 6}}
 		},
-		func() (string, int) { return base64.StdEncoding.EncodeToString(random(32)), 12 },
-		func() (string, int) { return base64.RawURLEncoding.EncodeToString(random(20)), 12 },
-		func() (string, int) { return hex.EncodeToString(random(32)), 16 },
-		func() (string, int) { return "grüße " + randomText(15) + " 秘密 😀 <&> %41+", 6 },
-		func() (string, int) {
-			return "postgres://u" + randomText(6) + ":" + url.QueryEscape(randomText(18)) + "@h/d?x=" + randomText(6), 0
+		func() (string, []part) { return whole(base64.StdEncoding.EncodeToString(random(32)), base64Piece) },
+		func() (string, []part) { return whole(base64.RawURLEncoding.EncodeToString(random(20)), base64Piece) },
+		func() (string, []part) { return whole(hex.EncodeToString(random(32)), hexPiece) },
+		func() (string, []part) { return whole("grüße "+randomText(15)+" 秘密 😀 <&> %41+", 6) },
+		func() (string, []part) {
+			user, password, query := randomText(6), randomText(18), randomText(6)
+			return "postgres://u" + user + ":" + url.QueryEscape(password) + "@h/d?x=" + query,
+				[]part{{user, 6}, {password, 6}, {url.QueryEscape(password), 8}, {query, 6}}
 		},
-		func() (string, int) {
-			return "-----BEGIN PRIVATE KEY-----\n" + base64.StdEncoding.EncodeToString(random(45)) + "\n" +
-				base64.StdEncoding.EncodeToString(random(45)) + "\n-----END PRIVATE KEY-----\n", 0
+		func() (string, []part) {
+			first, second := line(), line()
+			return "-----BEGIN PRIVATE KEY-----\n" + first + "\n" + second + "\n-----END PRIVATE KEY-----\n", linesOf(first, second)
 		},
 	}
 }
@@ -87,13 +121,19 @@ func newCanaries(n int) []canary {
 	kinds := canaryKinds()
 	all := make([]canary, n)
 	for i := range all {
-		value, piece := kinds[i%len(kinds)]()
+		value, parts := kinds[i%len(kinds)]()
 		if i == 3 {
-			value = randomText(9000)
+			value, parts = whole(randomText(9000), 6)
 		}
-		all[i] = canary{fmt.Sprintf("c%03d", i), value, piece}
+		all[i] = canary{fmt.Sprintf("c%03d", i), value, parts}
 	}
 	return all
+}
+
+// newCredential is one of secretsync's own credentials.
+func newCredential(name, value string) canary {
+	_, parts := whole(value, base64Piece)
+	return canary{name, value, parts}
 }
 
 func newToken() string { return "tok_" + rand.Text() }
@@ -134,6 +174,30 @@ func encodings() []encoding {
 			return []string{spaces, strings.ReplaceAll(spaces, " ", ", "), strings.ReplaceAll(spaces, " ", ",")}
 		}, 11},
 		{"digest", digests, 12},
+	}
+}
+
+// TestLeakSearchFindsWhatWasCut has parts of values: what fits on a line, or in a field.
+func TestLeakSearchFindsWhatWasCut(t *testing.T) {
+	for kind, c := range newCanaries(len(canaryKinds())) {
+		lines := strings.Split(c.value, "\n")
+		for _, piece := range append(lines, c.value[:len(c.value)*2/3], c.value[len(c.value)/3:], c.value[1:], c.value[:len(c.value)-1]) {
+			if random := len(piece) > 24 && !strings.HasPrefix(piece, "-----"); kind == 0 || !random {
+				continue
+			}
+			s := newSearch([]canary{c})
+			if s.look("a place", []byte("x"+piece)); len(s.leaks) == 0 {
+				t.Errorf("%q of %q is not found", piece, c.value)
+			}
+		}
+	}
+	// Any 58 characters of a PEM key's body.
+	c := newCanaries(14)[13]
+	for i := 28; i+58 < len(c.value)-26; i++ {
+		s := newSearch([]canary{c})
+		if s.look("a place", []byte(c.value[i:i+58])); len(s.leaks) == 0 {
+			t.Errorf("%q of a PEM key is not found", c.value[i:i+58])
+		}
 	}
 }
 
@@ -183,11 +247,11 @@ func TestLeakSearchFinds(t *testing.T) {
 				}
 			}
 		}
-		for i := 0; c.piece > 0 && i+c.piece <= len(c.value); i++ {
+		for i, piece := range c.pieces() {
 			s := newSearch([]canary{c})
-			s.look("a place", []byte("x"+c.value[i:i+c.piece]+"x"))
+			s.look("a place", []byte("x"+piece+"x"))
 			if len(s.leaks) == 0 {
-				t.Errorf("characters %d to %d of %q are not found", i, i+c.piece, c.value)
+				t.Errorf("%q, a piece of %q, is not found", piece, c.value)
 			}
 			if i > 100 {
 				break
