@@ -112,12 +112,13 @@ func liveCells() []cell[planner.LiveSecret] {
 		l.Created = planner.Modified(now.Add(-70 * time.Second).Format(time.RFC3339))
 		return l
 	}
-	same, before, after, other, ours := stranger(), stranger(), stranger(), stranger(), stranger()
+	same, before, after, late, other, ours := stranger(), stranger(), stranger(), stranger(), stranger(), stranger()
 	before.Modified = older
 	after.Modified = newer
+	late.Modified = planner.Modified(now.Add(-10 * time.Second).Format(time.RFC3339)) // after all requests of a half update
 	other.ID = "s2"
 	ours.Created = planner.Modified(now.Add(-50 * time.Second).Format(time.RFC3339)) // after the intent of a half create
 	return []cell[planner.LiveSecret]{
-		{"-", nil}, {"same", same}, {"older", before}, {"newer", after}, {"other id", other}, {"just made", ours},
+		{"-", nil}, {"same", same}, {"older", before}, {"newer", after}, {"late", late}, {"other id", other}, {"just made", ours},
 	}
 }

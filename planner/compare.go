@@ -29,6 +29,7 @@ func (b *builder) compare(s *versions, t *triple) {
 		return
 	}
 	a := b.action(OpUpdate, s, t)
+	a.Seen = b.in.Now
 	switch {
 	case r.Pending != nil:
 		b.note(NoteInterrupted, s, d.Name)
@@ -95,10 +96,21 @@ func (b *builder) finish(a *Action, s *versions, t *triple) {
 	case r.Pending.Op == OpUpdate && !r.Pending.Value && l.Modified.Compare(r.Modified) == 0:
 		// It was about metadata alone, and did not happen: the value is as we left it.
 		b.compareValue(a, s, t)
+	case b.overtaken(r, l):
+		a.putValue(ReasonChangedOutside) // what came of our write is not known, and matters no more
 	default:
 		a.putValue(ReasonInterrupted)
 		a.SameValue = !r.Pending.Value && d.Value == ValueSame && !d.Generated
 	}
+}
+
+// overtaken reports whether somebody else wrote to a secret that an update of ours, cut
+// short, was for: it was changed when no request of ours can have been under way.
+func (b *builder) overtaken(r *RecordedSecret, l *LiveSecret) bool {
+	if r.Pending.Op != OpUpdate && r.Pending.Op != OpRotate || r.Modified == "" {
+		return false
+	}
+	return l.Modified.Compare(r.Modified) > 0 && !r.Pending.sent().mayHold(l.Modified, b.in.Now)
 }
 
 func (b *builder) compareValue(a *Action, s *versions, t *triple) {
@@ -206,11 +218,14 @@ type Window struct{ Seen, From, To time.Time }
 // time from the clock that the window goes by, and no more can be told from it than from
 // none.
 func (w Window) MayHaveMade(l *LiveSecret, m Metadata, now time.Time) bool {
-	if !looks(l, m) {
-		return false
-	}
-	created, err := time.Parse(time.RFC3339Nano, string(l.Created))
-	return err != nil || w.covers(l.Created) || created.Before(w.Seen.Add(-listLag)) || created.After(now.Add(ClockSkew))
+	return looks(l, m) && w.mayHold(l.Created, now)
+}
+
+// mayHold reports whether a request in the window can have been at that moment, which the
+// list that it was decided on did not have.
+func (w Window) mayHold(m Modified, now time.Time) bool {
+	at, err := time.Parse(time.RFC3339Nano, string(m))
+	return err != nil || w.covers(m) || at.Before(w.Seen.Add(-listLag)) || at.After(now.Add(ClockSkew))
 }
 
 func looks(l *LiveSecret, m Metadata) bool {

@@ -101,7 +101,7 @@ type Action struct {
 	// Delete is the policy that is recorded for the day the secret, or the store, leaves the
 	// manifest: nil where nothing stays recorded.
 	Delete *bool
-	// Seen is when the list was read that a creation or rename was decided on.
+	// Seen is when the list was read that a creation, update or rename was decided on.
 	Seen time.Time
 	// Sent is when an apply that was cut short may have created it; zero for never. Was is
 	// the id that it had before it seemed to be gone.

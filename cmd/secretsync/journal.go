@@ -107,6 +107,9 @@ func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *l
 		if a.Op == planner.OpAdopt && ours {
 			pending.Op = sec.Pending.Op // a duplicate of a generated value, which is in Cloudflare alone
 		}
+		if a.Op == planner.OpUpdate && ours { // what is seen of it may be the first request's work
+			pending.Since, pending.Seen = sec.Pending.Since, sec.Pending.Seen
+		}
 	}
 	if at, err := time.Parse(time.RFC3339, made); err == nil && a.Op == planner.OpCreate && j.now().Sub(at) < lagWindow {
 		pending.Since = made

@@ -122,7 +122,8 @@ func coverRename(creation, deletion, now planner.Action) bool {
 
 // completes reports whether an action does again what was reviewed, and was cut short
 // when it was applied: to the same secret, with the same value, and the metadata that
-// was reviewed or what of it is missing. Where metadata alone was reviewed, that is the
+// was reviewed or what of it is missing. What somebody else did since is not overwritten:
+// a plan gives another reason for that, or it shows in the metadata. Where metadata alone was reviewed, that is the
 // value that the secret had: it cannot be seen whether it still has.
 func completes(reviewed, now planner.Action) bool {
 	var known bool // that it is the same secret
@@ -141,10 +142,18 @@ func completes(reviewed, now planner.Action) bool {
 		coversMetadata(reviewed, now)
 }
 
-// coversMetadata reports whether an action sends no metadata but what was reviewed, and
-// records the policy that was.
+// coversMetadata reports whether an action sends no metadata but what was reviewed, over
+// none but what was seen then or sent since, and records the policy that was.
 func coversMetadata(reviewed, now planner.Action) bool {
 	r, n := fromAction(reviewed), fromAction(now)
+	if r.Precondition != nil && n.Precondition != nil && r.Precondition.ID == n.Precondition.ID {
+		before, have := r.Precondition, n.Precondition
+		scopes := slices.Equal(have.Scopes, before.Scopes) || r.Scopes != nil && slices.Equal(have.Scopes, r.Scopes.After)
+		comment := have.Comment == before.Comment || r.Comment != nil && have.Comment == r.Comment.After
+		if !scopes || !comment {
+			return false
+		}
+	}
 	return same(r.Delete, n.Delete) &&
 		(n.Scopes == nil || r.Scopes != nil && slices.Equal(n.Scopes.After, r.Scopes.After)) &&
 		(n.Comment == nil || r.Comment != nil && n.Comment.After == r.Comment.After)

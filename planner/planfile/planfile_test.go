@@ -166,6 +166,14 @@ func TestCompare(t *testing.T) {
 			a.SameValue, a.Reasons, a.Have.Comment, a.Have.Modified = same, interrupted, "new", "2026-11-23T13:00:00Z"
 		})
 	}
+	seen := func(comment string, scopes []string) planner.Action {
+		a := again(true)
+		a.Have.Comment, a.Have.Scopes = comment, scopes
+		if comment != "new" {
+			a.Comment = &planner.Change[string]{Before: comment, After: "new"}
+		}
+		return a
+	}
 	adoption := func(overwrite bool) planner.Action {
 		return with(func(a *planner.Action) {
 			if a.Op = planner.OpAdopt; !overwrite {
@@ -241,6 +249,15 @@ func TestCompare(t *testing.T) {
 		{"it is to be forgotten instead", planOf(gone), planOf(forgotten(planner.ReasonNotDesired, planner.ReasonKeepPolicy)), 0, 1, 0},
 		{"metadata alone, cut short: the value as it was", planOf(commented), planOf(again(true)), 0, 0, 0},
 		{"metadata alone, cut short, and another value", planOf(commented), planOf(again(false)), 0, 1, 0},
+		{"metadata alone, cut short, and a third comment by now", planOf(commented), planOf(seen("hotfix", change("a").Have.Scopes)), 0, 1, 0},
+		{"metadata alone, cut short, and other scopes by now", planOf(commented), planOf(seen("new", []string{"dex"})), 0, 1, 0},
+		{"metadata alone, cut short before it was done", planOf(commented), planOf(seen(change("a").Have.Comment, change("a").Have.Scopes)), 0, 0, 0},
+		{
+			"metadata alone, cut short, and changed outside since", planOf(commented),
+			planOf(with(func(a *planner.Action) {
+				a.Reasons, a.Have.Comment, a.Have.Modified = []planner.Reason{planner.ReasonChangedOutside}, "new", "2026-11-23T13:00:00Z"
+			})), 0, 1, 0,
+		},
 		{
 			"the value put again where nothing was cut short", planOf(commented),
 			planOf(with(func(a *planner.Action) { a.SameValue = true })), 0, 1, 0,
@@ -249,7 +266,7 @@ func TestCompare(t *testing.T) {
 		{"overwritten instead", planOf(adoption(false)), planOf(adoption(true)), 0, 1, 0},
 		{
 			"taken over as it is, cut short", planOf(adoption(false)),
-			planOf(planner.Action{Op: planner.OpAdopt, Store: store, Secret: "a", ID: "id-a", Reasons: interrupted}), 0, 0, 0,
+			planOf(planner.Action{Op: planner.OpAdopt, Store: store, Secret: "a", ID: "id-a", Have: change("a").Have, Reasons: interrupted}), 0, 0, 0,
 		},
 		{
 			"overwritten and cut short, taken over as it is now", planOf(adoption(true)),
