@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -93,7 +94,9 @@ func (v *varNames) Visit(node *ast.Node) {
 		v.operator(n.Operator)
 	case *ast.BinaryNode:
 		v.operator(n.Operator)
-	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.ArrayNode, *ast.ChainNode, *ast.ConditionalNode:
+	case *ast.StringNode:
+		v.text(n.Value)
+	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.ArrayNode, *ast.ChainNode, *ast.ConditionalNode:
 	default:
 		v.fail(onlyCompare, `"when" can only compare variables: no functions, slices, maps or declarations`, "")
 	}
@@ -105,6 +108,18 @@ func (v *varNames) operator(op string) {
 	if !slices.Contains(operators, op) {
 		v.fail(onlyCompare, fmt.Sprintf(`"when" cannot have the operator %q`, op), "")
 	}
+}
+
+// text refuses what looks like a variable: it would be compared as it stands.
+func (v *varNames) text(s string) {
+	_, name, found := strings.Cut(s, "${")
+	if !found {
+		return
+	}
+	if name, _, found = strings.Cut(name, "}"); !found || name == "" {
+		name = "NAME"
+	}
+	v.fail("write vars."+name+", without quotes", `no ${...} is replaced in "when"`, "")
 }
 
 func (v *varNames) member(n *ast.MemberNode) {
