@@ -78,6 +78,10 @@ func covers(reviewed, now planner.Action) bool {
 	if reviewed.Op == planner.OpDelete && now.Op == planner.OpForget {
 		return slices.Contains(now.Reasons, planner.ReasonGone)
 	}
+	if reviewed.Op == planner.OpUpdate && now.Op == planner.OpRecord { // the policy alone is left to do
+		r, n := fromAction(reviewed), fromAction(now)
+		return same(r.Delete, n.Delete) && same(r.Precondition, n.Precondition)
+	}
 	if !coversValue(reviewed, now) || now.Early && !reviewed.Early {
 		return false
 	}

@@ -174,6 +174,16 @@ func TestCompare(t *testing.T) {
 		}
 		return a
 	}
+	kept := func(edit func(*planner.Action)) planner.Action {
+		a := change("a")
+		if a.Delete = new(false); edit != nil {
+			edit(&a)
+		}
+		return a
+	}
+	record := func(a *planner.Action) {
+		a.Op, a.SetValue, a.ValueID, a.Source = planner.OpRecord, false, "", ""
+	}
 	adoption := func(overwrite bool) planner.Action {
 		return with(func(a *planner.Action) {
 			if a.Op = planner.OpAdopt; !overwrite {
@@ -242,6 +252,10 @@ func TestCompare(t *testing.T) {
 			planOf(planner.Action{Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: "sha256:1", Reasons: interrupted}), 0, 1, 0,
 		},
 		{"less: the value is not sent", planOf(change("a")), planOf(with(func(a *planner.Action) { a.SetValue, a.ValueID, a.Source = false, "", "" })), 0, 0, 0},
+		{"less: the policy alone is recorded", planOf(kept(nil)), planOf(kept(record)), 0, 0, 0},
+		{"another policy is recorded", planOf(kept(nil)), planOf(kept(func(a *planner.Action) { record(a); a.Delete = new(true) })), 0, 1, 0},
+		{"the policy alone, of another secret", planOf(kept(nil)), planOf(kept(func(a *planner.Action) { record(a); a.ID = "id-another" })), 0, 1, 0},
+		{"the policy alone was reviewed", planOf(kept(record)), planOf(kept(nil)), 0, 1, 0},
 		{"the quota has it deleted first", planOf(gone), planOf(early), 0, 1, 0},
 		{"it need not be deleted first", planOf(early), planOf(gone), 0, 0, 0},
 		{"it is gone already", planOf(gone), planOf(forgotten(planner.ReasonNotDesired, planner.ReasonGone)), 0, 0, 0},
