@@ -208,8 +208,9 @@ const (
 	// ProblemBreaksWorker is NoteBreaksWorker under StrictBindings; Pos is in the
 	// Worker's configuration.
 	ProblemBreaksWorker ProblemKind = "breaks_worker"
-	// ProblemForged is a lockfile, named at Pos, with Count fingerprints that no apply
-	// wrote under its key KeyID. Build cannot find it: it sees no fingerprints.
+	// ProblemForged is a lockfile, named at Pos, with Count fingerprints, of Secrets, that no
+	// apply wrote under its key KeyID, while Matched are its. Build cannot find it: it sees no
+	// fingerprints.
 	ProblemForged ProblemKind = "forged_fingerprints"
 )
 
@@ -221,8 +222,10 @@ type Problem struct {
 	Pos    Position
 	// Worker is of ProblemBreaksWorker.
 	Worker string
-	// KeyID is of ProblemForged.
-	KeyID string
+	// KeyID, Secrets, as STORE/SECRET, and Matched are of ProblemForged.
+	KeyID   string
+	Secrets []string
+	Matched int
 	// Missing are scopes.
 	Missing []string
 	// Count and Limit are what is asked for and what is allowed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/secret"
@@ -71,8 +72,13 @@ func (w *workspace) forgery() []planner.Problem {
 	if len(w.forged) == 0 {
 		return nil
 	}
+	var secrets []string
+	for ref := range w.forged {
+		secrets = append(secrets, ref.store.Name+"/"+ref.name)
+	}
+	slices.Sort(secrets)
 	return []planner.Problem{{
-		Kind: planner.ProblemForged, KeyID: w.lock.Key.ID, Count: len(w.forged), Pos: planner.Position{File: w.lockPath},
+		Kind: planner.ProblemForged, KeyID: w.lock.Key.ID, Count: len(secrets), Secrets: secrets, Matched: w.matched, Pos: planner.Position{File: w.lockPath},
 	}}
 }
 

@@ -160,18 +160,22 @@ type Problem struct {
 	// Missing are scopes.
 	Missing []string `json:"missing,omitempty"`
 	// Count and Limit are what is asked for and what is allowed.
-	Count    int       `json:"count,omitempty"`
-	Limit    int       `json:"limit,omitempty"`
+	Count int `json:"count,omitempty"`
+	Limit int `json:"limit,omitempty"`
+	// Secrets are those, as STORE/SECRET, whose fingerprints that key did not make, and
+	// Matched is how many it did make.
+	Secrets  []string  `json:"secrets,omitempty"`
+	Matched  int       `json:"matched,omitempty"`
 	Position *Position `json:"position,omitempty"`
 }
 
 func fromProblem(q planner.Problem) Problem {
-	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Count, q.Limit, fromPosition(q.Pos)}
+	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Count, q.Limit, q.Secrets, q.Matched, fromPosition(q.Pos)}
 }
 
 func (q Problem) problem() planner.Problem {
 	return planner.Problem{
 		Kind: q.Kind, Store: planner.StoreKey{Account: planner.AccountID(q.AccountID), Name: q.Store}, Secret: q.Secret,
-		Worker: q.Worker, KeyID: q.KeyID, Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position.position(),
+		Worker: q.Worker, KeyID: q.KeyID, Secrets: q.Secrets, Matched: q.Matched, Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position.position(),
 	}
 }
