@@ -25,6 +25,8 @@ var update = flag.Bool("u", false, "rewrite the expectations of the scripts")
 // the real program in a process of its own. "traceable" is the same without what keeps
 // a tracer from reading its memory.
 func TestMain(m *testing.M) {
+	// These tests wait more than they work. A -parallel of the command line goes before.
+	_ = flag.Set("test.parallel", "8")
 	testscript.Main(m, map[string]func(){"secretsync": main, "traceable": func() { os.Exit(process()) }})
 }
 
@@ -57,6 +59,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.fault = fault
+	clear(e.came)
 }
 
 // TestScripts runs testdata/scripts: each is a user at a shell, with an emulator
@@ -64,7 +67,8 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //
 //	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page, pending (milliseconds)
 //	fault RULE                   let requests go wrong from now on, as emulator --fault does
-//	await METHOD NAME            wait until such a request has come in, its path ending in /NAME; * for any
+//	await METHOD NAME            wait until such a request has come in since the last fault, its path ending in
+//	                             /NAME; * for any
 //	requests N [METHOD=N ...]    there were N requests since the last call, so many of each method
 //	value STORE/SECRET TEXT      the secret's value is TEXT, byte for byte
 //	valuefile STORE/SECRET FILE  the secret's value is FILE's content, byte for byte
