@@ -10,11 +10,10 @@ import (
 
 // settleTries bounds the reads after a create whose outcome is unknown, and
 // settleWait is the first pause between them: lists may lag behind writes
-// (CLOUDFLARE_API.md 3). What is sent again after resendAfter is journaled again.
+// (CLOUDFLARE_API.md 3).
 const (
 	settleTries = 4
 	settleWait  = 500 * time.Millisecond
-	resendAfter = time.Second
 )
 
 func (r *run) createStores() {

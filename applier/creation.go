@@ -30,7 +30,7 @@ func (c *creation) maybe(i int) bool {
 // create sends the secrets in one request and deals with its refusal. tries
 // bounds how often it looks and sends again where the outcome is unknown.
 func (c *creation) create(is []int, tries int) {
-	again := !c.sent.IsZero() && c.cfg.Now().Sub(c.sent) >= resendAfter
+	again := !c.sent.IsZero() && c.cfg.Now().Sub(c.sent) >= ResendAfter
 	if len(is) == 0 || again && c.resend(is) != nil {
 		return
 	}

@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
@@ -56,6 +57,10 @@ type Patch struct {
 	Before string
 }
 
+// ResendAfter is the wait after which a request that was intended is journaled again
+// before it is sent.
+const ResendAfter = time.Second
+
 type resendKey struct{}
 
 // WithResend returns a context under which [Resend] calls f.
@@ -64,7 +69,7 @@ func WithResend(ctx context.Context, f func() error) context.Context {
 }
 
 // Resend is for a [Target] to call before it sends a request of CreateSecrets or
-// DuplicateSecret that had to wait, as for the rate limit. It has the journal say that
+// DuplicateSecret that had to wait [ResendAfter], as for the rate limit. It has the journal say that
 // the request is sent now, and not when it was asked for. If it fails, the request must
 // not be sent.
 func Resend(ctx context.Context) error {

@@ -17,7 +17,7 @@ const listLag = 15 * time.Second
 // behind it.
 const lagWindow = 10 * time.Minute
 
-// freshWindow is how long a read by id is believed to.
+// freshWindow is how long reads of a secret by its id are believed to.
 const freshWindow = time.Minute
 
 // compare decides about a secret that all three versions know: what of it has to

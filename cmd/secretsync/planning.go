@@ -23,9 +23,7 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Unread: w.unbound, Now: w.clock.Now(), Options: w.options}
 	if w.flags.offline {
 		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
-		p = planner.Build(in)
-		p.Problems = append(p.Problems, w.forgery()...)
-		return p, nil, nil
+		return w.build(in), nil, nil
 	}
 	unreachable = w.observe(ctx, &in)
 	in.Now = w.clock.Now() // which Cloudflare's answers have set
@@ -35,8 +33,7 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 	}
 	w.liveDigest = planfile.LiveDigest(in.Live)
 	w.seen = in
-	p = planner.Build(in)
-	p.Problems = append(p.Problems, w.forgery()...)
+	p = w.build(in)
 	seen, deletes := map[planner.AccountID]int{}, map[planner.AccountID]bool{}
 	for _, a := range p.Actions {
 		deletes[a.Store.Account] = deletes[a.Store.Account] || a.Op == planner.OpDelete
@@ -56,6 +53,13 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 		}
 	}
 	return p, unreachable, ctx.Err()
+}
+
+// build adds to the planner's problems the one that only fingerprints show.
+func (w *workspace) build(in planner.Input) *planner.Plan {
+	p := planner.Build(in)
+	p.Problems = append(p.Problems, w.forgery()...)
+	return p
 }
 
 // keylessPlan is what plan would have decided on what it saw, had there been no key.

@@ -25,9 +25,6 @@ const (
 	maxPause       = time.Minute
 )
 
-// resendAfter is the wait after which a request is told of once more before it is sent.
-const resendAfter = time.Second
-
 // verdict is what an answer means for trying again.
 type verdict int
 
@@ -106,7 +103,7 @@ func (c *Client) admit(ctx context.Context, k *call, asked time.Time) error {
 	if err := c.pace(ctx); err != nil {
 		return err
 	}
-	if k.method != http.MethodPost || time.Since(asked) < resendAfter {
+	if k.method != http.MethodPost || time.Since(asked) < applier.ResendAfter {
 		return nil
 	}
 	err := applier.Resend(ctx)

@@ -127,8 +127,9 @@ func coverRename(creation, deletion, now planner.Action) bool {
 // completes reports whether an action does again what was reviewed, and was cut short
 // when it was applied: to the same secret, with the same value, and the metadata that
 // was reviewed or what of it is missing. What somebody else did since is not overwritten:
-// a plan gives another reason for that, or it shows in the metadata. Where metadata alone was reviewed, that is the
-// value that the secret had: it cannot be seen whether it still has.
+// a plan gives another reason for that, or it shows in the metadata. Where metadata alone
+// was reviewed, that is the value that the secret had: it cannot be seen whether it still
+// has.
 func completes(reviewed, now planner.Action) bool {
 	var known bool // that it is the same secret
 	switch reviewed.Op {
