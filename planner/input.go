@@ -23,6 +23,15 @@ type StoreKey struct {
 	Name    string
 }
 
+// SecretKey names a secret: a store's secrets have distinct names.
+type SecretKey struct {
+	Store StoreKey
+	Name  string
+}
+
+// Secret returns the key of a secret of the store.
+func (k StoreKey) Secret(name string) SecretKey { return SecretKey{Store: k, Name: name} }
+
 // Position is where in the manifest something is said. Lines and columns count
 // from 1; the zero Position is nowhere.
 type Position struct {

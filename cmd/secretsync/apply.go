@@ -192,7 +192,7 @@ func (a *app) approve(ctx context.Context, things int, ask approval) error {
 // generate draws the values that the plan sends and that nobody has yet.
 func (w *workspace) generate(p *planner.Plan) {
 	for _, a := range p.Actions {
-		ref := secretRef{a.Store, a.Secret}
+		ref := a.Store.Secret(a.Secret)
 		if wanted := w.wanted[ref]; a.SetValue && wanted.generate != nil {
 			wanted.value = wanted.generate()
 			w.filter.Know(wanted.value)
@@ -226,7 +226,7 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 	report := applier.Apply(ctx, p, applier.Config{
 		Targets: targets, Journal: j, Parallelism: w.flags.parallelism, Wait: w.flags.wait, Now: w.clock.Now,
 		Value: func(store planner.StoreKey, name string) (secret.Value, bool) {
-			want, ok := w.wanted[secretRef{store, name}]
+			want, ok := w.wanted[store.Secret(name)]
 			return want.value, ok
 		},
 		Events: w.progress,

@@ -139,7 +139,7 @@ func (p *project) writeBindings(file, env string, want []wrangler.Binding) error
 // selects.
 func (p *project) wantedBindings(env wrangler.Environment) ([]wrangler.Binding, error) {
 	var want []wrangler.Binding
-	bound, taken := map[secretRef]bool{}, map[string]bool{}
+	bound, taken := map[planner.SecretKey]bool{}, map[string]bool{}
 	for _, name := range env.Names {
 		taken[name] = true
 	}
@@ -150,14 +150,14 @@ func (p *project) wantedBindings(env wrangler.Environment) ([]wrangler.Binding, 
 		}
 		if st, name := p.meant(env, b); st != nil && st.id != "" {
 			b.StoreID, b.SecretName = st.id, name
-			bound[secretRef{st.key, name}] = true
+			bound[st.key.Secret(name)] = true
 		}
 		want = append(want, b)
 	}
 	var added planner.AccountID
 	for _, st := range p.stores {
 		for _, sec := range st.Secrets {
-			ref := secretRef{st.key, sec.Name}
+			ref := st.key.Secret(sec.Name)
 			if bound[ref] || !reaches(env, st.key.Account) || !slices.Contains(sec.Scopes, planner.ScopeWorkers) || !p.selected(ref) {
 				continue
 			}
@@ -212,8 +212,8 @@ func (p *project) meant(env wrangler.Environment, b wrangler.Binding) (*projectS
 	return nil, ""
 }
 
-func (p *project) selected(ref secretRef) bool {
-	return planner.Options{Targets: p.flags.targets}.Targeted(ref.store, ref.name)
+func (p *project) selected(ref planner.SecretKey) bool {
+	return planner.Options{Targets: p.flags.targets}.Targeted(ref.Store, ref.Name)
 }
 
 // bindingName makes a JavaScript identifier of a secret's name, as Workers usually have

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
 	"github.com/spf13/cobra"
 )
 
@@ -26,7 +27,7 @@ func (a *app) destroyCommand() *cobra.Command {
 // destroy applies a manifest that wants nothing.
 func (a *app) destroy(ctx context.Context, autoApprove bool) error {
 	return a.underLock(ctx, func(s *session, handle *lockfile.Handle) error {
-		w := &workspace{session: s, lock: handle.File(), wanted: map[secretRef]want{}, options: s.options()}
+		w := &workspace{session: s, lock: handle.File(), wanted: map[planner.SecretKey]want{}, options: s.options()}
 		if err := s.checkAPI(w.lock); err != nil {
 			return err
 		}

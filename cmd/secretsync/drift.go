@@ -137,16 +137,16 @@ func (s *session) writeMetrics(ctx context.Context, path string, in planner.Inpu
 		return nil
 	}
 	run := metrics.Run{Now: in.Now, Success: success, Drift: found, Quotas: map[planner.AccountID]planner.Quota{}}
-	rotateAfter := map[secretRef]time.Duration{}
+	rotateAfter := map[planner.SecretKey]time.Duration{}
 	for _, d := range in.Desired {
 		for _, sec := range d.Secrets {
-			rotateAfter[secretRef{d.Key, sec.Name}] = sec.RotateAfter
+			rotateAfter[d.Key.Secret(sec.Name)] = sec.RotateAfter
 		}
 	}
 	for _, st := range in.Recorded {
 		for _, sec := range st.Secrets {
 			run.Secrets = append(run.Secrets, metrics.Secret{
-				Store: st.Key, Name: sec.Name, Applied: sec.Applied, RotateAfter: rotateAfter[secretRef{st.Key, sec.Name}],
+				Store: st.Key, Name: sec.Name, Applied: sec.Applied, RotateAfter: rotateAfter[st.Key.Secret(sec.Name)],
 			})
 		}
 		if _, asked := run.Quotas[st.Key.Account]; success && !asked {

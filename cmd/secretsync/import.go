@@ -88,31 +88,31 @@ func (a *app) importLock(ctx context.Context, ask approval) error {
 // importing is what a rebuilt lockfile is made from.
 type importing struct {
 	*workspace
-	found   []liveRef   // desired and live
-	missing []secretRef // desired, not live
-	others  []secretRef // live under a desired prefix, not desired
+	found   []liveRef           // desired and live
+	missing []planner.SecretKey // desired, not live
+	others  []planner.SecretKey // live under a desired prefix, not desired
 }
 
 type liveRef struct {
-	secretRef
+	planner.SecretKey
 	storeID planner.StoreID
 	live    planner.LiveSecret
 }
 
 func newImporting(w *workspace, in planner.Input) *importing {
 	im := &importing{workspace: w}
-	desired := map[secretRef]planner.DesiredSecret{}
+	desired := map[planner.SecretKey]planner.DesiredSecret{}
 	prefixes := map[planner.StoreKey][]string{}
 	for _, d := range in.Desired {
 		prefixes[d.Key] = append(prefixes[d.Key], d.Prefix)
 		for _, sec := range d.Secrets {
-			desired[secretRef{d.Key, sec.Name}] = sec
+			desired[d.Key.Secret(sec.Name)] = sec
 		}
 	}
-	live := map[secretRef]bool{}
+	live := map[planner.SecretKey]bool{}
 	for _, st := range in.Live {
 		for _, l := range st.Secrets {
-			ref := secretRef{st.Key, l.Name}
+			ref := st.Key.Secret(l.Name)
 			live[ref] = true
 			within := func(prefix string) bool { return strings.HasPrefix(l.Name, prefix) }
 			switch sec, wanted := desired[ref]; {
@@ -125,7 +125,7 @@ func newImporting(w *workspace, in planner.Input) *importing {
 	}
 	for _, d := range in.Desired {
 		for _, sec := range d.Secrets {
-			if ref := (secretRef{d.Key, sec.Name}); !live[ref] && !sec.External {
+			if ref := d.Key.Secret(sec.Name); !live[ref] && !sec.External {
 				im.missing = append(im.missing, ref)
 			}
 		}
@@ -137,13 +137,13 @@ func newImporting(w *workspace, in planner.Input) *importing {
 func (im *importing) show() error {
 	out := &lines{w: im.std.out}
 	for _, f := range im.found {
-		out.add("record", "%s/%s  %s", render.Safe(f.store.Name), render.Safe(f.name), render.Safe(im.wanted[f.secretRef].source))
+		out.add("record", "%s/%s  %s", render.Safe(f.Store.Name), render.Safe(f.Name), render.Safe(im.wanted[f.SecretKey].source))
 	}
 	for _, ref := range im.missing {
-		out.add("missing", "%s/%s  not in Cloudflare: the next apply creates it", render.Safe(ref.store.Name), render.Safe(ref.name))
+		out.add("missing", "%s/%s  not in Cloudflare: the next apply creates it", render.Safe(ref.Store.Name), render.Safe(ref.Name))
 	}
 	for _, ref := range im.others {
-		out.add("unmanaged", "%s/%s  not in the manifest: not recorded", render.Safe(ref.store.Name), render.Safe(ref.name))
+		out.add("unmanaged", "%s/%s  not in the manifest: not recorded", render.Safe(ref.Store.Name), render.Safe(ref.Name))
 	}
 	switch {
 	case out.err != nil:
@@ -163,16 +163,16 @@ func (im *importing) record(handle *lockfile.Handle) error {
 	j := &journal{workspace: im.workspace, handle: handle, now: im.clock.Now}
 	return j.update(func(f *lockfile.File) {
 		for _, found := range im.found {
-			l, w := found.live, im.wanted[found.secretRef]
+			l, w := found.live, im.wanted[found.SecretKey]
 			sec := lockfile.Secret{
 				Name: l.Name, ID: string(l.ID), Scopes: l.Scopes, Comment: l.Comment, Modified: string(l.Modified),
 				Applied: j.stamp(), Source: w.source, Delete: w.delete,
 			}
 			if w.value.IsSet() {
-				sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, im.key.Fingerprint(found.subject(), w.value)
+				sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, im.key.Fingerprint(subjectOf(found.SecretKey), w.value)
 			}
-			st := f.PutStore(string(found.store.Account), found.store.Name, string(found.storeID))
-			st.Delete = j.storePolicy(found.store)
+			st := f.PutStore(string(found.Store.Account), found.Store.Name, string(found.storeID))
+			st.Delete = j.storePolicy(found.Store)
 			st.PutSecret(sec)
 		}
 	})

@@ -124,22 +124,22 @@ func (s *session) draftUnmanaged(ctx context.Context) ([]manifest.DraftStore, er
 	if err = errors.Join(err, unreachable); err != nil {
 		return nil, err
 	}
-	known := map[secretRef]bool{}
+	known := map[planner.SecretKey]bool{}
 	for _, d := range in.Desired {
 		for _, sec := range d.Secrets {
-			known[secretRef{d.Key, sec.Name}] = true
+			known[d.Key.Secret(sec.Name)] = true
 		}
 	}
 	for _, st := range in.Recorded {
 		for _, sec := range st.Secrets {
-			known[secretRef{st.Key, sec.Name}] = true
+			known[st.Key.Secret(sec.Name)] = true
 		}
 	}
 	byLabel := map[string]manifest.DraftStore{}
 	for i, st := range s.manifest.Stores {
 		for _, live := range in.Live {
 			for _, sec := range live.Secrets {
-				ref := secretRef{live.Key, sec.Name}
+				ref := live.Key.Secret(sec.Name)
 				label, within := strings.CutPrefix(sec.Name, st.Prefix)
 				if live.Key != in.Desired[i].Key || known[ref] || !within || label == "" {
 					continue

@@ -15,7 +15,7 @@ type journal struct {
 	*workspace
 	handle *lockfile.Handle
 	now    func() time.Time
-	before map[secretRef]lockfile.Secret // what an intent replaced; its zero where there was no record
+	before map[planner.SecretKey]lockfile.Secret // what an intent replaced; its zero where there was no record
 }
 
 func (j *journal) stamp() string { return stamp(j.now()) }
@@ -76,13 +76,13 @@ func (j *journal) Resend(actions []planner.Action) error {
 // remember keeps a record as it is before an intent, for takeBack.
 func (j *journal) remember(store planner.StoreKey, name string, sec *lockfile.Secret) {
 	if j.before == nil {
-		j.before = map[secretRef]lockfile.Secret{}
+		j.before = map[planner.SecretKey]lockfile.Secret{}
 	}
 	var was lockfile.Secret
 	if sec != nil {
 		was = *sec
 	}
-	j.before[secretRef{store, name}] = was
+	j.before[store.Secret(name)] = was
 }
 
 // lagWindow is how long a secret that we made may be missing from lists.
@@ -119,7 +119,7 @@ func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *l
 // intended is the record of a secret that is about to be created: it has no id,
 // and no fingerprint, until the outcome is known.
 func (j *journal) intended(a planner.Action) lockfile.Secret {
-	w := j.wanted[secretRef{a.Store, a.Secret}]
+	w := j.wanted[a.Store.Secret(a.Secret)]
 	sec := lockfile.Secret{Name: a.Secret, Source: w.source, Delete: w.delete, Scopes: a.Have.Scopes, Comment: a.Have.Comment}
 	if a.Scopes != nil {
 		sec.Scopes = a.Scopes.After
@@ -190,7 +190,7 @@ func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
 // takeBack undoes an intent, nothing having been changed in Cloudflare: the record is
 // as it was, with what an earlier apply left pending.
 func (j *journal) takeBack(st *lockfile.Store, store planner.StoreKey, name string) {
-	switch was, intended := j.before[secretRef{store, name}]; {
+	switch was, intended := j.before[store.Secret(name)]; {
 	case !intended:
 	case was.Name == "":
 		st.RemoveSecret(name)
@@ -206,10 +206,10 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 		st.RemoveSecret(a.Secret)
 		return
 	case planner.OpRecord:
-		st.Secret(a.Secret).Delete = j.wanted[secretRef{a.Store, a.Secret}].delete
+		st.Secret(a.Secret).Delete = j.wanted[a.Store.Secret(a.Secret)].delete
 		return
 	}
-	ref := secretRef{a.Store, a.Secret}
+	ref := a.Store.Secret(a.Secret)
 	w := j.wanted[ref]
 	sec := st.Secret(a.Secret)
 	if sec == nil { // adopted as it is: there was no intent
@@ -234,7 +234,7 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 		sec = st.Secret(a.Secret) // RemoveSecret moves the records
 	}
 	if known := w.value.IsSet(); known && (a.SetValue || a.Op == planner.OpAdopt || a.Op == planner.OpRename) {
-		sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, j.key.Fingerprint(ref.subject(), w.value)
+		sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, j.key.Fingerprint(subjectOf(ref), w.value)
 	}
 }
 
@@ -252,8 +252,8 @@ func (j *journal) refresh() error {
 			}
 		}
 		for ref, w := range j.wanted {
-			sec := f.Store(string(ref.store.Account), ref.store.Name).Secret(ref.name)
-			if sec != nil && sec.Pending == nil && w.value.IsSet() && j.key.Matches(sec.Fingerprint, ref.subject(), w.value) {
+			sec := f.Store(string(ref.Store.Account), ref.Store.Name).Secret(ref.Name)
+			if sec != nil && sec.Pending == nil && w.value.IsSet() && j.key.Matches(sec.Fingerprint, subjectOf(ref), w.value) {
 				sec.Source, sec.Ciphertext = w.source, w.ciphertext.Digest
 			}
 		}

@@ -74,7 +74,7 @@ func (w *workspace) forgery() []planner.Problem {
 	}
 	var secrets []string
 	for ref := range w.forged {
-		secrets = append(secrets, ref.store.Name+"/"+ref.name)
+		secrets = append(secrets, ref.Store.Name+"/"+ref.Name)
 	}
 	slices.Sort(secrets)
 	return []planner.Problem{{

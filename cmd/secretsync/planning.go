@@ -71,7 +71,7 @@ func (w *workspace) keylessPlan() *planner.Plan {
 		d.Secrets = slices.Clone(d.Secrets)
 		for j := range d.Secrets {
 			sec := &d.Secrets[j]
-			ref := secretRef{d.Key, sec.Name}
+			ref := d.Key.Secret(sec.Name)
 			sec.Value = w.valueState(ref, sec.RenamedFrom, w.wanted[ref], true)
 			sec.ValueID = planfile.ValueID(w.wanted[ref].ciphertext.Digest, "")
 		}

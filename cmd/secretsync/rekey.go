@@ -60,14 +60,14 @@ func (a *app) rekey(ctx context.Context, newKeyEnv string) error {
 type rekeying struct {
 	*workspace
 	handle *lockfile.Handle
-	values map[secretRef]secret.Value
+	values map[planner.SecretKey]secret.Value
 	key    lockfile.Key // the new one, once saved
 	kept   int
 	lost   []lostFingerprint
 }
 
 type lostFingerprint struct {
-	ref secretRef
+	ref planner.SecretKey
 	why string
 }
 
@@ -94,7 +94,7 @@ func (r *rekeying) save(key secret.Key, sealed []byte) error {
 		for i := range f.Stores {
 			st := &f.Stores[i]
 			for j := range st.Secrets {
-				ref := secretRef{planner.StoreKey{Account: planner.AccountID(st.AccountID), Name: st.Name}, st.Secrets[j].Name}
+				ref := planner.StoreKey{Account: planner.AccountID(st.AccountID), Name: st.Name}.Secret(st.Secrets[j].Name)
 				if st.Secrets[j].Fingerprint != "" {
 					st.Secrets[j].Fingerprint = r.anew(key, ref, st.Secrets[j].Fingerprint)
 				}
@@ -104,13 +104,13 @@ func (r *rekeying) save(key secret.Key, sealed []byte) error {
 }
 
 // anew returns no fingerprint where the old one is not of the value at hand.
-func (r *rekeying) anew(key secret.Key, ref secretRef, old secret.Fingerprint) secret.Fingerprint {
+func (r *rekeying) anew(key secret.Key, ref planner.SecretKey, old secret.Fingerprint) secret.Fingerprint {
 	value, wanted := r.values[ref]
 	why := "its value is not the one that was applied: the next plan puts it"
 	switch {
-	case value.IsSet() && r.workspace.key.Matches(old, ref.subject(), value):
+	case value.IsSet() && r.workspace.key.Matches(old, subjectOf(ref), value):
 		r.kept++
-		return key.Fingerprint(ref.subject(), value)
+		return key.Fingerprint(subjectOf(ref), value)
 	case !wanted:
 		why = "the manifest supplies no value for it"
 	case r.forged[ref]:
@@ -124,16 +124,16 @@ func (r *rekeying) anew(key secret.Key, ref secretRef, old secret.Fingerprint) s
 
 // recordedValues are the values that the manifest wants, under the names that the
 // lockfile may have them by: a secret that is still to be renamed has its old one.
-func (w *workspace) recordedValues() map[secretRef]secret.Value {
-	values := map[secretRef]secret.Value{}
+func (w *workspace) recordedValues() map[planner.SecretKey]secret.Value {
+	values := map[planner.SecretKey]secret.Value{}
 	for _, d := range w.desired {
 		for _, sec := range d.Secrets {
-			ref := secretRef{d.Key, sec.Name}
+			ref := d.Key.Secret(sec.Name)
 			if sec.External {
 				continue
 			}
 			values[ref] = w.wanted[ref].value
-			if old := (secretRef{d.Key, sec.RenamedFrom}); sec.RenamedFrom != "" && w.record(ref) == nil {
+			if old := d.Key.Secret(sec.RenamedFrom); sec.RenamedFrom != "" && w.record(ref) == nil {
 				values[old] = w.wanted[ref].value
 			}
 		}
@@ -148,7 +148,7 @@ func (r *rekeying) report(ctx context.Context) error {
 		fmt.Fprintln(out, "Without a fingerprint from now on:")
 	}
 	for _, l := range r.lost {
-		fmt.Fprintf(out, "  %s/%s  %s\n", render.Safe(l.ref.store.Name), render.Safe(l.ref.name), l.why)
+		fmt.Fprintf(out, "  %s/%s  %s\n", render.Safe(l.ref.Store.Name), render.Safe(l.ref.Name), l.why)
 	}
 	for _, next := range r.next(ctx) {
 		_, err = fmt.Fprintf(out, "Next: %s.\n", render.Safe(next))

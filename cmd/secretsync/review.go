@@ -81,7 +81,7 @@ func (w *workspace) hasID(id string, p *planner.Plan) bool {
 
 // whyNot says why a reviewed action is not in the plan made now.
 func (w *workspace) whyNot(a planner.Action) string {
-	_, wanted := w.wanted[secretRef{a.Store, a.Secret}]
+	_, wanted := w.wanted[a.Store.Secret(a.Secret)]
 	switch {
 	case w.unread[a.Store.Account]:
 		return "cannot be told, since its account could not be read"

@@ -18,7 +18,7 @@ type workspace struct {
 	*session
 	lock    *lockfile.File
 	key     secret.Key // unset where none was ever made
-	wanted  map[secretRef]want
+	wanted  map[planner.SecretKey]want
 	desired []planner.DesiredStore
 	options planner.Options
 	// references are what the wrangler configurations bind.
@@ -29,7 +29,7 @@ type workspace struct {
 	kept map[string]bool
 	// forged are secrets whose recorded fingerprint no apply wrote, and compared are
 	// how many fingerprints were held against values, of which matched did match.
-	forged            map[secretRef]bool
+	forged            map[planner.SecretKey]bool
 	compared, matched int
 	// What the plan was made from.
 	seen       planner.Input
@@ -39,14 +39,9 @@ type workspace struct {
 	liveDigest string
 }
 
-// secretRef names a secret in Cloudflare.
-type secretRef struct {
-	store planner.StoreKey
-	name  string
-}
-
-func (r secretRef) subject() secret.Subject {
-	return secret.Subject{AccountID: string(r.store.Account), Store: r.store.Name, Secret: r.name}
+// subjectOf is what the fingerprint of a secret's value is bound to.
+func subjectOf(k planner.SecretKey) secret.Subject {
+	return secret.Subject{AccountID: string(k.Store.Account), Store: k.Store.Name, Secret: k.Name}
 }
 
 // want is a desired secret with what the planner does not need to know.
@@ -68,7 +63,7 @@ func (s *session) prepare(ctx context.Context, lock *lockfile.File) (*workspace,
 		return nil, err
 	}
 	s.filter.Public(lockText(lock)...)
-	w := &workspace{session: s, lock: lock, wanted: map[secretRef]want{}, forged: map[secretRef]bool{}, options: s.options()}
+	w := &workspace{session: s, lock: lock, wanted: map[planner.SecretKey]want{}, forged: map[planner.SecretKey]bool{}, options: s.options()}
 	references, unbound, bindings := s.references(lock) // first, for its warnings
 	w.references, w.unbound = references, unbound
 	values, err := s.values(ctx)
@@ -118,7 +113,7 @@ func (w *workspace) keptFiles(keys []planner.StoreKey, values map[manifest.Secre
 	for i, st := range w.manifest.Stores {
 		for _, sec := range st.Secrets {
 			c := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}].Ciphertext
-			if r := w.record(secretRef{keys[i], sec.Name}); r != nil && c.Digest != "" && r.Ciphertext == c.Digest {
+			if r := w.record(keys[i].Secret(sec.Name)); r != nil && c.Digest != "" && r.Ciphertext == c.Digest {
 				kept[c.File] = true
 			}
 		}
@@ -151,7 +146,7 @@ func (w *workspace) addStore(st manifest.Store, key planner.StoreKey, values map
 	d := desiredStore(st, key)
 	for _, sec := range st.Secrets {
 		resolved := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}]
-		ref := secretRef{key, sec.Name}
+		ref := key.Secret(sec.Name)
 		wanted := want{value: resolved.Value, source: sec.Source.String(), ciphertext: resolved.Ciphertext, delete: sec.Delete}
 		p := desiredSecret(sec)
 		if p.Adopt == "" {
@@ -194,16 +189,16 @@ func desiredSecret(sec manifest.Secret) planner.DesiredSecret {
 
 // valueState compares a value with the one last applied; of a secret that is not there
 // yet, with the one under the name that it had.
-func (w *workspace) valueState(ref secretRef, renamedFrom string, wanted want, keyless bool) planner.ValueState {
+func (w *workspace) valueState(ref planner.SecretKey, renamedFrom string, wanted want, keyless bool) planner.ValueState {
 	if renamedFrom != "" && !w.made(ref) {
-		ref.name = renamedFrom
+		ref.Name = renamedFrom
 	}
 	return w.compare(ref, wanted, keyless)
 }
 
 // compare holds a value against the fingerprint that the lockfile has of it. A
 // generated value is compared by what it was drawn as: nobody knows it any more.
-func (w *workspace) compare(ref secretRef, wanted want, keyless bool) planner.ValueState {
+func (w *workspace) compare(ref planner.SecretKey, wanted want, keyless bool) planner.ValueState {
 	r := w.record(ref)
 	switch {
 	case r == nil:
@@ -223,9 +218,9 @@ func (w *workspace) compare(ref secretRef, wanted want, keyless bool) planner.Va
 // compareFingerprint also finds fingerprints that do not match although the ciphertext is
 // the recorded one, so that the value is too. The two are always recorded together: such a
 // fingerprint, or the key, is not what an apply wrote.
-func (w *workspace) compareFingerprint(ref secretRef, r *lockfile.Secret, wanted want) planner.ValueState {
+func (w *workspace) compareFingerprint(ref planner.SecretKey, r *lockfile.Secret, wanted want) planner.ValueState {
 	w.compared++
-	if w.key.Matches(r.Fingerprint, ref.subject(), wanted.value) {
+	if w.key.Matches(r.Fingerprint, subjectOf(ref), wanted.value) {
 		w.matched++
 		return planner.ValueSame
 	}
@@ -252,35 +247,35 @@ func (w *workspace) compareCiphertext(r *lockfile.Secret, c manifest.Ciphertext,
 }
 
 // valueID is what stands for a value in plans.
-func (w *workspace) valueID(ref secretRef, wanted want) string {
+func (w *workspace) valueID(ref planner.SecretKey, wanted want) string {
 	keyed := ""
 	if w.key.IsSet() && wanted.value.IsSet() {
 		var replaces secret.Fingerprint
 		if r := w.record(ref); r != nil {
 			replaces = r.Fingerprint
 		}
-		keyed = w.key.Digest(ref.subject(), replaces, wanted.value)
+		keyed = w.key.Digest(subjectOf(ref), replaces, wanted.value)
 	}
 	return planfile.ValueID(wanted.ciphertext.Digest, keyed)
 }
 
 // made reports whether a secret is recorded as there: not merely as about to be.
-func (w *workspace) made(ref secretRef) bool {
+func (w *workspace) made(ref planner.SecretKey) bool {
 	r := w.record(ref)
 	return r != nil && (r.ID != "" || r.Pending == nil || r.Pending.Op != string(planner.OpRename))
 }
 
-func (w *workspace) record(ref secretRef) *lockfile.Secret {
-	return w.lock.Store(string(ref.store.Account), ref.store.Name).Secret(ref.name)
+func (w *workspace) record(ref planner.SecretKey) *lockfile.Secret {
+	return w.lock.Store(string(ref.Store.Account), ref.Store.Name).Secret(ref.Name)
 }
 
 // checkDuplicates finds secrets that two stores of the manifest make one in Cloudflare.
 func (w *workspace) checkDuplicates() error {
-	seen := map[secretRef]planner.Position{}
+	seen := map[planner.SecretKey]planner.Position{}
 	var errs syntax.ErrorList
 	for _, d := range w.desired {
 		for _, sec := range d.Secrets {
-			ref := secretRef{d.Key, sec.Name}
+			ref := d.Key.Secret(sec.Name)
 			if first, ok := seen[ref]; ok {
 				errs.Add(syntax.Pos(sec.Pos), "", "secret %q of store %q is described at %s already", sec.Name, d.Key.Name, syntax.Pos(first))
 				continue
