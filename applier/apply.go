@@ -215,7 +215,7 @@ type run struct {
 }
 
 func (r *run) makeAndChange() {
-	r.each(r.remove, r.untried(func(a planner.Action) bool { return a.Early }))
+	r.each(r.remove, r.untried(func(a planner.Action) bool { return a.BeforeCreates }))
 	r.createStores()
 	r.createSecrets()
 	r.makeRoom()
@@ -371,7 +371,7 @@ func (r *run) bookkeeping() {
 		a := r.results[i].Action
 		r.results[i].Outcome = Done
 		r.results[i].Live = planner.LiveSecret{
-			ID: a.ID, Name: a.Secret, Scopes: a.Have.Scopes, Comment: a.Have.Comment, Modified: a.Have.Modified,
+			ID: a.ID, Name: a.Secret, Scopes: a.Current.Scopes, Comment: a.Current.Comment, Modified: a.Current.Modified,
 		}
 	}
 	r.settle(is...)

@@ -140,7 +140,7 @@ func TestRename(t *testing.T) {
 func TestDeletesFirst(t *testing.T) {
 	f := newFake()
 	remove := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "later", ID: existing(f, "later")}
-	early := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "old", ID: existing(f, "old"), Early: true}
+	early := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "old", ID: existing(f, "old"), BeforeCreates: true}
 	apply(t.Context(), f, &fakeJournal{target: f}, early, create("new"), remove)
 	expectLog(t, f, "intend 1", "delete old", "settle map[done:1]", "intend 1", "create 1", "settle map[done:1]",
 		"intend 1", "delete later", "settle map[done:1]")
@@ -172,7 +172,7 @@ func TestNothingIsDeletedForWhatCouldNotBeCreated(t *testing.T) {
 func TestAdoptingAsItIsSendsNothing(t *testing.T) {
 	f := newFake()
 	r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{
-		Op: planner.OpAdopt, Store: store, StoreID: "st1", Secret: "theirs", ID: "s9", Have: planner.Metadata{Comment: "as it was"},
+		Op: planner.OpAdopt, Store: store, StoreID: "st1", Secret: "theirs", ID: "s9", Current: planner.Metadata{Comment: "as it was"},
 	})
 	expectLog(t, f, "settle map[done:1]")
 	if l := r.Results[0].Live; l.ID != "s9" || l.Comment != "as it was" {

@@ -74,7 +74,7 @@ func (c *creation) lookAgain(is []int, tries int, why error) {
 // others exist now is not documented (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
 func (c *creation) refused(is []int, tries int, why error) {
 	for _, i := range c.passed(is, why) {
-		c.partly[i] = planner.Window{Seen: c.results[i].Action.Seen, From: c.sent, To: c.cfg.Now()}
+		c.partly[i] = planner.Window{ListedAt: c.results[i].Action.Seen, From: c.sent, To: c.cfg.Now()}
 		c.unsure[i] = c.unsure[i] || c.stopped() != nil // nothing more can be looked at
 	}
 	if c.stopped() != nil {
@@ -197,7 +197,7 @@ func (c *creation) made(i int, l *planner.LiveSecret) bool {
 	a, now := c.results[i].Action, c.cfg.Now()
 	windows := []planner.Window{a.Sent, c.partly[i]}
 	if c.unsure[i] {
-		windows = append(windows, planner.Window{Seen: a.Seen, From: c.since, To: now})
+		windows = append(windows, planner.Window{ListedAt: a.Seen, From: c.since, To: now})
 	}
 	return l.ID == a.Was || slices.ContainsFunc(windows, func(w planner.Window) bool {
 		return !w.From.IsZero() && w.MayHaveMade(l, wanted(a), now)

@@ -96,7 +96,7 @@ func (r *run) update(i int) (planner.LiveSecret, error) {
 
 // patch is what an action sends: nothing that it doesn't change.
 func (r *run) patch(a planner.Action) (Patch, error) {
-	p := Patch{Before: a.Have.Comment}
+	p := Patch{Before: a.Current.Comment}
 	if a.SetValue {
 		v, err := r.value(a)
 		if err != nil {

@@ -131,7 +131,7 @@ func (b *builder) action(op Op, s *versions, t *triple, reasons ...Reason) Actio
 		a.Secret = t.live.Name
 	}
 	if t.live != nil {
-		a.ID, a.Have = t.live.ID, t.have()
+		a.ID, a.Current = t.live.ID, t.current()
 	}
 	return a
 }
@@ -149,7 +149,7 @@ func (b *builder) create(s *versions, t *triple) {
 	a := b.action(OpCreate, s, t, reason)
 	switch reason {
 	case ReasonInterrupted:
-		a.Sent, a.Was = t.recorded.Pending.sent(), t.recorded.Pending.Was
+		a.Sent, a.Was = t.recorded.Pending.sent(), t.recorded.Pending.PreviousID
 	case ReasonDeletedOutside:
 		a.Was = t.recorded.ID
 	}
@@ -254,7 +254,7 @@ var rank = map[Op]int{
 }
 
 func (a *Action) rank() int {
-	if a.Early {
+	if a.BeforeCreates {
 		return 0
 	}
 	return rank[a.Op]

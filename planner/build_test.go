@@ -87,7 +87,7 @@ func TestOneSecret(t *testing.T) {
 		l = *planner.LiveSecret
 	)
 	pending := func(op planner.Op, since time.Time) *planner.Pending {
-		return &planner.Pending{Op: op, Since: since, Until: since.Add(30 * time.Second), Seen: since.Add(-time.Minute), Value: true}
+		return &planner.Pending{Op: op, Since: since, Until: since.Add(30 * time.Second), ListedAt: since.Add(-time.Minute), Value: true}
 	}
 	// A record of a creation that was cut short: no id is known.
 	halfCreated := func() r {
@@ -194,7 +194,7 @@ func TestOneSecret(t *testing.T) {
 			l.Comment, l.Created = "", "2026-11-23T10:59:20Z"
 		}, "problem conflict"},
 		{"a creation was cut short, decided on nobody knows when, and what is there is older", desired(), halfCreated(), live(), func(_ d, r r, l l) {
-			l.Comment, l.Created, r.Pending.Seen = "", older, time.Time{}
+			l.Comment, l.Created, r.Pending.ListedAt = "", older, time.Time{}
 		}, "problem conflict"},
 		{"a creation was cut short, and no time is told of what is there", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", ""
@@ -206,7 +206,7 @@ func TestOneSecret(t *testing.T) {
 			l.Comment, l.Created = "", applied
 		}, "problem conflict"},
 		{"it seemed to be gone, its creation was cut short, and there it is", desired(), halfCreated(), live(), func(_ d, r r, l l) {
-			l.Comment, r.Pending.Was = "", "s1"
+			l.Comment, r.Pending.PreviousID = "", "s1"
 			l.Created = "2026-11-23T10:59:50Z"
 		}, "update+value (interrupted); note interrupted"},
 		{"a creation was cut short, and the name is another's", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
@@ -236,7 +236,7 @@ func TestOneSecret(t *testing.T) {
 			l.Comment, l.Created = "", older
 		}, "forget (not_in_manifest, replaced_outside); note interrupted"},
 		{"left the manifest, it seemed to be gone, its creation was cut short, and there it is", nil, halfCreated(), live(), func(_ d, r r, _ l) {
-			r.Pending.Was = "s1"
+			r.Pending.PreviousID = "s1"
 		}, "delete (not_in_manifest); note interrupted"},
 		{"left the manifest, its creation was cut short, the name is another's", nil, halfCreated(), live(), nil,
 			"forget (not_in_manifest, replaced_outside); note interrupted"},
@@ -323,7 +323,7 @@ func TestUpdateCarriesWhatTheApplierNeeds(t *testing.T) {
 		Scopes:  &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"dex", "workers"}},
 		Comment: &planner.Change[string]{Before: "ours", After: "new"},
 		Source:  "env API_KEY", Pos: d.Pos, Delete: ptr(true),
-		Have: planner.Metadata{Scopes: []string{"workers"}, Comment: "ours", Modified: applied}, Seen: now,
+		Current: planner.Metadata{Scopes: []string{"workers"}, Comment: "ours", Modified: applied}, Seen: now,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -349,7 +349,7 @@ func TestPreconditionIsInOneSpelling(t *testing.T) {
 	for _, spelled := range []planner.Modified{applied, "2026-11-23T11:55:00+00:00", "2026-11-23T11:55:00.000001000Z", "2026-11-23T12:55:00.0+01:00"} {
 		d, l := desired(), live()
 		d.Value, l.Modified = planner.ValueChanged, spelled
-		if a := planner.Build(input(d, recorded(), l)).Actions[0]; a.Have.Modified != applied || len(a.Reasons) != 1 {
+		if a := planner.Build(input(d, recorded(), l)).Actions[0]; a.Current.Modified != applied || len(a.Reasons) != 1 {
 			t.Errorf("%s: %+v", spelled, a)
 		}
 	}
@@ -406,7 +406,7 @@ func TestInterruptedAndChangedOutside(t *testing.T) {
 			d, r, l := desired(), recorded(), live()
 			d.Value, r.Modified, l.Modified = planner.ValueSame, c.recorded, planner.Modified(now.Add(c.modified).Format(time.RFC3339))
 			r.Pending = &planner.Pending{
-				Op: planner.OpUpdate, Since: now.Add(-time.Minute), Until: now.Add(-30 * time.Second), Seen: now.Add(-2 * time.Minute), Value: value,
+				Op: planner.OpUpdate, Since: now.Add(-time.Minute), Until: now.Add(-30 * time.Second), ListedAt: now.Add(-2 * time.Minute), Value: value,
 			}
 			a := planner.Build(input(d, r, l)).Actions[0]
 			if !a.SetValue || len(a.Reasons) != 1 || a.Reasons[0] != c.want || a.SameValue && c.want != planner.ReasonInterrupted {
@@ -517,7 +517,7 @@ func TestRename(t *testing.T) {
 		{"cut short, generated, and the new name is of nobody knows when: the only copy of the value is not deleted", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated = true
 			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
-				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second), Seen: now.Add(-20 * time.Second)}}
+				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second), ListedAt: now.Add(-20 * time.Second)}}
 			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
 			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: older, Modified: older})
 		}, "delete (not_in_manifest); problem conflict"},
@@ -609,7 +609,7 @@ func TestFitQuota(t *testing.T) {
 		if p.Actions[0].Op != c.first || len(p.Problems) != c.want {
 			t.Errorf("usage %d: %s first, problems %v", c.usage, p.Actions[0].Op, p.Problems)
 		}
-		if early := slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.Early }); early != (c.first == planner.OpDelete) {
+		if early := slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.BeforeCreates }); early != (c.first == planner.OpDelete) {
 			t.Errorf("usage %d: deletions go first: %v", c.usage, early)
 		}
 		p.FitQuota("another account", planner.Quota{})

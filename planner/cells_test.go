@@ -94,7 +94,7 @@ func recordedCells() []cell[planner.RecordedSecret] {
 			s.Delete = policy == "delete"
 			name := policy
 			if pending != "" {
-				s.Pending = &planner.Pending{Op: pending, Since: now.Add(-time.Minute), Until: now.Add(-30 * time.Second), Seen: now.Add(-time.Minute), Value: true}
+				s.Pending = &planner.Pending{Op: pending, Since: now.Add(-time.Minute), Until: now.Add(-30 * time.Second), ListedAt: now.Add(-time.Minute), Value: true}
 				name += ", half " + string(pending)
 			}
 			if pending == planner.OpCreate {

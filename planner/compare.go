@@ -51,7 +51,7 @@ func (b *builder) compare(s *versions, t *triple) {
 	default:
 		b.compareValue(&a, s, t)
 	}
-	a.putMetadata(d, a.Have)
+	a.putMetadata(d, a.Current)
 	if r.Pending != nil && len(a.Reasons) == 0 { // or it would stay pending
 		a.putValue(ReasonInterrupted)
 	}
@@ -179,7 +179,7 @@ func (b *builder) ours(r *RecordedSecret, l *LiveSecret) bool {
 	case p == nil:
 		return false
 	}
-	return l.ID == p.Was || p.sent().covers(l.Created) && looks(l, Metadata{Scopes: r.Scopes, Comment: r.Comment})
+	return l.ID == p.PreviousID || p.sent().covers(l.Created) && looks(l, Metadata{Scopes: r.Scopes, Comment: r.Comment})
 }
 
 // mayBeOurs reports whether the live secret can be the one that the record of a creation
@@ -193,12 +193,12 @@ func (b *builder) mayBeOurs(r *RecordedSecret, l *LiveSecret, generated bool) bo
 	case generated && p.Op == OpRename:
 		return b.ours(r, l)
 	}
-	return l.ID == p.Was || p.sent().MayHaveMade(l, Metadata{Scopes: r.Scopes, Comment: r.Comment}, b.in.Now)
+	return l.ID == p.PreviousID || p.sent().MayHaveMade(l, Metadata{Scopes: r.Scopes, Comment: r.Comment}, b.in.Now)
 }
 
 // sent is when the requests of a write that was cut short can have taken effect.
 func (p *Pending) sent() Window {
-	w := Window{Seen: p.Seen, From: p.Since, To: p.Until}
+	w := Window{ListedAt: p.ListedAt, From: p.Since, To: p.Until}
 	if w.To.Before(w.From) {
 		w.To = w.From
 	}
@@ -207,7 +207,7 @@ func (p *Pending) sent() Window {
 
 // Window is when requests of ours were under way, by Cloudflare's time, and when the
 // list was read that they were decided on; zero where that isn't known.
-type Window struct{ Seen, From, To time.Time }
+type Window struct{ ListedAt, From, To time.Time }
 
 // MayHaveMade reports whether a live secret can be the work of a request in the window
 // that asked for that metadata, rather than somebody else's of the same name: those look
@@ -225,7 +225,7 @@ func (w Window) MayHaveMade(l *LiveSecret, m Metadata, now time.Time) bool {
 // list that it was decided on did not have.
 func (w Window) mayHold(m Modified, now time.Time) bool {
 	at, err := time.Parse(time.RFC3339Nano, string(m))
-	return err != nil || w.covers(m) || at.Before(w.Seen.Add(-listLag)) || at.After(now.Add(ClockSkew))
+	return err != nil || w.covers(m) || at.Before(w.ListedAt.Add(-listLag)) || at.After(now.Add(ClockSkew))
 }
 
 func looks(l *LiveSecret, m Metadata) bool {

@@ -214,11 +214,11 @@ type Pending struct {
 	// Since is when it was first about to be sent, and Until when the last request for it
 	// will have ended.
 	Since, Until time.Time
-	// Seen is when the list was read that it was decided on; zero where that isn't known.
-	Seen time.Time
-	// Was is the id of the secret that seemed to be gone, and was to be made again: lists
+	// ListedAt is when the list was read that it was decided on; zero where that isn't known.
+	ListedAt time.Time
+	// PreviousID is the id of the secret that seemed to be gone, and was to be made again: lists
 	// may have lagged.
-	Was SecretID
+	PreviousID SecretID
 	// Value says that the value was to be sent, not metadata alone.
 	Value bool
 }

@@ -55,9 +55,9 @@ type triple struct {
 	within *DesiredStore
 }
 
-// have is what is known of a live secret. Where it is as we left it, the record tells in
+// current is what is known of a live secret. Where it is as we left it, the record tells in
 // which words Cloudflare said so; where a list is older than our last write, it tells all.
-func (t *triple) have() Metadata {
+func (t *triple) current() Metadata {
 	l, r := t.live, t.recorded
 	m := Metadata{l.Scopes, l.Comment, l.Modified}
 	if r == nil || r.ID != l.ID {

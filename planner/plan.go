@@ -82,10 +82,10 @@ type Action struct {
 	Secret string
 	// From is the name before, for OpRename.
 	From string
-	// ID is the live secret to update, rename or delete, and Have what is seen of
+	// ID is the live secret to update, rename or delete, and Current what is seen of
 	// it: its precondition.
 	ID      SecretID
-	Have    Metadata
+	Current Metadata
 	Reasons []Reason
 	// SetValue says that the value is sent. An update without it leaves the value alone.
 	SetValue bool
@@ -107,9 +107,9 @@ type Action struct {
 	// the id that it had before it seemed to be gone.
 	Sent Window
 	Was  SecretID
-	// Early has a deletion done before the creations, since the quota leaves no
+	// BeforeCreates has a deletion done before the creations, since the quota leaves no
 	// room otherwise.
-	Early bool
+	BeforeCreates bool
 	// Source tells where the value comes from, in words for people, and SourceDigest what
 	// the words leave out.
 	Source, SourceDigest string

@@ -33,7 +33,7 @@ func (p *Plan) FitQuota(account AccountID, q Quota) {
 	}
 	for i := range p.Actions {
 		if a := &p.Actions[i]; a.Op == OpDelete && a.Store.Account == account && short > 0 {
-			a.Early = true
+			a.BeforeCreates = true
 			short--
 		}
 	}

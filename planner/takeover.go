@@ -19,7 +19,7 @@ func (b *builder) adopt(s *versions, t *triple) {
 		b.conflict(s, t)
 		return
 	}
-	a.putMetadata(d, a.Have)
+	a.putMetadata(d, a.Current)
 	b.add(a)
 }
 
@@ -78,17 +78,17 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 		}
 		a := b.action(OpRename, s, t, ReasonRenamed)
 		a.Seen = b.in.Now
-		a.From, a.ID, a.Have = from.live.Name, from.live.ID, from.have()
+		a.From, a.ID, a.Current = from.live.Name, from.live.ID, from.current()
 		if from.recorded.Pending != nil {
 			a.Reasons = append(a.Reasons, ReasonInterrupted)
 			b.note(NoteInterrupted, s, t.desired.Name)
 		}
 		a.putNew(t.desired)
-		a.Scopes.Before = sorted(a.Have.Scopes)
+		a.Scopes.Before = sorted(a.Current.Scopes)
 		if a.Comment == nil { // the comment is left alone, so it goes along
-			a.Comment = &Change[string]{After: a.Have.Comment}
+			a.Comment = &Change[string]{After: a.Current.Comment}
 		}
-		a.Comment.Before = a.Have.Comment
+		a.Comment.Before = a.Current.Comment
 		if t.desired.Delete != from.recorded.Delete {
 			a.Reasons = append(a.Reasons, ReasonPolicy)
 		}

@@ -120,7 +120,7 @@ func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *l
 // and no fingerprint, until the outcome is known.
 func (j *journal) intended(a planner.Action) lockfile.Secret {
 	w := j.wanted[a.Store.Secret(a.Secret)]
-	sec := lockfile.Secret{Name: a.Secret, Source: w.source, Delete: w.delete, Scopes: a.Have.Scopes, Comment: a.Have.Comment}
+	sec := lockfile.Secret{Name: a.Secret, Source: w.source, Delete: w.delete, Scopes: a.Current.Scopes, Comment: a.Current.Comment}
 	if a.Scopes != nil {
 		sec.Scopes = a.Scopes.After
 	}

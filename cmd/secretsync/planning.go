@@ -156,8 +156,8 @@ func recordedSecret(sec lockfile.Secret) planner.RecordedSecret {
 		until, _ := time.Parse(time.RFC3339, sec.Pending.Until)
 		seen, _ := time.Parse(time.RFC3339, sec.Pending.Seen)
 		r.Pending = &planner.Pending{
-			Op: planner.Op(sec.Pending.Op), Since: since, Until: until, Seen: seen,
-			Was: planner.SecretID(sec.Pending.Was), Value: sec.Pending.Value,
+			Op: planner.Op(sec.Pending.Op), Since: since, Until: until, ListedAt: seen,
+			PreviousID: planner.SecretID(sec.Pending.Was), Value: sec.Pending.Value,
 		}
 	}
 	return r

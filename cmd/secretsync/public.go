@@ -67,8 +67,8 @@ func workersText(configs []*wrangler.Config) []string {
 func planText(p *planner.Plan) []string {
 	var text []string
 	for _, a := range p.Actions {
-		text = append(text, string(a.Store.Account), a.Store.Name, a.Secret, a.From, a.Source, a.Have.Comment)
-		text = append(text, a.Have.Scopes...)
+		text = append(text, string(a.Store.Account), a.Store.Name, a.Secret, a.From, a.Source, a.Current.Comment)
+		text = append(text, a.Current.Scopes...)
 		if a.Scopes != nil {
 			text = append(append(text, a.Scopes.Before...), a.Scopes.After...)
 		}

@@ -69,7 +69,7 @@ func differing(c planfile.Pair) []string {
 	if r.Store.Account != n.Store.Account {
 		what = append(what, "the account: "+Safe(string(r.Store.Account))+", now "+Safe(string(n.Store.Account)))
 	}
-	if n.Early && !r.Early {
+	if n.BeforeCreates && !r.BeforeCreates {
 		what = append(what, "the order: the quota has it deleted before anything is created")
 	}
 	return what
@@ -87,7 +87,7 @@ func since(r, n planner.Action) string {
 		return "deleted"
 	case r.ID != n.ID:
 		return "deleted and made again"
-	case r.Have.Modified != n.Have.Modified:
+	case r.Current.Modified != n.Current.Modified:
 		return "changed"
 	}
 	return ""

@@ -99,7 +99,7 @@ func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 	if len(p.Notes) > 0 {
 		out.line("")
 	}
-	if slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.Early }) {
+	if slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.BeforeCreates }) {
 		out.line("The quota leaves no room: old secrets are deleted before new ones are created.")
 	}
 	if p.Targeted {

@@ -61,7 +61,7 @@ type Position struct {
 func fromAction(a planner.Action) Action {
 	f := Action{
 		Op: a.Op, AccountID: string(a.Store.Account), Store: a.Store.Name, Secret: a.Secret, From: a.From,
-		Reasons: append([]planner.Reason{}, a.Reasons...), Value: a.ValueID, Delete: a.Delete, Early: a.Early, Position: fromPosition(a.Pos),
+		Reasons: append([]planner.Reason{}, a.Reasons...), Value: a.ValueID, Delete: a.Delete, Early: a.BeforeCreates, Position: fromPosition(a.Pos),
 	}
 	if a.SetValue || a.Op == planner.OpRename {
 		f.Source = a.Source
@@ -81,7 +81,7 @@ func fromAction(a planner.Action) Action {
 	switch {
 	case a.ID != "":
 		f.Precondition = &Precondition{
-			StoreID: string(a.StoreID), ID: string(a.ID), Modified: string(a.Have.Modified), Scopes: slices.Sorted(slices.Values(a.Have.Scopes)), Comment: a.Have.Comment,
+			StoreID: string(a.StoreID), ID: string(a.ID), Modified: string(a.Current.Modified), Scopes: slices.Sorted(slices.Values(a.Current.Scopes)), Comment: a.Current.Comment,
 		}
 	case a.Op == planner.OpDeleteStore:
 		f.Precondition = &Precondition{StoreID: string(a.StoreID)}
@@ -96,7 +96,7 @@ func (f Action) action() planner.Action {
 	a := planner.Action{
 		Op: f.Op, Store: planner.StoreKey{Account: planner.AccountID(f.AccountID), Name: f.Store}, Secret: f.Secret, From: f.From,
 		Reasons: f.Reasons, SetValue: f.Value != "" && f.Op != planner.OpRename, ValueID: f.Value, Delete: f.Delete,
-		Source: f.Source, SourceDigest: f.SourceDigest, Early: f.Early, Pos: f.Position.position(),
+		Source: f.Source, SourceDigest: f.SourceDigest, BeforeCreates: f.Early, Pos: f.Position.position(),
 	}
 	if f.Scopes != nil {
 		a.Scopes = &planner.Change[[]string]{Before: f.Scopes.Before, After: f.Scopes.After}
@@ -106,7 +106,7 @@ func (f Action) action() planner.Action {
 	}
 	if p := f.Precondition; p != nil {
 		a.StoreID, a.ID = planner.StoreID(p.StoreID), planner.SecretID(p.ID)
-		a.Have = planner.Metadata{Scopes: p.Scopes, Comment: p.Comment, Modified: planner.Modified(p.Modified)}
+		a.Current = planner.Metadata{Scopes: p.Scopes, Comment: p.Comment, Modified: planner.Modified(p.Modified)}
 	}
 	return a
 }

@@ -82,7 +82,7 @@ func covers(reviewed, now planner.Action) bool {
 		r, n := fromAction(reviewed), fromAction(now)
 		return same(r.Delete, n.Delete) && same(r.Precondition, n.Precondition)
 	}
-	if !coversValue(reviewed, now) || now.Early && !reviewed.Early {
+	if !coversValue(reviewed, now) || now.BeforeCreates && !reviewed.BeforeCreates {
 		return false
 	}
 	return same(besidesValue(reviewed), besidesValue(now))

@@ -24,8 +24,8 @@ func change(secret string) planner.Action {
 	return planner.Action{
 		Op: planner.OpUpdate, Store: store, StoreID: "st1", Secret: secret, ID: planner.SecretID("id-" + secret), SetValue: true,
 		ValueID: "sha256:1", Source: "sops values.yaml#" + secret, Reasons: []planner.Reason{planner.ReasonValue},
-		Have: planner.Metadata{Scopes: []string{"workers"}, Modified: "2026-11-23T12:00:00Z"},
-		Pos:  planner.Position{File: "secretsync.yaml", Line: 3, Column: 7},
+		Current: planner.Metadata{Scopes: []string{"workers"}, Modified: "2026-11-23T12:00:00Z"},
+		Pos:     planner.Position{File: "secretsync.yaml", Line: 3, Column: 7},
 	}
 }
 
@@ -121,9 +121,9 @@ func TestIDIsOfWhatIsDone(t *testing.T) {
 		"no value":     func(a *planner.Action) { a.SetValue, a.ValueID = false, "" },
 		"scopes":       func(a *planner.Action) { a.Scopes = &planner.Change[[]string]{After: []string{"dex"}} },
 		"comment":      func(a *planner.Action) { a.Comment = &planner.Change[string]{After: "new"} },
-		"precondition": func(a *planner.Action) { a.Have.Modified = "2026-11-23T12:00:01Z" },
+		"precondition": func(a *planner.Action) { a.Current.Modified = "2026-11-23T12:00:01Z" },
 		"policy":       func(a *planner.Action) { a.Delete = new(false) },
-		"order":        func(a *planner.Action) { a.Early = true }, // before the creations
+		"order":        func(a *planner.Action) { a.BeforeCreates = true }, // before the creations
 		"unverified source": func(a *planner.Action) {
 			a.ValueID = planfile.Unverified
 		},
@@ -154,7 +154,7 @@ func TestCompare(t *testing.T) {
 	completion := planner.Action{Op: planner.OpAdopt, Store: store, Secret: "new", ID: "id-new", Reasons: interrupted}
 	gone := planner.Action{Op: planner.OpDelete, Store: store, Secret: "gone", ID: "id-gone"}
 	early := gone
-	early.Early = true
+	early.BeforeCreates = true
 	forgotten := func(why ...planner.Reason) planner.Action {
 		return planner.Action{Op: planner.OpForget, Store: store, Secret: "gone", Reasons: why}
 	}
@@ -163,12 +163,12 @@ func TestCompare(t *testing.T) {
 	})
 	again := func(same bool) planner.Action {
 		return with(func(a *planner.Action) {
-			a.SameValue, a.Reasons, a.Have.Comment, a.Have.Modified = same, interrupted, "new", "2026-11-23T13:00:00Z"
+			a.SameValue, a.Reasons, a.Current.Comment, a.Current.Modified = same, interrupted, "new", "2026-11-23T13:00:00Z"
 		})
 	}
 	seen := func(comment string, scopes []string) planner.Action {
 		a := again(true)
-		a.Have.Comment, a.Have.Scopes = comment, scopes
+		a.Current.Comment, a.Current.Scopes = comment, scopes
 		if comment != "new" {
 			a.Comment = &planner.Change[string]{Before: comment, After: "new"}
 		}
@@ -196,10 +196,10 @@ func TestCompare(t *testing.T) {
 		Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: planfile.Unverified, Source: "env KEY",
 		Scopes: &planner.Change[[]string]{After: []string{"workers"}},
 	}
-	old := planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Have: planner.Metadata{Comment: "theirs"}}
+	old := planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Current: planner.Metadata{Comment: "theirs"}}
 	renamed := func(edit func(*planner.Action)) planner.Action {
 		a := planner.Action{
-			Op: planner.OpRename, Store: store, Secret: "new", From: "old", ID: "id-old", Have: old.Have, ValueID: "hmac-sha256:3", Source: "env KEY",
+			Op: planner.OpRename, Store: store, Secret: "new", From: "old", ID: "id-old", Current: old.Current, ValueID: "hmac-sha256:3", Source: "env KEY",
 			Scopes:  &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"workers"}},
 			Comment: &planner.Change[string]{Before: "theirs", After: "theirs"},
 		}
@@ -220,7 +220,7 @@ func TestCompare(t *testing.T) {
 		{"nothing any more", planOf(change("a")), planOf(), 0, 0, 1},
 		{"another value", planOf(change("a")), planOf(with(func(a *planner.Action) { a.ValueID = "sha256:2" })), 0, 1, 0},
 		{"a deletion instead", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Op, a.SetValue, a.ValueID = planner.OpDelete, false, "" })), 0, 1, 0},
-		{"Cloudflare was changed", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Have.Modified = "2026-11-23T13:00:00Z" })), 0, 1, 0},
+		{"Cloudflare was changed", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Current.Modified = "2026-11-23T13:00:00Z" })), 0, 1, 0},
 		{"scopes besides", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Scopes = &planner.Change[[]string]{After: []string{"dex"}} })), 0, 1, 0},
 		{"reviewed without keys", planOf(unverified), planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env KEY" })), 0, 0, 0},
 		{"from another source", planOf(unverified), planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env OTHER" })), 0, 1, 0},
@@ -263,13 +263,13 @@ func TestCompare(t *testing.T) {
 		{"it is to be forgotten instead", planOf(gone), planOf(forgotten(planner.ReasonNotDesired, planner.ReasonKeepPolicy)), 0, 1, 0},
 		{"metadata alone, cut short: the value as it was", planOf(commented), planOf(again(true)), 0, 0, 0},
 		{"metadata alone, cut short, and another value", planOf(commented), planOf(again(false)), 0, 1, 0},
-		{"metadata alone, cut short, and a third comment by now", planOf(commented), planOf(seen("hotfix", change("a").Have.Scopes)), 0, 1, 0},
+		{"metadata alone, cut short, and a third comment by now", planOf(commented), planOf(seen("hotfix", change("a").Current.Scopes)), 0, 1, 0},
 		{"metadata alone, cut short, and other scopes by now", planOf(commented), planOf(seen("new", []string{"dex"})), 0, 1, 0},
-		{"metadata alone, cut short before it was done", planOf(commented), planOf(seen(change("a").Have.Comment, change("a").Have.Scopes)), 0, 0, 0},
+		{"metadata alone, cut short before it was done", planOf(commented), planOf(seen(change("a").Current.Comment, change("a").Current.Scopes)), 0, 0, 0},
 		{
 			"metadata alone, cut short, and changed outside since", planOf(commented),
 			planOf(with(func(a *planner.Action) {
-				a.Reasons, a.Have.Comment, a.Have.Modified = []planner.Reason{planner.ReasonChangedOutside}, "new", "2026-11-23T13:00:00Z"
+				a.Reasons, a.Current.Comment, a.Current.Modified = []planner.Reason{planner.ReasonChangedOutside}, "new", "2026-11-23T13:00:00Z"
 			})), 0, 1, 0,
 		},
 		{
@@ -280,7 +280,7 @@ func TestCompare(t *testing.T) {
 		{"overwritten instead", planOf(adoption(false)), planOf(adoption(true)), 0, 1, 0},
 		{
 			"taken over as it is, cut short", planOf(adoption(false)),
-			planOf(planner.Action{Op: planner.OpAdopt, Store: store, Secret: "a", ID: "id-a", Have: change("a").Have, Reasons: interrupted}), 0, 0, 0,
+			planOf(planner.Action{Op: planner.OpAdopt, Store: store, Secret: "a", ID: "id-a", Current: change("a").Current, Reasons: interrupted}), 0, 0, 0,
 		},
 		{
 			"overwritten and cut short, taken over as it is now", planOf(adoption(true)),
@@ -305,7 +305,7 @@ func TestCompare(t *testing.T) {
 		{"a rename, reviewed without keys, of one that was to stay", planOf(made), planOf(renamed(nil)), 0, 1, 0},
 		{
 			"an update that was cut short", planOf(change("a")),
-			planOf(with(func(a *planner.Action) { a.Have.Modified, a.Reasons = "2026-11-23T13:00:00Z", interrupted })), 0, 0, 0,
+			planOf(with(func(a *planner.Action) { a.Current.Modified, a.Reasons = "2026-11-23T13:00:00Z", interrupted })), 0, 0, 0,
 		},
 		{
 			"an update that was cut short, and somebody made another secret of that name", planOf(change("a")),
