@@ -22,7 +22,7 @@ var store = planner.StoreKey{Account: account, Name: "prod"}
 
 func create(name string) planner.Action {
 	return planner.Action{
-		Op: planner.OpCreate, Store: store, StoreID: "st1", Secret: name, SetValue: true, Seen: serverTime,
+		Op: planner.OpCreate, Store: store, StoreID: "st1", Secret: name, SetValue: true, Recovery: planner.Recovery{ListedAt: serverTime},
 		Scopes: &planner.Change[[]string]{After: []string{"workers"}},
 	}
 }
@@ -172,7 +172,7 @@ func TestNothingIsDeletedForWhatCouldNotBeCreated(t *testing.T) {
 func TestAdoptingAsItIsSendsNothing(t *testing.T) {
 	f := newFake()
 	r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{
-		Op: planner.OpAdopt, Store: store, StoreID: "st1", Secret: "theirs", ID: "s9", Current: planner.Metadata{Comment: "as it was"},
+		Op: planner.OpAdopt, Store: store, StoreID: "st1", Secret: "theirs", ID: "s9", Current: planner.LiveState{Metadata: planner.Metadata{Comment: "as it was"}},
 	})
 	expectLog(t, f, "settle map[done:1]")
 	if l := r.Results[0].Live; l.ID != "s9" || l.Comment != "as it was" {
@@ -462,7 +462,7 @@ func TestWhatSeemedToBeGoneIsKnownByItsID(t *testing.T) {
 		f := newFake()
 		stranger(f, "s000")
 		a := create("s000")
-		a.Was = f.secrets["s000"].ID
+		a.Recovery.PreviousID = f.secrets["s000"].ID
 		if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() || f.values["s000"] != "value of s000" {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
@@ -529,7 +529,7 @@ func TestAnInterruptedCreateThatHappenedIsCompleted(t *testing.T) {
 		f := newFake()
 		existing(f, "s000")
 		a := create("s000")
-		a.Sent = planner.Window{From: serverTime, To: serverTime}
+		a.Recovery.SentWindow = planner.Window{From: serverTime, To: serverTime}
 		if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() || f.values["s000"] != "value of s000" {
 			t.Errorf("outcomes %v", outcomes(r))
 		}

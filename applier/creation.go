@@ -24,7 +24,7 @@ type creation struct {
 func (c *creation) maybe(i int) bool {
 	a := c.results[i].Action
 	_, partly := c.partly[i]
-	return c.unsure[i] || partly || !a.Sent.From.IsZero() || a.Was != ""
+	return c.unsure[i] || partly || !a.Recovery.SentWindow.From.IsZero() || a.Recovery.PreviousID != ""
 }
 
 // create sends the secrets in one request and deals with its refusal. tries
@@ -74,7 +74,7 @@ func (c *creation) lookAgain(is []int, tries int, why error) {
 // others exist now is not documented (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
 func (c *creation) refused(is []int, tries int, why error) {
 	for _, i := range c.passed(is, why) {
-		c.partly[i] = planner.Window{ListedAt: c.results[i].Action.Seen, From: c.sent, To: c.cfg.Now()}
+		c.partly[i] = planner.Window{ListedAt: c.results[i].Action.Recovery.ListedAt, From: c.sent, To: c.cfg.Now()}
 		c.unsure[i] = c.unsure[i] || c.stopped() != nil // nothing more can be looked at
 	}
 	if c.stopped() != nil {
@@ -195,11 +195,11 @@ func (c *creation) claim(is []int, why error) []int {
 // one before that was cut short.
 func (c *creation) made(i int, l *planner.LiveSecret) bool {
 	a, now := c.results[i].Action, c.cfg.Now()
-	windows := []planner.Window{a.Sent, c.partly[i]}
+	windows := []planner.Window{a.Recovery.SentWindow, c.partly[i]}
 	if c.unsure[i] {
-		windows = append(windows, planner.Window{ListedAt: a.Seen, From: c.since, To: now})
+		windows = append(windows, planner.Window{ListedAt: a.Recovery.ListedAt, From: c.since, To: now})
 	}
-	return l.ID == a.Was || slices.ContainsFunc(windows, func(w planner.Window) bool {
+	return l.ID == a.Recovery.PreviousID || slices.ContainsFunc(windows, func(w planner.Window) bool {
 		return !w.From.IsZero() && w.MayHaveMade(l, wanted(a), now)
 	})
 }

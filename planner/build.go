@@ -149,11 +149,11 @@ func (b *builder) create(s *versions, t *triple) {
 	a := b.action(OpCreate, s, t, reason)
 	switch reason {
 	case ReasonInterrupted:
-		a.Sent, a.Was = t.recorded.Pending.sent(), t.recorded.Pending.PreviousID
+		a.Recovery.SentWindow, a.Recovery.PreviousID = t.recorded.Pending.sent(), t.recorded.Pending.PreviousID
 	case ReasonDeletedOutside:
-		a.Was = t.recorded.ID
+		a.Recovery.PreviousID = t.recorded.ID
 	}
-	a.SetValue, a.Seen = true, b.in.Now
+	a.SetValue, a.Recovery.ListedAt = true, b.in.Now
 	a.putNew(t.desired)
 	b.add(a)
 }

@@ -323,7 +323,8 @@ func TestUpdateCarriesWhatTheApplierNeeds(t *testing.T) {
 		Scopes:  &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"dex", "workers"}},
 		Comment: &planner.Change[string]{Before: "ours", After: "new"},
 		Source:  "env API_KEY", Pos: d.Pos, Delete: ptr(true),
-		Current: planner.Metadata{Scopes: []string{"workers"}, Comment: "ours", Modified: applied}, Seen: now,
+		Current:  planner.LiveState{Metadata: planner.Metadata{Scopes: []string{"workers"}, Comment: "ours"}, Modified: applied},
+		Recovery: planner.Recovery{ListedAt: now},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -369,13 +370,13 @@ func TestInterrupted(t *testing.T) {
 		d.Value, d.Generated = state, generated
 		return planner.Build(input(d, cut(planner.OpUpdate, value), done)).Actions[0]
 	}
-	if a := update(false, planner.ValueSame, false); !a.SetValue || !a.SameValue {
+	if a := update(false, planner.ValueSame, false); !a.SetValue || !a.Recovery.ValueUnchanged {
 		t.Errorf("metadata alone: %+v", a)
 	}
-	if update(true, planner.ValueSame, false).SameValue || update(false, planner.ValueChanged, false).SameValue {
+	if update(true, planner.ValueSame, false).Recovery.ValueUnchanged || update(false, planner.ValueChanged, false).Recovery.ValueUnchanged {
 		t.Error("a value that may be another is said to be the same")
 	}
-	if update(false, planner.ValueSame, true).SameValue {
+	if update(false, planner.ValueSame, true).Recovery.ValueUnchanged {
 		t.Error("a value that is drawn anew is said to be the same")
 	}
 	d := desired()
@@ -409,7 +410,7 @@ func TestInterruptedAndChangedOutside(t *testing.T) {
 				Op: planner.OpUpdate, Since: now.Add(-time.Minute), Until: now.Add(-30 * time.Second), ListedAt: now.Add(-2 * time.Minute), Value: value,
 			}
 			a := planner.Build(input(d, r, l)).Actions[0]
-			if !a.SetValue || len(a.Reasons) != 1 || a.Reasons[0] != c.want || a.SameValue && c.want != planner.ReasonInterrupted {
+			if !a.SetValue || len(a.Reasons) != 1 || a.Reasons[0] != c.want || a.Recovery.ValueUnchanged && c.want != planner.ReasonInterrupted {
 				t.Errorf("%s: %+v", c.name, a)
 			}
 		}

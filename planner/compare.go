@@ -29,7 +29,7 @@ func (b *builder) compare(s *versions, t *triple) {
 		return
 	}
 	a := b.action(OpUpdate, s, t)
-	a.Seen = b.in.Now
+	a.Recovery.ListedAt = b.in.Now
 	switch {
 	case r.Pending != nil:
 		b.note(NoteInterrupted, s, d.Name)
@@ -41,7 +41,7 @@ func (b *builder) compare(s *versions, t *triple) {
 	case l.Modified.Compare(r.Modified) > 0:
 		a.putValue(ReasonChangedOutside)
 	case l.Modified.Compare(r.Modified) < 0:
-		// What the list shows is older than our last write: have goes by the record.
+		// What the list shows is older than our last write: Current comes from the record.
 		note := NoteBackwards
 		if r.Modified.canLag(b.in.Now) {
 			note = NoteLagging
@@ -51,7 +51,7 @@ func (b *builder) compare(s *versions, t *triple) {
 	default:
 		b.compareValue(&a, s, t)
 	}
-	a.putMetadata(d, a.Current)
+	a.putMetadata(d, a.Current.Metadata)
 	if r.Pending != nil && len(a.Reasons) == 0 { // or it would stay pending
 		a.putValue(ReasonInterrupted)
 	}
@@ -100,7 +100,7 @@ func (b *builder) finish(a *Action, s *versions, t *triple) {
 		a.putValue(ReasonChangedOutside) // what came of our write is not known, and matters no more
 	default:
 		a.putValue(ReasonInterrupted)
-		a.SameValue = !r.Pending.Value && d.Value == ValueSame && !d.Generated
+		a.Recovery.ValueUnchanged = !r.Pending.Value && d.Value == ValueSame && !d.Generated
 	}
 }
 
@@ -141,10 +141,15 @@ func (a *Action) putValue(why Reason) {
 	a.Reasons = append(a.Reasons, why)
 }
 
-// Metadata is what can be read back of a secret.
+// Metadata is what a client sets of a secret besides its value.
 type Metadata struct {
-	Scopes   []string
-	Comment  string
+	Scopes  []string
+	Comment string
+}
+
+// LiveState is what can be read back of a live secret.
+type LiveState struct {
+	Metadata
 	Modified Modified
 }
 

@@ -57,9 +57,9 @@ type triple struct {
 
 // current is what is known of a live secret. Where it is as we left it, the record tells in
 // which words Cloudflare said so; where a list is older than our last write, it tells all.
-func (t *triple) current() Metadata {
+func (t *triple) current() LiveState {
 	l, r := t.live, t.recorded
-	m := Metadata{l.Scopes, l.Comment, l.Modified}
+	m := LiveState{Metadata{l.Scopes, l.Comment}, l.Modified}
 	if r == nil || r.ID != l.ID {
 		return m
 	}
@@ -71,7 +71,7 @@ func (t *triple) current() Metadata {
 	case order == 0:
 		m.Modified = r.Modified
 	case order < 0:
-		return Metadata{r.Scopes, r.Comment, r.Modified}
+		return LiveState{Metadata{r.Scopes, r.Comment}, r.Modified}
 	}
 	return m
 }

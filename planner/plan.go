@@ -82,32 +82,25 @@ type Action struct {
 	Secret string
 	// From is the name before, for OpRename.
 	From string
-	// ID is the live secret to update, rename or delete, and Current what is seen of
-	// it: its precondition.
+	// ID is the live secret to update, rename or delete, and Current its state when the
+	// plan was made. Together they are the action's precondition.
 	ID      SecretID
-	Current Metadata
+	Current LiveState
 	Reasons []Reason
 	// SetValue says that the value is sent. An update without it leaves the value alone.
 	SetValue bool
 	// ValueID stands for the value that is sent, or that a renamed secret keeps:
 	// DesiredSecret.ValueID.
 	ValueID string
-	// SameValue says that the value that is sent is the one that was last applied: a write
-	// of metadata alone was cut short, and somebody else may have changed it since.
-	SameValue bool
 	// Scopes and Comment are what is sent: nil leaves them alone.
 	Scopes  *Change[[]string]
 	Comment *Change[string]
 	// Delete is the policy that is recorded for the day the secret, or the store, leaves the
 	// manifest: nil where nothing stays recorded.
 	Delete *bool
-	// Seen is when the list was read that a creation, update or rename was decided on.
-	Seen time.Time
-	// Sent is when an apply that was cut short may have created it; zero for never. Was is
-	// the id that it had before it seemed to be gone.
-	Sent Window
-	Was  SecretID
-	// BeforeCreates has a deletion done before the creations, since the quota leaves no
+	// Recovery is what the applier needs to recognize the work of an interrupted apply.
+	Recovery Recovery
+	// BeforeCreates makes a deletion run before the creations, because the quota leaves no
 	// room otherwise.
 	BeforeCreates bool
 	// Source tells where the value comes from, in words for people, and SourceDigest what
@@ -115,6 +108,21 @@ type Action struct {
 	Source, SourceDigest string
 	// Pos is where the manifest asks for it, where it does.
 	Pos Position
+}
+
+// Recovery is what is known about earlier requests for the secret of an action, whose
+// outcome may be unknown. It is not part of a plan file: each plan works it out again.
+type Recovery struct {
+	// ListedAt is when the list was read that a creation, update or rename was decided on.
+	ListedAt time.Time
+	// SentWindow is when an interrupted apply may have created the secret; zero if none did.
+	SentWindow Window
+	// PreviousID is the id that a secret to be created had, before a list lacked it. A list
+	// that lags may lack it although it exists.
+	PreviousID SecretID
+	// ValueUnchanged says that an update sends the value that was last applied: a write of
+	// the metadata alone was interrupted, and the value may have been changed since then.
+	ValueUnchanged bool
 }
 
 // Writes reports whether the action changes anything in Cloudflare.

@@ -19,7 +19,7 @@ func (b *builder) adopt(s *versions, t *triple) {
 		b.conflict(s, t)
 		return
 	}
-	a.putMetadata(d, a.Current)
+	a.putMetadata(d, a.Current.Metadata)
 	b.add(a)
 }
 
@@ -77,7 +77,7 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 			continue
 		}
 		a := b.action(OpRename, s, t, ReasonRenamed)
-		a.Seen = b.in.Now
+		a.Recovery.ListedAt = b.in.Now
 		a.From, a.ID, a.Current = from.live.Name, from.live.ID, from.current()
 		if from.recorded.Pending != nil {
 			a.Reasons = append(a.Reasons, ReasonInterrupted)

@@ -41,8 +41,8 @@ func (j *journal) Intend(actions []planner.Action) error {
 		for _, a := range actions {
 			st := f.PutStore(string(a.Store.Account), a.Store.Name, string(a.StoreID))
 			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp(), Until: j.until(), Value: a.SetValue}
-			if !a.Seen.IsZero() {
-				pending.Seen = stamp(a.Seen)
+			if !a.Recovery.ListedAt.IsZero() {
+				pending.Seen = stamp(a.Recovery.ListedAt)
 			}
 			sec := st.Secret(a.Secret)
 			j.remember(a.Store, a.Secret, sec)

@@ -106,7 +106,7 @@ func (f Action) action() planner.Action {
 	}
 	if p := f.Precondition; p != nil {
 		a.StoreID, a.ID = planner.StoreID(p.StoreID), planner.SecretID(p.ID)
-		a.Current = planner.Metadata{Scopes: p.Scopes, Comment: p.Comment, Modified: planner.Modified(p.Modified)}
+		a.Current = planner.LiveState{Metadata: planner.Metadata{Scopes: p.Scopes, Comment: p.Comment}, Modified: planner.Modified(p.Modified)}
 	}
 	return a
 }

@@ -142,7 +142,7 @@ func completes(reviewed, now planner.Action) bool {
 	case planner.OpUpdate, planner.OpRotate:
 		known = now.Op == planner.OpUpdate && now.ID == reviewed.ID
 	}
-	again := reviewed.Op == planner.OpUpdate && !reviewed.SetValue && now.SameValue
+	again := reviewed.Op == planner.OpUpdate && !reviewed.SetValue && now.Recovery.ValueUnchanged
 	return known && slices.Contains(now.Reasons, planner.ReasonInterrupted) && (again || coversValue(reviewed, now)) &&
 		coversMetadata(reviewed, now)
 }

@@ -24,7 +24,7 @@ func change(secret string) planner.Action {
 	return planner.Action{
 		Op: planner.OpUpdate, Store: store, StoreID: "st1", Secret: secret, ID: planner.SecretID("id-" + secret), SetValue: true,
 		ValueID: "sha256:1", Source: "sops values.yaml#" + secret, Reasons: []planner.Reason{planner.ReasonValue},
-		Current: planner.Metadata{Scopes: []string{"workers"}, Modified: "2026-11-23T12:00:00Z"},
+		Current: planner.LiveState{Metadata: planner.Metadata{Scopes: []string{"workers"}}, Modified: "2026-11-23T12:00:00Z"},
 		Pos:     planner.Position{File: "secretsync.yaml", Line: 3, Column: 7},
 	}
 }
@@ -163,7 +163,7 @@ func TestCompare(t *testing.T) {
 	})
 	again := func(same bool) planner.Action {
 		return with(func(a *planner.Action) {
-			a.SameValue, a.Reasons, a.Current.Comment, a.Current.Modified = same, interrupted, "new", "2026-11-23T13:00:00Z"
+			a.Recovery.ValueUnchanged, a.Reasons, a.Current.Comment, a.Current.Modified = same, interrupted, "new", "2026-11-23T13:00:00Z"
 		})
 	}
 	seen := func(comment string, scopes []string) planner.Action {
@@ -196,7 +196,7 @@ func TestCompare(t *testing.T) {
 		Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: planfile.Unverified, Source: "env KEY",
 		Scopes: &planner.Change[[]string]{After: []string{"workers"}},
 	}
-	old := planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Current: planner.Metadata{Comment: "theirs"}}
+	old := planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Current: planner.LiveState{Metadata: planner.Metadata{Comment: "theirs"}}}
 	renamed := func(edit func(*planner.Action)) planner.Action {
 		a := planner.Action{
 			Op: planner.OpRename, Store: store, Secret: "new", From: "old", ID: "id-old", Current: old.Current, ValueID: "hmac-sha256:3", Source: "env KEY",
@@ -274,7 +274,7 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			"the value put again where nothing was cut short", planOf(commented),
-			planOf(with(func(a *planner.Action) { a.SameValue = true })), 0, 1, 0,
+			planOf(with(func(a *planner.Action) { a.Recovery.ValueUnchanged = true })), 0, 1, 0,
 		},
 		{"taken over as it is instead", planOf(adoption(true)), planOf(adoption(false)), 0, 1, 0},
 		{"overwritten instead", planOf(adoption(false)), planOf(adoption(true)), 0, 1, 0},
