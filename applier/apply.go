@@ -327,11 +327,6 @@ func (r *run) actions(is []int) []planner.Action {
 	return actions
 }
 
-// sending is the context for requests that make something under a name.
-func (r *run) sending(is ...int) context.Context {
-	return WithResend(r.ctx, func() error { return r.cfg.Journal.Resend(r.actions(is)) })
-}
-
 // settle journals outcomes that r.results hold already, and tells of them.
 func (r *run) settle(is ...int) {
 	results := make([]Result, len(is))

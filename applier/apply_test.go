@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/applier/appliertest"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 )
@@ -202,6 +203,18 @@ func TestDeleteStore(t *testing.T) {
 	if !r.Complete() {
 		t.Error("incomplete")
 	}
+}
+
+func TestTheFakeCallsBeforeSend(t *testing.T) {
+	appliertest.TestBeforeSend(t, func(*testing.T) appliertest.Fixture {
+		f := newFake()
+		id := existing(f, "old")
+		return appliertest.Fixture{
+			Target: f, Store: "st1", Secret: id,
+			Delay:   func(d time.Duration) { f.delay = d },
+			Created: func() int { return len(f.secrets) - 1 },
+		}
+	})
 }
 
 func TestBatches(t *testing.T) {
@@ -472,23 +485,27 @@ func TestWhatSeemedToBeGoneIsKnownByItsID(t *testing.T) {
 // TestARequestThatHadToWaitIsJournaledAgain: what it makes is known as ours by when it
 // was sent.
 func TestARequestThatHadToWaitIsJournaledAgain(t *testing.T) {
-	f := newFake()
-	f.waits = true
-	old := existing(f, "old")
-	r := apply(t.Context(), f, &fakeJournal{target: f}, create("new"),
-		planner.Action{Op: planner.OpRename, Store: store, StoreID: "st1", Secret: "renamed", From: "old", ID: old,
-			Scopes: &planner.Change[[]string]{After: []string{"workers"}}, Comment: &planner.Change[string]{}})
-	if !r.Complete() {
-		t.Errorf("outcomes %v", outcomes(r))
-	}
-	expectLog(t, f, "intend 1", "resend 1", "create 1", "settle map[done:1]", "intend 1", "resend 1", "duplicate old as renamed", "delete old", "settle map[done:1]")
-	f = newFake()
-	f.waits = true
-	r = apply(t.Context(), f, &fakeJournal{target: f, fail: once("resend", errors.New("disk full"))}, create("new"))
-	expectLog(t, f, "intend 1", "resend 1", "settle map[failed:1]")
-	if outcomes(r)["new"] != applier.Failed {
-		t.Errorf("outcomes %v", outcomes(r))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.delay = time.Minute
+		old := existing(f, "old")
+		r := apply(t.Context(), f, &fakeJournal{target: f}, create("new"),
+			planner.Action{Op: planner.OpRename, Store: store, StoreID: "st1", Secret: "renamed", From: "old", ID: old,
+				Scopes: &planner.Change[[]string]{After: []string{"workers"}}, Comment: &planner.Change[string]{}})
+		if !r.Complete() {
+			t.Errorf("outcomes %v", outcomes(r))
+		}
+		expectLog(t, f, "intend 1", "resend 1", "create 1", "settle map[done:1]", "intend 1", "resend 1", "duplicate old as renamed", "delete old", "settle map[done:1]")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.delay = time.Minute
+		r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("resend", errors.New("disk full"))}, create("new"))
+		expectLog(t, f, "intend 1", "resend 1", "settle map[failed:1]")
+		if outcomes(r)["new"] != applier.Failed {
+			t.Errorf("outcomes %v", outcomes(r))
+		}
+	})
 }
 
 func TestUnknownThenTakenByAStranger(t *testing.T) {

@@ -122,8 +122,7 @@ func (c *creation) send(is []int) ([]planner.LiveSecret, error) {
 			items[n].Comment = &a.Comment.After
 		}
 	}
-	ctx := WithResend(c.ctx, func() error { return c.resend(is) })
-	return c.target.CreateSecrets(ctx, c.store, items)
+	return c.target.CreateSecrets(c.ctx, c.store, items, func() error { return c.resend(is) })
 }
 
 // fail records a refusal. After a request whose outcome is unknown the secret may be

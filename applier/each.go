@@ -138,7 +138,10 @@ func (r *run) rename(i int) (planner.LiveSecret, error) {
 	if err != nil {
 		return planner.LiveSecret{}, err
 	}
-	live, err := t.DuplicateSecret(r.sending(i), a.StoreID, a.ID, a.Secret, a.Scopes.After, &a.Comment.After)
+	d := Duplicate{Name: a.Secret, Scopes: a.Scopes.After, Comment: &a.Comment.After}
+	live, err := t.DuplicateSecret(r.ctx, a.StoreID, a.ID, d, func() error {
+		return r.cfg.Journal.Resend([]planner.Action{a})
+	})
 	if err != nil {
 		return live, err
 	}

@@ -28,7 +28,7 @@ type fakeTarget struct {
 	stopAfter     int  // a bulk create of more makes so many, and is refused
 	refusal       error
 	created       *planner.Modified // when secrets are said to be made, if not now
-	waits         bool              // requests that make something have to wait
+	delay         time.Duration     // before requests that create secrets
 	pending       int               // so many lists show secrets as pending before they turn active, which moves modified
 }
 
@@ -91,16 +91,17 @@ func (f *fakeTarget) CreateStore(_ context.Context, name string) (planner.StoreI
 	return "st-new", done(err)
 }
 
-// resend says that a request had to wait.
-func (f *fakeTarget) resend(ctx context.Context) error {
-	if !f.waits {
+// wait delays a request that creates secrets, as a rate limit does.
+func (f *fakeTarget) wait(beforeSend applier.BeforeSend) error {
+	time.Sleep(f.delay)
+	if f.delay < applier.ResendAfter || beforeSend == nil {
 		return nil
 	}
-	return applier.Resend(ctx)
+	return beforeSend()
 }
 
-func (f *fakeTarget) CreateSecrets(ctx context.Context, _ planner.StoreID, items []applier.NewSecret) ([]planner.LiveSecret, error) {
-	if err := f.resend(ctx); err != nil {
+func (f *fakeTarget) CreateSecrets(_ context.Context, _ planner.StoreID, items []applier.NewSecret, beforeSend applier.BeforeSend) ([]planner.LiveSecret, error) {
+	if err := f.wait(beforeSend); err != nil {
 		return nil, err
 	}
 	done, err := f.call("create %d", len(items))
@@ -243,17 +244,17 @@ func (j *fakeJournal) Settle(results []applier.Result) error {
 
 func value(name string) secret.Value { return secret.New([]byte("value of " + name)) }
 
-func (f *fakeTarget) DuplicateSecret(ctx context.Context, _ planner.StoreID, id planner.SecretID, name string, scopes []string, comment *string) (planner.LiveSecret, error) {
-	if err := f.resend(ctx); err != nil {
+func (f *fakeTarget) DuplicateSecret(_ context.Context, _ planner.StoreID, id planner.SecretID, d applier.Duplicate, beforeSend applier.BeforeSend) (planner.LiveSecret, error) {
+	if err := f.wait(beforeSend); err != nil {
 		return planner.LiveSecret{}, err
 	}
 	l, notFound := f.locked(id)
-	done, err := f.call("duplicate %s as %s", l.Name, name)
+	done, err := f.call("duplicate %s as %s", l.Name, d.Name)
 	if err = errors.Join(err, notFound); err != nil {
 		return planner.LiveSecret{}, done(err)
 	}
-	f.put(applier.NewSecret{Name: name, Value: secret.New([]byte(f.values[l.Name])), Scopes: scopes, Comment: comment})
-	return f.secrets[name], done(nil)
+	f.put(applier.NewSecret{Name: d.Name, Value: secret.New([]byte(f.values[l.Name])), Scopes: d.Scopes, Comment: d.Comment})
+	return f.secrets[d.Name], done(nil)
 }
 
 func (f *fakeTarget) DeleteStore(context.Context, planner.StoreID) error {

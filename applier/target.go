@@ -27,12 +27,12 @@ type Target interface {
 	CreateStore(ctx context.Context, name string) (planner.StoreID, error)
 	// CreateSecrets makes up to BatchSize secrets in one request and returns them
 	// in the order asked for. It is never repeated after an unknown outcome.
-	CreateSecrets(ctx context.Context, store planner.StoreID, secrets []NewSecret) ([]planner.LiveSecret, error)
+	CreateSecrets(ctx context.Context, store planner.StoreID, secrets []NewSecret, beforeSend BeforeSend) ([]planner.LiveSecret, error)
 	// UpdateSecret changes what p sets and leaves the rest alone.
 	UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, p Patch) (planner.LiveSecret, error)
 	// DuplicateSecret makes a secret with the value of another, which never leaves
 	// Cloudflare. It is never repeated after an unknown outcome.
-	DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, name string, scopes []string, comment *string) (planner.LiveSecret, error)
+	DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d Duplicate, beforeSend BeforeSend) (planner.LiveSecret, error)
 	// DeleteStore deletes a store; one with secrets in it is refused.
 	DeleteStore(ctx context.Context, store planner.StoreID) error
 	// DeleteSecret deletes a secret. One that is gone already is no error.
@@ -48,6 +48,14 @@ type NewSecret struct {
 	Comment *string
 }
 
+// Duplicate is the secret that DuplicateSecret creates with the value of another.
+type Duplicate struct {
+	Name   string
+	Scopes []string
+	// Comment is nil for none.
+	Comment *string
+}
+
 // Patch is what an update changes: fields that are unset stay as they are.
 type Patch struct {
 	Value   secret.Value
@@ -57,27 +65,17 @@ type Patch struct {
 	Before string
 }
 
-// ResendAfter is the wait after which a request that was intended is journaled again
-// before it is sent.
+// ResendAfter is the delay from which on a POST is journaled again before it is sent.
 const ResendAfter = time.Second
 
-type resendKey struct{}
-
-// WithResend returns a context under which [Resend] calls f.
-func WithResend(ctx context.Context, f func() error) context.Context {
-	return context.WithValue(ctx, resendKey{}, f)
-}
-
-// Resend is for a [Target] to call before it sends a request of CreateSecrets or
-// DuplicateSecret that had to wait [ResendAfter], as for the rate limit. It has the journal say that
-// the request is sent now, and not when it was asked for. If it fails, the request must
-// not be sent.
-func Resend(ctx context.Context) error {
-	if f, ok := ctx.Value(resendKey{}).(func() error); ok {
-		return f()
-	}
-	return nil
-}
+// BeforeSend journals that a POST which creates secrets is sent now, and not when it was
+// asked for: a secret that it creates is recognised by that time.
+//
+// A [Target] calls it right before it sends a request that waited ResendAfter or longer, as
+// for the rate limit, since it was asked for or was last sent. If it returns an error, the
+// request is not sent, and that error is the cause of the method's. It is nil where nothing
+// has to be journaled.
+type BeforeSend func() error
 
 // What an error of a [Target] can mean. Any other error says that the request
 // was refused and changed nothing.

@@ -57,12 +57,12 @@ func patchBody(p applier.Patch) (*payload, error) {
 
 // duplicateBody has the scopes that the API demands and the SDK leaves out
 // (CLOUDFLARE_API.md 10 #8).
-func duplicateBody(name string, scopes []string, comment *string) (*payload, error) {
+func duplicateBody(d applier.Duplicate) (*payload, error) {
 	var w writer
 	w.open('{')
-	w.text("name", []byte(name))
-	w.texts("scopes", scopes)
-	w.optional("comment", comment)
+	w.text("name", []byte(d.Name))
+	w.texts("scopes", d.Scopes)
+	w.optional("comment", d.Comment)
 	w.close('}')
 	return w.payload()
 }

@@ -55,6 +55,8 @@ type call struct {
 	op     string // what for, as an error begins: "listing stores"
 	method string
 	body   *payload // nil for none
+	// beforeSend is called before a request that had to wait is sent; nil for never.
+	beforeSend applier.BeforeSend
 	// send makes one attempt through a method of the SDK.
 	send sender
 	// read takes a successful answer's result. False: it isn't what was asked for.

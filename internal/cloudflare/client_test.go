@@ -63,7 +63,7 @@ func TestRequests(t *testing.T) {
 			func(ctx context.Context, c *Client) (any, error) {
 				b := item("b", "2")
 				b.Comment = ptr("B")
-				return c.CreateSecrets(ctx, storeID, []applier.NewSecret{item("a", "1"), b})
+				return c.CreateSecrets(ctx, storeID, []applier.NewSecret{item("a", "1"), b}, nil)
 			},
 			ok(`[` + secretJSON(id2, "b") + `,` + secretJSON(id1, "a") + `]`),
 			"POST", secretsPath,
@@ -88,7 +88,7 @@ func TestRequests(t *testing.T) {
 		},
 		{
 			"duplicate", func(ctx context.Context, c *Client) (any, error) {
-				return c.DuplicateSecret(ctx, storeID, id1, "b", []string{"workers"}, ptr("copy"))
+				return c.DuplicateSecret(ctx, storeID, id1, applier.Duplicate{Name: "b", Scopes: []string{"workers"}, Comment: ptr("copy")}, nil)
 			},
 			ok(secretJSON(id2, "b")),
 			"POST", secretPath + "/duplicate", `{"name":"b","scopes":["workers"],"comment":"copy"}`, live2,
@@ -177,7 +177,7 @@ func TestValuesArriveByteExact(t *testing.T) {
 	for name, v := range values {
 		items = append(items, item(name, v))
 	}
-	if _, err := c.CreateSecrets(t.Context(), storeID, items); err != nil {
+	if _, err := c.CreateSecrets(t.Context(), storeID, items, nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range values {
@@ -201,7 +201,7 @@ func TestRefusedBeforeAnyRequest(t *testing.T) {
 		"store id that climbs": {call: func(c *Client) error { _, err := c.ListSecrets(t.Context(), "../../zones"); return err }},
 		"store id with slash":  {call: func(c *Client) error { return c.DeleteStore(t.Context(), "a/b") }},
 		"store id to create in": {call: func(c *Client) error {
-			_, err := c.CreateSecrets(t.Context(), "..", []applier.NewSecret{item("a", "1")})
+			_, err := c.CreateSecrets(t.Context(), "..", []applier.NewSecret{item("a", "1")}, nil)
 			return err
 		}},
 		"secret id that climbs": {call: func(c *Client) error { return c.DeleteSecret(t.Context(), storeID, "../../..") }},
@@ -212,11 +212,11 @@ func TestRefusedBeforeAnyRequest(t *testing.T) {
 			return err
 		}},
 		"secret id to duplicate": {call: func(c *Client) error {
-			_, err := c.DuplicateSecret(t.Context(), storeID, "a#b", "n", nil, nil)
+			_, err := c.DuplicateSecret(t.Context(), storeID, "a#b", applier.Duplicate{Name: "n"}, nil)
 			return err
 		}},
 		"value to create": {is: applier.ErrInvalid, call: func(c *Client) error {
-			_, err := c.CreateSecrets(t.Context(), storeID, []applier.NewSecret{item("a", "1"), {Name: "b", Value: secret.New(bad)}})
+			_, err := c.CreateSecrets(t.Context(), storeID, []applier.NewSecret{item("a", "1"), {Name: "b", Value: secret.New(bad)}}, nil)
 			return err
 		}},
 		"value to update": {is: applier.ErrInvalid, call: func(c *Client) error {
@@ -224,11 +224,11 @@ func TestRefusedBeforeAnyRequest(t *testing.T) {
 			return err
 		}},
 		"surrogates": {is: applier.ErrInvalid, call: func(c *Client) error {
-			_, err := c.CreateSecrets(t.Context(), storeID, []applier.NewSecret{item("a", "canary\xed\xa0\x80")})
+			_, err := c.CreateSecrets(t.Context(), storeID, []applier.NewSecret{item("a", "canary\xed\xa0\x80")}, nil)
 			return err
 		}},
 		"no value": {call: func(c *Client) error {
-			_, err := c.CreateSecrets(t.Context(), storeID, make([]applier.NewSecret, 1))
+			_, err := c.CreateSecrets(t.Context(), storeID, make([]applier.NewSecret, 1), nil)
 			return err
 		}},
 		"empty patch": {call: func(c *Client) error {
@@ -255,7 +255,7 @@ func TestRefusedBeforeAnyRequest(t *testing.T) {
 
 func TestNothingToCreateSendsNothing(t *testing.T) {
 	s := replies(ok(`[]`))
-	if made, err := newClient(t, s).CreateSecrets(t.Context(), storeID, nil); len(made) != 0 || err != nil || len(s.sent) != 0 {
+	if made, err := newClient(t, s).CreateSecrets(t.Context(), storeID, nil, nil); len(made) != 0 || err != nil || len(s.sent) != 0 {
 		t.Errorf("made %v, error %v, %d requests", made, err, len(s.sent))
 	}
 }

@@ -97,16 +97,16 @@ func (c *Client) do(ctx context.Context, k *call) error {
 	}
 }
 
-// admit waits until a request may be sent, and has it told of once more if that is
-// long after it was asked for, or was sent before.
+// admit waits until a request may be sent. If that is long after it was asked for, or was
+// last sent, it calls beforeSend.
 func (c *Client) admit(ctx context.Context, k *call, asked time.Time) error {
 	if err := c.pace(ctx); err != nil {
 		return err
 	}
-	if k.method != http.MethodPost || time.Since(asked) < applier.ResendAfter {
+	if k.beforeSend == nil || time.Since(asked) < applier.ResendAfter {
 		return nil
 	}
-	err := applier.Resend(ctx)
+	err := k.beforeSend()
 	if err != nil {
 		c.paced.answered(time.Now(), "") // it is not sent after all
 	}

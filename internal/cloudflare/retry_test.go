@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/applier/appliertest"
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
@@ -21,7 +24,7 @@ import (
 var calls = map[string]func(context.Context, *Client) error{
 	"GET": func(ctx context.Context, c *Client) error { _, err := c.ListSecrets(ctx, storeID); return err },
 	"POST": func(ctx context.Context, c *Client) error {
-		_, err := c.CreateSecrets(ctx, storeID, []applier.NewSecret{item("a", "1")})
+		_, err := c.CreateSecrets(ctx, storeID, []applier.NewSecret{item("a", "1")}, nil)
 		return err
 	},
 	"PATCH": func(ctx context.Context, c *Client) error {
@@ -207,29 +210,57 @@ func TestABlockIsWaitedOut(t *testing.T) {
 	})
 }
 
-// A request that makes something and had to wait is told of before it is sent.
-func TestResend(t *testing.T) {
-	for method, call := range calls {
-		t.Run(method, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s, told := replies(throttle("30"), success[method]), 0
-				ctx := applier.WithResend(t.Context(), func() error {
-					if told++; len(s.sent) != 1 {
-						t.Errorf("told after %d requests", len(s.sent))
-					}
-					return nil
-				})
-				if err := call(ctx, newClient(t, s)); err != nil || (told == 1) != (method == "POST") {
-					t.Errorf("told %d times, error %v", told, err)
+// createdAccount is an account that creates whatever it is asked for, and counts it.
+type createdAccount struct {
+	throttled string // Retry-After of the next answer to a POST, if not empty
+	created   int
+}
+
+func (a *createdAccount) answer(_ int, r *http.Request) (*http.Response, error) {
+	after := a.throttled
+	if a.throttled = ""; after != "" {
+		return throttle(after).to(r)
+	}
+	a.created++
+	if strings.HasSuffix(r.URL.Path, "/duplicate") {
+		return ok(secretJSON(id2, "duplicate")).to(r)
+	}
+	return ok(`[` + secretJSON(id2, "created") + `]`).to(r)
+}
+
+// A POST waits because of an earlier answer, or is sent again after its own.
+func TestBeforeSend(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		t.Run(map[bool]string{false: "first", true: "again"}[again], func(t *testing.T) {
+			appliertest.TestBeforeSend(t, func(t *testing.T) appliertest.Fixture {
+				a := &createdAccount{}
+				c := newClient(t, &script{answer: a.answer})
+				return appliertest.Fixture{
+					Target: c, Store: storeID, Secret: id1, Created: func() int { return a.created },
+					Delay: func(d time.Duration) {
+						if again && d%time.Second == 0 {
+							a.throttled = strconv.Itoa(int(d / time.Second))
+						} else {
+							c.paced.hold(d)
+						}
+					},
 				}
 			})
 		})
 	}
+}
+
+// Each time that a POST is sent again is journaled, and nothing else is.
+func TestEveryResendIsJournaled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, full := replies(throttle("30"), success["POST"]), errors.New("disk full")
-		ctx := applier.WithResend(t.Context(), func() error { return full })
-		if err := calls["POST"](ctx, newClient(t, s)); !errors.Is(err, full) || errors.Is(err, applier.ErrOutcomeUnknown) || len(s.sent) != 1 {
-			t.Errorf("%d requests, error %v", len(s.sent), err)
+		s := replies(throttle("30"), throttle("30"), success["POST"])
+		var sent []int
+		_, err := newClient(t, s).CreateSecrets(t.Context(), storeID, []applier.NewSecret{item("a", "1")}, func() error {
+			sent = append(sent, len(s.sent))
+			return nil
+		})
+		if err != nil || !slices.Equal(sent, []int{1, 2}) {
+			t.Errorf("called after %v requests, error %v", sent, err)
 		}
 	})
 }
@@ -277,16 +308,28 @@ func TestAnswersThatLackSomething(t *testing.T) {
 		result string
 		call   func(context.Context, *Client) error
 	}{
-		"create, one missing":    {`[` + secretJSON(id1, "a") + `]`, func(ctx context.Context, c *Client) error { _, err := c.CreateSecrets(ctx, storeID, two); return err }},
-		"create, no id":          {`[` + secretJSON(id1, "a") + `,` + secretJSON("", "b") + `]`, func(ctx context.Context, c *Client) error { _, err := c.CreateSecrets(ctx, storeID, two); return err }},
-		"create, an object":      {secretJSON(id1, "a"), func(ctx context.Context, c *Client) error { _, err := c.CreateSecrets(ctx, storeID, two); return err }},
-		"create, null":           {`null`, func(ctx context.Context, c *Client) error { _, err := c.CreateSecrets(ctx, storeID, two); return err }},
+		"create, one missing": {`[` + secretJSON(id1, "a") + `]`, func(ctx context.Context, c *Client) error {
+			_, err := c.CreateSecrets(ctx, storeID, two, nil)
+			return err
+		}},
+		"create, no id": {`[` + secretJSON(id1, "a") + `,` + secretJSON("", "b") + `]`, func(ctx context.Context, c *Client) error {
+			_, err := c.CreateSecrets(ctx, storeID, two, nil)
+			return err
+		}},
+		"create, an object": {secretJSON(id1, "a"), func(ctx context.Context, c *Client) error {
+			_, err := c.CreateSecrets(ctx, storeID, two, nil)
+			return err
+		}},
+		"create, null": {`null`, func(ctx context.Context, c *Client) error {
+			_, err := c.CreateSecrets(ctx, storeID, two, nil)
+			return err
+		}},
 		"create store, no id":    {`{"name":"x"}`, func(ctx context.Context, c *Client) error { _, err := c.CreateStore(ctx, "x"); return err }},
 		"create store, an array": {`[]`, func(ctx context.Context, c *Client) error { _, err := c.CreateStore(ctx, "x"); return err }},
 		"update, another id":     {secretJSON(id2, "a"), calls["PATCH"]},
 		"update, an array":       {`[]`, calls["PATCH"]},
 		"duplicate, an odd id": {`{"id":"../x","name":"a"}`, func(ctx context.Context, c *Client) error {
-			_, err := c.DuplicateSecret(ctx, storeID, id1, "b", nil, nil)
+			_, err := c.DuplicateSecret(ctx, storeID, id1, applier.Duplicate{Name: "b"}, nil)
 			return err
 		}},
 	}

@@ -64,7 +64,7 @@ func (c *Client) GetSecret(ctx context.Context, store planner.StoreID, id planne
 
 // CreateSecrets makes secrets in one request and returns them in the order asked
 // for. It is never repeated after an unknown outcome.
-func (c *Client) CreateSecrets(ctx context.Context, store planner.StoreID, secrets []applier.NewSecret) ([]planner.LiveSecret, error) {
+func (c *Client) CreateSecrets(ctx context.Context, store planner.StoreID, secrets []applier.NewSecret, beforeSend applier.BeforeSend) ([]planner.LiveSecret, error) {
 	if len(secrets) == 0 {
 		return nil, nil
 	}
@@ -81,7 +81,7 @@ func (c *Client) CreateSecrets(ctx context.Context, store planner.StoreID, secre
 	}
 	var made []planner.LiveSecret
 	err = c.do(ctx, &call{
-		op: op, method: http.MethodPost, body: body,
+		op: op, method: http.MethodPost, body: body, beforeSend: beforeSend,
 		send: func(ctx context.Context, opts ...option.RequestOption) {
 			var p secrets_store.StoreSecretNewParams
 			p.AccountID.Value = c.account
@@ -152,19 +152,18 @@ func (c *Client) UpdateSecret(ctx context.Context, store planner.StoreID, id pla
 }
 
 // DuplicateSecret makes another secret with the same value, which never leaves
-// Cloudflare. A comment of nil is none. It is never repeated after an unknown
-// outcome.
-func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, name string, scopes []string, comment *string) (planner.LiveSecret, error) {
+// Cloudflare. It is never repeated after an unknown outcome.
+func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d applier.Duplicate, beforeSend applier.BeforeSend) (planner.LiveSecret, error) {
 	const op = "duplicating a secret"
 	if err := checkIDs(store, id); err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
 	}
-	body, err := duplicateBody(name, scopes, comment)
+	body, err := duplicateBody(d)
 	if err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
 	}
 	s, err := c.one(ctx, &call{
-		op: op, method: http.MethodPost, body: body,
+		op: op, method: http.MethodPost, body: body, beforeSend: beforeSend,
 		send: func(ctx context.Context, opts ...option.RequestOption) {
 			var p secrets_store.StoreSecretDuplicateParams
 			p.AccountID.Value = c.account
@@ -174,7 +173,7 @@ func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id 
 	if err != nil {
 		return planner.LiveSecret{}, err
 	}
-	return s.after(comment, ""), nil
+	return s.after(d.Comment, ""), nil
 }
 
 // one makes a call whose result is one secret.

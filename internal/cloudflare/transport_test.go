@@ -134,7 +134,7 @@ func TestEarlyAnswer(t *testing.T) {
 		}
 	})
 	items := []applier.NewSecret{item("a", strings.Repeat("x", 8<<20))}
-	if _, err := c.CreateSecrets(t.Context(), storeID, items); !errors.Is(err, applier.ErrTooLarge) && !errors.Is(err, applier.ErrOutcomeUnknown) {
+	if _, err := c.CreateSecrets(t.Context(), storeID, items, nil); !errors.Is(err, applier.ErrTooLarge) && !errors.Is(err, applier.ErrOutcomeUnknown) {
 		t.Error(err)
 	}
 }
