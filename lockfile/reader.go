@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -39,10 +40,10 @@ func (r *reader) fail(offset int, hint, what string, args ...any) {
 }
 
 // position turns an offset into a line and a column.
-func (r *reader) position(offset int) syntax.Pos {
+func (r *reader) position(offset int) position.Position {
 	before := r.data[:offset]
 	start := bytes.LastIndexByte(before, '\n') + 1
-	return syntax.Pos{
+	return position.Position{
 		File: r.name, Line: 1 + bytes.Count(before, []byte("\n")), Column: 1 + utf8.RuneCount(before[start:]),
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/manifest"
 )
 
@@ -30,7 +29,7 @@ func TestDocumentedExamples(t *testing.T) {
 		}
 		yaml, toml := loadExample(t, "yaml", blocks[i][2]), loadExample(t, "toml", blocks[i+1][2])
 		ignore := cmp.Options{
-			cmpopts.IgnoreTypes(syntax.Pos{}),
+			cmpopts.IgnoreTypes(manifest.Position{}),
 			cmp.Transformer("source", func(s manifest.Source) string { return s.String() }),
 			cmpopts.SortSlices(func(a, b manifest.Secret) bool { return a.Label < b.Label }),
 		}

@@ -31,7 +31,7 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 	l.digests = append(l.digests, fmt.Sprintf("%s %x\n", name, sha256.Sum256(data)))
 	format, ok := syntax.FormatOf(name)
 	if !ok {
-		l.errs.Add(syntax.Pos{File: name}, "want .yaml, .yml, .toml or .json", "the file's name doesn't tell its format")
+		l.errs.Add(Position{File: name}, "want .yaml, .yml, .toml or .json", "the file's name doesn't tell its format")
 		return
 	}
 	root, err := syntax.Parse(name, data, format)
@@ -75,7 +75,7 @@ func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
 		return
 	}
 	if root.Get("version") == nil {
-		d.errs.Add(syntax.Pos{File: d.name}, `add "version: 1"`, `the key "version" is missing`)
+		d.errs.Add(Position{File: d.name}, `add "version: 1"`, `the key "version" is missing`)
 	}
 	if root.Get("vars") == nil {
 		d.overrideVars() // which can only complain

@@ -15,7 +15,7 @@ import (
 const maxLooked = 20000
 
 // glob returns the files that match a pattern which a file names, sorted.
-func (f files) glob(at syntax.Pos, from, pattern string) ([]string, *syntax.Error) {
+func (f files) glob(at Position, from, pattern string) ([]string, *syntax.Error) {
 	rel, bad := f.pattern(at, from, pattern)
 	if bad != nil {
 		return nil, bad
@@ -76,7 +76,7 @@ func (b *budget) ReadDir(name string) ([]fs.DirEntry, error) {
 }
 
 // pattern checks a pattern that a file names, and returns it relative to the root.
-func (f files) pattern(at syntax.Pos, from, pattern string) (string, *syntax.Error) {
+func (f files) pattern(at Position, from, pattern string) (string, *syntax.Error) {
 	dir, _ := f.inside(filepath.Dir(from))
 	rel := path.Join(escapePattern.Replace(filepath.ToSlash(dir)), filepath.ToSlash(pattern))
 	_, err := path.Match(pattern, "")
@@ -93,7 +93,7 @@ func (f files) pattern(at syntax.Pos, from, pattern string) (string, *syntax.Err
 
 // someOf refuses a pattern that matches nothing, or too much. Where a link on the way leads out of
 // the root, it says so, as what lies there was not looked at.
-func (f files) someOf(at syntax.Pos, pattern, rel string, names []string) ([]string, *syntax.Error) {
+func (f files) someOf(at Position, pattern, rel string, names []string) ([]string, *syntax.Error) {
 	switch {
 	case len(names) > maxIncluded:
 		return nil, mistake(at, "", "more than %d files match %q", maxIncluded, pattern)

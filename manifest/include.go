@@ -33,7 +33,7 @@ func (d *document) include(ctx context.Context, f syntax.Field) {
 	}
 }
 
-func (d *document) includeFile(ctx context.Context, at syntax.Pos, name string) {
+func (d *document) includeFile(ctx context.Context, at Position, name string) {
 	id := identity(name)
 	if i := slices.IndexFunc(d.chain, func(c string) bool { return identity(c) == id }); i >= 0 {
 		d.errs.Add(at, "", "an include cycle: %s", strings.Join(append(slices.Clone(d.chain[i:]), name), " -> "))

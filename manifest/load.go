@@ -50,7 +50,7 @@ type Options struct {
 // for the mistakes in what it names.
 func Load(ctx context.Context, o Options) (*Manifest, error) {
 	l := newLoader(o)
-	data, bad := l.files.read(syntax.Pos{File: o.File}, o.File, syntax.MaxSize)
+	data, bad := l.files.read(Position{File: o.File}, o.File, syntax.MaxSize)
 	if bad != nil {
 		return nil, syntax.ErrorList{bad}
 	}
@@ -110,7 +110,7 @@ func newLoader(o Options) *loader {
 func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	l.document(ctx, l.opts.File, data)
 	if len(l.stores) == 0 && len(l.errs) == 0 {
-		l.errs.Add(syntax.Pos{File: l.opts.File}, "add stores, or include files that have some", "the manifest describes no store")
+		l.errs.Add(Position{File: l.opts.File}, "add stores, or include files that have some", "the manifest describes no store")
 	}
 	m := &Manifest{File: l.opts.File, Root: l.files.root, Safety: l.safety, Stores: l.finish()}
 	if !l.inClear {

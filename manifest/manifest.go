@@ -14,9 +14,13 @@ import (
 	"context"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
+
+// Position is a place in a file.
+type Position = position.Position
 
 // Manifest is the desired state, merged from the manifest and its includes.
 type Manifest struct {
@@ -57,7 +61,7 @@ type Store struct {
 	// Delete says that the store itself is deleted, once empty, when it leaves the
 	// manifest.
 	Delete  bool
-	Pos     syntax.Pos
+	Pos     Position
 	Secrets []Secret
 }
 
@@ -81,7 +85,7 @@ type Secret struct {
 	// External says that somebody else supplies it: it has no Source.
 	External bool
 	Source   Source
-	Pos      syntax.Pos
+	Pos      Position
 }
 
 // SecretRef names a secret by its labels, which the manifest keeps distinct.
@@ -121,7 +125,7 @@ type SOPSFile interface {
 
 // SOPSEntry is what a SOPS file tells of a value without a key.
 type SOPSEntry struct {
-	Pos syntax.Pos
+	Pos Position
 	// Type is str, int, float, bool, time or bytes; "" for one that is not encrypted.
 	Type string
 	// Digest is of the encrypted text: "sha256:" and hexadecimal digits.

@@ -10,7 +10,7 @@ import (
 )
 
 // mistake makes one error. hint may be empty.
-func mistake(at syntax.Pos, hint, what string, args ...any) *syntax.Error {
+func mistake(at Position, hint, what string, args ...any) *syntax.Error {
 	return &syntax.Error{Pos: at, Hint: hint, What: fmt.Sprintf(what, args...)}
 }
 
@@ -34,7 +34,7 @@ func mistakesOf(err error) syntax.ErrorList {
 
 // located says at a place of the manifest what is wrong in another file, to which
 // it refers.
-func located(at syntax.Pos, e *syntax.Error) *syntax.Error {
+func located(at Position, e *syntax.Error) *syntax.Error {
 	switch {
 	case e.Pos.File == at.File && e.Pos.Line > 0:
 		return e

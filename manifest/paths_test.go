@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // A pattern that finds nothing says so, and where a link on its way leads out it says
@@ -84,7 +82,7 @@ func TestGrowingFile(t *testing.T) {
 		}
 	}()
 	for range 20 {
-		data, bad := newFiles(dir, false).read(syntax.Pos{File: "m"}, filepath.Join(dir, "v"), maxValueFile)
+		data, bad := newFiles(dir, false).read(Position{File: "m"}, filepath.Join(dir, "v"), maxValueFile)
 		if bad == nil && len(data) > maxValueFile {
 			t.Errorf("%d bytes", len(data))
 		}

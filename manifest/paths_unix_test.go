@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // A file that becomes a pipe, a folder or a link out of the repository between the
@@ -42,7 +41,7 @@ func TestSwappedFile(t *testing.T) {
 		}
 	}()
 	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
-		data, bad := newFiles(filepath.Join(dir, "repo"), false).read(syntax.Pos{File: "m"}, name, 100)
+		data, bad := newFiles(filepath.Join(dir, "repo"), false).read(Position{File: "m"}, name, 100)
 		if bad == nil && string(data) != "value" {
 			t.Fatalf("read %q", data)
 		}

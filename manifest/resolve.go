@@ -131,7 +131,7 @@ func (r sources) variable(s Source) (string, *syntax.Error) {
 
 // fail notes a mistake; one that lies in another file, which many secrets may
 // need, is told once.
-func (r *reading) fail(at syntax.Pos, err error) {
+func (r *reading) fail(at Position, err error) {
 	for _, e := range mistakesOf(err) {
 		if e.Pos == at || !r.told[*e] {
 			r.errs = append(r.errs, located(at, e))
@@ -217,7 +217,7 @@ func (r *reading) sopsFile(s Source) (*sealed, error) {
 }
 
 // checkValue refuses what Cloudflare would refuse, or would store other than meant.
-func checkValue(at syntax.Pos, v secret.Value) error {
+func checkValue(at Position, v secret.Value) error {
 	b := v.Reveal()
 	switch {
 	case len(b) == 0:

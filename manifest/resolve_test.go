@@ -129,7 +129,7 @@ func TestSOPSFiles(t *testing.T) {
 		t.Errorf("opened %v", fake.opens)
 	}
 	// What is wrong with the whole file is told once.
-	fake.fail = syntax.ErrorList{{Pos: syntax.Pos{File: "x.enc.yaml"}, What: "no key fits"}}
+	fake.fail = syntax.ErrorList{{Pos: Position{File: "x.enc.yaml"}, What: "no key fits"}}
 	_, err = m.Resolve(t.Context())
 	wantError(t, err, "secretsync.yaml:2:28: x.enc.yaml: no key fits")
 	if strings.Count(err.Error(), "\n") > 0 {

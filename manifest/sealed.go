@@ -22,7 +22,7 @@ type sealed struct {
 func (s *sealed) open() (SOPSFile, error) {
 	if s.file == nil && s.err == nil {
 		if s.sops == nil {
-			s.err = mistake(syntax.Pos{File: s.name}, "", "SOPS files cannot be read here")
+			s.err = mistake(Position{File: s.name}, "", "SOPS files cannot be read here")
 		} else {
 			s.file, s.err = s.sops.Open(s.name, s.data)
 		}

@@ -29,7 +29,7 @@ const (
 // Source tells where a secret's value comes from.
 type Source struct {
 	Kind SourceKind
-	Pos  syntax.Pos // of "from", "value" or "generate"
+	Pos  Position // of "from", "value" or "generate"
 	// Generate is what to draw, for SourceGenerate.
 	Generate generate.Spec
 

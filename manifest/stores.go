@@ -12,18 +12,18 @@ import (
 // storeDecl is what the files say of one store, merged by its label.
 type storeDecl struct {
 	label                            string
-	pos                              syntax.Pos
+	pos                              Position
 	account, name, prefix, unmanaged attribute
 	adopt, remove                    attribute
 	secrets                          []Secret
-	byLabel                          map[string]syntax.Pos // of the secrets
-	broken                           bool                  // an attribute could not be read
+	byLabel                          map[string]Position // of the secrets
+	broken                           bool                // an attribute could not be read
 }
 
 // attribute is a property that several files may give, if they agree.
 type attribute struct {
 	text string
-	pos  syntax.Pos // of the first mention; the zero Pos for none
+	pos  Position // of the first mention; the zero Pos for none
 }
 
 func (a attribute) or(text string) string {
@@ -62,7 +62,7 @@ func (d *document) readStore(entry syntax.Field) {
 		if i >= maxStores {
 			return
 		}
-		d.stores = append(d.stores, &storeDecl{label: entry.Key, pos: entry.Pos, byLabel: map[string]syntax.Pos{}})
+		d.stores = append(d.stores, &storeDecl{label: entry.Key, pos: entry.Pos, byLabel: map[string]Position{}})
 	}
 	s := d.stores[i]
 	d.object(entry.Value,
@@ -199,7 +199,7 @@ type place struct{ account, store, secret string }
 // finish makes the stores of what was said of them.
 func (l *loader) finish() []Store {
 	var stores []Store
-	taken := map[place]syntax.Pos{}
+	taken := map[place]Position{}
 	policies := map[place]attribute{}
 	for _, decl := range l.stores {
 		account := l.accounts[decl.account.text]
@@ -236,7 +236,7 @@ func (l *loader) finish() []Store {
 }
 
 // rename makes a name in Cloudflare of renamed_from, which must be free by now.
-func (l *loader) rename(s Store, sec *Secret, byLabel map[string]syntax.Pos) {
+func (l *loader) rename(s Store, sec *Secret, byLabel map[string]Position) {
 	if sec.RenamedFrom == "" {
 		return
 	}

@@ -44,7 +44,7 @@ func (d *document) readVars(f syntax.Field) {
 func (d *document) overrideVars() {
 	for _, name := range sortedKeys(d.opts.Vars) {
 		if _, ok := d.vars[name]; !ok {
-			d.errs.Add(syntax.Pos{File: d.name}, syntax.DidYouMean(name, sortedKeys(d.vars)), "--var %s: the manifest declares no such variable", syntax.QuoteKey(name))
+			d.errs.Add(Position{File: d.name}, syntax.DidYouMean(name, sortedKeys(d.vars)), "--var %s: the manifest declares no such variable", syntax.QuoteKey(name))
 			continue
 		}
 		d.vars[name] = d.opts.Vars[name]

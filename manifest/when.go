@@ -38,7 +38,7 @@ func (d *document) when(f syntax.Field) bool {
 
 // decide evaluates a condition, once it is known to be nothing but comparisons of
 // variables: what the language has besides could take any time and memory.
-func (d *document) decide(at syntax.Pos, text string) (wanted, ok bool) {
+func (d *document) decide(at Position, text string) (wanted, ok bool) {
 	tree, err := parser.Parse(text)
 	if err != nil {
 		d.errs.Add(at, `for example: vars.region == "eu"`, `"when" is not an expression`)
@@ -77,7 +77,7 @@ var operators = []string{
 // is no comparison of variables.
 type varNames struct {
 	*document
-	pos syntax.Pos
+	pos Position
 	bad bool
 }
 

@@ -8,7 +8,7 @@ import (
 
 // workerPattern is an entry of workers: which wrangler configurations there are.
 type workerPattern struct {
-	pos           syntax.Pos
+	pos           Position
 	from, pattern string
 	env           *string // nil for the whole file
 }
@@ -58,7 +58,7 @@ type WorkerFile struct {
 // the top level. Pos is where the manifest names it.
 type WorkerEnvironment struct {
 	Name string
-	Pos  syntax.Pos
+	Pos  Position
 }
 
 // WorkerFiles reads the wrangler configurations that workers names, each once. Its

@@ -267,16 +267,12 @@ func (p *Plan) sort() {
 	})
 	slices.SortFunc(p.Notes, func(x, y Note) int {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
-			comparePositions(x.Pos, y.Pos))
+			x.Pos.Compare(y.Pos))
 	})
 	slices.SortFunc(p.Problems, func(x, y Problem) int {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
-			comparePositions(x.Pos, y.Pos))
+			x.Pos.Compare(y.Pos))
 	})
-}
-
-func comparePositions(x, y Position) int {
-	return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
 }
 
 func compareKeys(x, y StoreKey) int {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/secretsync/secretsync/internal/position"
 )
 
 // The identifiers are distinct types so that the compiler catches a swap.
@@ -32,12 +34,8 @@ type SecretKey struct {
 // Secret returns the key of a secret of the store.
 func (k StoreKey) Secret(name string) SecretKey { return SecretKey{Store: k, Name: name} }
 
-// Position is where in the manifest something is said. Lines and columns count
-// from 1; the zero Position is nowhere.
-type Position struct {
-	File         string
-	Line, Column int
-}
+// Position is where in the manifest something is said.
+type Position = position.Position
 
 // Input is everything a plan depends on.
 type Input struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/spf13/cobra"
 )
@@ -50,7 +51,7 @@ func (a *app) bindingsCheck(ctx context.Context, fix bool) error {
 	if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // openProject's error with a project
 		errs = list
 	}
-	bindings := map[syntax.Pos]bool{} // each once, however many environments inherit it
+	bindings := map[position.Position]bool{} // each once, however many environments inherit it
 	for _, c := range p.configs {
 		for _, env := range c.Environments {
 			for _, b := range env.Bindings {

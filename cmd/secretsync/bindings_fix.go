@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/lockfile"
@@ -41,7 +42,7 @@ func (p *project) fixBindings() error {
 // name than they say, as they should be.
 func (p *project) corrections(c *wrangler.Config) []wrangler.Binding {
 	var want []wrangler.Binding
-	seen := map[syntax.Pos]bool{}
+	seen := map[position.Position]bool{}
 	for _, env := range c.Environments {
 		for _, b := range env.Bindings {
 			st, name := p.meant(env, b)

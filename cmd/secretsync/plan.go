@@ -141,7 +141,7 @@ func problemsOf(p *planner.Plan, manifest string) error {
 	var errs syntax.ErrorList
 	for _, q := range p.Problems {
 		what, hint := render.Problem(q)
-		pos := syntax.Pos(q.Pos)
+		pos := q.Pos
 		if pos.File == "" { // about no place in it
 			pos.File = manifest
 		}

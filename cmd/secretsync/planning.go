@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
@@ -162,5 +161,3 @@ func recordedSecret(sec lockfile.Secret) planner.RecordedSecret {
 	}
 	return r
 }
-
-func position(p syntax.Pos) planner.Position { return planner.Position(p) }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/lockfile"
@@ -69,7 +70,7 @@ func (s *session) workerConfigs(lock *lockfile.File) ([]*wrangler.Config, map[st
 	add(err)
 	data := map[string][]byte{}
 	var configs []*wrangler.Config
-	missing := map[syntax.Pos]*syntax.Error{} // environments that no file has so far
+	missing := map[position.Position]*syntax.Error{} // environments that no file has so far
 	for _, f := range files {
 		c, err := wrangler.Parse(f.Name, f.Data)
 		add(err)

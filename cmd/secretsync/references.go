@@ -22,7 +22,7 @@ func (s *session) references(lock *lockfile.File) (refs []planner.Reference, unr
 		}
 		for _, e := range list {
 			s.say("warning: its bindings are not looked at: %s", render.Safe(e.Error()))
-			unread = append(unread, position(e.Pos))
+			unread = append(unread, e.Pos)
 		}
 	}
 	seen := map[planner.Reference]bool{}
@@ -30,7 +30,7 @@ func (s *session) references(lock *lockfile.File) (refs []planner.Reference, unr
 		for _, env := range c.Environments {
 			for _, b := range env.Bindings {
 				ref := planner.Reference{
-					StoreID: boundStore(lock, env, b), Secret: b.SecretName, Pos: position(b.Pos),
+					StoreID: boundStore(lock, env, b), Secret: b.SecretName, Pos: b.Pos,
 					Worker: cmp.Or(env.WorkerName, c.Name, c.File),
 				}
 				inherited := ref

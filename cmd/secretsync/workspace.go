@@ -173,7 +173,7 @@ func (w *workspace) wipe() {
 // desiredStore is a store of the manifest as the planner sees it, without its secrets.
 func desiredStore(st manifest.Store, key planner.StoreKey) planner.DesiredStore {
 	return planner.DesiredStore{
-		Key: key, Prefix: st.Prefix, Unmanaged: planner.UnmanagedPolicy(st.Unmanaged), Delete: st.Delete, Pos: position(st.Pos),
+		Key: key, Prefix: st.Prefix, Unmanaged: planner.UnmanagedPolicy(st.Unmanaged), Delete: st.Delete, Pos: st.Pos,
 	}
 }
 
@@ -183,7 +183,7 @@ func desiredSecret(sec manifest.Secret) planner.DesiredSecret {
 	return planner.DesiredSecret{
 		Name: sec.Name, Scopes: sec.Scopes, Comment: sec.Comment, Source: sec.Source.String(), Delete: sec.Delete,
 		Adopt: planner.AdoptPolicy(sec.Adopt), RenamedFrom: sec.RenamedFrom, RotateAfter: sec.RotateAfter, External: sec.External,
-		SourceDigest: sec.Source.Digest(), Generated: sec.Source.Kind == manifest.SourceGenerate, Pos: position(sec.Pos),
+		SourceDigest: sec.Source.Digest(), Generated: sec.Source.Kind == manifest.SourceGenerate, Pos: sec.Pos,
 	}
 }
 
@@ -277,7 +277,7 @@ func (w *workspace) checkDuplicates() error {
 		for _, sec := range d.Secrets {
 			ref := d.Key.Secret(sec.Name)
 			if first, ok := seen[ref]; ok {
-				errs.Add(syntax.Pos(sec.Pos), "", "secret %q of store %q is described at %s already", sec.Name, d.Key.Name, syntax.Pos(first))
+				errs.Add(sec.Pos, "", "secret %q of store %q is described at %s already", sec.Name, d.Key.Name, first)
 				continue
 			}
 			seen[ref] = sec.Pos

@@ -233,19 +233,12 @@ func noteLines(notes []planner.Note) []string {
 	for _, n := range notes {
 		switch n.Kind {
 		case planner.NoteBreaksWorker:
-			lines = append(lines, breaksWorker(n.Store, n.Secret, n.Worker)+": "+place(n.Pos))
+			lines = append(lines, breaksWorker(n.Store, n.Secret, n.Worker)+": "+Safe(n.Pos.String()))
 		case planner.NoteBindingsUnread:
-			lines = append(lines, "bindings could not be read, so what this plan breaks is not known; bindings check tells why: "+place(n.Pos))
+			lines = append(lines, "bindings could not be read, so what this plan breaks is not known; bindings check tells why: "+Safe(n.Pos.String()))
 		}
 	}
 	return lines
-}
-
-func place(pos planner.Position) string {
-	if pos.Line == 0 {
-		return Safe(pos.File)
-	}
-	return Safe(fmt.Sprintf("%s:%d:%d", pos.File, pos.Line, pos.Column))
 }
 
 // maxNames bounds the names in a note.

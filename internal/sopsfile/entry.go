@@ -10,12 +10,13 @@ import (
 
 	"github.com/getsops/sops/v3"
 	"github.com/getsops/sops/v3/cmd/sops/formats"
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // Entry is what can be known of a value without a key.
 type Entry struct {
-	Pos syntax.Pos
+	Pos position.Position
 	// Type is what SOPS took the value for before it encrypted it: str, int, float,
 	// bool or time; comment for a comment in a list. It is empty for a value that is
 	// not encrypted.

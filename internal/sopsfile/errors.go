@@ -1,6 +1,9 @@
 package sopsfile
 
-import "github.com/secretsync/secretsync/internal/syntax"
+import (
+	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/syntax"
+)
 
 // Kind is what is wrong with a file, or with what was asked of it.
 type Kind string
@@ -34,7 +37,7 @@ func (e *Error) Unwrap() error { return e.Mistakes }
 // restore is the hint for damage that no editing can mend.
 const restore = "restore it from git, and change it with sops edit"
 
-func fail(kind Kind, at syntax.Pos, hint, what string, args ...any) error {
+func fail(kind Kind, at position.Position, hint, what string, args ...any) error {
 	e := &Error{Kind: kind}
 	e.Mistakes.Add(at, hint, what, args...)
 	return e

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/getsops/sops/v3/cmd/sops/formats"
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -44,14 +45,14 @@ func (f *File) checkSyntax() error {
 
 // conflict finds what git leaves when two branches change a file: for a SOPS file
 // that is always, since both change its MAC (FACTS.md 1.1).
-func (f *File) conflict() (syntax.Pos, bool) {
+func (f *File) conflict() (position.Position, bool) {
 	number := 0
 	for line := range bytes.Lines(f.data) {
 		if number++; bytes.HasPrefix(line, []byte("<<<<<<< ")) {
-			return syntax.Pos{File: f.name, Line: number, Column: 1}, true
+			return position.Position{File: f.name, Line: number, Column: 1}, true
 		}
 	}
-	return syntax.Pos{}, false
+	return position.Position{}, false
 }
 
 // checkLines checks dotenv and INI files. Their metadata has nested keys flattened
@@ -61,7 +62,7 @@ func (f *File) checkLines() error {
 	number := 0
 	for line := range bytes.Lines(f.data) {
 		number++
-		at := syntax.Pos{File: f.name, Line: number, Column: 1}
+		at := position.Position{File: f.name, Line: number, Column: 1}
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		switch {
 		case bytes.Count(line, []byte("__map_"))+bytes.Count(line, []byte("__list_")) > maxDepth:
@@ -74,15 +75,15 @@ func (f *File) checkLines() error {
 }
 
 // whole is the position of what concerns a file as a whole.
-func (f *File) whole() syntax.Pos { return syntax.Pos{File: f.name} }
+func (f *File) whole() position.Position { return position.Position{File: f.name} }
 
 // position is where a value stands, or what is known of the way to it.
-func (f *File) position(path []string) syntax.Pos {
+func (f *File) position(path []string) position.Position {
 	switch {
 	case f.part || len(path) == 0:
 		return f.whole()
 	case f.format == formats.Binary:
-		return syntax.Pos{File: f.name, Line: 1, Column: 1}
+		return position.Position{File: f.name, Line: 1, Column: 1}
 	case f.root != nil:
 		return f.nodePosition(path)
 	}
@@ -96,13 +97,13 @@ func (f *File) position(path []string) syntax.Pos {
 			column, section = iniColumn(line, path, section)
 		}
 		if column > 0 {
-			return syntax.Pos{File: f.name, Line: number, Column: column}
+			return position.Position{File: f.name, Line: number, Column: column}
 		}
 	}
 	return f.whole()
 }
 
-func (f *File) nodePosition(path []string) syntax.Pos {
+func (f *File) nodePosition(path []string) position.Position {
 	n, pos := f.root, f.whole()
 	for _, key := range path {
 		i, err := strconv.Atoi(key)

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/getsops/sops/v3"
-	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/position"
 )
 
 // What was encrypted comes out byte for byte.
@@ -91,7 +91,7 @@ func TestEntry(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		want := syntax.Pos{File: c.file, Line: c.line, Column: c.column}
+		want := position.Position{File: c.file, Line: c.line, Column: c.column}
 		if e.Pos != want || e.Type != "str" || e.InList != c.inList {
 			t.Errorf("%s: %+v; want %s, in a list: %v\n%s", name, e, want, c.inList, data)
 		}

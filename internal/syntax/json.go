@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/position"
 )
 
 // json reads a JSON document. The first pass finds syntax errors and data after
@@ -99,7 +101,7 @@ func (j *jsonReader) value(depth int) *Node {
 }
 
 func (j *jsonReader) children(n *Node, depth int) {
-	seen := map[string]Pos{}
+	seen := map[string]position.Position{}
 	for j.dec.More() {
 		if n.Kind == List {
 			n.Items = append(n.Items, j.value(depth+1))

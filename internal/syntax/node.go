@@ -10,22 +10,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/position"
 )
-
-// Pos is a place in a file. Line and Column count from 1, columns in
-// characters; a zero Line means the file as a whole.
-type Pos struct {
-	File         string
-	Line, Column int
-}
-
-// String is "file:line:column", or the file alone.
-func (p Pos) String() string {
-	if p.Line == 0 {
-		return p.File
-	}
-	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
-}
 
 // Kind is what a node is.
 type Kind int
@@ -55,7 +42,7 @@ func (k Kind) String() string {
 // Node is one value of a document.
 type Node struct {
 	Kind Kind
-	Pos  Pos
+	Pos  position.Position
 	// Text is a scalar's content: a string's characters, "true" or "false", a
 	// number or date as written. It may be a secret: never put it in a message
 	// unless the place it stands in cannot hold one.
@@ -69,7 +56,7 @@ type Node struct {
 // Field is one entry of a map.
 type Field struct {
 	Key   string
-	Pos   Pos // of the key
+	Pos   position.Position // of the key
 	Value *Node
 }
 
@@ -89,7 +76,7 @@ func (n *Node) Get(key string) *Node {
 // Error is one mistake: what is wrong, where, and what would be right. Neither
 // text may hold a value.
 type Error struct {
-	Pos  Pos
+	Pos  position.Position
 	What string
 	Hint string // may be empty
 }
@@ -106,7 +93,7 @@ func (e *Error) Error() string {
 type ErrorList []*Error
 
 // Add appends a mistake. hint may be empty; what is formatted as by fmt.Sprintf.
-func (l *ErrorList) Add(pos Pos, hint, what string, args ...any) {
+func (l *ErrorList) Add(pos position.Position, hint, what string, args ...any) {
 	*l = append(*l, &Error{Pos: pos, What: fmt.Sprintf(what, args...), Hint: hint})
 }
 
@@ -120,15 +107,7 @@ func (l ErrorList) Err() error {
 		return nil
 	}
 	sorted := slices.Clone(l)
-	slices.SortStableFunc(sorted, func(a, b *Error) int {
-		if c := strings.Compare(a.Pos.File, b.Pos.File); c != 0 {
-			return c
-		}
-		if a.Pos.Line != b.Pos.Line {
-			return a.Pos.Line - b.Pos.Line
-		}
-		return a.Pos.Column - b.Pos.Column
-	})
+	slices.SortStableFunc(sorted, func(a, b *Error) int { return a.Pos.Compare(b.Pos) })
 	sorted = slices.CompactFunc(sorted, func(a, b *Error) bool { return *a == *b })
 	if more := len(sorted) - maxTold; more > 0 {
 		sorted = append(sorted[:maxTold], &Error{Pos: sorted[maxTold].Pos, What: fmt.Sprintf("and %d more mistakes", more)})

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/secretsync/secretsync/internal/position"
 )
 
 // Format is a language that [Parse] reads.
@@ -61,7 +63,7 @@ type span struct{ offset, end int }
 
 // syntaxError reports a mistake in the language itself. why is ours: a library's
 // message may quote the document.
-func (p *parser) syntaxError(pos Pos, why string) {
+func (p *parser) syntaxError(pos position.Position, why string) {
 	p.errs.Add(pos, "", "%s syntax error: %s", p.format, why)
 }
 
@@ -78,12 +80,12 @@ func translate(message string, reasons []reason) string {
 }
 
 // duplicate reports a key that its map has already.
-func (p *parser) duplicate(key string, pos, first Pos) {
+func (p *parser) duplicate(key string, pos, first position.Position) {
 	p.errs.Add(pos, "first at "+first.String(), "duplicate key %s", QuoteKey(key))
 }
 
 // tooDeep reports nesting beyond maxDepth.
-func (p *parser) tooDeep(pos Pos, depth int) bool {
+func (p *parser) tooDeep(pos position.Position, depth int) bool {
 	if depth <= maxDepth {
 		return false
 	}
@@ -95,7 +97,7 @@ func (p *parser) tooDeep(pos Pos, depth int) bool {
 // checkText refuses what is not text, and drops a byte order mark.
 func (p *parser) checkText() bool {
 	d := p.src.data
-	whole := Pos{File: p.src.name}
+	whole := position.Position{File: p.src.name}
 	switch {
 	case len(d) > MaxSize:
 		p.errs.Add(whole, "", "is larger than 4 MiB")
@@ -114,7 +116,7 @@ func (p *parser) checkText() bool {
 	return len(p.errs) == 0
 }
 
-func (p *parser) empty() { p.errs.Add(Pos{File: p.src.name}, "", "is empty") }
+func (p *parser) empty() { p.errs.Add(position.Position{File: p.src.name}, "", "is empty") }
 
 // firstBad returns the offset of the first byte that is part of neither a
 // character nor white space, or -1.
@@ -136,7 +138,7 @@ type source struct {
 	data   []byte
 	lines  []int // offset of each line's start
 	offset int
-	last   Pos
+	last   position.Position
 }
 
 func (s *source) indexLines() {
@@ -148,14 +150,14 @@ func (s *source) indexLines() {
 	}
 }
 
-func (s *source) pos(offset int) Pos {
+func (s *source) pos(offset int) position.Position {
 	offset = max(0, min(offset, len(s.data)))
 	line := sort.SearchInts(s.lines, offset+1)
 	from, column := s.lines[line-1], 1
 	if line == s.last.Line && offset >= s.offset {
 		from, column = s.offset, s.last.Column
 	}
-	s.offset, s.last = offset, Pos{s.name, line, column + utf8.RuneCount(s.data[from:offset])}
+	s.offset, s.last = offset, position.Position{File: s.name, Line: line, Column: column + utf8.RuneCount(s.data[from:offset])}
 	return s.last
 }
 

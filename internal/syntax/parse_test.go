@@ -10,11 +10,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/secretsync/secretsync/internal/position"
 )
 
 // dump writes a tree with the positions of its keys and values.
 func dump(n *Node) string {
-	at := func(p Pos) string { return fmt.Sprintf("%d:%d", p.Line, p.Column) }
+	at := func(p position.Position) string { return fmt.Sprintf("%d:%d", p.Line, p.Column) }
 	switch n.Kind {
 	case Map:
 		var parts []string
@@ -84,7 +85,7 @@ func TestFormatsAgree(t *testing.T) {
 		if first == nil {
 			first = n
 		}
-		if diff := cmp.Diff(first, n, cmpopts.IgnoreTypes(Pos{})); diff != "" {
+		if diff := cmp.Diff(first, n, cmpopts.IgnoreTypes(position.Position{})); diff != "" {
 			t.Errorf("%s and %s differ: %s", files[0], name, diff)
 		}
 	}

@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/secretsync/secretsync/internal/position"
 )
 
 // toml reads a TOML document. BurntSushi's library judges it and supplies the
 // values, but keeps no positions; those come from the other one's parser
 // (FACTS.md 6.3). That one goes first, since it bounds how deep it descends.
 func (p *parser) toml() *Node {
-	root := &place{key: Pos{p.src.name, 1, 1}, value: Pos{p.src.name, 1, 1}}
+	root := &place{key: position.Position{File: p.src.name, Line: 1, Column: 1}, value: position.Position{File: p.src.name, Line: 1, Column: 1}}
 	if !p.tomlPlaces(root) {
 		return nil
 	}
@@ -67,7 +68,7 @@ func (p *parser) offset(changed int) int {
 
 // tomlError puts an error of the library, which quotes keys and values, into our words.
 func (p *parser) tomlError(err error) {
-	pos := Pos{p.src.name, 1, 1}
+	pos := position.Position{File: p.src.name, Line: 1, Column: 1}
 	var pe toml.ParseError
 	if errors.As(err, &pe) {
 		pos = p.src.pos(p.offset(pe.Position.Start))

@@ -5,11 +5,12 @@ import (
 	"errors"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+	"github.com/secretsync/secretsync/internal/position"
 )
 
 // place is where one value of a TOML document stands.
 type place struct {
-	key, value Pos
+	key, value position.Position
 	order      int    // among its siblings
 	raw        string // of a scalar, as written
 	explicit   bool   // defined as a whole, by a value or a [table]
@@ -18,7 +19,7 @@ type place struct {
 }
 
 // field returns the place of a map's field, made where it is first mentioned.
-func (pl *place) field(key string, pos Pos) *place {
+func (pl *place) field(key string, pos position.Position) *place {
 	f := pl.fields[key]
 	if f == nil {
 		if pl.fields == nil {
@@ -71,10 +72,10 @@ func (p *parser) tomlPlaces(root *place) bool {
 // dotted is a dotted key that was followed to its end.
 type dotted struct {
 	at    *place
-	last  string // the key's last part
-	pos   Pos    // of that part
-	start int    // its offset
-	end   int    // offset behind it
+	last  string            // the key's last part
+	pos   position.Position // of that part
+	start int               // its offset
+	end   int               // offset behind it
 	depth int
 }
 

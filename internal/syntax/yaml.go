@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/position"
 	"gopkg.in/yaml.v3"
 )
 
@@ -41,7 +42,9 @@ func yamlDocuments(data []byte) (docs []*yaml.Node, err error) {
 	return docs, nil
 }
 
-func (p *parser) yamlPos(n *yaml.Node) Pos { return Pos{p.src.name, max(n.Line, 1), max(n.Column, 1)} }
+func (p *parser) yamlPos(n *yaml.Node) position.Position {
+	return position.Position{File: p.src.name, Line: max(n.Line, 1), Column: max(n.Column, 1)}
+}
 
 func (p *parser) yamlNode(y *yaml.Node, depth int) *Node {
 	n := &Node{Pos: p.yamlPos(y)}
@@ -68,7 +71,7 @@ func (p *parser) yamlNode(y *yaml.Node, depth int) *Node {
 }
 
 func (p *parser) yamlFields(n *Node, y *yaml.Node, depth int) {
-	seen := map[string]Pos{}
+	seen := map[string]position.Position{}
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k, pos := y.Content[i], p.yamlPos(y.Content[i])
 		p.yamlRefuse(k)

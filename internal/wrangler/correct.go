@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/position"
 )
 
 // Correct gives bindings that a configuration has, known by where [Parse] found them,
@@ -31,7 +31,7 @@ func Correct(file string, data []byte, want []Binding) ([]byte, error) {
 }
 
 // at is the binding that stands somewhere.
-func (c *Config) at(pos syntax.Pos) (Binding, bool) {
+func (c *Config) at(pos position.Position) (Binding, bool) {
 	for _, env := range c.Environments {
 		for _, b := range env.Bindings {
 			if b.Pos == pos {

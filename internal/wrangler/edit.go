@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -100,7 +101,7 @@ func (e *editor) result() []byte {
 }
 
 // setText replaces a string where it stands.
-func (e *editor) setText(pos syntax.Pos, have, want string) {
+func (e *editor) setText(pos position.Position, have, want string) {
 	if have == want {
 		return
 	}
@@ -109,7 +110,7 @@ func (e *editor) setText(pos syntax.Pos, have, want string) {
 }
 
 // offset turns a position into an offset.
-func (e *editor) offset(pos syntax.Pos) int {
+func (e *editor) offset(pos position.Position) int {
 	at := 0
 	if bytes.HasPrefix(e.data, []byte(bom)) {
 		at = 3
@@ -154,14 +155,14 @@ func (e *editor) add(bindings []Binding) {
 	}
 }
 
-func envPos(root *syntax.Node) syntax.Pos {
+func envPos(root *syntax.Node) position.Position {
 	if env := root.Get("env"); env != nil {
 		return env.Pos
 	}
 	return root.Pos
 }
 
-func (e *editor) at(pos syntax.Pos) byte {
+func (e *editor) at(pos position.Position) byte {
 	if at := e.offset(pos); at < len(e.data) {
 		return e.data[at]
 	}
@@ -169,7 +170,7 @@ func (e *editor) at(pos syntax.Pos) byte {
 }
 
 // inHeader reports whether a TOML key stands in a line like [[key]].
-func (e *editor) inHeader(pos syntax.Pos) bool {
+func (e *editor) inHeader(pos position.Position) bool {
 	at := e.offset(pos)
 	line := bytes.LastIndexByte(e.data[:at], '\n') + 1
 	return e.toml && bytes.HasPrefix(bytes.TrimLeft(e.data[line:at], " \t"), []byte("["))

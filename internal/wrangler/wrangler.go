@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/tailscale/hujson"
 )
@@ -55,7 +56,7 @@ type Binding struct {
 	Binding             string
 	StoreID, SecretName string
 	// Pos is of the whole binding; the others are of its parts.
-	Pos, BindingPos, StoreIDPos, SecretNamePos syntax.Pos
+	Pos, BindingPos, StoreIDPos, SecretNamePos position.Position
 }
 
 // same reports whether two bindings say the same, wherever they stand.
@@ -118,7 +119,7 @@ func tree(file string, data []byte) (*syntax.Node, error) {
 	case ".toml":
 		format = syntax.TOML
 		if blankTOML.Match(data) { // of a Worker that has only the defaults
-			return &syntax.Node{Kind: syntax.Map, Pos: syntax.Pos{File: file, Line: 1, Column: 1}}, nil
+			return &syntax.Node{Kind: syntax.Map, Pos: position.Position{File: file, Line: 1, Column: 1}}, nil
 		}
 	case ".json", ".jsonc":
 		if len(data) <= syntax.MaxSize { // what is larger is refused below
@@ -128,7 +129,7 @@ func tree(file string, data []byte) (*syntax.Node, error) {
 			} // else the error below has the better words
 		}
 	default:
-		return nil, syntax.ErrorList{{Pos: syntax.Pos{File: file}, What: "not a wrangler configuration by its name", Hint: "want .toml, .json or .jsonc"}}
+		return nil, syntax.ErrorList{{Pos: position.Position{File: file}, What: "not a wrangler configuration by its name", Hint: "want .toml, .json or .jsonc"}}
 	}
 	root, err := syntax.Parse(file, data, format)
 	if err != nil {
@@ -201,7 +202,7 @@ func (p *parser) bindings(n *syntax.Node) []Binding {
 		return nil
 	}
 	var found []Binding
-	seen := map[string]syntax.Pos{}
+	seen := map[string]position.Position{}
 	for _, item := range list.Items {
 		b, ok := p.binding(item)
 		if !ok {
@@ -230,7 +231,7 @@ func (p *parser) binding(n *syntax.Node) (Binding, bool) {
 	for _, part := range []struct {
 		key string
 		to  *string
-		pos *syntax.Pos
+		pos *position.Position
 	}{{"binding", &b.Binding, &b.BindingPos}, {"store_id", &b.StoreID, &b.StoreIDPos}, {"secret_name", &b.SecretName, &b.SecretNamePos}} {
 		switch v := n.Get(part.key); {
 		case v == nil:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
 )
@@ -47,7 +48,7 @@ const jsoncFile = `{
 }
 `
 
-var noPositions = cmp.Options{cmpopts.IgnoreTypes(syntax.Pos{}), cmpopts.IgnoreFields(wrangler.Environment{}, "Names")}
+var noPositions = cmp.Options{cmpopts.IgnoreTypes(position.Position{}), cmpopts.IgnoreFields(wrangler.Environment{}, "Names")}
 
 func TestParse(t *testing.T) {
 	staging := wrangler.Environment{Name: "staging", WorkerName: "api-staging", AccountID: "acc", Bindings: []wrangler.Binding{

@@ -32,8 +32,8 @@ type Action struct {
 	// Early deletions come before the creations, since the quota leaves no room.
 	Early bool `json:"early,omitempty"`
 	// Precondition is the live secret that the action is for.
-	Precondition *Precondition `json:"precondition,omitempty"`
-	Position     *Position     `json:"position,omitempty"`
+	Precondition *Precondition    `json:"precondition,omitempty"`
+	Position     planner.Position `json:"position,omitzero"`
 }
 
 // Change is a piece of metadata before and after.
@@ -51,17 +51,10 @@ type Precondition struct {
 	Comment  string   `json:"comment,omitempty"`
 }
 
-// Position is where the manifest asks for something.
-type Position struct {
-	File   string `json:"file"`
-	Line   int    `json:"line,omitempty"`
-	Column int    `json:"column,omitempty"`
-}
-
 func fromAction(a planner.Action) Action {
 	f := Action{
 		Op: a.Op, AccountID: string(a.Store.Account), Store: a.Store.Name, Secret: a.Secret, From: a.From,
-		Reasons: append([]planner.Reason{}, a.Reasons...), Value: a.ValueID, Delete: a.Delete, Early: a.BeforeCreates, Position: fromPosition(a.Pos),
+		Reasons: append([]planner.Reason{}, a.Reasons...), Value: a.ValueID, Delete: a.Delete, Early: a.BeforeCreates, Position: a.Pos,
 	}
 	if a.SetValue || a.Op == planner.OpRename {
 		f.Source = a.Source
@@ -96,7 +89,7 @@ func (f Action) action() planner.Action {
 	a := planner.Action{
 		Op: f.Op, Store: planner.StoreKey{Account: planner.AccountID(f.AccountID), Name: f.Store}, Secret: f.Secret, From: f.From,
 		Reasons: f.Reasons, SetValue: f.Value != "" && f.Op != planner.OpRename, ValueID: f.Value, Delete: f.Delete,
-		Source: f.Source, SourceDigest: f.SourceDigest, BeforeCreates: f.Early, Pos: f.Position.position(),
+		Source: f.Source, SourceDigest: f.SourceDigest, BeforeCreates: f.Early, Pos: f.Position,
 	}
 	if f.Scopes != nil {
 		a.Scopes = &planner.Change[[]string]{Before: f.Scopes.Before, After: f.Scopes.After}
@@ -111,20 +104,6 @@ func (f Action) action() planner.Action {
 	return a
 }
 
-func fromPosition(p planner.Position) *Position {
-	if p.File == "" {
-		return nil
-	}
-	return &Position{p.File, p.Line, p.Column}
-}
-
-func (p *Position) position() planner.Position {
-	if p == nil {
-		return planner.Position{}
-	}
-	return planner.Position(*p)
-}
-
 // Warning is something worth knowing.
 type Warning struct {
 	Kind      planner.NoteKind `json:"kind"`
@@ -132,18 +111,18 @@ type Warning struct {
 	Store     string           `json:"store,omitempty"`
 	Secret    string           `json:"secret,omitempty"`
 	// Worker is what breaks, and Position where its configuration binds the secret.
-	Worker   string    `json:"worker,omitempty"`
-	Position *Position `json:"position,omitempty"`
+	Worker   string           `json:"worker,omitempty"`
+	Position planner.Position `json:"position,omitzero"`
 }
 
 func fromNote(n planner.Note) Warning {
-	return Warning{n.Kind, string(n.Store.Account), n.Store.Name, n.Secret, n.Worker, fromPosition(n.Pos)}
+	return Warning{n.Kind, string(n.Store.Account), n.Store.Name, n.Secret, n.Worker, n.Pos}
 }
 
 func (w Warning) note() planner.Note {
 	return planner.Note{
 		Kind: w.Kind, Store: planner.StoreKey{Account: planner.AccountID(w.AccountID), Name: w.Store}, Secret: w.Secret,
-		Worker: w.Worker, Pos: w.Position.position(),
+		Worker: w.Worker, Pos: w.Position,
 	}
 }
 
@@ -164,18 +143,18 @@ type Problem struct {
 	Limit int `json:"limit,omitempty"`
 	// Secrets are those, as STORE/SECRET, whose fingerprints that key did not make, and
 	// Matched is how many it did make.
-	Secrets  []string  `json:"secrets,omitempty"`
-	Matched  int       `json:"matched,omitempty"`
-	Position *Position `json:"position,omitempty"`
+	Secrets  []string         `json:"secrets,omitempty"`
+	Matched  int              `json:"matched,omitempty"`
+	Position planner.Position `json:"position,omitzero"`
 }
 
 func fromProblem(q planner.Problem) Problem {
-	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Count, q.Limit, q.Secrets, q.Matched, fromPosition(q.Pos)}
+	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Count, q.Limit, q.Secrets, q.Matched, q.Pos}
 }
 
 func (q Problem) problem() planner.Problem {
 	return planner.Problem{
 		Kind: q.Kind, Store: planner.StoreKey{Account: planner.AccountID(q.AccountID), Name: q.Store}, Secret: q.Secret,
-		Worker: q.Worker, KeyID: q.KeyID, Secrets: q.Secrets, Matched: q.Matched, Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position.position(),
+		Worker: q.Worker, KeyID: q.KeyID, Secrets: q.Secrets, Matched: q.Matched, Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position,
 	}
 }

@@ -166,7 +166,7 @@ func ID(p *planner.Plan) string {
 // of a value that something stands for.
 func essence(a planner.Action) Action {
 	e := fromAction(a)
-	e.Position, e.Reasons = nil, nil
+	e.Position, e.Reasons = planner.Position{}, nil
 	if e.Value != Unverified {
 		e.Source = ""
 	}

@@ -27,8 +27,10 @@ var update = flag.Bool("update", false, "rewrite plan.schema.json")
 // TestSchema holds plan.schema.json to the Go types, whose comments describe it.
 func TestSchema(t *testing.T) {
 	r := &jsonschema.Reflector{ExpandedStruct: true, Namer: plainName}
-	if err := r.AddGoComments("github.com/secretsync/secretsync/planner/planfile", "./"); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{"./", "../../internal/position"} {
+		if err := r.AddGoComments("github.com/secretsync/secretsync/planner/planfile", dir); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s := r.Reflect(&planfile.File{})
 	s.ID, s.Title = "", "A plan of secretsync"

@@ -1,0 +1,35 @@
+// Package position is the one type for a place in a file. It is a leaf, so that
+// every package, the planner included, can use the same type. Public packages
+// give it a name of their own by an alias.
+package position
+
+import (
+	"cmp"
+	"strconv"
+)
+
+// Position is a place in a file. Line and Column count from 1, columns in
+// characters; a zero Line means the file as a whole, and the zero Position no
+// file at all. The JSON form is that of plan files.
+type Position struct {
+	File   string `json:"file"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+}
+
+// String is "file:line:column", or the file alone.
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+}
+
+// IsZero reports whether the position names no file. encoding/json leaves such a
+// position out where it is a field with the option omitzero.
+func (p Position) IsZero() bool { return p.File == "" }
+
+// Compare orders positions by file, line and column. It returns -1, 0 or +1.
+func (p Position) Compare(q Position) int {
+	return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
+}
