@@ -16,7 +16,14 @@ func Build(in Input) *Plan {
 	b.checkAccounts()
 	b.checkDeletes()
 	b.checkReferences()
+	b.checkForgery()
 	b.plan.sort()
+	for account, quota := range in.Quotas {
+		b.plan.fitQuota(account, quota)
+	}
+	if len(in.Quotas) > 0 {
+		b.plan.sort() // deletions that have to go first have moved
+	}
 	return b.plan
 }
 
@@ -245,6 +252,22 @@ func (b *builder) checkDeletes() {
 	if n := b.plan.Count(OpDelete) + b.plan.Count(OpDeleteStore); limit != nil && n > *limit {
 		b.problem(Problem{Kind: ProblemTooManyDeletes, Count: n, Limit: *limit})
 	}
+}
+
+// checkForgery forbids a plan where fingerprints are not what an apply wrote: whoever
+// replaced their key could test guesses against those that the next apply writes. It
+// forbids a plan that is limited to other secrets too.
+func (b *builder) checkForgery() {
+	f := b.in.Forged
+	if len(f.Secrets) == 0 {
+		return
+	}
+	var secrets []string
+	for _, s := range f.Secrets {
+		secrets = append(secrets, s.Store.Name+"/"+s.Name)
+	}
+	slices.Sort(secrets)
+	b.problem(Problem{Kind: ProblemForged, KeyID: f.KeyID, Count: len(secrets), Secrets: secrets, Matched: f.Matched, Pos: f.Pos})
 }
 
 // rank is an operation's place in the order of a plan.

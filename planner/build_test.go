@@ -593,7 +593,7 @@ func TestDeleteStore(t *testing.T) {
 	}
 }
 
-func TestFitQuota(t *testing.T) {
+func TestQuota(t *testing.T) {
 	for _, c := range []struct {
 		usage int
 		first planner.Op
@@ -605,18 +605,33 @@ func TestFitQuota(t *testing.T) {
 	} {
 		d := desired()
 		d.Name = "new"
-		p := planner.Build(input(d, recorded(), live()))
-		p.FitQuota(account, planner.Quota{Usage: c.usage, Limit: 100})
+		in := input(d, recorded(), live())
+		in.Quotas = map[planner.AccountID]planner.Quota{account: {Usage: c.usage, Limit: 100}}
+		p := planner.Build(in)
 		if p.Actions[0].Op != c.first || len(p.Problems) != c.want {
 			t.Errorf("usage %d: %s first, problems %v", c.usage, p.Actions[0].Op, p.Problems)
 		}
 		if early := slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.BeforeCreates }); early != (c.first == planner.OpDelete) {
 			t.Errorf("usage %d: deletions go first: %v", c.usage, early)
 		}
-		p.FitQuota("another account", planner.Quota{})
-		if len(p.Problems) != c.want {
-			t.Error("another account's quota counts")
+		in.Quotas["another account"] = planner.Quota{}
+		if diff := cmp.Diff(p, planner.Build(in)); diff != "" {
+			t.Error("another account's quota counts:", diff)
 		}
+	}
+}
+
+// TestForgedFingerprints: they forbid every plan, one that is limited to other secrets too.
+func TestForgedFingerprints(t *testing.T) {
+	in := input(desired(), recorded(), live())
+	in.Options.Targets = []string{"prod/another"}
+	lockfile := planner.Position{File: "secretsync.lock.yaml"}
+	in.Forged = planner.Forgery{Secrets: []planner.SecretKey{store.Secret("b"), store.Secret("a")}, Matched: 3, KeyID: "0a1b", Pos: lockfile}
+	want := []planner.Problem{{
+		Kind: planner.ProblemForged, KeyID: "0a1b", Count: 2, Secrets: []string{"prod/a", "prod/b"}, Matched: 3, Pos: lockfile,
+	}}
+	if diff := cmp.Diff(want, planner.Build(in).Problems); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -630,8 +645,8 @@ func TestNoMoreDeletionsGoFirstThanMust(t *testing.T) {
 		in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, *r)
 		in.Live[0].Secrets = append(in.Live[0].Secrets, *l)
 	}
+	in.Quotas = map[planner.AccountID]planner.Quota{account: {Usage: 100, Limit: 100}}
 	p := planner.Build(in)
-	p.FitQuota(account, planner.Quota{Usage: 100, Limit: 100})
 	var order []planner.Op
 	for _, a := range p.Actions {
 		order = append(order, a.Op)

@@ -48,9 +48,32 @@ type Input struct {
 	References []Reference
 	// Unread are places of references that could not be read.
 	Unread []Position
+	// Quotas are the accounts' quotas, as far as they are known. A plan is not held to one
+	// that is missing.
+	Quotas map[AccountID]Quota
+	// Forged are recorded fingerprints that no apply can have written.
+	Forged Forgery
 	// Now is the time the plan is made at.
 	Now     time.Time
 	Options Options
+}
+
+// Quota is an account's number of secrets, and how many it may have.
+type Quota struct{ Usage, Limit int }
+
+// Forgery describes fingerprints of the lockfile that do not match their values although
+// the ciphertexts are the recorded ones: the fingerprint key or the records were replaced.
+// Who holds the values finds them, since the planner sees no fingerprint. The zero Forgery
+// is none.
+type Forgery struct {
+	// Secrets are those whose fingerprint does not match, in any order.
+	Secrets []SecretKey
+	// Matched counts the fingerprints that do match.
+	Matched int
+	// KeyID is the lockfile's fingerprint key.
+	KeyID string
+	// Pos is the lockfile.
+	Pos Position
 }
 
 // Options limit what a plan may do.

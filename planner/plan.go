@@ -217,8 +217,7 @@ const (
 	// Worker's configuration.
 	ProblemBreaksWorker ProblemKind = "breaks_worker"
 	// ProblemForged is a lockfile, named at Pos, with Count fingerprints, of Secrets, that no
-	// apply wrote under its key KeyID, while Matched are its. Build cannot find it: it sees no
-	// fingerprints.
+	// apply wrote under its key KeyID, while Matched are its: Input.Forged.
 	ProblemForged ProblemKind = "forged_fingerprints"
 )
 

@@ -1,13 +1,10 @@
 package planner
 
-// Quota is an account's number of secrets, and how many it may have.
-type Quota struct{ Usage, Limit int }
-
-// FitQuota holds a plan to an account's quota: where there is no room for the new
-// secrets before old ones are deleted, as many deletions as it takes go first; where
+// fitQuota holds a plan to an account's quota: where there is no room for the new
+// secrets before old ones are deleted, as many deletions as it takes, in the plan's order, go first; where
 // there is none even then, the plan gets a problem. Quota is checked by Cloudflare
 // against what exists at that moment (CLOUDFLARE_API.md 6).
-func (p *Plan) FitQuota(account AccountID, q Quota) {
+func (p *Plan) fitQuota(account AccountID, q Quota) {
 	creates, renames, deletes := 0, 0, 0
 	for _, a := range p.Actions {
 		if a.Store.Account != account {
@@ -37,7 +34,6 @@ func (p *Plan) FitQuota(account AccountID, q Quota) {
 			short--
 		}
 	}
-	p.sort()
 }
 
 // UsualQuota is how many secrets an account may have, as documented

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -65,21 +66,11 @@ func keyError(err error) error {
 	return err
 }
 
-// forgery is what forbids a plan where fingerprints are not what an apply wrote: what the
-// next apply writes could be tested against guesses by whoever planted their key. It
-// forbids one that is limited to other secrets too.
-func (w *workspace) forgery() []planner.Problem {
-	if len(w.forged) == 0 {
-		return nil
+// forgery are the fingerprints that are not what an apply wrote, for the planner.
+func (w *workspace) forgery() planner.Forgery {
+	return planner.Forgery{
+		Secrets: slices.Collect(maps.Keys(w.forged)), Matched: w.matched, KeyID: w.lock.Key.ID, Pos: planner.Position{File: w.lockPath},
 	}
-	var secrets []string
-	for ref := range w.forged {
-		secrets = append(secrets, ref.Store.Name+"/"+ref.Name)
-	}
-	slices.Sort(secrets)
-	return []planner.Problem{{
-		Kind: planner.ProblemForged, KeyID: w.lock.Key.ID, Count: len(secrets), Secrets: secrets, Matched: w.matched, Pos: planner.Position{File: w.lockPath},
-	}}
 }
 
 // warnOfKey tells what looks like a planted key and may be none: no fingerprint matches,

@@ -19,10 +19,10 @@ import (
 // plan command, it is made only if what is seen comes near the usual quota, or if the
 // order of the plan hangs on it.
 func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, unreachable, err error) {
-	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Unread: w.unbound, Now: w.clock.Now(), Options: w.options}
+	in := planner.Input{Desired: w.desired, Recorded: recordedStores(w.lock), References: w.references, Unread: w.unbound, Forged: w.forgery(), Now: w.clock.Now(), Options: w.options}
 	if w.flags.offline {
 		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
-		return w.build(in), nil, nil
+		return planner.Build(in), nil, nil
 	}
 	unreachable = w.observe(ctx, &in)
 	in.Now = w.clock.Now() // which Cloudflare's answers have set
@@ -31,8 +31,7 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 		return nil, nil, unreachable
 	}
 	w.liveDigest = planfile.LiveDigest(in.Live)
-	w.seen = in
-	p = w.build(in)
+	p = planner.Build(in)
 	seen, deletes := map[planner.AccountID]int{}, map[planner.AccountID]bool{}
 	for _, a := range p.Actions {
 		deletes[a.Store.Account] = deletes[a.Store.Account] || a.Op == planner.OpDelete
@@ -42,23 +41,16 @@ func (w *workspace) plan(ctx context.Context, certain bool) (p *planner.Plan, un
 		w.storeIDs[l.Key] = l.ID
 		seen[l.Key.Account] += len(l.Secrets)
 	}
-	w.quotas = map[planner.AccountID]planner.Quota{}
+	in.Quotas = map[planner.AccountID]planner.Quota{}
 	for account, n := range p.Creates() {
 		if certain || deletes[account] || seen[account]+n > planner.UsualQuota {
 			if q, ok := w.quota(ctx, account); ok {
-				w.quotas[account] = q
-				p.FitQuota(account, q)
+				in.Quotas[account] = q
 			}
 		}
 	}
-	return p, unreachable, ctx.Err()
-}
-
-// build adds to the planner's problems the one that only fingerprints show.
-func (w *workspace) build(in planner.Input) *planner.Plan {
-	p := planner.Build(in)
-	p.Problems = append(p.Problems, w.forgery()...)
-	return p
+	w.seen = in
+	return planner.Build(in), unreachable, ctx.Err() // with the quotas
 }
 
 // keylessPlan is what plan would have decided on what it saw, had there been no key.
@@ -75,11 +67,7 @@ func (w *workspace) keylessPlan() *planner.Plan {
 			sec.ValueID = planfile.ValueID(w.wanted[ref].ciphertext.Digest, "")
 		}
 	}
-	p := planner.Build(in)
-	for account, q := range w.quotas {
-		p.FitQuota(account, q)
-	}
-	return p
+	return planner.Build(in)
 }
 
 // unread are the accounts that were asked for and are not in the input any more.

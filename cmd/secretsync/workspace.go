@@ -33,7 +33,6 @@ type workspace struct {
 	compared, matched int
 	// What the plan was made from.
 	seen       planner.Input
-	quotas     map[planner.AccountID]planner.Quota
 	storeIDs   map[planner.StoreKey]planner.StoreID
 	unread     map[planner.AccountID]bool
 	liveDigest string
