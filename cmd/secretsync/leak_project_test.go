@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"filippo.io/age"
-	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 	"github.com/secretsync/secretsync/internal/visible"
 )
@@ -241,7 +241,7 @@ func (p *leakProject) exec(args ...string) {
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	_ = cmd.Run() // what it prints is looked at, whatever came of it
 	p.searched(args, out.Bytes(), errs.Bytes())
-	if text := out.String() + errs.String(); strings.Contains(text, secret.Withheld) {
+	if text := out.String() + errs.String(); strings.Contains(text, redact.Withheld) {
 		p.search.leak("%v: the last resort withheld a value:\n%s", args, text)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/render"
-	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/spf13/cobra"
 )
@@ -21,7 +21,7 @@ type app struct {
 	http   http.RoundTripper // nil for the usual one
 	flags  globalFlags
 	log    *slog.Logger
-	filter *secret.Filter // the last resort on both streams
+	filter *redact.Filter // the last resort on both streams
 }
 
 // globalFlags are those of every command.

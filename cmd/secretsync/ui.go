@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -22,7 +23,7 @@ import (
 
 // The rules of output: results go to stdout, everything else to stderr. An error
 // is "error: what", one a line, and what to do about it is "hint: ..." below it.
-// Colours are for terminals alone. Both streams go through a [secret.Filter], which
+// Colours are for terminals alone. Both streams go through a [redact.Filter], which
 // lets requests under way at once log, wait and report one at a time.
 
 // say writes a line for the person who waits, on stderr. Foreign text in it is made
@@ -144,7 +145,7 @@ func (a *app) confirm(ctx context.Context, question, word string) (bool, error) 
 // isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	if w, ok := stream.(io.Writer); ok {
-		stream = secret.Unwrap(w)
+		stream = redact.Unwrap(w)
 	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -153,7 +154,7 @@ func isTerminal(stream any) bool {
 // filterOutput puts the last resort in front of both streams. It knows the credentials
 // of the environment from the beginning, and values as soon as they are read.
 func (a *app) filterOutput() {
-	a.filter = secret.NewFilter()
+	a.filter = redact.New()
 	for _, name := range []string{"CLOUDFLARE_API_TOKEN", keyring.Variable} {
 		if text, ok := a.env(name); ok {
 			a.filter.Know(secret.New([]byte(text)))

@@ -1,4 +1,4 @@
-package secret_test
+package redact_test
 
 import (
 	"bytes"
@@ -13,13 +13,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/secret"
 	"pgregory.net/rapid"
 )
 
 // filtered writes pieces through a filter that knows the values.
 func filtered(pieces []string, values ...string) (string, int) {
-	f := secret.NewFilter()
+	f := redact.New()
 	for _, v := range values {
 		f.Know(secret.New([]byte(v)))
 	}
@@ -45,7 +46,7 @@ func TestFilterKnowsSpellings(t *testing.T) {
 		"a line of it": `s3cr"et/ü+<`,
 	} {
 		got, hits := filtered([]string{"before " + text + " after"}, value)
-		if hits != 1 || !strings.Contains(got, secret.Withheld) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
+		if hits != 1 || !strings.Contains(got, redact.Withheld) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
 			t.Errorf("%s: %q, hits %d", name, got, hits)
 		}
 	}
@@ -87,7 +88,7 @@ func TestFilterLeavesTextAlone(t *testing.T) {
 
 // Nothing of an ordinary line waits for the next one, so that a person sees it.
 func TestFilterHoldsNothingBack(t *testing.T) {
-	f := secret.NewFilter()
+	f := redact.New()
 	f.Know(secret.New([]byte("hunter2 and more")))
 	var b bytes.Buffer
 	w := f.Writer(&b)
@@ -109,7 +110,7 @@ func TestFilterHoldsNothingBack(t *testing.T) {
 }
 
 func TestFilterSkips(t *testing.T) {
-	f := secret.NewFilter()
+	f := redact.New()
 	f.Public("production-stripe-key", "sops a.yaml#stripe.key")
 	for _, v := range []string{"12345", "account", "production", "stripe.key"} {
 		f.Know(secret.New([]byte(v)))
@@ -123,7 +124,7 @@ func TestFilterSkips(t *testing.T) {
 }
 
 func TestFilterForgets(t *testing.T) {
-	f := secret.NewFilter()
+	f := redact.New()
 	f.Know(secret.New([]byte("hunter2-hunter2")))
 	f.Forget()
 	var b bytes.Buffer
@@ -138,7 +139,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestFilterTellsOfErrors(t *testing.T) {
-	f := secret.NewFilter()
+	f := redact.New()
 	f.Know(secret.New([]byte("hunter2-hunter2")))
 	w := f.Writer(broken{})
 	if _, err := io.WriteString(w, "text"); err == nil {
@@ -150,13 +151,13 @@ func TestFilterTellsOfErrors(t *testing.T) {
 	if f.Flush() == nil {
 		t.Error("an error of the end is not told")
 	}
-	if secret.Unwrap(w) != (broken{}) || secret.Unwrap(broken{}) != (broken{}) {
+	if redact.Unwrap(w) != (broken{}) || redact.Unwrap(broken{}) != (broken{}) {
 		t.Error("Unwrap")
 	}
 }
 
 func TestFilterOneAtATime(t *testing.T) {
-	f := secret.NewFilter()
+	f := redact.New()
 	var b bytes.Buffer // unprotected: the race detector sees writes at once
 	out, errs := f.Writer(&b), f.Writer(&b)
 	var wg sync.WaitGroup

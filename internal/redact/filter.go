@@ -1,4 +1,6 @@
-package secret
+// Package redact is the last resort against printing a secret: writers that
+// replace every value they know of before it reaches a terminal or a log.
+package redact
 
 import (
 	"bytes"
@@ -14,6 +16,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/visible"
 )
 
@@ -26,8 +29,8 @@ const Withheld = "[value withheld]"
 //
 // Make writers with [Filter.Writer], tell it each value with [Filter.Know] before
 // anything is made of it, and at the end call [Filter.Flush] and [Filter.Forget]. It
-// knows a value as it is, each line of it that is long enough, and both in the
-// formsOf of [formsOf].
+// matches the value and each sufficiently long line of it, in every encoding listed
+// in formsOf.
 //
 // Some values are not filtered, as they would garble all output and show by the gaps
 // what they are: those of less than 6 bytes, words (of less than 12 letters, all of
@@ -52,8 +55,8 @@ type start [minKnown]byte
 // form is a way in which a value, or a line of one, is written.
 type form struct{ text, of []byte }
 
-// NewFilter returns a filter that knows nothing yet.
-func NewFilter() *Filter {
+// New returns a filter that knows nothing yet.
+func New() *Filter {
 	return &Filter{known: map[start][]form{}, begun: map[string]bool{}}
 }
 
@@ -67,7 +70,7 @@ func (f *Filter) Public(text ...string) {
 }
 
 // Know withholds v from now on.
-func (f *Filter) Know(v Value) {
+func (f *Filter) Know(v secret.Value) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.know(v.Reveal())
