@@ -9,7 +9,7 @@ import (
 )
 
 // The pauses between looks at secrets that are pending: Cloudflare doesn't say how
-// long they are (CLOUDFLARE_API.md 3).
+// long they are (docs/cloudflare-api.md §3).
 const (
 	activeFirst = 250 * time.Millisecond
 	activeMost  = 5 * time.Second

@@ -10,7 +10,7 @@ import (
 
 // settleTries bounds the reads after a create whose outcome is unknown, and
 // settleWait is the first pause between them: lists may lag behind writes
-// (CLOUDFLARE_API.md 3).
+// (docs/cloudflare-api.md §3).
 const (
 	settleTries = 4
 	settleWait  = 500 * time.Millisecond

@@ -71,7 +71,7 @@ func (c *creation) lookAgain(is []int, tries int, why error) {
 }
 
 // refused deals with a request that was refused for one of its secrets. Whether the
-// others exist now is not documented (CLOUDFLARE_API.md 6: bulk atomicity), so look first.
+// others exist now is not documented (docs/cloudflare-api.md §6: bulk atomicity), so look first.
 func (c *creation) refused(is []int, tries int, why error) {
 	for _, i := range c.passed(is, why) {
 		c.partly[i] = planner.Window{ListedAt: c.results[i].Action.Recovery.ListedAt, From: c.sent, To: c.cfg.Now()}

@@ -11,7 +11,7 @@ import (
 
 // BatchSize is the largest number of secrets created in one request. Cloudflare
 // documents no limit; 100 is the account's quota and what other clients send
-// (CLOUDFLARE_API.md 1.3).
+// (docs/cloudflare-api.md §1.3).
 const BatchSize = 100
 
 // Target is one Cloudflare account as the applier sees it.

@@ -105,7 +105,7 @@ stores:
 	if got := get("DRAWN", 200); !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(got) {
 		t.Errorf("the Worker reads %q where 16 bytes in hex were drawn", got)
 	}
-	if got := get("MISSING", 500); got != `Secret "missing" not found` { // CLOUDFLARE_API.md 9
+	if got := get("MISSING", 500); got != `Secret "missing" not found` { // docs/cloudflare-api.md §9
 		t.Errorf("a missing secret gives %q", got)
 	}
 

@@ -29,8 +29,8 @@ type storeJSON struct {
 }
 
 // Format renders the file as [Parse] reads it: sorted by account, store and
-// secret, with scopes sorted too, as Cloudflare returns them (CLOUDFLARE_API.md
-// 1.2). What would deceive a reader, such as a comment that turns the direction of
+// secret, with scopes sorted too, as Cloudflare returns them (docs/cloudflare-api.md
+// §1.2). What would deceive a reader, such as a comment that turns the direction of
 // text, is escaped. It panics where Key.Sealed isn't JSON.
 func (f *File) Format() []byte {
 	out := fileJSON{Version: Version, API: f.API, Key: f.Key, Stores: []storeJSON{}}

@@ -21,7 +21,7 @@ const retryEvery = 50 * time.Millisecond
 // SideFile names the file that is locked in the stead of the lockfile at path, in
 // the same directory: a write replaces the lockfile, and its lock with it. It is
 // never removed, or two processes could hold the locks of two files of one name
-// (FACTS.md 5.2); git should ignore it.
+// (docs/findings.md §5); git should ignore it.
 func SideFile(path string) string { return "." + filepath.Base(path) + ".flock" }
 
 func sidePath(path string) string { return filepath.Join(filepath.Dir(path), SideFile(path)) }

@@ -173,7 +173,7 @@ func (d *document) readDefaults(f syntax.Field, first bool) {
 	}
 }
 
-// scopeNames are the scopes known in 2026 (CLOUDFLARE_API.md 4). The set grows, so
+// scopeNames are the scopes known in 2026 (docs/cloudflare-api.md §4). The set grows, so
 // that one we don't know is no mistake, unless it is all but one that we do: Cloudflare
 // would refuse it in the middle of an apply.
 var scopeNames = []string{"workers", "ai_gateway", "dex", "access", "containers", "websearch"}

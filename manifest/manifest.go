@@ -131,6 +131,6 @@ type SOPSEntry struct {
 	// Digest is of the encrypted text: "sha256:" and hexadecimal digits.
 	Digest string
 	// InList is set for values in a list, whose ciphertexts can be exchanged
-	// without a key (FACTS.md 2.4).
+	// without a key (docs/sops.md §10).
 	InList bool
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxValue is the size of the largest value in bytes (CLOUDFLARE_API.md 5).
+	// maxValue is the size of the largest value in bytes (docs/cloudflare-api.md §5).
 	maxValue = 65_536
 
 	maxSOPSFile = 8 << 20

@@ -33,7 +33,7 @@ func (a attribute) or(text string) string {
 	return a.text
 }
 
-// The names that Cloudflare takes (CLOUDFLARE_API.md 5): dots and spaces are refused.
+// The names that Cloudflare takes (docs/cloudflare-api.md §5): dots and spaces are refused.
 var (
 	nameForm   = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	prefixForm = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)

@@ -9,7 +9,7 @@ import (
 // is Cloudflare's own, to some seconds, as its answers tell it.
 const ClockSkew = 5 * time.Second
 
-// listLag is more than lists lag behind what others write (CLOUDFLARE_API.md 3): a
+// listLag is more than lists lag behind what others write (docs/cloudflare-api.md §3): a
 // secret that is older and was not in a list has its time from another clock.
 const listLag = 15 * time.Second
 
@@ -74,7 +74,7 @@ func (b *builder) compare(s *versions, t *triple) {
 func (r *RecordedSecret) MayLag(now time.Time) bool { return r.writtenWithin(lagWindow, now) }
 
 // Fresh reports whether the secret was written so lately that even a read of it by its id
-// may not find it yet (CLOUDFLARE_API.md 3).
+// may not find it yet (docs/cloudflare-api.md §3).
 func (r *RecordedSecret) Fresh(now time.Time) bool { return r.writtenWithin(freshWindow, now) }
 
 func (r *RecordedSecret) writtenWithin(d time.Duration, now time.Time) bool {

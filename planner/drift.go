@@ -125,7 +125,7 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	if l.Status != "" && l.Status != StatusActive {
 		d := drift(DriftNotActive)
 		d.Status = l.Status
-		// What we wrote moments ago takes a while (CLOUDFLARE_API.md 3).
+		// What we wrote moments ago takes a while (docs/cloudflare-api.md §3).
 		d.Counts = l.Status != StatusPending || now.Sub(r.Applied) >= pendingWindow
 		found = append(found, d)
 	}

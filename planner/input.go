@@ -251,7 +251,7 @@ type LiveStore struct {
 	Secrets []LiveSecret
 }
 
-// What [LiveSecret.Status] is told apart by (CLOUDFLARE_API.md 1.2): a secret is
+// What [LiveSecret.Status] is told apart by (docs/cloudflare-api.md §1.2): a secret is
 // pending for a while after it was written, and active when it can be used.
 const (
 	StatusPending = "pending"

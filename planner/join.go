@@ -63,7 +63,7 @@ func (t *triple) current() LiveState {
 	if r == nil || r.ID != l.ID {
 		return m
 	}
-	if m.Scopes == nil { // not told: they are nullable (CLOUDFLARE_API.md 1.2)
+	if m.Scopes == nil { // not told: they are nullable (docs/cloudflare-api.md §1.2)
 		m.Scopes = r.Scopes
 	}
 	switch order := l.Modified.Compare(r.Modified); {

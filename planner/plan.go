@@ -159,7 +159,7 @@ const (
 	// NoteValueUnknown is a value that could not be compared.
 	NoteValueUnknown NoteKind = "value_unknown"
 	// NoteOtherStore is a store that an account has, where the plan creates one:
-	// an account has had one store at most until now (CLOUDFLARE_API.md 5).
+	// an account has had one store at most until now (docs/cloudflare-api.md §5).
 	NoteOtherStore NoteKind = "other_store"
 	// NoteRenamed is an old name that is about to go: who binds it breaks.
 	NoteRenamed NoteKind = "renamed"

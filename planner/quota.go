@@ -3,7 +3,7 @@ package planner
 // fitQuota holds a plan to an account's quota: where there is no room for the new
 // secrets before old ones are deleted, as many deletions as it takes, in the plan's order, go first; where
 // there is none even then, the plan gets a problem. Quota is checked by Cloudflare
-// against what exists at that moment (CLOUDFLARE_API.md 6).
+// against what exists at that moment (docs/cloudflare-api.md §6).
 func (p *Plan) fitQuota(account AccountID, q Quota) {
 	creates, renames, deletes := 0, 0, 0
 	for _, a := range p.Actions {
@@ -37,7 +37,7 @@ func (p *Plan) fitQuota(account AccountID, q Quota) {
 }
 
 // UsualQuota is how many secrets an account may have, as documented
-// (CLOUDFLARE_API.md 5).
+// (docs/cloudflare-api.md §5).
 const UsualQuota = 100
 
 // Creates counts the secrets that the plan makes, by account: where it makes some,

@@ -6,7 +6,7 @@ import "slices"
 const ScopeWorkers = "workers"
 
 // checkReferences finds the Workers that the plan breaks. Cloudflare would tell only when
-// they are deployed the next time (CLOUDFLARE_API.md 6: 10182).
+// they are deployed the next time (docs/cloudflare-api.md §6: 10182).
 func (b *builder) checkReferences() {
 	for _, a := range b.plan.Actions {
 		if name := a.takesAway(); name != "" {

@@ -220,7 +220,7 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	switch {
 	case r.Live.Scopes != nil:
 		sec.Scopes = r.Live.Scopes
-	case a.Scopes != nil: // nullable in the API's schema (CLOUDFLARE_API.md 1.2)
+	case a.Scopes != nil: // nullable in the API's schema (docs/cloudflare-api.md §1.2)
 		sec.Scopes = a.Scopes.After
 	}
 	switch {

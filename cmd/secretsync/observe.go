@@ -108,7 +108,7 @@ func (o *observation) read(ctx context.Context, c *cloudflare.Client) error {
 }
 
 // hidden are the secrets that a list lacks although they are there: lists may lag behind
-// writes (CLOUDFLARE_API.md 3), so what we wrote moments ago is asked for by its id.
+// writes (docs/cloudflare-api.md §3), so what we wrote moments ago is asked for by its id.
 func (o *observation) hidden(ctx context.Context, c *cloudflare.Client, st planner.LiveStore) ([]planner.LiveSecret, error) {
 	listed := map[planner.SecretID]bool{}
 	names := map[string]bool{}

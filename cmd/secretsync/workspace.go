@@ -230,7 +230,7 @@ func (w *workspace) compareFingerprint(ref planner.SecretKey, r *lockfile.Secret
 }
 
 // compareCiphertext compares without a key. SOPS leaves the ciphertext of an unchanged
-// value as it is, unless it encrypts the whole file anew (FACTS.md 2), or the value was
+// value as it is, unless it encrypts the whole file anew (docs/sops.md §8), or the value was
 // another in between. A ciphertext from another place says nothing: SOPS binds it to its
 // key.
 func (w *workspace) compareCiphertext(r *lockfile.Secret, c manifest.Ciphertext, source string) planner.ValueState {

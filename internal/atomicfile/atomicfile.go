@@ -2,7 +2,7 @@
 // too, finds the old content or the new one and never a part of either.
 //
 // Call [Write]. A process that is killed in the middle of it leaves a temporary
-// file behind (144 times in 200, FACTS.md 5.1), which [Sweep] removes.
+// file behind (144 times in 200, docs/findings.md §4), which [Sweep] removes.
 package atomicfile
 
 import (

@@ -54,7 +54,7 @@ func (c *Client) attempt(ctx context.Context, k *call) *answer {
 }
 
 // refuses reports whether the API itself says no, whatever the HTTP status
-// (CLOUDFLARE_API.md 10 #15).
+// (docs/cloudflare-api.md §10.15).
 func (a *answer) refuses() bool { return a.env != nil && !*a.env.Success }
 
 // refusedWith reports whether it does so with a code.
@@ -68,9 +68,9 @@ func (k *call) writes() bool { return k.method != http.MethodGet }
 var errKept = errors.New("the answer is kept from the SDK")
 
 // exchange is the HTTP client of one attempt. It keeps the answer to itself, since
-// the SDK would ignore "success" (CLOUDFLARE_API.md 10 #15), drop the scopes (#10),
-// take an object for an empty page (#1), read an answer of any size, and make
-// errors that print it (#17).
+// the SDK would ignore "success" (docs/cloudflare-api.md §10.15), drop the scopes (§10.10),
+// take an object for an empty page (§10.1), read an answer of any size, and make
+// errors that print it (§10.17).
 type exchange struct {
 	http   *http.Client
 	log    *slog.Logger

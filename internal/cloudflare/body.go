@@ -7,7 +7,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 )
 
-// storeBody is an object, where the SDK would send an array (CLOUDFLARE_API.md 10 #1).
+// storeBody is an object, where the SDK would send an array (docs/cloudflare-api.md §10.1).
 func storeBody(name string) (*payload, error) {
 	var w writer
 	w.open('{')
@@ -17,7 +17,7 @@ func storeBody(name string) (*payload, error) {
 }
 
 // createBody is an array of secrets with their comments, which the SDK leaves out
-// (CLOUDFLARE_API.md 10 #5).
+// (docs/cloudflare-api.md §10.5).
 func createBody(secrets []applier.NewSecret) (*payload, error) {
 	var w writer
 	w.open('[')
@@ -37,7 +37,7 @@ func createBody(secrets []applier.NewSecret) (*payload, error) {
 	return w.payload()
 }
 
-// patchBody holds only what is to change (CLOUDFLARE_API.md 1.4, 10 #6).
+// patchBody holds only what is to change (docs/cloudflare-api.md §1.4, §10.6).
 func patchBody(p applier.Patch) (*payload, error) {
 	if !p.Value.IsSet() && p.Scopes == nil && p.Comment == nil {
 		return nil, errors.New("there is nothing to change")
@@ -56,7 +56,7 @@ func patchBody(p applier.Patch) (*payload, error) {
 }
 
 // duplicateBody has the scopes that the API demands and the SDK leaves out
-// (CLOUDFLARE_API.md 10 #8).
+// (docs/cloudflare-api.md §10.8).
 func duplicateBody(d applier.Duplicate) (*payload, error) {
 	var w writer
 	w.open('{')

@@ -3,13 +3,13 @@
 //
 // Call [New] with a [Config], and then the methods of [Client]. They go through
 // the typed services of cloudflare-go v4, which build the requests. What that SDK
-// gets wrong (CLOUDFLARE_API.md 10) is put right here:
+// gets wrong (docs/cloudflare-api.md §10) is put right here:
 //
-//	config.go    its retries are off (#13, #14), its options are safe to share
-//	attempt.go   it sees no answer (#10, #15, #17)
-//	body.go      the bodies that it builds wrongly are replaced (#1, #5, #6, #8)
-//	list.go      lists are paged by hand (#12)
-//	client.go    ids are checked before they go into a path (#16)
+//	config.go    its retries are off (§10.13, §10.14), its options are safe to share
+//	attempt.go   it sees no answer (§10.10, §10.15, §10.17)
+//	body.go      the bodies that it builds wrongly are replaced (§10.1, §10.5, §10.6, §10.8)
+//	list.go      lists are paged by hand (§10.12)
+//	client.go    ids are checked before they go into a path (§10.16)
 //
 // Retries are one policy, in retry.go. An [Error] is made of this package's own
 // words: what Cloudflare answers may quote a request, and so a value.
@@ -68,11 +68,11 @@ type call struct {
 type sender func(ctx context.Context, opts ...option.RequestOption)
 
 // idPattern is stricter than a path needs: ids are at most 32 characters by
-// specification, 32 hexadecimal digits in examples (CLOUDFLARE_API.md 1, 1.2).
+// specification, 32 hexadecimal digits in examples (docs/cloudflare-api.md §1, §1.2).
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // checkID keeps what is no id out of a path, where the SDK would put it
-// unescaped (CLOUDFLARE_API.md 10 #16).
+// unescaped (docs/cloudflare-api.md §10.16).
 func checkID(kind, id string) error {
 	if !idPattern.MatchString(id) {
 		return fmt.Errorf("%.64q is not the id of a %s: want 1 to 64 letters, digits, - and _", id, kind)

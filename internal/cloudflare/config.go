@@ -87,7 +87,7 @@ func (c Config) options() []option.RequestOption {
 	opts := []option.RequestOption{
 		option.WithBaseURL(strings.TrimRight(c.BaseURL, "/") + "/"),
 		option.WithAPIToken(c.Token), // in a closure, where no printing reaches it
-		option.WithMaxRetries(0),     // retry.go does it (CLOUDFLARE_API.md 10 #13, #14)
+		option.WithMaxRetries(0),     // retry.go does it (docs/cloudflare-api.md §10.13, §10.14)
 	}
 	if c.UserAgent != "" {
 		opts = append(opts, option.WithHeader("User-Agent", c.UserAgent))

@@ -6,13 +6,13 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// envelope is what every answer of the API is wrapped in (CLOUDFLARE_API.md 6).
+// envelope is what every answer of the API is wrapped in (docs/cloudflare-api.md §6).
 type envelope struct {
 	Success    *bool
 	Errors     []apiError
 	Result     json.RawMessage
 	ResultInfo struct {
-		// TotalCount is what lists tell; they leave total_pages out (CLOUDFLARE_API.md 2).
+		// TotalCount is what lists tell; they leave total_pages out (docs/cloudflare-api.md §2).
 		TotalCount *int `json:"total_count"`
 	} `json:"result_info"`
 }
@@ -70,7 +70,7 @@ func (s wireSecret) after(sent *string, before string) planner.LiveSecret {
 	return live
 }
 
-// comment is a text or null, and may be left out (CLOUDFLARE_API.md 1.2).
+// comment is a text or null, and may be left out (docs/cloudflare-api.md §1.2).
 type comment struct {
 	told bool
 	text string

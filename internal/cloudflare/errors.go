@@ -112,7 +112,7 @@ func (e *Error) note(a *answer) {
 }
 
 // identify returns the known name that a message begins with. Codes don't tell
-// errors apart, and a message may go on after its name (CLOUDFLARE_API.md 6).
+// errors apart, and a message may go on after its name (docs/cloudflare-api.md §6).
 func identify(message string) string {
 	name := message
 	if i := strings.IndexFunc(message, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }); i >= 0 {
@@ -130,7 +130,7 @@ type meaning struct {
 	is   error
 }
 
-// knownErrors is the table of CLOUDFLARE_API.md 6.
+// knownErrors is the table of docs/cloudflare-api.md §6.
 var knownErrors = map[string]meaning{
 	"secret_not_found":           {"the secret does not exist", applier.ErrNotFound},
 	"store_not_found":            {"the store does not exist", applier.ErrNotFound},
@@ -146,7 +146,7 @@ var knownErrors = map[string]meaning{
 	"store_not_empty":            {"the store still holds secrets: delete them first", nil},
 }
 
-// Cloudflare's general codes (CLOUDFLARE_API.md 6).
+// Cloudflare's general codes (docs/cloudflare-api.md §6).
 const (
 	codeThrottled = 971   // a rate limit, often in an HTTP 200
 	codeInternal  = 10001 // "internal error" and "Unable to authenticate request", under load
@@ -213,7 +213,7 @@ func explainStatus(a *answer) (string, error) {
 		return "Cloudflare had an internal error", nil
 	case a.status == http.StatusNotFound:
 		return whatWithheld, applier.ErrNotFound
-	case a.status == http.StatusConflict: // only a name can be in conflict (CLOUDFLARE_API.md 6)
+	case a.status == http.StatusConflict: // only a name can be in conflict (docs/cloudflare-api.md §6)
 		return whatWithheld, applier.ErrNameTaken
 	case a.status == http.StatusBadRequest || a.status == http.StatusUnprocessableEntity:
 		return whatWithheld, applier.ErrInvalid

@@ -140,7 +140,7 @@ func TestLogTellsOfEveryRequest(t *testing.T) {
 	})
 }
 
-// Cloudflare's message may go on after the error's name in several ways (CLOUDFLARE_API.md 6).
+// Cloudflare's message may go on after the error's name in several ways (docs/cloudflare-api.md §6).
 func TestNameTaken(t *testing.T) {
 	for message, want := range map[string]bool{
 		"secret_name_already_exists: a":    true,

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	pageSize = 100 // the most the API grants (CLOUDFLARE_API.md 2)
+	pageSize = 100 // the most the API grants (docs/cloudflare-api.md §2)
 	// maxPages ends a list that a broken server never would.
 	maxPages = 1000
 	// maxReadings bounds how often a list that changes meanwhile is read.
@@ -25,7 +25,7 @@ type listed interface {
 	valid() bool
 }
 
-// list reads all pages of a list (CLOUDFLARE_API.md 10 #12: by hand). A list that
+// list reads all pages of a list (docs/cloudflare-api.md §10.12: by hand). A list that
 // changed while it was read may lack an entry, so it is read once more.
 func list[T listed](ctx context.Context, c *Client, op string, send sender) ([]T, error) {
 	for reading := 1; ; reading++ {

@@ -28,7 +28,7 @@ type allowance struct {
 }
 
 // NewPace keeps to Cloudflare's 1,200 requests in any 5 minutes
-// (CLOUDFLARE_API.md 7): 200 at once, and 1,000 more spread over the time.
+// (docs/cloudflare-api.md §7): 200 at once, and 1,000 more spread over the time.
 func NewPace() *Pace { return &Pace{limiter: rate.NewLimiter(1000.0/300, 200)} }
 
 // samePeriod is how far the ends of one period may lie apart, as answers tell them in
@@ -119,7 +119,7 @@ func (c *Client) pace(ctx context.Context) error {
 }
 
 // allowed reads a header like `"default";r=50;t=30`: the requests that a policy still
-// allows, and the time until all are again (CLOUDFLARE_API.md 7).
+// allows, and the time until all are again (docs/cloudflare-api.md §7).
 func allowed(header string, now time.Time) map[string]allowance {
 	policies := map[string]allowance{}
 	for policy := range strings.SplitSeq(header, ",") {

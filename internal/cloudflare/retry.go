@@ -12,12 +12,12 @@ import (
 )
 
 // maxRetryAfter is the longest wait that an answer may ask for: Cloudflare's
-// block lasts up to 5 minutes (CLOUDFLARE_API.md 7).
+// block lasts up to 5 minutes (docs/cloudflare-api.md §7).
 const maxRetryAfter = 5 * time.Minute
 
 // How often a request is tried, and the first pause. Pauses double.
 const (
-	throttledTries = 12 // over 5 minutes, as long as a block lasts (CLOUDFLARE_API.md 7)
+	throttledTries = 12 // over 5 minutes, as long as a block lasts (docs/cloudflare-api.md §7)
 	toldTries      = 8  // where each answer says how long to wait
 	throttledPause = time.Second
 	failedTries    = 4
@@ -39,7 +39,7 @@ const (
 	unclear
 )
 
-// verdict judges an answer (CLOUDFLARE_API.md 6, 7).
+// verdict judges an answer (docs/cloudflare-api.md §6, §7).
 func (a *answer) verdict() verdict {
 	switch {
 	case a.unsent:
@@ -121,7 +121,7 @@ func (k *call) again(v verdict, n int, retryAfter time.Duration) (time.Duration,
 	case v == throttled:
 		return backoff(throttledPause, n), n < throttledTries
 	case v == unclear && k.method == http.MethodPost:
-		return 0, false // it would create twice, or trip over itself (CLOUDFLARE_API.md 10 #13)
+		return 0, false // it would create twice, or trip over itself (docs/cloudflare-api.md §10.13)
 	}
 	return backoff(failedPause, n), n < failedTries
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// statusDeleted is the status of a secret that is there no more (CLOUDFLARE_API.md 1.2).
+// statusDeleted is the status of a secret that is there no more (docs/cloudflare-api.md §1.2).
 const statusDeleted = "deleted"
 
 // ListSecrets lists all secrets of a store that are not deleted.

@@ -17,7 +17,7 @@ const (
 )
 
 // credential is a request's API token, or else a user's API key, which goes with an
-// email address: wrangler prefers the latter where both are set (CLOUDFLARE_API.md 9).
+// email address: wrangler prefers the latter where both are set (docs/cloudflare-api.md §9).
 func credential(r *http.Request) string {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return token

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxValue is the longest value, in bytes of UTF-8 (CLOUDFLARE_API.md 5).
+// maxValue is the longest value, in bytes of UTF-8 (docs/cloudflare-api.md §5).
 const maxValue = 65536
 
 // newStore is the body of a store's creation.
@@ -26,7 +26,7 @@ type newSecret struct {
 }
 
 // patch is the body of a secret's change. What is absent or null stays as it is;
-// a name is ignored (CLOUDFLARE_API.md 1.4).
+// a name is ignored (docs/cloudflare-api.md §1.4).
 type patch struct {
 	Value   *string  `json:"value"`
 	Scopes  []string `json:"scopes"`
@@ -72,7 +72,7 @@ func (s newSecret) check() error {
 	return checkScopes(s.Scopes)
 }
 
-// checkScopes knows the scopes of CLOUDFLARE_API.md 4.
+// checkScopes knows the scopes of docs/cloudflare-api.md §4.
 func checkScopes(scopes []string) error {
 	if len(scopes) == 0 {
 		return errScopesEmpty
@@ -88,7 +88,7 @@ func checkScopes(scopes []string) error {
 }
 
 // sorted is the order in which the API returns scopes, whatever it was given
-// (CLOUDFLARE_API.md 1.2).
+// (docs/cloudflare-api.md §1.2).
 func sorted(scopes []string) []string {
 	s := slices.Clone(scopes)
 	slices.Sort(s)

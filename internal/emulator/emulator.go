@@ -1,5 +1,5 @@
 // Package emulator serves Cloudflare's Secrets Store API on this machine, as
-// faithfully as CLOUDFLARE_API.md allows, for trying things out and for tests.
+// faithfully as docs/cloudflare-api.md allows, for trying things out and for tests.
 //
 // Call [Listen] for a server on a loopback address, or [Embed] for one on a port
 // that is free. [New] makes the [net/http.Handler] alone. The zero [Options]
@@ -34,7 +34,7 @@ type Options struct {
 	// in the answer that makes it and active whenever it is read.
 	PendingFor time.Duration
 	// Lag is how far all reads lag behind writes. By default they don't; nobody
-	// knows by how much Cloudflare's do (CLOUDFLARE_API.md 3).
+	// knows by how much Cloudflare's do (docs/cloudflare-api.md §3).
 	Lag time.Duration
 	// PartialBulkCreate keeps the secrets that precede the refused one in a bulk
 	// create. By default such a request makes none.
@@ -44,7 +44,7 @@ type Options struct {
 	// NameConflictStatus answers a name that is in use: 400 (default) or 409.
 	NameConflictStatus int
 	// TotalPages adds total_pages to lists, which Cloudflare's specification has
-	// and its servers leave out (CLOUDFLARE_API.md 2).
+	// and its servers leave out (docs/cloudflare-api.md §2).
 	TotalPages bool
 
 	// RateLimit is the number of requests in a RateWindow; default 1200 in 5

@@ -9,7 +9,7 @@ import (
 )
 
 // apiError is an entry of the envelope's errors. Codes name families, so clients
-// go by the message (CLOUDFLARE_API.md 6).
+// go by the message (docs/cloudflare-api.md §6).
 type apiError struct {
 	status  int
 	Code    int    `json:"code"`
@@ -24,7 +24,7 @@ func (e apiError) with(format string, args ...any) error {
 	return e
 }
 
-// The errors of CLOUDFLARE_API.md 6. Where that gives no HTTP status, it is 404
+// The errors of docs/cloudflare-api.md §6. Where that gives no HTTP status, it is 404
 // for what is not there and 400 for the rest; where it gives no code, 1001 is
 // for what is wrong in itself and 1003 for what the account's state forbids.
 var (
@@ -60,7 +60,7 @@ var (
 	errClosed       = apiError{http.StatusServiceUnavailable, 10001, "the emulator is closed"}
 )
 
-// envelope is the form of every answer (CLOUDFLARE_API.md 6).
+// envelope is the form of every answer (docs/cloudflare-api.md §6).
 type envelope struct {
 	Success    bool        `json:"success"`
 	Errors     []apiError  `json:"errors"`

@@ -10,7 +10,7 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// TestErrors goes through CLOUDFLARE_API.md 6. Nothing that is refused changes
+// TestErrors goes through docs/cloudflare-api.md §6. Nothing that is refused changes
 // anything.
 func TestErrors(t *testing.T) {
 	c, _ := newClient(t, emulator.Options{MaxSecrets: 2})

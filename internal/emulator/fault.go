@@ -22,10 +22,10 @@ const (
 	FaultMalformed       FaultKind = "malformed" // the answer isn't JSON, though it says so
 	FaultEmpty           FaultKind = "empty"     // the answer has no body
 	FaultTooManyRequests FaultKind = "429"       // the rate limit
-	FaultThrottled       FaultKind = "971"       // the rate limit inside a 200 (CLOUDFLARE_API.md 6)
+	FaultThrottled       FaultKind = "971"       // the rate limit inside a 200 (docs/cloudflare-api.md §6)
 	FaultForbidden       FaultKind = "403"       // an authentication error
 	FaultNotFound        FaultKind = "404"       // secret_not_found, though it is there
-	FaultLag             FaultKind = "lag"       // a read answers from before the latest writes (CLOUDFLARE_API.md 3)
+	FaultLag             FaultKind = "lag"       // a read answers from before the latest writes (docs/cloudflare-api.md §3)
 )
 
 // Fault is what goes wrong with one request. The zero Fault is nothing.

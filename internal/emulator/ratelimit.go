@@ -9,7 +9,7 @@ import (
 
 // limiter counts requests as Cloudflare does for one user, all tokens together:
 // so many in a window, and when there was one too many, none for the length of
-// a window (CLOUDFLARE_API.md 7).
+// a window (docs/cloudflare-api.md §7).
 type limiter struct {
 	quota  int // negative: no limit
 	window time.Duration

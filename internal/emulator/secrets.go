@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// The statuses of a secret (CLOUDFLARE_API.md 1.2).
+// The statuses of a secret (docs/cloudflare-api.md §1.2).
 const (
 	pending = "pending"
 	active  = "active"
 	deleted = "deleted"
 )
 
-// secretView is a secret as the API shows it (CLOUDFLARE_API.md 1.2).
+// secretView is a secret as the API shows it (docs/cloudflare-api.md §1.2).
 type secretView struct {
 	ID       string   `json:"id"`
 	StoreID  string   `json:"store_id"`
@@ -209,7 +209,7 @@ func deleteSecret(c *call) (any, error) {
 }
 
 // deleteSecrets is the bulk delete. That it deletes all or nothing, and answers
-// with the secrets as they were, is a guess (CLOUDFLARE_API.md 12).
+// with the secrets as they were, is a guess (docs/cloudflare-api.md §12).
 func deleteSecrets(c *call) (any, error) {
 	st, err := c.store()
 	if err != nil {

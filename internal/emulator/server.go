@@ -11,7 +11,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// root precedes the paths of all endpoints (CLOUDFLARE_API.md 1).
+// root precedes the paths of all endpoints (docs/cloudflare-api.md §1).
 const root = "/client/v4/accounts/{account}/secrets_store"
 
 // Server is an [http.Handler] that behaves as Cloudflare's Secrets Store API. It
@@ -49,7 +49,7 @@ func New(opts Options) (*Server, error) {
 	return s, nil
 }
 
-// endpoints are those of CLOUDFLARE_API.md 1, in its order.
+// endpoints are those of docs/cloudflare-api.md §1, in its order.
 func endpoints() map[string]endpoint {
 	return map[string]endpoint{
 		"GET /quota":                                      quota,
@@ -135,7 +135,7 @@ func (s *Server) respond(a *answer, r *http.Request, size int) {
 }
 
 // emptyID answers a path that lacks an id. Bulk delete is known to answer
-// otherwise than the rest (CLOUDFLARE_API.md 6).
+// otherwise than the rest (docs/cloudflare-api.md §6).
 func emptyID(r *http.Request) error {
 	if r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/stores//secrets") {
 		return errStoreNotFound

@@ -2,7 +2,7 @@ package emulator
 
 import "slices"
 
-// storeView is a store as the API shows it (CLOUDFLARE_API.md 1.1).
+// storeView is a store as the API shows it (docs/cloudflare-api.md §1.1).
 type storeView struct {
 	ID        string `json:"id"`
 	Name      string `json:"name"`
@@ -44,7 +44,7 @@ func listStores(c *call) (any, error) {
 }
 
 // createStore counts the stores before it looks at the body: that explains both
-// reports in CLOUDFLARE_API.md 6, "conflict in evidence".
+// reports in docs/cloudflare-api.md §6, "conflict in evidence".
 func createStore(c *call) (any, error) {
 	if len(c.account.Stores) >= c.opts.MaxStores {
 		return nil, errTooManyStores

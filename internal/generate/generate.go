@@ -27,7 +27,7 @@ const (
 var Encodings = []Encoding{Hex, Base64, Base64URL, Alphanumeric, UUID}
 
 // The bounds. A value of fewer than 16 random bytes can be guessed some day; a
-// value in the Secrets Store has at most 65,536 bytes (CLOUDFLARE_API.md 5).
+// value in the Secrets Store has at most 65,536 bytes (docs/cloudflare-api.md §5).
 const (
 	minBytes  = 16
 	maxBytes  = 32768 // as hex, the largest value there can be

@@ -1,6 +1,6 @@
 // Package localdev puts secrets into the local Secrets Store that wrangler dev and
 // Miniflare read, and takes them out. It drives the project's own Miniflare by Node.js:
-// the files behind it are nobody's interface (CLOUDFLARE_API.md 9).
+// the files behind it are nobody's interface (docs/cloudflare-api.md §9).
 //
 // Call [Put] and [Clear] with the [Place] of a Worker. Values are handed over on standard
 // input. Miniflare keeps them in plain text in [Place.Values].

@@ -9,7 +9,7 @@ import (
 )
 
 // maxAnnotations is how many errors, and how many warnings, GitHub keeps of a step
-// (FACTS.md 4.3).
+// (docs/findings.md §2).
 const maxAnnotations = 10
 
 // PlanGitHub writes a plan as annotations at the manifest's positions, and as text in a

@@ -10,7 +10,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// finding is an entry of GitLab's code quality report (FACTS.md 4.4).
+// finding is an entry of GitLab's code quality report (docs/findings.md §3).
 type finding struct {
 	Description string   `json:"description"`
 	CheckName   string   `json:"check_name"`

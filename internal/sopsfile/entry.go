@@ -22,10 +22,10 @@ type Entry struct {
 	// not encrypted.
 	Type string
 	// Digest is "sha256:" and the digest of the ciphertext in hexadecimal. It stays
-	// as long as the value does, unless the file is encrypted anew (FACTS.md 2.1).
+	// as long as the value does, unless the file is encrypted anew (docs/sops.md §8).
 	Digest string
 	// InList is set where a list is on the way: SOPS doesn't bind a value to its
-	// place in a list (FACTS.md 2.4).
+	// place in a list (docs/sops.md §10).
 	InList bool
 }
 
@@ -98,7 +98,7 @@ func (f *File) leaf(p *place, path []string, v any) error {
 		p.Type, p.Digest = m[1], "sha256:"+hex.EncodeToString(sum[:])
 	case strings.HasPrefix(p.text, "ENC[AES256_GCM,"):
 		return fail(Damaged, p.Pos, restore, "the ciphertext of %s is damaged", shown(path))
-	case v == "": // SOPS leaves it as it is (FACTS.md 1.1)
+	case v == "": // SOPS leaves it as it is (docs/sops.md §2)
 		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
 	}
 	return nil

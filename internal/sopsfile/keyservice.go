@@ -12,7 +12,7 @@ import (
 )
 
 // order has the keys tried first that ask no server: SOPS's library takes the
-// file's order, in which probing for a cloud costs seconds (FACTS.md 1.3).
+// file's order, in which probing for a cloud costs seconds (docs/sops.md §3).
 var order = []string{"age", "pgp"}
 
 // errRefused is for SOPS alone.

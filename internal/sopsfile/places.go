@@ -44,7 +44,7 @@ func (f *File) checkSyntax() error {
 }
 
 // conflict finds what git leaves when two branches change a file: for a SOPS file
-// that is always, since both change its MAC (FACTS.md 1.1).
+// that is always, since both change its MAC (docs/sops.md §2).
 func (f *File) conflict() (position.Position, bool) {
 	number := 0
 	for line := range bytes.Lines(f.data) {

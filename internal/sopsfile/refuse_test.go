@@ -280,7 +280,7 @@ func kmsKey() *kms.MasterKey {
 	return k
 }
 
-// A file that names key servers has none of them contacted (FACTS.md 0.1).
+// A file that names key servers has none of them contacted (docs/sops.md §1).
 func TestKeyServersAreNotContacted(t *testing.T) {
 	id := identity(t)
 	recipient := id.Recipient().String()
@@ -358,7 +358,7 @@ func TestUnknownKeyType(t *testing.T) {
 	}
 }
 
-// SOPS warns of comments that it finds in clear, with their text (FACTS.md 1.7).
+// SOPS warns of comments that it finds in clear, with their text (docs/sops.md §7).
 func TestNothingIsLogged(t *testing.T) {
 	recipient := newKey(t)
 	data := append([]byte("# "+canary+"\n"), encrypt(t, "a.yaml", "a: text\n", recipient)...)

@@ -1,8 +1,8 @@
 // Package sopsfile reads files that SOPS encrypted, and seals the fingerprint key
 // as one. It is the only package that imports SOPS, and uses as little of it as it
-// can (FACTS.md 1.3c): files are hostile input, which name the key servers to ask
-// themselves (FACTS.md 0.1), and SOPS's errors and logs quote plaintext (FACTS.md
-// 1.7).
+// can (docs/sops.md §3): files are hostile input, which name the key servers to ask
+// themselves (docs/sops.md §1), and SOPS's errors and logs quote plaintext (docs/sops.md
+// §7).
 //
 // Call [New], then [Opener.Open] for a file, [File.Entry] for what can be known
 // without a key, and [File.Value] for a value. Errors are an [*Error], in our own

@@ -145,7 +145,7 @@ func (f *File) damaged(w *watched) error {
 }
 
 // locate finds the path of the value that w remembers. Places in lists are not
-// bound (FACTS.md 2.4).
+// bound (docs/sops.md §10).
 func locate(v any, path []string, bound string, w *watched) []string {
 	if v == w.text && bound == w.bound {
 		return path

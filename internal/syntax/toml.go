@@ -12,7 +12,7 @@ import (
 
 // toml reads a TOML document. BurntSushi's library judges it and supplies the
 // values, but keeps no positions; those come from the other one's parser
-// (FACTS.md 6.3). That one goes first, since it bounds how deep it descends.
+// (docs/findings.md §7). That one goes first, since it bounds how deep it descends.
 func (p *parser) toml() *Node {
 	root := &place{key: position.Position{File: p.src.name, Line: 1, Column: 1}, value: position.Position{File: p.src.name, Line: 1, Column: 1}}
 	if !p.tomlPlaces(root) {

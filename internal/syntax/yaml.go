@@ -12,7 +12,7 @@ import (
 )
 
 // yaml reads a YAML document through the library's nodes, which it neither
-// resolves nor expands (FACTS.md 6.3).
+// resolves nor expands (docs/findings.md §7).
 func (p *parser) yaml() *Node {
 	docs, err := yamlDocuments(p.src.data)
 	switch {

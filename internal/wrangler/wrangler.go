@@ -18,7 +18,7 @@ import (
 )
 
 // section is the key that bindings stand under, at the top level and in every
-// environment, which inherits none (CLOUDFLARE_API.md 9), and in the previews of either.
+// environment, which inherits none (docs/cloudflare-api.md §9), and in the previews of either.
 const section = "secrets_store_secrets"
 
 // Config is a Worker's configuration.
