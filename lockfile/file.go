@@ -12,9 +12,12 @@ package lockfile
 import (
 	"cmp"
 	"encoding/json"
+	"iter"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/secret"
 )
@@ -25,14 +28,22 @@ const Version = 1
 // APILoopback is [File.API] for an emulator.
 const APILoopback = "loopback"
 
+// Identifiers of Cloudflare's, each a type of its own so that the compiler finds a swap.
+type (
+	AccountID string
+	StoreID   string
+	SecretID  string
+)
+
 // File is a lockfile's content. The zero File is what a missing file holds.
 type File struct {
 	// API tells which API its facts are about: "" is Cloudflare's, [APILoopback] an
 	// emulator's. The two are never mixed.
 	API string
 	Key Key
-	// Stores have distinct accounts and names.
-	Stores []Store
+	// Stores holds no nil. [File.PutStore] adds to it, delete removes, and [File.All] goes
+	// through it in order.
+	Stores map[StoreKey]*Store
 }
 
 // Key tells which key the fingerprints were made with.
@@ -43,54 +54,61 @@ type Key struct {
 	Sealed json.RawMessage `json:"sealed,omitempty"`
 }
 
+// StoreKey is what identifies a store, with an id or without: no account has two stores
+// of one name.
+type StoreKey struct {
+	Account AccountID
+	Name    string
+}
+
 // Store is a store and those of its secrets that are managed. It stays without
 // any: its id saves a request.
 type Store struct {
-	AccountID string
 	// ID is empty where it isn't known yet.
-	ID, Name string
+	ID StoreID
 	// Delete is the policy for the day the store leaves the manifest.
 	Delete bool
-	// Secrets have distinct names.
-	Secrets []Secret
+	// Secrets are under their names, and none is nil. [Store.PutSecret] adds to it, delete
+	// removes, and [Store.All] goes through it in order.
+	Secrets map[string]*Secret
 }
 
-// Secret is a secret as the last apply left it.
+// Secret is a secret as the last apply left it. Times are kept in UTC and whole
+// seconds, a fraction being cut off; a zero time is one that is not known.
 type Secret struct {
-	Name string `json:"-"` // the key that the record stands under
 	// ID is empty while the outcome of its creation is unknown.
-	ID      string   `json:"id,omitempty"`
-	Scopes  []string `json:"scopes,omitempty"`
-	Comment string   `json:"comment,omitempty"`
+	ID      SecretID
+	Scopes  []string
+	Comment string
 	// Modified is Cloudflare's time of the last change that we know of, as it was told.
-	Modified string `json:"modified,omitempty"`
-	// Applied is when the value was last sent: RFC 3339, UTC, whole seconds.
-	Applied     string             `json:"applied,omitempty"`
-	Fingerprint secret.Fingerprint `json:"fingerprint,omitempty"`
+	Modified string
+	// Applied is when the value was last sent.
+	Applied     time.Time
+	Fingerprint secret.Fingerprint
 	// Source tells where the value came from, in words for people.
-	Source string `json:"source,omitempty"`
+	Source string
 	// Ciphertext is "sha256:" and the digest of the value's SOPS ciphertext.
-	Ciphertext string `json:"ciphertext,omitempty"`
+	Ciphertext string
 	// Delete is the policy for the day it leaves the manifest: false forgets it.
-	Delete bool `json:"delete"`
+	Delete bool
 	// Pending is set from before a write until its outcome is known.
-	Pending *Pending `json:"pending,omitempty"`
+	Pending *Pending
 }
 
 // Pending is a write whose outcome is unknown.
 type Pending struct {
 	// Op is the planner's name of the operation.
-	Op string `json:"op"`
-	// Since is when it was about to be sent: RFC 3339, UTC, whole seconds.
-	Since string `json:"since"`
+	Op string
+	// Since is when it was about to be sent.
+	Since time.Time
 	// Until is when the last request for it will have ended, whatever became of it.
-	Until string `json:"until,omitempty"`
-	// Seen is when the list was read that it was decided on.
-	Seen string `json:"seen,omitempty"`
-	// Was is the id of the secret that seemed to be gone, and is to be made again.
-	Was string `json:"was,omitempty"`
+	Until time.Time
+	// ListedAt is when the list was read that it was decided on.
+	ListedAt time.Time
+	// PreviousID is the id of the secret that seemed to be gone, and is to be made again.
+	PreviousID SecretID
 	// Value says that the value was to be sent, not metadata alone.
-	Value bool `json:"value,omitempty"`
+	Value bool
 }
 
 // PathFor is where a manifest's lockfile lies unless told otherwise: beside it,
@@ -103,76 +121,72 @@ func PathFor(manifest string) string {
 	return manifest + ".lock"
 }
 
-// Store returns the store of that account and name, or nil. The pointer is good
-// until stores are added.
-func (f *File) Store(account, name string) *Store {
-	i := slices.IndexFunc(f.Stores, func(s Store) bool { return s.AccountID == account && s.Name == name })
-	if i < 0 {
-		return nil
+// PutStore returns the store of that key, which it adds if need be and gives the id,
+// unless that is empty.
+func (f *File) PutStore(k StoreKey, id StoreID) *Store {
+	st := f.Stores[k]
+	if st == nil {
+		st = new(Store)
+		if f.Stores == nil {
+			f.Stores = map[StoreKey]*Store{}
+		}
+		f.Stores[k] = st
 	}
-	return &f.Stores[i]
+	st.ID = cmp.Or(id, st.ID)
+	return st
 }
 
-// PutStore returns the store of that account and name, which it adds if need be
-// and gives the id, unless that is empty. The pointer is good until stores are added.
-func (f *File) PutStore(account, name, id string) *Store {
-	if f.Store(account, name) == nil {
-		f.Stores = append(f.Stores, Store{AccountID: account, Name: name})
-	}
-	s := f.Store(account, name)
-	s.ID = cmp.Or(id, s.ID)
-	return s
+// All goes through the stores in the format's order: by account, then by name.
+func (f *File) All() iter.Seq2[StoreKey, *Store] {
+	return inOrder(f.Stores, func(a, b StoreKey) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Name, b.Name))
+	})
 }
 
-// RemoveStore takes a store out, with its secrets.
-func (f *File) RemoveStore(account, name string) {
-	f.Stores = slices.DeleteFunc(f.Stores, func(s Store) bool { return s.AccountID == account && s.Name == name })
-}
-
-// Secret returns the secret of that name, or nil; nil too for a nil store. The
-// pointer is good until secrets are added or removed.
+// Secret returns the secret of that name, or nil; nil too for a nil store.
 func (s *Store) Secret(name string) *Secret {
 	if s == nil {
 		return nil
 	}
-	i := slices.IndexFunc(s.Secrets, func(x Secret) bool { return x.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &s.Secrets[i]
+	return s.Secrets[name]
 }
 
-// PutSecret adds the secret, or replaces the one of its name. The pointer is good
-// until secrets are added or removed.
-func (s *Store) PutSecret(x Secret) *Secret {
-	if old := s.Secret(x.Name); old != nil {
-		*old = x
-		return old
+// PutSecret adds a secret under that name, instead of one that is there, and returns it.
+func (s *Store) PutSecret(name string, x Secret) *Secret {
+	if s.Secrets == nil {
+		s.Secrets = map[string]*Secret{}
 	}
-	s.Secrets = append(s.Secrets, x)
-	return &s.Secrets[len(s.Secrets)-1]
+	s.Secrets[name] = &x
+	return &x
 }
 
-// RemoveSecret removes the secret of that name, if it is there.
-func (s *Store) RemoveSecret(name string) {
-	s.Secrets = slices.DeleteFunc(s.Secrets, func(x Secret) bool { return x.Name == name })
+// All goes through the secrets in the format's order: by name.
+func (s *Store) All() iter.Seq2[string, *Secret] { return inOrder(s.Secrets, cmp.Compare[string]) }
+
+func inOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for _, k := range slices.SortedFunc(maps.Keys(m), compare) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
 }
 
 // clone returns a copy that shares nothing with f.
 func (f *File) clone() *File {
-	c := *f
-	c.Key.Sealed = slices.Clone(f.Key.Sealed)
-	c.Stores = slices.Clone(f.Stores)
-	for i := range c.Stores {
-		secrets := slices.Clone(c.Stores[i].Secrets)
-		for j := range secrets {
-			secrets[j].Scopes = slices.Clone(secrets[j].Scopes)
-			if p := secrets[j].Pending; p != nil {
-				pending := *p
-				secrets[j].Pending = &pending
+	c := &File{API: f.API, Key: Key{ID: f.Key.ID, Sealed: slices.Clone(f.Key.Sealed)}}
+	for k, st := range f.Stores {
+		copied := c.PutStore(k, st.ID)
+		copied.Delete = st.Delete
+		for name, sec := range st.Secrets {
+			x := copied.PutSecret(name, *sec)
+			x.Scopes = slices.Clone(sec.Scopes)
+			if sec.Pending != nil {
+				pending := *sec.Pending
+				x.Pending = &pending
 			}
 		}
-		c.Stores[i].Secrets = secrets
 	}
-	return &c
+	return c
 }

@@ -2,11 +2,12 @@ package lockfile
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/visible"
 )
 
@@ -21,11 +22,33 @@ type fileJSON struct {
 // storeJSON keeps secrets under their names and a field on each line, so that git
 // can merge changes to different secrets.
 type storeJSON struct {
-	AccountID string            `json:"account_id"`
-	ID        string            `json:"id,omitempty"`
-	Name      string            `json:"name"`
-	Delete    bool              `json:"delete,omitempty"`
-	Secrets   map[string]Secret `json:"secrets"` // encoding/json sorts the keys
+	AccountID AccountID             `json:"account_id"`
+	ID        StoreID               `json:"id,omitempty"`
+	Name      string                `json:"name"`
+	Delete    bool                  `json:"delete,omitempty"`
+	Secrets   map[string]secretJSON `json:"secrets"` // encoding/json sorts the keys
+}
+
+type secretJSON struct {
+	ID          SecretID           `json:"id,omitempty"`
+	Scopes      []string           `json:"scopes,omitempty"`
+	Comment     string             `json:"comment,omitempty"`
+	Modified    string             `json:"modified,omitempty"`
+	Applied     string             `json:"applied,omitempty"`
+	Fingerprint secret.Fingerprint `json:"fingerprint,omitempty"`
+	Source      string             `json:"source,omitempty"`
+	Ciphertext  string             `json:"ciphertext,omitempty"`
+	Delete      bool               `json:"delete"`
+	Pending     *pendingJSON       `json:"pending,omitempty"`
+}
+
+type pendingJSON struct {
+	Op         string   `json:"op"`
+	Since      string   `json:"since"`
+	Until      string   `json:"until,omitempty"`
+	ListedAt   string   `json:"seen,omitempty"`
+	PreviousID SecretID `json:"was,omitempty"`
+	Value      bool     `json:"value,omitempty"`
 }
 
 // Format renders the file as [Parse] reads it: sorted by account, store and
@@ -34,17 +57,13 @@ type storeJSON struct {
 // text, is escaped. It panics where Key.Sealed isn't JSON.
 func (f *File) Format() []byte {
 	out := fileJSON{Version: Version, API: f.API, Key: f.Key, Stores: []storeJSON{}}
-	for _, s := range f.Stores {
-		secrets := make(map[string]Secret, len(s.Secrets))
-		for _, x := range s.Secrets {
-			x.Scopes = slices.Sorted(slices.Values(x.Scopes))
-			secrets[x.Name] = x
+	for k, st := range f.All() {
+		secrets := make(map[string]secretJSON, len(st.Secrets))
+		for name, sec := range st.Secrets {
+			secrets[name] = sec.json()
 		}
-		out.Stores = append(out.Stores, storeJSON{s.AccountID, s.ID, s.Name, s.Delete, secrets})
+		out.Stores = append(out.Stores, storeJSON{k.Account, st.ID, k.Name, st.Delete, secrets})
 	}
-	slices.SortStableFunc(out.Stores, func(a, b storeJSON) int {
-		return cmp.Or(cmp.Compare(a.AccountID, b.AccountID), cmp.Compare(a.Name, b.Name))
-	})
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -53,4 +72,29 @@ func (f *File) Format() []byte {
 		panic(fmt.Sprintf("lockfile: the sealed key cannot be encoded: %T", err))
 	}
 	return visible.JSON(b.Bytes())
+}
+
+func (s *Secret) json() secretJSON {
+	out := secretJSON{
+		ID: s.ID, Scopes: slices.Sorted(slices.Values(s.Scopes)), Comment: s.Comment, Modified: s.Modified, Applied: formatTime(s.Applied),
+		Fingerprint: s.Fingerprint, Source: s.Source, Ciphertext: s.Ciphertext, Delete: s.Delete,
+	}
+	if p := s.Pending; p != nil {
+		out.Pending = &pendingJSON{p.Op, formatTime(p.Since), formatTime(p.Until), formatTime(p.ListedAt), p.PreviousID, p.Value}
+	}
+	return out
+}
+
+// formatTime is the empty text for the zero time.
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// parseTime accepts what formatTime writes, and nothing else.
+func parseTime(s string) (t time.Time, ok bool) {
+	t, err := time.Parse(time.RFC3339, s)
+	return t, err == nil && !t.IsZero() && formatTime(t) == s
 }

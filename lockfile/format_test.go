@@ -32,25 +32,32 @@ func someFingerprint(b byte) secret.Fingerprint {
 	return secret.Fingerprint("v1." + enc(bytes.Repeat([]byte{b}, 16)) + "." + enc(bytes.Repeat([]byte{b}, 32)))
 }
 
+var (
+	prod    = StoreKey{accountA, "prod"}
+	staging = StoreKey{accountA, "staging"}
+	empty   = StoreKey{accountB, "empty"}
+)
+
 // full has every field, in an order that is not the format's.
 func full() *File {
+	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	return &File{
 		API: APILoopback,
 		Key: Key{ID: "0011223344556677", Sealed: json.RawMessage(`{"key":"ENC[AES256_GCM,data:<&>]","sops":{"version":"3.13.3"}}`)},
-		Stores: []Store{
-			{AccountID: accountB, Name: "empty"},
-			{AccountID: accountA, ID: "22222222222222222222222222222222", Name: "staging", Secrets: []Secret{
-				{Name: "adopted", ID: "id-1", Scopes: []string{"workers"}, Modified: "2026-10-01T12:00:00Z"},
+		Stores: map[StoreKey]*Store{
+			empty: {},
+			staging: {ID: "22222222222222222222222222222222", Secrets: map[string]*Secret{
+				"adopted": {ID: "id-1", Scopes: []string{"workers"}, Modified: "2026-10-01T12:00:00Z"},
 			}},
-			{AccountID: accountA, ID: "11111111111111111111111111111111", Name: "prod", Secrets: []Secret{
-				{
-					Name: "stripe-key", ID: "33333333333333333333333333333333",
+			prod: {ID: "11111111111111111111111111111111", Secrets: map[string]*Secret{
+				"stripe-key": {
+					ID:     "33333333333333333333333333333333",
 					Scopes: []string{"workers", "ai_gateway"}, Comment: "Stripe \"live\" <key> & more\nsecond line \u2028",
-					Modified: "2026-10-01T12:00:00.123456Z", Applied: "2026-10-01T12:00:00Z",
+					Modified: "2026-10-01T12:00:00.123456Z", Applied: noon,
 					Fingerprint: someFingerprint(1), Source: "sops: secrets/prod.enc.yaml#stripe",
 					Ciphertext: "sha256:" + strings.Repeat("ab", 32), Delete: true,
 				},
-				{Name: "half-made", Pending: &Pending{Op: "create", Since: "2026-10-01T12:00:01Z"}},
+				"half-made": {Pending: &Pending{Op: "create", Since: noon.Add(time.Second)}},
 			}},
 		},
 	}
@@ -81,15 +88,12 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// sorted returns f in the format's order.
+// sorted returns f as it is read back: with sorted scopes.
 func sorted(f *File) *File {
 	f = f.clone()
-	slices.SortFunc(f.Stores, func(a, b Store) int { return strings.Compare(a.AccountID+"\x00"+a.Name, b.AccountID+"\x00"+b.Name) })
-	for i := range f.Stores {
-		secrets := f.Stores[i].Secrets
-		slices.SortFunc(secrets, func(a, b Secret) int { return strings.Compare(a.Name, b.Name) })
-		for j := range secrets {
-			slices.Sort(secrets[j].Scopes)
+	for _, st := range f.Stores {
+		for _, sec := range st.Secrets {
+			slices.Sort(sec.Scopes)
 		}
 	}
 	return f
@@ -129,15 +133,13 @@ func drawFile(t *rapid.T) *File {
 		data, _ := json.Marshal(rapid.String().Draw(t, "data"))
 		f.Key.Sealed = json.RawMessage(fmt.Sprintf(`{"sops":{"mac":%s}}`, visible.JSON(data))) // as it is written
 	}
-	for _, name := range rapid.SliceOfNDistinct(names(), 0, 4, rapid.ID).Draw(t, "stores") {
-		s := Store{
-			AccountID: rapid.SampledFrom([]string{accountA, accountB}).Draw(t, "account"), Name: name,
-			ID: optional(t, rapid.StringMatching(`[0-9a-f]{32}`)),
+	for range rapid.IntRange(0, 4).Draw(t, "stores") {
+		k := StoreKey{rapid.SampledFrom([]AccountID{accountA, accountB}).Draw(t, "account"), names().Draw(t, "store")}
+		st := f.PutStore(k, StoreID(optional(t, rapid.StringMatching(`[0-9a-f]{32}`))))
+		st.Delete = rapid.Bool().Draw(t, "delete store")
+		for _, name := range rapid.SliceOfN(names(), 0, 6).Draw(t, "secrets") {
+			st.PutSecret(name, drawSecret(t))
 		}
-		for _, name := range rapid.SliceOfNDistinct(names(), 0, 6, rapid.ID).Draw(t, "secrets") {
-			s.Secrets = append(s.Secrets, drawSecret(t, name))
-		}
-		f.Stores = append(f.Stores, s)
 	}
 	return f
 }
@@ -151,28 +153,53 @@ func optional(t *rapid.T, g *rapid.Generator[string]) string {
 	return rapid.OneOf(rapid.Just(""), g).Draw(t, "optional")
 }
 
-func drawSecret(t *rapid.T, name string) Secret {
+func drawSecret(t *rapid.T) Secret {
 	x := Secret{
-		Name: name, ID: optional(t, rapid.StringMatching(`[0-9a-f]{32}`)),
+		ID:      SecretID(optional(t, rapid.StringMatching(`[0-9a-f]{32}`))),
 		Comment: rapid.String().Draw(t, "comment"), Source: rapid.String().Draw(t, "source"),
 		Scopes:     rapid.SliceOfN(rapid.StringMatching(`[a-z_]{1,9}`), 1, 3).Draw(t, "scopes"),
-		Modified:   optional(t, moments(time.RFC3339Nano)),
-		Applied:    optional(t, moments(time.RFC3339)),
+		Applied:    rapid.OneOf(rapid.Just(time.Time{}), seconds()).Draw(t, "applied"),
 		Ciphertext: optional(t, rapid.StringMatching(`sha256:[0-9a-f]{64}`)),
 		Delete:     rapid.Bool().Draw(t, "delete"),
+	}
+	if rapid.Bool().Draw(t, "modified") {
+		x.Modified = time.Unix(0, rapid.Int64Range(0, 4e18).Draw(t, "when")).UTC().Format(time.RFC3339Nano)
 	}
 	if rapid.Bool().Draw(t, "fingerprinted") {
 		x.Fingerprint = someFingerprint(rapid.Byte().Draw(t, "fingerprint"))
 	}
 	if rapid.Bool().Draw(t, "is pending") {
-		op := rapid.SampledFrom([]string{"create", "update", "delete"}).Draw(t, "op")
-		x.Pending = &Pending{Op: op, Since: moments(time.RFC3339).Draw(t, "since"), Seen: moments(time.RFC3339).Draw(t, "seen"), Was: rapid.SampledFrom([]string{"", "1d"}).Draw(t, "was"), Value: rapid.Bool().Draw(t, "value sent")}
+		x.Pending = &Pending{
+			Op:    rapid.SampledFrom([]string{"create", "update", "delete"}).Draw(t, "op"),
+			Since: seconds().Draw(t, "since"), ListedAt: seconds().Draw(t, "seen"),
+			Until:      rapid.OneOf(rapid.Just(time.Time{}), seconds()).Draw(t, "until"),
+			PreviousID: rapid.SampledFrom([]SecretID{"", "1d"}).Draw(t, "was"), Value: rapid.Bool().Draw(t, "value sent"),
+		}
 	}
 	return x
 }
 
-func moments(layout string) *rapid.Generator[string] {
-	return rapid.Map(rapid.Int64Range(0, 4e18), func(n int64) string { return time.Unix(0, n).UTC().Format(layout) })
+// seconds draws times as they are kept.
+func seconds() *rapid.Generator[time.Time] {
+	return rapid.Map(rapid.Int64Range(0, 4e9), func(n int64) time.Time { return time.Unix(n, 0).UTC() })
+}
+
+// A time of another zone, or with a fraction, is one of UTC and whole seconds when it is read back.
+func TestTimesAreKeptInWholeSeconds(t *testing.T) {
+	var f File
+	at := time.Date(2026, 10, 1, 14, 0, 0, 999_999_999, time.FixedZone("CEST", 2*60*60))
+	f.PutStore(prod, "").PutSecret("x", Secret{Applied: at, Pending: &Pending{Op: "update", Since: at, Until: at, ListedAt: at}})
+	parsed, err := Parse("x.lock", f.Format())
+	try(t, err)
+	got := parsed.Stores[prod].Secrets["x"]
+	want := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	for name, got := range map[string]time.Time{
+		"applied": got.Applied, "since": got.Pending.Since, "until": got.Pending.Until, "seen": got.Pending.ListedAt,
+	} {
+		if got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
 }
 
 func FuzzParse(f *testing.F) {

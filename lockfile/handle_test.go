@@ -58,30 +58,56 @@ func TestPathFor(t *testing.T) {
 
 func TestLookups(t *testing.T) {
 	var f File
-	if f.Store(accountA, "prod").Secret("x") != nil {
+	if f.Stores[prod].Secret("x") != nil {
 		t.Error("found a secret of a store that isn't there")
 	}
-	s := f.PutStore(accountA, "prod", "")
-	s.PutSecret(Secret{Name: "x"}).ID = "1"
-	s.PutSecret(Secret{Name: "y"})
-	if s.PutSecret(Secret{Name: "x", ID: "2"}) != s.Secret("x") {
-		t.Error("PutSecret returns another secret than Secret")
+	st := f.PutStore(prod, "")
+	if st.Secret("x") != nil {
+		t.Error("found a secret that isn't there")
 	}
-	f.PutStore(accountB, "prod", "other")
-	f.PutStore(accountA, "prod", "known")
-	f.PutStore(accountA, "prod", "") // an id is not forgotten
-	want := File{Stores: []Store{
-		{AccountID: accountA, ID: "known", Name: "prod", Secrets: []Secret{{Name: "x", ID: "2"}, {Name: "y"}}},
-		{AccountID: accountB, ID: "other", Name: "prod"},
+	x := st.PutSecret("x", Secret{ID: "1"})
+	for i := range 100 { // more than any growth of a map leaves in place
+		st.PutSecret(fmt.Sprint(i), Secret{})
+		f.PutStore(StoreKey{accountB, fmt.Sprint(i)}, "other")
+	}
+	for i := range 100 {
+		delete(st.Secrets, fmt.Sprint(i))
+		delete(f.Stores, StoreKey{accountB, fmt.Sprint(i)})
+	}
+	x.Comment = "changed"
+	f.PutStore(prod, "known").PutSecret("y", Secret{})
+	f.PutStore(prod, "") // an id is not forgotten
+	want := File{Stores: map[StoreKey]*Store{
+		prod: {ID: "known", Secrets: map[string]*Secret{"x": {ID: "1", Comment: "changed"}, "y": {}}},
 	}}
 	if diff := cmp.Diff(want, f); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	f.Store(accountA, "prod").Secret("x").Comment = "changed in place"
-	f.Store(accountA, "prod").RemoveSecret("y")
-	f.Store(accountA, "prod").RemoveSecret("not there")
-	if got := f.Stores[0].Secrets; len(got) != 1 || got[0].Comment != "changed in place" {
-		t.Errorf("secrets %+v", got)
+	if got := f.Stores[prod].PutSecret("x", Secret{ID: "2"}); got != st.Secret("x") || got.ID != "2" {
+		t.Errorf("replaced by %+v, found %+v", got, st.Secret("x"))
+	}
+}
+
+// All goes through stores and secrets in the order of the format, as far as it is wanted to.
+func TestAll(t *testing.T) {
+	f := full()
+	f.PutStore(StoreKey{accountB, "a"}, "")
+	var got []string
+	for k, st := range f.All() {
+		got = append(got, string(k.Account[:1])+" "+k.Name)
+		for name := range st.All() {
+			got = append(got, name)
+		}
+	}
+	want := []string{"0 prod", "half-made", "stripe-key", "0 staging", "adopted", "f a", "f empty"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for k := range f.All() {
+		if k != prod {
+			t.Errorf("went on to %v", k)
+		}
+		break
 	}
 }
 
@@ -125,13 +151,13 @@ func TestUpdateWithoutChangeWritesNothing(t *testing.T) {
 			h := openAt(t, path)
 			try(t, h.Update(func(*File) {}))
 			try(t, h.Update(func(f *File) {
-				s := f.Store(accountA, "prod")
-				s.PutSecret(*s.Secret("stripe-key"))
+				st := f.Stores[prod]
+				st.PutSecret("stripe-key", *st.Secret("stripe-key"))
 			}))
 			if after := stat(t, path); !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
 				t.Error("written")
 			}
-			try(t, h.Update(func(f *File) { f.Store(accountA, "prod").RemoveSecret("stripe-key") }))
+			try(t, h.Update(func(f *File) { delete(f.Stores[prod].Secrets, "stripe-key") }))
 			if os.SameFile(before, stat(t, path)) {
 				t.Error("a change was not written")
 			}
@@ -152,9 +178,11 @@ func TestFileIsACopy(t *testing.T) {
 	try(t, h.Update(func(f *File) { *f = *full() }))
 	f := h.File()
 	f.Key.Sealed[0] = 'x'
-	f.Stores[0].Name = "changed"
-	f.Stores[0].Secrets[0].Pending.Op = "changed"
-	f.Stores[0].Secrets[1].Scopes[0] = "changed"
+	f.Stores[staging].ID = "changed"
+	delete(f.Stores, empty)
+	f.Stores[prod].Secrets["half-made"].Pending.Op = "changed"
+	f.Stores[prod].Secrets["stripe-key"].Scopes[0] = "changed"
+	delete(f.Stores[staging].Secrets, "adopted")
 	if diff := cmp.Diff(sorted(full()), h.File()); diff != "" {
 		t.Errorf("changed through a copy (-want +got):\n%s", diff)
 	}
@@ -165,25 +193,25 @@ func TestUpdateFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x.lock")
 	h := openAt(t, path)
-	try(t, h.Update(func(f *File) { f.PutStore(accountA, "prod", "id") }))
+	try(t, h.Update(func(f *File) { f.PutStore(prod, "id") }))
 	before, err := os.ReadFile(path)
 	try(t, err)
 
-	err = h.Update(func(f *File) { f.Stores[0].PutSecret(Secret{Name: "x", Modified: "2026/10/01"}) })
+	err = h.Update(func(f *File) { f.Stores[prod].PutSecret("x", Secret{Modified: "2026/10/01"}) })
 	if err == nil || !strings.Contains(err.Error(), "want a time") {
 		t.Errorf("an unreadable lockfile: %v", err)
 	}
-	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) || len(h.File().Stores[0].Secrets) > 0 {
+	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) || len(h.File().Stores[prod].Secrets) > 0 {
 		t.Errorf("a failed change was kept:\n%s", after)
 	}
 
 	try(t, os.Remove(path))
 	try(t, os.Mkdir(path, 0o755))
-	if err := h.Update(func(f *File) { f.PutStore(accountB, "prod", "id") }); err == nil || !strings.Contains(err.Error(), "x.lock") {
+	if err := h.Update(func(f *File) { f.PutStore(StoreKey{accountB, "prod"}, "id") }); err == nil || !strings.Contains(err.Error(), "x.lock") {
 		t.Errorf("a lockfile that became a directory: %v", err)
 	}
 	try(t, os.Remove(path))
-	try(t, h.Update(func(f *File) { f.PutStore(accountB, "later", "id") }))
+	try(t, h.Update(func(f *File) { f.PutStore(StoreKey{accountB, "later"}, "id") }))
 	if got, err := Read(path); err != nil || len(got.Stores) != 2 {
 		t.Errorf("%+v, %v; want the first and the last store", got, err)
 	}
@@ -203,22 +231,22 @@ func TestConcurrentUpdates(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				if err := h.Update(func(f *File) {
-					s := f.PutStore(accountA, "prod", "id")
-					s.PutSecret(Secret{Name: fmt.Sprintf("s-%d-%d", w, i)})
+					s := f.PutStore(prod, "id")
+					s.PutSecret(fmt.Sprintf("s-%d-%d", w, i), Secret{})
 				}); err != nil {
 					t.Error(err)
 				}
 				if _, err := Read(path); err != nil { // readers take no lock
 					t.Error(err)
 				}
-				h.File().Stores[0].RemoveSecret("s-0-0")
+				delete(h.File().Stores[prod].Secrets, "s-0-0")
 			}
 		})
 	}
 	wg.Wait()
 	got, err := Read(path)
 	try(t, err)
-	if n := len(got.Stores[0].Secrets); n != writers*each {
+	if n := len(got.Stores[prod].Secrets); n != writers*each {
 		t.Errorf("%d secrets, want %d", n, writers*each)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
-	"slices"
-	"time"
 
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/visible"
@@ -42,18 +40,21 @@ func Parse(name string, data []byte) (*File, error) {
 }
 
 func (f *File) hasFingerprints() bool {
-	return slices.ContainsFunc(f.Stores, func(s Store) bool {
-		return slices.ContainsFunc(s.Secrets, func(x Secret) bool { return x.Fingerprint != "" })
-	})
+	for _, st := range f.Stores {
+		for _, sec := range st.Secrets {
+			if sec.Fingerprint != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (r *reader) key(k *Key) {
-	at := r.next()
 	r.object(map[string]func(){
 		"id":     text(r, &k.ID, keyID),
 		"sealed": func() { k.Sealed = r.sealed() },
-	})
-	r.required(at, map[string]string{"id": k.ID})
+	}, "id")
 }
 
 // sealed reads a SOPS document, in its compact form. One without SOPS's own
@@ -78,34 +79,32 @@ func (r *reader) sealed() json.RawMessage {
 
 func (r *reader) store(f *File) {
 	at := r.next()
-	var s Store
+	var k StoreKey
+	var st Store
 	r.object(map[string]func(){
-		"account_id": text(r, &s.AccountID, accountID),
-		"id":         text(r, &s.ID, remoteID),
-		"name":       text(r, &s.Name, plainName),
-		"delete":     r.boolean(&s.Delete),
-		"secrets": func() {
-			r.members(func(name string, at int) { s.Secrets = append(s.Secrets, r.secret(name, at)) })
-		},
-	})
-	r.required(at, map[string]string{"account_id": s.AccountID, "name": s.Name})
-	if f.Store(s.AccountID, s.Name) != nil {
-		r.fail(at, hintConflict, "the store %q is there twice", s.Name)
+		"account_id": text(r, &k.Account, accountID),
+		"id":         text(r, &st.ID, remoteID),
+		"name":       text(r, &k.Name, plainName),
+		"delete":     r.boolean(&st.Delete),
+		"secrets":    func() { r.members(func(name string, at int) { st.PutSecret(name, r.secret(name, at)) }) },
+	}, "account_id", "name")
+	if f.Stores[k] != nil {
+		r.fail(at, hintConflict, "the store %q is there twice", k.Name)
 	}
-	f.Stores = append(f.Stores, s)
+	*f.PutStore(k, "") = st
 }
 
 func (r *reader) secret(name string, at int) Secret {
 	if !plainName.ok(name) {
 		r.fail(at, hintEdited, "want %s here", plainName.want)
 	}
-	x := Secret{Name: name}
+	var x Secret
 	r.object(map[string]func(){
 		"id":          text(r, &x.ID, remoteID),
 		"scopes":      r.texts(&x.Scopes, plainName),
 		"comment":     text(r, &x.Comment, anyText),
 		"modified":    text(r, &x.Modified, moment),
-		"applied":     text(r, &x.Applied, second),
+		"applied":     r.time(&x.Applied),
 		"fingerprint": text(r, &x.Fingerprint, fingerprint),
 		"source":      text(r, &x.Source, anyText),
 		"ciphertext":  text(r, &x.Ciphertext, digest),
@@ -116,16 +115,15 @@ func (r *reader) secret(name string, at int) Secret {
 }
 
 func (r *reader) pending() *Pending {
-	at, p := r.next(), new(Pending)
+	p := new(Pending)
 	r.object(map[string]func(){
 		"op":    text(r, &p.Op, operation),
-		"since": text(r, &p.Since, second),
-		"until": text(r, &p.Until, second),
-		"seen":  text(r, &p.Seen, second),
-		"was":   text(r, &p.Was, remoteID),
+		"since": r.time(&p.Since),
+		"until": r.time(&p.Until),
+		"seen":  r.time(&p.ListedAt),
+		"was":   text(r, &p.PreviousID, remoteID),
 		"value": r.boolean(&p.Value),
-	})
-	r.required(at, map[string]string{"op": p.Op, "since": p.Since})
+	}, "op", "since")
 	return p
 }
 
@@ -148,15 +146,10 @@ var (
 	// moment is RFC 3339 as far as is known; what else Cloudflare might say one day
 	// must not stop an apply that has begun.
 	moment    = form{regexp.MustCompile(`^[0-9A-Za-z:.+ -]{1,64}$`).MatchString, "a time"}
-	second    = form{isSecond, "an RFC 3339 time in UTC and whole seconds"}
+	second    = form{func(s string) bool { _, ok := parseTime(s); return ok }, "an RFC 3339 time in UTC and whole seconds"}
 	plainName = form{isPlain, "a name"}
 	anyText   = form{func(string) bool { return true }, "a text"}
 )
-
-func isSecond(s string) bool {
-	t, err := time.Parse(time.RFC3339, s)
-	return err == nil && t.UTC().Format(time.RFC3339) == s
-}
 
 // isPlain reports whether a name is harmless wherever it is shown or written.
 func isPlain(s string) bool { return s != "" && visible.Text(s) == s }

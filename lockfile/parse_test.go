@@ -65,6 +65,7 @@ var mistakes = []struct{ name, old, new, want string }{
 	{"modified", `"2026-10-01T12:00:00.123456Z"`, `"2026/10/01"`, `x.lock:33:23: want a time`},
 	{"applied with a fraction", `"applied": "2026-10-01T12:00:00Z"`, `"applied": "2026-10-01T12:00:00.5Z"`, `x.lock:34:22: want an RFC 3339 time in UTC`},
 	{"applied elsewhere", `"applied": "2026-10-01T12:00:00Z"`, `"applied": "2026-10-01T12:00:00+02:00"`, `x.lock:34:22: want an RFC 3339 time in UTC`},
+	{"applied at the zero time", `"applied": "2026-10-01T12:00:00Z"`, `"applied": "0001-01-01T00:00:00Z"`, `x.lock:34:22: want an RFC 3339 time in UTC`},
 	{"fingerprint", `"v1.`, `"v2.`, `x.lock:35:26: want a fingerprint`},
 	{"ciphertext", `"sha256:abab`, `"sha256:`, `x.lock:37:25: want "sha256:"`},
 	{"delete", `"delete": true`, `"delete": "yes"`, `x.lock:38:21: want true or false`},
@@ -119,7 +120,7 @@ func TestFingerprintsWithoutKey(t *testing.T) {
 	if _, err := Parse("x.lock", f.Format()); err == nil || !strings.Contains(err.Error(), "fingerprint_key") {
 		t.Errorf("error %v; want one about fingerprint_key", err)
 	}
-	f.Stores[2].Secrets[0].Fingerprint = ""
+	f.Stores[prod].Secrets["stripe-key"].Fingerprint = ""
 	if _, err := Parse("x.lock", f.Format()); err != nil {
 		t.Errorf("without fingerprints: %v", err)
 	}

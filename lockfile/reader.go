@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/internal/position"
@@ -82,10 +82,11 @@ func (r *reader) starts(with, want string) bool {
 	return false
 }
 
-// members hands each member of an object to read, which must read its value.
-func (r *reader) members(read func(name string, offset int)) {
+// members hands each member of an object to read, which must read its value. It
+// returns where each was first; nil for what is no object.
+func (r *reader) members(read func(name string, offset int)) map[string]int {
 	if !r.starts("{", "an object") {
-		return
+		return nil
 	}
 	r.token()
 	seen := map[string]int{}
@@ -100,11 +101,14 @@ func (r *reader) members(read func(name string, offset int)) {
 		read(name, at)
 	}
 	r.token()
+	return seen
 }
 
-// object reads an object whose fields are read by the functions under their names.
-func (r *reader) object(fields map[string]func()) {
-	r.members(func(name string, at int) {
+// object reads an object whose fields are read by the functions under their names, and
+// notes which of the required ones are missing.
+func (r *reader) object(fields map[string]func(), required ...string) {
+	start := r.next()
+	seen := r.members(func(name string, at int) {
 		read := fields[name]
 		if read == nil {
 			r.fail(at, hintEdited, "unknown field %s", syntax.QuoteKey(name)) // which may be a value, of another file
@@ -113,6 +117,15 @@ func (r *reader) object(fields map[string]func()) {
 		}
 		read()
 	})
+	var missing []string
+	for _, name := range required {
+		if _, there := seen[name]; seen != nil && !there {
+			missing = append(missing, fmt.Sprintf("%q", name))
+		}
+	}
+	if len(missing) > 0 {
+		r.fail(start, hintEdited, "%s is missing here", strings.Join(missing, ", "))
+	}
 }
 
 // list calls read for each element of an array.
@@ -139,6 +152,15 @@ func text[T ~string](r *reader, dst *T, f form) func() {
 			r.fail(at, hintEdited, "want %s here", f.want) // unquoted: who knows what was pasted
 		}
 		*dst = T(s)
+	}
+}
+
+// time returns a function that reads a time into dst.
+func (r *reader) time(dst *time.Time) func() {
+	return func() {
+		var s string
+		text(r, &s, second)()
+		*dst, _ = parseTime(s)
 	}
 }
 
@@ -169,19 +191,5 @@ func (r *reader) boolean(dst *bool) func() {
 		if r.starts("tf", "true or false") {
 			*dst, _ = r.token().(bool)
 		}
-	}
-}
-
-// required notes the fields of the object at offset that are empty.
-func (r *reader) required(offset int, fields map[string]string) {
-	var missing []string
-	for name, value := range fields {
-		if value == "" {
-			missing = append(missing, fmt.Sprintf("%q", name))
-		}
-	}
-	if len(missing) > 0 {
-		slices.Sort(missing)
-		r.fail(offset, hintEdited, "%s is missing here", strings.Join(missing, ", "))
 	}
 }

@@ -165,15 +165,15 @@ func (im *importing) record(handle *lockfile.Handle) error {
 		for _, found := range im.found {
 			l, w := found.live, im.wanted[found.SecretKey]
 			sec := lockfile.Secret{
-				Name: l.Name, ID: string(l.ID), Scopes: l.Scopes, Comment: l.Comment, Modified: string(l.Modified),
-				Applied: j.stamp(), Source: w.source, Delete: w.delete,
+				ID: lockfile.SecretID(l.ID), Scopes: l.Scopes, Comment: l.Comment, Modified: string(l.Modified),
+				Applied: j.now(), Source: w.source, Delete: w.delete,
 			}
 			if w.value.IsSet() {
 				sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, im.key.Fingerprint(subjectOf(found.SecretKey), w.value)
 			}
-			st := f.PutStore(string(found.Store.Account), found.Store.Name, string(found.storeID))
+			st := f.PutStore(lockStore(found.Store), lockfile.StoreID(found.storeID))
 			st.Delete = j.storePolicy(found.Store)
-			st.PutSecret(sec)
+			st.PutSecret(l.Name, sec)
 		}
 	})
 }

@@ -15,15 +15,11 @@ type journal struct {
 	*workspace
 	handle *lockfile.Handle
 	now    func() time.Time
-	before map[planner.SecretKey]lockfile.Secret // what an intent replaced; its zero where there was no record
+	before map[planner.SecretKey]*lockfile.Secret // what an intent replaced; nil where there was no record
 }
 
-func (j *journal) stamp() string { return stamp(j.now()) }
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
 // until is when a request that is sent now will have ended.
-func (j *journal) until() string { return stamp(j.now().Add(j.flags.requestTimeout)) }
+func (j *journal) until() time.Time { return j.now().Add(j.flags.requestTimeout) }
 
 // update changes the lockfile and saves it. The first write names the key and
 // the kind of API that the records hang on.
@@ -39,10 +35,9 @@ func (j *journal) update(change func(*lockfile.File)) error {
 func (j *journal) Intend(actions []planner.Action) error {
 	return j.update(func(f *lockfile.File) {
 		for _, a := range actions {
-			st := f.PutStore(string(a.Store.Account), a.Store.Name, string(a.StoreID))
-			pending := &lockfile.Pending{Op: string(a.Op), Since: j.stamp(), Until: j.until(), Value: a.SetValue}
-			if !a.Recovery.ListedAt.IsZero() {
-				pending.Seen = stamp(a.Recovery.ListedAt)
+			st := f.PutStore(lockStore(a.Store), lockfile.StoreID(a.StoreID))
+			pending := &lockfile.Pending{
+				Op: string(a.Op), Since: j.now(), Until: j.until(), ListedAt: a.Recovery.ListedAt, Value: a.SetValue,
 			}
 			sec := st.Secret(a.Secret)
 			j.remember(a.Store, a.Secret, sec)
@@ -50,7 +45,7 @@ func (j *journal) Intend(actions []planner.Action) error {
 				j.intendAgain(sec, a, pending)
 			}
 			if sec == nil || a.Op == planner.OpCreate { // of one deleted outside, the id says nothing any more
-				sec = st.PutSecret(j.intended(a))
+				sec = st.PutSecret(a.Secret, j.intended(a))
 			}
 			sec.Pending = pending
 			if from := st.Secret(a.From); from != nil {
@@ -65,8 +60,7 @@ func (j *journal) Intend(actions []planner.Action) error {
 func (j *journal) Resend(actions []planner.Action) error {
 	return j.update(func(f *lockfile.File) {
 		for _, a := range actions {
-			st := f.Store(string(a.Store.Account), a.Store.Name)
-			if sec := st.Secret(a.Secret); sec != nil && sec.Pending != nil {
+			if sec := f.Stores[lockStore(a.Store)].Secret(a.Secret); sec != nil && sec.Pending != nil {
 				sec.Pending.Until = j.until()
 			}
 		}
@@ -76,13 +70,13 @@ func (j *journal) Resend(actions []planner.Action) error {
 // remember keeps a record as it is before an intent, for takeBack.
 func (j *journal) remember(store planner.StoreKey, name string, sec *lockfile.Secret) {
 	if j.before == nil {
-		j.before = map[planner.SecretKey]lockfile.Secret{}
+		j.before = map[planner.SecretKey]*lockfile.Secret{}
 	}
-	var was lockfile.Secret
 	if sec != nil {
-		was = *sec
+		was := *sec
+		sec = &was
 	}
-	j.before[store.Secret(name)] = was
+	j.before[store.Secret(name)] = sec
 }
 
 // lagWindow is how long a secret that we made may be missing from lists.
@@ -95,23 +89,23 @@ const lagWindow = 5 * time.Minute
 func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *lockfile.Pending) {
 	ours := slices.Contains(a.Reasons, planner.ReasonInterrupted) || slices.Contains(a.Reasons, planner.ReasonNotDesired)
 	if sec.ID == "" && ours {
-		sec.ID = string(a.ID)
+		sec.ID = lockfile.SecretID(a.ID)
 	}
 	made := sec.Applied
 	if a.Op == planner.OpCreate {
-		pending.Was = sec.ID
+		pending.PreviousID = sec.ID
 	}
 	if sec.Pending != nil {
 		made = sec.Pending.Since
-		pending.Was = cmp.Or(pending.Was, sec.Pending.Was)
+		pending.PreviousID = cmp.Or(pending.PreviousID, sec.Pending.PreviousID)
 		if a.Op == planner.OpAdopt && ours {
 			pending.Op = sec.Pending.Op // a duplicate of a generated value, which is in Cloudflare alone
 		}
 		if a.Op == planner.OpUpdate && ours { // what is seen of it may be the first request's work
-			pending.Since, pending.Seen = sec.Pending.Since, sec.Pending.Seen
+			pending.Since, pending.ListedAt = sec.Pending.Since, sec.Pending.ListedAt
 		}
 	}
-	if at, err := time.Parse(time.RFC3339, made); err == nil && a.Op == planner.OpCreate && j.now().Sub(at) < lagWindow {
+	if a.Op == planner.OpCreate && !made.IsZero() && j.now().Sub(made) < lagWindow {
 		pending.Since = made
 	}
 }
@@ -120,7 +114,7 @@ func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *l
 // and no fingerprint, until the outcome is known.
 func (j *journal) intended(a planner.Action) lockfile.Secret {
 	w := j.wanted[a.Store.Secret(a.Secret)]
-	sec := lockfile.Secret{Name: a.Secret, Source: w.source, Delete: w.delete, Scopes: a.Current.Scopes, Comment: a.Current.Comment}
+	sec := lockfile.Secret{Source: w.source, Delete: w.delete, Scopes: a.Current.Scopes, Comment: a.Current.Comment}
 	if a.Scopes != nil {
 		sec.Scopes = a.Scopes.After
 	}
@@ -133,7 +127,7 @@ func (j *journal) intended(a planner.Action) lockfile.Secret {
 // StoreReady implements applier.Journal.
 func (j *journal) StoreReady(k planner.StoreKey, id planner.StoreID) error {
 	return j.update(func(f *lockfile.File) {
-		f.PutStore(string(k.Account), k.Name, string(id)).Delete = j.storePolicy(k)
+		f.PutStore(lockStore(k), lockfile.StoreID(id)).Delete = j.storePolicy(k)
 	})
 }
 
@@ -151,7 +145,7 @@ func (j *journal) Settle(results []applier.Result) error {
 				j.settleStore(f, r)
 				continue
 			}
-			st := f.PutStore(string(a.Store.Account), a.Store.Name, string(a.StoreID))
+			st := f.PutStore(lockStore(a.Store), lockfile.StoreID(a.StoreID))
 			switch r.Outcome {
 			case applier.Done:
 				j.settleDone(st, r)
@@ -168,7 +162,7 @@ func (j *journal) Settle(results []applier.Result) error {
 func (j *journal) Activated(results []applier.Result) error {
 	return j.update(func(f *lockfile.File) {
 		for _, r := range results {
-			if sec := f.Store(string(r.Action.Store.Account), r.Action.Store.Name).Secret(r.Action.Secret); sec != nil {
+			if sec := f.Stores[lockStore(r.Action.Store)].Secret(r.Action.Secret); sec != nil {
 				sec.Modified = string(r.Live.Modified)
 			}
 		}
@@ -181,9 +175,9 @@ func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
 	switch {
 	case r.Outcome != applier.Done:
 	case r.Action.Op == planner.OpDeleteStore:
-		f.RemoveStore(string(k.Account), k.Name)
+		delete(f.Stores, lockStore(k))
 	case r.Action.Op == planner.OpRecord:
-		f.PutStore(string(k.Account), k.Name, string(r.Action.StoreID)).Delete = j.storePolicy(k)
+		f.PutStore(lockStore(k), lockfile.StoreID(r.Action.StoreID)).Delete = j.storePolicy(k)
 	}
 }
 
@@ -192,10 +186,10 @@ func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
 func (j *journal) takeBack(st *lockfile.Store, store planner.StoreKey, name string) {
 	switch was, intended := j.before[store.Secret(name)]; {
 	case !intended:
-	case was.Name == "":
-		st.RemoveSecret(name)
+	case was == nil:
+		delete(st.Secrets, name)
 	default:
-		st.PutSecret(was)
+		st.PutSecret(name, *was)
 	}
 }
 
@@ -203,7 +197,7 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	a := r.Action
 	switch a.Op {
 	case planner.OpDelete, planner.OpForget:
-		st.RemoveSecret(a.Secret)
+		delete(st.Secrets, a.Secret)
 		return
 	case planner.OpRecord:
 		st.Secret(a.Secret).Delete = j.wanted[a.Store.Secret(a.Secret)].delete
@@ -213,9 +207,9 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	w := j.wanted[ref]
 	sec := st.Secret(a.Secret)
 	if sec == nil { // adopted as it is: there was no intent
-		sec = st.PutSecret(j.intended(a))
+		sec = st.PutSecret(a.Secret, j.intended(a))
 	}
-	sec.ID, sec.Modified, sec.Comment = string(r.Live.ID), string(r.Live.Modified), r.Live.Comment
+	sec.ID, sec.Modified, sec.Comment = lockfile.SecretID(r.Live.ID), string(r.Live.Modified), r.Live.Comment
 	sec.Source, sec.Delete, sec.Pending = w.source, w.delete, nil
 	switch {
 	case r.Live.Scopes != nil:
@@ -225,13 +219,12 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	}
 	switch {
 	case a.SetValue, a.Op == planner.OpAdopt:
-		sec.Applied = j.stamp()
+		sec.Applied = j.now()
 	case a.Op == planner.OpRename:
 		if from := st.Secret(a.From); from != nil {
 			sec.Applied = from.Applied
 		}
-		st.RemoveSecret(a.From)
-		sec = st.Secret(a.Secret) // RemoveSecret moves the records
+		delete(st.Secrets, a.From)
 	}
 	if known := w.value.IsSet(); known && (a.SetValue || a.Op == planner.OpAdopt || a.Op == planner.OpRename) {
 		sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, j.key.Fingerprint(subjectOf(ref), w.value)
@@ -247,12 +240,12 @@ func (j *journal) refresh() error {
 	}
 	return j.update(func(f *lockfile.File) {
 		for k, id := range j.storeIDs {
-			if st := f.Store(string(k.Account), k.Name); st != nil {
-				st.ID = string(id)
+			if st := f.Stores[lockStore(k)]; st != nil {
+				st.ID = lockfile.StoreID(id)
 			}
 		}
 		for ref, w := range j.wanted {
-			sec := f.Store(string(ref.Store.Account), ref.Store.Name).Secret(ref.Name)
+			sec := f.Stores[lockStore(ref.Store)].Secret(ref.Name)
 			if sec != nil && sec.Pending == nil && w.value.IsSet() && j.key.Matches(sec.Fingerprint, subjectOf(ref), w.value) {
 				sec.Source, sec.Ciphertext = w.source, w.ciphertext.Digest
 			}

@@ -149,6 +149,10 @@ func leakIntoLockfile(_ *app, value string) error {
 	if err != nil {
 		return err
 	}
-	f.Stores[0].Secrets[0].Comment = value
+	for _, st := range f.Stores {
+		for _, sec := range st.Secrets {
+			sec.Comment = value
+		}
+	}
 	return os.WriteFile("secretsync.lock", f.Format(), 0o600)
 }

@@ -37,12 +37,12 @@ func TestLockfileTellsNothing(t *testing.T) {
 	parts := map[string]string{} // where each salt and each MAC stands
 	for name, f := range map[string]*lockfile.File{"first": changed, "second": second.lock(t), "first, when a value went back": back} {
 		length := 0
-		for _, sec := range f.Stores[0].Secrets {
-			where := name + " " + sec.Name
+		for _, r := range publicOf(f) {
+			where, sec := name+" "+r.subject.Secret, r.sec
 			if length = max(length, len(sec.Fingerprint)); len(sec.Fingerprint) != length {
 				t.Errorf("%s: the length of a fingerprint tells of its value", where)
 			}
-			if name != "second" && sec.Name != "a" {
+			if name != "second" && r.subject.Secret != "a" {
 				continue // these two are the same record
 			}
 			for _, part := range strings.Split(string(sec.Fingerprint), ".")[1:] {
@@ -68,7 +68,11 @@ func TestLockfileTellsNothing(t *testing.T) {
 	}
 	telling := second.lock(t)
 	sum := sha256.Sum256([]byte(other))
-	telling.Stores[0].Secrets[0].Ciphertext = fmt.Sprintf("sha256:%x", sum)
+	for _, st := range telling.Stores {
+		for _, sec := range st.Secrets {
+			sec.Ciphertext = fmt.Sprintf("sha256:%x", sum)
+		}
+	}
 	if _, found := guess(telling, []string{short, other}); len(found) == 0 {
 		t.Error("a lockfile with a digest is not told from one without")
 	}
@@ -126,18 +130,19 @@ func (p lockProject) lock(t *testing.T) *lockfile.File {
 
 // public is what anybody knows of a record.
 type public struct {
-	sec                 lockfile.Secret
+	sec                 *lockfile.Secret
 	subject             secret.Subject
 	salt, mac, together []byte
 }
 
 func publicOf(f *lockfile.File) (all []public) {
-	for _, st := range f.Stores {
-		for _, sec := range st.Secrets {
+	for k, st := range f.All() {
+		for name, sec := range st.All() {
 			p := strings.Split(string(sec.Fingerprint), ".")
 			salt, _ := base64.RawURLEncoding.DecodeString(p[1])
 			mac, _ := base64.RawURLEncoding.DecodeString(p[2])
-			all = append(all, public{sec, secret.Subject{AccountID: st.AccountID, Store: st.Name, Secret: sec.Name}, salt, mac, []byte(st.AccountID + st.Name + sec.Name)})
+			subject := secret.Subject{AccountID: string(k.Account), Store: k.Name, Secret: name}
+			all = append(all, public{sec, subject, salt, mac, []byte(subject.AccountID + subject.Store + name)})
 		}
 	}
 	return all
@@ -174,10 +179,10 @@ func guess(f *lockfile.File, values []string) (tried int, found []string) {
 			}
 		}
 		for _, r := range records { // the fingerprint itself, under keys that anybody has
-			for _, key := range []string{f.Key.ID, r.sec.Name, strings.Repeat("\x00", 32)} {
+			for _, key := range []string{f.Key.ID, r.subject.Secret, strings.Repeat("\x00", 32)} {
 				k, _ := secret.ParseKey(base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%-32.32s", key)))
 				if tried++; k.Matches(r.sec.Fingerprint, r.subject, secret.New([]byte(v))) {
-					found = append(found, "the fingerprint of "+r.sec.Name+" under a key that anybody has")
+					found = append(found, "the fingerprint of "+r.subject.Secret+" under a key that anybody has")
 				}
 			}
 		}
@@ -195,7 +200,7 @@ func digestsOf(h func() hash.Hash, r public, keyID, v string) (sums [][]byte) {
 		d.Write(text)
 		sums = append(sums, d.Sum(nil))
 	}
-	for _, key := range [][]byte{r.salt, []byte(r.sec.Name), []byte(keyID)} {
+	for _, key := range [][]byte{r.salt, []byte(r.subject.Secret), []byte(keyID)} {
 		d := hmac.New(h, key)
 		d.Write([]byte(v))
 		sums = append(sums, d.Sum(nil))

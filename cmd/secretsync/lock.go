@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/sopsfile"
@@ -94,18 +95,18 @@ type keyStatus struct {
 }
 
 type storeStatus struct {
-	AccountID string `json:"account_id"`
-	ID        string `json:"id,omitempty"`
-	Name      string `json:"name"`
-	Secrets   int    `json:"secrets"`
+	AccountID lockfile.AccountID `json:"account_id"`
+	ID        lockfile.StoreID   `json:"id,omitempty"`
+	Name      string             `json:"name"`
+	Secrets   int                `json:"secrets"`
 }
 
 type pendingStatus struct {
-	AccountID string `json:"account_id"`
-	Store     string `json:"store"`
-	Secret    string `json:"secret"`
-	Op        string `json:"op"`
-	Since     string `json:"since"`
+	AccountID lockfile.AccountID `json:"account_id"`
+	Store     string             `json:"store"`
+	Secret    string             `json:"secret"`
+	Op        string             `json:"op"`
+	Since     time.Time          `json:"since"`
 }
 
 // inspect gathers the status. The error is what is wrong with the lockfile.
@@ -130,11 +131,11 @@ func (a *app) inspect(ctx context.Context, path string) (*lockStatus, error) {
 			return st, err
 		}
 	}
-	for _, s := range lock.Stores {
-		st.Stores = append(st.Stores, storeStatus{s.AccountID, s.ID, s.Name, len(s.Secrets)})
-		for _, sec := range s.Secrets {
+	for k, s := range lock.All() {
+		st.Stores = append(st.Stores, storeStatus{k.Account, s.ID, k.Name, len(s.Secrets)})
+		for name, sec := range s.All() {
 			if p := sec.Pending; p != nil {
-				st.Pending = append(st.Pending, pendingStatus{s.AccountID, s.Name, sec.Name, p.Op, p.Since})
+				st.Pending = append(st.Pending, pendingStatus{k.Account, k.Name, name, p.Op, p.Since})
 			}
 		}
 	}
@@ -180,7 +181,7 @@ func (st *lockStatus) print(w io.Writer) error {
 		out.add("store", "%s of account %s, secrets: %d", render.Safe(s.Name), s.AccountID, s.Secrets)
 	}
 	for _, p := range st.Pending {
-		out.add("pending", "%s/%s: %s since %s", render.Safe(p.Store), render.Safe(p.Secret), p.Op, p.Since)
+		out.add("pending", "%s/%s: %s since %s", render.Safe(p.Store), render.Safe(p.Secret), p.Op, p.Since.Format(time.RFC3339))
 	}
 	if len(st.Pending) > 0 {
 		out.add("", "an apply was cut short, or is at work: plan tells, and the next apply settles it")

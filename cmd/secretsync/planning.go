@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
@@ -120,31 +119,35 @@ func (w *workspace) inputs() planfile.Inputs {
 // recordedStores is the lockfile as the planner sees it.
 func recordedStores(lock *lockfile.File) []planner.RecordedStore {
 	var stores []planner.RecordedStore
-	for _, st := range lock.Stores {
-		r := planner.RecordedStore{
-			Key: planner.StoreKey{Account: planner.AccountID(st.AccountID), Name: st.Name}, ID: planner.StoreID(st.ID), Delete: st.Delete,
-		}
-		for _, sec := range st.Secrets {
-			r.Secrets = append(r.Secrets, recordedSecret(sec))
+	for k, st := range lock.All() {
+		r := planner.RecordedStore{Key: recordedKey(k), ID: planner.StoreID(st.ID), Delete: st.Delete}
+		for name, sec := range st.All() {
+			r.Secrets = append(r.Secrets, recordedSecret(name, sec))
 		}
 		stores = append(stores, r)
 	}
 	return stores
 }
 
-func recordedSecret(sec lockfile.Secret) planner.RecordedSecret {
+// lockStore is a store's key in the lockfile.
+func lockStore(k planner.StoreKey) lockfile.StoreKey {
+	return lockfile.StoreKey{Account: lockfile.AccountID(k.Account), Name: k.Name}
+}
+
+// recordedKey is the key of a store in the lockfile as the planner sees it.
+func recordedKey(k lockfile.StoreKey) planner.StoreKey {
+	return planner.StoreKey{Account: planner.AccountID(k.Account), Name: k.Name}
+}
+
+func recordedSecret(name string, sec *lockfile.Secret) planner.RecordedSecret {
 	r := planner.RecordedSecret{
-		Name: sec.Name, ID: planner.SecretID(sec.ID), Scopes: sec.Scopes, Comment: sec.Comment,
-		Modified: planner.Modified(sec.Modified), Delete: sec.Delete,
+		Name: name, ID: planner.SecretID(sec.ID), Scopes: sec.Scopes, Comment: sec.Comment,
+		Modified: planner.Modified(sec.Modified), Applied: sec.Applied, Delete: sec.Delete,
 	}
-	r.Applied, _ = time.Parse(time.RFC3339, sec.Applied) // lockfile.Parse has checked it
-	if sec.Pending != nil {
-		since, _ := time.Parse(time.RFC3339, sec.Pending.Since) // lockfile.Parse has checked it
-		until, _ := time.Parse(time.RFC3339, sec.Pending.Until)
-		seen, _ := time.Parse(time.RFC3339, sec.Pending.Seen)
+	if p := sec.Pending; p != nil {
 		r.Pending = &planner.Pending{
-			Op: planner.Op(sec.Pending.Op), Since: since, Until: until, ListedAt: seen,
-			PreviousID: planner.SecretID(sec.Pending.Was), Value: sec.Pending.Value,
+			Op: planner.Op(p.Op), Since: p.Since, Until: p.Until, ListedAt: p.ListedAt,
+			PreviousID: planner.SecretID(p.PreviousID), Value: p.Value,
 		}
 	}
 	return r

@@ -48,8 +48,8 @@ func (a *app) openProject(ctx context.Context) (*project, error) {
 	for _, st := range s.manifest.Stores {
 		account := s.likelyAccount(st, lock)
 		ps := projectStore{Store: st, key: planner.StoreKey{Account: account, Name: st.Name}}
-		if recorded := lock.Store(string(account), st.Name); recorded != nil {
-			ps.id = recorded.ID
+		if recorded := lock.Stores[lockStore(ps.key)]; recorded != nil {
+			ps.id = string(recorded.ID)
 		}
 		p.stores = append(p.stores, ps)
 	}
@@ -128,9 +128,9 @@ func (p *project) mistakesOf(err error, chosen ...string) error {
 func (s *session) accountOf(lock *lockfile.File, env wrangler.Environment) string {
 	id := cmp.Or(env.AccountID, s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID"))
 	for _, b := range env.Bindings {
-		for _, st := range lock.Stores {
-			if id == "" && b.StoreID != "" && st.ID == b.StoreID {
-				id = st.AccountID
+		for k, st := range lock.All() {
+			if id == "" && b.StoreID != "" && string(st.ID) == b.StoreID {
+				id = string(k.Account)
 			}
 		}
 	}

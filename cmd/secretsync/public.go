@@ -28,10 +28,10 @@ func manifestText(m *manifest.Manifest) []string {
 
 func lockText(f *lockfile.File) []string {
 	text := []string{f.Key.ID}
-	for _, st := range f.Stores {
-		text = append(text, st.AccountID, st.ID, st.Name)
-		for _, sec := range st.Secrets {
-			text = append(text, sec.Name, sec.ID, sec.Comment, sec.Source)
+	for k, st := range f.Stores {
+		text = append(text, string(k.Account), string(st.ID), k.Name)
+		for name, sec := range st.Secrets {
+			text = append(text, name, string(sec.ID), sec.Comment, sec.Source)
 			text = append(text, sec.Scopes...)
 		}
 	}

@@ -56,18 +56,17 @@ func boundStore(lock *lockfile.File, env wrangler.Environment, b wrangler.Bindin
 	if isStoreID(b.StoreID) {
 		return planner.StoreID(strings.ToLower(b.StoreID))
 	}
-	only := ""
-	for i := range lock.Stores {
-		st := &lock.Stores[i]
+	var only lockfile.StoreID
+	for k, st := range lock.All() {
 		switch {
-		case st.ID == b.StoreID:
+		case string(st.ID) == b.StoreID:
 			return planner.StoreID(b.StoreID)
-		case st.Secret(b.SecretName) == nil || !reaches(env, planner.AccountID(st.AccountID)):
+		case st.Secret(b.SecretName) == nil || !reaches(env, planner.AccountID(k.Account)):
 		case only != "":
 			return planner.StoreID(b.StoreID)
 		default:
 			only = st.ID
 		}
 	}
-	return planner.StoreID(cmp.Or(only, b.StoreID))
+	return planner.StoreID(cmp.Or(string(only), b.StoreID))
 }

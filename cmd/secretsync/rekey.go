@@ -91,12 +91,10 @@ func (r *rekeying) save(key secret.Key, sealed []byte) error {
 	r.key = lockfile.Key{ID: key.ID(), Sealed: sealed}
 	return r.handle.Update(func(f *lockfile.File) {
 		f.Key = r.key
-		for i := range f.Stores {
-			st := &f.Stores[i]
-			for j := range st.Secrets {
-				ref := planner.StoreKey{Account: planner.AccountID(st.AccountID), Name: st.Name}.Secret(st.Secrets[j].Name)
-				if st.Secrets[j].Fingerprint != "" {
-					st.Secrets[j].Fingerprint = r.anew(key, ref, st.Secrets[j].Fingerprint)
+		for k, st := range f.All() {
+			for name, sec := range st.All() {
+				if sec.Fingerprint != "" {
+					sec.Fingerprint = r.anew(key, recordedKey(k).Secret(name), sec.Fingerprint)
 				}
 			}
 		}

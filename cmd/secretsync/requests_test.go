@@ -111,8 +111,10 @@ func (b *bench) modified() map[string]string {
 	lock, err := lockfile.Read("secretsync.lock")
 	must(b.T, err)
 	times := map[string]string{}
-	for _, s := range lock.Stores[0].Secrets {
-		times[s.Name] = s.Modified
+	for _, st := range lock.Stores {
+		for name, sec := range st.Secrets {
+			times[name] = sec.Modified
+		}
 	}
 	return times
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -174,14 +175,14 @@ func (s *session) likelyAccount(st manifest.Store, lock *lockfile.File) planner.
 }
 
 func onlyAccount(lock *lockfile.File) planner.AccountID {
-	only := accountUnknown
-	for i, st := range lock.Stores {
-		if i > 0 && st.AccountID != only {
+	var only lockfile.AccountID
+	for k := range lock.Stores {
+		if only != "" && k.Account != only {
 			return accountUnknown
 		}
-		only = st.AccountID
+		only = k.Account
 	}
-	return planner.AccountID(only)
+	return planner.AccountID(cmp.Or(only, accountUnknown))
 }
 
 // client returns the client of an account, made on first use.

@@ -265,7 +265,7 @@ func (w *workspace) made(ref planner.SecretKey) bool {
 }
 
 func (w *workspace) record(ref planner.SecretKey) *lockfile.Secret {
-	return w.lock.Store(string(ref.Store.Account), ref.Store.Name).Secret(ref.Name)
+	return w.lock.Stores[lockStore(ref.Store)].Secret(ref.Name)
 }
 
 // checkDuplicates finds secrets that two stores of the manifest make one in Cloudflare.
