@@ -80,7 +80,8 @@ func load(t *testing.T, dir, text string, allowOutside bool) error {
 	}
 	m, err := manifest.Load(t.Context(), manifest.Options{File: file, AllowOutside: allowOutside, LookupEnv: func(string) (string, bool) { return "", false }})
 	if err == nil {
-		_, err = m.WorkerFiles()
+		_, mistakes := m.WorkerFiles()
+		err = manifest.ErrorList(mistakes).Err()
 	}
 	return err
 }

@@ -34,8 +34,8 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 		l.errs.Add(Position{File: name}, "want .yaml, .yml, .toml or .json", "the file's name doesn't tell its format")
 		return
 	}
-	root, err := syntax.Parse(name, data, format)
-	l.errs = append(l.errs, mistakesOf(err)...)
+	root, mistakes := syntax.Parse(name, data, format)
+	l.errs = append(l.errs, mistakes...)
 	if root == nil {
 		return
 	}

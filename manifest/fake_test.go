@@ -34,9 +34,9 @@ func (s *fakeSOPS) Open(name string, data []byte) (SOPSFile, error) {
 	}
 	s.opens[filepath.Base(name)]++
 	f, _ := syntax.FormatOf(name)
-	root, err := syntax.Parse(name, data, f)
-	if err != nil {
-		return nil, err
+	root, mistakes := syntax.Parse(name, data, f)
+	if len(mistakes) > 0 {
+		return nil, syntax.ErrorList(mistakes)
 	}
 	return &fakeFile{s, root}, nil
 }

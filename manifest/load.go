@@ -45,17 +45,31 @@ type Options struct {
 	AllowOutside bool
 }
 
-// Load reads a manifest and what it includes. An error is a [syntax.ErrorList] of all
-// mistakes; what could be read comes beside it, unless nothing could, for its warnings and
-// for the mistakes in what it names.
+// Load reads a manifest and what it includes. The error is a [*LoadError] with all
+// mistakes.
 func Load(ctx context.Context, o Options) (*Manifest, error) {
 	l := newLoader(o)
 	data, bad := l.files.read(Position{File: o.File}, o.File, syntax.MaxSize)
 	if bad != nil {
-		return nil, syntax.ErrorList{bad}
+		return nil, &LoadError{Mistakes: []*syntax.Error{bad}}
 	}
 	return l.load(ctx, data)
 }
+
+// LoadError is why a manifest cannot be used.
+type LoadError struct {
+	// Mistakes are all that were found, by their positions.
+	Mistakes []*syntax.Error
+	// Partial is what could be read, or nil: for its warnings, and to look for mistakes in
+	// the files that it names. Its stores and secrets may be incomplete.
+	Partial *Manifest
+}
+
+// Error is one mistake a line.
+func (e *LoadError) Error() string { return syntax.ErrorList(e.Mistakes).Error() }
+
+// Unwrap returns the mistakes as a [syntax.ErrorList].
+func (e *LoadError) Unwrap() error { return syntax.ErrorList(e.Mistakes) }
 
 // loader gathers what the manifest's files say.
 type loader struct {
@@ -120,9 +134,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 		files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
 		tokenEnvs: l.tokenEnvs(), commandTime: commandTime, known: l.opts.Known, workers: l.workers,
 	}
-	if w, ok := l.warnings.Err().(syntax.ErrorList); ok { //nolint:errorlint // Err documents its type
-		m.Warnings = w
-	}
+	m.Warnings = l.warnings.Sorted()
 	if len(l.errs) == 0 {
 		return m, nil
 	}
@@ -131,7 +143,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	if l.opts.Values {
 		l.errs = append(l.errs, m.unset()...)
 	}
-	return m, l.errs.Err()
+	return nil, &LoadError{Mistakes: l.errs.Sorted(), Partial: m}
 }
 
 // ownCredentials are how the variables begin that are meant for secretsync alone.

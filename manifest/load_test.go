@@ -1,13 +1,13 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // describe writes a manifest without positions.
@@ -249,7 +249,11 @@ func fuzz(f *testing.F, ext string) {
 		o := Options{File: filepath.Join(dir, "m"+ext), LookupEnv: noEnv, SOPS: &fakeSOPS{}, AllowPlaintextValues: true, AllowCommands: true}
 		m, err := newLoader(o).load(t.Context(), data)
 		if err != nil {
-			for _, e := range err.(syntax.ErrorList) { //nolint:errorlint // the documented type
+			var bad *LoadError
+			if !errors.As(err, &bad) || len(bad.Mistakes) == 0 || m != nil {
+				t.Fatalf("%v, %T; want a filled LoadError alone", m, err)
+			}
+			for _, e := range bad.Mistakes {
 				if e.Pos.File == "" || e.What == "" {
 					t.Errorf("%+v", e)
 				}

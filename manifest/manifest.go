@@ -22,6 +22,13 @@ import (
 // Position is a place in a file.
 type Position = position.Position
 
+// Error is one mistake: what is wrong, where, and what would be right.
+type Error = syntax.Error
+
+// ErrorList is an error of several mistakes. [errors.As] finds it in the errors of this
+// package, but for those of a context.
+type ErrorList = syntax.ErrorList
+
 // Manifest is the desired state, merged from the manifest and its includes.
 type Manifest struct {
 	// File is the manifest's name as it was given.

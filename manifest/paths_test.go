@@ -26,7 +26,8 @@ func TestPatternsAndLinks(t *testing.T) {
 			}
 			m, err := load(t, dir, Options{})
 			if err == nil {
-				_, err = m.WorkerFiles()
+				_, mistakes := m.WorkerFiles()
+				err = ErrorList(mistakes).Err()
 			}
 			wantError(t, err, ":2:", want)
 			if strings.HasSuffix(want, ", and ") {

@@ -96,7 +96,10 @@ func (m *Manifest) Ciphertexts() (map[SecretRef]Ciphertext, error) {
 			known[SecretRef{store.Label, sec.Label}] = c
 		}
 	}
-	return known, r.errs.Err()
+	if err := r.errs.Err(); err != nil {
+		return nil, err
+	}
+	return known, nil
 }
 
 // Check reports what is wrong with the sources as far as it can be known without

@@ -61,9 +61,9 @@ type WorkerEnvironment struct {
 	Pos  Position
 }
 
-// WorkerFiles reads the wrangler configurations that workers names, each once. Its
-// error is a [syntax.ErrorList]: of those that cannot be read, besides those that can.
-func (m *Manifest) WorkerFiles() ([]WorkerFile, error) {
+// WorkerFiles reads the wrangler configurations that workers names, each once. It returns
+// those that can be read, and a mistake for each that cannot.
+func (m *Manifest) WorkerFiles() ([]WorkerFile, []*syntax.Error) {
 	var found []WorkerFile
 	var errs syntax.ErrorList
 	for _, w := range m.sources.workers {
@@ -93,7 +93,7 @@ func (m *Manifest) WorkerFiles() ([]WorkerFile, error) {
 			found = append(found, f)
 		}
 	}
-	return found, errs.Err()
+	return found, errs.Sorted()
 }
 
 // HasWorkers reports whether the manifest names wrangler configurations.

@@ -35,7 +35,7 @@ func (a *app) bindingsCommand() *cobra.Command {
 
 func (a *app) bindingsCheck(ctx context.Context, fix bool) error {
 	p, err := a.openProject(ctx)
-	if p == nil {
+	if err != nil {
 		return err
 	}
 	if fix {
@@ -47,10 +47,7 @@ func (a *app) bindingsCheck(ctx context.Context, fix bool) error {
 	if !p.manifest.HasWorkers() {
 		return hint(fmt.Errorf("%s names no Workers", p.manifest.File), "add workers: [apps/*/wrangler.jsonc]")
 	}
-	var errs syntax.ErrorList
-	if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // openProject's error with a project
-		errs = list
-	}
+	errs := syntax.ErrorList(p.mistakes)
 	bindings := map[position.Position]bool{} // each once, however many environments inherit it
 	for _, c := range p.configs {
 		for _, env := range c.Environments {

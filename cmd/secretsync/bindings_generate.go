@@ -38,11 +38,11 @@ func (a *app) bindingsGenerateCommand() *cobra.Command {
 				return errors.New("--write and --format exclude each other: the file has its format")
 			}
 			p, err := a.openProject(cmd.Context())
-			if p == nil {
+			if err != nil {
 				return err
 			}
 			if o.worker != "" {
-				if err := p.mistakesOf(err, o.worker); err != nil {
+				if err := p.mistakesOf(o.worker); err != nil {
 					return err
 				}
 			}

@@ -49,10 +49,10 @@ func (a *app) devCommand() *cobra.Command {
 
 func (a *app) dev(ctx context.Context, workers []string, persistTo string) error {
 	p, err := a.openProject(ctx)
-	if p == nil {
+	if err != nil {
 		return err
 	}
-	if err := p.mistakesOf(err, workers...); err != nil {
+	if err := p.mistakesOf(workers...); err != nil {
 		return err
 	}
 	configs, err := p.chosen(workers)

@@ -18,40 +18,37 @@ import (
 // fails where anything could be left.
 func (a *app) devClear(ctx context.Context, workers []string, persistTo string) error {
 	p, err := a.openProject(ctx)
-	if p == nil {
+	if err != nil {
 		return err
 	}
-	var broken syntax.ErrorList
-	errors.As(err, &broken)
-	for _, e := range broken {
+	for _, e := range p.mistakes {
 		a.say("warning: %s: %s", e.Pos, e.What)
 	}
-	files, unread := workers, error(nil)
+	files, unread := workers, false
 	if len(workers) == 0 {
-		if files, unread = p.workerFiles(); len(files) == 0 && unread == nil {
+		if files, unread = p.workerFiles(); len(files) == 0 && !unread {
 			return noWorkers(p.manifest)
 		}
 	}
 	err = eachOf(ctx, a, files, func(file string) error {
-		all := len(workers) == 0 || slices.ContainsFunc(broken, func(e *syntax.Error) bool { return samePath(e.Pos.File, file) })
+		all := len(workers) == 0 || slices.ContainsFunc(p.mistakes, func(e *syntax.Error) bool { return samePath(e.Pos.File, file) })
 		return p.clearOne(ctx, file, placeOf(file, persistTo), all)
 	})
-	if err == nil && unread != nil {
+	if err == nil && unread {
 		err = hint(errors.New("what dev put beside configurations that are not there was not removed"),
 			"dev --clear --worker FILE does, by what it finds beside FILE")
 	}
 	return err
 }
 
-// workerFiles are the configurations that can be read, if not parsed. The error is of the
+// workerFiles are the configurations that can be read, if not parsed, and whether there are
 // others.
-func (p *project) workerFiles() ([]string, error) {
-	found, err := p.manifest.WorkerFiles()
-	var files []string
+func (p *project) workerFiles() (files []string, unread bool) {
+	found, mistakes := p.manifest.WorkerFiles()
 	for _, f := range found {
 		files = append(files, f.Name)
 	}
-	return files, err
+	return files, len(mistakes) > 0
 }
 
 // clearOne takes out what the Worker binds; with all, and where its bindings are not

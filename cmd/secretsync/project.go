@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +23,8 @@ type project struct {
 	configs []*wrangler.Config
 	data    map[string][]byte // of each configuration, by its name
 	stores  []projectStore
+	// mistakes are those in wrangler configurations.
+	mistakes []*syntax.Error
 }
 
 // projectStore is a store of the manifest. Several may be one in Cloudflare.
@@ -33,8 +34,7 @@ type projectStore struct {
 	id  string // empty where it was never applied
 }
 
-// openProject reads everything that says who reads which secret. Mistakes in wrangler
-// configurations come as err beside the project.
+// openProject reads everything that says who reads which secret.
 func (a *app) openProject(ctx context.Context) (*project, error) {
 	s, err := a.openManifest(ctx)
 	if err != nil {
@@ -53,27 +53,21 @@ func (a *app) openProject(ctx context.Context) (*project, error) {
 		}
 		p.stores = append(p.stores, ps)
 	}
-	p.configs, p.data, err = s.workerConfigs(lock)
-	return p, err
+	p.configs, p.data, p.mistakes = s.workerConfigs(lock)
+	return p, nil
 }
 
 // workerConfigs parses the wrangler configurations; each environment has the account that
-// it is deployed to. Its error is a syntax.ErrorList.
-func (s *session) workerConfigs(lock *lockfile.File) ([]*wrangler.Config, map[string][]byte, error) {
-	var errs syntax.ErrorList
-	add := func(err error) {
-		if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // both document it
-			errs = append(errs, list...)
-		}
-	}
-	files, err := s.manifest.WorkerFiles()
-	add(err)
+// it is deployed to.
+func (s *session) workerConfigs(lock *lockfile.File) ([]*wrangler.Config, map[string][]byte, []*syntax.Error) {
+	files, mistakes := s.manifest.WorkerFiles()
+	errs := syntax.ErrorList(mistakes)
 	data := map[string][]byte{}
 	var configs []*wrangler.Config
 	missing := map[position.Position]*syntax.Error{} // environments that no file has so far
 	for _, f := range files {
-		c, err := wrangler.Parse(f.Name, f.Data)
-		add(err)
+		c, mistakes := wrangler.Parse(f.Name, f.Data)
+		errs = append(errs, mistakes...)
 		if c == nil {
 			continue
 		}
@@ -104,18 +98,15 @@ func (s *session) workerConfigs(lock *lockfile.File) ([]*wrangler.Config, map[st
 		}
 	}
 	s.filter.Public(workersText(configs)...)
-	return configs, data, errs.Err()
+	return configs, data, errs.Sorted()
 }
 
-// mistakesOf are the mistakes of the configurations that were chosen, of those that
-// openProject found; the others are warnings. Without a choice all count.
-func (p *project) mistakesOf(err error, chosen ...string) error {
-	var all, mistakes syntax.ErrorList
-	if len(chosen) == 0 || !errors.As(err, &all) {
-		return err
-	}
-	for _, e := range all {
-		if slices.ContainsFunc(chosen, func(file string) bool { return samePath(e.Pos.File, file) }) {
+// mistakesOf are the mistakes of the configurations that were chosen; the others are
+// warnings. Without a choice all count.
+func (p *project) mistakesOf(chosen ...string) error {
+	var mistakes syntax.ErrorList
+	for _, e := range p.mistakes {
+		if len(chosen) == 0 || slices.ContainsFunc(chosen, func(file string) bool { return samePath(e.Pos.File, file) }) {
 			mistakes = append(mistakes, e)
 		} else {
 			p.say("warning: %s: %s", e.Pos, e.What)

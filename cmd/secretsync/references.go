@@ -15,15 +15,13 @@ import (
 // references are the bindings as the planner wants them, and the places of those that
 // cannot be read: a warning, unless bindings are strict.
 func (s *session) references(lock *lockfile.File) (refs []planner.Reference, unread []planner.Position, err error) {
-	configs, _, err := s.workerConfigs(lock)
-	if list, ok := err.(syntax.ErrorList); ok { //nolint:errorlint // workerConfigs documents it
-		if s.options().StrictBindings {
-			return nil, nil, list
-		}
-		for _, e := range list {
-			s.say("warning: its bindings are not looked at: %s", render.Safe(e.Error()))
-			unread = append(unread, e.Pos)
-		}
+	configs, _, mistakes := s.workerConfigs(lock)
+	if len(mistakes) > 0 && s.options().StrictBindings {
+		return nil, nil, syntax.ErrorList(mistakes)
+	}
+	for _, e := range mistakes {
+		s.say("warning: its bindings are not looked at: %s", render.Safe(e.Error()))
+		unread = append(unread, e.Pos)
 	}
 	seen := map[planner.Reference]bool{}
 	for _, c := range configs {

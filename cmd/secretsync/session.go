@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
@@ -66,6 +68,10 @@ func (a *app) openManifest(ctx context.Context) (*session, error) {
 		Known: a.filter.Know, AllowPlaintextValues: a.flags.allowPlaintext, AllowCommands: a.flags.allowCommands, AllowOutside: a.flags.allowOutside,
 		Private: s.keyFiles(), Values: a.flags.values,
 	})
+	var bad *manifest.LoadError
+	if errors.As(err, &bad) {
+		s.manifest = bad.Partial
+	}
 	if s.manifest == nil {
 		return nil, err
 	}
@@ -74,7 +80,7 @@ func (a *app) openManifest(ctx context.Context) (*session, error) {
 	}
 	if err != nil {
 		_, _, workers := s.workerConfigs(&lockfile.File{})
-		return nil, together(err, workers)
+		return nil, together(err, syntax.ErrorList(workers).Err())
 	}
 	s.filter.Public(manifestText(s.manifest)...)
 	return s, nil

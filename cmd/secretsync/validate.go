@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/spf13/cobra"
 )
@@ -22,7 +23,7 @@ func (a *app) validateCommand() *cobra.Command {
 				return err
 			}
 			_, _, workers := s.workerConfigs(&lockfile.File{})
-			if err := together(s.manifest.Check(), workers); err != nil {
+			if err := together(s.manifest.Check(), syntax.ErrorList(workers).Err()); err != nil {
 				return err
 			}
 			secrets := 0

@@ -2,7 +2,6 @@ package sopsfile
 
 import (
 	"bytes"
-	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,21 +18,20 @@ func (f *File) checkSyntax() error {
 	if at, ok := f.conflict(); ok {
 		return fail(Malformed, at, "take one side whole, and put the other's changes in with sops edit", "holds git's conflict markers")
 	}
-	var err error
+	var mistakes []*syntax.Error
 	switch f.format {
 	case formats.Yaml:
-		f.root, err = syntax.Parse(f.name, f.data, syntax.YAML)
+		f.root, mistakes = syntax.Parse(f.name, f.data, syntax.YAML)
 	case formats.Json, formats.Binary:
-		f.root, err = syntax.Parse(f.name, f.data, syntax.JSON)
+		f.root, mistakes = syntax.Parse(f.name, f.data, syntax.JSON)
 	default:
 		return f.checkLines()
 	}
-	var list syntax.ErrorList
 	switch {
-	case err != nil && f.format == formats.Binary: // SOPS would have made it JSON
+	case len(mistakes) > 0 && f.format == formats.Binary: // SOPS would have made it JSON
 		return f.notSOPS()
-	case errors.As(err, &list):
-		return &Error{Malformed, list}
+	case len(mistakes) > 0:
+		return &Error{Malformed, mistakes}
 	case f.root.Kind != syntax.Map:
 		return fail(Malformed, f.root.Pos, "SOPS files are maps", "is %s", f.root.Kind)
 	}

@@ -100,9 +100,22 @@ func (l *ErrorList) Add(pos position.Position, hint, what string, args ...any) {
 // maxTold bounds the mistakes that are told: a hostile file may have a million.
 const maxTold = 1000
 
-// Err returns the list sorted by position and without repetitions, or nil where
-// it is empty. Of very many mistakes it has the first, and says how many there are.
+// Err returns the list as an error: nil where it is empty, else the ErrorList that
+// [ErrorList.Sorted] returns. [errors.As] finds it.
 func (l ErrorList) Err() error {
+	if len(l) == 0 {
+		return nil
+	}
+	return ErrorList(l.Sorted())
+}
+
+// Sorted returns the mistakes sorted by position and without repetitions. Of very many
+// mistakes it has the first, and says how many there are.
+//
+// A function that returns what it could read together with its mistakes returns them as
+// a slice, which is no error: the compiler then tells apart "failed" from "read, with
+// mistakes".
+func (l ErrorList) Sorted() []*Error {
 	if len(l) == 0 {
 		return nil
 	}

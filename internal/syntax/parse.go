@@ -34,19 +34,19 @@ func FormatOf(filename string) (Format, bool) {
 }
 
 // Parse reads one document. name is for positions only. The document may be of any
-// kind, so callers that want a map have to check. An error is an [ErrorList]; where
-// the document could be read all the same, as with a key given twice, it comes beside
-// the error, for the mistakes in what it says to be told in the same round.
-func Parse(name string, data []byte, f Format) (*Node, error) {
+// kind, so callers that want a map have to check. It returns the document, nil where it
+// could not be read, and what is wrong with it: with a key given twice it can be read all
+// the same, for the mistakes in what it says to be told in the same round.
+func Parse(name string, data []byte, f Format) (*Node, []*Error) {
 	p := &parser{format: f, src: source{name: name, data: data}}
 	if p.checkText() {
 		p.src.indexLines()
 		root := map[Format]func() *Node{YAML: p.yaml, TOML: p.toml, JSON: p.json}[f]()
 		if !p.partly {
-			return root, p.errs.Err()
+			return root, p.errs.Sorted()
 		}
 	}
-	return nil, p.errs.Err()
+	return nil, p.errs.Sorted()
 }
 
 // parser is the state that the three languages share.

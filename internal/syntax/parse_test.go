@@ -78,9 +78,9 @@ func TestFormatsAgree(t *testing.T) {
 		if !ok || err != nil {
 			t.Fatal(ok, err)
 		}
-		n, err := Parse(name, data, f)
-		if err != nil {
-			t.Fatal(err)
+		n, mistakes := Parse(name, data, f)
+		if len(mistakes) > 0 {
+			t.Fatal(mistakes)
 		}
 		if first == nil {
 			first = n
@@ -163,13 +163,14 @@ func TestErrors(t *testing.T) {
 		{"bomb", strings.Repeat("[", 2_000_000), JSON, []string{"JSON syntax error: nested too deep"}},
 	} {
 		t.Run(string(tt.format)+" "+tt.name, func(t *testing.T) {
-			n, err := Parse("f", []byte(tt.in), tt.format)
-			if err == nil {
-				t.Fatalf("no error, but %s", dump(n))
+			n, mistakes := Parse("f", []byte(tt.in), tt.format)
+			if len(mistakes) == 0 {
+				t.Fatalf("no mistake, but %s", dump(n))
 			}
+			err := ErrorList(mistakes)
 			lines := strings.Split(err.Error(), "\n")
 			if len(lines) != len(tt.want) {
-				t.Fatalf("%d errors, want %d:\n%v", len(lines), len(tt.want), err)
+				t.Fatalf("%d mistakes, want %d:\n%v", len(lines), len(tt.want), err)
 			}
 			for i, want := range tt.want {
 				if !strings.Contains(lines[i], want) {
@@ -202,8 +203,8 @@ func TestLongLine(t *testing.T) {
 // A hostile file may have more mistakes than anybody reads.
 func TestVeryManyMistakes(t *testing.T) {
 	for f, line := range map[Format]string{YAML: "a: x\n", TOML: "a = 1\n"} {
-		_, err := Parse("f", []byte(strings.Repeat(line, 5001)), f)
-		lines := strings.Split(fmt.Sprint(err), "\n")
+		_, mistakes := Parse("f", []byte(strings.Repeat(line, 5001)), f)
+		lines := strings.Split(ErrorList(mistakes).Error(), "\n")
 		if len(lines) != maxTold+1 || lines[maxTold] != "f:1002:1: and 4000 more mistakes" {
 			t.Errorf("%s: %d lines, the last %s", f, len(lines), lines[len(lines)-1])
 		}
@@ -275,19 +276,15 @@ func fuzz(f *testing.F, format Format, ext string, seeds ...string) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		n, err := Parse("f", data, format)
-		if err == nil {
+		n, mistakes := Parse("f", data, format)
+		if len(mistakes) == 0 {
 			checkPlaces(t, n)
 			return
 		}
 		if n != nil && format == TOML { // where keys are given again, the rest is there
 			checkPlaces(t, n)
 		}
-		list, ok := err.(ErrorList) //nolint:errorlint // the documented type
-		if !ok || len(list) == 0 {
-			t.Fatalf("%T; want a filled ErrorList", err)
-		}
-		for _, e := range list {
+		for _, e := range mistakes {
 			if e.Pos.File != "f" || e.What == "" || (e.Pos.Line > 0) != (e.Pos.Column > 0) {
 				t.Errorf("%+v", e)
 			}

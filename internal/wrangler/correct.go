@@ -5,14 +5,16 @@ import (
 	"slices"
 
 	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // Correct gives bindings that a configuration has, known by where [Parse] found them,
-// their store_id and secret_name. Every other byte stays as it is.
+// their store_id and secret_name. Every other byte stays as it is. The error is a
+// [syntax.ErrorList] where the configuration has mistakes.
 func Correct(file string, data []byte, want []Binding) ([]byte, error) {
-	config, err := Parse(file, data)
-	if err != nil {
-		return nil, err
+	config, mistakes := Parse(file, data)
+	if len(mistakes) > 0 {
+		return nil, syntax.ErrorList(mistakes)
 	}
 	e := &editor{file: file, data: data}
 	for _, w := range want {
@@ -24,7 +26,7 @@ func Correct(file string, data []byte, want []Binding) ([]byte, error) {
 		e.setText(have.SecretNamePos, have.SecretName, w.SecretName)
 	}
 	edited := e.result()
-	if again, err := Parse(file, edited); err != nil || !sameBindings(config, again, want) {
+	if again, mistakes := Parse(file, edited); len(mistakes) > 0 || !sameBindings(config, again, want) {
 		return nil, fmt.Errorf("%s: %w", file, ErrLayout)
 	}
 	return edited, nil

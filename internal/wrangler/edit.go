@@ -18,11 +18,12 @@ var ErrLayout = errors.New("its layout cannot be edited in place: paste what bin
 
 // Edit gives an environment of a configuration the wanted bindings: those that it has
 // get their store_id and secret_name, the others are added at the end. Bindings of
-// other names, and every other byte, stay as they are.
+// other names, and every other byte, stay as they are. The error is a [syntax.ErrorList]
+// where the configuration has mistakes.
 func Edit(file string, data []byte, env string, want []Binding) ([]byte, error) {
-	config, err := Parse(file, data)
-	if err != nil {
-		return nil, err
+	config, mistakes := Parse(file, data)
+	if len(mistakes) > 0 {
+		return nil, syntax.ErrorList(mistakes)
 	}
 	i := slices.IndexFunc(config.Environments, func(e Environment) bool { return e.Name == env })
 	if i < 0 {
@@ -53,8 +54,8 @@ func Edit(file string, data []byte, env string, want []Binding) ([]byte, error) 
 
 // has reads back what an edit wrote.
 func has(file string, data []byte, env string, want []Binding) bool {
-	config, err := Parse(file, data)
-	if err != nil {
+	config, mistakes := Parse(file, data)
+	if len(mistakes) > 0 {
 		return false
 	}
 	for _, e := range config.Environments {

@@ -64,13 +64,12 @@ func (b Binding) same(o Binding) bool {
 	return b.Binding == o.Binding && b.StoreID == o.StoreID && b.SecretName == o.SecretName
 }
 
-// Parse reads a configuration. Its error is a [syntax.ErrorList] of what is wrong with
-// the bindings; the configuration has those that are right. It is nil where the file
-// cannot be read at all.
-func Parse(file string, data []byte) (*Config, error) {
-	root, err := tree(file, data)
-	if err != nil {
-		return nil, err
+// Parse reads a configuration. It returns what is wrong with the bindings; the
+// configuration has those that are right, and is nil where the file cannot be read at all.
+func Parse(file string, data []byte) (*Config, []*syntax.Error) {
+	root, mistakes := tree(file, data)
+	if len(mistakes) > 0 {
+		return nil, mistakes
 	}
 	p := &parser{}
 	c := &Config{File: file, Name: p.text(root, "name")}
@@ -97,7 +96,7 @@ func Parse(file string, data []byte) (*Config, error) {
 			c.add(e, previews)
 		}
 	}
-	return c, p.errs.Err()
+	return c, p.errs.Sorted()
 }
 
 // add adds an environment and what its previews bind.
@@ -113,7 +112,7 @@ func (c *Config) add(e Environment, previews []Binding) {
 const bom = "\xef\xbb\xbf"
 
 // tree parses a file by its extension.
-func tree(file string, data []byte) (*syntax.Node, error) {
+func tree(file string, data []byte) (*syntax.Node, []*syntax.Error) {
 	format := syntax.JSON
 	switch filepath.Ext(file) {
 	case ".toml":
@@ -129,16 +128,16 @@ func tree(file string, data []byte) (*syntax.Node, error) {
 			} // else the error below has the better words
 		}
 	default:
-		return nil, syntax.ErrorList{{Pos: position.Position{File: file}, What: "not a wrangler configuration by its name", Hint: "want .toml, .json or .jsonc"}}
+		return nil, []*syntax.Error{{Pos: position.Position{File: file}, What: "not a wrangler configuration by its name", Hint: "want .toml, .json or .jsonc"}}
 	}
-	root, err := syntax.Parse(file, data, format)
-	if err != nil {
-		return nil, err
+	root, mistakes := syntax.Parse(file, data, format)
+	if len(mistakes) > 0 {
+		return nil, mistakes
 	}
 	if root.Kind != syntax.Map {
-		err = syntax.ErrorList{{Pos: root.Pos, What: "a wrangler configuration must be a map, not " + root.Kind.String()}}
+		mistakes = []*syntax.Error{{Pos: root.Pos, What: "a wrangler configuration must be a map, not " + root.Kind.String()}}
 	}
-	return root, err
+	return root, mistakes
 }
 
 // blankTOML is a file with nothing but comments.
