@@ -5,58 +5,6 @@ import (
 	"slices"
 )
 
-// adopt takes over a secret that exists and isn't ours, if that was asked for.
-func (b *builder) adopt(s *versions, t *triple) {
-	d := t.desired
-	a := b.action(OpAdopt, s, t)
-	switch d.Adopt {
-	case AdoptOverwrite:
-		a.putValue(ReasonAdopted)
-	case AdoptKeep:
-		a.Source = ""
-		a.Reasons = append(a.Reasons, ReasonAdoptedKept)
-	default:
-		b.conflict(s, t)
-		return
-	}
-	a.putMetadata(d, a.Current.Metadata)
-	b.add(a)
-}
-
-func (b *builder) conflict(s *versions, t *triple) {
-	b.problem(Problem{Kind: ProblemConflict, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
-}
-
-// external holds a secret that somebody else supplies to what is expected of it.
-// It is never written.
-func (b *builder) external(s *versions, t *triple) {
-	d := t.desired
-	if t.recorded != nil {
-		b.add(b.action(OpForget, s, t, ReasonExternal))
-	}
-	if b.in.Options.Offline {
-		b.plan.Unchanged++
-		return
-	}
-	if t.live == nil {
-		b.problem(Problem{Kind: ProblemExternalMissing, Store: s.key, Secret: d.Name, Pos: d.Pos})
-		return
-	}
-	var missing []string
-	for _, scope := range sorted(d.Scopes) {
-		if !slices.Contains(t.live.Scopes, scope) {
-			missing = append(missing, scope)
-		}
-	}
-	if len(missing) > 0 {
-		b.problem(Problem{Kind: ProblemExternalScopes, Store: s.key, Secret: d.Name, Pos: d.Pos, Missing: missing})
-		return
-	}
-	if t.recorded == nil {
-		b.plan.Unchanged++
-	}
-}
-
 // renames plans the renames that Cloudflare can do by itself, and takes both names
 // from the map. Where it cannot (another value, changed or gone outside, the new
 // name taken), the two names are decided on their own: create and delete.
