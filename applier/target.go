@@ -3,7 +3,6 @@ package applier
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
@@ -66,7 +65,7 @@ type Patch struct {
 }
 
 // ResendAfter is the delay from which on a POST is journaled again before it is sent.
-const ResendAfter = time.Second
+const ResendAfter = planner.ResendAfter
 
 // BeforeSend journals that a POST which creates secrets is sent now, and not when it was
 // asked for: a secret that it creates is recognised by that time.

@@ -1,24 +1,6 @@
 package planner
 
-import (
-	"slices"
-	"time"
-)
-
-// ClockSkew is how much older than our request a secret that it made may seem. The time
-// is Cloudflare's own, to some seconds, as its answers tell it.
-const ClockSkew = 5 * time.Second
-
-// listLag is more than lists lag behind what others write (docs/cloudflare-api.md §3): a
-// secret that is older and was not in a list has its time from another clock.
-const listLag = 15 * time.Second
-
-// lagWindow is how long after our last write Cloudflare's lists are believed to lag
-// behind it.
-const lagWindow = 10 * time.Minute
-
-// freshWindow is how long reads of a secret by its id are believed to.
-const freshWindow = time.Minute
+import "slices"
 
 // compare decides about a secret that all three versions know: what of it has to
 // be sent again, if anything.
@@ -67,19 +49,6 @@ func (b *builder) compare(s *versions, t *triple) {
 		a.Reasons = append(a.Reasons, ReasonPolicy)
 	}
 	b.add(a)
-}
-
-// MayLag reports whether lists read now may lack the secret although it is there: we
-// wrote it moments ago.
-func (r *RecordedSecret) MayLag(now time.Time) bool { return r.writtenWithin(lagWindow, now) }
-
-// Fresh reports whether the secret was written so lately that even a read of it by its id
-// may not find it yet (docs/cloudflare-api.md §3).
-func (r *RecordedSecret) Fresh(now time.Time) bool { return r.writtenWithin(freshWindow, now) }
-
-func (r *RecordedSecret) writtenWithin(d time.Duration, now time.Time) bool {
-	applied := Modified(r.Applied.Format(time.RFC3339))
-	return r.ID != "" && (r.Modified.within(d, now) || applied.within(d, now))
 }
 
 // finish decides what a write whose outcome is unknown has to be done again with.

@@ -38,9 +38,6 @@ var DriftKinds = []DriftKind{
 	DriftRotationOverdue,
 }
 
-// pendingWindow is how long a secret may be pending after we set its value.
-const pendingWindow = 10 * time.Minute
-
 // Drift is one difference between live and the record.
 type Drift struct {
 	Kind   DriftKind
@@ -126,7 +123,7 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 		d := drift(DriftNotActive)
 		d.Status = l.Status
 		// What we wrote moments ago takes a while (docs/cloudflare-api.md §3).
-		d.Counts = l.Status != StatusPending || now.Sub(r.Applied) >= pendingWindow
+		d.Counts = l.Status != StatusPending || now.Sub(r.Applied) >= activeWithin
 		found = append(found, d)
 	}
 	return found

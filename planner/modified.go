@@ -26,15 +26,6 @@ func (m Modified) Compare(n Modified) int {
 	return a.Truncate(unit).Compare(b.Truncate(unit))
 }
 
-// canLag reports whether lists read now may not show a write at m yet.
-func (m Modified) canLag(now time.Time) bool { return m.within(lagWindow, now) }
-
-// within reports whether m was at most d ago, and is not in the future.
-func (m Modified) within(d time.Duration, now time.Time) bool {
-	at, err := time.Parse(time.RFC3339Nano, string(m))
-	return err == nil && !at.After(now.Add(ClockSkew)) && !at.Before(now.Add(-d))
-}
-
 // precision is the unit of the last digit that m gives.
 func (m Modified) precision() time.Duration {
 	_, fraction, _ := strings.Cut(string(m), ".")

@@ -62,7 +62,7 @@ func (w Window) MayHaveMade(l *LiveSecret, m Metadata, now time.Time) bool {
 // list that it was decided on did not have.
 func (w Window) mayHold(m Modified, now time.Time) bool {
 	at, err := time.Parse(time.RFC3339Nano, string(m))
-	return err != nil || w.covers(m) || at.Before(w.ListedAt.Add(-listLag)) || at.After(now.Add(ClockSkew))
+	return err != nil || w.covers(m) || at.Before(w.ListedAt.Add(-listComplete)) || at.After(now.Add(ClockSkew))
 }
 
 func looks(l *LiveSecret, m Metadata) bool {

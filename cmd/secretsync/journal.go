@@ -79,9 +79,6 @@ func (j *journal) remember(store planner.StoreKey, name string, sec *lockfile.Se
 	j.before[store.Secret(name)] = sec
 }
 
-// lagWindow is how long a secret that we made may be missing from lists.
-const lagWindow = 5 * time.Minute
-
 // intendAgain is about a record that earlier applies left. If it has no id, and the plan
 // found the secret by when it was made and what it looks like, it is known by its id
 // from now on: both are about to change. If it is to be made although we made or
@@ -105,7 +102,7 @@ func (j *journal) intendAgain(sec *lockfile.Secret, a planner.Action, pending *l
 			pending.Since, pending.ListedAt = sec.Pending.Since, sec.Pending.ListedAt
 		}
 	}
-	if a.Op == planner.OpCreate && !made.IsZero() && j.now().Sub(made) < lagWindow {
+	if a.Op == planner.OpCreate && !made.IsZero() && j.now().Sub(made) < planner.ListLag {
 		pending.Since = made
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/secretsync/secretsync/planner"
 )
 
 // Clock is Cloudflare's time, as the Date headers of its answers tell it. What
@@ -16,11 +18,8 @@ type Clock struct {
 }
 
 // A Date header counts whole seconds, and an answer takes its time to come. What is
-// less than clockNoise says nothing; what is more than clockLimit is no clock.
-const (
-	clockNoise = 3 * time.Second
-	clockLimit = 366 * 24 * time.Hour
-)
+// less than planner.DateNoise says nothing; what is more than clockLimit is no clock.
+const clockLimit = 366 * 24 * time.Hour
 
 // Now is the time at Cloudflare. A nil Clock goes by the machine.
 func (c *Clock) Now() time.Time {
@@ -42,7 +41,7 @@ func (c *Clock) heed(header http.Header) {
 	switch {
 	case offset.Abs() > clockLimit:
 		return
-	case offset.Abs() < clockNoise:
+	case offset.Abs() < planner.DateNoise:
 		offset = 0
 	}
 	c.mu.Lock()

@@ -1,0 +1,69 @@
+package planner
+
+import "time"
+
+// Cloudflare's reads are eventually consistent, and it does not say by how much
+// (docs/cloudflare-api.md §3): other clients saw seconds. Every guess at it is here, together with
+// the tolerances for comparing Cloudflare's clock with ours. Timeouts, and pauses between
+// retries, are not: they belong to the code that waits.
+//
+// ListLag and listComplete bound the same unknown from its two sides. Each errs towards the
+// harmless mistake.
+
+// ListLag is how long after a write of ours a list may still lack it. It is generous: if it
+// is too long, drift is reported some minutes late; if it is too short, a secret that we
+// have just written is taken for changed or deleted by another client, and written again.
+const ListLag = 10 * time.Minute
+
+// listComplete is how long before a list was read a secret must have been created for us to
+// rely on its being listed. A creation time that is older, of a secret that the list lacked,
+// comes from a clock that cannot be compared with ours. It is tight, but well over the seconds
+// that were seen: if it is too long, a secret of ours is reported as a conflict where the
+// clocks differ, and the user adopts it; if it is too short, another client's secret of the
+// same name and metadata may be taken for ours.
+const listComplete = 15 * time.Second
+
+// readLag is how long after a write of ours a read by id may still not find the secret. Such
+// reads lag for moments only. If it is too long, a secret that was deleted within a minute
+// of being written costs some repeated reads.
+const readLag = time.Minute
+
+// activeWithin is how long after a write of ours a secret may have the status pending. Other
+// clients wait ten seconds for it. If it is too long, a secret that never becomes active is
+// reported as drift some minutes late.
+const activeWithin = 10 * time.Minute
+
+// DateNoise is how far a time read from a Date header may be off: the header counts whole
+// seconds, and the answer takes its time to arrive.
+const DateNoise = 3 * time.Second
+
+// ResendAfter is how long a request may wait between being journaled and being sent,
+// without being journaled again.
+const ResendAfter = time.Second
+
+// ClockSkew is how far outside the window of our request the creation time of the secret that
+// it created may be. The window's ends are read from Date headers, are recorded in whole
+// seconds, and do not include a wait of up to [ResendAfter].
+const ClockSkew = DateNoise + time.Second + ResendAfter
+
+// MayLag reports whether a list read now may lack the secret although it exists, because we
+// wrote it recently.
+func (r *RecordedSecret) MayLag(now time.Time) bool { return r.writtenWithin(ListLag, now) }
+
+// Fresh reports whether even a read by id may not find the secret yet, because we wrote it
+// moments ago.
+func (r *RecordedSecret) Fresh(now time.Time) bool { return r.writtenWithin(readLag, now) }
+
+func (r *RecordedSecret) writtenWithin(d time.Duration, now time.Time) bool {
+	applied := Modified(r.Applied.Format(time.RFC3339))
+	return r.ID != "" && (r.Modified.within(d, now) || applied.within(d, now))
+}
+
+// canLag reports whether a list read now may not show a write of ours at m yet.
+func (m Modified) canLag(now time.Time) bool { return m.within(ListLag, now) }
+
+// within reports whether m was at most d ago, and is not in the future.
+func (m Modified) within(d time.Duration, now time.Time) bool {
+	at, err := time.Parse(time.RFC3339Nano, string(m))
+	return err == nil && !at.After(now.Add(ClockSkew)) && !at.Before(now.Add(-d))
+}
