@@ -12,32 +12,53 @@ func (b *builder) compare(s *versions, t *triple) {
 	}
 	a := b.action(OpUpdate, s, t)
 	a.Recovery.ListedAt = b.in.Now
-	switch {
-	case r.Pending != nil:
+	if r.Pending != nil {
 		b.note(NoteInterrupted, s, d.Name)
 		b.finish(&a, s, t)
-	case l.ID != r.ID:
-		a.putValue(ReasonReplaced)
-	case r.Modified == "": // Cloudflare never told, so there is nothing to compare
-		b.compareValue(&a, s, t)
-	case l.Modified.Compare(r.Modified) > 0:
-		a.putValue(ReasonChangedOutside)
-	case l.Modified.Compare(r.Modified) < 0:
-		// What the list shows is older than our last write: Current comes from the record.
-		note := NoteBackwards
-		if r.Modified.canLag(b.in.Now) {
-			note = NoteLagging
-		}
-		b.note(note, s, d.Name)
-		fallthrough
-	default:
-		b.compareValue(&a, s, t)
+	} else {
+		b.compareLive(&a, s, t)
 	}
 	a.putMetadata(d, a.Current.Metadata)
 	if r.Pending != nil && len(a.Reasons) == 0 { // or it would stay pending
 		a.putValue(ReasonInterrupted)
 	}
+	b.addUpdate(a, t)
+}
 
+// compareLive compares the live secret's last write with ours, which is known to have
+// ended. Only if there was none after ours is the value in Cloudflare the recorded one, and
+// worth comparing.
+func (b *builder) compareLive(a *Action, s *versions, t *triple) {
+	r := t.recorded
+	switch order := r.compareWrites(t.live); {
+	case t.live.ID != r.ID:
+		a.putValue(ReasonReplaced)
+		return
+	case order > 0:
+		a.putValue(ReasonChangedOutside)
+		return
+	case order < 0 && r.Modified.canLag(b.in.Now):
+		b.note(NoteLagging, s, r.Name)
+	case order < 0:
+		b.note(NoteBackwards, s, r.Name)
+	}
+	b.compareValue(a, s, t)
+}
+
+// compareWrites is positive where the live secret was written to after our last write,
+// negative where the list shows a state before it, and zero where it shows our write, or
+// where Cloudflare reported no time for that.
+func (r *RecordedSecret) compareWrites(l *LiveSecret) int {
+	if r.Modified == "" {
+		return 0
+	}
+	return l.Modified.Compare(r.Modified)
+}
+
+// addUpdate adds an update that has something to do. Where only the delete policy differs,
+// that is recorded.
+func (b *builder) addUpdate(a Action, t *triple) {
+	d, r := t.desired, t.recorded
 	switch {
 	case len(a.Reasons) == 0 && d.Delete == r.Delete:
 		b.plan.Unchanged++

@@ -93,7 +93,6 @@ func FindDrift(in Input) []Drift {
 
 func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	r, l := t.recorded, t.live
-	older := r.Modified != "" && l != nil && l.ID == r.ID && l.Modified.Compare(r.Modified) < 0
 	drift := func(k DriftKind) Drift { return Drift{Kind: k, Store: store, Secret: r.Name, Counts: true} }
 	switch {
 	case r.Pending != nil:
@@ -102,7 +101,9 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 		return []Drift{drift(DriftDeleted)}
 	case l.ID != r.ID:
 		return []Drift{drift(DriftRecreated)}
-	case older && r.Modified.canLag(now):
+	}
+	order := r.compareWrites(l)
+	if order < 0 && r.Modified.canLag(now) {
 		return []Drift{{Kind: DriftLagging, Store: store, Secret: r.Name}}
 	}
 	var found []Drift
@@ -116,7 +117,7 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 		d.Comment = &Change[string]{Before: r.Comment, After: l.Comment}
 		found = append(found, d)
 	}
-	if newer := r.Modified != "" && l.Modified.Compare(r.Modified) > 0; len(found) == 0 && (newer || older) {
+	if len(found) == 0 && order != 0 {
 		found = append(found, drift(DriftChanged))
 	}
 	if l.Status != "" && l.Status != StatusActive {

@@ -66,9 +66,8 @@ func (t *triple) current() LiveState {
 	if m.Scopes == nil { // not told: they are nullable (docs/cloudflare-api.md §1.2)
 		m.Scopes = r.Scopes
 	}
-	switch order := l.Modified.Compare(r.Modified); {
-	case r.Modified == "": // Cloudflare never told
-	case order == 0:
+	switch order := r.compareWrites(l); {
+	case order == 0 && r.Modified != "":
 		m.Modified = r.Modified
 	case order < 0:
 		return LiveState{Metadata{r.Scopes, r.Comment}, r.Modified}

@@ -78,8 +78,8 @@ func (w Window) covers(created Modified) bool {
 // overtaken reports whether somebody else wrote to a secret that an update of ours, cut
 // short, was for: it was changed when no request of ours can have been under way.
 func (b *builder) overtaken(r *RecordedSecret, l *LiveSecret) bool {
-	if r.Pending.Op != OpUpdate && r.Pending.Op != OpRotate || r.Modified == "" {
+	if r.Pending.Op != OpUpdate && r.Pending.Op != OpRotate {
 		return false
 	}
-	return l.Modified.Compare(r.Modified) > 0 && !r.Pending.sent().mayHold(l.Modified, b.in.Now)
+	return r.compareWrites(l) > 0 && !r.Pending.sent().mayHold(l.Modified, b.in.Now)
 }
