@@ -199,7 +199,7 @@ func (c *creation) made(i int, l *planner.LiveSecret) bool {
 		windows = append(windows, planner.Window{ListedAt: a.Recovery.ListedAt, From: c.since, To: now})
 	}
 	return l.ID == a.Recovery.PreviousID || slices.ContainsFunc(windows, func(w planner.Window) bool {
-		return !w.From.IsZero() && w.MayHaveMade(l, wanted(a), now)
+		return !w.From.IsZero() && w.MayHaveCreated(l, wanted(a), now)
 	})
 }
 

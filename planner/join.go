@@ -70,7 +70,7 @@ func (t *triple) current() LiveState {
 	case order == 0 && r.Modified != "":
 		m.Modified = r.Modified
 	case order < 0:
-		return LiveState{Metadata{r.Scopes, r.Comment}, r.Modified}
+		return LiveState{r.metadata(), r.Modified}
 	}
 	return m
 }
