@@ -16,37 +16,35 @@ const (
 )
 
 // awaitActive waits until what was written is active, for Config.Wait at most.
-func (r *run) awaitActive() {
-	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.Wait)
+func (r *run) awaitActive(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Wait)
 	defer cancel()
 	for pause := activeFirst; ; pause = min(2*pause, activeMost) {
-		pending := r.pending()
-		if len(pending) == 0 || r.stopped() != nil || !sleep(ctx, pause) {
+		pending := r.pendingByStore()
+		if len(pending) == 0 || r.stopped(ctx) != nil || !sleep(ctx, pause) {
 			return
 		}
-		for store, is := range pending {
-			r.look(ctx, store, is)
+		for store, results := range pending {
+			r.checkActive(ctx, store, results)
 		}
 	}
 }
 
-// pending groups the secrets that were written and cannot be used yet by store.
-func (r *run) pending() map[planner.StoreID][]int {
-	pending := map[planner.StoreID][]int{}
-	for _, i := range r.mine {
-		if res := r.results[i]; res.Outcome == Done && res.Live.Status == planner.StatusPending {
-			id := r.stores[res.Action.Store]
-			pending[id] = append(pending[id], i)
-		}
+// pendingByStore groups the secrets that were written and cannot be used yet.
+func (r *run) pendingByStore() map[planner.StoreID][]*Result {
+	pending := map[planner.StoreID][]*Result{}
+	for _, res := range r.where((*Result).pending) {
+		id := r.stores[res.Action.Store]
+		pending[id] = append(pending[id], res)
 	}
 	return pending
 }
 
-// look notes what became of pending secrets. A modified that moves as one becomes
+// checkActive notes what became of pending secrets. A modified that moves as one becomes
 // active is our own doing, and recorded as such; anything else that is different by
 // then is not, and is left for the next plan to find.
-func (r *run) look(ctx context.Context, store planner.StoreID, is []int) {
-	t, err := r.target(r.results[is[0]].Action)
+func (r *run) checkActive(ctx context.Context, store planner.StoreID, results []*Result) {
+	t, err := r.target(results[0].Action)
 	if err != nil {
 		return
 	}
@@ -55,21 +53,29 @@ func (r *run) look(ctx context.Context, store planner.StoreID, is []int) {
 		return
 	}
 	var moved []Result
-	for _, i := range is {
-		was := &r.results[i].Live
-		n := slices.IndexFunc(live, func(l planner.LiveSecret) bool { return l.ID == was.ID })
-		if n < 0 || live[n].Status == planner.StatusPending || live[n].Modified.Compare(was.Modified) < 0 {
-			continue // not there, or as it was before our write: a list that lags
-		}
-		was.Status = live[n].Status
-		if was.Modified != live[n].Modified && live[n].Comment == was.Comment && sameScopes(live[n].Scopes, was.Scopes) {
-			was.Modified = live[n].Modified
-			moved = append(moved, r.results[i])
+	for _, res := range results {
+		n := slices.IndexFunc(live, func(l planner.LiveSecret) bool { return l.ID == res.Live.ID })
+		if n >= 0 && res.becameActive(live[n]) {
+			moved = append(moved, *res)
 		}
 	}
 	if len(moved) > 0 {
-		r.note(r.cfg.Journal.Activated(moved))
+		_ = r.journal.record(Entry{Kind: EntryActive, Results: moved}) // stopped returns the error
 	}
+}
+
+// becameActive takes over what a list says of a pending secret, and reports whether that
+// changed when it was modified.
+func (r *Result) becameActive(listed planner.LiveSecret) bool {
+	if listed.Status == planner.StatusPending || listed.Modified.Compare(r.Live.Modified) < 0 {
+		return false // as it was, or as it was before our write: a list that lags
+	}
+	r.Live.Status = listed.Status
+	if listed.Modified == r.Live.Modified || listed.Comment != r.Live.Comment || !sameScopes(listed.Scopes, r.Live.Scopes) {
+		return false
+	}
+	r.Live.Modified = listed.Modified
+	return true
 }
 
 // sameScopes compares scopes in any order; what isn't told is no difference.

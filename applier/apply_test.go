@@ -50,17 +50,26 @@ func stranger(f *fakeTarget, name string) {
 	f.secrets[name] = l
 }
 
-func apply(ctx context.Context, f *fakeTarget, j *fakeJournal, actions ...planner.Action) *applier.Report {
+// end is what Apply returned.
+type end struct {
+	*applier.Report
+	Err error
+}
+
+func (e end) Complete() bool { return e.Err == nil && e.Report.Complete() }
+
+func apply(ctx context.Context, f *fakeTarget, j *fakeJournal, actions ...planner.Action) end {
 	return applyWaiting(ctx, f, j, 0, actions...)
 }
 
-func applyWaiting(ctx context.Context, f *fakeTarget, j *fakeJournal, wait time.Duration, actions ...planner.Action) *applier.Report {
+func applyWaiting(ctx context.Context, f *fakeTarget, j *fakeJournal, wait time.Duration, actions ...planner.Action) end {
 	start := time.Now()
-	return applier.Apply(ctx, &planner.Plan{Actions: actions}, applier.Config{
+	r, err := applier.Apply(ctx, &planner.Plan{Actions: actions}, applier.Config{
 		Targets: map[planner.AccountID]applier.Target{account: f}, Journal: j, Parallelism: 4, Wait: wait,
 		Now:   func() time.Time { return serverTime.Add(time.Since(start)) },
-		Value: func(_ planner.StoreKey, name string) (secret.Value, bool) { return value(name), true },
+		Value: func(k planner.SecretKey) (secret.Value, bool) { return value(k.Name), true },
 	})
+	return end{r, err}
 }
 
 // once fails the first call that starts with prefix.
@@ -75,7 +84,7 @@ func once(prefix string, err error) func(string) error {
 	}
 }
 
-func outcomes(r *applier.Report) map[string]applier.Outcome {
+func outcomes(r end) map[string]applier.Outcome {
 	m := map[string]applier.Outcome{}
 	for _, res := range r.Results {
 		m[res.Action.Secret] = res.Outcome
@@ -101,13 +110,13 @@ func TestEveryOperation(t *testing.T) {
 		planner.Action{Op: planner.OpForget, Store: store, StoreID: "st1", Secret: "gone"},
 	)
 	if !r.Complete() {
-		t.Fatalf("incomplete: %v", r)
+		t.Fatalf("incomplete: %v", outcomes(r))
 	}
 	expectLog(t, f,
-		"intend 1", "create 1", "settle map[done:1]",
-		"intend 1", "update upd value=false scopes=false comment=true", "settle map[done:1]",
-		"intend 1", "delete del", "settle map[done:1]",
-		"settle map[done:1]")
+		"intent 1", "create 1", "outcome map[done:1]",
+		"intent 1", "update upd value=false scopes=false comment=true", "outcome map[done:1]",
+		"intent 1", "delete del", "outcome map[done:1]",
+		"outcome map[done:1]")
 	if f.values["upd"] != "old" {
 		t.Error("a change of metadata resent the value")
 	}
@@ -125,7 +134,7 @@ func TestRename(t *testing.T) {
 	if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() {
 		t.Fatal("incomplete")
 	}
-	expectLog(t, f, "intend 1", "duplicate old as new", "delete old", "settle map[done:1]")
+	expectLog(t, f, "intent 1", "duplicate old as new", "delete old", "outcome map[done:1]")
 	if f.values["new"] != "old" || f.secrets["new"].Comment != "kept" {
 		t.Errorf("the new secret is %v", f.secrets["new"])
 	}
@@ -143,8 +152,8 @@ func TestDeletesFirst(t *testing.T) {
 	remove := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "later", ID: existing(f, "later")}
 	early := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "old", ID: existing(f, "old"), BeforeCreates: true}
 	apply(t.Context(), f, &fakeJournal{target: f}, early, create("new"), remove)
-	expectLog(t, f, "intend 1", "delete old", "settle map[done:1]", "intend 1", "create 1", "settle map[done:1]",
-		"intend 1", "delete later", "settle map[done:1]")
+	expectLog(t, f, "intent 1", "delete old", "outcome map[done:1]", "intent 1", "create 1", "outcome map[done:1]",
+		"intent 1", "delete later", "outcome map[done:1]")
 }
 
 // TestNothingIsDeletedForWhatCouldNotBeCreated: what is deleted may be what the new
@@ -175,7 +184,7 @@ func TestAdoptingAsItIsSendsNothing(t *testing.T) {
 	r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{
 		Op: planner.OpAdopt, Store: store, StoreID: "st1", Secret: "theirs", ID: "s9", Current: planner.LiveState{Metadata: planner.Metadata{Comment: "as it was"}},
 	})
-	expectLog(t, f, "settle map[done:1]")
+	expectLog(t, f, "outcome map[done:1]")
 	if l := r.Results[0].Live; l.ID != "s9" || l.Comment != "as it was" {
 		t.Errorf("recorded as %v", l)
 	}
@@ -186,20 +195,20 @@ func TestAccountsDoNotStopOneAnother(t *testing.T) {
 	bad.before = func(string) error { return errors.New("refused") }
 	theirs := create("s")
 	theirs.Store.Account = "fedcba9876543210fedcba9876543210"
-	r := applier.Apply(t.Context(), &planner.Plan{Actions: []planner.Action{create("s"), theirs}}, applier.Config{
+	r, err := applier.Apply(t.Context(), &planner.Plan{Actions: []planner.Action{create("s"), theirs}}, applier.Config{
 		Targets: map[planner.AccountID]applier.Target{account: good, theirs.Store.Account: bad},
 		Journal: &fakeJournal{target: newFake()}, Parallelism: 1, Now: func() time.Time { return serverTime },
-		Value: func(_ planner.StoreKey, name string) (secret.Value, bool) { return value(name), true },
+		Value: func(k planner.SecretKey) (secret.Value, bool) { return value(k.Name), true },
 	})
-	if r.Results[0].Outcome != applier.Done || r.Results[1].Outcome != applier.Failed {
-		t.Errorf("outcomes %v, %v", r.Results[0].Outcome, r.Results[1].Outcome)
+	if err != nil || r.Results[0].Outcome != applier.Done || r.Results[1].Outcome != applier.Failed {
+		t.Errorf("error %v, outcomes %v, %v", err, r.Results[0].Outcome, r.Results[1].Outcome)
 	}
 }
 
 func TestDeleteStore(t *testing.T) {
 	f := newFake()
 	r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{Op: planner.OpDeleteStore, Store: store, StoreID: "st1"})
-	expectLog(t, f, "delete store", "settle map[done:1]")
+	expectLog(t, f, "delete store", "outcome map[done:1]")
 	if !r.Complete() {
 		t.Error("incomplete")
 	}
@@ -224,9 +233,9 @@ func TestBatches(t *testing.T) {
 		t.Fatal("incomplete")
 	}
 	expectLog(t, f,
-		"intend 100", "create 100", "settle map[done:100]",
-		"intend 100", "create 100", "settle map[done:100]",
-		"intend 50", "create 50", "settle map[done:50]")
+		"intent 100", "create 100", "outcome map[done:100]",
+		"intent 100", "create 100", "outcome map[done:100]",
+		"intent 50", "create 50", "outcome map[done:50]")
 	for i, res := range r.Results {
 		if res.Live.Name != res.Action.Secret {
 			t.Fatalf("result %d of %s has the live secret %s", i, res.Action.Secret, res.Live.Name)
@@ -242,8 +251,8 @@ func TestNewStore(t *testing.T) {
 	if r := apply(t.Context(), f, &fakeJournal{target: f}, newStore, a); !r.Complete() {
 		t.Fatal("incomplete")
 	}
-	expectLog(t, f, "create store prod", "store prod is st-new", "settle map[done:1]",
-		"intend 1", "create 1", "settle map[done:1]")
+	expectLog(t, f, "create store prod", "store prod is st-new",
+		"intent 1", "create 1", "outcome map[done:1]")
 
 	f = newFake()
 	f.before = once("create store", applier.ErrQuota)
@@ -261,7 +270,7 @@ func TestStoreWithUnknownOutcomeIsLookedFor(t *testing.T) {
 		if r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{Op: planner.OpCreateStore, Store: k}); !r.Complete() {
 			t.Fatal("incomplete")
 		}
-		expectLog(t, f, "create store fresh", "list stores", "store fresh is st-new", "settle map[done:1]")
+		expectLog(t, f, "create store fresh", "list stores", "store fresh is st-new")
 	})
 }
 
@@ -273,9 +282,9 @@ func TestUnknownCreateThatHappenedIsCompleted(t *testing.T) {
 			t.Fatalf("incomplete: %v", outcomes(r))
 		}
 		slices.Sort(f.log[3:5])
-		expectLog(t, f, "intend 2", "create 2", "list secrets",
+		expectLog(t, f, "intent 2", "create 2", "list secrets",
 			"update s000 value=true scopes=true comment=false", "update s001 value=true scopes=true comment=false",
-			"settle map[done:2]")
+			"outcome map[done:2]")
 	})
 }
 
@@ -286,7 +295,7 @@ func TestUnknownCreateThatDidNotHappenIsSentAgain(t *testing.T) {
 		if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...); !r.Complete() {
 			t.Fatalf("incomplete: %v", outcomes(r))
 		}
-		expectLog(t, f, "intend 2", "create 2", "list secrets", "create 2", "settle map[done:2]")
+		expectLog(t, f, "intent 2", "create 2", "list secrets", "create 2", "outcome map[done:2]")
 	})
 }
 
@@ -368,7 +377,7 @@ func TestARefusalOfNoneOfThemIsFinal(t *testing.T) {
 	f := newFake()
 	f.before = once("create", errors.New("the token is refused"))
 	r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
-	expectLog(t, f, "intend 3", "create 3", "settle map[failed:3]")
+	expectLog(t, f, "intent 3", "create 3", "outcome map[failed:3]")
 	if r.Count(applier.Failed) != 3 {
 		t.Errorf("outcomes %v", outcomes(r))
 	}
@@ -384,7 +393,7 @@ func TestInterruptedWhileRefused(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			f.before = func(string) error { cancel(); return nil }
 			r := apply(ctx, f, &fakeJournal{target: f}, creates(3)...)
-			expectLog(t, f, "intend 3", "create 3", "settle map[unknown:3]")
+			expectLog(t, f, "intent 3", "create 3", "outcome map[unknown:3]")
 			if r.Count(applier.Unknown) != 3 {
 				t.Errorf("outcomes %v", outcomes(r))
 			}
@@ -425,7 +434,7 @@ func TestARequestThatIsSentAgainIsJournaledAgain(t *testing.T) {
 			return nil
 		}
 		r := apply(t.Context(), f, &fakeJournal{target: f}, creates(1)...)
-		expectLog(t, f, "intend 1", "create 1", "list secrets", "resend 1", "create 1", "list secrets", "resend 1", "create 1", "list secrets", "resend 1", "create 1", "settle map[done:1]")
+		expectLog(t, f, "intent 1", "create 1", "list secrets", "resend 1", "create 1", "list secrets", "resend 1", "create 1", "list secrets", "resend 1", "create 1", "outcome map[done:1]")
 		if !r.Complete() {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
@@ -495,13 +504,13 @@ func TestARequestThatHadToWaitIsJournaledAgain(t *testing.T) {
 		if !r.Complete() {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
-		expectLog(t, f, "intend 1", "resend 1", "create 1", "settle map[done:1]", "intend 1", "resend 1", "duplicate old as renamed", "delete old", "settle map[done:1]")
+		expectLog(t, f, "intent 1", "resend 1", "create 1", "outcome map[done:1]", "intent 1", "resend 1", "duplicate old as renamed", "delete old", "outcome map[done:1]")
 	})
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.delay = time.Minute
 		r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("resend", errors.New("disk full"))}, create("new"))
-		expectLog(t, f, "intend 1", "resend 1", "settle map[failed:1]")
+		expectLog(t, f, "intent 1", "resend 1", "outcome map[failed:1]")
 		if outcomes(r)["new"] != applier.Failed {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
@@ -559,7 +568,7 @@ func TestPendingIsWaitedFor(t *testing.T) {
 		wait           time.Duration
 		log            []string
 	}{
-		{lists: 2, wait: time.Minute, log: []string{"list secrets", "list secrets", "list secrets", "activated 1"}},
+		{lists: 2, wait: time.Minute, log: []string{"list secrets", "list secrets", "list secrets", "active 1"}},
 		{lists: 1000, pending: 1, wait: time.Second, log: []string{"list secrets", "list secrets"}},
 		{lists: 1000, pending: 1, wait: 0, log: nil},
 	} {
@@ -571,7 +580,7 @@ func TestPendingIsWaitedFor(t *testing.T) {
 			if !r.Complete() || len(r.Pending()) != c.pending || time.Since(start) > c.wait {
 				t.Errorf("pending after %s: %d, want %d", time.Since(start), len(r.Pending()), c.pending)
 			}
-			expectLog(t, f, append([]string{"intend 1", "create 1", "settle map[done:1]"}, c.log...)...)
+			expectLog(t, f, append([]string{"intent 1", "create 1", "outcome map[done:1]"}, c.log...)...)
 			if c.pending == 0 && r.Results[0].Live.Modified != "2026-11-23T12:00:09Z" {
 				t.Error("the modified that moved on activation is taken for somebody else's change")
 			}
@@ -595,8 +604,8 @@ func TestWantOfQuotaMakesRoom(t *testing.T) {
 	if r := apply(t.Context(), f, &fakeJournal{target: f}, create("new"), remove("old-1"), remove("old-2")); !r.Complete() {
 		t.Errorf("outcomes %v", outcomes(r))
 	}
-	expectLog(t, f, "intend 1", "create 1", "settle map[failed:1]", "intend 1", "delete old-1", "settle map[done:1]",
-		"intend 1", "create 1", "settle map[done:1]", "intend 1", "delete old-2", "settle map[done:1]")
+	expectLog(t, f, "intent 1", "create 1", "outcome map[failed:1]", "intent 1", "delete old-1", "outcome map[done:1]",
+		"intent 1", "create 1", "outcome map[done:1]", "intent 1", "delete old-2", "outcome map[done:1]")
 
 	// Not where that would not make room enough.
 	f = newFake()
@@ -619,13 +628,13 @@ func TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother(t *testin
 	moved := create("s")
 	moved.Store.Account = "fedcba9876543210fedcba9876543210"
 	old := planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "s", ID: existing(good, "s")}
-	r := applier.Apply(t.Context(), &planner.Plan{Actions: []planner.Action{moved, old}}, applier.Config{
+	r, err := applier.Apply(t.Context(), &planner.Plan{Actions: []planner.Action{moved, old}}, applier.Config{
 		Targets: map[planner.AccountID]applier.Target{account: good, moved.Store.Account: bad},
 		Journal: &fakeJournal{target: newFake()}, Parallelism: 1, Now: func() time.Time { return serverTime },
-		Value: func(_ planner.StoreKey, name string) (secret.Value, bool) { return value(name), true },
+		Value: func(k planner.SecretKey) (secret.Value, bool) { return value(k.Name), true },
 	})
-	if r.Results[1].Outcome != applier.Skipped || good.values["s"] != "old" {
-		t.Errorf("the old one is %s", r.Results[1].Outcome)
+	if err != nil || r.Results[1].Outcome != applier.Skipped || good.values["s"] != "old" {
+		t.Errorf("error %v, the old one is %s", err, r.Results[1].Outcome)
 	}
 }
 
@@ -635,7 +644,7 @@ func TestTooLargeIsHalved(t *testing.T) {
 	if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(100)...); !r.Complete() {
 		t.Fatal("incomplete")
 	}
-	expectLog(t, f, "intend 100", "create 100", "create 50", "create 25", "create 25", "create 50", "create 25", "create 25", "settle map[done:100]")
+	expectLog(t, f, "intent 100", "create 100", "create 50", "create 25", "create 25", "create 50", "create 25", "create 25", "outcome map[done:100]")
 }
 
 func TestOneFailureDoesNotStopTheOthers(t *testing.T) {
@@ -660,8 +669,8 @@ func TestNothingIsSentThatCannotBeJournaled(t *testing.T) {
 	diskFull := errors.New("disk full")
 	t.Run("before the first request", func(t *testing.T) {
 		f := newFake()
-		r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("intend", diskFull)}, creates(3)...)
-		expectLog(t, f, "intend 3")
+		r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("intent", diskFull)}, creates(3)...)
+		expectLog(t, f, "intent 3")
 		if !errors.Is(r.Err, diskFull) || r.Count(applier.Skipped) != 3 {
 			t.Errorf("error %v, outcomes %v", r.Err, outcomes(r))
 		}
@@ -669,9 +678,9 @@ func TestNothingIsSentThatCannotBeJournaled(t *testing.T) {
 	t.Run("after a request", func(t *testing.T) {
 		f := newFake()
 		id := existing(f, "upd")
-		r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("settle", diskFull)}, create("new"),
+		r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("outcome", diskFull)}, create("new"),
 			planner.Action{Op: planner.OpUpdate, Store: store, StoreID: "st1", Secret: "upd", ID: id, SetValue: true})
-		expectLog(t, f, "intend 1", "create 1", "settle map[done:1]")
+		expectLog(t, f, "intent 1", "create 1", "outcome map[done:1]")
 		if !errors.Is(r.Err, diskFull) || outcomes(r)["new"] != applier.Done || outcomes(r)["upd"] != applier.Skipped {
 			t.Errorf("error %v, outcomes %v", r.Err, outcomes(r))
 		}
@@ -689,7 +698,7 @@ func TestInterruptedSendsNothingMore(t *testing.T) {
 	}
 	r := apply(ctx, f, &fakeJournal{target: f}, append(creates(101),
 		planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "d", ID: existing(f, "d")})...)
-	expectLog(t, f, "intend 100", "create 100", "settle map[done:100]")
+	expectLog(t, f, "intent 100", "create 100", "outcome map[done:100]")
 	if r.Count(applier.Done) != 100 || r.Count(applier.Skipped) != 2 || !errors.Is(r.Err, context.Canceled) {
 		t.Errorf("error %v, done %d, skipped %d", r.Err, r.Count(applier.Done), r.Count(applier.Skipped))
 	}
@@ -709,7 +718,7 @@ func TestInterruptTakesBackIntentsOfWhatWasNotTried(t *testing.T) {
 	if skipped == 0 || r.Count(applier.Done)+skipped != 20 {
 		t.Fatalf("outcomes %v", outcomes(r))
 	}
-	if want := fmt.Sprintf("settle map[skipped:%d]", skipped); f.log[len(f.log)-1] != want {
+	if want := fmt.Sprintf("outcome map[skipped:%d]", skipped); f.log[len(f.log)-1] != want {
 		t.Errorf("the last entry is %q, want %q", f.log[len(f.log)-1], want)
 	}
 }

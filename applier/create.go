@@ -1,6 +1,7 @@
 package applier
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -16,34 +17,32 @@ const (
 	settleWait  = 500 * time.Millisecond
 )
 
-func (r *run) createStores() {
-	for _, i := range r.of(planner.OpCreateStore) {
-		if r.stopped() != nil {
+func (r *run) createStores(ctx context.Context) {
+	for _, res := range r.pendingWrites(planner.OpCreateStore) {
+		if r.stopped(ctx) != nil {
 			return
 		}
-		a := r.results[i].Action
-		id, err := r.createStore(a)
-		r.conclude(i, planner.LiveSecret{}, err)
+		id, err := r.createStore(ctx, res.Action)
+		res.conclude(planner.LiveSecret{}, err)
 		if err == nil {
-			r.stores[a.Store] = id
-			r.note(r.cfg.Journal.StoreReady(a.Store, id))
+			r.stores[res.Action.Store], res.StoreID = id, id
 		}
-		r.settle(i)
+		r.settle(res)
 	}
 }
 
-// createStore makes a store; after an unknown outcome it looks whether it is there.
-func (r *run) createStore(a planner.Action) (planner.StoreID, error) {
+// createStore creates a store; after an unknown outcome it looks whether it is there.
+func (r *run) createStore(ctx context.Context, a planner.Action) (planner.StoreID, error) {
 	t, err := r.target(a)
 	if err != nil {
 		return "", err
 	}
-	id, err := t.CreateStore(r.ctx, a.Store.Name)
+	id, err := t.CreateStore(ctx, a.Store.Name)
 	for try := range settleTries {
-		if !errors.Is(err, ErrOutcomeUnknown) || !r.pause(try) {
+		if !errors.Is(err, ErrOutcomeUnknown) || !r.pause(ctx, try) {
 			break
 		}
-		stores, listErr := t.ListStores(r.ctx)
+		stores, listErr := t.ListStores(ctx)
 		if listErr != nil {
 			break
 		}
@@ -54,54 +53,49 @@ func (r *run) createStore(a planner.Action) (planner.StoreID, error) {
 	return id, err
 }
 
-// createSecrets makes the secrets of each store in batches of one request.
-func (r *run) createSecrets() {
-	byStore := map[planner.StoreKey][]int{}
+// createSecrets creates the secrets of each store in batches of one request.
+func (r *run) createSecrets(ctx context.Context) {
+	byStore := map[planner.StoreKey][]*Result{}
 	var order []planner.StoreKey
-	for _, i := range r.of(planner.OpCreate) {
-		k := r.results[i].Action.Store
+	for _, res := range r.pendingWrites(planner.OpCreate) {
+		k := res.Action.Store
 		if byStore[k] == nil {
 			order = append(order, k)
 		}
-		byStore[k] = append(byStore[k], i)
+		byStore[k] = append(byStore[k], res)
 	}
 	for _, k := range order {
 		for batch := range slices.Chunk(byStore[k], BatchSize) {
-			r.createBatch(batch)
+			r.createBatch(ctx, batch)
 		}
 	}
 }
 
-// createBatch makes up to BatchSize secrets of one store: one intent, one request,
+// createBatch creates up to BatchSize secrets of one store: one intent, one request,
 // one outcome, where all goes well.
-func (r *run) createBatch(is []int) {
-	first := r.results[is[0]].Action
+func (r *run) createBatch(ctx context.Context, results []*Result) {
+	first := results[0].Action
 	store, ok := r.stores[first.Store]
 	if !ok {
-		for _, i := range is {
-			r.results[i].Err = errNoStore
+		for _, res := range results {
+			res.Err = errNoStore
 		}
 		return
 	}
-	if !r.intend(is) {
+	if !r.intend(ctx, results) {
 		return
 	}
-	c := &creation{run: r, store: store, since: r.cfg.Now(), unsure: map[int]bool{}, partly: map[int]planner.Window{}}
-	var err error
-	if c.target, err = r.target(first); err != nil {
-		c.fail(is, err)
+	if target, err := r.target(first); err != nil {
+		for _, res := range results {
+			res.conclude(planner.LiveSecret{}, err)
+		}
 	} else {
-		c.create(is, settleTries)
+		newCreation(r, target, store).createAll(ctx, results)
 	}
-	for _, i := range is {
-		if c.unsure[i] && r.results[i].Outcome == Skipped { // interrupted before it was settled
-			c.conclude(i, planner.LiveSecret{}, ErrOutcomeUnknown)
-		}
-	}
-	r.settle(is...)
+	r.settle(results...)
 }
 
 // pause waits before the n-th look, and reports whether it may still happen.
-func (r *run) pause(n int) bool {
-	return sleep(r.ctx, settleWait<<n) && r.stopped() == nil
+func (r *run) pause(ctx context.Context, n int) bool {
+	return sleep(ctx, settleWait<<n) && r.stopped(ctx) == nil
 }

@@ -218,28 +218,23 @@ func (j *fakeJournal) note(format string, args ...any) error {
 	return nil
 }
 
-func (j *fakeJournal) Intend(actions []planner.Action) error {
-	return j.note("intend %d", len(actions))
-}
-
-func (j *fakeJournal) Resend(actions []planner.Action) error {
-	return j.note("resend %d", len(actions))
-}
-
-func (j *fakeJournal) StoreReady(k planner.StoreKey, id planner.StoreID) error {
-	return j.note("store %s is %s", k.Name, id)
-}
-
-func (j *fakeJournal) Activated(results []applier.Result) error {
-	return j.note("activated %d", len(results))
-}
-
-func (j *fakeJournal) Settle(results []applier.Result) error {
+// Record notes an entry in few words.
+func (j *fakeJournal) Record(e applier.Entry) error {
 	counts := map[applier.Outcome]int{}
-	for _, r := range results {
+	for _, r := range e.Results {
 		counts[r.Outcome]++
+		if r.StoreID != "" {
+			return j.note("store %s is %s", r.Action.Store.Name, r.StoreID)
+		}
 	}
-	return j.note("settle %v", counts)
+	switch e.Kind {
+	case applier.EntryIntent, applier.EntryResend:
+		return j.note("%s %d", e.Kind, len(e.Actions))
+	case applier.EntryOutcome:
+		return j.note("outcome %v", counts)
+	default:
+		return j.note("%s %d", e.Kind, len(e.Results))
+	}
 }
 
 func value(name string) secret.Value { return secret.New([]byte("value of " + name)) }

@@ -68,7 +68,7 @@ type Patch struct {
 const ResendAfter = planner.ResendAfter
 
 // BeforeSend journals that a POST which creates secrets is sent now, and not when it was
-// asked for: a secret that it creates is recognised by that time.
+// asked for: a secret that it creates is recognized by that time.
 //
 // A [Target] calls it right before it sends a request that waited ResendAfter or longer, as
 // for the rate limit, since it was asked for or was last sent. If it returns an error, the

@@ -105,7 +105,7 @@ func (w *workspace) planAndExecute(ctx context.Context, handle *lockfile.Handle,
 	}
 	j := &journal{workspace: w, handle: handle, now: w.clock.Now}
 	if len(p.Actions) == 0 {
-		return errors.Join(j.refresh(), w.report(&applier.Report{}, true), incomplete(unreachable))
+		return errors.Join(j.refresh(), w.report(&applier.Report{}, nil, true), incomplete(unreachable))
 	}
 	if err := w.approve(ctx, len(p.Actions), ask); err != nil {
 		return err
@@ -134,10 +134,10 @@ func (w *workspace) progress(r applier.Result) {
 }
 
 // report tells how it ended. Where nothing was to be done, the plan has said so.
-func (w *workspace) report(r *applier.Report, nothing bool) error {
+func (w *workspace) report(r *applier.Report, err error, nothing bool) error {
 	switch {
 	case w.flags.events:
-		return w.events().End(r)
+		return w.events().End(r, err)
 	case nothing:
 		return nil
 	}
@@ -223,30 +223,30 @@ func (w *workspace) execute(ctx context.Context, p *planner.Plan, j *journal) er
 		return err
 	}
 	w.generate(p)
-	report := applier.Apply(ctx, p, applier.Config{
+	report, applied := applier.Apply(ctx, p, applier.Config{
 		Targets: targets, Journal: j, Parallelism: w.flags.parallelism, Wait: w.flags.wait, Now: w.clock.Now,
-		Value: func(store planner.StoreKey, name string) (secret.Value, bool) {
-			want, ok := w.wanted[store.Secret(name)]
+		Value: func(k planner.SecretKey) (secret.Value, bool) {
+			want, ok := w.wanted[k]
 			return want.value, ok
 		},
 		Events: w.progress,
 	})
 	refreshed := j.refresh()
 	w.sayPending(report, ctx.Err() != nil)
-	reported := w.report(report, false)
-	if err := outcome(ctx, report); err != nil {
+	reported := w.report(report, applied, false)
+	if err := outcome(ctx, report, applied); err != nil {
 		return errors.Join(err, reported)
 	}
 	return errors.Join(refreshed, reported)
 }
 
-// outcome is the error that a report amounts to, or nil.
-func outcome(ctx context.Context, report *applier.Report) error {
+// outcome is the error that an apply amounts to, or nil.
+func outcome(ctx context.Context, report *applier.Report, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return &status{exitInterrupted, hint(errors.New("interrupted"), "run plan to see what is left")}
-	case report.Err != nil: // the lockfile cannot be written
-		return &status{exitIncomplete, hint(errors.Join(errors.New("the apply is incomplete"), report.Err),
+	case err != nil: // the lockfile cannot be written
+		return &status{exitIncomplete, hint(errors.Join(errors.New("the apply is incomplete"), err),
 			"the lockfile has as unknown what was done last: make room for it to be written, and apply again, which settles that")}
 	case !report.Complete():
 		return &status{exitIncomplete, hint(errors.New("the apply is incomplete"),

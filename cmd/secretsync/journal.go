@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -31,8 +32,22 @@ func (j *journal) update(change func(*lockfile.File)) error {
 	})
 }
 
-// Intend implements applier.Journal.
-func (j *journal) Intend(actions []planner.Action) error {
+// Record implements applier.Journal.
+func (j *journal) Record(e applier.Entry) error {
+	switch e.Kind {
+	case applier.EntryIntent:
+		return j.intend(e.Actions)
+	case applier.EntryResend:
+		return j.resend(e.Actions)
+	case applier.EntryOutcome:
+		return j.settle(e.Results)
+	case applier.EntryActive:
+		return j.activated(e.Results)
+	}
+	return fmt.Errorf("unknown entry %q", e.Kind)
+}
+
+func (j *journal) intend(actions []planner.Action) error {
 	return j.update(func(f *lockfile.File) {
 		for _, a := range actions {
 			st := f.PutStore(lockStore(a.Store), lockfile.StoreID(a.StoreID))
@@ -56,8 +71,7 @@ func (j *journal) Intend(actions []planner.Action) error {
 	})
 }
 
-// Resend implements applier.Journal.
-func (j *journal) Resend(actions []planner.Action) error {
+func (j *journal) resend(actions []planner.Action) error {
 	return j.update(func(f *lockfile.File) {
 		for _, a := range actions {
 			if sec := f.Stores[lockStore(a.Store)].Secret(a.Secret); sec != nil && sec.Pending != nil {
@@ -121,20 +135,12 @@ func (j *journal) intended(a planner.Action) lockfile.Secret {
 	return sec
 }
 
-// StoreReady implements applier.Journal.
-func (j *journal) StoreReady(k planner.StoreKey, id planner.StoreID) error {
-	return j.update(func(f *lockfile.File) {
-		f.PutStore(lockStore(k), lockfile.StoreID(id)).Delete = j.storePolicy(k)
-	})
-}
-
 // storePolicy is whether the manifest wants a store deleted when it leaves it.
 func (j *journal) storePolicy(k planner.StoreKey) bool {
 	return slices.ContainsFunc(j.desired, func(d planner.DesiredStore) bool { return d.Key == k && d.Delete })
 }
 
-// Settle implements applier.Journal.
-func (j *journal) Settle(results []applier.Result) error {
+func (j *journal) settle(results []applier.Result) error {
 	return j.update(func(f *lockfile.File) {
 		for _, r := range results {
 			a := r.Action
@@ -155,8 +161,7 @@ func (j *journal) Settle(results []applier.Result) error {
 	})
 }
 
-// Activated implements applier.Journal.
-func (j *journal) Activated(results []applier.Result) error {
+func (j *journal) activated(results []applier.Result) error {
 	return j.update(func(f *lockfile.File) {
 		for _, r := range results {
 			if sec := f.Stores[lockStore(r.Action.Store)].Secret(r.Action.Secret); sec != nil {
@@ -166,11 +171,13 @@ func (j *journal) Activated(results []applier.Result) error {
 	})
 }
 
-// settleStore notes what became of a store; StoreReady has recorded a new one.
+// settleStore notes what became of a store.
 func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
 	k := r.Action.Store
 	switch {
 	case r.Outcome != applier.Done:
+	case r.Action.Op == planner.OpCreateStore:
+		f.PutStore(lockStore(k), lockfile.StoreID(r.StoreID)).Delete = j.storePolicy(k)
 	case r.Action.Op == planner.OpDeleteStore:
 		delete(f.Stores, lockStore(k))
 	case r.Action.Op == planner.OpRecord:

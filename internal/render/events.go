@@ -52,8 +52,8 @@ func (e *Events) Result(r applier.Result) error {
 	}{e.head("result"), string(r.Action.Op), string(r.Action.Store.Account), r.Action.Store.Name, r.Action.Secret, string(r.Outcome), message})
 }
 
-// End is the last event: how many actions came to what.
-func (e *Events) End(r *applier.Report) error {
+// End is the last event: how many actions came to what. err is what the apply returned.
+func (e *Events) End(r *applier.Report, err error) error {
 	return e.write(struct {
 		head
 		Done     int  `json:"done"`
@@ -61,7 +61,7 @@ func (e *Events) End(r *applier.Report) error {
 		Unknown  int  `json:"unknown"`
 		Skipped  int  `json:"skipped"`
 		Complete bool `json:"complete"`
-	}{e.head("end"), r.Count(applier.Done), r.Count(applier.Failed), r.Count(applier.Unknown), r.Count(applier.Skipped), r.Complete()})
+	}{e.head("end"), r.Count(applier.Done), r.Count(applier.Failed), r.Count(applier.Unknown), r.Count(applier.Skipped), err == nil && r.Complete()})
 }
 
 // write writes a line at once, so that lines of actions under way together stay whole.

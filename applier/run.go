@@ -1,0 +1,97 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// run is one account's part of an apply. Its methods run one after the other; only
+// the requests inside each are parallel.
+type run struct {
+	cfg     Config
+	journal *recorder
+	results []*Result // this account's, in the plan's order
+	stores  map[planner.StoreKey]planner.StoreID
+}
+
+// stopped says why nothing more may be sent, or nil.
+func (r *run) stopped(ctx context.Context) error {
+	if err := r.journal.failed(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return nil
+}
+
+// pendingWrites lists the untried actions of some operations that write.
+func (r *run) pendingWrites(ops ...planner.Op) []*Result {
+	return r.untried(func(a planner.Action) bool { return a.Writes() && slices.Contains(ops, a.Op) })
+}
+
+func (r *run) untried(match func(planner.Action) bool) []*Result {
+	return r.where(func(res *Result) bool { return res.Outcome == Skipped && match(res.Action) })
+}
+
+func (r *run) where(match func(*Result) bool) []*Result {
+	var matching []*Result
+	for _, res := range r.results {
+		if match(res) {
+			matching = append(matching, res)
+		}
+	}
+	return matching
+}
+
+func (r *run) target(a planner.Action) (Target, error) {
+	t, ok := r.cfg.Targets[a.Store.Account]
+	if !ok {
+		return nil, fmt.Errorf("no client for account %s", a.Store.Account)
+	}
+	return t, nil
+}
+
+// intend journals that the actions are about to be tried, and reports whether they may be.
+func (r *run) intend(ctx context.Context, results []*Result) bool {
+	return r.stopped(ctx) == nil && r.journal.record(Entry{Kind: EntryIntent, Actions: actionsOf(results)}) == nil
+}
+
+// resend journals that actions which were intended are sent only now. It is called from
+// several goroutines.
+func (r *run) resend(results ...*Result) error {
+	return r.journal.record(Entry{Kind: EntryResend, Actions: actionsOf(results)})
+}
+
+// settle journals the outcomes that the results hold.
+func (r *run) settle(results ...*Result) {
+	settled := make([]Result, len(results))
+	for i, res := range results {
+		settled[i] = *res
+	}
+	_ = r.journal.record(Entry{Kind: EntryOutcome, Results: settled}) // stopped returns the error
+}
+
+func actionsOf(results []*Result) []planner.Action {
+	actions := make([]planner.Action, len(results))
+	for i, res := range results {
+		actions[i] = res.Action
+	}
+	return actions
+}
+
+// outcomeOf turns the error of a request into an outcome.
+func outcomeOf(err error) Outcome {
+	switch {
+	case err == nil:
+		return Done
+	case errors.Is(err, ErrOutcomeUnknown):
+		return Unknown
+	default:
+		return Failed
+	}
+}

@@ -1,0 +1,95 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/planner"
+)
+
+var errNoValue = errors.New("its value is not at hand")
+
+func (r *run) update(ctx context.Context, res *Result) (planner.LiveSecret, error) {
+	a := res.Action
+	t, err := r.target(a)
+	if err != nil {
+		return planner.LiveSecret{}, err
+	}
+	p, err := r.patch(a)
+	if err != nil {
+		return planner.LiveSecret{}, err
+	}
+	return t.UpdateSecret(ctx, a.StoreID, a.ID, p)
+}
+
+// patch is what an action sends: nothing that it doesn't change.
+func (r *run) patch(a planner.Action) (Patch, error) {
+	p := Patch{Before: a.Current.Comment}
+	if a.SetValue {
+		v, err := r.value(a)
+		if err != nil {
+			return Patch{}, err
+		}
+		p.Value = v
+	}
+	if a.Scopes != nil {
+		p.Scopes = a.Scopes.After
+	}
+	if a.Comment != nil {
+		p.Comment = &a.Comment.After
+	}
+	return p, nil
+}
+
+func (r *run) value(a planner.Action) (secret.Value, error) {
+	v, ok := r.cfg.Value(a.Store.Secret(a.Secret))
+	if !ok {
+		return secret.Value{}, errNoValue
+	}
+	return v, nil
+}
+
+func (r *run) deleteSecret(ctx context.Context, res *Result) (planner.LiveSecret, error) {
+	a := res.Action
+	t, err := r.target(a)
+	if err != nil {
+		return planner.LiveSecret{}, err
+	}
+	return planner.LiveSecret{}, t.DeleteSecret(ctx, a.StoreID, a.ID)
+}
+
+// rename duplicates a secret and deletes it under its old name. A duplicate whose
+// original cannot be deleted is not done: both names stay pending.
+func (r *run) rename(ctx context.Context, res *Result) (planner.LiveSecret, error) {
+	a := res.Action
+	t, err := r.target(a)
+	if err != nil {
+		return planner.LiveSecret{}, err
+	}
+	d := Duplicate{Name: a.Secret, Scopes: a.Scopes.After, Comment: &a.Comment.After}
+	live, err := t.DuplicateSecret(ctx, a.StoreID, a.ID, d, func() error { return r.resend(res) })
+	if err != nil {
+		return live, err
+	}
+	if err := t.DeleteSecret(ctx, a.StoreID, a.ID); err != nil {
+		return live, fmt.Errorf("%w: it has its new name, and the old one could not be deleted: %w", ErrOutcomeUnknown, err)
+	}
+	return live, nil
+}
+
+// deleteStores deletes stores, last of all: those that are not empty are refused.
+func (r *run) deleteStores(ctx context.Context) {
+	for _, res := range r.pendingWrites(planner.OpDeleteStore) {
+		if r.stopped(ctx) != nil {
+			return
+		}
+		t, err := r.target(res.Action)
+		if err == nil {
+			err = t.DeleteStore(ctx, res.Action.StoreID)
+		}
+		res.conclude(planner.LiveSecret{}, err)
+		r.settle(res)
+	}
+}
