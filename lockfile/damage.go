@@ -8,41 +8,57 @@ import (
 	"unicode/utf8"
 )
 
-// What to do about a lockfile that cannot be used.
-const (
-	hintRestore  = "restore the last good one from git; if there is none, move this one away and run import --lock-only"
-	hintEdited   = "lockfiles are not made for editing: restore the last good one from git"
-	hintEncoding = "save it as UTF-8 without a byte order mark, or restore it from git"
-	hintConflict = "keep either side of a secret that is in both, and all secrets that are in one; then run plan and apply"
+// What is wrong with a lockfile, where a caller may have more to say about it.
+var (
+	// ErrLost is about a content that no editing can mend: there is a copy of it, or it
+	// has to be built again.
+	ErrLost = errors.New("the lockfile's content is lost")
+	// ErrConflict is about a lockfile as git leaves one that it could not merge.
+	ErrConflict = errors.New("the lockfile has an unresolved conflict")
+)
+
+// remedy is what to do about a lockfile that cannot be used.
+type remedy struct {
+	hint string
+	kind error // may be nil
+}
+
+var (
+	restore  = remedy{"restore the last good one from git", ErrLost}
+	unedit   = remedy{"lockfiles are not made for editing: restore the last good one from git", nil}
+	recode   = remedy{"save it as UTF-8 without a byte order mark, or restore it from git", nil}
+	settle   = remedy{"keep either side of a secret that is in both, and all secrets that are in one", ErrConflict}
+	upgrade  = remedy{"upgrade secretsync", nil}
+	hideAway = remedy{"never put the key itself into a lockfile; restore the last good one from git", nil}
 )
 
 // damage finds what makes data no JSON text at all, and where. what is empty
 // for a JSON text. Nothing of the content is quoted.
-func damage(data []byte) (at int, what, hint string) {
+func damage(data []byte) (at int, what string, todo remedy) {
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
-		return 0, "the lockfile is empty", hintRestore
+		return 0, "the lockfile is empty", restore
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
-		return 0, "the lockfile starts with a byte order mark", hintEncoding
+		return 0, "the lockfile starts with a byte order mark", recode
 	case len(bytes.Trim(data, "\x00")) == 0:
-		return 0, "the lockfile is nothing but zero bytes, as a power cut can leave a file", hintRestore
+		return 0, "the lockfile is nothing but zero bytes, as a power cut can leave a file", restore
 	case bytes.IndexByte(data, 0) >= 0:
-		return 0, "the lockfile is UTF-16 or binary", hintEncoding
+		return 0, "the lockfile is UTF-16 or binary", recode
 	case !utf8.Valid(data):
-		return 0, "the lockfile is not UTF-8", hintEncoding
+		return 0, "the lockfile is not UTF-8", recode
 	}
 	if at := conflictMarker(data); at >= 0 {
-		return at, "the lockfile has an unresolved git conflict", hintConflict
+		return at, "the lockfile has an unresolved git conflict", settle
 	}
 	var raw json.RawMessage
 	var bad *json.SyntaxError
 	if err := json.Unmarshal(data, &raw); !errors.As(err, &bad) {
-		return 0, "", ""
+		return 0, "", remedy{}
 	}
 	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&raw); errors.Is(err, io.ErrUnexpectedEOF) {
-		return len(data), "the lockfile ends in the middle", hintRestore
+		return len(data), "the lockfile ends in the middle", restore
 	}
-	return int(bad.Offset) - 1, "the lockfile is not JSON from here on", hintRestore
+	return int(bad.Offset) - 1, "the lockfile is not JSON from here on", restore
 }
 
 // conflictMarker returns the offset of the first line that git put there, or -1.

@@ -28,7 +28,7 @@ type Handle struct {
 const spare = 64 << 10
 
 // Open locks the lockfile at path, waiting up to timeout for whoever has it
-// ([ErrHeld] says who), and reads it. Left-over temporary files are swept, and
+// ([HeldError] says who), and reads it. Left-over temporary files are swept, and
 // that the file can be written is made sure of before anything is sent that could
 // not be recorded.
 func Open(ctx context.Context, path string, timeout time.Duration) (*Handle, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -272,24 +273,25 @@ func TestReadAndOpenRefuse(t *testing.T) {
 	tests := []struct {
 		name string
 		make func(t *testing.T, path string)
+		kind error
 		want []string
 	}{
-		{"damaged", func(t *testing.T, path string) { try(t, os.WriteFile(path, []byte("{\n"), 0o644)) }, []string{"x.lock:2:1: the lockfile ends in the middle"}},
-		{"directory", func(t *testing.T, path string) { try(t, os.Mkdir(path, 0o755)) }, []string{"is a directory", "--lockfile"}},
+		{"damaged", func(t *testing.T, path string) { try(t, os.WriteFile(path, []byte("{\n"), 0o644)) }, ErrLost, []string{"x.lock:2:1: the lockfile ends in the middle"}},
+		{"directory", func(t *testing.T, path string) { try(t, os.Mkdir(path, 0o755)) }, ErrNotRegular, []string{"is a directory"}},
 		{"symbolic link", func(t *testing.T, path string) {
 			try(t, os.WriteFile(path+".real", full().Format(), 0o644))
 			try(t, os.Symlink(path+".real", path))
-		}, []string{"is a symbolic link", "--lockfile"}},
+		}, ErrNotRegular, []string{"is a symbolic link"}},
 		{"too large", func(t *testing.T, path string) {
 			try(t, os.WriteFile(path, nil, 0o644))
 			try(t, os.Truncate(path, maxSize+1)) // sparse
-		}, []string{"larger than 64 MiB", "git"}},
+		}, ErrLost, []string{"larger than 64 MiB", "git"}},
 		{"unreadable", func(t *testing.T, path string) {
 			if os.Geteuid() == 0 {
 				t.Skip("this user reads everything")
 			}
 			try(t, os.WriteFile(path, nil, 0o200))
-		}, []string{"permission denied"}},
+		}, fs.ErrPermission, []string{"permission denied"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -298,6 +300,9 @@ func TestReadAndOpenRefuse(t *testing.T) {
 			before, _ := os.Lstat(path)
 			_, readErr := Read(path)
 			_, openErr := Open(t.Context(), path, 0)
+			if !errors.Is(readErr, tt.kind) || !errors.Is(openErr, tt.kind) {
+				t.Errorf("Read: %v, Open: %v; want %v", readErr, openErr, tt.kind)
+			}
 			for _, want := range append(tt.want, "x.lock") {
 				if readErr == nil || !strings.Contains(readErr.Error(), want) {
 					t.Errorf("Read: %v; want %q", readErr, want)

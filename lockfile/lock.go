@@ -12,8 +12,17 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrHeld says that another process holds the lock.
-var ErrHeld = errors.New("another secretsync is using the lockfile")
+// HeldError says that somebody else holds the lock of the lockfile, and who.
+type HeldError struct {
+	Path   string
+	Holder Holder
+	Waited time.Duration
+}
+
+// Error names the holder.
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("%q: another secretsync is using the lockfile: %s; waited %s", e.Path, e.Holder, e.Waited)
+}
 
 // retryEvery is how often a waiter asks for the lock.
 const retryEvery = 50 * time.Millisecond
@@ -45,7 +54,7 @@ func lock(ctx context.Context, path string, timeout time.Duration) (*flock.Flock
 	case err != nil:
 		return nil, fmt.Errorf("lock %q: %w", side, err)
 	case !locked:
-		return nil, fmt.Errorf("%q: %w: %s; waited %s; try again when it has ended, or wait longer with --lock-timeout", path, ErrHeld, readHolder(side), timeout)
+		return nil, &HeldError{path, readHolder(side), timeout}
 	}
 	writeHolder(side)
 	return l, nil

@@ -64,10 +64,11 @@ func TestHeldByAnotherProcess(t *testing.T) {
 	for _, timeout := range []time.Duration{0, 3 * retryEvery} {
 		start := time.Now()
 		_, err := Open(t.Context(), path, timeout)
-		if !errors.Is(err, ErrHeld) {
-			t.Fatalf("Open: %v; want ErrHeld", err)
+		var held *HeldError
+		if !errors.As(err, &held) || held.Path != path || held.Holder.PID != other.Process.Pid || held.Waited != timeout {
+			t.Fatalf("Open: %v; want who holds the lock", err)
 		}
-		for _, want := range []string{path, fmt.Sprintf("process %d on ", other.Process.Pid), "since 2", "try again"} {
+		for _, want := range []string{path, fmt.Sprintf("process %d on ", other.Process.Pid), "since 2", fmt.Sprint("waited ", timeout)} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("error %q doesn't say %q", err, want)
 			}
@@ -103,7 +104,7 @@ func TestWaiterHearsItsContext(t *testing.T) {
 	hold(t, path)
 	ctx, cancel := context.WithTimeout(t.Context(), retryEvery)
 	defer cancel()
-	if _, err := Open(ctx, path, time.Hour); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrHeld) {
+	if _, err := Open(ctx, path, time.Hour); !errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(*HeldError)) {
 		t.Errorf("%v; want the context's error", err)
 	}
 }
@@ -127,8 +128,8 @@ func TestSameProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	h := openAt(t, path)
 	side := stat(t, sidePath(path))
-	if _, err := Open(t.Context(), path, 0); !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), fmt.Sprintf("process %d ", os.Getpid())) {
-		t.Errorf("%v; want ErrHeld by this process", err)
+	if _, err := Open(t.Context(), path, 0); !errors.As(err, new(*HeldError)) || !strings.Contains(err.Error(), fmt.Sprintf("process %d ", os.Getpid())) {
+		t.Errorf("%v; want that this process holds it", err)
 	}
 	try(t, h.Close())
 	try(t, h.Close())

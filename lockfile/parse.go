@@ -13,8 +13,8 @@ import (
 // [syntax.ErrorList], say what to do next, and quote names but no content.
 func Parse(name string, data []byte) (*File, error) {
 	r, f := newReader(name, data), new(File)
-	if at, what, hint := damage(data); what != "" {
-		r.fail(at, hint, "%s", what)
+	if at, what, todo := damage(data); what != "" {
+		r.fail(at, todo, "%s", what)
 		return nil, r.errs.Err()
 	}
 	version, versionAt := 0, 0
@@ -27,11 +27,11 @@ func Parse(name string, data []byte) (*File, error) {
 	switch {
 	case version > Version: // whatever else looks wrong is right in that version
 		r.errs = nil
-		r.fail(versionAt, "upgrade secretsync", "a newer secretsync wrote this lockfile")
+		r.fail(versionAt, upgrade, "a newer secretsync wrote this lockfile")
 	case version < Version:
-		r.fail(versionAt, hintRestore, `"version" is not %d: this is no lockfile`, Version)
+		r.fail(versionAt, restore, `"version" is not %d: this is no lockfile`, Version)
 	case f.Key.ID == "" && f.hasFingerprints():
-		r.fail(0, hintRestore, `there are fingerprints, but no "fingerprint_key" says of which key`)
+		r.fail(0, restore, `there are fingerprints, but no "fingerprint_key" says of which key`)
 	}
 	if err := r.errs.Err(); err != nil {
 		return nil, err
@@ -69,8 +69,7 @@ func (r *reader) sealed() json.RawMessage {
 		SOPS map[string]any `json:"sops"`
 	}
 	if json.Unmarshal(raw, &document) != nil || document.SOPS == nil {
-		r.fail(at, "never put the key itself into a lockfile; restore the last good one from git",
-			"want a SOPS document here, with SOPS's metadata")
+		r.fail(at, hideAway, "want a SOPS document here, with SOPS's metadata")
 	}
 	var compact bytes.Buffer
 	_ = json.Compact(&compact, raw) // raw is well-formed
@@ -89,14 +88,14 @@ func (r *reader) store(f *File) {
 		"secrets":    func() { r.members(func(name string, at int) { st.PutSecret(name, r.secret(name, at)) }) },
 	}, "account_id", "name")
 	if f.Stores[k] != nil {
-		r.fail(at, hintConflict, "the store %q is there twice", k.Name)
+		r.fail(at, settle, "the store %q is there twice", k.Name)
 	}
 	*f.PutStore(k, "") = st
 }
 
 func (r *reader) secret(name string, at int) Secret {
 	if !plainName.ok(name) {
-		r.fail(at, hintEdited, "want %s here", plainName.want)
+		r.fail(at, unedit, "want %s here", plainName.want)
 	}
 	var x Secret
 	r.object(map[string]func(){

@@ -7,6 +7,9 @@ import (
 	"os"
 )
 
+// ErrNotRegular is about a path at which no regular file is.
+var ErrNotRegular = errors.New("not a regular file")
+
 // maxSize bounds what is read: a thousand times what the largest account needs.
 const maxSize = 64 << 20
 
@@ -32,13 +35,22 @@ func readFile(path string) ([]byte, error) {
 	}
 	switch mode := info.Mode(); {
 	case mode.IsDir():
-		return nil, fmt.Errorf("%q is a directory: name a file in it with --lockfile", path)
+		return nil, &pathError{ErrNotRegular, fmt.Sprintf("%q is a directory", path)}
 	case mode&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("%q is a symbolic link: name the file that it points to with --lockfile", path)
+		return nil, &pathError{ErrNotRegular, fmt.Sprintf("%q is a symbolic link: name the file that it points to", path)}
 	case !mode.IsRegular():
-		return nil, fmt.Errorf("%q is not a regular file: name one with --lockfile", path)
+		return nil, &pathError{ErrNotRegular, fmt.Sprintf("%q is not a regular file", path)}
 	case info.Size() > maxSize:
-		return nil, fmt.Errorf("%q is larger than %d MiB, as no lockfile is: restore the last good one from git", path, maxSize>>20)
+		return nil, &pathError{ErrLost, fmt.Sprintf("%q is larger than %d MiB, as no lockfile is: restore the last good one from git", path, maxSize>>20)}
 	}
 	return os.ReadFile(path)
 }
+
+// pathError is about what lies at a path. The kind is what [errors.Is] finds.
+type pathError struct {
+	kind error
+	what string
+}
+
+func (e *pathError) Error() string { return e.what }
+func (e *pathError) Unwrap() error { return e.kind }

@@ -33,9 +33,9 @@ func newReader(name string, data []byte) *reader {
 }
 
 // fail notes a mistake at an offset.
-func (r *reader) fail(offset int, hint, what string, args ...any) {
+func (r *reader) fail(offset int, todo remedy, what string, args ...any) {
 	if len(r.errs) < maxMistakes {
-		r.errs.Add(r.position(offset), hint, what, args...)
+		r.errs = append(r.errs, &syntax.Error{Pos: r.position(offset), What: fmt.Sprintf(what, args...), Hint: todo.hint, Kind: todo.kind})
 	}
 }
 
@@ -77,7 +77,7 @@ func (r *reader) starts(with, want string) bool {
 	if strings.IndexByte(with, r.data[at]) >= 0 {
 		return true
 	}
-	r.fail(at, hintEdited, "want %s here", want)
+	r.fail(at, unedit, "want %s here", want)
 	r.value()
 	return false
 }
@@ -94,7 +94,7 @@ func (r *reader) members(read func(name string, offset int)) map[string]int {
 		at := r.next()
 		name, _ := r.token().(string)
 		if first, twice := seen[name]; twice {
-			r.fail(at, hintConflict, "%s is there twice, first in line %d", syntax.QuoteKey(name), r.position(first).Line)
+			r.fail(at, settle, "%s is there twice, first in line %d", syntax.QuoteKey(name), r.position(first).Line)
 		} else {
 			seen[name] = at
 		}
@@ -111,7 +111,7 @@ func (r *reader) object(fields map[string]func(), required ...string) {
 	seen := r.members(func(name string, at int) {
 		read := fields[name]
 		if read == nil {
-			r.fail(at, hintEdited, "unknown field %s", syntax.QuoteKey(name)) // which may be a value, of another file
+			r.fail(at, unedit, "unknown field %s", syntax.QuoteKey(name)) // which may be a value, of another file
 			r.value()
 			return
 		}
@@ -124,7 +124,7 @@ func (r *reader) object(fields map[string]func(), required ...string) {
 		}
 	}
 	if len(missing) > 0 {
-		r.fail(start, hintEdited, "%s is missing here", strings.Join(missing, ", "))
+		r.fail(start, unedit, "%s is missing here", strings.Join(missing, ", "))
 	}
 }
 
@@ -149,7 +149,7 @@ func text[T ~string](r *reader, dst *T, f form) func() {
 		at := r.next()
 		s, _ := r.token().(string)
 		if !f.ok(s) {
-			r.fail(at, hintEdited, "want %s here", f.want) // unquoted: who knows what was pasted
+			r.fail(at, unedit, "want %s here", f.want) // unquoted: who knows what was pasted
 		}
 		*dst = T(s)
 	}

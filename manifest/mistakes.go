@@ -39,9 +39,9 @@ func located(at Position, e *syntax.Error) *syntax.Error {
 	case e.Pos.File == at.File && e.Pos.Line > 0:
 		return e
 	case e.Pos.File == "" || e.Pos.File == at.File:
-		return &syntax.Error{Pos: at, What: e.What, Hint: e.Hint}
+		return &syntax.Error{Pos: at, What: e.What, Hint: e.Hint, Kind: e.Kind}
 	}
-	return &syntax.Error{Pos: at, What: e.Pos.String() + ": " + e.What, Hint: e.Hint}
+	return &syntax.Error{Pos: at, What: e.Pos.String() + ": " + e.What, Hint: e.Hint, Kind: e.Kind}
 }
 
 // sortedKeys returns a map's keys in order.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -60,8 +61,8 @@ func (s *session) checkPin(lock *lockfile.File) error {
 }
 
 func keyError(err error) error {
-	if todo := keyring.Hint(err); todo != "" {
-		return hint(err, todo)
+	if errors.Is(err, keyring.ErrBadPin) {
+		return fmt.Errorf("%w, as lock status tells", err)
 	}
 	return err
 }

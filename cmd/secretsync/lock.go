@@ -154,6 +154,9 @@ func (a *app) inspectKey(ctx context.Context, path string, key lockfile.Key) (*k
 	st := &keyStatus{ID: key.ID, Sealed: len(key.Sealed) > 0, From: found.From, Fits: found.Fits}
 	if found.Err != nil {
 		st.Problem = found.Err.Error()
+		if errors.As(found.Err, new(sopsfile.TypesNotAllowed)) { // there is no line of its own for advice
+			st.Problem += " (" + advice(found.Err) + ")"
+		}
 	}
 	return st, nil
 }

@@ -90,7 +90,7 @@ func (a *app) printError(err error) {
 	case errors.As(err, &list):
 		for _, e := range list {
 			a.say("error: %s: %s", e.Pos, e.What)
-			a.sayHint(e.Hint)
+			a.sayHint(advised(e.Hint, e))
 		}
 		if errors.As(err, &h) {
 			a.sayHint(h.hint)
@@ -102,6 +102,8 @@ func (a *app) printError(err error) {
 		}
 		if errors.As(err, &h) {
 			a.sayHint(h.hint)
+		} else {
+			a.sayHint(advice(err))
 		}
 		if suggestion != "" {
 			a.sayHint("did you mean " + strings.Join(strings.Fields(suggestion), " or ") + "?")

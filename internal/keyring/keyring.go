@@ -61,11 +61,11 @@ func (r Ring) Find(ctx context.Context, id string, sealed []byte) (secret.Key, e
 	case id == "" || key.IsSet() && key.ID() == id:
 		return key, nil
 	case !key.IsSet():
-		return secret.Key{}, &NotAtHand{fmt.Sprintf("the fingerprint key %s of %s is needed: set %s, or put it into %s",
-			id, r.Lockfile, Variable, r.KeyFile())}
+		return secret.Key{}, errorf(ErrNotAtHand, "the fingerprint key %s of %s is needed: set %s, or put it into %s",
+			id, r.Lockfile, Variable, r.KeyFile())
 	}
-	return secret.Key{}, &NotAtHand{fmt.Sprintf("%s was made under the fingerprint key %s, but %s holds the key %s",
-		r.Lockfile, id, from, key.ID())}
+	return secret.Key{}, errorf(ErrNotAtHand, "%s was made under the fingerprint key %s, but %s holds the key %s",
+		r.Lockfile, id, from, key.ID())
 }
 
 func (r Ring) look(ctx context.Context, id string, sealed []byte) (key secret.Key, from string, err error) {

@@ -1,9 +1,6 @@
 package keyring
 
-import (
-	"fmt"
-	"regexp"
-)
+import "regexp"
 
 // PinVariable names the environment variable that can hold the id of the only
 // fingerprint key to be used. Recipients are public, so a pull request could carry a
@@ -21,21 +18,17 @@ func (r Ring) CheckPin(id string) error {
 	case !ok || pinned == "" || id == pinned:
 		return nil
 	case !idForm.MatchString(pinned): // not shown: it may be the key itself
-		return fmt.Errorf("%s is not a fingerprint key's id: want 16 hexadecimal digits, as lock status tells", PinVariable)
+		return errorf(ErrBadPin, "%s is not a fingerprint key's id: want 16 hexadecimal digits", PinVariable)
 	case id == "":
 		return nil
 	}
-	return &pinMismatch{fmt.Sprintf("the fingerprint key of %s is %s, but %s allows %s alone", r.Lockfile, id, PinVariable, pinned)}
+	return errorf(ErrNotPinned, "the fingerprint key of %s is %s, but %s allows %s alone", r.Lockfile, id, PinVariable, pinned)
 }
 
 // checkUnpinned refuses to make a key where one is pinned: it would be another.
 func (r Ring) checkUnpinned() error {
 	if pinned, ok := r.LookupEnv(PinVariable); ok && pinned != "" {
-		return &pinMismatch{fmt.Sprintf("%s names no fingerprint key, and %s allows no new one", r.Lockfile, PinVariable)}
+		return errorf(ErrNotPinned, "%s names no fingerprint key, and %s allows no new one", r.Lockfile, PinVariable)
 	}
 	return nil
 }
-
-type pinMismatch struct{ what string }
-
-func (e *pinMismatch) Error() string { return e.what }

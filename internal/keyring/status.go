@@ -3,6 +3,7 @@ package keyring
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Status is where a lockfile's key was looked for, and what was found there. It
@@ -48,20 +49,26 @@ func (r Ring) Beside(id string) string {
 	return key.ID()
 }
 
-// NotAtHand is the error of [Ring.Find] where the lockfile's key is nowhere, or
-// another one is in its place.
-type NotAtHand struct{ what string }
+// What the errors of a [Ring] are about, where a caller may have more to say about it.
+var (
+	// ErrNotAtHand is the error of [Ring.Find] where the lockfile's key is nowhere, or
+	// another one is in its place.
+	ErrNotAtHand = errors.New("the lockfile's fingerprint key is not at hand")
+	// ErrNotPinned is the error where a key is not the pinned one.
+	ErrNotPinned = errors.New("not the fingerprint key that is pinned")
+	// ErrBadPin is the error where what is pinned is no id.
+	ErrBadPin = errors.New("not the id of a fingerprint key")
+)
 
-func (e *NotAtHand) Error() string { return e.what }
+// kindError is an error in words of its own. The kind is what [errors.Is] finds.
+type kindError struct {
+	kind error
+	what string
+}
 
-// Hint says what to do about err, where that is [NotAtHand] or of [Ring.CheckPin].
-func Hint(err error) string {
-	if planted := new(pinMismatch); errors.As(err, &planted) {
-		return "if nobody changed the key on purpose, somebody planted one: do not apply, look at fingerprint_key in the lockfile's history"
-	}
-	var lost *NotAtHand
-	if !errors.As(err, &lost) {
-		return ""
-	}
-	return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with import --lock-only"
+func (e *kindError) Error() string { return e.what }
+func (e *kindError) Unwrap() error { return e.kind }
+
+func errorf(kind error, format string, args ...any) error {
+	return &kindError{kind, fmt.Sprintf(format, args...)}
 }

@@ -1,6 +1,10 @@
 package sopsfile
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -34,8 +38,23 @@ func (e *Error) Error() string { return e.Mistakes.Error() }
 // Unwrap returns the mistakes.
 func (e *Error) Unwrap() error { return e.Mistakes }
 
+// TypesNotAllowed is the kind of a mistake about keys of types that are not allowed, as
+// [errors.As] finds it. It lists what [Options.KeyTypes] had to hold for them, with commas.
+type TypesNotAllowed string
+
+func (t TypesNotAllowed) Error() string { return "key types that are not allowed: " + string(t) }
+
 // restore is the hint for damage that no editing can mend.
 const restore = "restore it from git, and change it with sops edit"
+
+// failTypes is fail for a file that names keys of types that are refused.
+func (f *File) failTypes(kind Kind, refused []string, hint, what string, args ...any) error {
+	m := &syntax.Error{Pos: f.whole(), What: fmt.Sprintf(what, args...), Hint: hint}
+	if len(refused) > 0 {
+		m.Kind = TypesNotAllowed(strings.Join(slices.Concat(f.opener.allowed, refused), ","))
+	}
+	return &Error{kind, syntax.ErrorList{m}}
+}
 
 func fail(kind Kind, at position.Position, hint, what string, args ...any) error {
 	e := &Error{Kind: kind}

@@ -179,6 +179,16 @@ func wantError(t *testing.T, err error, words []string, secrets ...string) {
 	shows(t, "the error", err.Error(), secrets...)
 }
 
+// wantTypes checks which types of keys an error says would have to be allowed.
+func wantTypes(t *testing.T, err error, want string) {
+	t.Helper()
+	var got sopsfile.TypesNotAllowed
+	errors.As(err, &got)
+	if string(got) != want {
+		t.Errorf("%v: the types %q would have to be allowed, want %q", err, got, want)
+	}
+}
+
 // shows checks that no six characters of a secret are in a text.
 func shows(t *testing.T, where, text string, secrets ...string) {
 	t.Helper()

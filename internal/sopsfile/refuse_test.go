@@ -293,12 +293,13 @@ func TestKeyServersAreNotContacted(t *testing.T) {
 		data  []byte
 		kind  sopsfile.Kind
 		words []string
+		types string
 	}{
-		"Vault alone": {plant(sops.KeyGroup{vaultKey(url)}), sopsfile.KeyTypeRefused, []string{"hc_vault", "--sops-key-types age,pgp,hc_vault"}},
-		"two types":   {plant(sops.KeyGroup{vaultKey(url), kmsKey()}), sopsfile.KeyTypeRefused, []string{"kms, hc_vault", "--sops-key-types"}},
-		"groups":      {plant(sops.KeyGroup{vaultKey(url)}, sops.KeyGroup{kmsKey()}), sopsfile.KeyTypeRefused, []string{"hc_vault", "kms"}},
+		"Vault alone": {plant(sops.KeyGroup{vaultKey(url)}), sopsfile.KeyTypeRefused, []string{"hc_vault"}, "age,pgp,hc_vault"},
+		"two types":   {plant(sops.KeyGroup{vaultKey(url), kmsKey()}), sopsfile.KeyTypeRefused, []string{"kms, hc_vault"}, "age,pgp,kms,hc_vault"},
+		"groups":      {plant(sops.KeyGroup{vaultKey(url)}, sops.KeyGroup{kmsKey()}), sopsfile.KeyTypeRefused, []string{"hc_vault", "kms"}, "age,pgp,hc_vault,kms"},
 		"beside age": {plant(append(sops.KeyGroup{vaultKey(url), kmsKey()}, group(t, recipient)...)), sopsfile.NoKey,
-			[]string{"no key at hand", recipient, "allow its other keys: --sops-key-types age,pgp,kms,hc_vault"}},
+			[]string{"no key at hand", recipient}, "age,pgp,kms,hc_vault"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onlyKey(t, "")
@@ -310,6 +311,7 @@ func TestKeyServersAreNotContacted(t *testing.T) {
 			_, err := read(t, "a.yaml", c.data, "a")
 			wantError(t, err, c.words, canary)
 			wantKind(t, err, c.kind)
+			wantTypes(t, err, c.types)
 		})
 	}
 	if n := connections.Load(); n != 0 {

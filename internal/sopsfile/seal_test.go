@@ -97,7 +97,7 @@ func TestSealRefuses(t *testing.T) {
 		kind         sopsfile.Kind
 		words        []string
 	}{
-		"Vault":         {"creation_rules: [{hc_vault_transit_uri: \"" + url + "/v1/transit/keys/k\", age: " + recipient + "}]", canary, sopsfile.KeyTypeRefused, []string{"hc_vault", "--sops-key-types"}},
+		"Vault":         {"creation_rules: [{hc_vault_transit_uri: \"" + url + "/v1/transit/keys/k\", age: " + recipient + "}]", canary, sopsfile.KeyTypeRefused, []string{"hc_vault"}},
 		"no recipients": {"creation_rules: [{path_regex: .}]", canary, sopsfile.Malformed, []string{"names no recipients"}},
 		"bad recipient": {"creation_rules: [{age: age1x}]", canary, sopsfile.Malformed, []string{"SOPS cannot use it"}},
 		"bad regex":     {"creation_rules: [{path_regex: \"[\", age: " + recipient + "}]", canary, sopsfile.Malformed, []string{"SOPS cannot use it"}},
@@ -112,6 +112,7 @@ func TestSealRefuses(t *testing.T) {
 			_, _, err := opener(t).Seal(t.Context(), secret.New([]byte(c.value)), dir, dir, filepath.Join(dir, "a.lock"))
 			wantError(t, err, append(c.words, ".sops.yaml"), canary)
 			wantKind(t, err, c.kind)
+			wantTypes(t, err, map[string]string{"Vault": "age,pgp,hc_vault"}[name])
 		})
 	}
 	if n := connections.Load(); n != 0 {

@@ -79,6 +79,9 @@ type Error struct {
 	Pos  position.Position
 	What string
 	Hint string // may be empty
+	// Kind is nil, or what [errors.Is] and [errors.As] find: for callers that have more to
+	// say about such a mistake. It is comparable.
+	Kind error
 }
 
 // Error is "file:line:column: what (hint)".
@@ -88,6 +91,9 @@ func (e *Error) Error() string {
 	}
 	return e.Pos.String() + ": " + e.What + " (" + e.Hint + ")"
 }
+
+// Unwrap returns the kind.
+func (e *Error) Unwrap() error { return e.Kind }
 
 // ErrorList is every mistake that was found.
 type ErrorList []*Error

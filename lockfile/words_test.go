@@ -1,0 +1,40 @@
+package lockfile
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What these packages say is read in other programs too: flags are for the command line to name.
+func TestNoMessageNamesAFlag(t *testing.T) {
+	flag := regexp.MustCompile(`--[a-z]`)
+	for _, dir := range []string{".", "../internal/atomicfile", "../internal/keyring", "../internal/sopsfile"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		try(t, err)
+		texts := 0
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, name, nil, 0)
+			try(t, err)
+			ast.Inspect(f, func(n ast.Node) bool {
+				if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
+					if texts++; flag.MatchString(text.Value) {
+						t.Errorf("%s: %s", set.Position(text.Pos()), text.Value)
+					}
+				}
+				return true
+			})
+		}
+		if texts == 0 {
+			t.Errorf("%s: no texts found", dir)
+		}
+	}
+}
