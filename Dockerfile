@@ -1,4 +1,5 @@
-# The program alone: no shell, no package manager, certificates of authorities, a user that is not root. It fetches Go modules, nothing else.
+# An image with the program, its licence and the CA certificates, run by a user that is not root. It has no shell and no
+# package manager. The build downloads nothing but Go modules.
 #
 #   docker build -t secretsync .
 #   docker run --rm -v "$PWD:/repo:ro" -e CLOUDFLARE_API_TOKEN -e CLOUDFLARE_ACCOUNT_ID secretsync drift
@@ -10,6 +11,11 @@ COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid=" -o /out/secretsync ./cmd/secretsync
 
 FROM scratch
+LABEL org.opencontainers.image.title="secretsync" \
+      org.opencontainers.image.description="Manages the secrets of Cloudflare's Secrets Store from git" \
+      org.opencontainers.image.source="https://github.com/secretsync/secretsync" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY LICENSE /LICENSE
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/secretsync /secretsync
 WORKDIR /repo

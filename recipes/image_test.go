@@ -37,7 +37,7 @@ func TestImage(t *testing.T) {
 
 	dockerfile, err := os.ReadFile("../Dockerfile")
 	must(t, err)
-	for _, line := range []string{"RUN CGO_ENABLED=0 go build ", "FROM scratch\n", "USER 65532:65532\n", "ca-certificates.crt"} {
+	for _, line := range []string{"RUN CGO_ENABLED=0 go build ", "FROM scratch\n", "COPY LICENSE /LICENSE\n", `org.opencontainers.image.licenses="Apache-2.0"`, "USER 65532:65532\n", "ca-certificates.crt"} {
 		if !strings.Contains(string(dockerfile), line) {
 			t.Errorf("the Dockerfile has not %q", line)
 		}
