@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"regexp"
 
+	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/visible"
 )
@@ -81,7 +82,7 @@ func (r *reader) store(f *File) {
 	var k StoreKey
 	var st Store
 	r.object(map[string]func(){
-		"account_id": text(r, &k.Account, accountID),
+		"account_id": r.account(&k.Account),
 		"id":         text(r, &st.ID, remoteID),
 		"name":       text(r, &k.Name, plainName),
 		"delete":     r.boolean(&st.Delete),
@@ -91,6 +92,16 @@ func (r *reader) store(f *File) {
 		r.fail(at, settle, "the store %q is there twice", k.Name)
 	}
 	*f.PutStore(k, "") = st
+}
+
+// account returns a function that reads an account's id into dst, in lower case.
+func (r *reader) account(dst *AccountID) func() {
+	return func() {
+		var s string
+		text(r, &s, accountID)()
+		s, _ = hexid.Parse(s)
+		*dst = AccountID(s)
+	}
 }
 
 func (r *reader) secret(name string, at int) Secret {
@@ -134,7 +145,7 @@ type form struct {
 
 var (
 	loopback  = form{func(s string) bool { return s == APILoopback }, `"loopback" (nothing for Cloudflare's API)`}
-	accountID = form{regexp.MustCompile(`^[0-9a-fA-F]{32}$`).MatchString, "an account id, 32 hexadecimal digits,"}
+	accountID = form{func(s string) bool { _, ok := hexid.Parse(s); return ok }, "an account id, 32 hexadecimal digits,"}
 	// remoteID is wider than what Cloudflare gives today, and narrow enough to be
 	// put into a URL: a lockfile may come from a pull request.
 	remoteID    = form{regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`).MatchString, "an id of Cloudflare's"}

@@ -102,6 +102,15 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// An account is the same however its id is written.
+func TestAccountIDInCapitals(t *testing.T) {
+	text := strings.Replace(string(full().Format()), accountB, strings.ToUpper(accountB), 1)
+	f, err := Parse("x.lock", []byte(text))
+	if err != nil || f.Stores[empty] == nil {
+		t.Errorf("%v; want the store %v", err, empty)
+	}
+}
+
 func TestAllMistakesAtOnce(t *testing.T) {
 	bad := string(full().Format())
 	for _, m := range []struct{ old, new string }{{`"id-1"`, `0`}, {`"source"`, `"value"`}, {`"delete": true`, `"delete": 1`}} {

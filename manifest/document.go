@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -89,10 +90,7 @@ func (d *document) readVersion(f syntax.Field) {
 	}
 }
 
-var (
-	accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
-	envName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-)
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (d *document) readAccounts(f syntax.Field) {
 	if !d.isMap(f) {
@@ -103,9 +101,7 @@ func (d *document) readAccounts(f syntax.Field) {
 		var a account
 		if d.isMap(entry) {
 			d.object(entry.Value,
-				key{"id", func(f syntax.Field) {
-					a.id, _ = d.matching(f, accountID, "an account's id: 32 hexadecimal digits, lower case")
-				}},
+				key{"id", func(f syntax.Field) { a.id = d.accountID(f) }},
 				key{"token_env", func(f syntax.Field) { a.tokenEnv, _ = d.tokenEnv(f) }},
 			)
 			if entry.Value.Get("id") == nil {
@@ -114,6 +110,19 @@ func (d *document) readAccounts(f syntax.Field) {
 		}
 		d.accounts[entry.Key] = a
 	}
+}
+
+// accountID returns an account's id in lower case.
+func (d *document) accountID(f syntax.Field) string {
+	text, ok := d.expanded(f)
+	if !ok {
+		return ""
+	}
+	id, ok := hexid.Parse(text)
+	if !ok {
+		d.errs.Add(f.Value.Pos, "", "%q must be an account's id: 32 hexadecimal digits", f.Key)
+	}
+	return id
 }
 
 // tokenEnv returns the name of the variable that holds an account's token. Whatever it

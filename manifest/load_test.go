@@ -73,6 +73,19 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// An account is one, however its id is written.
+func TestAccountIDsInCapitals(t *testing.T) {
+	const id = "0123456789abcdef0123456789abcdef"
+	text := "version: 1\naccounts:\n  a: {id: " + strings.ToUpper(id) + "}\n  b: {id: " + id + "}\nstores:\n" +
+		"  s: {account: a, name: prod, secrets: {k: {from: {env: A}}}}\n"
+	m := mustLoad(t, write(t, map[string]string{"secretsync.yaml": text}), Options{})
+	if m.Stores[0].AccountID != id {
+		t.Errorf("account %q, want %q", m.Stores[0].AccountID, id)
+	}
+	_, err := load(t, write(t, map[string]string{"secretsync.yaml": text + "  t: {account: b, name: prod, secrets: {k: {from: {env: A}}}}\n"}), Options{})
+	wantError(t, err, `two secrets are named "k" in the same store of Cloudflare`)
+}
+
 // Where the tool is started changes no description of a source.
 func TestDescriptionsStay(t *testing.T) {
 	dir := write(t, map[string]string{

@@ -151,8 +151,8 @@ func (s *session) accountID(st manifest.Store, lock *lockfile.File) (planner.Acc
 	if id == "" {
 		id = s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID")
 	}
-	if id != "" { // in one spelling, as it is part of the fingerprints
-		return planner.AccountID(strings.ToLower(id)), cloudflare.CheckAccountID(id)
+	if id != "" {
+		return cloudflare.ParseAccountID(id)
 	}
 	if s.flags.emulator != "" {
 		return emulatorAccount, nil
@@ -174,10 +174,11 @@ func (s *session) likelyAccount(st manifest.Store, lock *lockfile.File) planner.
 	if id == "" {
 		id = s.setting(s.flags.accountID, "CLOUDFLARE_ACCOUNT_ID")
 	}
-	if id == "" || cloudflare.CheckAccountID(id) != nil {
+	account, err := cloudflare.ParseAccountID(id)
+	if err != nil {
 		return onlyAccount(lock)
 	}
-	return planner.AccountID(strings.ToLower(id))
+	return account
 }
 
 func onlyAccount(lock *lockfile.File) planner.AccountID {

@@ -8,13 +8,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
+	"github.com/secretsync/secretsync/internal/hexid"
+	"github.com/secretsync/secretsync/planner"
 )
 
 // defaultTimeout bounds one attempt where the configuration doesn't say.
@@ -27,7 +28,7 @@ type Config struct {
 	BaseURL string
 	// Token is the API token. Printing a Config doesn't show it.
 	Token string `json:"-"`
-	// AccountID is 32 hexadecimal digits.
+	// AccountID is 32 hexadecimal digits, in either case.
 	AccountID string
 	// RequestTimeout bounds each attempt, from the connection to the last byte of
 	// the answer; 30 seconds if zero.
@@ -58,12 +59,16 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	account, err := ParseAccountID(cfg.AccountID)
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
 	}
 	opts := cfg.options()
 	return &Client{
-		account: cfg.AccountID,
+		account: string(account),
 		stores:  secrets_store.NewStoreService(opts...),
 		quota:   secrets_store.NewQuotaService(opts...),
 		http: &http.Client{
@@ -95,15 +100,9 @@ func (c Config) options() []option.RequestOption {
 	return slices.Clip(opts)
 }
 
-var accountPattern = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
-
-// check never quotes a token, nor an account id: a token may have been put there
-// by mistake.
+// check never quotes a token.
 func (c Config) check() error {
 	if err := checkBaseURL(c.BaseURL); err != nil {
-		return err
-	}
-	if err := CheckAccountID(c.AccountID); err != nil {
 		return err
 	}
 	if c.Token == "" {
@@ -118,14 +117,15 @@ func (c Config) check() error {
 	return nil
 }
 
-// CheckAccountID says why id is no account's. It never quotes it: a token may have been
-// put in its place by mistake, so check an id before it is shown.
-func CheckAccountID(id string) error {
-	if !accountPattern.MatchString(id) {
-		return errors.New("the account id is not 32 hexadecimal digits: it stands in the dashboard's address," +
+// ParseAccountID returns an account's id in lower case. The error never quotes the text: a
+// token may have been put in its place by mistake, so parse an id before it is shown.
+func ParseAccountID(text string) (planner.AccountID, error) {
+	id, ok := hexid.Parse(text)
+	if !ok {
+		return "", errors.New("the account id is not 32 hexadecimal digits: it stands in the dashboard's address," +
 			" https://dash.cloudflare.com/ACCOUNT_ID, and \"wrangler whoami\" prints it")
 	}
-	return nil
+	return planner.AccountID(id), nil
 }
 
 // checkBaseURL quotes no address that may hold a password.

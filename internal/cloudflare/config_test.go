@@ -53,6 +53,19 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
+// One account has one address, however its id is written.
+func TestAccountIDInCapitals(t *testing.T) {
+	cfg := config(nil)
+	cfg.AccountID = strings.ToUpper(account)
+	c, err := New(cfg)
+	if err != nil || c.account != account {
+		t.Errorf("%v, %v; want the account %s", c, err, account)
+	}
+	if id, err := ParseAccountID(cfg.AccountID); err != nil || string(id) != account {
+		t.Errorf("%q, %v; want %s", id, err, account)
+	}
+}
+
 func TestTokenIsNotPrinted(t *testing.T) {
 	cfg := config(nil)
 	c := newClient(t, nil)

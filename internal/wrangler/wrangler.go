@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/tailscale/hujson"
@@ -38,7 +39,8 @@ type Environment struct {
 	// Previews says that it is what wrangler preview gives to the environment's previews,
 	// in place of its own bindings.
 	Previews bool
-	// WorkerName and AccountID are as they hold for it; they may be empty.
+	// WorkerName and AccountID are as they hold for it, an account's id in lower case; they
+	// may be empty.
 	WorkerName, AccountID string
 	Bindings              []Binding
 	// Names are all that its env has already: of these bindings, others and variables.
@@ -73,7 +75,7 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 	}
 	p := &parser{}
 	c := &Config{File: file, Name: p.text(root, "name")}
-	top := Environment{WorkerName: c.Name, AccountID: p.text(root, "account_id"), Bindings: p.bindings(root), Names: names(root)}
+	top := Environment{WorkerName: c.Name, AccountID: p.account(root), Bindings: p.bindings(root), Names: names(root)}
 	shared := p.previews(root)
 	c.add(top, shared)
 	if envs := root.Get("env"); envs != nil && envs.Kind == syntax.Map {
@@ -81,7 +83,7 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 			if f.Value.Kind != syntax.Map {
 				continue // wrangler tells
 			}
-			e := Environment{Name: f.Key, WorkerName: p.text(f.Value, "name"), AccountID: p.text(f.Value, "account_id")}
+			e := Environment{Name: f.Key, WorkerName: p.text(f.Value, "name"), AccountID: p.account(f.Value)}
 			if e.WorkerName == "" && c.Name != "" { // as wrangler names it
 				e.WorkerName = c.Name + "-" + f.Key
 			}
@@ -181,6 +183,12 @@ func (p *parser) previews(n *syntax.Node) []Binding {
 		return p.bindings(v)
 	}
 	return nil
+}
+
+// account is the account_id of a part, in lower case.
+func (p *parser) account(n *syntax.Node) string {
+	id, _ := hexid.Parse(p.text(n, "account_id"))
+	return id
 }
 
 // text is a string, or empty: for what wrangler checks itself.

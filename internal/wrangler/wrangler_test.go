@@ -117,6 +117,17 @@ func TestNamesThatAreTaken(t *testing.T) {
 	}
 }
 
+func TestAccountIDInCapitals(t *testing.T) {
+	c, mistakes := wrangler.Parse("w.json", []byte(`{"account_id": "0123456789ABCDEF0123456789ABCDEF", "env": {"e": {"account_id": "FEDCBA9876543210FEDCBA9876543210"}}}`))
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	got := []string{c.Environments[0].AccountID, c.Environments[1].AccountID}
+	if diff := cmp.Diff([]string{"0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestMistakes: all are told, with their places, and what is right is still read.
 func TestMistakes(t *testing.T) {
 	c, mistakes := wrangler.Parse("w.jsonc", []byte(`{

@@ -41,7 +41,7 @@ type Variable any
 // Account is an account of Cloudflare.
 type Account struct {
 	// The account's id: 32 hexadecimal digits.
-	ID string `json:"id" jsonschema:"pattern=^([0-9a-f]{32}|.*[$][{]vars[.].*)$"`
+	ID string `json:"id" jsonschema:"pattern=^([0-9A-Fa-f]{32}|.*[$][{]vars[.].*)$"`
 	// The environment variable that holds the account's API token.
 	TokenEnv string `json:"token_env,omitempty" jsonschema:"pattern=^[A-Za-z_][A-Za-z0-9_]*$"`
 }
