@@ -3,13 +3,14 @@
 GOLANGCI_LINT_VERSION = v2.15.0
 ACTIONLINT_VERSION = v1.7.12
 GOJQ_VERSION = v0.12.17
+GREMLINS_VERSION = v0.6.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt e2e recipes demo faults sim leaks fuzz bench cover clean
+.PHONY: help build reproducible test race lint fmt e2e recipes demo faults sim leaks fuzz bench cover mutate mutate-changed clean
 
 help: ## Show this list
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 RELEASE = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid="
 
@@ -97,6 +98,18 @@ fuzz: ## Fuzz every parser for FUZZTIME each (default 60s; 10000x counts runs in
 
 cover: ## Show how much of each package the tests reach
 	go test -cover ./...
+
+# The packages whose decisions matter most. docs/mutation.md judges the mutants that survive.
+PKG = planner applier lockfile internal/secret internal/redact reconcile
+mutate: $(TOOLS)/gremlins-$(GREMLINS_VERSION) ## Change one operator of PKG at a time: the package's own tests have to notice 95 % of the changes
+	.ci/mutate $< $(PKG)
+
+mutate-changed: $(TOOLS)/gremlins-$(GREMLINS_VERSION) ## The same, for those packages that differ from origin/main or from the commit before
+	.ci/mutate $< --changed $(PKG)
+
+$(TOOLS)/gremlins-$(GREMLINS_VERSION):
+	GOBIN=$(TOOLS) go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
+	mv $(TOOLS)/gremlins $@
 
 clean: ## Remove what the targets built
 	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules
