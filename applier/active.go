@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/pause"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -19,9 +20,9 @@ const (
 func (r *run) awaitActive(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Wait)
 	defer cancel()
-	for pause := activeFirst; ; pause = min(2*pause, activeMost) {
+	for wait := activeFirst; ; wait = min(2*wait, activeMost) {
 		pending := r.pendingByStore()
-		if len(pending) == 0 || r.stopped(ctx) != nil || !sleep(ctx, pause) {
+		if len(pending) == 0 || r.stopped(ctx) != nil || pause.For(ctx, wait) != nil {
 			return
 		}
 		for store, results := range pending {
@@ -81,16 +82,4 @@ func (r *Result) becameActive(listed planner.LiveSecret) bool {
 // sameScopes compares scopes in any order; what isn't told is no difference.
 func sameScopes(x, y []string) bool {
 	return x == nil || y == nil || slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
-}
-
-// sleep reports whether ctx lasted for d.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/pause"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -97,5 +98,5 @@ func (r *run) createBatch(ctx context.Context, results []*Result) {
 
 // pause waits before the n-th look, and reports whether it may still happen.
 func (r *run) pause(ctx context.Context, n int) bool {
-	return sleep(ctx, settleWait<<n) && r.stopped(ctx) == nil
+	return pause.For(ctx, settleWait<<n) == nil && r.stopped(ctx) == nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/pause"
 	"golang.org/x/time/rate"
 )
 
@@ -157,12 +158,5 @@ func (c *Client) pause(ctx context.Context, w Wait) error {
 			c.onWait(w)
 		}
 	}
-	t := time.NewTimer(w.Delay)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, w.Delay)
 }
