@@ -13,7 +13,7 @@ import (
 // What these packages say is read in other programs too: flags are for the command line to name.
 func TestNoMessageNamesAFlag(t *testing.T) {
 	flag := regexp.MustCompile(`--[a-z]`)
-	for _, dir := range []string{".", "../internal/atomicfile", "../internal/keyring", "../internal/sopsfile"} {
+	for _, dir := range []string{".", "../manifest", "../internal/atomicfile", "../internal/keyring", "../internal/sopsfile", "../internal/syntax", "../internal/wrangler"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		try(t, err)
 		texts := 0

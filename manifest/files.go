@@ -204,7 +204,7 @@ func (f files) linked(name string) bool {
 }
 
 func outside(at Position, name string) *syntax.Error {
-	return mistake(at, "--allow-outside permits it", "%q lies outside the repository", name)
+	return refused(ErrOutside, at, "", "%q lies outside the repository", name)
 }
 
 func notRegular(at Position, name string, info fs.FileInfo) *syntax.Error {

@@ -8,10 +8,16 @@ import (
 	"strings"
 )
 
-// ErrNone says that there is no manifest.
-var ErrNone = errors.New("no secretsync.yaml, .yml, .toml or .json")
+// Errors of [Find].
+var (
+	// ErrNone says that there is no manifest.
+	ErrNone = errors.New("no secretsync.yaml, .yml, .toml or .json")
+	// ErrSeveral says that there is more than one.
+	ErrSeveral = errors.New("several manifests")
+)
 
-// Find returns the manifest of a folder: secretsync.yaml, .yml, .toml or .json.
+// Find returns the manifest of a folder: secretsync.yaml, .yml, .toml or .json. Its errors
+// are [ErrNone] and [ErrSeveral].
 func Find(dir string) (string, error) {
 	var found, odd []string
 	for _, ext := range []string{".yaml", ".yml", ".toml", ".json"} {
@@ -27,9 +33,9 @@ func Find(dir string) (string, error) {
 		if len(odd) > 0 { // a folder, a pipe or a dead link: Load says which
 			return odd[0], nil
 		}
-		return "", fmt.Errorf("%w in %q: name one with --file, or write one (see docs/manifest.md)", ErrNone, dir)
+		return "", fmt.Errorf("%w in %q", ErrNone, dir)
 	case 1:
 		return found[0], nil
 	}
-	return "", fmt.Errorf("several manifests: %s: remove all but one, or name one with --file", strings.Join(found, ", "))
+	return "", fmt.Errorf("%w: %s", ErrSeveral, strings.Join(found, ", "))
 }

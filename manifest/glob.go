@@ -101,7 +101,7 @@ func (f files) someOf(at Position, pattern, rel string, names []string) ([]strin
 		return names, nil
 	}
 	if link := f.leadingOut(rel); link != "" {
-		return nil, mistake(at, "--allow-outside permits it", "no file matches %q, and %q leads out of the repository", pattern, link)
+		return nil, refused(ErrOutside, at, "", "no file matches %q, and %q leads out of the repository", pattern, link)
 	}
 	return nil, mistake(at, "paths are relative to the file that names them", "no file matches %q", pattern)
 }

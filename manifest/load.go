@@ -17,7 +17,7 @@ import (
 type Options struct {
 	// File is the manifest.
 	File string
-	// Vars override the manifest's variables, as --var does.
+	// Vars override the manifest's variables.
 	Vars map[string]string
 	// LookupEnv reads the environment; nil is os.LookupEnv.
 	LookupEnv func(string) (string, bool)

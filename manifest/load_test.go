@@ -151,9 +151,9 @@ func TestVarsPrecedence(t *testing.T) {
 		}
 	}
 	_, err := load(t, dir, Options{Vars: map[string]string{"my_env": "x"}})
-	wantError(t, err, `--var "my_env"`, `did you mean "my-env"?`)
+	wantError(t, err, `the variable "my_env"`, `did you mean "my-env"?`)
 	_, err = load(t, write(t, map[string]string{"secretsync.yaml": one("from: {env: A}")}), Options{Vars: map[string]string{"x": "y"}})
-	wantError(t, err, `--var "x"`)
+	wantError(t, err, `the variable "x"`)
 }
 
 func TestUnknownScopeWarns(t *testing.T) {
@@ -165,8 +165,8 @@ func TestUnknownScopeWarns(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Find(dir); err == nil {
-		t.Error("found one in an empty folder")
+	if _, err := Find(dir); !errors.Is(err, ErrNone) {
+		t.Errorf("%v; want ErrNone for an empty folder", err)
 	}
 	dir = write(t, map[string]string{"secretsync.toml": "", "secretsync.yaml/x": ""})
 	if name, err := Find(dir); err != nil || name != filepath.Join(dir, "secretsync.toml") {
@@ -174,7 +174,10 @@ func TestFind(t *testing.T) {
 	}
 	dir = write(t, map[string]string{"secretsync.toml": "", "secretsync.json": ""})
 	_, err := Find(dir)
-	wantError(t, err, "secretsync.toml", "secretsync.json", "--file")
+	wantError(t, err, "secretsync.toml", "secretsync.json")
+	if !errors.Is(err, ErrSeveral) {
+		t.Errorf("%v; want ErrSeveral", err)
+	}
 }
 
 func TestIncludeLimits(t *testing.T) {

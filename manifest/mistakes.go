@@ -9,6 +9,24 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
+// Kinds of mistakes that an option permits, as [errors.Is] finds them: the caller knows how
+// its user sets the option.
+var (
+	// ErrOutside: a file lies outside the repository ([Options.AllowOutside]).
+	ErrOutside = errors.New("a file outside the repository is refused")
+	// ErrCommand: a source runs a command ([Options.AllowCommands]).
+	ErrCommand = errors.New("a command is refused")
+	// ErrPlaintext: a value stands in the manifest in clear ([Options.AllowPlaintextValues]).
+	ErrPlaintext = errors.New("a plaintext value is refused")
+)
+
+// refused makes the error of what an option permits. hint may be empty.
+func refused(kind error, at Position, hint, what string, args ...any) *syntax.Error {
+	e := mistake(at, hint, what, args...)
+	e.Kind = kind
+	return e
+}
+
 // mistake makes one error. hint may be empty.
 func mistake(at Position, hint, what string, args ...any) *syntax.Error {
 	return &syntax.Error{Pos: at, Hint: hint, What: fmt.Sprintf(what, args...)}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +32,10 @@ func TestPatternsAndLinks(t *testing.T) {
 			}
 			wantError(t, err, ":2:", want)
 			if strings.HasSuffix(want, ", and ") {
-				wantError(t, err, "leads out of the repository (--allow-outside permits it)")
+				wantError(t, err, "leads out of the repository")
+				if !errors.Is(err, ErrOutside) {
+					t.Errorf("%v: not ErrOutside", err)
+				}
 			}
 		}
 	}

@@ -77,9 +77,13 @@ func TestStaysInside(t *testing.T) {
 			}
 		}
 		m := mustLoad(t, repo, Options{})
-		wantError(t, m.Check(), ":5:11: ", "lies outside the repository (--allow-outside permits it)")
 		_, err := m.Resolve(t.Context())
-		wantError(t, err, "lies outside the repository")
+		for _, err := range []error{m.Check(), err} {
+			wantError(t, err, ":5:11: ", "lies outside the repository")
+			if !errors.Is(err, ErrOutside) {
+				t.Errorf("%v: not ErrOutside", err)
+			}
+		}
 		if got, err := resolveOne(t, repo, Options{AllowOutside: true}); err != nil || got != "value" {
 			t.Errorf("%s with --allow-outside: %v", name, err)
 		}
@@ -89,6 +93,27 @@ func TestStaysInside(t *testing.T) {
 		_, err := load(t, filepath.Join(dir, "repo"), Options{})
 		wantError(t, err, ":2:11: ", "lies outside the repository")
 		mustLoad(t, filepath.Join(dir, "repo"), Options{AllowOutside: true})
+	}
+}
+
+// What an option would permit can be told apart from other mistakes, one by one.
+func TestRefusals(t *testing.T) {
+	kinds := []error{ErrOutside, ErrCommand, ErrPlaintext}
+	for body, want := range map[string]error{
+		"from: {file: ../../v}": ErrOutside, "from: {command: [op]}": ErrCommand, "value: canary": ErrPlaintext, "from: {file: none}": nil,
+	} {
+		m, err := load(t, write(t, map[string]string{"secretsync.yaml": one(body)}), Options{})
+		if err == nil {
+			err = m.Check()
+		}
+		if err == nil {
+			t.Errorf("%s: no error", body)
+		}
+		for _, kind := range kinds {
+			if errors.Is(err, kind) != (kind == want) {
+				t.Errorf("%s: %v is %v: %v", body, err, kind, kind != want)
+			}
+		}
 	}
 }
 

@@ -189,7 +189,7 @@ func (d *document) fromCommand(f syntax.Field, s *Source) {
 		return
 	}
 	if !d.opts.AllowCommands {
-		d.errs.Add(f.Pos, "--allow-commands permits it", "a command is refused: whoever may edit the manifest could run anything here")
+		d.errs = append(d.errs, refused(ErrCommand, f.Pos, "", "a command is refused: whoever may edit the manifest could run anything here"))
 	}
 	s.argv, s.shown, s.digest = func() []string { return argv }, program(argv)+" ...", digestOf(asked...)
 	s.target = d.name
@@ -213,7 +213,7 @@ func (d *document) value(f syntax.Field, path ...string) Source {
 	case d.sealed != nil:
 		d.errs.Add(pos, `encrypt it: the file's SOPS rules have to cover the key "value"`, "a plaintext value in the manifest")
 	default:
-		d.errs.Add(pos, `encrypt the manifest with SOPS, or use "from"; --allow-plaintext-values is for experiments`, "a plaintext value in the manifest")
+		d.errs = append(d.errs, refused(ErrPlaintext, pos, `encrypt the manifest with SOPS, or use "from"`, "a plaintext value in the manifest"))
 	}
 	return s
 }

@@ -9,7 +9,7 @@ import (
 
 var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
-// readVars reads the manifest's variables. --var goes before the environment, and
+// readVars reads the manifest's variables. Options.Vars go before the environment, and
 // that before the manifest.
 func (d *document) readVars(f syntax.Field) {
 	if !d.isMap(f) {
@@ -40,11 +40,11 @@ func (d *document) readVars(f syntax.Field) {
 	d.overrideVars()
 }
 
-// overrideVars applies --var.
+// overrideVars applies Options.Vars.
 func (d *document) overrideVars() {
 	for _, name := range sortedKeys(d.opts.Vars) {
 		if _, ok := d.vars[name]; !ok {
-			d.errs.Add(Position{File: d.name}, syntax.DidYouMean(name, sortedKeys(d.vars)), "--var %s: the manifest declares no such variable", syntax.QuoteKey(name))
+			d.errs.Add(Position{File: d.name}, syntax.DidYouMean(name, sortedKeys(d.vars)), "a value is given for the variable %s, which the manifest does not declare", syntax.QuoteKey(name))
 			continue
 		}
 		d.vars[name] = d.opts.Vars[name]

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrLayout says that a file is written in a way that cannot be edited in place.
-var ErrLayout = errors.New("its layout cannot be edited in place: paste what bindings generate prints")
+var ErrLayout = errors.New("its layout cannot be edited in place")
 
 // Edit gives an environment of a configuration the wanted bindings: those that it has
 // get their store_id and secret_name, the others are added at the end. Bindings of
