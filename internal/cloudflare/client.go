@@ -1,23 +1,29 @@
 // Package cloudflare talks to Cloudflare's Secrets Store. It is the only package
 // that does, and it implements [applier.Target].
 //
-// Call [New] with a [Config], and then the methods of [Client]. They go through
-// the typed services of cloudflare-go v4, which build the requests. What that SDK
-// gets wrong (docs/cloudflare-api.md §10) is put right here:
+// Call [New] with a [Config], and then the methods of [Client].
 //
-//	config.go    its retries are off (§10.13, §10.14), its options are safe to share
-//	attempt.go   it sees no answer (§10.10, §10.15, §10.17)
-//	body.go      the bodies that it builds wrongly are replaced (§10.1, §10.5, §10.6, §10.8)
-//	list.go      lists are paged by hand (§10.12)
-//	client.go    ids are checked before they go into a path (§10.16)
+// Each request is built by the typed services of cloudflare-go v4, and sent by this
+// package (request.go). What that SDK gets wrong (docs/cloudflare-api.md §10) is dealt
+// with in one place each:
 //
-// Retries are one policy, in retry.go. An [Error] is made of this package's own
-// words: what Cloudflare answers may quote a request, and so a value.
+//	retry.go     it repeats POSTs, and waits too little and deaf to the context (§10.13, §10.14):
+//	             there is one policy of retries, and it is ours
+//	envelope.go  it ignores "success", drops the scopes, takes an object for an empty page and
+//	             makes errors that print the answer (§10.1, §10.10, §10.15, §10.17): answers are
+//	             decoded here
+//	body.go      its bodies lack fields or have the wrong shape (§10.1, §10.5, §10.6, §10.8):
+//	             they are replaced
+//	list.go      its pager reads one page too many, and may have no end (§10.12)
+//	client.go    it does not escape ids in a path (§10.16): they are checked
+//	config.go    its options are not safe to share between calls
+//
+// An [Error] is made of this package's own words: what Cloudflare answers may quote a
+// request, and so a value.
 package cloudflare
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -50,23 +56,6 @@ type Client struct {
 	onWait  func(Wait)
 }
 
-// call is one request to be made, however many attempts it takes.
-type call struct {
-	op     string // what for, as an error begins: "listing stores"
-	method string
-	body   *payload // nil for none
-	// beforeSend is called before a request that had to wait is sent; nil for never.
-	beforeSend applier.BeforeSend
-	// send makes one attempt through a method of the SDK.
-	send sender
-	// read takes a successful answer's result. False: it isn't what was asked for.
-	read func(*envelope) bool
-}
-
-// sender calls a method of the SDK. What that returns is of no use: the answer
-// comes another way (attempt.go).
-type sender func(ctx context.Context, opts ...option.RequestOption)
-
 // idPattern is stricter than a path needs: ids are at most 32 characters by
 // specification, 32 hexadecimal digits in examples (docs/cloudflare-api.md §1, §1.2).
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -89,10 +78,13 @@ func checkIDs(store planner.StoreID, id planner.SecretID) error {
 
 // ListStores lists the account's stores, without their secrets.
 func (c *Client) ListStores(ctx context.Context) ([]planner.LiveStore, error) {
-	found, err := list[wireStore](ctx, c, "listing stores", func(ctx context.Context, opts ...option.RequestOption) {
+	const op = "listing stores"
+	found, err := list[wireStore](ctx, c, op, func(page ...option.RequestOption) *request {
+		r := &request{op: op}
 		var p secrets_store.StoreListParams
 		p.AccountID.Value = c.account
-		_, _ = c.stores.List(ctx, p, opts...)
+		_, r.err = c.stores.List(ctx, p, r.options(page...)...)
+		return r
 	})
 	if err != nil {
 		return nil, err
@@ -107,26 +99,19 @@ func (c *Client) ListStores(ctx context.Context) ([]planner.LiveStore, error) {
 	return stores, nil
 }
 
-// CreateStore makes a store. It is never repeated after an unknown outcome.
+// CreateStore creates a store. It is never repeated after an unknown outcome.
 func (c *Client) CreateStore(ctx context.Context, name string) (planner.StoreID, error) {
 	const op = "creating a store"
 	body, err := storeBody(name)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", op, err)
 	}
-	var made wireStore
-	err = c.do(ctx, &call{
-		op: op, method: http.MethodPost, body: body,
-		send: func(ctx context.Context, opts ...option.RequestOption) {
-			var p secrets_store.StoreNewParams
-			p.AccountID.Value = c.account
-			_, _ = c.stores.New(ctx, p, opts...)
-		},
-		read: func(env *envelope) bool {
-			return json.Unmarshal(env.Result, &made) == nil && made.valid()
-		},
-	})
-	return planner.StoreID(made.ID), err
+	r := &request{op: op, body: body}
+	var p secrets_store.StoreNewParams
+	p.AccountID.Value = c.account
+	_, r.err = c.stores.New(ctx, p, r.options()...)
+	s, err := send(ctx, c, r, readResult[wireStore])
+	return planner.StoreID(s.ID), err
 }
 
 // DeleteStore deletes an empty store: one that holds secrets is refused. One that
@@ -136,35 +121,22 @@ func (c *Client) DeleteStore(ctx context.Context, id planner.StoreID) error {
 	if err := checkID("store", string(id)); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	err := c.do(ctx, &call{
-		op: op, method: http.MethodDelete,
-		send: func(ctx context.Context, opts ...option.RequestOption) {
-			var p secrets_store.StoreDeleteParams
-			p.AccountID.Value = c.account
-			_, _ = c.stores.Delete(ctx, string(id), p, opts...)
-		},
-	})
-	return ignore(err, "store_not_found")
+	r := &request{op: op}
+	var p secrets_store.StoreDeleteParams
+	p.AccountID.Value = c.account
+	_, r.err = c.stores.Delete(ctx, string(id), p, r.options()...)
+	return ignore(c.do(ctx, r), "store_not_found")
 }
 
 // GetQuota tells how many secrets the whole account holds, and may hold.
 func (c *Client) GetQuota(ctx context.Context) (usage, quota int, err error) {
-	var result struct {
-		Secrets struct{ Usage, Quota *int }
-	}
-	err = c.do(ctx, &call{
-		op: "reading the quota", method: http.MethodGet,
-		send: func(ctx context.Context, opts ...option.RequestOption) {
-			var p secrets_store.QuotaGetParams
-			p.AccountID.Value = c.account
-			_, _ = c.quota.Get(ctx, p, opts...)
-		},
-		read: func(env *envelope) bool {
-			return json.Unmarshal(env.Result, &result) == nil && result.Secrets.Usage != nil && result.Secrets.Quota != nil
-		},
-	})
+	r := &request{op: "reading the quota"}
+	var p secrets_store.QuotaGetParams
+	p.AccountID.Value = c.account
+	_, r.err = c.quota.Get(ctx, p, r.options()...)
+	q, err := send(ctx, c, r, readResult[wireQuota])
 	if err != nil {
 		return 0, 0, err
 	}
-	return *result.Secrets.Usage, *result.Secrets.Quota, nil
+	return *q.Secrets.Usage, *q.Secrets.Quota, nil
 }

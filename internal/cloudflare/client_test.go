@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/secret"
@@ -250,6 +251,17 @@ func TestRefusedBeforeAnyRequest(t *testing.T) {
 				t.Errorf("sent %s %s", s.sent[0].method, s.sent[0].path)
 			}
 		})
+	}
+}
+
+func TestWhatTheSDKCannotBuildIsNotSent(t *testing.T) {
+	s := replies(ok(`null`))
+	c := newClient(t, s)
+	r := &request{op: "deleting a store"}
+	_, r.err = c.stores.Delete(t.Context(), "", secrets_store.StoreDeleteParams{}, r.options()...)
+	err := c.do(t.Context(), r)
+	if err == nil || !strings.HasPrefix(err.Error(), "deleting a store: the request could not be built: ") || len(s.sent) != 0 {
+		t.Errorf("%d requests, error %v", len(s.sent), err)
 	}
 }
 

@@ -92,7 +92,7 @@ func (c Config) options() []option.RequestOption {
 	opts := []option.RequestOption{
 		option.WithBaseURL(strings.TrimRight(c.BaseURL, "/") + "/"),
 		option.WithAPIToken(c.Token), // in a closure, where no printing reaches it
-		option.WithMaxRetries(0),     // retry.go does it (docs/cloudflare-api.md §10.13, §10.14)
+		option.WithMaxRetries(0),     // it only builds requests (request.go)
 	}
 	if c.UserAgent != "" {
 		opts = append(opts, option.WithHeader("User-Agent", c.UserAgent))

@@ -32,11 +32,28 @@ func decodeEnvelope(body []byte) *envelope {
 	return &env
 }
 
+// result is what an answer holds, as the API writes it.
+type result interface{ valid() bool }
+
+// readResult takes one result from an answer. It returns false if that is another one.
+func readResult[T result](env *envelope) (T, bool) {
+	var r T
+	ok := json.Unmarshal(env.Result, &r) == nil && r.valid()
+	return r, ok
+}
+
 // wireStore is a store as the API writes it.
 type wireStore struct{ ID, Name string }
 
 func (s wireStore) id() string  { return s.ID }
 func (s wireStore) valid() bool { return idPattern.MatchString(s.ID) && s.Name != "" }
+
+// wireQuota is the account's quota as the API writes it.
+type wireQuota struct {
+	Secrets struct{ Usage, Quota *int }
+}
+
+func (q wireQuota) valid() bool { return q.Secrets.Usage != nil && q.Secrets.Quota != nil }
 
 // wireSecret is a secret as the API writes it: without its value.
 type wireSecret struct {

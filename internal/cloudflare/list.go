@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 
@@ -21,15 +20,18 @@ const (
 
 // listed is an entry of a list.
 type listed interface {
+	result
 	id() string
-	valid() bool
 }
+
+// lister builds the request for a page of a list.
+type lister func(page ...option.RequestOption) *request
 
 // list reads all pages of a list (docs/cloudflare-api.md §10.12: by hand). A list that
 // changed while it was read may lack an entry, so it is read once more.
-func list[T listed](ctx context.Context, c *Client, op string, send sender) ([]T, error) {
+func list[T listed](ctx context.Context, c *Client, op string, build lister) ([]T, error) {
 	for reading := 1; ; reading++ {
-		l := listing[T]{client: c, op: op, send: send, seen: map[string]bool{}}
+		l := listing[T]{client: c, op: op, build: build, seen: map[string]bool{}}
 		if err := l.readAll(ctx); err != nil {
 			return nil, err
 		}
@@ -38,7 +40,7 @@ func list[T listed](ctx context.Context, c *Client, op string, send sender) ([]T
 			return l.entries, nil
 		case reading < maxReadings: // once more
 		case l.stuck && len(l.entries) < l.total:
-			return nil, fmt.Errorf("%s: the API tells of %d entries and gives the same %d for every page", op, l.total, len(l.entries))
+			return nil, fmt.Errorf("%s: the API tells of %d entries and gives the same %d for every page", l.op, l.total, len(l.entries))
 		default: // it keeps changing, or counts what it doesn't list
 			return l.entries, nil
 		}
@@ -49,7 +51,7 @@ func list[T listed](ctx context.Context, c *Client, op string, send sender) ([]T
 type listing[T listed] struct {
 	client  *Client
 	op      string
-	send    sender
+	build   lister
 	entries []T
 	seen    map[string]bool
 	total   int  // as the last page tells it; unknown if negative
@@ -67,18 +69,18 @@ func (l *listing[T]) settled() bool {
 // brings none that is new: a server may cap the page size, leave out total_count
 // or ignore the page asked for, and total_pages never comes.
 func (l *listing[T]) readAll(ctx context.Context) error {
-	for page := 1; page <= maxPages; page++ {
-		entries, total, err := l.page(ctx, page)
+	for n := 1; n <= maxPages; n++ {
+		p, err := l.page(ctx, n)
 		if err != nil {
 			return err
 		}
-		if l.miscounts = l.miscounts || total >= 0 && total < len(entries); l.miscounts {
-			total = -1
+		if l.miscounts = l.miscounts || p.total >= 0 && p.total < len(p.entries); l.miscounts {
+			p.total = -1
 		}
-		l.moved = l.moved || page > 1 && total != l.total
-		l.total = total
+		l.moved = l.moved || n > 1 && p.total != l.total
+		l.total = p.total
 		before := len(l.entries)
-		for _, e := range entries {
+		for _, e := range p.entries {
 			if !l.seen[e.id()] {
 				l.seen[e.id()] = true
 				l.entries = append(l.entries, e)
@@ -88,7 +90,7 @@ func (l *listing[T]) readAll(ctx context.Context) error {
 			return nil
 		}
 		if len(l.entries) == before {
-			l.stuck = len(entries) > 0
+			l.stuck = len(p.entries) > 0
 			return nil
 		}
 	}
@@ -97,27 +99,28 @@ func (l *listing[T]) readAll(ctx context.Context) error {
 
 // page reads one page. The oldest entries come first, so that what is created
 // meanwhile comes last and moves nothing to another page.
-func (l *listing[T]) page(ctx context.Context, n int) (entries []T, total int, err error) {
-	err = l.client.do(ctx, &call{
-		op: l.op, method: http.MethodGet,
-		send: func(ctx context.Context, opts ...option.RequestOption) {
-			l.send(ctx, append(opts,
-				option.WithQuery("page", strconv.Itoa(n)), option.WithQuery("per_page", strconv.Itoa(pageSize)),
-				option.WithQuery("order", "created"), option.WithQuery("direction", "asc"))...)
-		},
-		read: func(env *envelope) bool {
-			entries, total = nil, -1
-			if t := env.ResultInfo.TotalCount; t != nil {
-				total = *t
-			}
-			// null is no list, unless the list is said to be empty.
-			if json.Unmarshal(env.Result, &entries) != nil || entries == nil && total != 0 {
-				return false
-			}
-			return !slices.ContainsFunc(entries, invalid[T])
-		},
-	})
-	return entries, total, err
+func (l *listing[T]) page(ctx context.Context, n int) (listPage[T], error) {
+	r := l.build(option.WithQuery("page", strconv.Itoa(n)), option.WithQuery("per_page", strconv.Itoa(pageSize)),
+		option.WithQuery("order", "created"), option.WithQuery("direction", "asc"))
+	return send(ctx, l.client, r, readPage[T])
+}
+
+// listPage is a page of a list.
+type listPage[T listed] struct {
+	entries []T
+	total   int // how many entries the whole list is said to have; -1 if nothing is said
+}
+
+func readPage[T listed](env *envelope) (listPage[T], bool) {
+	p := listPage[T]{total: -1}
+	if t := env.ResultInfo.TotalCount; t != nil {
+		p.total = *t
+	}
+	// null is no list, unless the list is said to be empty.
+	if json.Unmarshal(env.Result, &p.entries) != nil || p.entries == nil && p.total != 0 {
+		return p, false
+	}
+	return p, !slices.ContainsFunc(p.entries, invalid[T])
 }
 
 func invalid[T listed](e T) bool { return !e.valid() }

@@ -2,6 +2,7 @@ package cloudflare
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -56,25 +57,28 @@ func (a *answer) verdict() verdict {
 	return done
 }
 
-// do makes a call: it repeats what a repetition cannot harm, and nothing else. It
-// is the only policy of retries. The call's body is wiped at the end.
-func (c *Client) do(ctx context.Context, k *call) error {
-	if k.body != nil {
-		defer k.body.wipe()
+// do sends a request: it repeats what a repetition cannot harm, and nothing else. It
+// is the only policy of retries. The request's body is wiped at the end.
+func (c *Client) do(ctx context.Context, r *request) error {
+	if r.body != nil {
+		defer r.body.wipe()
 	}
-	e := &Error{Op: k.op, Method: k.method}
+	if r.built == nil {
+		return fmt.Errorf("%s: the request could not be built: %w", r.op, r.err)
+	}
+	e := &Error{Op: r.op, Method: r.built.Method}
 	sent := time.Now()
 	tries := map[verdict]int{}
 	for {
-		if err := c.admit(ctx, k, sent); err != nil {
+		if err := c.admit(ctx, r, sent); err != nil {
 			return e.interrupted(err)
 		}
 		sent = time.Now()
-		a := c.attempt(ctx, k)
+		a := c.attempt(ctx, r)
 		c.paced.answered(sent, strings.Join(a.header.Values("Ratelimit"), ","))
 		v := a.verdict()
 		e.note(a)
-		e.unknown = e.unknown || v == unclear && k.writes()
+		e.unknown = e.unknown || v == unclear && r.writes()
 		switch err := ctx.Err(); {
 		case v == done:
 			return nil
@@ -84,7 +88,7 @@ func (c *Client) do(ctx context.Context, k *call) error {
 			return e.interrupted(err)
 		}
 		tries[v]++
-		delay, ok := k.again(v, tries[v], a.retryAfter())
+		delay, ok := r.again(v, tries[v], a.retryAfter())
 		if !ok {
 			return e
 		}
@@ -99,14 +103,14 @@ func (c *Client) do(ctx context.Context, k *call) error {
 
 // admit waits until a request may be sent. If that is long after it was asked for, or was
 // last sent, it calls beforeSend.
-func (c *Client) admit(ctx context.Context, k *call, asked time.Time) error {
+func (c *Client) admit(ctx context.Context, r *request, asked time.Time) error {
 	if err := c.pace(ctx); err != nil {
 		return err
 	}
-	if k.beforeSend == nil || time.Since(asked) < applier.ResendAfter {
+	if r.beforeSend == nil || time.Since(asked) < applier.ResendAfter {
 		return nil
 	}
-	err := k.beforeSend()
+	err := r.beforeSend()
 	if err != nil {
 		c.paced.answered(time.Now(), "") // it is not sent after all
 	}
@@ -114,13 +118,13 @@ func (c *Client) admit(ctx context.Context, k *call, asked time.Time) error {
 }
 
 // again says whether to try again after the n-th answer of a kind, and when.
-func (k *call) again(v verdict, n int, retryAfter time.Duration) (time.Duration, bool) {
+func (r *request) again(v verdict, n int, retryAfter time.Duration) (time.Duration, bool) {
 	switch {
 	case v == throttled && retryAfter > 0:
 		return retryAfter, n < toldTries && retryAfter <= maxRetryAfter
 	case v == throttled:
 		return backoff(throttledPause, n), n < throttledTries
-	case v == unclear && k.method == http.MethodPost:
+	case v == unclear && r.built.Method == http.MethodPost:
 		return 0, false // it would create twice, or trip over itself (docs/cloudflare-api.md §10.13)
 	}
 	return backoff(failedPause, n), n < failedTries

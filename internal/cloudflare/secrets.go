@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
@@ -22,10 +21,12 @@ func (c *Client) ListSecrets(ctx context.Context, store planner.StoreID) ([]plan
 	if err := checkID("store", string(store)); err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
-	found, err := list[wireSecret](ctx, c, op, func(ctx context.Context, opts ...option.RequestOption) {
+	found, err := list[wireSecret](ctx, c, op, func(page ...option.RequestOption) *request {
+		r := &request{op: op}
 		var p secrets_store.StoreSecretListParams
 		p.AccountID.Value = c.account
-		_, _ = c.stores.Secrets.List(ctx, string(store), p, opts...)
+		_, r.err = c.stores.Secrets.List(ctx, string(store), p, r.options(page...)...)
+		return r
 	})
 	if err != nil {
 		return nil, err
@@ -45,14 +46,11 @@ func (c *Client) GetSecret(ctx context.Context, store planner.StoreID, id planne
 	if err := checkIDs(store, id); err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
 	}
-	s, err := c.one(ctx, &call{
-		op: op, method: http.MethodGet,
-		send: func(ctx context.Context, opts ...option.RequestOption) {
-			var p secrets_store.StoreSecretGetParams
-			p.AccountID.Value = c.account
-			_, _ = c.stores.Secrets.Get(ctx, string(store), string(id), p, opts...)
-		},
-	})
+	r := &request{op: op}
+	var p secrets_store.StoreSecretGetParams
+	p.AccountID.Value = c.account
+	_, r.err = c.stores.Secrets.Get(ctx, string(store), string(id), p, r.options()...)
+	s, err := send(ctx, c, r, readResult[wireSecret])
 	switch {
 	case err != nil:
 		return planner.LiveSecret{}, err
@@ -62,7 +60,7 @@ func (c *Client) GetSecret(ctx context.Context, store planner.StoreID, id planne
 	return s.live(), nil
 }
 
-// CreateSecrets makes secrets in one request and returns them in the order asked
+// CreateSecrets creates secrets in one request and returns them in the order asked
 // for. It is never repeated after an unknown outcome.
 func (c *Client) CreateSecrets(ctx context.Context, store planner.StoreID, secrets []applier.NewSecret, beforeSend applier.BeforeSend) ([]planner.LiveSecret, error) {
 	if len(secrets) == 0 {
@@ -79,28 +77,19 @@ func (c *Client) CreateSecrets(ctx context.Context, store planner.StoreID, secre
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
-	var made []planner.LiveSecret
-	err = c.do(ctx, &call{
-		op: op, method: http.MethodPost, body: body, beforeSend: beforeSend,
-		send: func(ctx context.Context, opts ...option.RequestOption) {
-			var p secrets_store.StoreSecretNewParams
-			p.AccountID.Value = c.account
-			_, _ = c.stores.Secrets.New(ctx, string(store), p, opts...)
-		},
-		read: func(env *envelope) bool {
-			made = created(env.Result, secrets)
-			return made != nil
-		},
-	})
-	return made, err
+	r := &request{op: op, body: body, beforeSend: beforeSend}
+	var p secrets_store.StoreSecretNewParams
+	p.AccountID.Value = c.account
+	_, r.err = c.stores.Secrets.New(ctx, string(store), p, r.options()...)
+	return send(ctx, c, r, func(env *envelope) ([]planner.LiveSecret, bool) { return readCreated(env, secrets) })
 }
 
-// created reads the answer to a create, in the order asked for. It returns nil
+// readCreated reads the answer to a create, in the order asked for. It returns false
 // where one of the secrets is missing.
-func created(result []byte, asked []applier.NewSecret) []planner.LiveSecret {
+func readCreated(env *envelope, asked []applier.NewSecret) ([]planner.LiveSecret, bool) {
 	var answered []wireSecret
-	if json.Unmarshal(result, &answered) != nil {
-		return nil
+	if json.Unmarshal(env.Result, &answered) != nil {
+		return nil, false
 	}
 	byName := map[string]wireSecret{}
 	for _, s := range answered {
@@ -110,48 +99,47 @@ func created(result []byte, asked []applier.NewSecret) []planner.LiveSecret {
 	for i, n := range asked {
 		s := byName[n.Name]
 		if !s.valid() {
-			return nil
+			return nil, false
 		}
 		live[i] = s.after(n.Comment, "")
 	}
-	return live
+	return live, true
 }
 
-// UpdateSecret changes what p sets and leaves the rest alone.
-func (c *Client) UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, p applier.Patch) (planner.LiveSecret, error) {
+// UpdateSecret changes what patch sets and leaves the rest alone.
+func (c *Client) UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, patch applier.Patch) (planner.LiveSecret, error) {
 	const op = "updating a secret"
 	if err := checkIDs(store, id); err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
 	}
-	body, err := patchBody(p)
+	body, err := patchBody(patch)
 	if err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
 	}
-	var s wireSecret
-	err = c.do(ctx, &call{
-		op: op, method: http.MethodPatch, body: body,
-		send: func(ctx context.Context, opts ...option.RequestOption) {
-			var p secrets_store.StoreSecretEditParams
-			p.AccountID.Value = c.account
-			_, _ = c.stores.Secrets.Edit(ctx, string(store), string(id), p, opts...)
-		},
-		read: func(env *envelope) bool { // which secret it is needn't be told
-			s = wireSecret{ID: string(id)}
-			return len(env.Result) == 0 || json.Unmarshal(env.Result, &s) == nil && s.ID == string(id)
-		},
-	})
+	r := &request{op: op, body: body}
+	var p secrets_store.StoreSecretEditParams
+	p.AccountID.Value = c.account
+	_, r.err = c.stores.Secrets.Edit(ctx, string(store), string(id), p, r.options()...)
+	s, err := send(ctx, c, r, func(env *envelope) (wireSecret, bool) { return readUpdated(env, id) })
 	if err != nil {
 		return planner.LiveSecret{}, err
 	}
-	if s.Modified == "" { // the only sign of a change by somebody else, later on
+	if s.Modified == "" { // the only sign of a change by another client, later on
 		if live, err := c.GetSecret(ctx, store, id); err == nil {
 			s.Modified = live.Modified
 		}
 	}
-	return s.after(p.Comment, p.Before), nil
+	return s.after(patch.Comment, patch.Before), nil
 }
 
-// DuplicateSecret makes another secret with the same value, which never leaves
+// readUpdated reads the answer to an update, which may leave out which secret it is.
+func readUpdated(env *envelope, id planner.SecretID) (wireSecret, bool) {
+	s := wireSecret{ID: string(id)}
+	ok := len(env.Result) == 0 || json.Unmarshal(env.Result, &s) == nil && s.ID == string(id)
+	return s, ok
+}
+
+// DuplicateSecret creates another secret with the same value, which never leaves
 // Cloudflare. It is never repeated after an unknown outcome.
 func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d applier.Duplicate, beforeSend applier.BeforeSend) (planner.LiveSecret, error) {
 	const op = "duplicating a secret"
@@ -162,27 +150,15 @@ func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id 
 	if err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
 	}
-	s, err := c.one(ctx, &call{
-		op: op, method: http.MethodPost, body: body, beforeSend: beforeSend,
-		send: func(ctx context.Context, opts ...option.RequestOption) {
-			var p secrets_store.StoreSecretDuplicateParams
-			p.AccountID.Value = c.account
-			_, _ = c.stores.Secrets.Duplicate(ctx, string(store), string(id), p, opts...)
-		},
-	})
+	r := &request{op: op, body: body, beforeSend: beforeSend}
+	var p secrets_store.StoreSecretDuplicateParams
+	p.AccountID.Value = c.account
+	_, r.err = c.stores.Secrets.Duplicate(ctx, string(store), string(id), p, r.options()...)
+	s, err := send(ctx, c, r, readResult[wireSecret])
 	if err != nil {
 		return planner.LiveSecret{}, err
 	}
 	return s.after(d.Comment, ""), nil
-}
-
-// one makes a call whose result is one secret.
-func (c *Client) one(ctx context.Context, k *call) (s wireSecret, err error) {
-	k.read = func(env *envelope) bool {
-		s = wireSecret{}
-		return json.Unmarshal(env.Result, &s) == nil && s.valid()
-	}
-	return s, c.do(ctx, k)
 }
 
 // DeleteSecret deletes a secret. One that is gone already is no error.
@@ -191,15 +167,11 @@ func (c *Client) DeleteSecret(ctx context.Context, store planner.StoreID, id pla
 	if err := checkIDs(store, id); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	err := c.do(ctx, &call{
-		op: op, method: http.MethodDelete,
-		send: func(ctx context.Context, opts ...option.RequestOption) {
-			var p secrets_store.StoreSecretDeleteParams
-			p.AccountID.Value = c.account
-			_, _ = c.stores.Secrets.Delete(ctx, string(store), string(id), p, opts...)
-		},
-	})
-	return ignore(err, "secret_not_found")
+	r := &request{op: op}
+	var p secrets_store.StoreSecretDeleteParams
+	p.AccountID.Value = c.account
+	_, r.err = c.stores.Secrets.Delete(ctx, string(store), string(id), p, r.options()...)
+	return ignore(c.do(ctx, r), "secret_not_found")
 }
 
 // ignore drops an error that is Cloudflare's answer of that name.
