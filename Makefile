@@ -1,4 +1,4 @@
-# Every target says what it does: make help.
+# make help lists the targets.
 
 GOLANGCI_LINT_VERSION = v2.15.0
 ACTIONLINT_VERSION = v1.7.12
@@ -14,12 +14,12 @@ help: ## Show this list
 
 RELEASE = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid="
 
-build: ## Build ./secretsync (the first time takes minutes: SOPS brings 800 packages)
+build: ## Build ./secretsync (the first build takes minutes, because SOPS brings 800 packages)
 	$(RELEASE) -o secretsync ./cmd/secretsync
 
-# As for a release: with the commit in the binary, whatever GOFLAGS says, and in the second
-# folder what goreleaser has written before it builds.
-reproducible: ## Build the last commit in two folders, and compare the bytes
+# As in a release: the binary contains the commit, GOFLAGS has no influence, and the second
+# folder contains the files that goreleaser writes before it builds.
+reproducible: ## Build the last commit in two folders and compare the bytes
 	@a=$$(mktemp -d); b=$$(mktemp -d)/deeper; \
 	git clone -q . $$a && git clone -q . $$b && mkdir $$b/dist && touch $$b/dist/config.yaml && \
 	for dir in $$a $$b; do (cd $$dir && $(RELEASE) -buildvcs=true -o secretsync ./cmd/secretsync) || exit 1; done; \
@@ -27,13 +27,13 @@ reproducible: ## Build the last commit in two folders, and compare the bytes
 	echo "the same bytes: $$(sha256sum <$$a/secretsync | cut -c1-64)"; code=$$?; \
 	rm -rf $$a $$b; exit $$code
 
-test: ## Pass the tests, with Go alone
+test: ## Run all tests; needs only Go
 	go test ./...
 
-race: ## Pass the tests under the race detector (builds everything once more)
+race: ## Run all tests with the race detector (builds everything again)
 	go test -race ./...
 
-lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check format, go vet and golangci-lint
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run gofmt, go vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go vet -tags e2e ./e2e
@@ -47,7 +47,7 @@ $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 fmt: ## Format the code
 	gofmt -w $$(git ls-files '*.go')
 
-e2e: ## Run real clients (wrangler, from the npm registry) against the emulator; needs Node
+e2e: ## Run wrangler and other real clients against the emulator; needs Node.js
 	@if ! command -v npm >/dev/null; then \
 		echo "********* e2e: Node.js and npm are not installed *********"; \
 		test -z "$$CI" || exit 1; \
@@ -56,7 +56,7 @@ e2e: ## Run real clients (wrangler, from the npm registry) against the emulator;
 		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -v ./e2e; \
 	fi
 
-recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the recipes for CI (action.yml, examples) against the emulator; needs bash and git
+recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the CI recipes (action.yml, examples) against the emulator; needs bash and git
 	$< examples/github/*.yml .github/workflows/*.yml
 	GOJQ=$(TOOLS)/gojq-$(GOJQ_VERSION) go test -tags recipes -count=1 ./recipes
 
@@ -64,31 +64,31 @@ $(TOOLS)/actionlint-$(ACTIONLINT_VERSION):
 	GOBIN=$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 	mv $(TOOLS)/actionlint $@
 
-# What gh has built in, as --jq. Newer versions of its command line need a module that
-# the module proxy does not have.
+# gojq is what gh uses for --jq. Newer versions of its command need a module that the module
+# proxy does not have.
 $(TOOLS)/gojq-$(GOJQ_VERSION):
 	GOBIN=$(TOOLS) go install github.com/itchyny/gojq/cmd/gojq@$(GOJQ_VERSION)
 	mv $(TOOLS)/gojq $@
 
-demo: ## Run the main job on the embedded emulator, with Go alone
+demo: ## Run the main workflow on the embedded emulator; needs only Go
 	@sh demo/demo.sh
 
-faults: ## Let every request of an apply go wrong in every way, kill it at every point, and print what became of it
+faults: ## Make every request of an apply fail in every way, kill it at every point, and print the results
 	@log=$$(mktemp); go test -count=1 -run '^Test(FaultMatrix|Kill|KillWhileWriting)$$' -v ./cmd/secretsync -faults >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|^ *\| |kill points|too few|--- FAIL' $$log; rm -f $$log; exit $$code
 
 N = 1000
 SEED = 1
-sim: ## Simulate N histories (default 1000) of edits, faults, lags and kills, and print what became of them
+sim: ## Simulate N (default 1000) histories of edits, faults, lag and kills, and print the results
 	@log=$$(mktemp); go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./cmd/secretsync -sim $(N) -sim-seed $(SEED) >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|lost [0-9]+$$|repeat it' $$log; rm -f $$log; exit $$code
 
-leaks: ## Search all that is printed and written for 200 values, in every command, fault and mistake
+leaks: ## Search everything that is printed or written for 200 secret values, in every command, fault and mistake
 	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakyProgramIsCaught|LeakSearchFinds.*|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./cmd/secretsync -leaks -parallel 16 >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|leaks [0-9]+$$|leak: |not seen|not found' $$log | grep -v 'exit code'; rm -f $$log; exit $$code
 
 FUZZTIME = 60s
-fuzz: ## Fuzz every parser for FUZZTIME each (default 60s; 10000x counts runs instead)
+fuzz: ## Fuzz every parser for FUZZTIME (default 60s; 10000x limits the runs instead)
 	@for pkg in $$(go list ./...); do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$(go list -f '{{.Dir}}' $$pkg)/*_test.go 2>/dev/null | cut -c6-); do \
 			echo "fuzz $$target in $$pkg"; \
@@ -96,20 +96,20 @@ fuzz: ## Fuzz every parser for FUZZTIME each (default 60s; 10000x counts runs in
 		done; \
 	done
 
-cover: ## Show how much of each package the tests reach
+cover: ## Show the test coverage of each package
 	go test -cover ./...
 
-# The packages whose decisions matter most. docs/mutation.md judges the mutants that survive.
+# The packages whose decisions matter most.
 PKG = planner applier lockfile internal/secret internal/redact reconcile
-mutate: $(TOOLS)/gremlins-$(GREMLINS_VERSION) ## Change one operator of PKG at a time: the package's own tests have to notice 95 % of the changes
+mutate: $(TOOLS)/gremlins-$(GREMLINS_VERSION) ## Mutate one operator of PKG at a time; the package's own tests have to catch 95 % of the mutants
 	.ci/mutate $< $(PKG)
 
-mutate-changed: $(TOOLS)/gremlins-$(GREMLINS_VERSION) ## The same, for those packages that differ from origin/main or from the commit before
+mutate-changed: $(TOOLS)/gremlins-$(GREMLINS_VERSION) ## The same, for packages that differ from origin/main or from the previous commit
 	.ci/mutate $< --changed $(PKG)
 
 $(TOOLS)/gremlins-$(GREMLINS_VERSION):
 	GOBIN=$(TOOLS) go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 	mv $(TOOLS)/gremlins $@
 
-clean: ## Remove what the targets built
+clean: ## Remove what other targets built
 	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules
