@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/internal/secret"
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // commandTime is how long a source's command may take.
@@ -19,7 +18,7 @@ const commandTime = 30 * time.Second
 
 // command runs a source's command and returns what it writes, less its last line
 // end. Its standard error is discarded: it may hold secrets.
-func (r *reading) command(ctx context.Context, s Source) (secret.Value, *syntax.Error) {
+func (r *reading) command(ctx context.Context, s Source) (Value, *Error) {
 	limited, cancel := context.WithTimeout(ctx, r.commandTime)
 	defer cancel()
 	argv := s.argv()
@@ -36,17 +35,17 @@ func (r *reading) command(ctx context.Context, s Source) (secret.Value, *syntax.
 	var exit *exec.ExitError
 	switch {
 	case out.over:
-		return secret.Value{}, mistake(s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
+		return Value{}, mistake(s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
 	case ctx.Err() != nil:
-		return secret.Value{}, mistake(s.Pos, "", "interrupted")
+		return Value{}, mistake(s.Pos, "", "interrupted")
 	case limited.Err() != nil:
-		return secret.Value{}, mistake(s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
+		return Value{}, mistake(s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
 	case errors.As(err, &exit):
-		return secret.Value{}, mistake(s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())
+		return Value{}, mistake(s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())
 	case errors.Is(err, exec.ErrWaitDelay):
-		return secret.Value{}, mistake(s.Pos, "", "the command %q left a process behind that holds its output open", program(argv))
+		return Value{}, mistake(s.Pos, "", "the command %q left a process behind that holds its output open", program(argv))
 	case err != nil:
-		return secret.Value{}, mistake(s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", program(argv))
+		return Value{}, mistake(s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", program(argv))
 	}
 	data, ended := bytes.CutSuffix(out.data, []byte("\n"))
 	if ended {

@@ -36,7 +36,7 @@ func (s *fakeSOPS) Open(name string, data []byte) (SOPSFile, error) {
 	f, _ := syntax.FormatOf(name)
 	root, mistakes := syntax.Parse(name, data, f)
 	if len(mistakes) > 0 {
-		return nil, syntax.ErrorList(mistakes)
+		return nil, ErrorList(mistakes)
 	}
 	return &fakeFile{s, root}, nil
 }
@@ -63,7 +63,7 @@ func (f *fakeFile) node(path []string) (n *syntax.Node, inList bool) {
 func (f *fakeFile) Entry(path []string) (SOPSEntry, error) {
 	n, inList := f.node(path)
 	if n == nil || n.Kind == syntax.Map {
-		return SOPSEntry{}, &syntax.Error{Pos: f.root.Pos, What: "no such key"}
+		return SOPSEntry{}, &Error{Pos: f.root.Pos, What: "no such key"}
 	}
 	e := SOPSEntry{Pos: n.Pos, InList: inList}
 	if m := encForm.FindStringSubmatch(n.Text); m != nil {
@@ -72,17 +72,17 @@ func (f *fakeFile) Entry(path []string) (SOPSEntry, error) {
 	return e, nil
 }
 
-func (f *fakeFile) Value(ctx context.Context, path []string) (secret.Value, error) {
+func (f *fakeFile) Value(ctx context.Context, path []string) (Value, error) {
 	if f.sops.reads++; f.sops.fail != nil {
-		return secret.Value{}, f.sops.fail
+		return Value{}, f.sops.fail
 	}
 	if ctx.Err() != nil {
-		return secret.Value{}, ctx.Err()
+		return Value{}, ctx.Err()
 	}
 	n, _ := f.node(path)
 	m := encForm.FindStringSubmatch(n.Text)
 	if m == nil {
-		return secret.Value{}, mistake(n.Pos, "", "the file is damaged")
+		return Value{}, mistake(n.Pos, "", "the file is damaged")
 	}
 	plain, err := base64.StdEncoding.DecodeString(m[1])
 	return secret.New(plain), err

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // files reads the repository's files. Names are as the caller would open them;
@@ -73,7 +71,7 @@ func (f files) inside(name string) (string, bool) {
 // open opens a regular file. It looks before it opens, as opening a device may do
 // anything, and looks again at what it opened, without waiting for the other end of
 // a pipe that was put there meanwhile.
-func (f files) open(at Position, name string) (*os.File, *syntax.Error) {
+func (f files) open(at Position, name string) (*os.File, *Error) {
 	stat := os.Stat
 	openFile := func(name string) (*os.File, error) { return os.OpenFile(name, os.O_RDONLY|noWait, 0) }
 	if rel, ok := f.inside(name); ok && !f.allowOutside {
@@ -105,7 +103,7 @@ func (f files) open(at Position, name string) (*os.File, *syntax.Error) {
 }
 
 // checkOpened looks at what was opened, whatever the name stands for by now.
-func (f files) checkOpened(at Position, name string, file *os.File) *syntax.Error {
+func (f files) checkOpened(at Position, name string, file *os.File) *Error {
 	info, err := file.Stat()
 	switch {
 	case err != nil:
@@ -144,7 +142,7 @@ func (f files) isPrivate(name string, info fs.FileInfo) bool {
 }
 
 // read returns the content of a regular file of at most limit bytes.
-func (f files) read(at Position, name string, limit int) ([]byte, *syntax.Error) {
+func (f files) read(at Position, name string, limit int) ([]byte, *Error) {
 	file, bad := f.open(at, name)
 	if bad != nil {
 		return nil, bad
@@ -161,7 +159,7 @@ func (f files) read(at Position, name string, limit int) ([]byte, *syntax.Error)
 }
 
 // check reports why a file could not be read.
-func (f files) check(at Position, name string) *syntax.Error {
+func (f files) check(at Position, name string) *Error {
 	file, bad := f.open(at, name)
 	if bad == nil {
 		file.Close()
@@ -170,7 +168,7 @@ func (f files) check(at Position, name string) *syntax.Error {
 }
 
 // explain puts an error of the file system into words.
-func (f files) explain(at Position, name string, err error) *syntax.Error {
+func (f files) explain(at Position, name string, err error) *Error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return mistake(at, "paths are relative to the file that names them", "file %q does not exist", name)
@@ -203,11 +201,11 @@ func (f files) linked(name string) bool {
 	return ok && err1 == nil && err2 == nil && resolved != filepath.Join(root, rel)
 }
 
-func outside(at Position, name string) *syntax.Error {
+func outside(at Position, name string) *Error {
 	return refused(ErrOutside, at, "", "%q lies outside the repository", name)
 }
 
-func notRegular(at Position, name string, info fs.FileInfo) *syntax.Error {
+func notRegular(at Position, name string, info fs.FileInfo) *Error {
 	if info.IsDir() {
 		return mistake(at, "name a file in it", "%q is a folder, not a file", name)
 	}

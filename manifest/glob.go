@@ -6,8 +6,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // maxLooked bounds what one pattern may look at: links that lead in circles make few
@@ -15,7 +13,7 @@ import (
 const maxLooked = 20000
 
 // glob returns the files that match a pattern which a file names, sorted.
-func (f files) glob(at Position, from, pattern string) ([]string, *syntax.Error) {
+func (f files) glob(at Position, from, pattern string) ([]string, *Error) {
 	rel, bad := f.pattern(at, from, pattern)
 	if bad != nil {
 		return nil, bad
@@ -76,7 +74,7 @@ func (b *budget) ReadDir(name string) ([]fs.DirEntry, error) {
 }
 
 // pattern checks a pattern that a file names, and returns it relative to the root.
-func (f files) pattern(at Position, from, pattern string) (string, *syntax.Error) {
+func (f files) pattern(at Position, from, pattern string) (string, *Error) {
 	dir, _ := f.inside(filepath.Dir(from))
 	rel := path.Join(escapePattern.Replace(filepath.ToSlash(dir)), filepath.ToSlash(pattern))
 	_, err := path.Match(pattern, "")
@@ -93,7 +91,7 @@ func (f files) pattern(at Position, from, pattern string) (string, *syntax.Error
 
 // someOf refuses a pattern that matches nothing, or too much. Where a link on the way leads out of
 // the root, it says so, as what lies there was not looked at.
-func (f files) someOf(at Position, pattern, rel string, names []string) ([]string, *syntax.Error) {
+func (f files) someOf(at Position, pattern, rel string, names []string) ([]string, *Error) {
 	switch {
 	case len(names) > maxIncluded:
 		return nil, mistake(at, "", "more than %d files match %q", maxIncluded, pattern)

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -31,7 +30,7 @@ type Options struct {
 	Private []string
 	// Known is told of every value as soon as it is read, before any error can be
 	// about it; nil is nobody.
-	Known func(secret.Value)
+	Known func(Value)
 
 	// Values says that the values are to be read: where there are mistakes, what the
 	// environment lacks is told with them.
@@ -51,7 +50,7 @@ func Load(ctx context.Context, o Options) (*Manifest, error) {
 	l := newLoader(o)
 	data, bad := l.files.read(Position{File: o.File}, o.File, syntax.MaxSize)
 	if bad != nil {
-		return nil, &LoadError{Mistakes: []*syntax.Error{bad}}
+		return nil, &LoadError{Mistakes: []*Error{bad}}
 	}
 	return l.load(ctx, data)
 }
@@ -59,24 +58,24 @@ func Load(ctx context.Context, o Options) (*Manifest, error) {
 // LoadError is why a manifest cannot be used.
 type LoadError struct {
 	// Mistakes are all that were found, by their positions.
-	Mistakes []*syntax.Error
+	Mistakes []*Error
 	// Partial is what could be read, or nil: for its warnings, and to look for mistakes in
 	// the files that it names. Its stores and secrets may be incomplete.
 	Partial *Manifest
 }
 
 // Error is one mistake a line.
-func (e *LoadError) Error() string { return syntax.ErrorList(e.Mistakes).Error() }
+func (e *LoadError) Error() string { return ErrorList(e.Mistakes).Error() }
 
-// Unwrap returns the mistakes as a [syntax.ErrorList].
-func (e *LoadError) Unwrap() error { return syntax.ErrorList(e.Mistakes) }
+// Unwrap returns the mistakes as a [ErrorList].
+func (e *LoadError) Unwrap() error { return ErrorList(e.Mistakes) }
 
 // loader gathers what the manifest's files say.
 type loader struct {
 	opts     Options
 	files    files
-	errs     syntax.ErrorList
-	warnings syntax.ErrorList
+	errs     ErrorList
+	warnings ErrorList
 
 	vars     map[string]string
 	varKinds map[string]syntax.Kind
@@ -112,7 +111,7 @@ func newLoader(o Options) *loader {
 		o.Environ = os.Environ
 	}
 	if o.Known == nil {
-		o.Known = func(secret.Value) {}
+		o.Known = func(Value) {}
 	}
 	return &loader{
 		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{}, conditions: map[string]bool{},

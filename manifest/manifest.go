@@ -1,9 +1,14 @@
 // Package manifest reads the desired state: which stores and secrets should
 // exist, and where each value comes from.
 //
-// [Find] the manifest and [Load] it, which reads its files and reports every
-// mistake in them at once, with positions. Then [Manifest.Check] what can be
-// known of the sources without a key, or [Manifest.Resolve] the values.
+// Call [Find] for the manifest of a folder, and [Load], which reads its files and
+// reports every mistake in them at once, with positions. Then call
+// [Manifest.Check] for what can be known of the sources without a key, or
+// [Manifest.Resolve] to read the values. [Draft] writes a manifest of secrets that
+// exist already.
+//
+// Files that SOPS encrypted are read by an implementation of [SOPS], which the
+// caller provides in [Options].
 //
 // The package talks to no network, starts a process only where
 // [Options.AllowCommands] says so, and reads no file outside the repository
@@ -13,21 +18,7 @@ package manifest
 import (
 	"context"
 	"time"
-
-	"github.com/secretsync/secretsync/internal/position"
-	"github.com/secretsync/secretsync/internal/secret"
-	"github.com/secretsync/secretsync/internal/syntax"
 )
-
-// Position is a place in a file.
-type Position = position.Position
-
-// Error is one mistake: what is wrong, where, and what would be right.
-type Error = syntax.Error
-
-// ErrorList is an error of several mistakes. [errors.As] finds it in the errors of this
-// package, but for those of a context.
-type ErrorList = syntax.ErrorList
 
 // Manifest is the desired state, merged from the manifest and its includes.
 type Manifest struct {
@@ -41,7 +32,7 @@ type Manifest struct {
 	// values stand in them in clear, which a digest would give away.
 	Digest string
 	// Warnings are remarks that forbid nothing.
-	Warnings []*syntax.Error
+	Warnings []*Error
 
 	sources sources
 }
@@ -102,7 +93,7 @@ type SecretRef struct {
 
 // Resolved is a value that was read.
 type Resolved struct {
-	Value secret.Value
+	Value Value
 	Ciphertext
 }
 
@@ -115,7 +106,7 @@ type Ciphertext struct {
 }
 
 // SOPS reads files that SOPS encrypted. Errors of it and of [SOPSFile] are a
-// [syntax.ErrorList] or a [*syntax.Error]; others are not shown.
+// [ErrorList] or a [*Error]; others are not shown.
 type SOPS interface {
 	// Open parses a file. It needs no key.
 	Open(name string, data []byte) (SOPSFile, error)
@@ -127,7 +118,7 @@ type SOPSFile interface {
 	// Entry tells what is known of a value without a key.
 	Entry(path []string) (SOPSEntry, error)
 	// Value decrypts a value. The first call decrypts the file and verifies its MAC.
-	Value(ctx context.Context, path []string) (secret.Value, error)
+	Value(ctx context.Context, path []string) (Value, error)
 }
 
 // SOPSEntry is what a SOPS file tells of a value without a key.

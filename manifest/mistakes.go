@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // Kinds of mistakes that an option permits, as [errors.Is] finds them: the caller knows how
@@ -21,45 +19,45 @@ var (
 )
 
 // refused makes the error of what an option permits. hint may be empty.
-func refused(kind error, at Position, hint, what string, args ...any) *syntax.Error {
+func refused(kind error, at Position, hint, what string, args ...any) *Error {
 	e := mistake(at, hint, what, args...)
 	e.Kind = kind
 	return e
 }
 
 // mistake makes one error. hint may be empty.
-func mistake(at Position, hint, what string, args ...any) *syntax.Error {
-	return &syntax.Error{Pos: at, Hint: hint, What: fmt.Sprintf(what, args...)}
+func mistake(at Position, hint, what string, args ...any) *Error {
+	return &Error{Pos: at, Hint: hint, What: fmt.Sprintf(what, args...)}
 }
 
 // mistakesOf returns the mistakes that an error lists. Of an error that is not
 // ours it tells nothing: it may quote plaintext.
-func mistakesOf(err error) syntax.ErrorList {
-	var list syntax.ErrorList
-	var one *syntax.Error
+func mistakesOf(err error) ErrorList {
+	var list ErrorList
+	var one *Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &list):
 		return list
 	case errors.As(err, &one):
-		return syntax.ErrorList{one}
+		return ErrorList{one}
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return syntax.ErrorList{{What: "interrupted"}}
+		return ErrorList{{What: "interrupted"}}
 	}
-	return syntax.ErrorList{{What: "the SOPS file cannot be decrypted"}}
+	return ErrorList{{What: "the SOPS file cannot be decrypted"}}
 }
 
 // located says at a place of the manifest what is wrong in another file, to which
 // it refers.
-func located(at Position, e *syntax.Error) *syntax.Error {
+func located(at Position, e *Error) *Error {
 	switch {
 	case e.Pos.File == at.File && e.Pos.Line > 0:
 		return e
 	case e.Pos.File == "" || e.Pos.File == at.File:
-		return &syntax.Error{Pos: at, What: e.What, Hint: e.Hint, Kind: e.Kind}
+		return &Error{Pos: at, What: e.What, Hint: e.Hint, Kind: e.Kind}
 	}
-	return &syntax.Error{Pos: at, What: e.Pos.String() + ": " + e.What, Hint: e.Hint, Kind: e.Kind}
+	return &Error{Pos: at, What: e.Pos.String() + ": " + e.What, Hint: e.Hint, Kind: e.Kind}
 }
 
 // sortedKeys returns a map's keys in order.

@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/internal/secret"
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 const (
@@ -26,7 +25,7 @@ type sources struct {
 	lookup    func(string) (string, bool)
 	environ   func() []string
 	tokenEnvs []string
-	known     func(secret.Value)
+	known     func(Value)
 
 	commandTime time.Duration
 	workers     []workerPattern
@@ -36,16 +35,16 @@ type sources struct {
 type reading struct {
 	sources
 	opened map[string]*sealed
-	errs   syntax.ErrorList
-	told   map[syntax.Error]bool
+	errs   ErrorList
+	told   map[Error]bool
 }
 
 func (m *Manifest) newReading() *reading {
-	return &reading{sources: m.sources, opened: map[string]*sealed{}, told: map[syntax.Error]bool{}}
+	return &reading{sources: m.sources, opened: map[string]*sealed{}, told: map[Error]bool{}}
 }
 
 // Resolve reads every value but those that are generated when they are applied, and
-// those that somebody else supplies. An error is a [syntax.ErrorList] of all that could
+// those that somebody else supplies. An error is a [ErrorList] of all that could
 // not be read, placed at their "from" in the manifest. What is wrong with a SOPS
 // file as a whole is told once. After an interruption it is the context's error.
 func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) {
@@ -104,14 +103,14 @@ func (m *Manifest) Ciphertexts() (map[SecretRef]Ciphertext, error) {
 
 // Check reports what is wrong with the sources as far as it can be known without
 // a key, the environment or running anything: missing files, missing or altered
-// entries of SOPS files. An error is a [syntax.ErrorList].
+// entries of SOPS files. An error is a [ErrorList].
 func (m *Manifest) Check() error {
 	_, err := m.Ciphertexts()
 	return err
 }
 
 // unset are the sources that name variables which are not set.
-func (m *Manifest) unset() (errs syntax.ErrorList) {
+func (m *Manifest) unset() (errs ErrorList) {
 	for _, store := range m.Stores {
 		for _, sec := range store.Secrets {
 			if s := sec.Source; s.Kind == SourceEnv && !s.wrong {
@@ -124,7 +123,7 @@ func (m *Manifest) unset() (errs syntax.ErrorList) {
 	return errs
 }
 
-func (r sources) variable(s Source) (string, *syntax.Error) {
+func (r sources) variable(s Source) (string, *Error) {
 	text, ok := r.lookup(s.target)
 	if !ok || text == "" {
 		return "", mistake(s.Pos, "", "the environment variable %q is not set, or empty", s.target)
@@ -220,7 +219,7 @@ func (r *reading) sopsFile(s Source) (*sealed, error) {
 }
 
 // checkValue refuses what Cloudflare would refuse, or would store other than meant.
-func checkValue(at Position, v secret.Value) error {
+func checkValue(at Position, v Value) error {
 	b := v.Reveal()
 	switch {
 	case len(b) == 0:

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 func TestFileIsExact(t *testing.T) {
@@ -154,7 +152,7 @@ func TestSOPSFiles(t *testing.T) {
 		t.Errorf("opened %v", fake.opens)
 	}
 	// What is wrong with the whole file is told once.
-	fake.fail = syntax.ErrorList{{Pos: Position{File: "x.enc.yaml"}, What: "no key fits"}}
+	fake.fail = ErrorList{{Pos: Position{File: "x.enc.yaml"}, What: "no key fits"}}
 	_, err = m.Resolve(t.Context())
 	wantError(t, err, "secretsync.yaml:2:28: x.enc.yaml: no key fits")
 	if strings.Count(err.Error(), "\n") > 0 {
@@ -237,7 +235,7 @@ func TestWhollySealed(t *testing.T) {
 	if fake.opens["secretsync.yaml"] != 1 {
 		t.Errorf("opened %v", fake.opens)
 	}
-	fake.fail = &syntax.Error{What: "no key fits"}
+	fake.fail = &Error{What: "no key fits"}
 	_, err := load(t, dir, Options{SOPS: fake})
 	wantError(t, err, "secretsync.yaml:1:10: no key fits")
 	if strings.Count(err.Error(), "\n") > 0 {

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/secretsync/secretsync/internal/generate"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -31,7 +30,7 @@ type Source struct {
 	Kind SourceKind
 	Pos  Position // of "from", "value" or "generate"
 	// Generate is what to draw, for SourceGenerate.
-	Generate generate.Spec
+	Generate Generate
 
 	shown  string // what follows the kind in String
 	wrong  bool   // mistakes were found in it
@@ -41,7 +40,7 @@ type Source struct {
 	argv   func() []string // a closure, since arguments may be secret
 	digest string          // of argv, and of where it is run
 	sealed *sealed         // the manifest's own file, for an encrypted value
-	inline secret.Value
+	inline Value
 }
 
 // String describes the source: "env TOKEN", "file eu.key",

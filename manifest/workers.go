@@ -63,9 +63,9 @@ type WorkerEnvironment struct {
 
 // WorkerFiles reads the wrangler configurations that workers names, each once. It returns
 // those that can be read, and a mistake for each that cannot.
-func (m *Manifest) WorkerFiles() ([]WorkerFile, []*syntax.Error) {
+func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 	var found []WorkerFile
-	var errs syntax.ErrorList
+	var errs ErrorList
 	for _, w := range m.sources.workers {
 		names, bad := m.sources.files.glob(w.pos, w.from, w.pattern)
 		if bad != nil {
