@@ -93,8 +93,8 @@ func formatTime(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// parseTime accepts what formatTime writes, and nothing else.
+// parseTime accepts what formatTime writes of a time that is not zero, and nothing else.
 func parseTime(s string) (t time.Time, ok bool) {
 	t, err := time.Parse(time.RFC3339, s)
-	return t, err == nil && !t.IsZero() && formatTime(t) == s
+	return t, err == nil && formatTime(t) == s
 }

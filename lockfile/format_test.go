@@ -107,6 +107,17 @@ func TestFormatLeavesItsInputAlone(t *testing.T) {
 	}
 }
 
+// A sealed key that is no JSON has no place in a lockfile: nor in the panic.
+func TestFormatPanicsWithoutQuoting(t *testing.T) {
+	defer func() {
+		if said := fmt.Sprint(recover()); !strings.Contains(said, "cannot be encoded") || strings.Contains(said, "canary") {
+			t.Errorf("the panic says %q", said)
+		}
+	}()
+	f := File{Key: Key{ID: "0011223344556677", Sealed: json.RawMessage("canary")}}
+	t.Errorf("formatted:\n%s", f.Format())
+}
+
 func TestFixedPoint(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFile(t)

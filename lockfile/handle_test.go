@@ -286,6 +286,10 @@ func TestReadAndOpenRefuse(t *testing.T) {
 			try(t, os.WriteFile(path, nil, 0o644))
 			try(t, os.Truncate(path, maxSize+1)) // sparse
 		}, ErrLost, []string{"larger than 64 MiB", "git"}},
+		{"as large as is read", func(t *testing.T, path string) {
+			try(t, os.WriteFile(path, nil, 0o644))
+			try(t, os.Truncate(path, maxSize))
+		}, ErrLost, []string{"zero bytes"}},
 		{"unreadable", func(t *testing.T, path string) {
 			if os.Geteuid() == 0 {
 				t.Skip("this user reads everything")

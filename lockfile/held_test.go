@@ -1,9 +1,12 @@
 package lockfile
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestHeld(t *testing.T) {
@@ -28,5 +31,38 @@ func TestHeld(t *testing.T) {
 	try(t, os.Symlink("elsewhere", sidePath(path)))
 	if _, err := Held(path); err == nil {
 		t.Error("a link in place of the side file was followed")
+	}
+}
+
+// Where the folder is no folder, that is an error, of taking the lock as of looking.
+func TestNoFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	try(t, os.WriteFile(file, nil, 0o644))
+	path := filepath.Join(file, "x.lock")
+	if h, err := Held(path); h != nil || err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("held by %v, error %v", h, err)
+	}
+	if _, err := Open(t.Context(), path, 0); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open: %v", err)
+	}
+}
+
+// Nothing depends on the side file's content: where it says nothing, the holder is not known.
+func TestHolderNotKnown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	openAt(t, path)
+	for _, said := range []string{"", "{", `{"pid": "1"}`, "null"} {
+		try(t, os.WriteFile(sidePath(path), []byte(said), 0o644))
+		h, err := Held(path)
+		if err != nil || h == nil || h.PID != 0 || h.String() != "which process is not known" {
+			t.Errorf("%q: held by %v, error %v", said, h, err)
+		}
+	}
+}
+
+func TestHolderInWords(t *testing.T) {
+	h := Holder{PID: 1, Host: "a\nb", Since: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)}
+	if got, want := h.String(), `process 1 on "a\nb" since 2026-10-01T12:00:00Z`; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

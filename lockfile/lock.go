@@ -47,7 +47,7 @@ func lock(ctx context.Context, path string, timeout time.Duration) (*flock.Flock
 	}
 	l := flock.New(side, flock.SetPermissions(0o644)) // whoever may read it may wait for it
 	locked, err := l.TryLock()
-	if !locked && err == nil && timeout > 0 {
+	if !locked && err == nil {
 		locked, err = wait(ctx, l, timeout)
 	}
 	switch {

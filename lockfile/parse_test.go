@@ -24,11 +24,15 @@ var damaged = []struct{ name, text, want, hint string }{
 	{"UTF-16, big endian, unmarked", "\x00{\x00}", "x.lock:1:1: the lockfile is UTF-16", "UTF-8"},
 	{"Latin-1", `{"comment":"caf` + "\xe9" + `"}`, "x.lock:1:1: the lockfile is not UTF-8", "UTF-8"},
 	{"conflict", "{\n<<<<<<< HEAD\n  \"a\": 1\n=======\n  \"a\": 2\n>>>>>>> other\n}\n", "x.lock:2:1: the lockfile has an unresolved git conflict", "either side"},
+	{"conflict in the first line", "<<<<<<< HEAD\n{}\n=======\n{ }\n>>>>>>> other\n", "x.lock:1:1: the lockfile has an unresolved git conflict", "either side"},
+	{"base of a conflict", "{\n||||||| base\n}\n", "x.lock:2:1: the lockfile has an unresolved git conflict", "either side"},
+	{"zero bytes", "\x00\x00\x00", "x.lock:1:1: the lockfile is nothing but zero bytes", "restore"},
 	{"rest of a conflict", "{\n  \"a\": 1\n>>>>>>> other\n}\r\n", "x.lock:3:1: the lockfile has an unresolved git conflict", "either side"},
 	{"newer", "{\n  \"shape\": {\"new\": true},\n  \"version\": 2\n}\n", "x.lock:3:14: a newer secretsync wrote this lockfile", "upgrade"},
 	{"no version", "{}", `x.lock:1:1: "version" is not 1`, "restore"},
 	{"version 0", `{"version": 0}`, `x.lock:1:13: "version" is not 1`, "restore"},
 	{"enormous version", `{"version": 1e999}`, `x.lock:1:13: "version" is not 1`, "restore"},
+	{"version as a text", `{"version": "1"}`, `x.lock:1:13: want a number here`, "restore"},
 	{"a list", `[]`, `x.lock:1:1: want an object here`, "restore"},
 	{"null", `null`, `x.lock:1:1: want an object here`, "restore"},
 }
@@ -69,6 +73,8 @@ var mistakes = []struct{ name, old, new, want string }{
 	{"fingerprint", `"v1.`, `"v2.`, `x.lock:35:26: want a fingerprint`},
 	{"ciphertext", `"sha256:abab`, `"sha256:`, `x.lock:37:25: want "sha256:"`},
 	{"delete", `"delete": true`, `"delete": "yes"`, `x.lock:38:21: want true or false`},
+	{"no list of scopes", "[\n            \"ai_gateway\",\n            \"workers\"\n          ]", `"workers"`, `x.lock:28:21: want a list here`},
+	{"no object", "{\n          \"delete\": false,\n          \"pending\": {\n            \"op\": \"create\",\n            \"since\": \"2026-10-01T12:00:01Z\"\n          }\n        }", `true`, `x.lock:19:22: want an object here`},
 	{"scopes", `"ai_gateway"`, `7`, `x.lock:29:13: want a string`},
 	{"pending without a time", `"since"`, `"op"`, `x.lock:21:22: "since" is missing here`},
 	{"operation", `"create"`, `"CREATE TABLE"`, `x.lock:22:19: want an operation`},
@@ -120,6 +126,17 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	var list syntax.ErrorList
 	if !errors.As(err, &list) || len(list) != 3 {
 		t.Errorf("error:\n%v\nwant 3 mistakes", err)
+	}
+}
+
+// Of very many mistakes the first are reported.
+func TestMistakesAreBounded(t *testing.T) {
+	for n, want := range map[int]int{maxMistakes: maxMistakes, maxMistakes + 1: maxMistakes} {
+		_, err := Parse("x.lock", []byte(`{"version": 1, "stores": [`+strings.Repeat("0,\n", n-1)+`0]}`))
+		var list syntax.ErrorList
+		if !errors.As(err, &list) || len(list) != want {
+			t.Errorf("%d mistakes of %d are reported, want %d", len(list), n, want)
+		}
 	}
 }
 

@@ -223,7 +223,7 @@ func TestSweep(t *testing.T) {
 	keep := []string{
 		"a.lock", ".a.lock-.tmp", ".a.lock-x1.tmp", ".a.lock-1.tmp.bak", "a.lock-1.tmp",
 		".a.lock-b-77.tmp", // of a file named "a.lock-b"
-		".b.lock-12.tmp", ".a.lock.flock",
+		"1.tmp", ".a.lock-1", ".b.lock-12.tmp", ".a.lock.flock",
 	}
 	for _, name := range keep {
 		put(t, filepath.Join(dir, name), "old", 0o644)

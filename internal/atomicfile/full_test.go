@@ -3,6 +3,8 @@
 package atomicfile
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +31,14 @@ func TestDiskFull(t *testing.T) {
 	}
 	wantContent(t, path, "old")
 	wantFiles(t, filepath.Dir(path), "f")
+}
+
+func TestSyncDir(t *testing.T) {
+	dir := t.TempDir()
+	try(t, syncDir(dir))
+	if err := syncDir(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
 }
 
 func TestRefusedPipe(t *testing.T) {

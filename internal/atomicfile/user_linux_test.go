@@ -1,12 +1,25 @@
 package atomicfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
 )
+
+// A file system that cannot sync folders, as proc, is no failure.
+func TestSyncDirWhereThatIsNotPossible(t *testing.T) {
+	const proc = "/proc"
+	d, err := os.Open(proc)
+	try(t, err)
+	defer d.Close()
+	if err := d.Sync(); !errors.Is(err, syscall.EINVAL) {
+		t.Skipf("sync of %s: %v", proc, err)
+	}
+	try(t, syncDir(proc))
+}
 
 // asOrdinaryUser runs do with the permissions of an ordinary user, also where root runs
 // the tests, as containers do: root writes to read-only directories.
