@@ -79,8 +79,8 @@ func TestAction(t *testing.T) {
 		says   string
 	}{
 		{map[string]string{"command": "validate"}, false, "is valid"},
-		{map[string]string{"command": "apply"}, true, "what nobody reviewed is not applied"},
-		{map[string]string{"command": "destroy"}, true, "is none of validate, plan, apply, drift"},
+		{map[string]string{"command": "apply"}, true, "a plan that was not reviewed is not applied"},
+		{map[string]string{"command": "destroy"}, true, "must be validate, plan, apply or drift"},
 		{map[string]string{"command": "validate", "manifest": "$(touch pwned);`touch pwned`"}, true, "touch pwned"},
 		{map[string]string{"command": "validate", "args": "--no-color\n  --log-level=debug $(touch pwned)"}, true, "touch"},
 	} {
