@@ -1,12 +1,14 @@
-// Package lockfile keeps what the last apply left behind: one record per secret,
-// with a keyed fingerprint where its value would be.
+// Package lockfile keeps what the last apply left behind: one record per secret, with a
+// keyed fingerprint instead of its value. No value can be in a lockfile: no field takes one.
 //
-// To look, call [Read]. To change, call [Open], which holds the lock until
-// [Handle.Close], and [Handle.Update]. [Parse] and [File.Format] are the format
-// alone, without files: the JSON is the same for the same content, so that a
-// lockfile in git changes only where a secret did.
+// To look at one, call [Read]. To change one, call [Open], which holds its lock until
+// [Handle.Close], and [Handle.Update], which returns once the change is on the disk.
+// [Parse] and [File.Format] convert between a [File] and its JSON and touch no files.
 //
-// No value can be in a lockfile: no field takes one.
+// The same content is always formatted as the same bytes, so a lockfile in git changes only
+// where a secret did. docs/formats.md describes the format. Errors
+// about content are an [ErrorList]; those that a caller may want to tell apart are
+// [HeldError], [ErrLost], [ErrConflict] and [ErrNotRegular].
 package lockfile
 
 import (
@@ -18,8 +20,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/secretsync/secretsync/internal/secret"
 )
 
 // Version is the version of the format that this package reads and writes.
@@ -48,7 +48,7 @@ type File struct {
 
 // Key tells which key the fingerprints were made with.
 type Key struct {
-	// ID is [secret.Key.ID]; empty where nothing was fingerprinted yet.
+	// ID is derived from the key and says nothing about it: 16 hexadecimal digits, empty where nothing was fingerprinted yet.
 	ID string `json:"id"`
 	// Sealed is the key as a SOPS document in JSON; empty where it is kept elsewhere.
 	Sealed json.RawMessage `json:"sealed,omitempty"`
@@ -84,7 +84,7 @@ type Secret struct {
 	Modified string
 	// Applied is when the value was last sent.
 	Applied     time.Time
-	Fingerprint secret.Fingerprint
+	Fingerprint Fingerprint
 	// Source tells where the value came from, in words for people.
 	Source string
 	// Ciphertext is "sha256:" and the digest of the value's SOPS ciphertext.

@@ -11,7 +11,7 @@ import (
 )
 
 // Parse reads a lockfile's content. name is what errors call it. They are a
-// [syntax.ErrorList], say what to do next, and quote names but no content.
+// [ErrorList], say what to do next, and quote names but no content.
 func Parse(name string, data []byte) (*File, error) {
 	r, f := newReader(name, data), new(File)
 	if at, what, todo := damage(data); what != "" {
