@@ -1,13 +1,13 @@
 #!/bin/sh
-# The main job, from nothing, on the embedded emulator: what a user would type is
-# behind "$", and all of it is run. It needs Go alone, and leaves nothing behind.
+# The main workflow, from an empty folder, on the embedded emulator. Lines with "$" show what a
+# user would type, and all of them are run. It needs only Go and leaves nothing behind.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 emulator=
 trap 'test -z "$emulator" || kill "$emulator" 2>/dev/null; rm -rf "$work"' EXIT INT TERM
 
-echo "building secretsync, sops and age-keygen (SOPS brings 800 packages: the first time takes minutes) ..."
+echo "building secretsync, sops and age-keygen (SOPS brings 800 packages: the first build takes minutes) ..."
 cd "$here"
 mkdir "$work/bin" "$work/project"
 go build -o "$work/bin/secretsync" ./cmd/secretsync
@@ -20,7 +20,7 @@ export HOME="$work" XDG_CONFIG_HOME="$work"
 
 say() { printf '\n# %s\n' "$*"; }
 run() { printf '$ %s\n' "$*"; eval "$*"; }
-# expect CODE COMMAND: the demo fails where the exit code is another.
+# expect CODE COMMAND: the demo fails if the exit code differs.
 expect() {
 	want=$1 got=0
 	shift
@@ -30,13 +30,13 @@ expect() {
 	printf '(exit code %s)\n' "$got"
 }
 
-say "A key to encrypt with. In a team, everybody and CI have one."
+say "A key to encrypt with. In a team, each person and CI have one."
 run "age-keygen -o key.txt 2>/dev/null"
 run 'export SOPS_AGE_KEY_FILE=$PWD/key.txt'
 printf 'creation_rules:\n  - age: %s\n' "$(age-keygen -y key.txt)" > .sops.yaml
 run "cat .sops.yaml"
 
-say "The values, encrypted with SOPS: this file goes into git."
+say "The values, encrypted with SOPS. This file is committed."
 printf 'stripe:\n  secret_key: sk_demo_%s\nsendgrid: SG.demo.%s\n' "$$" "$$" > prod.enc.yaml
 run "sops encrypt -i prod.enc.yaml"
 run "head -n 3 prod.enc.yaml | cut -c 1-72"
@@ -68,13 +68,13 @@ until grep -q ACCOUNT_ID emulator.env; do
 done
 run ". ./emulator.env"
 
-say "What would apply do? (In CI: on every pull request.)"
+say "Show what apply would do. (In CI: on every pull request.)"
 expect 2 "secretsync plan --detailed-exitcode"
 
-say "Do it. (In CI: on merge.)"
+say "Apply. (In CI: on merge.)"
 run "secretsync apply --auto-approve"
 
-say "The lockfile goes into git too. It holds fingerprints, no value."
+say "The lockfile is committed too. It contains fingerprints, but no values."
 run "sed -n '/\"stores\"/,\$p' secretsync.lock | cut -c 1-100"
 
 say "A second apply does nothing."
@@ -82,14 +82,14 @@ run "cp secretsync.lock before.lock"
 run "secretsync apply --auto-approve"
 run "cmp secretsync.lock before.lock"
 
-say "A colleague changes a secret at the dashboard, behind git's back ..."
+say "A colleague changes a secret in the dashboard ..."
 run "colleague sendgrid-api-key"
 
-say "... drift finds it (in CI: from cron), though nobody can read a value back ..."
+say "... drift finds the change (in CI: from cron), although values cannot be read ..."
 expect 2 "secretsync drift"
 
 say "... and apply repairs it."
 run "secretsync apply --auto-approve"
 expect 0 "secretsync drift"
 
-say "Done. Nothing of this is left on your machine."
+say "Done. Everything that the demo created is removed."

@@ -1,5 +1,5 @@
-// Command colleague plays its part in the demo: it overwrites a secret's value as
-// somebody would at Cloudflare's dashboard, with Cloudflare's own SDK.
+// Command colleague is a part of the demo. It overwrites a secret's value with Cloudflare's
+// own SDK, as a colleague would do in the dashboard.
 package main
 
 import (
