@@ -1,13 +1,16 @@
 package applier_test
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -113,4 +116,78 @@ func TestTooLargeIsHalved(t *testing.T) {
 		t.Fatal("incomplete")
 	}
 	expectLog(t, f, "intent 100", "create 100", "create 50", "create 25", "create 25", "create 50", "create 25", "create 25", "outcome map[done:100]")
+}
+
+// Secrets of several stores go in requests of their own, in the plan's order.
+func TestSeveralStores(t *testing.T) {
+	f := newFake()
+	other := func(name string) planner.Action {
+		a := create(name)
+		a.Store.Name, a.StoreID = "other", "st2"
+		return a
+	}
+	var stores []planner.StoreID
+	target := &creating{f, &stores}
+	r, err := applier.Apply(t.Context(), &planner.Plan{Actions: []planner.Action{other("a"), create("b"), other("c")}}, applier.Config{
+		Targets: map[planner.AccountID]applier.Target{account: target}, Journal: &fakeJournal{target: f}, Now: serverTime.UTC,
+		Value: func(k planner.SecretKey) (secret.Value, bool) { return value(k.Name), true },
+	})
+	if err != nil || !r.Complete() {
+		t.Errorf("error %v", err)
+	}
+	expectLog(t, f, "intent 2", "create 2", "outcome map[done:2]", "intent 1", "create 1", "outcome map[done:1]")
+	if diff := cmp.Diff([]planner.StoreID{"st2", "st1"}, stores); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// creating notes in which stores secrets are created.
+type creating struct {
+	*fakeTarget
+	stores *[]planner.StoreID
+}
+
+func (c *creating) CreateSecrets(ctx context.Context, st planner.StoreID, items []applier.NewSecret, b applier.BeforeSend) ([]planner.LiveSecret, error) {
+	*c.stores = append(*c.stores, st)
+	return c.fakeTarget.CreateSecrets(ctx, st, items, b)
+}
+
+// After an interrupt, no further store is created, and no secret in it.
+func TestInterruptedBetweenStores(t *testing.T) {
+	f := newFake()
+	ctx, cancel := context.WithCancel(t.Context())
+	f.after = func(string) error { cancel(); return nil }
+	one := planner.Action{Op: planner.OpCreateStore, Store: planner.StoreKey{Account: account, Name: "one"}}
+	two := planner.Action{Op: planner.OpCreateStore, Store: planner.StoreKey{Account: account, Name: "two"}}
+	r := apply(ctx, f, &fakeJournal{target: f}, one, two)
+	expectLog(t, f, "create store one", "store one is st-new")
+	if r.Results[1].Outcome != applier.Skipped {
+		t.Errorf("the second is %s", r.Results[1].Outcome)
+	}
+}
+
+// A secret of a store that could not be created says why it was not tried.
+func TestNoStoreNoSecret(t *testing.T) {
+	f := newFake()
+	f.before = always("create store", applier.ErrQuota)
+	a := create("s")
+	a.StoreID = ""
+	r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{Op: planner.OpCreateStore, Store: store}, a)
+	expectLog(t, f, "create store prod", "outcome map[failed:1]")
+	if err := r.Results[1].Err; err == nil || !strings.Contains(err.Error(), "store does not exist") {
+		t.Errorf("reason: %v", err)
+	}
+}
+
+// A rename that cannot be journaled again is not sent, and nothing is after it.
+func TestARenameThatCannotBeJournaledAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, full := newFake(), errors.New("disk full")
+		f.delay = time.Minute
+		r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("resend", full)}, rename(f, "old", "new"), update(f, "upd"))
+		expectLog(t, f, "intent 1", "resend 1", "outcome map[failed:1]")
+		if !errors.Is(r.Err, full) || r.Results[1].Outcome != applier.Skipped {
+			t.Errorf("error %v, outcomes %v", r.Err, outcomes(r))
+		}
+	})
 }

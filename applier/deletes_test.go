@@ -1,10 +1,13 @@
 package applier_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
@@ -100,5 +103,113 @@ func TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother(t *testin
 	})
 	if err != nil || r.Results[1].Outcome != applier.Skipped || good.values["s"] != "old" {
 		t.Errorf("error %v, the old one is %s", err, r.Results[1].Outcome)
+	}
+}
+
+// Deletions wait for what takes the place of something, and for nothing else.
+func TestWhatHoldsDeletionsBack(t *testing.T) {
+	for name, tt := range map[string]struct {
+		action func(*fakeTarget) planner.Action
+		fails  string
+		held   bool
+	}{
+		"a create":            {func(*fakeTarget) planner.Action { return create("new") }, "create", true},
+		"a rename":            {func(f *fakeTarget) planner.Action { return rename(f, "from", "new") }, "duplicate", true},
+		"an adoption":         {func(f *fakeTarget) planner.Action { a := update(f, "new"); a.Op = planner.OpAdopt; return a }, "update", true},
+		"an update":           {func(f *fakeTarget) planner.Action { return update(f, "new") }, "update", false},
+		"a rotation":          {func(f *fakeTarget) planner.Action { a := update(f, "new"); a.Op = planner.OpRotate; return a }, "update", false},
+		"a create that works": {func(*fakeTarget) planner.Action { return create("new") }, "nothing", false},
+		"an adoption that sends nothing": {func(*fakeTarget) planner.Action {
+			return planner.Action{Op: planner.OpAdopt, Store: store, StoreID: "st1", Secret: "new", ID: "s9"}
+		}, "nothing", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			actions := []planner.Action{tt.action(f), remove(f, "old"), {Op: planner.OpDeleteStore, Store: store, StoreID: "st1"}}
+			f.before = always(tt.fails, errors.New("refused"))
+			r := apply(t.Context(), f, &fakeJournal{target: f}, actions...)
+			for _, res := range r.Results[1:] {
+				if held := res.Outcome == applier.Skipped; held != tt.held || held != (res.Err != nil) {
+					t.Errorf("%s is %s (%v)", res.Action.Op, res.Outcome, res.Err)
+				}
+			}
+			if tt.held && !strings.Contains(r.Results[1].Err.Error(), "not tried") {
+				t.Errorf("reason: %v", r.Results[1].Err)
+			}
+		})
+	}
+}
+
+// Where the apply ended before the deletions, that is why they were not tried.
+func TestInterruptedBeforeTheDeletions(t *testing.T) {
+	f := newFake()
+	ctx, cancel := context.WithCancel(t.Context())
+	f.before = func(string) error { cancel(); return errors.New("refused") }
+	r := apply(ctx, f, &fakeJournal{target: f}, create("new"), remove(f, "old"))
+	if err := r.Results[1].Err; err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("reason: %v", err)
+	}
+}
+
+// Room is made for exactly those that found none, and only if there is enough to delete.
+func TestHowMuchRoomIsMade(t *testing.T) {
+	for _, tt := range []struct{ full, old, deletedFirst int }{{1, 1, 1}, {2, 2, 2}, {2, 3, 2}, {2, 1, 0}} {
+		t.Run(fmt.Sprintf("%d for %d", tt.old, tt.full), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				var actions []planner.Action
+				for i := range tt.old {
+					actions = append(actions, remove(f, fmt.Sprintf("old-%d", i)))
+				}
+				f.before = func(call string) error {
+					if strings.HasPrefix(call, "create") && len(f.secrets) > tt.old-tt.full {
+						return applier.ErrQuota
+					}
+					return nil
+				}
+				r := apply(t.Context(), f, &fakeJournal{target: f}, append(actions, creates(tt.full)...)...)
+				deleted := 0
+				for _, call := range f.log[:max(0, lastIndex(f.log, fmt.Sprintf("create %d", tt.full)))] {
+					if strings.HasPrefix(call, "delete") {
+						deleted++
+					}
+				}
+				if deleted != tt.deletedFirst || r.Complete() != (tt.deletedFirst > 0) {
+					t.Errorf("%d deleted first, want %d: %v", deleted, tt.deletedFirst, f.log)
+				}
+			})
+		})
+	}
+}
+
+func lastIndex(log []string, entry string) int {
+	for i := len(log) - 1; i >= 0; i-- {
+		if log[i] == entry {
+			return i
+		}
+	}
+	return -1
+}
+
+// A create that failed for another reason is not tried again after a deletion.
+func TestNoRoomIsMadeForOtherRefusals(t *testing.T) {
+	f := newFake()
+	old := remove(f, "old")
+	f.before = always("create", applier.ErrInvalid)
+	apply(t.Context(), f, &fakeJournal{target: f}, create("new"), old)
+	expectLog(t, f, "intent 1", "create 1", "outcome map[failed:1]")
+}
+
+// Stores are deleted one after the other, until nothing more may be sent.
+func TestDeletingStoresIsInterrupted(t *testing.T) {
+	f := newFake()
+	ctx, cancel := context.WithCancel(t.Context())
+	f.after = func(string) error { cancel(); return nil }
+	one := planner.Action{Op: planner.OpDeleteStore, Store: store, StoreID: "st1"}
+	two := planner.Action{Op: planner.OpDeleteStore, Store: planner.StoreKey{Account: account, Name: "two"}, StoreID: "st2"}
+	r := apply(ctx, f, &fakeJournal{target: f}, one, two)
+	expectLog(t, f, "delete store", "outcome map[done:1]")
+	if r.Results[1].Outcome != applier.Skipped || !errors.Is(r.Err, context.Canceled) {
+		t.Errorf("error %v, the second is %s", r.Err, r.Results[1].Outcome)
 	}
 }

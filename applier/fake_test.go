@@ -19,7 +19,8 @@ type fakeTarget struct {
 	stores        map[string]planner.StoreID
 	secrets       map[string]planner.LiveSecret
 	values        map[string]string
-	log           []string // every call, in order
+	log           []string  // every call, in order
+	began         time.Time // if set, log begins with how long ago that was
 	ids           int
 	before, after func(call string) error
 	atomic        bool // a bulk create makes all or nothing
@@ -44,7 +45,7 @@ var serverTime = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func (f *fakeTarget) call(format string, args ...any) (done func(error) error, err error) {
 	f.mu.Lock()
 	name := fmt.Sprintf(format, args...)
-	f.log = append(f.log, name)
+	f.note(name)
 	if f.before != nil {
 		err = f.before(name)
 	}
@@ -55,6 +56,13 @@ func (f *fakeTarget) call(format string, args ...any) (done func(error) error, e
 		}
 		return err
 	}, err
+}
+
+func (f *fakeTarget) note(entry string) {
+	if !f.began.IsZero() {
+		entry = time.Since(f.began).String() + " " + entry
+	}
+	f.log = append(f.log, entry)
 }
 
 func (f *fakeTarget) ListStores(context.Context) ([]planner.LiveStore, error) {
@@ -211,7 +219,7 @@ func (j *fakeJournal) note(format string, args ...any) error {
 	entry := fmt.Sprintf(format, args...)
 	j.target.mu.Lock()
 	defer j.target.mu.Unlock()
-	j.target.log = append(j.target.log, entry)
+	j.target.note(entry)
 	if j.fail != nil {
 		return j.fail(entry)
 	}

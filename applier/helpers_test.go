@@ -55,6 +55,32 @@ type end struct {
 
 func (e end) Complete() bool { return e.Err == nil && e.Report.Complete() }
 
+// always fails every call that starts with prefix.
+func always(prefix string, err error) func(string) error {
+	return func(call string) error {
+		if strings.HasPrefix(call, prefix) {
+			return err
+		}
+		return nil
+	}
+}
+
+// update is an action that sends the value of a secret that exists.
+func update(f *fakeTarget, name string) planner.Action {
+	return planner.Action{Op: planner.OpUpdate, Store: store, StoreID: "st1", Secret: name, ID: existing(f, name), SetValue: true}
+}
+
+func remove(f *fakeTarget, name string) planner.Action {
+	return planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: name, ID: existing(f, name)}
+}
+
+func rename(f *fakeTarget, from, to string) planner.Action {
+	return planner.Action{
+		Op: planner.OpRename, Store: store, StoreID: "st1", Secret: to, From: from, ID: existing(f, from),
+		Scopes: &planner.Change[[]string]{After: []string{"workers"}}, Comment: &planner.Change[string]{},
+	}
+}
+
 func apply(ctx context.Context, f *fakeTarget, j *fakeJournal, actions ...planner.Action) end {
 	return applyWaiting(ctx, f, j, 0, actions...)
 }

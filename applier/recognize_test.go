@@ -1,11 +1,15 @@
 package applier_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -72,4 +76,138 @@ func TestAnInterruptedCreateThatHappenedIsCompleted(t *testing.T) {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
 	})
+}
+
+// comment gives an action a comment to send.
+func comment(a planner.Action, text string) planner.Action {
+	a.Comment = &planner.Change[string]{After: text}
+	return a
+}
+
+// What is found after an unknown create is ours only if it has the metadata that we asked for.
+func TestWhatLooksDifferentIsNotOurs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		theirs string
+		done   bool
+	}{"our comment": {"ours", true}, "another comment": {"theirs", false}, "none": {"", false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				f.before = func(call string) error {
+					if call != "create 1" {
+						return nil
+					}
+					f.put(applier.NewSecret{Name: "s", Value: secret.New([]byte("old")), Scopes: []string{"workers"}, Comment: &tt.theirs})
+					return applier.ErrOutcomeUnknown
+				}
+				r := apply(t.Context(), f, &fakeJournal{target: f}, comment(create("s"), "ours"))
+				if r.Complete() != tt.done || (f.values["s"] == "value of s") != tt.done {
+					t.Errorf("outcomes %v, log %v", outcomes(r), f.log)
+				}
+			})
+		})
+	}
+}
+
+// A refused bulk create may have created those before the name that was in conflict, and no
+// others: what looks like ours behind it is another client's.
+func TestOnlyWhatComesBeforeTheConflictMayBeOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.atomic = false
+		stranger(f, "s002")
+		created := once("create", errors.New("x"))
+		f.before = func(call string) error {
+			if created(call) != nil { // while our request is under way, another client creates one that looks like ours
+				existing(f, "s004")
+			}
+			return nil
+		}
+		r := apply(t.Context(), f, &fakeJournal{target: f}, creates(6)...)
+		want := map[string]applier.Outcome{
+			"s000": applier.Done, "s001": applier.Done, "s002": applier.Failed, "s003": applier.Done, "s004": applier.Failed, "s005": applier.Done,
+		}
+		if diff := cmp.Diff(want, outcomes(r)); diff != "" {
+			t.Error(diff)
+		}
+		for _, name := range []string{"s002", "s004"} {
+			if f.values[name] != "old" {
+				t.Errorf("%s was overwritten", name)
+			}
+		}
+	})
+}
+
+// Where the refusal doesn't say which name is in conflict, nothing that is there is ours.
+func TestAConflictWithoutAName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.atomic, f.stopAfter, f.refusal = false, 2, applier.ErrNameTaken
+		r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
+		want := map[string]applier.Outcome{"s000": applier.Failed, "s001": applier.Failed, "s002": applier.Done}
+		if diff := cmp.Diff(want, outcomes(r)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A creation time that cannot be read proves nothing, but only for a request of ours that
+// may have created the secret.
+func TestAStrangerWithoutATime(t *testing.T) {
+	for _, created := range []planner.Modified{"", "never"} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			f.created = &created
+			existing(f, "s001")
+			r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
+			if r.Count(applier.Done) != 2 || f.values["s001"] != "old" {
+				t.Errorf("created at %q: outcomes %v", created, outcomes(r))
+			}
+		})
+	}
+}
+
+// One create that is refused since its name is taken is looked into only if it may be ours.
+func TestWhenATakenNameIsLookedInto(t *testing.T) {
+	for name, tt := range map[string]struct {
+		recovery planner.Recovery
+		looked   bool
+	}{
+		"no reason":              {planner.Recovery{ListedAt: serverTime}, false},
+		"an interrupted apply":   {planner.Recovery{SentWindow: planner.Window{From: serverTime, To: serverTime}}, true},
+		"it had an id":           {planner.Recovery{PreviousID: "id1"}, true},
+		"it had another id":      {planner.Recovery{PreviousID: "id7"}, true},
+		"an older window, alone": {planner.Recovery{SentWindow: planner.Window{To: serverTime}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				stranger(f, "s")
+				a := create("s")
+				a.Recovery = tt.recovery
+				r := apply(t.Context(), f, &fakeJournal{target: f}, a)
+				if looked := slices.Contains(f.log, "list secrets"); looked != tt.looked {
+					t.Errorf("looked: %v, log %v", looked, f.log)
+				}
+				if done := name == "it had an id"; r.Complete() != done || (f.values["s"] == "old") == done {
+					t.Errorf("outcomes %v", outcomes(r))
+				}
+				if err := r.Results[0].Err; !r.Complete() && !errors.Is(err, applier.ErrNameTaken) {
+					t.Errorf("error %v", err)
+				}
+			})
+		})
+	}
+}
+
+// What a refused request created is completed, and stays unknown if it cannot be.
+func TestCompletingWhatARefusedRequestCreated(t *testing.T) {
+	f := newFake()
+	f.stopAfter, f.refusal = 1, applier.ErrInvalid
+	f.before = always("update", errors.New("refused"))
+	r := apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...)
+	want := map[string]applier.Outcome{"s000": applier.Unknown, "s001": applier.Done}
+	if diff := cmp.Diff(want, outcomes(r)); diff != "" {
+		t.Error(diff)
+	}
 }
