@@ -13,14 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// place is where one lockfile lies, wherever that is. What is asked of every place, not of
-// files alone, is in [conform].
+// place is a location of one lockfile. [conform] tests what every kind of location has to do.
 type place interface {
 	Open(ctx context.Context, timeout time.Duration) (*Handle, error)
 	Read() (*File, error)
-	// Watch returns what reports whether there was a write since.
+	// Watch returns a function that reports whether the lockfile was written since.
 	Watch() (written func() bool)
-	// Break makes writes fail, until it is mended.
+	// Break makes writes fail until mend is called.
 	Break() (mend func())
 }
 
@@ -39,7 +38,7 @@ func (p filePlace) Open(ctx context.Context, timeout time.Duration) (*Handle, er
 
 func (p filePlace) Read() (*File, error) { return Read(p.path) }
 
-// Watch knows a file by its identity: a write replaces it.
+// Watch compares the identity of the file: every write replaces it.
 func (p filePlace) Watch() func() bool {
 	look := func() os.FileInfo {
 		info, err := os.Lstat(p.path)
@@ -59,7 +58,7 @@ func (p filePlace) Watch() func() bool {
 	}
 }
 
-// Break puts a folder where the file is.
+// Break replaces the file with a folder.
 func (p filePlace) Break() func() {
 	aside := p.path + ".aside"
 	try(p.t, os.Rename(p.path, aside))
@@ -70,7 +69,7 @@ func (p filePlace) Break() func() {
 	}
 }
 
-// conform runs what every place of a lockfile has to pass.
+// conform runs the tests that every place has to pass.
 func conform(t *testing.T, newPlace func(*testing.T) place) {
 	for name, test := range map[string]func(*testing.T, place){
 		"nothing there":              conformEmpty,
@@ -87,7 +86,7 @@ func conform(t *testing.T, newPlace func(*testing.T) place) {
 	}
 }
 
-// openPlace opens a place until the test ends.
+// openPlace opens a place and closes it when the test ends.
 func openPlace(t *testing.T, p place) *Handle {
 	t.Helper()
 	h, err := p.Open(t.Context(), 0)
@@ -108,7 +107,7 @@ func wantFile(t *testing.T, what string, got *File, err error, want *File) {
 	}
 }
 
-// Where nothing was ever written, there is an empty File, and opening it writes none.
+// A lockfile that was never written is an empty File, and opening it does not write it.
 func conformEmpty(t *testing.T, p place) {
 	got, err := p.Read()
 	wantFile(t, "before it is opened", got, err, new(File))
@@ -162,7 +161,7 @@ func conformCopy(t *testing.T, p place) {
 	wantFile(t, "changed through a copy", h.File(), nil, sorted(full()))
 }
 
-// What could not be read back, or not be written, is kept nowhere.
+// A change that cannot be read back or written is kept neither there nor in memory.
 func conformFailure(t *testing.T, p place) {
 	h := openPlace(t, p)
 	try(t, h.Update(func(f *File) { *f = *full() }))
@@ -213,7 +212,7 @@ func conformConcurrency(t *testing.T, p place) {
 	}
 }
 
-// Of two who open it, one is told who holds it, in the same process too.
+// The second to open it learns who holds it, within one process too.
 func conformExclusion(t *testing.T, p place) {
 	h := openPlace(t, p)
 	for _, timeout := range []time.Duration{0, 2 * retryEvery} {

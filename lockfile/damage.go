@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// What is wrong with a lockfile, where a caller may have more to say about it.
+// Kinds of damage that callers may have more advice on. [errors.Is] finds them.
 var (
-	// ErrLost is about a content that no editing can mend: there is a copy of it, or it
-	// has to be built again.
+	// ErrLost means that editing cannot repair the lockfile: it has to be restored from a
+	// copy or rebuilt.
 	ErrLost = errors.New("the lockfile's content is lost")
-	// ErrConflict is about a lockfile as git leaves one that it could not merge.
+	// ErrConflict means that git could not merge the lockfile, or that it was merged wrongly.
 	ErrConflict = errors.New("the lockfile has an unresolved conflict")
 )
 
-// remedy is what to do about a lockfile that cannot be used.
+// remedy is what to do about a mistake in a lockfile.
 type remedy struct {
 	hint string
 	kind error // may be nil
@@ -32,8 +32,8 @@ var (
 	hideAway = remedy{"never put the key itself into a lockfile; restore the last good one from git", nil}
 )
 
-// damage finds what makes data no JSON text at all, and where. what is empty
-// for a JSON text. Nothing of the content is quoted.
+// damage finds out why data is not JSON, and at which offset. what is empty if it is JSON.
+// It quotes none of the content.
 func damage(data []byte) (at int, what string, todo remedy) {
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
@@ -61,8 +61,8 @@ func damage(data []byte) (at int, what string, todo remedy) {
 	return int(bad.Offset) - 1, "the lockfile is not JSON from here on", restore
 }
 
-// conflictMarker returns the offset of the first line that git put there, or -1.
-// No line of a JSON text starts like one, since its strings have no line breaks.
+// conflictMarker returns the offset of git's first conflict marker, or -1. No line of
+// well-formed JSON starts like one, because JSON strings contain no line breaks.
 func conflictMarker(data []byte) int {
 	at := 0
 	for line := range bytes.Lines(data) {

@@ -43,8 +43,7 @@ const content = `{
 }
 `
 
-// What the last apply left, in the order in which it is written: here one secret, and one
-// whose creation was interrupted.
+// Read a lockfile and list its secrets. The creation of one of them was interrupted.
 func Example() {
 	dir, err := os.MkdirTemp("", "lockfile")
 	if err != nil {
@@ -74,8 +73,8 @@ func Example() {
 	// prod/stripe-key: from env STRIPE_KEY, applied 2026-10-01T12:00:00Z
 }
 
-// An intent is recorded before a request is sent, and its outcome afterwards. A crash in
-// between leaves the intent in the file.
+// Record an intent before a request is sent, and the outcome afterwards. After a crash in
+// between, the intent is still in the file.
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "lockfile")
 	if err != nil {
@@ -99,7 +98,7 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 
-	// Here the request is sent. While the lock is held, others read, but cannot open.
+	// Send the request here. While the lock is held, others can read, but not open.
 	_, err = lockfile.Open(context.Background(), path, 0)
 	var held *lockfile.HeldError
 	fmt.Println("held by this process:", errors.As(err, &held) && held.Holder.PID == os.Getpid())
@@ -137,7 +136,7 @@ func ExampleOpen() {
 	// }
 }
 
-// Every mistake comes with its place and with what to do, and a kind for programs.
+// Every mistake has a position and a hint. Some have a kind that programs can test for.
 func ExampleParse() {
 	for _, text := range []string{
 		`{"version": 1, "stores": [{"name": "prod", "secrets": {"a": {"value": "x", "delete": "no"}}}]}`,

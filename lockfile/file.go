@@ -1,14 +1,14 @@
-// Package lockfile keeps what the last apply left behind: one record per secret, with a
-// keyed fingerprint instead of its value. No value can be in a lockfile: no field takes one.
+// Package lockfile keeps a record of what was last applied: for each secret its id, its
+// metadata and a keyed fingerprint of its value. It has no field that could hold a value.
 //
 // To look at one, call [Read]. To change one, call [Open], which holds its lock until
 // [Handle.Close], and [Handle.Update], which returns once the change is on the disk.
 // [Parse] and [File.Format] convert between a [File] and its JSON and touch no files.
 //
 // The same content is always formatted as the same bytes, so a lockfile in git changes only
-// where a secret did. docs/formats.md describes the format. Errors
-// about content are an [ErrorList]; those that a caller may want to tell apart are
-// [HeldError], [ErrLost], [ErrConflict] and [ErrNotRegular].
+// where a secret did. docs/formats.md describes the format. Errors in the content are an
+// [ErrorList]; [HeldError], [ErrLost], [ErrConflict] and [ErrNotRegular] distinguish the
+// kinds of errors that callers may want to handle.
 package lockfile
 
 import (
@@ -25,94 +25,97 @@ import (
 // Version is the version of the format that this package reads and writes.
 const Version = 1
 
-// APILoopback is [File.API] for an emulator.
+// APILoopback is the value of [File.API] for an emulator.
 const APILoopback = "loopback"
 
-// Identifiers of Cloudflare's, each a type of its own so that the compiler finds a swap.
+// Identifiers assigned by Cloudflare. They are distinct types, so that the compiler rejects
+// one in the place of another.
 type (
 	AccountID string
 	StoreID   string
 	SecretID  string
 )
 
-// File is a lockfile's content. The zero File is what a missing file holds.
+// File is the content of a lockfile. A lockfile that does not exist reads as the zero File.
 type File struct {
-	// API tells which API its facts are about: "" is Cloudflare's, [APILoopback] an
-	// emulator's. The two are never mixed.
+	// API is the API that the records are about: "" for Cloudflare's, [APILoopback] for an
+	// emulator's. One lockfile never describes both.
 	API string
 	Key Key
-	// Stores holds no nil. [File.PutStore] adds to it, delete removes, and [File.All] goes
-	// through it in order.
+	// Stores holds no nil pointers. Use [File.PutStore] to add one, delete to remove one and
+	// [File.All] to iterate in order.
 	Stores map[StoreKey]*Store
 }
 
-// Key tells which key the fingerprints were made with.
+// Key identifies the key of the fingerprints.
 type Key struct {
-	// ID is derived from the key and says nothing about it: 16 hexadecimal digits, empty where nothing was fingerprinted yet.
+	// ID is 16 hexadecimal digits, derived from the key without revealing it. It is empty if
+	// there is no fingerprint yet.
 	ID string `json:"id"`
-	// Sealed is the key as a SOPS document in JSON; empty where it is kept elsewhere.
+	// Sealed is the key as a SOPS document in JSON; empty if the key is kept elsewhere.
 	Sealed json.RawMessage `json:"sealed,omitempty"`
 }
 
-// StoreKey is what identifies a store, with an id or without: no account has two stores
-// of one name.
+// StoreKey identifies a store, also while its id is unknown: store names are unique within
+// an account.
 type StoreKey struct {
 	Account AccountID
 	Name    string
 }
 
-// Store is a store and those of its secrets that are managed. It stays without
-// any: its id saves a request.
+// Store is a store and its managed secrets. It is kept even without secrets, because knowing
+// its id saves a request.
 type Store struct {
-	// ID is empty where it isn't known yet.
+	// ID is empty if it is not known yet.
 	ID StoreID
-	// Delete is the policy for the day the store leaves the manifest.
+	// Delete says that the store is to be deleted when it is removed from the manifest.
 	Delete bool
-	// Secrets are under their names, and none is nil. [Store.PutSecret] adds to it, delete
-	// removes, and [Store.All] goes through it in order.
+	// Secrets maps names to secrets and holds no nil pointers. Use [Store.PutSecret] to add
+	// one, delete to remove one and [Store.All] to iterate in order.
 	Secrets map[string]*Secret
 }
 
-// Secret is a secret as the last apply left it. Times are kept in UTC and whole
-// seconds, a fraction being cut off; a zero time is one that is not known.
+// Secret is the record of a secret. Times are stored in UTC, truncated to seconds; the zero
+// time means unknown.
 type Secret struct {
 	// ID is empty while the outcome of its creation is unknown.
 	ID      SecretID
 	Scopes  []string
 	Comment string
-	// Modified is Cloudflare's time of the last change that we know of, as it was told.
+	// Modified is the time of the last change that secretsync knows of, exactly as
+	// Cloudflare's API returned it.
 	Modified string
 	// Applied is when the value was last sent.
 	Applied     time.Time
 	Fingerprint Fingerprint
-	// Source tells where the value came from, in words for people.
+	// Source describes where the value came from, for people to read.
 	Source string
-	// Ciphertext is "sha256:" and the digest of the value's SOPS ciphertext.
+	// Ciphertext is "sha256:" and the hexadecimal digest of the value's SOPS ciphertext.
 	Ciphertext string
-	// Delete is the policy for the day it leaves the manifest: false forgets it.
+	// Delete says what happens when the secret is removed from the manifest: it is deleted,
+	// or else only forgotten.
 	Delete bool
-	// Pending is set from before a write until its outcome is known.
+	// Pending is set before a write is sent and cleared once its outcome is known.
 	Pending *Pending
 }
 
 // Pending is a write whose outcome is unknown.
 type Pending struct {
-	// Op is the planner's name of the operation.
+	// Op is the operation, as the planner names it.
 	Op string
-	// Since is when it was about to be sent.
+	// Since is just before its first request was sent.
 	Since time.Time
-	// Until is when the last request for it will have ended, whatever became of it.
+	// Until is when its last request must have ended, whatever its outcome.
 	Until time.Time
-	// ListedAt is when the list was read that it was decided on.
+	// ListedAt is when the list of secrets was read that the decision was based on.
 	ListedAt time.Time
-	// PreviousID is the id of the secret that seemed to be gone, and is to be made again.
+	// PreviousID is the id of a secret that was missing from the list and is created again.
 	PreviousID SecretID
-	// Value says that the value was to be sent, not metadata alone.
+	// Value says that the write includes the value, not only metadata.
 	Value bool
 }
 
-// PathFor is where a manifest's lockfile lies unless told otherwise: beside it,
-// "x.yaml" giving "x.lock".
+// PathFor returns the default path of a manifest's lockfile: "x.lock" beside "x.yaml".
 func PathFor(manifest string) string {
 	switch ext := filepath.Ext(manifest); ext {
 	case ".yaml", ".yml", ".toml", ".json":
@@ -121,8 +124,8 @@ func PathFor(manifest string) string {
 	return manifest + ".lock"
 }
 
-// PutStore returns the store of that key, which it adds if need be and gives the id,
-// unless that is empty.
+// PutStore returns the store with key k, adding it if necessary, and sets its id unless id
+// is empty.
 func (f *File) PutStore(k StoreKey, id StoreID) *Store {
 	st := f.Stores[k]
 	if st == nil {
@@ -136,14 +139,14 @@ func (f *File) PutStore(k StoreKey, id StoreID) *Store {
 	return st
 }
 
-// All goes through the stores in the format's order: by account, then by name.
+// All iterates over the stores by account and name, the order in which they are formatted.
 func (f *File) All() iter.Seq2[StoreKey, *Store] {
 	return inOrder(f.Stores, func(a, b StoreKey) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Name, b.Name))
 	})
 }
 
-// Secret returns the secret of that name, or nil; nil too for a nil store.
+// Secret returns the secret with that name, or nil. A nil Store has no secrets.
 func (s *Store) Secret(name string) *Secret {
 	if s == nil {
 		return nil
@@ -151,7 +154,8 @@ func (s *Store) Secret(name string) *Secret {
 	return s.Secrets[name]
 }
 
-// PutSecret adds a secret under that name, instead of one that is there, and returns it.
+// PutSecret stores a copy of x under that name, replacing any previous record, and returns
+// the copy.
 func (s *Store) PutSecret(name string, x Secret) *Secret {
 	if s.Secrets == nil {
 		s.Secrets = map[string]*Secret{}
@@ -160,7 +164,7 @@ func (s *Store) PutSecret(name string, x Secret) *Secret {
 	return &x
 }
 
-// All goes through the secrets in the format's order: by name.
+// All iterates over the secrets by name, the order in which they are formatted.
 func (s *Store) All() iter.Seq2[string, *Secret] { return inOrder(s.Secrets, cmp.Compare[string]) }
 
 func inOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) iter.Seq2[K, V] {
@@ -173,7 +177,7 @@ func inOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) iter.Seq2
 	}
 }
 
-// clone returns a copy that shares nothing with f.
+// clone returns a deep copy.
 func (f *File) clone() *File {
 	c := &File{API: f.API, Key: Key{ID: f.Key.ID, Sealed: slices.Clone(f.Key.Sealed)}}
 	for k, st := range f.Stores {

@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/visible"
 )
 
-// fileJSON is the order of a lockfile's fields.
+// fileJSON determines the order of the fields.
 type fileJSON struct {
 	Version int         `json:"version"`
 	API     string      `json:"api,omitempty"`
@@ -19,8 +19,8 @@ type fileJSON struct {
 	Stores  []storeJSON `json:"stores"`
 }
 
-// storeJSON keeps secrets under their names and a field on each line, so that git
-// can merge changes to different secrets.
+// storeJSON keeps all facts about a secret together, one field a line, so that git can
+// merge changes to different secrets.
 type storeJSON struct {
 	AccountID AccountID             `json:"account_id"`
 	ID        StoreID               `json:"id,omitempty"`
@@ -51,10 +51,10 @@ type pendingJSON struct {
 	Value      bool     `json:"value,omitempty"`
 }
 
-// Format renders the file as [Parse] reads it: sorted by account, store and
-// secret, with scopes sorted too, as Cloudflare returns them (docs/cloudflare-api.md
-// §1.2). What would deceive a reader, such as a comment that turns the direction of
-// text, is escaped. It panics where Key.Sealed isn't JSON.
+// Format returns the file as JSON that [Parse] reads. Stores, secrets and scopes are sorted;
+// Cloudflare returns scopes sorted as well (docs/cloudflare-api.md §1.2). Characters that
+// could deceive a reader, such as those that change the direction of text, are escaped.
+// It panics if Key.Sealed is not JSON.
 func (f *File) Format() []byte {
 	out := fileJSON{Version: Version, API: f.API, Key: f.Key, Stores: []storeJSON{}}
 	for k, st := range f.All() {
@@ -85,7 +85,7 @@ func (s *Secret) json() secretJSON {
 	return out
 }
 
-// formatTime is the empty text for the zero time.
+// formatTime returns "" for the zero time.
 func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -93,7 +93,7 @@ func formatTime(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// parseTime accepts what formatTime writes of a time that is not zero, and nothing else.
+// parseTime accepts exactly what formatTime returns for a time that is not zero.
 func parseTime(s string) (t time.Time, ok bool) {
 	t, err := time.Parse(time.RFC3339, s)
 	return t, err == nil && formatTime(t) == s

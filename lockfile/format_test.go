@@ -26,7 +26,7 @@ const (
 	accountB = "fedcba9876543210fedcba9876543210"
 )
 
-// someFingerprint has the form of one; what it is of doesn't matter here.
+// someFingerprint returns a well-formed fingerprint of nothing.
 func someFingerprint(b byte) secret.Fingerprint {
 	enc := base64.RawURLEncoding.EncodeToString
 	return secret.Fingerprint("v1." + enc(bytes.Repeat([]byte{b}, 16)) + "." + enc(bytes.Repeat([]byte{b}, 32)))
@@ -38,7 +38,7 @@ var (
 	empty   = StoreKey{accountB, "empty"}
 )
 
-// full has every field, in an order that is not the format's.
+// full returns a File with every field. Its scopes are not sorted.
 func full() *File {
 	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	return &File{
@@ -88,7 +88,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// sorted returns f as it is read back: with sorted scopes.
+// sorted returns a copy of f as it is read back: with sorted scopes.
 func sorted(f *File) *File {
 	f = f.clone()
 	for _, st := range f.Stores {
@@ -107,7 +107,7 @@ func TestFormatLeavesItsInputAlone(t *testing.T) {
 	}
 }
 
-// A sealed key that is no JSON has no place in a lockfile: nor in the panic.
+// A sealed key that is not JSON may be an unencrypted key, so the panic must not quote it.
 func TestFormatPanicsWithoutQuoting(t *testing.T) {
 	defer func() {
 		if said := fmt.Sprint(recover()); !strings.Contains(said, "cannot be encoded") || strings.Contains(said, "canary") {
@@ -155,7 +155,7 @@ func drawFile(t *rapid.T) *File {
 	return f
 }
 
-// names draws names as Cloudflare has them, and stranger ones.
+// names generates names that Cloudflare allows, and unusual ones.
 func names() *rapid.Generator[string] {
 	return rapid.OneOf(rapid.StringMatching(`[A-Za-z0-9_-]{1,12}`), rapid.String().Filter(isPlain))
 }
@@ -190,12 +190,12 @@ func drawSecret(t *rapid.T) Secret {
 	return x
 }
 
-// seconds draws times as they are kept.
+// seconds generates times as they are stored.
 func seconds() *rapid.Generator[time.Time] {
 	return rapid.Map(rapid.Int64Range(0, 4e9), func(n int64) time.Time { return time.Unix(n, 0).UTC() })
 }
 
-// A time of another zone, or with a fraction, is one of UTC and whole seconds when it is read back.
+// A time with a fraction or in another zone is read back in UTC and whole seconds.
 func TestTimesAreKeptInWholeSeconds(t *testing.T) {
 	var f File
 	at := time.Date(2026, 10, 1, 14, 0, 0, 999_999_999, time.FixedZone("CEST", 2*60*60))

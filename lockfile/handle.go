@@ -13,24 +13,24 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 )
 
-// Handle is an open lockfile: nobody else changes it until [Handle.Close]. Its
-// methods may be called at any time from any goroutine.
+// Handle is an open, locked lockfile: until [Handle.Close], no other process changes it.
+// Its methods may be called concurrently.
 type Handle struct {
 	path string
 
 	mu    sync.Mutex
-	lock  *flock.Flock // nil once closed
+	lock  *flock.Flock // nil after Close
 	file  *File
 	saved []byte // file as formatted
 }
 
-// spare is about what an apply adds to a lockfile: room for it is made sure of.
+// spare is roughly how much an apply adds to a lockfile.
 const spare = 64 << 10
 
-// Open locks the lockfile at path, waiting up to timeout for whoever has it
-// ([HeldError] says who), and reads it. Left-over temporary files are swept, and
-// that the file can be written is made sure of before anything is sent that could
-// not be recorded.
+// Open locks the lockfile at path, waiting up to timeout for another holder, and reads it. If
+// the lock is still held then, the error is a [HeldError]. Open removes temporary files that
+// killed processes left behind, and checks that the lockfile can be written: otherwise
+// requests could be sent whose outcome cannot be recorded.
 func Open(ctx context.Context, path string, timeout time.Duration) (*Handle, error) {
 	l, err := lock(ctx, path, timeout)
 	if err != nil {
@@ -54,9 +54,9 @@ func (h *Handle) File() *File {
 	return h.file.clone()
 }
 
-// Update saves what change makes of a copy of the content. The change is on the
-// disk when it returns; after an error it is discarded. Where change changes
-// nothing, nothing is written.
+// Update applies change to a copy of the content and saves that. When Update returns nil, the
+// change is on the disk; when it returns an error, the change is discarded. A change that
+// changes nothing is not written.
 func (h *Handle) Update(change func(*File)) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -80,7 +80,7 @@ func (h *Handle) Update(change func(*File)) error {
 	return nil
 }
 
-// Close frees the lock. Closing again does nothing.
+// Close releases the lock. Further calls do nothing.
 func (h *Handle) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

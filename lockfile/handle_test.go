@@ -37,7 +37,7 @@ func try(t *testing.T, err error) {
 	}
 }
 
-// stat tells whether a file was written: a write gives it another identity.
+// stat returns a file's identity: every write replaces the file.
 func stat(t *testing.T, path string) os.FileInfo {
 	t.Helper()
 	info, err := os.Stat(path)
@@ -88,7 +88,7 @@ func TestLookups(t *testing.T) {
 	}
 }
 
-// All goes through stores and secrets in the order of the format, as far as it is wanted to.
+// All iterates in the order of the format, and stops when it is told to.
 func TestAll(t *testing.T) {
 	f := full()
 	f.PutStore(StoreKey{accountB, "a"}, "")
@@ -134,8 +134,8 @@ func TestFileAsSaved(t *testing.T) {
 	}
 }
 
-// A change of nothing writes nothing, not even to a file that is laid out in
-// another way, as by a checkout with CRLF line ends.
+// A change that changes nothing is not written, not even if the file is formatted
+// differently, as in a checkout with CRLF line ends.
 func TestUpdateWithoutChangeWritesNothing(t *testing.T) {
 	for name, text := range map[string]string{
 		"formatted": string(full().Format()),
@@ -180,7 +180,7 @@ func TestOpenSweeps(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with the file, it is explained, left as it is, and the lock
+// A file that cannot be used is left as it is, with an error that explains why, and the lock
 // is free afterwards.
 func TestReadAndOpenRefuse(t *testing.T) {
 	tests := []struct {

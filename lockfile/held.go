@@ -11,16 +11,16 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Holder is what the side file says of the process that took the lock last. PID is 0
-// where it is not known.
+// Holder describes the process that holds a lock, as it described itself in the side file.
+// PID is 0 if it is unknown.
 type Holder struct {
 	PID   int       `json:"pid"`
 	Host  string    `json:"host,omitempty"`
 	Since time.Time `json:"since"`
 }
 
-// Held tells who holds the lock of the lockfile at path right now; nil for nobody. It
-// has to take the lock for a moment to know.
+// Held returns the current holder of the lock of the lockfile at path, or nil if it is free.
+// To find out, it takes the lock for a moment.
 func Held(path string) (*Holder, error) {
 	side := sidePath(path)
 	info, err := os.Lstat(side)
@@ -44,16 +44,16 @@ func Held(path string) (*Holder, error) {
 	return &h, nil
 }
 
-// writeHolder is for the error message of those who wait, so nothing depends on
-// it: where the side file cannot be written (Windows locks its content, too),
-// they are told less.
+// writeHolder describes this process in the side file, for the error messages of waiting
+// processes. Nothing else depends on it, so failures are ignored: Windows, for example,
+// locks the content too.
 func writeHolder(side string) {
 	host, _ := os.Hostname()
 	data, _ := json.Marshal(Holder{os.Getpid(), host, time.Now().UTC().Truncate(time.Second)})
 	_ = os.WriteFile(side, append(data, '\n'), 0o644)
 }
 
-// readHolder returns the zero Holder where the side file tells nothing.
+// readHolder returns the zero Holder if the side file does not describe one.
 func readHolder(side string) (h Holder) {
 	data, err := os.ReadFile(side)
 	if err != nil || json.Unmarshal(data, &h) != nil {
@@ -62,7 +62,7 @@ func readHolder(side string) (h Holder) {
 	return h
 }
 
-// String says in words who holds the lock.
+// String describes the holder for error messages.
 func (h Holder) String() string {
 	if h.PID == 0 {
 		return "which process is not known"

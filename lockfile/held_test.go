@@ -34,7 +34,7 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// Where the folder is no folder, that is an error, of taking the lock as of looking.
+// Both locking and asking for the holder fail if the folder is a file.
 func TestNoFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	try(t, os.WriteFile(file, nil, 0o644))
@@ -47,7 +47,7 @@ func TestNoFolder(t *testing.T) {
 	}
 }
 
-// Nothing depends on the side file's content: where it says nothing, the holder is not known.
+// Nothing depends on the content of the side file: if it is damaged, the holder is unknown.
 func TestHolderNotKnown(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	openAt(t, path)

@@ -16,8 +16,8 @@ import (
 
 const holdEnv = "LOCKFILE_TEST_HOLD"
 
-// TestMain lets this binary be another process: one that holds a lock until its
-// standard input ends.
+// TestMain lets this binary run as another process that holds a lock until its standard
+// input ends.
 func TestMain(m *testing.M) {
 	path := os.Getenv(holdEnv)
 	if path == "" {
@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// hold starts a process that holds the lock of path. Closing the returned input
-// lets it end.
+// hold starts a process that holds the lock of path. It ends when the returned input is
+// closed.
 func hold(t *testing.T, path string) (*exec.Cmd, io.Closer) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -109,7 +109,7 @@ func TestWaiterHearsItsContext(t *testing.T) {
 	}
 }
 
-// The side file stays, or two processes could hold the locks of two files of one name.
+// If the side file were replaced, two processes could each lock a different one.
 func TestSideFileStays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	h := openAt(t, path)
@@ -124,7 +124,7 @@ func TestSideFileStays(t *testing.T) {
 	}
 }
 
-// The lock of a killed process is nobody's, whatever its side file says.
+// A killed process holds no lock, whatever the side file says.
 func TestDeadProcessHoldsNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	other, _ := hold(t, path)
@@ -138,7 +138,7 @@ func TestDeadProcessHoldsNothing(t *testing.T) {
 	openAt(t, path)
 }
 
-// A link planted where the side file goes must not have its target overwritten.
+// If a link is planted in place of the side file, its target must not be overwritten.
 func TestPlantedSideFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	victim := filepath.Join(t.TempDir(), "victim")

@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/internal/visible"
 )
 
-// Parse reads a lockfile's content. name is what errors call it. They are a
-// [ErrorList], say what to do next, and quote names but no content.
+// Parse reads a lockfile's content. name is the file name for the positions in errors,
+// which are an [ErrorList]. They say what to do and quote names, but no other content.
 func Parse(name string, data []byte) (*File, error) {
 	r, f := newReader(name, data), new(File)
 	if at, what, todo := damage(data); what != "" {
@@ -26,7 +26,7 @@ func Parse(name string, data []byte) (*File, error) {
 		"stores":          func() { r.list(func() { r.store(f) }) },
 	})
 	switch {
-	case version > Version: // whatever else looks wrong is right in that version
+	case version > Version: // other mistakes may be valid in that version
 		r.errs = nil
 		r.fail(versionAt, upgrade, "a newer secretsync wrote this lockfile")
 	case version < Version:
@@ -58,8 +58,8 @@ func (r *reader) key(k *Key) {
 	}, "id")
 }
 
-// sealed reads a SOPS document, in its compact form. One without SOPS's own
-// metadata would be a key in the clear.
+// sealed reads a SOPS document and compacts it. Without SOPS's metadata it could be an
+// unencrypted key.
 func (r *reader) sealed() json.RawMessage {
 	at := r.next()
 	if !r.starts("{", "a SOPS document") {
@@ -137,7 +137,7 @@ func (r *reader) pending() *Pending {
 	return p
 }
 
-// form is what a text must look like; want says it in words.
+// form is what a string must look like; want describes it.
 type form struct {
 	ok   func(string) bool
 	want string
@@ -146,20 +146,20 @@ type form struct {
 var (
 	loopback  = form{func(s string) bool { return s == APILoopback }, `"loopback" (nothing for Cloudflare's API)`}
 	accountID = form{func(s string) bool { _, ok := hexid.Parse(s); return ok }, "an account id, 32 hexadecimal digits,"}
-	// remoteID is wider than what Cloudflare gives today, and narrow enough to be
-	// put into a URL: a lockfile may come from a pull request.
+	// remoteID allows more than Cloudflare's ids of today, but only what is harmless in a
+	// URL: a lockfile may come from a pull request.
 	remoteID    = form{regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`).MatchString, "an id of Cloudflare's"}
 	keyID       = form{regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString, "a key id, 16 hexadecimal digits,"}
 	digest      = form{regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString, `"sha256:" and 64 hexadecimal digits`}
 	operation   = form{regexp.MustCompile(`^[a-z][a-z-]{0,31}$`).MatchString, "an operation"}
 	fingerprint = form{func(s string) bool { return secret.Fingerprint(s).Valid() }, "a fingerprint"}
-	// moment is RFC 3339 as far as is known; what else Cloudflare might say one day
-	// must not stop an apply that has begun.
+	// moment is RFC 3339 today. It allows more, because a change of Cloudflare's format
+	// must not stop an apply halfway.
 	moment    = form{regexp.MustCompile(`^[0-9A-Za-z:.+ -]{1,64}$`).MatchString, "a time"}
 	second    = form{func(s string) bool { _, ok := parseTime(s); return ok }, "an RFC 3339 time in UTC and whole seconds"}
 	plainName = form{isPlain, "a name"}
 	anyText   = form{func(string) bool { return true }, "a text"}
 )
 
-// isPlain reports whether a name is harmless wherever it is shown or written.
+// isPlain reports whether a name can be shown and written anywhere without harm.
 func isPlain(s string) bool { return s != "" && visible.Text(s) == s }

@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// damaged texts are no JSON, or no lockfile.
+// damaged texts are not JSON, or not lockfiles.
 var damaged = []struct{ name, text, want, hint string }{
 	{"empty", "", "x.lock:1:1: the lockfile is empty", "restore"},
 	{"blank", " \n\n", "x.lock:1:1: the lockfile is empty", "restore"},
@@ -52,7 +52,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// mistakes are made by replacing a piece of testdata/full.lock.
+// mistakes each replace a part of testdata/full.lock.
 var mistakes = []struct{ name, old, new, want string }{
 	{"unknown field", `"source"`, `"value"`, `x.lock:36:11: unknown field "value"`},
 	{"unknown field on top", `"stores"`, `"shops"`, `x.lock:13:3: unknown field "shops"`},
@@ -129,7 +129,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
-// Of very many mistakes the first are reported.
+// If there are very many mistakes, only the first are reported.
 func TestMistakesAreBounded(t *testing.T) {
 	for n, want := range map[int]int{maxMistakes: maxMistakes, maxMistakes + 1: maxMistakes} {
 		_, err := Parse("x.lock", []byte(`{"version": 1, "stores": [`+strings.Repeat("0,\n", n-1)+`0]}`))
@@ -152,7 +152,7 @@ func TestFingerprintsWithoutKey(t *testing.T) {
 	}
 }
 
-// Whatever stands where it shouldn't, even a value, no error shows it.
+// If a secret value was pasted into the file, no error shows it.
 func TestErrorsQuoteNoContent(t *testing.T) {
 	const canary = "hunter2-canary"
 	good := string(full().Format())
@@ -170,8 +170,7 @@ func TestErrorsQuoteNoContent(t *testing.T) {
 	}
 }
 
-// wantPositions checks that every mistake says what to do, and where: at a place
-// that is in the text.
+// wantPositions checks that every mistake has a hint and a position within the text.
 func wantPositions(t *testing.T, err error, text []byte) {
 	t.Helper()
 	var list syntax.ErrorList

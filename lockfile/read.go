@@ -7,14 +7,14 @@ import (
 	"os"
 )
 
-// ErrNotRegular is about a path at which no regular file is.
+// ErrNotRegular means that the lockfile's path names something other than a regular file.
 var ErrNotRegular = errors.New("not a regular file")
 
-// maxSize bounds what is read: a thousand times what the largest account needs.
+// maxSize bounds what is read. It is a thousand times what the largest account needs.
 const maxSize = 64 << 20
 
-// Read reads the lockfile without locking it, for looking only. One that isn't
-// there is an empty File.
+// Read reads the lockfile at path without locking it. If there is none, it returns an empty
+// File.
 func Read(path string) (*File, error) {
 	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -26,8 +26,7 @@ func Read(path string) (*File, error) {
 	return Parse(path, data)
 }
 
-// readFile opens nothing but regular files: a link may lead anywhere, and a pipe
-// blocks.
+// readFile opens only regular files: a link may lead anywhere, and reading a pipe blocks.
 func readFile(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -46,7 +45,7 @@ func readFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// pathError is about what lies at a path. The kind is what [errors.Is] finds.
+// pathError says what is wrong with a path. [errors.Is] finds its kind.
 type pathError struct {
 	kind error
 	what string

@@ -13,12 +13,11 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// maxMistakes bounds the report on a file that is something else altogether.
+// maxMistakes bounds the report on a file that is no lockfile at all.
 const maxMistakes = 100
 
-// reader walks through well-formed JSON and gathers what is wrong with its
-// meaning. encoding/json's own decoding would neither refuse duplicate names nor
-// tell where a field stands.
+// reader decodes well-formed JSON and collects mistakes in its meaning. Decoding with
+// encoding/json alone would neither reject duplicate names nor know positions.
 type reader struct {
 	name string
 	data []byte
@@ -32,14 +31,14 @@ func newReader(name string, data []byte) *reader {
 	return &reader{name: name, data: data, dec: dec}
 }
 
-// fail notes a mistake at an offset.
+// fail records a mistake at an offset.
 func (r *reader) fail(offset int, todo remedy, what string, args ...any) {
 	if len(r.errs) < maxMistakes {
 		r.errs = append(r.errs, &syntax.Error{Pos: r.position(offset), What: fmt.Sprintf(what, args...), Hint: todo.hint, Kind: todo.kind})
 	}
 }
 
-// position turns an offset into a line and a column.
+// position returns the line and column of an offset.
 func (r *reader) position(offset int) position.Position {
 	before := r.data[:offset]
 	start := bytes.LastIndexByte(before, '\n') + 1
@@ -48,27 +47,27 @@ func (r *reader) position(offset int) position.Position {
 	}
 }
 
-// token cannot fail: the text is known to be well-formed.
+// token returns the next token. It cannot fail, because the text is well-formed.
 func (r *reader) token() json.Token {
 	t, _ := r.dec.Token()
 	return t
 }
 
-// next returns the offset of the next name or value, of which there is one wherever it
-// is called, as the text is well-formed.
+// next returns the offset of the next name or value. It is called only where the grammar
+// requires one, so in a well-formed text there is one.
 func (r *reader) next() int {
 	return len(r.data) - len(bytes.TrimLeft(r.data[r.dec.InputOffset():], " \t\r\n:,"))
 }
 
-// value reads the next value as JSON.
+// value returns the next value as JSON.
 func (r *reader) value() json.RawMessage {
 	var raw json.RawMessage
 	_ = r.dec.Decode(&raw) // cannot fail, as in token
 	return raw
 }
 
-// starts reports whether the next value starts with one of the given bytes, in
-// other words is of the wanted type. If not, it notes so and skips it.
+// starts reports whether the next value starts with one of the given bytes, which decide
+// its type. If not, it records a mistake and skips the value.
 func (r *reader) starts(with, want string) bool {
 	at := r.next()
 	if strings.IndexByte(with, r.data[at]) >= 0 {
@@ -79,8 +78,8 @@ func (r *reader) starts(with, want string) bool {
 	return false
 }
 
-// members hands each member of an object to read, which must read its value. It
-// returns where each was first; nil for what is no object.
+// members calls read for each member of an object; read must consume the value. It returns
+// the offset at which each name occurred first, or nil if the next value is no object.
 func (r *reader) members(read func(name string, offset int)) map[string]int {
 	if !r.starts("{", "an object") {
 		return nil
@@ -101,14 +100,14 @@ func (r *reader) members(read func(name string, offset int)) map[string]int {
 	return seen
 }
 
-// object reads an object whose fields are read by the functions under their names, and
-// notes which of the required ones are missing.
+// object reads an object. Each field is read by the function under its name. Unknown fields
+// and missing required fields are mistakes.
 func (r *reader) object(fields map[string]func(), required ...string) {
 	start := r.next()
 	seen := r.members(func(name string, at int) {
 		read := fields[name]
 		if read == nil {
-			r.fail(at, unedit, "unknown field %s", syntax.QuoteKey(name)) // which may be a value, of another file
+			r.fail(at, unedit, "unknown field %s", syntax.QuoteKey(name)) // in another file it could be a value
 			r.value()
 			return
 		}
@@ -125,7 +124,7 @@ func (r *reader) object(fields map[string]func(), required ...string) {
 	}
 }
 
-// list calls read for each element of an array.
+// list calls read for each element of an array; read must consume it.
 func (r *reader) list(read func()) {
 	if !r.starts("[", "a list") {
 		return
@@ -137,7 +136,7 @@ func (r *reader) list(read func()) {
 	r.token()
 }
 
-// text returns a function that reads a string of that form into dst.
+// text returns a function that reads a string of form f into dst.
 func text[T ~string](r *reader, dst *T, f form) func() {
 	return func() {
 		if !r.starts(`"`, "a string") {
@@ -146,7 +145,7 @@ func text[T ~string](r *reader, dst *T, f form) func() {
 		at := r.next()
 		s, _ := r.token().(string)
 		if !f.ok(s) {
-			r.fail(at, unedit, "want %s here", f.want) // unquoted: who knows what was pasted
+			r.fail(at, unedit, "want %s here", f.want) // not quoted: it could be a secret value
 		}
 		*dst = T(s)
 	}
@@ -161,6 +160,7 @@ func (r *reader) time(dst *time.Time) func() {
 	}
 }
 
+// texts returns a function that reads a list of strings of form f into dst.
 func (r *reader) texts(dst *[]string, f form) func() {
 	return func() {
 		r.list(func() {
@@ -171,8 +171,7 @@ func (r *reader) texts(dst *[]string, f form) func() {
 	}
 }
 
-// integer reads a whole number into dst, which stays as it was for a number that
-// is too large to mean anything.
+// integer reads a whole number into dst, which it leaves alone if the number does not fit.
 func (r *reader) integer(dst *int) {
 	if !r.starts("-0123456789", "a number") {
 		return
@@ -183,6 +182,7 @@ func (r *reader) integer(dst *int) {
 	}
 }
 
+// boolean returns a function that reads a boolean into dst.
 func (r *reader) boolean(dst *bool) func() {
 	return func() {
 		if r.starts("tf", "true or false") {

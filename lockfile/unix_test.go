@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// A pipe at the lockfile's path would block whoever reads it.
+// Reading a pipe would block.
 func TestPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	try(t, syscall.Mkfifo(path, 0o644))
@@ -25,8 +25,8 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-// Open makes sure of room for what an apply adds: here a limit on the size of files, which
-// is to a writer what a full disk is. ulimit counts blocks of 512 bytes.
+// Open checks that there is room for what an apply adds. A limit on the size of files stands
+// in for a full disk; ulimit counts blocks of 512 bytes.
 func TestOpenMakesSureOfRoom(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// What these packages say is read in other programs too: flags are for the command line to name.
+// Other programs show these messages too, so only the command line may name its flags.
 func TestNoMessageNamesAFlag(t *testing.T) {
 	flag := regexp.MustCompile(`--[a-z]`)
 	for _, dir := range []string{".", "../manifest", "../internal/atomicfile", "../internal/keyring", "../internal/sopsfile", "../internal/syntax", "../internal/wrangler"} {

@@ -1,8 +1,8 @@
-// Package atomicfile replaces a file as a whole: whoever reads it, after a crash
-// too, finds the old content or the new one and never a part of either.
+// Package atomicfile replaces the content of a file atomically: a reader finds the old or the
+// new content, never a part of either, and so does the next process after a crash.
 //
-// Call [Write]. A process that is killed in the middle of it leaves a temporary
-// file behind (144 times in 200, docs/findings.md §4), which [Sweep] removes.
+// Call [Write]. If the process is killed while it writes, a temporary file may be left behind
+// (144 times in 200, docs/findings.md §4), which [Sweep] removes.
 package atomicfile
 
 import (
@@ -15,13 +15,12 @@ import (
 	"strings"
 )
 
-// Write replaces the content of path with data. An existing file keeps its mode;
-// a new one gets perm, whatever the umask. Anything but a regular file, a
-// symbolic link above all, is refused.
+// Write replaces the content of path with data. An existing file keeps its mode; a new one
+// gets perm, regardless of the umask. Write refuses to replace anything but a regular file,
+// in particular a symbolic link.
 //
-// An error from before the rename leaves the old file as it was. One from after
-// it, from syncing the directory, means that the new content is there but that a
-// power cut may still undo it. The os package's errors name the step and the file.
+// If an error occurs before the rename, the old file is unchanged. If syncing the directory
+// fails after it, the file has the new content, but a power failure may still undo that.
 func Write(path string, data []byte, perm fs.FileMode) error {
 	if err := write(path, data, perm); err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
@@ -43,14 +42,14 @@ func write(path string, data []byte, perm fs.FileMode) error {
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {
-		_ = os.Remove(tmp.Name()) // what stays is for Sweep
+		_ = os.Remove(tmp.Name()) // if that fails, Sweep removes it later
 		return err
 	}
 	return syncDir(filepath.Dir(path))
 }
 
-// CheckWritable says why [Write] would fail with size bytes: path must be replaceable,
-// and its directory must take a new file of that size, which is written and removed.
+// CheckWritable reports why [Write] would fail to write size bytes: it checks that path may
+// be replaced, and writes and removes a temporary file of that size beside it.
 func CheckWritable(path string, size int) error {
 	if err := checkWritable(path, size); err != nil {
 		return fmt.Errorf("%q cannot be written: %w", path, err)
@@ -70,11 +69,11 @@ func checkWritable(path string, size int) error {
 	return cmp.Or(err, os.Remove(tmp.Name()))
 }
 
-// Sweep removes the temporary files that killed writers of path left behind, as
-// far as it can. Nobody may be writing path meanwhile.
+// Sweep removes temporary files that killed writers of path left behind, and ignores errors.
+// It must not run concurrently with [Write] of the same path.
 func Sweep(path string) {
 	dir, base := filepath.Dir(path), filepath.Base(path)
-	entries, _ := os.ReadDir(dir) // what cannot be listed stays, and does no harm
+	entries, _ := os.ReadDir(dir) // temporary files that stay do no harm
 	for _, e := range entries {
 		if e.Type().IsRegular() && isTemp(e.Name(), base) {
 			_ = os.Remove(filepath.Join(dir, e.Name()))
@@ -82,8 +81,7 @@ func Sweep(path string) {
 	}
 }
 
-// targetMode refuses to replace what is not a regular file, and returns the mode
-// that the new one shall have.
+// targetMode returns the mode for the new file, or an error if path must not be replaced.
 func targetMode(path string, perm fs.FileMode) (fs.FileMode, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -95,27 +93,27 @@ func targetMode(path string, perm fs.FileMode) (fs.FileMode, error) {
 		return 0, errors.New("it is a symbolic link: name the file that it points to")
 	case !info.Mode().IsRegular():
 		return 0, errors.New("it is not a regular file")
-	case info.Mode()&0o200 == 0: // a rename would replace it all the same
+	case info.Mode()&0o200 == 0: // a rename would replace it nevertheless
 		return 0, errors.New("it is read-only")
 	}
 	return info.Mode().Perm(), nil
 }
 
-// createTemp makes ".NAME-DIGITS.tmp" beside path: a rename is atomic only
-// within one file system.
+// createTemp creates ".NAME-DIGITS.tmp" beside path, because a rename is atomic only within
+// one file system.
 func createTemp(path string) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.tmp")
 }
 
-// isTemp reports whether createTemp gives such a name for base. The digits
-// matter: the temporary files of "a-b" are not those of "a".
+// isTemp reports whether name is one that createTemp chooses for base. It checks for digits,
+// because the temporary files of "a-b" are not those of "a".
 func isTemp(name, base string) bool {
 	rest, ok := strings.CutPrefix(name, "."+base+"-")
 	digits, isTmp := strings.CutSuffix(rest, ".tmp")
 	return ok && isTmp && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// fill gives f its mode and its content, makes them durable, and closes it.
+// fill sets the mode and content of f, syncs and closes it.
 func fill(f *os.File, data []byte, mode fs.FileMode) error {
 	err := f.Chmod(mode)
 	if err == nil {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// children are what this test binary does when it is run again as another
-// process: each takes the path to write.
+// children are the programs that this test binary runs as in another process. Each takes the
+// path to write.
 var children = map[string]func(path string){
 	"write once":    func(path string) { fmt.Println(Write(path, make([]byte, tornSize), 0o644)) },
 	"write forever": writeForever,
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child prepares to run this test binary as children[name].
+// child returns a command that runs this test binary as children[name].
 func child(t *testing.T, name, path string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
@@ -123,8 +123,8 @@ func TestWriteRelativePath(t *testing.T) {
 	wantFiles(t, ".", "f")
 }
 
-// Every target that cannot be written is refused by CheckWritable and by Write
-// alike, with its name in the error and nothing left behind.
+// CheckWritable and Write refuse the same targets, name them in the error and leave nothing
+// behind.
 func TestRefused(t *testing.T) {
 	tests := []struct {
 		name string
@@ -194,7 +194,7 @@ func try(t *testing.T, err error) {
 	}
 }
 
-// snapshot describes a directory: names, types and what links point to.
+// snapshot describes the entries of a directory: names, types and content.
 func snapshot(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -252,8 +252,8 @@ func writeForever(path string) {
 	}
 }
 
-// Writers are killed at any moment for a second: nobody ever finds half a file,
-// and what they leave behind is swept.
+// For a second, writers are killed at random moments. A reader never finds a part of a file,
+// and Sweep removes what they leave behind.
 func TestKilledWriterNeverTears(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	try(t, Write(path, bytes.Repeat([]byte{'-'}, tornSize), 0o644))
@@ -274,8 +274,8 @@ func readDir(t *testing.T, dir string) []os.DirEntry {
 	return entries
 }
 
-// killWriter kills a writer in the middle of its second or a later write, and
-// reads the file meanwhile and afterwards.
+// killWriter kills a writer during its second or a later write, and reads the file before
+// and after that.
 func killWriter(t *testing.T, path string) {
 	t.Helper()
 	cmd := child(t, "write forever", path)

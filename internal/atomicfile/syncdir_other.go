@@ -2,5 +2,5 @@
 
 package atomicfile
 
-// syncDir does nothing: only Unix lets a program sync a directory.
+// syncDir does nothing: only Unix can sync a directory.
 func syncDir(string) error { return nil }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// syncDir makes a rename in dir durable. File systems that cannot sync a
-// directory (some network and FUSE ones) say so with EINVAL or "unsupported".
+// syncDir makes a rename in dir durable. It ignores the errors of file systems that cannot
+// sync a directory, such as some network and FUSE ones.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A file system that cannot sync folders, as proc, is no failure.
+// It is no error if a file system cannot sync directories. Proc is one of those.
 func TestSyncDirWhereThatIsNotPossible(t *testing.T) {
 	const proc = "/proc"
 	d, err := os.Open(proc)
@@ -21,21 +21,21 @@ func TestSyncDirWhereThatIsNotPossible(t *testing.T) {
 	try(t, syncDir(proc))
 }
 
-// asOrdinaryUser runs do with the permissions of an ordinary user, also where root runs
-// the tests, as containers do: root writes to read-only directories.
+// asOrdinaryUser runs do with the permissions of an ordinary user, even if root runs the
+// tests, as in containers: root can write to read-only directories.
 func asOrdinaryUser(t *testing.T, dir string, do func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		do()
 		return
 	}
-	try(t, os.Chmod(filepath.Dir(dir), 0o755)) // testing makes it for root alone
+	try(t, os.Chmod(filepath.Dir(dir), 0o755)) // the testing package created it for root only
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread ends with its user
+		runtime.LockOSThread() // never unlocked, so that the thread ends with the goroutine
 		const nobody = 65534
-		_, _, _ = syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0) // of this thread alone
+		_, _, _ = syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0) // of this thread only
 		do()
 	}()
 	<-done

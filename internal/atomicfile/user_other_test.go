@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// asOrdinaryUser runs do, unless root runs the tests, who writes to read-only directories.
+// asOrdinaryUser runs do, unless root runs the tests, because root can write to read-only
+// directories.
 func asOrdinaryUser(t *testing.T, _ string, do func()) {
 	t.Helper()
 	if os.Geteuid() == 0 {

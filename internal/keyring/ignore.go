@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Ignore makes git ignore files of a folder, by its .gitignore. It does nothing
-// outside a git work tree, and leaves alone what is ignored by name already. A .gitignore
-// that is a link or no file is refused: a pull request may have put it there.
+// Ignore adds names to the .gitignore file of dir, unless it lists them already. Outside a git
+// work tree it does nothing. It refuses a .gitignore that is a link or no regular file,
+// because a pull request may have planted it.
 func Ignore(dir string, names ...string) error {
 	if !InWorkTree(dir) {
 		return nil
@@ -43,10 +43,10 @@ func Ignore(dir string, names ...string) error {
 	return errors.Join(err, f.Close())
 }
 
-// maxIgnored is far beyond any .gitignore.
+// maxIgnored is far larger than any .gitignore.
 const maxIgnored = 4 << 20
 
-// readIgnored returns nothing where there is no file.
+// readIgnored returns nil if there is no file.
 func readIgnored(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -60,7 +60,7 @@ func readIgnored(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// InWorkTree looks for .git in dir and above.
+// InWorkTree reports whether dir or a parent of it contains .git.
 func InWorkTree(dir string) bool {
 	dir, err := filepath.Abs(dir)
 	for err == nil {

@@ -1,9 +1,9 @@
-// Package keyring finds the key that a lockfile's fingerprints are made with, or
-// makes one. It looks in three places, in this order: the variable
-// SECRETSYNC_FINGERPRINT_KEY, the lockfile itself, where the key may lie sealed
-// with SOPS, and a key file beside the lockfile that git ignores.
+// Package keyring finds the key of a lockfile's fingerprints, or creates one. It looks in
+// three places, in this order: the variable SECRETSYNC_FINGERPRINT_KEY, the lockfile itself,
+// which may contain the key sealed with SOPS, and a key file beside the lockfile, which git
+// ignores.
 //
-// Call [Ring.Find], and [Ring.Make] where there is none; [Ring.Replace] changes it.
+// Call [Ring.Find], and [Ring.Make] if there is no key yet. [Ring.Replace] changes the key.
 package keyring
 
 import (
@@ -19,34 +19,32 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// Variable names the environment variable that can hold the key: the base64 of
-// 32 bytes.
+// Variable is the environment variable that can hold the key: 32 bytes in base64.
 const Variable = "SECRETSYNC_FINGERPRINT_KEY"
 
-// FromSealed is what errors and [Status.From] call a key that lies sealed in the
-// lockfile.
+// FromSealed is how errors and [Status.From] refer to a key that is sealed in the lockfile.
 const FromSealed = "the lockfile"
 
-// Ring is where keys are looked for. All fields are required.
+// Ring knows where to look for keys. All fields are required.
 type Ring struct {
 	// Lockfile is the path of the lockfile that the key belongs to.
 	Lockfile string
-	// LookupEnv is os.LookupEnv or a stand-in.
+	// LookupEnv looks up environment variables, like os.LookupEnv.
 	LookupEnv func(string) (string, bool)
-	// Unseal opens a key that lies sealed in the lockfile.
+	// Unseal decrypts a key that is sealed in the lockfile.
 	Unseal func(ctx context.Context, sealed []byte) (secret.Value, error)
-	// Seal closes a new key for the project's recipients. It returns nil where the
-	// project has none.
+	// Seal encrypts a new key for the project's recipients. It returns nil if the project
+	// has none.
 	Seal func(ctx context.Context, key secret.Value) ([]byte, error)
 }
 
-// KeyFile is the path of the key file: x.lock -> x.key.
+// KeyFile returns the path of the key file: x.key for x.lock.
 func (r Ring) KeyFile() string {
 	return strings.TrimSuffix(r.Lockfile, filepath.Ext(r.Lockfile)) + ".key"
 }
 
-// Find returns the key with the given id. Where id is empty, as in a lockfile that
-// was never written, it returns whatever key is there, or an unset one.
+// Find returns the key with the given id. If id is empty, as in a lockfile that was never
+// written, it returns any key that it finds, or an unset one.
 func (r Ring) Find(ctx context.Context, id string, sealed []byte) (secret.Key, error) {
 	if err := r.CheckPin(id); err != nil {
 		return secret.Key{}, err
@@ -81,7 +79,7 @@ func (r Ring) look(ctx context.Context, id string, sealed []byte) (key secret.Ke
 		key, err = secret.ParseKey(string(v.Reveal()))
 		return key, FromSealed, wrap(err, "the sealed fingerprint key of "+r.Lockfile)
 	}
-	// A change of key that was cut short leaves the lockfile's key beside the old one.
+	// If a change of key was interrupted, the lockfile's key may be in the new file.
 	if key, err = readFile(r.newFile()); err == nil && key.IsSet() && key.ID() == id {
 		return key, r.newFile(), nil
 	}
@@ -96,7 +94,7 @@ func wrap(err error, where string) error {
 	return fmt.Errorf("%s: %w", where, err)
 }
 
-// readFile returns an unset key where there is no file.
+// readFile returns an unset key if there is no file.
 func readFile(path string) (secret.Key, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -119,9 +117,9 @@ func readFile(path string) (secret.Key, error) {
 	return key, wrap(err, path)
 }
 
-// Make draws a new key and puts it where Find will find it: it returns it sealed,
-// for the lockfile, where the project has SOPS recipients; else it writes the key
-// file, returns nil, and makes git ignore the file.
+// Make generates a key. If the project has SOPS recipients, it also returns the key sealed for
+// them, which the caller has to store in the lockfile. Otherwise it writes the key file and
+// makes git ignore it.
 func (r Ring) Make(ctx context.Context) (secret.Key, []byte, error) {
 	if err := r.checkUnpinned(); err != nil {
 		return secret.Key{}, nil, err
@@ -140,8 +138,8 @@ func (r Ring) Make(ctx context.Context) (secret.Key, []byte, error) {
 	return key, nil, Ignore(filepath.Dir(r.Lockfile), filepath.Base(r.KeyFile()))
 }
 
-// writeFile makes a new file. It never replaces one: a lost key makes every
-// fingerprint worthless.
+// writeFile creates a key file. It never replaces one, because without its key every
+// fingerprint is worthless.
 func writeFile(path string, key secret.Key) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// ring is a ring over an empty folder, without a key in sight.
+// ring returns a Ring over an empty folder, without any key.
 func ring(t *testing.T) keyring.Ring {
 	return keyring.Ring{
 		Lockfile:  filepath.Join(t.TempDir(), "secretsync.lock"),
@@ -62,7 +62,7 @@ func TestMakeWritesAKeyFileOnce(t *testing.T) {
 	}
 	found, err := r.Find(t.Context(), key.ID(), nil)
 	if err != nil || found.ID() != key.ID() {
-		t.Fatalf("the key that was made is not found: %v", err)
+		t.Fatalf("the new key is not found: %v", err)
 	}
 	if _, _, err := r.Make(t.Context()); err == nil {
 		t.Error("a second Make replaced the key")

@@ -58,6 +58,6 @@ func TestPinAllowsNoNewKey(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, err := os.Stat(r.KeyFile()); err == nil {
-		t.Error("a key file was made")
+		t.Error("a key file was written")
 	}
 }

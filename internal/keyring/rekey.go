@@ -11,10 +11,10 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// newFile is where a new key waits for the lockfile to name it.
+// newFile is the path of a new key until the lockfile names it.
 func (r Ring) newFile() string { return r.KeyFile() + ".new" }
 
-// FromEnv reads a key from a variable.
+// FromEnv reads a key from an environment variable.
 func (r Ring) FromEnv(name string) (secret.Key, error) {
 	text, ok := r.LookupEnv(name)
 	if !ok || text == "" {
@@ -24,19 +24,20 @@ func (r Ring) FromEnv(name string) (secret.Key, error) {
 	return key, wrap(err, name)
 }
 
-// Replace draws a new key and puts it where [Ring.Make] would. save has to write
-// the lockfile that names it. old is the key that the lockfile names now, and the
-// caller holds the lockfile's lock.
+// Replace generates a key and stores it where [Ring.Make] would. It calls save to write the
+// lockfile that names the new key. old is the key that the lockfile names so far. The caller
+// must hold the lock of the lockfile.
 //
-// A sealed key is in the lockfile, so that one write changes all. A key file is
-// another file, so the order is:
+// A sealed key is part of the lockfile, so a single write changes both. A key file is
+// separate, so Replace
 //
-//  1. the new key into x.key.new;
-//  2. the lockfile, which names the new key from here on;
-//  3. x.key.new onto x.key.
+//  1. writes the new key to x.key.new;
+//  2. calls save, after which the lockfile names the new key;
+//  3. renames x.key.new to x.key.
 //
-// After a crash before 2 the lockfile names the key in x.key, and after one before 3
-// the key in x.key.new, where [Ring.Find] looks too. The next Replace tidies up.
+// If the process is killed before step 2, the lockfile names the key in x.key; if it is killed
+// before step 3, the key in x.key.new, where [Ring.Find] looks too. The next Replace removes
+// or renames x.key.new.
 func (r Ring) Replace(ctx context.Context, old secret.Key, save func(key secret.Key, sealed []byte) error) error {
 	key := secret.NewKey()
 	sealed, err := r.Seal(ctx, key.Export())
@@ -64,7 +65,7 @@ func (r Ring) Replace(ctx context.Context, old secret.Key, save func(key secret.
 		return err
 	}
 	if err := save(key, nil); err != nil {
-		return err // the lockfile may name the new key or the old one: both stay
+		return err // the lockfile may name either key, so both stay
 	}
 	if err := os.Rename(r.newFile(), r.KeyFile()); err != nil {
 		return fmt.Errorf("the lockfile names the new key already, which is in %s: %w", r.newFile(), err)
@@ -72,8 +73,8 @@ func (r Ring) Replace(ctx context.Context, old secret.Key, save func(key secret.
 	return nil
 }
 
-// tidy finishes a Replace that was cut short: what waits is put into place if the
-// lockfile names it, and removed if not.
+// tidy completes a Replace that was interrupted: it renames the new file if the lockfile names
+// its key, and otherwise removes it.
 func (r Ring) tidy(current secret.Key) error {
 	waiting, err := readFile(r.newFile())
 	if err == nil && !waiting.IsSet() {
@@ -82,7 +83,7 @@ func (r Ring) tidy(current secret.Key) error {
 	if err == nil && waiting.ID() == current.ID() {
 		err = os.Rename(r.newFile(), r.KeyFile())
 	} else {
-		err = os.Remove(r.newFile()) // not the lockfile's key, or only the beginning of one
+		err = os.Remove(r.newFile()) // another key, or an incomplete file
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("finishing the change of key that was cut short: %w", err)

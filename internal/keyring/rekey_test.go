@@ -12,8 +12,8 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// made is a ring with a key file.
-func made(t *testing.T) (keyring.Ring, secret.Key) {
+// ringWithKey returns a Ring with a key file.
+func ringWithKey(t *testing.T) (keyring.Ring, secret.Key) {
 	r := ring(t)
 	key, _, err := r.Make(t.Context())
 	if err != nil {
@@ -30,11 +30,11 @@ func finds(t *testing.T, r keyring.Ring, id string) {
 }
 
 func TestReplaceKeyFile(t *testing.T) {
-	r, old := made(t)
+	r, old := ringWithKey(t)
 	var next secret.Key
 	err := r.Replace(t.Context(), old, func(key secret.Key, _ []byte) error {
 		next = key
-		// Whatever happens from here on, either key can be found.
+		// From here on, both keys can be found.
 		finds(t, r, old.ID())
 		finds(t, r, key.ID())
 		return nil
@@ -54,12 +54,12 @@ func TestReplaceKeyFile(t *testing.T) {
 	}
 }
 
-// Where the lockfile could not be saved, or was and its writer died, the next
-// change goes on from the key that the lockfile names.
+// If saving the lockfile failed, or the process was killed after it, the next change starts
+// from the key that the lockfile names.
 func TestReplaceAfterACrash(t *testing.T) {
 	for name, saved := range map[string]bool{"before the lockfile was saved": false, "after it": true} {
 		t.Run(name, func(t *testing.T) {
-			r, old := made(t)
+			r, old := ringWithKey(t)
 			current, crash := old, errors.New("crash")
 			err := r.Replace(t.Context(), old, func(key secret.Key, _ []byte) error {
 				if saved {
@@ -86,7 +86,7 @@ func TestReplaceAfterACrash(t *testing.T) {
 }
 
 func TestReplaceRemovesTheBeginningOfAKey(t *testing.T) {
-	r, old := made(t)
+	r, old := ringWithKey(t)
 	if err := os.WriteFile(r.KeyFile()+".new", []byte("abc"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestReplaceRemovesTheBeginningOfAKey(t *testing.T) {
 }
 
 func TestReplaceKeepsAnothersKey(t *testing.T) {
-	r, other := made(t)
+	r, other := ringWithKey(t)
 	old := secret.NewKey() // as from the variable
 	err := r.Replace(t.Context(), old, func(secret.Key, []byte) error { t.Error("saved"); return nil })
 	if err == nil || !strings.Contains(err.Error(), other.ID()) {
@@ -107,7 +107,7 @@ func TestReplaceKeepsAnothersKey(t *testing.T) {
 }
 
 func TestReplaceSealed(t *testing.T) {
-	r, old := made(t)
+	r, old := ringWithKey(t)
 	r.Seal = func(context.Context, secret.Value) ([]byte, error) { return []byte("{}"), nil }
 	err := r.Replace(t.Context(), old, func(key secret.Key, sealed []byte) error {
 		if string(sealed) != "{}" || key.ID() == old.ID() {
@@ -118,11 +118,11 @@ func TestReplaceSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	finds(t, r, old.ID()) // nobody asked to remove the file
+	finds(t, r, old.ID()) // the old file stays
 }
 
 func TestStatus(t *testing.T) {
-	r, key := made(t)
+	r, key := ringWithKey(t)
 	if s := r.Status(t.Context(), key.ID(), nil); s.From != r.KeyFile() || !s.Fits || s.Err != nil {
 		t.Errorf("the key file: %+v", s)
 	}

@@ -6,16 +6,15 @@ import (
 	"fmt"
 )
 
-// Status is where a lockfile's key was looked for, and what was found there. It
-// holds no key.
+// Status says where a lockfile's key was looked for and what was found. It holds no key.
 type Status struct {
-	// From is [Variable], [FromSealed], the key file's path, or empty where no key is at hand.
+	// From is [Variable], [FromSealed], the key file's path, or empty if there is no key.
 	From string
 	// ID is the id of the key that was found, or empty.
 	ID string
-	// Fits says that it is the lockfile's.
+	// Fits says that it is the lockfile's key.
 	Fits bool
-	// Err says why what is there cannot be used, or what is missing.
+	// Err says why the key cannot be used, or that it is missing.
 	Err error
 }
 
@@ -39,8 +38,8 @@ func (r Ring) Status(ctx context.Context, id string, sealed []byte) Status {
 	return s
 }
 
-// Beside returns the id of the key file's key, where that is another than the lockfile's
-// with the given id, and "" where it is not, or there is none.
+// Beside returns the id of the key in the key file if it differs from id, the lockfile's.
+// Otherwise, and if there is no key file, it returns "".
 func (r Ring) Beside(id string) string {
 	key, err := readFile(r.KeyFile())
 	if err != nil || !key.IsSet() || key.ID() == id {
@@ -49,18 +48,17 @@ func (r Ring) Beside(id string) string {
 	return key.ID()
 }
 
-// What the errors of a [Ring] are about, where a caller may have more to say about it.
+// Kinds of errors that callers may have more advice on. [errors.Is] finds them.
 var (
-	// ErrNotAtHand is the error of [Ring.Find] where the lockfile's key is nowhere, or
-	// another one is in its place.
+	// ErrNotAtHand means that the lockfile's key was not found, or another key instead.
 	ErrNotAtHand = errors.New("the lockfile's fingerprint key is not at hand")
-	// ErrNotPinned is the error where a key is not the pinned one.
+	// ErrNotPinned means that a key is not the pinned one.
 	ErrNotPinned = errors.New("not the fingerprint key that is pinned")
-	// ErrBadPin is the error where what is pinned is no id.
+	// ErrBadPin means that [PinVariable] holds something other than an id.
 	ErrBadPin = errors.New("not the id of a fingerprint key")
 )
 
-// kindError is an error in words of its own. The kind is what [errors.Is] finds.
+// kindError is an error whose kind [errors.Is] finds.
 type kindError struct {
 	kind error
 	what string
