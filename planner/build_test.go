@@ -2,7 +2,6 @@ package planner_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -331,19 +330,6 @@ func TestUpdateCarriesWhatTheApplierNeeds(t *testing.T) {
 	}
 }
 
-// TestRenameTellsWhatChanges: what is wanted under the new name need not be what the old
-// one had.
-func TestRenameTellsWhatChanges(t *testing.T) {
-	d, l := desired(), live()
-	d.Name, d.RenamedFrom, d.Scopes, d.Comment = "new-key", "api-key", []string{"workers", "dex"}, ptr("new")
-	l.Modified, l.Scopes, l.Comment = older, []string{"access"}, "before our last write"
-	a := planner.Build(input(d, recorded(), l)).Actions[0]
-	scopes, comment := &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"dex", "workers"}}, &planner.Change[string]{Before: "ours", After: "new"}
-	if diff := cmp.Diff(scopes, a.Scopes) + cmp.Diff(comment, a.Comment); a.Op != planner.OpRename || diff != "" {
-		t.Error(a.Op, diff)
-	}
-}
-
 // TestPreconditionIsInOneSpelling: the answer to a write and a list may spell a moment
 // differently. A plan is the same from either.
 func TestPreconditionIsInOneSpelling(t *testing.T) {
@@ -353,181 +339,6 @@ func TestPreconditionIsInOneSpelling(t *testing.T) {
 		if a := planner.Build(input(d, recorded(), l)).Actions[0]; a.Current.Modified != applied || len(a.Reasons) != 1 {
 			t.Errorf("%s: %+v", spelled, a)
 		}
-	}
-}
-
-// TestInterrupted: what is put again after a write that was cut short.
-func TestInterrupted(t *testing.T) {
-	cut := func(op planner.Op, value bool) *planner.RecordedSecret {
-		r := recorded()
-		r.Pending = &planner.Pending{Op: op, Since: now.Add(-20 * time.Second), Value: value}
-		return r
-	}
-	done := live()
-	done.Modified = planner.Modified(now.Add(-19 * time.Second).Format(time.RFC3339Nano))
-	update := func(value bool, state planner.ValueState, generated bool) planner.Action {
-		d := desired()
-		d.Value, d.Generated = state, generated
-		return planner.Build(input(d, cut(planner.OpUpdate, value), done)).Actions[0]
-	}
-	if a := update(false, planner.ValueSame, false); !a.SetValue || !a.Recovery.ValueUnchanged {
-		t.Errorf("metadata alone: %+v", a)
-	}
-	if update(true, planner.ValueSame, false).Recovery.ValueUnchanged || update(false, planner.ValueChanged, false).Recovery.ValueUnchanged {
-		t.Error("a value that may be another is said to be the same")
-	}
-	if update(false, planner.ValueSame, true).Recovery.ValueUnchanged {
-		t.Error("a value that is drawn anew is said to be the same")
-	}
-	d := desired()
-	d.Adopt = planner.AdoptKeep
-	if got, want := describe(planner.Build(input(d, cut(planner.OpAdopt, false), done))), "adopt (interrupted); note interrupted"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-// TestInterruptedAndChangedOutside: what was written when no request of ours was under way
-// is somebody else's work, unless its time is from another clock.
-func TestInterruptedAndChangedOutside(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		modified time.Duration // from now
-		recorded planner.Modified
-		want     planner.Reason
-	}{
-		{"during the request", -40 * time.Second, older, planner.ReasonInterrupted},
-		{"as long after it as clocks differ", -25 * time.Second, older, planner.ReasonInterrupted},
-		{"later", -24 * time.Second, older, planner.ReasonChangedOutside},
-		{"between the list and the request", -70 * time.Second, older, planner.ReasonChangedOutside},
-		{"before a list that does not have it", -3 * time.Minute, older, planner.ReasonInterrupted},
-		{"in the future", time.Minute, older, planner.ReasonInterrupted},
-		{"nothing to compare it with", -24 * time.Second, "", planner.ReasonInterrupted},
-	} {
-		for _, value := range []bool{false, true} {
-			d, r, l := desired(), recorded(), live()
-			d.Value, r.Modified, l.Modified = planner.ValueSame, c.recorded, planner.Modified(now.Add(c.modified).Format(time.RFC3339))
-			r.Pending = &planner.Pending{
-				Op: planner.OpUpdate, Since: now.Add(-time.Minute), Until: now.Add(-30 * time.Second), ListedAt: now.Add(-2 * time.Minute), Value: value,
-			}
-			a := planner.Build(input(d, r, l)).Actions[0]
-			if !a.SetValue || len(a.Reasons) != 1 || a.Reasons[0] != c.want || a.Recovery.ValueUnchanged && c.want != planner.ReasonInterrupted {
-				t.Errorf("%s: %+v", c.name, a)
-			}
-		}
-	}
-}
-
-func TestStores(t *testing.T) {
-	t.Run("a missing store is created before its secrets", func(t *testing.T) {
-		in := input(desired(), nil, nil)
-		in.Live, in.Recorded = nil, nil
-		if got, want := describe(planner.Build(in)), "create-store (new); create+value+scopes (new)"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	})
-	t.Run("the account's other store is named", func(t *testing.T) {
-		in := input(desired(), nil, nil)
-		in.Recorded = nil
-		in.Live[0].Key.Name = "default_secrets_store"
-		p := planner.Build(in)
-		if got, want := describe(p), "create-store (new); create+value+scopes (new); note other_store"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-		if p.Notes[0].Store.Name != "default_secrets_store" {
-			t.Errorf("the note names %q", p.Notes[0].Store.Name)
-		}
-	})
-	t.Run("a store that vanished is made again with its secrets", func(t *testing.T) {
-		in := input(desired(), recorded(), nil)
-		in.Live = nil
-		if got, want := describe(planner.Build(in)), "create-store (new); create+value+scopes (deleted_outside)"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	})
-	t.Run("a store that left the manifest stays, its secrets go", func(t *testing.T) {
-		in := input(nil, recorded(), live())
-		in.Desired = nil
-		in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s9", Name: "somebody's"})
-		if got, want := describe(planner.Build(in)), "delete (not_in_manifest)"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	})
-	t.Run("unmanaged: ignore", func(t *testing.T) {
-		in := input(nil, nil, live())
-		in.Desired[0].Unmanaged = planner.UnmanagedIgnore
-		if got, want := describe(planner.Build(in)), "nothing, 0 unchanged"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	})
-}
-
-func TestRename(t *testing.T) {
-	// The old name's record and live secret, and the new name in the manifest.
-	rename := func(change func(in *planner.Input)) string {
-		d, r, l := desired(), recorded(), live()
-		d.Name, d.RenamedFrom = "new-key", "api-key"
-		in := input(d, r, l)
-		if change != nil {
-			change(&in)
-		}
-		return describe(planner.Build(in))
-	}
-	for _, c := range []struct {
-		name   string
-		change func(in *planner.Input)
-		want   string
-	}{
-		{"same value: it never leaves Cloudflare", nil, "rename+scopes+comment (renamed); note renamed"},
-		{"generated", func(in *planner.Input) {
-			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueNew
-		}, "rename+scopes+comment (renamed); note renamed"},
-		{"generated, its old name's value was not, or otherwise", func(in *planner.Input) {
-			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
-		}, "create+value+scopes (new); delete (not_in_manifest)"},
-		{"another value", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueChanged },
-			"create+value+scopes (new); delete (not_in_manifest)"},
-		{"whether it is another value is unknown", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueUnknown },
-			"create+value+scopes (new); delete (not_in_manifest); note maybe_renamed"},
-		{"another policy", func(in *planner.Input) { in.Recorded[0].Secrets[0].Delete = false },
-			"rename+scopes+comment (renamed, delete_policy_changed); note renamed"},
-		{"changed outside", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer },
-			"create+value+scopes (new); delete (not_in_manifest)"},
-		{"the old name isn't ours", func(in *planner.Input) { in.Recorded[0].Secrets = nil },
-			"create+value+scopes (new); note unmanaged"},
-		{"the old name is gone", func(in *planner.Input) { in.Live[0].Secrets = nil },
-			"create+value+scopes (new); forget (not_in_manifest, already_gone)"},
-		{"the old name is still wanted", func(in *planner.Input) { in.Desired[0].Secrets = append(in.Desired[0].Secrets, *desired()) },
-			"create+value+scopes (new)"},
-		{"done already", func(in *planner.Input) {
-			in.Recorded[0].Secrets[0].Name, in.Live[0].Secrets[0].Name = "new-key", "new-key"
-		}, "nothing, 1 unchanged"},
-		{"cut short, and the old name is wanted again, generated now", func(in *planner.Input) {
-			in.Desired[0].Secrets[0] = *desired()
-			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
-			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}
-		}, "update+value (interrupted); note interrupted"},
-		{"cut short after the duplicate, generated: the value stays", func(in *planner.Input) {
-			in.Desired[0].Secrets[0].Generated = true
-			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
-				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}}
-			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
-			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{
-				ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: "2026-11-23T12:00:00Z", Modified: "2026-11-23T12:00:00Z",
-			})
-		}, "adopt (interrupted); delete (not_in_manifest); note interrupted"},
-		{"cut short, generated, and the new name is of nobody knows when: the only copy of the value is not deleted", func(in *planner.Input) {
-			in.Desired[0].Secrets[0].Generated = true
-			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
-				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second), ListedAt: now.Add(-20 * time.Second)}}
-			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
-			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: older, Modified: older})
-		}, "delete (not_in_manifest); problem conflict"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got := rename(c.change); got != c.want {
-				t.Errorf("got  %s\nwant %s", got, c.want)
-			}
-		})
 	}
 }
 
@@ -581,46 +392,6 @@ func TestMaxDeletes(t *testing.T) {
 	}
 }
 
-func TestDeleteStore(t *testing.T) {
-	in := input(nil, recorded(), live())
-	in.Desired, in.Recorded[0].Delete = nil, true
-	if got, want := describe(planner.Build(in)), "delete (not_in_manifest); delete-store (not_in_manifest)"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s9", Name: "somebody's"})
-	if got, want := describe(planner.Build(in)), "delete (not_in_manifest); note store_kept"; got != want {
-		t.Errorf("with somebody else's secret in it: got  %s\nwant %s", got, want)
-	}
-}
-
-func TestQuota(t *testing.T) {
-	for _, c := range []struct {
-		usage int
-		first planner.Op
-		want  int // problems
-	}{
-		{98, planner.OpCreate, 0},  // room for both
-		{100, planner.OpDelete, 0}, // room once the old one is gone
-		{101, planner.OpDelete, 1}, // none even then
-	} {
-		d := desired()
-		d.Name = "new"
-		in := input(d, recorded(), live())
-		in.Quotas = map[planner.AccountID]planner.Quota{account: {Usage: c.usage, Limit: 100}}
-		p := planner.Build(in)
-		if p.Actions[0].Op != c.first || len(p.Problems) != c.want {
-			t.Errorf("usage %d: %s first, problems %v", c.usage, p.Actions[0].Op, p.Problems)
-		}
-		if early := slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.BeforeCreates }); early != (c.first == planner.OpDelete) {
-			t.Errorf("usage %d: deletions go first: %v", c.usage, early)
-		}
-		in.Quotas["another account"] = planner.Quota{}
-		if diff := cmp.Diff(p, planner.Build(in)); diff != "" {
-			t.Error("another account's quota counts:", diff)
-		}
-	}
-}
-
 // TestForgedFingerprints: they forbid every plan, one that is limited to other secrets too.
 func TestForgedFingerprints(t *testing.T) {
 	in := input(desired(), recorded(), live())
@@ -632,63 +403,5 @@ func TestForgedFingerprints(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, planner.Build(in).Problems); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// TestNoMoreDeletionsGoFirstThanMust: a creation that fails then has cost the least.
-func TestNoMoreDeletionsGoFirstThanMust(t *testing.T) {
-	in := input(desired(), nil, nil)
-	for i := range 5 {
-		r, l := recorded(), live()
-		r.Name, r.ID = fmt.Sprint("old-", i), planner.SecretID(fmt.Sprint("s", i))
-		l.Name, l.ID = r.Name, r.ID
-		in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, *r)
-		in.Live[0].Secrets = append(in.Live[0].Secrets, *l)
-	}
-	in.Quotas = map[planner.AccountID]planner.Quota{account: {Usage: 100, Limit: 100}}
-	p := planner.Build(in)
-	var order []planner.Op
-	for _, a := range p.Actions {
-		order = append(order, a.Op)
-	}
-	want := []planner.Op{planner.OpDelete, planner.OpCreate, planner.OpDelete, planner.OpDelete, planner.OpDelete, planner.OpDelete}
-	if diff := cmp.Diff(want, order); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// TestAnotherAccount: the lockfile of one account with the environment of another.
-func TestAnotherAccount(t *testing.T) {
-	elsewhere := planner.DesiredStore{Key: planner.StoreKey{Account: "another", Name: store.Name}, Secrets: []planner.DesiredSecret{*desired()}}
-	in := input(nil, recorded(), live())
-	in.Desired = []planner.DesiredStore{elsewhere}
-	if p := planner.Build(in); len(p.Problems) != 1 || p.Problems[0].Kind != planner.ProblemOtherAccount {
-		t.Errorf("problems %v", p.Problems)
-	}
-	in = input(desired(), recorded(), live())
-	in.Desired = append(in.Desired, elsewhere) // an account more
-	if p := planner.Build(in); len(p.Problems) != 0 {
-		t.Errorf("problems %v", p.Problems)
-	}
-}
-
-func TestModifiedCompare(t *testing.T) {
-	for _, c := range []struct {
-		a, b planner.Modified
-		want int
-	}{
-		{"2026-11-01T12:00:00Z", "2026-11-01T12:00:00Z", 0},
-		{"2026-11-01T12:00:00.123456Z", "2026-11-01T12:00:00.123457Z", -1},
-		{"2026-11-01T12:00:01Z", "2026-11-01T12:00:00.999999Z", 1},
-		{"2026-11-01T12:00:00Z", "2026-11-01T12:00:00.999999Z", 0}, // one endpoint leaves out the microseconds
-		{"2026-11-01T12:00:00.12Z", "2026-11-01T12:00:00.123456Z", 0},
-		{"2026-11-01T13:00:00+01:00", "2026-11-01T12:00:00Z", 0},
-		{"", "2026-11-01T12:00:00Z", 1},
-		{"", "", 0},
-		{"nonsense", "nonsense", 0},
-	} {
-		if got := c.a.Compare(c.b); got != c.want {
-			t.Errorf("%q.Compare(%q) = %d, want %d", c.a, c.b, got, c.want)
-		}
 	}
 }

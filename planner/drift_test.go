@@ -69,15 +69,78 @@ func TestFindDrift(t *testing.T) {
 	}
 }
 
-// TestFreshlyPendingIsNoDrift: a secret takes a while to become active.
+// TestFreshlyPendingIsNoDrift: a secret takes a while to become active. Another status is
+// drift at once.
 func TestFreshlyPendingIsNoDrift(t *testing.T) {
-	for age, counts := range map[time.Duration]bool{time.Minute: false, time.Hour: true} {
+	for _, c := range []struct {
+		status string
+		age    time.Duration
+		counts bool
+	}{
+		{planner.StatusPending, 10*time.Minute - 1, false},
+		{planner.StatusPending, 10 * time.Minute, true},
+		{"deleted", time.Minute, true},
+	} {
 		in := input(nil, recorded(), live())
-		in.Live[0].Secrets[0].Status = planner.StatusPending
-		in.Recorded[0].Secrets[0].Applied = now.Add(-age)
-		if found := planner.FindDrift(in); len(found) != 1 || found[0].Counts != counts {
-			t.Errorf("pending for %s: %+v", age, found)
+		in.Live[0].Secrets[0].Status = c.status
+		in.Recorded[0].Secrets[0].Applied = now.Add(-c.age)
+		want := []planner.Drift{{Kind: planner.DriftNotActive, Store: store, Secret: "api-key", Counts: c.counts, Status: c.status}}
+		if diff := cmp.Diff(want, planner.FindDrift(in)); diff != "" {
+			t.Errorf("%s for %s: %s", c.status, c.age, diff)
 		}
+	}
+}
+
+// TestDriftShowsBothSides: the recorded metadata and the live one, in an order of their own.
+func TestDriftShowsBothSides(t *testing.T) {
+	in := input(nil, recorded(), live())
+	in.Recorded[0].Secrets[0].Scopes = []string{"workers", "dex"}
+	l := &in.Live[0].Secrets[0]
+	l.Scopes, l.Comment = []string{"workers", "access"}, "theirs"
+	want := []planner.Drift{
+		{Kind: planner.DriftComment, Store: store, Secret: "api-key", Counts: true, Comment: &planner.Change[string]{Before: "ours", After: "theirs"}},
+		{Kind: planner.DriftScopes, Store: store, Secret: "api-key", Counts: true, Scopes: &planner.Change[[]string]{
+			Before: []string{"dex", "workers"}, After: []string{"access", "workers"},
+		}},
+	}
+	if diff := cmp.Diff(want, planner.FindDrift(in)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDriftOfWhatIsNotRecorded: which live secrets without a record are reported.
+func TestDriftOfWhatIsNotRecorded(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(in *planner.Input)
+		want   bool
+	}{
+		{"nobody declared it", func(*planner.Input) {}, true},
+		{"the store left the manifest", func(in *planner.Input) { in.Desired = nil }, true},
+		{"supplied by others", func(in *planner.Input) {
+			in.Desired[0].Secrets = []planner.DesiredSecret{{Name: "api-key", External: true}}
+		}, false},
+		{"declared, and not applied yet", func(in *planner.Input) { in.Desired[0].Secrets = []planner.DesiredSecret{*desired()} }, true},
+		{"another environment's, by its prefix", func(in *planner.Input) { in.Desired[0].Prefix = "staging-" }, false},
+		{"ours, by its prefix", func(in *planner.Input) { in.Desired[0].Prefix = "api-" }, true},
+		{"declared, and not there", func(in *planner.Input) {
+			in.Desired[0].Secrets, in.Live[0].Secrets = []planner.DesiredSecret{*desired()}, nil
+		}, false},
+	} {
+		in := input(nil, nil, live())
+		c.change(&in)
+		if found := planner.FindDrift(in); (len(found) == 1 && found[0].Kind == planner.DriftUnmanaged) != c.want || len(found) > 1 {
+			t.Errorf("%s: %+v", c.name, found)
+		}
+	}
+}
+
+// TestStoreWithoutRecordsIsNotMissed: where nothing was applied, nothing can be gone.
+func TestStoreWithoutRecordsIsNotMissed(t *testing.T) {
+	in := input(nil, nil, nil)
+	in.Live = nil
+	if found := planner.FindDrift(in); len(found) != 0 {
+		t.Errorf("%+v", found)
 	}
 }
 

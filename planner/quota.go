@@ -19,10 +19,7 @@ func (p *Plan) fitQuota(account AccountID, q Quota) {
 			deletes++
 		}
 	}
-	short := creates + renames - (q.Limit - q.Usage)
-	if short <= 0 {
-		return
-	}
+	short := creates + renames - (q.Limit - q.Usage) // negative where there is room to spare
 	if short > deletes {
 		p.Problems = append(p.Problems, Problem{
 			Kind: ProblemQuota, Store: StoreKey{Account: account}, Count: q.Usage - deletes + creates + renames, Limit: q.Limit,

@@ -1,0 +1,69 @@
+package planner_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// TestInterrupted: what is put again after a write that was cut short.
+func TestInterrupted(t *testing.T) {
+	cut := func(op planner.Op, value bool) *planner.RecordedSecret {
+		r := recorded()
+		r.Pending = &planner.Pending{Op: op, Since: now.Add(-20 * time.Second), Value: value}
+		return r
+	}
+	done := live()
+	done.Modified = planner.Modified(now.Add(-19 * time.Second).Format(time.RFC3339Nano))
+	update := func(value bool, state planner.ValueState, generated bool) planner.Action {
+		d := desired()
+		d.Value, d.Generated = state, generated
+		return planner.Build(input(d, cut(planner.OpUpdate, value), done)).Actions[0]
+	}
+	if a := update(false, planner.ValueSame, false); !a.SetValue || !a.Recovery.ValueUnchanged {
+		t.Errorf("metadata alone: %+v", a)
+	}
+	if update(true, planner.ValueSame, false).Recovery.ValueUnchanged || update(false, planner.ValueChanged, false).Recovery.ValueUnchanged {
+		t.Error("a value that may be another is said to be the same")
+	}
+	if update(false, planner.ValueSame, true).Recovery.ValueUnchanged {
+		t.Error("a value that is drawn anew is said to be the same")
+	}
+	d := desired()
+	d.Adopt = planner.AdoptKeep
+	if got, want := describe(planner.Build(input(d, cut(planner.OpAdopt, false), done))), "adopt (interrupted); note interrupted"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestInterruptedAndChangedOutside: what was written when no request of ours was under way
+// is somebody else's work, unless its time is from another clock.
+func TestInterruptedAndChangedOutside(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		modified time.Duration // from now
+		recorded planner.Modified
+		want     planner.Reason
+	}{
+		{"during the request", -40 * time.Second, older, planner.ReasonInterrupted},
+		{"as long after it as clocks differ", -25 * time.Second, older, planner.ReasonInterrupted},
+		{"later", -24 * time.Second, older, planner.ReasonChangedOutside},
+		{"between the list and the request", -70 * time.Second, older, planner.ReasonChangedOutside},
+		{"before a list that does not have it", -3 * time.Minute, older, planner.ReasonInterrupted},
+		{"in the future", time.Minute, older, planner.ReasonInterrupted},
+		{"nothing to compare it with", -24 * time.Second, "", planner.ReasonInterrupted},
+	} {
+		for _, value := range []bool{false, true} {
+			d, r, l := desired(), recorded(), live()
+			d.Value, r.Modified, l.Modified = planner.ValueSame, c.recorded, planner.Modified(now.Add(c.modified).Format(time.RFC3339))
+			r.Pending = &planner.Pending{
+				Op: planner.OpUpdate, Since: now.Add(-time.Minute), Until: now.Add(-30 * time.Second), ListedAt: now.Add(-2 * time.Minute), Value: value,
+			}
+			a := planner.Build(input(d, r, l)).Actions[0]
+			if !a.SetValue || len(a.Reasons) != 1 || a.Reasons[0] != c.want || a.Recovery.ValueUnchanged && c.want != planner.ReasonInterrupted {
+				t.Errorf("%s: %+v", c.name, a)
+			}
+		}
+	}
+}

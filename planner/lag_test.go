@@ -1,0 +1,78 @@
+package planner_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// TestWrittenRecently: for how long after a write of ours lists, and reads by id, may lag. The
+// write's time is Cloudflare's, or else when the value was last sent.
+func TestWrittenRecently(t *testing.T) {
+	const never = 1000 * time.Hour
+	for _, c := range []struct {
+		name              string
+		modified, applied time.Duration // ago
+		lists, reads      bool
+	}{
+		{"just now", 0, 0, true, true},
+		{"a minute ago", time.Minute, never, true, true},
+		{"more than a minute ago", time.Minute + 1, never, true, false},
+		{"ten minutes ago", 10 * time.Minute, never, true, false},
+		{"more than ten minutes ago", 10*time.Minute + 1, never, false, false},
+		{"metadata long ago, the value a minute ago", never, time.Minute, true, true},
+		{"the value ten minutes ago", never, 10 * time.Minute, true, false},
+		{"the value more than ten minutes ago", never, 10*time.Minute + time.Second, false, false},
+		{"in a moment, as clocks differ", -planner.ClockSkew, never, true, true},
+		{"in the future, so that it proves nothing", -planner.ClockSkew - 1, never, false, false},
+		{"long ago", never, never, false, false},
+	} {
+		r := recorded()
+		r.Modified, r.Applied = planner.Modified(now.Add(-c.modified).Format(time.RFC3339Nano)), now.Add(-c.applied)
+		if lists, reads := r.MayLag(now), r.Fresh(now); lists != c.lists || reads != c.reads {
+			t.Errorf("written %s: lists may lag: %v, reads: %v; want %v, %v", c.name, lists, reads, c.lists, c.reads)
+		}
+		r.ID = ""
+		if r.MayLag(now) || r.Fresh(now) {
+			t.Errorf("written %s: there is no id to read it by", c.name)
+		}
+	}
+}
+
+// TestLagEnds: a list that shows an older state than our last write is believed to lag for
+// ten minutes. After that, the older state is what there is.
+func TestLagEnds(t *testing.T) {
+	for age, want := range map[time.Duration]struct {
+		note  planner.NoteKind
+		drift planner.DriftKind
+	}{
+		planner.ListLag:     {planner.NoteLagging, planner.DriftLagging},
+		planner.ListLag + 1: {planner.NoteBackwards, planner.DriftChanged},
+	} {
+		r, l := recorded(), live()
+		r.Modified, l.Modified = planner.Modified(now.Add(-age).Format(time.RFC3339Nano)), older
+		in := input(desired(), r, l)
+		if p := planner.Build(in); len(p.Actions) != 0 || len(p.Notes) != 1 || p.Notes[0].Kind != want.note {
+			t.Errorf("after %s: %s", age, describe(p))
+		}
+		if found := planner.FindDrift(in); len(found) != 1 || found[0].Kind != want.drift || found[0].Counts != (want.drift == planner.DriftChanged) {
+			t.Errorf("after %s: %+v", age, found)
+		}
+	}
+}
+
+// TestRenameWhileListsLag: an old name in an older state is as we left it, while lists may lag.
+func TestRenameWhileListsLag(t *testing.T) {
+	for age, want := range map[time.Duration]string{
+		planner.ListLag:     "rename+scopes+comment (renamed); note renamed",
+		planner.ListLag + 1: "create+value+scopes (new); delete (not_in_manifest)",
+	} {
+		d, r, l := desired(), recorded(), live()
+		d.Name, d.RenamedFrom = "new-key", "api-key"
+		r.Modified, l.Modified = planner.Modified(now.Add(-age).Format(time.RFC3339Nano)), older
+		if got := describe(planner.Build(input(d, r, l))); got != want {
+			t.Errorf("after %s: got %s, want %s", age, got, want)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package planner_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/secretsync/secretsync/planner"
+)
+
+func TestRename(t *testing.T) {
+	// The old name's record and live secret, and the new name in the manifest.
+	rename := func(change func(in *planner.Input)) string {
+		d, r, l := desired(), recorded(), live()
+		d.Name, d.RenamedFrom = "new-key", "api-key"
+		in := input(d, r, l)
+		if change != nil {
+			change(&in)
+		}
+		return describe(planner.Build(in))
+	}
+	for _, c := range []struct {
+		name   string
+		change func(in *planner.Input)
+		want   string
+	}{
+		{"same value: it never leaves Cloudflare", nil, "rename+scopes+comment (renamed); note renamed"},
+		{"generated", func(in *planner.Input) {
+			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueNew
+		}, "rename+scopes+comment (renamed); note renamed"},
+		{"generated, its old name's value was not, or otherwise", func(in *planner.Input) {
+			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
+		}, "create+value+scopes (new); delete (not_in_manifest)"},
+		{"another value", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueChanged },
+			"create+value+scopes (new); delete (not_in_manifest)"},
+		{"whether it is another value is unknown", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueUnknown },
+			"create+value+scopes (new); delete (not_in_manifest); note maybe_renamed"},
+		{"another policy", func(in *planner.Input) { in.Recorded[0].Secrets[0].Delete = false },
+			"rename+scopes+comment (renamed, delete_policy_changed); note renamed"},
+		{"changed outside", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer },
+			"create+value+scopes (new); delete (not_in_manifest)"},
+		{"the old name isn't ours", func(in *planner.Input) { in.Recorded[0].Secrets = nil },
+			"create+value+scopes (new); note unmanaged"},
+		{"the old name is gone", func(in *planner.Input) { in.Live[0].Secrets = nil },
+			"create+value+scopes (new); forget (not_in_manifest, already_gone)"},
+		{"the old name is still wanted", func(in *planner.Input) { in.Desired[0].Secrets = append(in.Desired[0].Secrets, *desired()) },
+			"create+value+scopes (new)"},
+		{"done already", func(in *planner.Input) {
+			in.Recorded[0].Secrets[0].Name, in.Live[0].Secrets[0].Name = "new-key", "new-key"
+		}, "nothing, 1 unchanged"},
+		{"cut short, and the old name is wanted again, generated now", func(in *planner.Input) {
+			in.Desired[0].Secrets[0] = *desired()
+			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
+			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}
+		}, "update+value (interrupted); note interrupted"},
+		{"cut short after the duplicate, generated: the value stays", func(in *planner.Input) {
+			in.Desired[0].Secrets[0].Generated = true
+			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
+				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}}
+			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
+			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{
+				ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: "2026-11-23T12:00:00Z", Modified: "2026-11-23T12:00:00Z",
+			})
+		}, "adopt (interrupted); delete (not_in_manifest); note interrupted"},
+		{"cut short, generated, and the new name is of nobody knows when: the only copy of the value is not deleted", func(in *planner.Input) {
+			in.Desired[0].Secrets[0].Generated = true
+			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
+				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second), ListedAt: now.Add(-20 * time.Second)}}
+			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
+			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: older, Modified: older})
+		}, "delete (not_in_manifest); problem conflict"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := rename(c.change); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestRenameTellsWhatChanges: what is wanted under the new name need not be what the old
+// one had.
+func TestRenameTellsWhatChanges(t *testing.T) {
+	d, l := desired(), live()
+	d.Name, d.RenamedFrom, d.Scopes, d.Comment = "new-key", "api-key", []string{"workers", "dex"}, ptr("new")
+	l.Modified, l.Scopes, l.Comment = older, []string{"access"}, "before our last write"
+	a := planner.Build(input(d, recorded(), l)).Actions[0]
+	scopes, comment := &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"dex", "workers"}}, &planner.Change[string]{Before: "ours", After: "new"}
+	if diff := cmp.Diff(scopes, a.Scopes) + cmp.Diff(comment, a.Comment); a.Op != planner.OpRename || diff != "" {
+		t.Error(a.Op, diff)
+	}
+}
