@@ -370,15 +370,36 @@ func TestPrefixes(t *testing.T) {
 }
 
 func TestTargets(t *testing.T) {
-	in := input(desired(), recorded(), nil)
-	in.Desired[0].Secrets = append(in.Desired[0].Secrets, planner.DesiredSecret{Name: "other", Value: planner.ValueNew})
-	in.Options.Targets = []string{"prod/api-*"}
-	p := planner.Build(in)
-	if got, want := describe(p), "create+value+scopes (deleted_outside)"; got != want || !p.Targeted {
-		t.Errorf("got  %s (targeted %v)\nwant %s", got, p.Targeted, want)
+	other := planner.DesiredSecret{Name: "other", Value: planner.ValueNew}
+	for _, c := range []struct {
+		name     string
+		target   string
+		change   func(in *planner.Input)
+		want     string
+		targeted bool
+	}{
+		{"one of two", "prod/api-*", func(*planner.Input) {}, "create+value+scopes (deleted_outside)", true},
+		{"by the account too", string(account) + "/prod/other", func(*planner.Input) {}, "create+value+scopes (new)", true},
+		{"of another account", "fedc/prod/other", func(*planner.Input) {}, "nothing, 0 unchanged", true},
+		{"all there are", "prod/*", func(in *planner.Input) { in.Desired[0].Secrets = in.Desired[0].Secrets[:1] }, "create+value+scopes (deleted_outside)", false},
+		{"a store for one of its secrets", "prod/other", func(in *planner.Input) { in.Recorded, in.Live = nil, nil },
+			"create-store (new); create+value+scopes (new)", true},
+		{"no store for none of its secrets", "dev/*", func(in *planner.Input) { in.Recorded, in.Live = nil, nil }, "nothing, 0 unchanged", true},
+		{"no policy of a store", "prod/other", func(in *planner.Input) { in.Desired[0].Delete = true }, "create+value+scopes (new)", true},
+		{"no store that left the manifest", "prod/other", func(in *planner.Input) { in.Desired, in.Recorded[0].Delete = nil, true }, "nothing, 0 unchanged", true},
+	} {
+		in := input(desired(), recorded(), nil)
+		in.Desired[0].Secrets = append(in.Desired[0].Secrets, other)
+		in.Options.Targets = []string{c.target}
+		c.change(&in)
+		p := planner.Build(in)
+		if got := describe(p); got != c.want || p.Targeted != c.targeted {
+			t.Errorf("%s: got %s (targeted %v), want %s", c.name, got, p.Targeted, c.want)
+		}
 	}
 }
 
+// TestMaxDeletes: a store counts as one deletion besides its secrets.
 func TestMaxDeletes(t *testing.T) {
 	for limit, want := range map[int]string{
 		0: "delete (not_in_manifest); problem too_many_deletes",
@@ -389,6 +410,12 @@ func TestMaxDeletes(t *testing.T) {
 		if got := describe(planner.Build(in)); got != want {
 			t.Errorf("max_deletes %d: got %s, want %s", limit, got, want)
 		}
+	}
+	in := input(nil, recorded(), live())
+	in.Desired, in.Recorded[0].Delete, in.Options.MaxDeletes = nil, true, ptr(1)
+	want := []planner.Problem{{Kind: planner.ProblemTooManyDeletes, Count: 2, Limit: 1}}
+	if diff := cmp.Diff(want, planner.Build(in).Problems); diff != "" {
+		t.Error(diff)
 	}
 }
 

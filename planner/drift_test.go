@@ -26,6 +26,13 @@ func TestFindDrift(t *testing.T) {
 			in.Live[0].Secrets[0].Scopes, in.Live[0].Secrets[0].Comment = []string{"dex"}, "theirs"
 		}, kinds{planner.DriftComment, planner.DriftScopes}},
 		{"not active", func(in *planner.Input) { in.Live[0].Secrets[0].Status = "pending" }, kinds{planner.DriftNotActive}},
+		{"a status that the list leaves out", func(in *planner.Input) { in.Live[0].Secrets[0].Status = "" }, nil},
+		{"scopes that the list leaves out", func(in *planner.Input) { in.Live[0].Secrets[0].Scopes = nil }, nil},
+		{"never told when it was changed", func(in *planner.Input) { in.Recorded[0].Secrets[0].Modified = "" }, nil},
+		{"changed, not active, and rotation overdue", func(in *planner.Input) {
+			in.Desired[0].Secrets = []planner.DesiredSecret{{Name: "api-key", RotateAfter: time.Hour}}
+			in.Live[0].Secrets[0].Modified, in.Live[0].Secrets[0].Status = newer, "deleted"
+		}, kinds{planner.DriftChanged, planner.DriftNotActive, planner.DriftRotationOverdue}},
 		{"a lagging list", func(in *planner.Input) {
 			in.Live[0].Secrets[0].Modified, in.Live[0].Secrets[0].Comment = older, "before"
 		}, kinds{planner.DriftLagging}},

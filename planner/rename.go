@@ -60,5 +60,8 @@ func (b *builder) renamable(t, from *triple) bool {
 		return false
 	}
 	order := from.live.Modified.Compare(from.recorded.Modified)
-	return order == 0 || order < 0 && from.recorded.Modified.canLag(b.in.Now)
+	if order < 0 {
+		return from.recorded.Modified.canLag(b.in.Now)
+	}
+	return order == 0
 }

@@ -45,6 +45,26 @@ func TestRename(t *testing.T) {
 			"create+value+scopes (new); forget (not_in_manifest, already_gone)"},
 		{"the old name is still wanted", func(in *planner.Input) { in.Desired[0].Secrets = append(in.Desired[0].Secrets, *desired()) },
 			"create+value+scopes (new)"},
+		{"the old name's update was cut short: what value it has is unknown", func(in *planner.Input) {
+			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpUpdate, Since: now.Add(-time.Minute), Value: true}
+		}, "create+value+scopes (new); delete (not_in_manifest); note interrupted"},
+		{"the old name is another secret's now", func(in *planner.Input) { in.Live[0].Secrets[0].ID = "s2" },
+			"create+value+scopes (new); forget (not_in_manifest, replaced_outside)"},
+		{"an external secret has another name", func(in *planner.Input) { in.Desired[0].Secrets[0].External = true },
+			"delete (not_in_manifest); problem external_missing"},
+		{"the new name was deleted outside", func(in *planner.Input) {
+			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{Name: "new-key", ID: "s2", Modified: older, Delete: true})
+		}, "create+value+scopes (deleted_outside); delete (not_in_manifest)"},
+		{"a creation of the new name was cut short", func(in *planner.Input) {
+			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{
+				Name: "new-key", Delete: true, Pending: &planner.Pending{Op: planner.OpCreate, Since: now.Add(-time.Minute), Value: true},
+			})
+		}, "create+value+scopes (interrupted); delete (not_in_manifest); note interrupted"},
+		{"cut short before the duplicate: it is tried again", func(in *planner.Input) {
+			cut := &planner.Pending{Op: planner.OpRename, Since: now.Add(-time.Minute)}
+			in.Recorded[0].Secrets[0].Pending = cut
+			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{Name: "new-key", Delete: true, Pending: cut})
+		}, "rename+scopes+comment (renamed, interrupted); note interrupted; note renamed"},
 		{"done already", func(in *planner.Input) {
 			in.Recorded[0].Secrets[0].Name, in.Live[0].Secrets[0].Name = "new-key", "new-key"
 		}, "nothing, 1 unchanged"},
