@@ -102,7 +102,7 @@ func (f *Filter) add(b form) {
 		return
 	}
 	f.known[start(b.text)] = slices.Insert(same, at, b)
-	for n := 1; n < minKnown; n++ {
+	for n := range minKnown {
 		f.begun[string(b.text[:n])] = true
 	}
 }

@@ -52,6 +52,60 @@ func TestFilterKnowsSpellings(t *testing.T) {
 	}
 }
 
+// TestBase64OfLongerText: exactly those digits are withheld that the value alone decides,
+// whatever stands beside it.
+func TestBase64OfLongerText(t *testing.T) {
+	for name, enc := range map[string]*base64.Encoding{"standard": base64.RawStdEncoding, "URL": base64.RawURLEncoding} {
+		for _, value := range []string{"Hunter", "Hunter2", "Hunter22", "k?>\xff\xfe-w", "\xfe?>?k\xffxy"} {
+			for before := range 7 {
+				for _, after := range []string{"abc", "abcd", "abcde"} {
+					text := enc.EncodeToString([]byte(strings.Repeat("~", before) + value + after))
+					first := (before*8 + 5) / 6 // of 6 bits each, from a boundary of 8
+					end := (before + len(value)) * 8 / 6
+					got, hits := filtered([]string{text}, value)
+					if want := text[:first] + redact.Withheld + text[end:]; got != want || hits != 1 {
+						t.Errorf("%s, %q after %d bytes: %q, want %q", name, value, before, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// What is as short as a word, or shorter than anything that is known, is let through.
+func TestFilterBounds(t *testing.T) {
+	for value, known := range map[string]bool{
+		"12345": false, "123456": true, "abcdefghijk": false, "abcdefghijkl": true, "Abcdefghijk": true, "abcdefghij1": true,
+		"one\ntwelve12": true, "\n12345 \n": false,
+	} {
+		line := strings.TrimSpace(value[strings.LastIndex(strings.TrimSpace(value), "\n")+1:])
+		got, hits := filtered([]string{"<" + line + ">"}, value)
+		if (hits == 1) != known || (got == "<"+redact.Withheld+">") != known {
+			t.Errorf("%q: %q, hits %d; want known %v", value, got, hits, known)
+		}
+	}
+}
+
+// A value that nothing longer begins with is withheld as soon as it is whole.
+func TestFilterAtTheEnd(t *testing.T) {
+	f := redact.New()
+	f.Know(secret.New([]byte("hunter2-1")))
+	var b bytes.Buffer
+	_, _ = io.WriteString(f.Writer(&b), "it is hunter2-1")
+	if b.String() != "it is "+redact.Withheld || f.Hits() != 1 {
+		t.Errorf("%q, hits %d", b.String(), f.Hits())
+	}
+}
+
+// Of a text that several values begin with, the longest is withheld, however they come.
+func TestFilterTakesTheLongest(t *testing.T) {
+	for _, values := range [][]string{{"hunter2", "hunter2-long"}, {"hunter2-long", "hunter2"}} {
+		if got, hits := filtered([]string{"hunter2-long hunter2-l"}, values...); got != redact.Withheld+" "+redact.Withheld+"-l" || hits != 2 {
+			t.Errorf("%q known: %q, hits %d", values, got, hits)
+		}
+	}
+}
+
 // TestFilterAcrossWrites cuts a text with values anywhere: what comes out is the same.
 func TestFilterAcrossWrites(t *testing.T) {
 	values := []string{"aabaab1", "aabaab1aab2", "ab1aab1", "b1a b2a b3"}
