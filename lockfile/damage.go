@@ -24,12 +24,12 @@ type remedy struct {
 }
 
 var (
-	restore  = remedy{"restore the last good one from git", ErrLost}
-	unedit   = remedy{"lockfiles are not made for editing: restore the last good one from git", nil}
+	restore  = remedy{"restore the last good version from git", ErrLost}
+	unedit   = remedy{"do not edit lockfiles by hand: restore the last good version from git", nil}
 	recode   = remedy{"save it as UTF-8 without a byte order mark, or restore it from git", nil}
-	settle   = remedy{"keep either side of a secret that is in both, and all secrets that are in one", ErrConflict}
+	settle   = remedy{"keep one of the two records of a secret that is on both sides, and all secrets that are on one side only", ErrConflict}
 	upgrade  = remedy{"upgrade secretsync", nil}
-	hideAway = remedy{"never put the key itself into a lockfile; restore the last good one from git", nil}
+	hideAway = remedy{"never write the key itself into a lockfile; restore the last good version from git", nil}
 )
 
 // damage finds out why data is not JSON, and at which offset. what is empty if it is JSON.
@@ -41,7 +41,7 @@ func damage(data []byte) (at int, what string, todo remedy) {
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
 		return 0, "the lockfile starts with a byte order mark", recode
 	case len(bytes.Trim(data, "\x00")) == 0:
-		return 0, "the lockfile is nothing but zero bytes, as a power cut can leave a file", restore
+		return 0, "the lockfile contains only zero bytes, as after a power failure", restore
 	case bytes.IndexByte(data, 0) >= 0:
 		return 0, "the lockfile is UTF-16 or binary", recode
 	case !utf8.Valid(data):
@@ -56,9 +56,9 @@ func damage(data []byte) (at int, what string, todo remedy) {
 		return 0, "", remedy{}
 	}
 	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&raw); errors.Is(err, io.ErrUnexpectedEOF) {
-		return len(data), "the lockfile ends in the middle", restore
+		return len(data), "the lockfile is truncated", restore
 	}
-	return int(bad.Offset) - 1, "the lockfile is not JSON from here on", restore
+	return int(bad.Offset) - 1, "the lockfile is not valid JSON from here on", restore
 }
 
 // conflictMarker returns the offset of git's first conflict marker, or -1. No line of

@@ -152,10 +152,10 @@ func ExampleParse() {
 		fmt.Println("lost:", errors.Is(err, lockfile.ErrLost))
 	}
 	// Output:
-	// line 1, column 27: "account_id" is missing here
+	// line 1, column 27: "account_id" is missing
 	// line 1, column 62: unknown field "value"
-	// line 1, column 86: want true or false here
+	// line 1, column 86: expected true or false
 	// lost: false
-	// line 1, column 20: the lockfile ends in the middle
+	// line 1, column 20: the lockfile is truncated
 	// lost: true
 }

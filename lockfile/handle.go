@@ -71,7 +71,7 @@ func (h *Handle) Update(change func(*File)) error {
 	}
 	next, err := Parse(h.path, data)
 	if err != nil {
-		return fmt.Errorf("not saved, since it could not be read back: %w", err)
+		return fmt.Errorf("not saved, because it could not be read back: %w", err)
 	}
 	if err := atomicfile.Write(h.path, data, 0o644); err != nil {
 		return err

@@ -124,7 +124,7 @@ func TestFileAsSaved(t *testing.T) {
 		t.Errorf("mode %v, want 0644", mode)
 	}
 	err = h.Update(func(f *File) { f.Stores[prod].PutSecret("x", Secret{Modified: "2026/10/01"}) })
-	if err == nil || !strings.Contains(err.Error(), "could not be read back") || !strings.Contains(err.Error(), "want a time") {
+	if err == nil || !strings.Contains(err.Error(), "could not be read back") || !strings.Contains(err.Error(), "expected a time") {
 		t.Errorf("what cannot be read back: %v", err)
 	}
 	try(t, os.Remove(path))
@@ -189,7 +189,7 @@ func TestReadAndOpenRefuse(t *testing.T) {
 		kind error
 		want []string
 	}{
-		{"damaged", func(t *testing.T, path string) { try(t, os.WriteFile(path, []byte("{\n"), 0o644)) }, ErrLost, []string{"x.lock:2:1: the lockfile ends in the middle"}},
+		{"damaged", func(t *testing.T, path string) { try(t, os.WriteFile(path, []byte("{\n"), 0o644)) }, ErrLost, []string{"x.lock:2:1: the lockfile is truncated"}},
 		{"directory", func(t *testing.T, path string) { try(t, os.Mkdir(path, 0o755)) }, ErrNotRegular, []string{"is a directory"}},
 		{"symbolic link", func(t *testing.T, path string) {
 			try(t, os.WriteFile(path+".real", full().Format(), 0o644))

@@ -65,7 +65,7 @@ func readHolder(side string) (h Holder) {
 // String describes the holder for error messages.
 func (h Holder) String() string {
 	if h.PID == 0 {
-		return "which process is not known"
+		return "an unknown process"
 	}
 	return fmt.Sprintf("process %d on %q since %s", h.PID, h.Host, h.Since.Format(time.RFC3339))
 }

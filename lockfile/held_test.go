@@ -54,7 +54,7 @@ func TestHolderNotKnown(t *testing.T) {
 	for _, said := range []string{"", "{", `{"pid": "1"}`, "null"} {
 		try(t, os.WriteFile(sidePath(path), []byte(said), 0o644))
 		h, err := Held(path)
-		if err != nil || h == nil || h.PID != 0 || h.String() != "which process is not known" {
+		if err != nil || h == nil || h.PID != 0 || h.String() != "an unknown process" {
 			t.Errorf("%q: held by %v, error %v", said, h, err)
 		}
 	}

@@ -22,7 +22,7 @@ type HeldError struct {
 
 // Error names the holder.
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("%q: another secretsync is using the lockfile: %s; waited %s", e.Path, e.Holder, e.Waited)
+	return fmt.Sprintf("the lockfile %q is in use by %s; waited %s", e.Path, e.Holder, e.Waited)
 }
 
 // retryEvery is how often a waiting process tries to lock.

@@ -28,11 +28,11 @@ func Parse(name string, data []byte) (*File, error) {
 	switch {
 	case version > Version: // other mistakes may be valid in that version
 		r.errs = nil
-		r.fail(versionAt, upgrade, "a newer secretsync wrote this lockfile")
+		r.fail(versionAt, upgrade, "the lockfile was written by a newer version of secretsync")
 	case version < Version:
-		r.fail(versionAt, restore, `"version" is not %d: this is no lockfile`, Version)
+		r.fail(versionAt, restore, `"version" is not %d, so this is not a lockfile`, Version)
 	case f.Key.ID == "" && f.hasFingerprints():
-		r.fail(0, restore, `there are fingerprints, but no "fingerprint_key" says of which key`)
+		r.fail(0, restore, `there are fingerprints, but "fingerprint_key" is missing`)
 	}
 	if err := r.errs.Err(); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (r *reader) sealed() json.RawMessage {
 		SOPS map[string]any `json:"sops"`
 	}
 	if json.Unmarshal(raw, &document) != nil || document.SOPS == nil {
-		r.fail(at, hideAway, "want a SOPS document here, with SOPS's metadata")
+		r.fail(at, hideAway, "expected a SOPS document with SOPS's metadata")
 	}
 	var compact bytes.Buffer
 	_ = json.Compact(&compact, raw) // raw is well-formed
@@ -89,7 +89,7 @@ func (r *reader) store(f *File) {
 		"secrets":    func() { r.members(func(name string, at int) { st.PutSecret(name, r.secret(name, at)) }) },
 	}, "account_id", "name")
 	if f.Stores[k] != nil {
-		r.fail(at, settle, "the store %q is there twice", k.Name)
+		r.fail(at, settle, "store %q is given twice", k.Name)
 	}
 	*f.PutStore(k, "") = st
 }
@@ -106,7 +106,7 @@ func (r *reader) account(dst *AccountID) func() {
 
 func (r *reader) secret(name string, at int) Secret {
 	if !plainName.ok(name) {
-		r.fail(at, unedit, "want %s here", plainName.want)
+		r.fail(at, unedit, "expected %s", plainName.want)
 	}
 	var x Secret
 	r.object(map[string]func(){
@@ -144,12 +144,12 @@ type form struct {
 }
 
 var (
-	loopback  = form{func(s string) bool { return s == APILoopback }, `"loopback" (nothing for Cloudflare's API)`}
-	accountID = form{func(s string) bool { _, ok := hexid.Parse(s); return ok }, "an account id, 32 hexadecimal digits,"}
+	loopback  = form{func(s string) bool { return s == APILoopback }, `"loopback" (no such field for Cloudflare's API)`}
+	accountID = form{func(s string) bool { _, ok := hexid.Parse(s); return ok }, "an account id (32 hexadecimal digits)"}
 	// remoteID allows more than Cloudflare's ids of today, but only what is harmless in a
 	// URL: a lockfile may come from a pull request.
-	remoteID    = form{regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`).MatchString, "an id of Cloudflare's"}
-	keyID       = form{regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString, "a key id, 16 hexadecimal digits,"}
+	remoteID    = form{regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`).MatchString, "a Cloudflare id"}
+	keyID       = form{regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString, "a key id (16 hexadecimal digits)"}
 	digest      = form{regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString, `"sha256:" and 64 hexadecimal digits`}
 	operation   = form{regexp.MustCompile(`^[a-z][a-z-]{0,31}$`).MatchString, "an operation"}
 	fingerprint = form{func(s string) bool { return secret.Fingerprint(s).Valid() }, "a fingerprint"}
@@ -158,7 +158,7 @@ var (
 	moment    = form{regexp.MustCompile(`^[0-9A-Za-z:.+ -]{1,64}$`).MatchString, "a time"}
 	second    = form{func(s string) bool { _, ok := parseTime(s); return ok }, "an RFC 3339 time in UTC and whole seconds"}
 	plainName = form{isPlain, "a name"}
-	anyText   = form{func(string) bool { return true }, "a text"}
+	anyText   = form{func(string) bool { return true }, "a string"}
 )
 
 // isPlain reports whether a name can be shown and written anywhere without harm.

@@ -40,7 +40,7 @@ func readFile(path string) ([]byte, error) {
 	case !mode.IsRegular():
 		return nil, &pathError{ErrNotRegular, fmt.Sprintf("%q is not a regular file", path)}
 	case info.Size() > maxSize:
-		return nil, &pathError{ErrLost, fmt.Sprintf("%q is larger than %d MiB, as no lockfile is: restore the last good one from git", path, maxSize>>20)}
+		return nil, &pathError{ErrLost, fmt.Sprintf("%q is larger than %d MiB, so it is not a lockfile: restore the last good version from git", path, maxSize>>20)}
 	}
 	return os.ReadFile(path)
 }

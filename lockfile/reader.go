@@ -73,7 +73,7 @@ func (r *reader) starts(with, want string) bool {
 	if strings.IndexByte(with, r.data[at]) >= 0 {
 		return true
 	}
-	r.fail(at, unedit, "want %s here", want)
+	r.fail(at, unedit, "expected %s", want)
 	r.value()
 	return false
 }
@@ -90,7 +90,7 @@ func (r *reader) members(read func(name string, offset int)) map[string]int {
 		at := r.next()
 		name, _ := r.token().(string)
 		if first, twice := seen[name]; twice {
-			r.fail(at, settle, "%s is there twice, first in line %d", syntax.QuoteKey(name), r.position(first).Line)
+			r.fail(at, settle, "%s is given twice, first in line %d", syntax.QuoteKey(name), r.position(first).Line)
 		} else {
 			seen[name] = at
 		}
@@ -120,7 +120,7 @@ func (r *reader) object(fields map[string]func(), required ...string) {
 		}
 	}
 	if len(missing) > 0 {
-		r.fail(start, unedit, "%s is missing here", strings.Join(missing, ", "))
+		r.fail(start, unedit, "%s is missing", strings.Join(missing, ", "))
 	}
 }
 
@@ -145,7 +145,7 @@ func text[T ~string](r *reader, dst *T, f form) func() {
 		at := r.next()
 		s, _ := r.token().(string)
 		if !f.ok(s) {
-			r.fail(at, unedit, "want %s here", f.want) // not quoted: it could be a secret value
+			r.fail(at, unedit, "expected %s", f.want) // not quoted: it could be a secret value
 		}
 		*dst = T(s)
 	}

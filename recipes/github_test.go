@@ -116,8 +116,8 @@ func TestGitHub(t *testing.T) {
 func (p *place) pin() {
 	sha := p.sha(p.origin, "main")
 	p.keyID = strings.Repeat("0", 16)
-	p.apply(sha).ends(true).says("but SECRETSYNC_FINGERPRINT_KEY_ID allows " + p.keyID + " alone")
-	p.drift().ends(true).says("but SECRETSYNC_FINGERPRINT_KEY_ID allows " + p.keyID + " alone")
+	p.apply(sha).ends(true).says("but SECRETSYNC_FINGERPRINT_KEY_ID allows only " + p.keyID)
+	p.drift().ends(true).says("but SECRETSYNC_FINGERPRINT_KEY_ID allows only " + p.keyID)
 	p.keyID = p.lockedKey()
 	p.apply(sha).ends(false)
 }

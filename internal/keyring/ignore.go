@@ -20,7 +20,7 @@ func Ignore(dir string, names ...string) error {
 	path := filepath.Join(dir, ".gitignore")
 	old, err := readIgnored(path)
 	if err != nil {
-		return fmt.Errorf("making git ignore %s: %w", strings.Join(names, ", "), err)
+		return fmt.Errorf("adding %s to .gitignore: %w", strings.Join(names, ", "), err)
 	}
 	lines := strings.Split(string(old), "\n")
 	var add strings.Builder
@@ -37,7 +37,7 @@ func Ignore(dir string, names ...string) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
-		return fmt.Errorf("making git ignore %s: %w", strings.Join(names, ", "), err)
+		return fmt.Errorf("adding %s to .gitignore: %w", strings.Join(names, ", "), err)
 	}
 	_, err = f.WriteString(add.String())
 	return errors.Join(err, f.Close())
@@ -55,7 +55,7 @@ func readIgnored(path string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular() || info.Size() > maxIgnored:
-		return nil, fmt.Errorf("%s is not a regular file of reasonable size: replace it by one", path)
+		return nil, fmt.Errorf("%s is not a regular file of reasonable size: replace it with one", path)
 	}
 	return os.ReadFile(path)
 }

@@ -62,7 +62,7 @@ func (r Ring) Find(ctx context.Context, id string, sealed []byte) (secret.Key, e
 		return secret.Key{}, errorf(ErrNotAtHand, "the fingerprint key %s of %s is needed: set %s, or put it into %s",
 			id, r.Lockfile, Variable, r.KeyFile())
 	}
-	return secret.Key{}, errorf(ErrNotAtHand, "%s was made under the fingerprint key %s, but %s holds the key %s",
+	return secret.Key{}, errorf(ErrNotAtHand, "%s was written under the fingerprint key %s, but %s holds the key %s",
 		r.Lockfile, id, from, key.ID())
 }
 
@@ -74,7 +74,7 @@ func (r Ring) look(ctx context.Context, id string, sealed []byte) (key secret.Ke
 	if len(sealed) > 0 {
 		v, err := r.Unseal(ctx, sealed)
 		if err != nil {
-			return key, FromSealed, fmt.Errorf("opening the sealed fingerprint key of %s: %w", r.Lockfile, err)
+			return key, FromSealed, fmt.Errorf("decrypting the sealed fingerprint key of %s: %w", r.Lockfile, err)
 		}
 		key, err = secret.ParseKey(string(v.Reveal()))
 		return key, FromSealed, wrap(err, "the sealed fingerprint key of "+r.Lockfile)
@@ -103,9 +103,9 @@ func readFile(path string) (secret.Key, error) {
 	case err != nil:
 		return secret.Key{}, fmt.Errorf("the fingerprint key file: %w", err)
 	case !info.Mode().IsRegular():
-		return secret.Key{}, fmt.Errorf("%s is not a regular file: the fingerprint key is read from nothing else", path)
+		return secret.Key{}, fmt.Errorf("%s is not a regular file, so the fingerprint key is not read from it", path)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return secret.Key{}, fmt.Errorf("%s can be read by others (mode %04o): run chmod 600 %[1]s", path, info.Mode().Perm())
+		return secret.Key{}, fmt.Errorf("other users can read %s (mode %04o): run chmod 600 %[1]s", path, info.Mode().Perm())
 	case info.Size() > 1024:
 		return secret.Key{}, fmt.Errorf("%s: %w", path, secret.ErrBadKey)
 	}
@@ -143,11 +143,11 @@ func (r Ring) Make(ctx context.Context) (secret.Key, []byte, error) {
 func writeFile(path string, key secret.Key) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("making the fingerprint key file: %w", err)
+		return fmt.Errorf("creating the fingerprint key file: %w", err)
 	}
 	_, err = f.Write(append(key.Export().Reveal(), '\n'))
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("making the fingerprint key file: %w", err), os.Remove(path))
+		return errors.Join(fmt.Errorf("creating the fingerprint key file: %w", err), os.Remove(path))
 	}
 	return nil
 }

@@ -18,17 +18,17 @@ func (r Ring) CheckPin(id string) error {
 	case !ok || pinned == "" || id == pinned:
 		return nil
 	case !idForm.MatchString(pinned): // not shown, because it could be the key itself
-		return errorf(ErrBadPin, "%s is not a fingerprint key's id: want 16 hexadecimal digits", PinVariable)
+		return errorf(ErrBadPin, "%s is not the id of a fingerprint key, which is 16 hexadecimal digits", PinVariable)
 	case id == "":
 		return nil
 	}
-	return errorf(ErrNotPinned, "the fingerprint key of %s is %s, but %s allows %s alone", r.Lockfile, id, PinVariable, pinned)
+	return errorf(ErrNotPinned, "the fingerprint key of %s is %s, but %s allows only %s", r.Lockfile, id, PinVariable, pinned)
 }
 
 // checkUnpinned returns an error if a key is pinned, because a new key would be another.
 func (r Ring) checkUnpinned() error {
 	if pinned, ok := r.LookupEnv(PinVariable); ok && pinned != "" {
-		return errorf(ErrNotPinned, "%s names no fingerprint key, and %s allows no new one", r.Lockfile, PinVariable)
+		return errorf(ErrNotPinned, "%s has no fingerprint key, and %s does not allow a new one", r.Lockfile, PinVariable)
 	}
 	return nil
 }

@@ -20,11 +20,11 @@ func TestPin(t *testing.T) {
 	}{
 		"no pin":               {"", planted, planted, ""},
 		"the pinned key":       {ours.ID(), ours, ours, ""},
-		"a planted key":        {ours.ID(), planted, planted, keyring.PinVariable + " allows " + ours.ID() + " alone"},
+		"a planted key":        {ours.ID(), planted, planted, keyring.PinVariable + " allows only " + ours.ID()},
 		"new lockfile":         {ours.ID(), secret.Key{}, ours, ""},
 		"new lockfile, other":  {ours.ID(), secret.Key{}, planted, " is " + planted.ID()},
 		"new lockfile, no key": {ours.ID(), secret.Key{}, secret.Key{}, ""},
-		"the key itself":       {export(ours), ours, ours, "want 16 hexadecimal digits"},
+		"the key itself":       {export(ours), ours, ours, "16 hexadecimal digits"},
 	} {
 		r := ring(t)
 		r.LookupEnv = func(name string) (string, bool) { return tt.pin, name == keyring.PinVariable }

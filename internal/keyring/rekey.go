@@ -18,7 +18,7 @@ func (r Ring) newFile() string { return r.KeyFile() + ".new" }
 func (r Ring) FromEnv(name string) (secret.Key, error) {
 	text, ok := r.LookupEnv(name)
 	if !ok || text == "" {
-		return secret.Key{}, fmt.Errorf("%s is not set: it is to hold the new fingerprint key, the base64 of 32 bytes", name)
+		return secret.Key{}, fmt.Errorf("%s is not set; it must contain the new fingerprint key: 32 bytes in base64", name)
 	}
 	key, err := secret.ParseKey(text)
 	return key, wrap(err, name)
@@ -55,7 +55,7 @@ func (r Ring) Replace(ctx context.Context, old secret.Key, save func(key secret.
 		return err
 	}
 	if current.IsSet() && current.ID() != old.ID() {
-		return fmt.Errorf("%s holds the key %s, and %s was made under %s: move the file away, so that no key is lost",
+		return fmt.Errorf("%s holds the key %s, but %s was written under the key %s: move the file away, so that its key is not lost",
 			r.KeyFile(), current.ID(), r.Lockfile, old.ID())
 	}
 	if err := Ignore(filepath.Dir(r.Lockfile), filepath.Base(r.KeyFile()), filepath.Base(r.newFile())); err != nil {
@@ -68,7 +68,7 @@ func (r Ring) Replace(ctx context.Context, old secret.Key, save func(key secret.
 		return err // the lockfile may name either key, so both stay
 	}
 	if err := os.Rename(r.newFile(), r.KeyFile()); err != nil {
-		return fmt.Errorf("the lockfile names the new key already, which is in %s: %w", r.newFile(), err)
+		return fmt.Errorf("the lockfile already names the new key, which is in %s: %w", r.newFile(), err)
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (r Ring) tidy(current secret.Key) error {
 		err = os.Remove(r.newFile()) // another key, or an incomplete file
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("finishing the change of key that was cut short: %w", err)
+		return fmt.Errorf("completing an interrupted change of key: %w", err)
 	}
 	return nil
 }
