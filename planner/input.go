@@ -19,6 +19,9 @@ type (
 	SecretID string
 )
 
+// UnknownAccount stands for the account of a plan made offline, where nothing names one.
+const UnknownAccount AccountID = "unknown"
+
 // StoreKey names a store: an account's stores have distinct names.
 type StoreKey struct {
 	Account AccountID

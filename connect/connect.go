@@ -1,0 +1,127 @@
+// Package connect provides what the secretsync command itself uses to fill in a
+// [reconcile.Config]: Cloudflare's API ([Cloudflare]) and SOPS files ([SOPS]).
+package connect
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/cloudflare"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile"
+)
+
+// BaseURL is the address of Cloudflare's API.
+const BaseURL = "https://api.cloudflare.com/client/v4"
+
+// TokenVariable is the environment variable of the API token where the manifest names none.
+const TokenVariable = "CLOUDFLARE_API_TOKEN"
+
+// Options say how Cloudflare's API is reached. The zero Options are usable.
+type Options struct {
+	// BaseURL is the API's address; [BaseURL] if empty. Only a loopback address may do
+	// without https.
+	BaseURL string
+	// Token returns the API token of an account. tokenEnv is the environment variable that
+	// the manifest names for it; empty for none. If nil, the token is read from that
+	// variable, else from [TokenVariable].
+	Token func(account planner.AccountID, tokenEnv string) (string, error)
+	// DefaultAccount is the account of stores for which nothing names one; it may be empty.
+	DefaultAccount planner.AccountID
+	// RequestTimeout is the limit for one request; 30 seconds if zero.
+	RequestTimeout time.Duration
+	// Transport sends the requests; nil for one with the usual settings.
+	Transport http.RoundTripper
+	// Log receives every request at level debug, without headers and bodies; it may be nil.
+	Log *slog.Logger
+	// OnWait is called before a wait of half a second or more, as for the rate limit. It may
+	// be nil, and may be called from several goroutines at once.
+	OnWait func(reason string, delay time.Duration)
+	// UserAgent names the program to Cloudflare.
+	UserAgent string
+}
+
+// Cloudflare returns the API. It sends nothing yet. All accounts share one pace, so that
+// together they stay within Cloudflare's rate limit.
+func Cloudflare(o Options) (reconcile.API, error) {
+	if o.BaseURL == "" {
+		o.BaseURL = BaseURL
+	}
+	u, err := url.Parse(o.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("the API's address %q: %w", o.BaseURL, err)
+	}
+	if o.Token == nil {
+		o.Token = tokenFromEnvironment
+	}
+	return &api{
+		opts: o, loopback: cloudflare.IsLoopback(u.Hostname()), pace: cloudflare.NewPace(), clock: &cloudflare.Clock{},
+		clients: map[planner.AccountID]*cloudflare.Client{},
+	}, nil
+}
+
+// NoTokenError says that an environment variable should hold an API token and is unset.
+type NoTokenError struct {
+	Variable string
+	Account  planner.AccountID
+}
+
+func (e *NoTokenError) Error() string {
+	return fmt.Sprintf("%s is not set: it holds the API token of account %s", e.Variable, e.Account)
+}
+
+func tokenFromEnvironment(account planner.AccountID, tokenEnv string) (string, error) {
+	variable := TokenVariable
+	if tokenEnv != "" {
+		variable = tokenEnv
+	}
+	if token := os.Getenv(variable); token != "" {
+		return token, nil
+	}
+	return "", &NoTokenError{variable, account}
+}
+
+// api implements reconcile.API.
+type api struct {
+	opts     Options
+	loopback bool
+	pace     *cloudflare.Pace
+	clock    *cloudflare.Clock
+
+	mu      sync.Mutex
+	clients map[planner.AccountID]*cloudflare.Client
+}
+
+func (a *api) DefaultAccount() planner.AccountID { return a.opts.DefaultAccount }
+func (a *api) Now() time.Time                    { return a.clock.Now() }
+func (a *api) Loopback() bool                    { return a.loopback }
+
+func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if c := a.clients[id]; c != nil {
+		return c, nil
+	}
+	token, err := a.opts.Token(id, tokenEnv)
+	if err != nil {
+		return nil, err
+	}
+	onWait := func(cloudflare.Wait) {}
+	if a.opts.OnWait != nil {
+		onWait = func(w cloudflare.Wait) { a.opts.OnWait(w.Reason, w.Delay) }
+	}
+	c, err := cloudflare.New(cloudflare.Config{
+		BaseURL: a.opts.BaseURL, Token: token, AccountID: string(id), RequestTimeout: a.opts.RequestTimeout,
+		Transport: a.opts.Transport, Pace: a.pace, Clock: a.clock, Log: a.opts.Log, OnWait: onWait, UserAgent: a.opts.UserAgent,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.clients[id] = c
+	return c, nil
+}

@@ -1,0 +1,58 @@
+package connect
+
+import (
+	"context"
+	"errors"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/reconcile"
+)
+
+// SOPS reads and writes SOPS files with keys of the given types; age and PGP if there are
+// none. Others name servers to ask, and whoever can edit a file could have them be sent the
+// caller's credentials.
+func SOPS(keyTypes ...string) (reconcile.SOPS, error) {
+	opener, err := sopsfile.New(sopsfile.Options{KeyTypes: keyTypes})
+	if err != nil {
+		return nil, err
+	}
+	return sops{opener}, nil
+}
+
+// sops adapts package sopsfile to what reconcile and manifest ask for.
+type sops struct{ opener *sopsfile.Opener }
+
+func (s sops) Open(name string, data []byte) (manifest.SOPSFile, error) {
+	f, err := s.opener.Open(name, data)
+	if err != nil {
+		return nil, err
+	}
+	return sopsFile{f}, nil
+}
+
+func (s sops) Seal(ctx context.Context, key secret.Value, root, dir string, targets ...string) (doc []byte, recipients int, err error) {
+	doc, list, err := s.opener.Seal(ctx, key, root, dir, targets...)
+	if errors.Is(err, sopsfile.ErrNoRule) {
+		return nil, 0, nil
+	}
+	return doc, len(list), err
+}
+
+func (s sops) Unseal(ctx context.Context, doc []byte, name string) (secret.Value, error) {
+	return s.opener.Unseal(ctx, doc, name)
+}
+
+type sopsFile struct{ *sopsfile.File }
+
+// Value reads any scalar: manifest refuses by its type what a secret cannot be, and
+// a wholly encrypted manifest has fields that are no strings.
+func (f sopsFile) Value(ctx context.Context, path []string) (secret.Value, error) {
+	return f.Scalar(ctx, path)
+}
+
+func (f sopsFile) Entry(path []string) (manifest.SOPSEntry, error) {
+	e, err := f.File.Entry(path)
+	return manifest.SOPSEntry(e), err
+}

@@ -1,0 +1,174 @@
+// Package bindings compares what Workers bind, by their wrangler configurations, with
+// what a manifest describes.
+//
+// Call [New]. [Project.CheckAll] reports what is wrong, [Project.Fix] corrects what is
+// certain, [Project.Wanted] lists the bindings that a Worker should have, and
+// [Project.References] is what the planner needs in order to name the Workers that a plan
+// breaks.
+package bindings
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/hexid"
+	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// EmulatorAccount is the account of the embedded emulator where nothing names another.
+// Any Worker may bind its stores.
+const EmulatorAccount planner.AccountID = "0000000000000000000000000000e000"
+
+// Options are what bindings are compared with.
+type Options struct {
+	Manifest *manifest.Manifest
+	// Lock supplies the ids of the stores that were applied.
+	Lock *lockfile.File
+	// Account is that of stores and Workers that name none, as CLOUDFLARE_ACCOUNT_ID
+	// gives it; it may be empty.
+	Account string
+}
+
+// Project is a manifest with the Workers that it names, and the ids of its stores that
+// the lockfile knows.
+type Project struct {
+	// Configs are the Workers' configurations that could be read.
+	Configs []*wrangler.Config
+
+	opts   Options
+	data   map[string][]byte // of each configuration, by its name
+	stores []store
+}
+
+// store is a store of the manifest. Several may be one in Cloudflare.
+type store struct {
+	manifest.Store
+	key planner.StoreKey
+	id  string // empty where it was never applied
+}
+
+// New reads the configurations that the manifest names. Mistakes in them come beside the
+// project, which has the bindings that are right.
+func New(o Options) (*Project, []*syntax.Error) {
+	p := &Project{opts: o, data: map[string][]byte{}}
+	for _, st := range o.Manifest.Stores {
+		account := o.likelyAccount(st)
+		s := store{Store: st, key: planner.StoreKey{Account: account, Name: st.Name}}
+		if recorded := o.Lock.Stores[lockKey(s.key)]; recorded != nil {
+			s.id = string(recorded.ID)
+		}
+		p.stores = append(p.stores, s)
+	}
+	return p, p.read()
+}
+
+// likelyAccount is a store's account. It only decides what names are matched with, so it
+// may be unknown.
+func (o Options) likelyAccount(st manifest.Store) planner.AccountID {
+	id, ok := hexid.Parse(cmp.Or(st.AccountID, o.Account))
+	if !ok {
+		return OnlyAccount(o.Lock)
+	}
+	return planner.AccountID(id)
+}
+
+// OnlyAccount is the account of a lockfile that has records of one account alone, else
+// [planner.UnknownAccount].
+func OnlyAccount(lock *lockfile.File) planner.AccountID {
+	var only planner.AccountID
+	for k := range lock.Stores {
+		if account := planner.AccountID(k.Account); only == "" || account == only {
+			only = account
+			continue
+		}
+		return planner.UnknownAccount
+	}
+	return cmp.Or(only, planner.UnknownAccount)
+}
+
+// lockKey is a store's key as the lockfile has it.
+func lockKey(k planner.StoreKey) lockfile.StoreKey {
+	return lockfile.StoreKey{Account: lockfile.AccountID(k.Account), Name: k.Name}
+}
+
+// read parses the wrangler configurations; each environment gets the account that it is
+// deployed to.
+func (p *Project) read() []*syntax.Error {
+	files, mistakes := p.opts.Manifest.WorkerFiles()
+	errs := syntax.ErrorList(mistakes)
+	missing := map[position.Position]*syntax.Error{} // environments that no file has so far
+	for _, f := range files {
+		c, mistakes := wrangler.Parse(f.Name, f.Data)
+		errs = append(errs, mistakes...)
+		if c == nil {
+			continue
+		}
+		for _, env := range f.Environments {
+			if _, seen := missing[env.Pos]; c.Has(env.Name) {
+				missing[env.Pos] = nil
+			} else if !seen {
+				missing[env.Pos] = &syntax.Error{Pos: env.Pos, What: fmt.Sprintf("%s has no environment %q", f.Name, env.Name), Hint: "env: \"\" stands for the top level"}
+			}
+		}
+		if f.Environments != nil {
+			c.Environments = slices.DeleteFunc(c.Environments, func(e wrangler.Environment) bool {
+				return !slices.ContainsFunc(f.Environments, func(env manifest.WorkerEnvironment) bool { return env.Name == e.Name })
+			})
+		}
+		for i := range c.Environments {
+			env := &c.Environments[i]
+			if env.Previews { // of the environment before it, with its account
+				env.AccountID = cmp.Or(env.AccountID, c.Environments[i-1].AccountID)
+			}
+			env.AccountID = p.accountOf(*env)
+		}
+		p.Configs, p.data[f.Name] = append(p.Configs, c), f.Data
+	}
+	for _, bad := range missing {
+		if bad != nil {
+			errs = append(errs, bad)
+		}
+	}
+	return errs.Sorted()
+}
+
+// accountOf is the account that a Worker is deployed to; empty where nothing tells.
+func (p *Project) accountOf(env wrangler.Environment) string {
+	id := cmp.Or(env.AccountID, p.opts.Account)
+	for _, b := range env.Bindings {
+		for k, st := range p.opts.Lock.All() {
+			if id == "" && b.StoreID != "" && string(st.ID) == b.StoreID {
+				id = string(k.Account)
+			}
+		}
+	}
+	return id
+}
+
+// reaches reports whether a Worker can read the stores of an account: of its own alone.
+// An account that nobody has named may be any.
+func reaches(env wrangler.Environment, account planner.AccountID) bool {
+	return env.AccountID == "" || strings.EqualFold(env.AccountID, string(account)) || account == planner.UnknownAccount || account == EmulatorAccount
+}
+
+// Text is all that the configurations say which a report may show.
+func (p *Project) Text() []string {
+	var text []string
+	for _, c := range p.Configs {
+		text = append(text, c.File, c.Name)
+		for _, env := range c.Environments {
+			text = append(text, env.Name, env.WorkerName, env.AccountID)
+			for _, b := range env.Bindings {
+				text = append(text, b.Binding, b.StoreID, b.SecretName)
+			}
+		}
+	}
+	return text
+}

@@ -1,0 +1,66 @@
+package bindings
+
+import (
+	"errors"
+
+	"github.com/secretsync/secretsync/internal/atomicfile"
+	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/wrangler"
+)
+
+// Fix corrects what is bound in all configurations, and reports each file that it wrote
+// with the number of its corrections. Files with mistakes are left as they are.
+func (p *Project) Fix(wrote func(file string, corrections int) error) error {
+	for _, c := range p.Configs {
+		want := p.corrections(c)
+		if len(want) == 0 {
+			continue
+		}
+		after, err := wrangler.Correct(c.File, p.data[c.File], want)
+		var mistakes syntax.ErrorList
+		switch {
+		case errors.As(err, &mistakes):
+			continue
+		case err != nil:
+			return err
+		}
+		if err := atomicfile.Write(c.File, after, 0o644); err != nil {
+			return err
+		}
+		if err := wrote(c.File, len(want)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Write puts the bindings of one environment into a configuration, and reports whether
+// that changed it.
+func (p *Project) Write(file, env string, want []wrangler.Binding) (changed bool, err error) {
+	before := p.data[file]
+	after, err := wrangler.Edit(file, before, env, want)
+	if err != nil || string(after) == string(before) {
+		return false, err
+	}
+	return true, atomicfile.Write(file, after, 0o644)
+}
+
+// corrections are the bindings of a configuration whose store or secret has another id or
+// name than they say, as they should be.
+func (p *Project) corrections(c *wrangler.Config) []wrangler.Binding {
+	var want []wrangler.Binding
+	seen := map[position.Position]bool{}
+	for _, env := range c.Environments {
+		for _, b := range env.Bindings {
+			st, name := p.meant(env, b)
+			if st == nil || st.id == "" || st.id == b.StoreID && name == b.SecretName || seen[b.Pos] {
+				continue
+			}
+			seen[b.Pos] = true
+			b.StoreID, b.SecretName = st.id, name
+			want = append(want, b)
+		}
+	}
+	return want
+}

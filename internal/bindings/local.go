@@ -1,0 +1,118 @@
+package bindings
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/localdev"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/manifest"
+)
+
+// localPlace is where wrangler dev has a secret: to it two bindings of one store id and
+// one name are the same, whatever the accounts of their Workers.
+type localPlace struct{ storeID, name string }
+
+// LocalSecrets are the secrets of all environments of a Worker, each under the id that its
+// binding gives, and warnings about the bindings for which there is no value.
+func (p *Project) LocalSecrets(c *wrangler.Config, values map[manifest.SecretRef]secret.Value) (secrets []localdev.Secret, warnings []string) {
+	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
+	put, told := map[localPlace]manifest.SecretRef{}, map[localPlace]bool{}
+	for _, env := range c.Environments {
+		for _, b := range env.Bindings {
+			at := localPlace{b.StoreID, b.SecretName}
+			ref, _ := p.boundSecret(env, b)
+			first, taken := put[at]
+			switch {
+			case taken && (first == ref || ref == manifest.SecretRef{}) || told[at]:
+			case taken:
+				warn("%s binds %q of store %q, and gets that of %q from wrangler dev, which tells them apart by their store ids alone", b.Pos, b.SecretName, ref.Store, first.Store)
+				told[at] = true
+			case !values[ref].IsSet():
+				warn("%s binds %q, and %s", b.Pos, b.SecretName, p.whyNoValue(env, b))
+				told[at] = true
+			default:
+				put[at] = ref
+				secrets = append(secrets, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName, Value: values[ref]})
+			}
+		}
+	}
+	return secrets, warnings
+}
+
+// whyNoValue says why nothing can be put for a binding.
+func (p *Project) whyNoValue(env wrangler.Environment, b wrangler.Binding) string {
+	within := p.storesWith(env, b.SecretName)
+	anywhere := p.storesWith(wrangler.Environment{}, b.SecretName)
+	switch {
+	case p.withID(b.StoreID) != nil:
+	case len(within) > 1:
+		return "several stores of the manifest have it: the Worker's account_id, or the store's id, says which is meant"
+	case len(within) == 0 && len(anywhere) > 0:
+		return fmt.Sprintf("the manifest has it for account %s, while this Worker is deployed to account %q", anywhere[0].key.Account, env.AccountID)
+	}
+	return "the manifest has no value for it"
+}
+
+// Values reads the values of what the Workers bind, and of nothing else. Generated
+// values are generated here, once for all Workers; known hears of each.
+func (p *Project) Values(ctx context.Context, configs []*wrangler.Config, known func(secret.Value)) (map[manifest.SecretRef]secret.Value, error) {
+	bound := map[manifest.SecretRef]manifest.Secret{}
+	for _, c := range configs {
+		for _, env := range c.Environments {
+			for _, b := range env.Bindings {
+				if ref, sec := p.boundSecret(env, b); sec != nil {
+					bound[ref] = *sec
+				}
+			}
+		}
+	}
+	resolved, err := p.opts.Manifest.ResolveSome(ctx, func(ref manifest.SecretRef) bool { _, ok := bound[ref]; return ok })
+	if err != nil {
+		return nil, err
+	}
+	values := map[manifest.SecretRef]secret.Value{}
+	for ref, sec := range bound {
+		values[ref] = resolved[ref].Value
+		if sec.Source.Kind == manifest.SourceGenerate {
+			values[ref] = sec.Source.Generate.Value()
+			known(values[ref])
+		}
+	}
+	return values, nil
+}
+
+// boundSecret is what a binding means: by its store where that is known, else by the
+// secret's name alone, so that placeholders work locally. Nil where it is none of ours,
+// or not certain.
+func (p *Project) boundSecret(env wrangler.Environment, b wrangler.Binding) (manifest.SecretRef, *manifest.Secret) {
+	st := p.storeOf(env, b)
+	if st == nil {
+		st = p.storeWith(env, b.SecretName)
+	}
+	if st == nil {
+		return manifest.SecretRef{}, nil
+	}
+	st, sec := p.secretOf(st.key, b.SecretName)
+	if sec == nil {
+		return manifest.SecretRef{}, nil
+	}
+	return manifest.SecretRef{Store: st.Label, Secret: sec.Label}, sec
+}
+
+// BoundPlaces are what the bindings of all environments name, each once and without
+// values.
+func BoundPlaces(c *wrangler.Config) []localdev.Secret {
+	var bound []localdev.Secret
+	seen := map[localPlace]bool{}
+	for _, env := range c.Environments {
+		for _, b := range env.Bindings {
+			if at := (localPlace{b.StoreID, b.SecretName}); !seen[at] {
+				seen[at] = true
+				bound = append(bound, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName})
+			}
+		}
+	}
+	return bound
+}

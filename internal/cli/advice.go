@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/reconcile"
+)
+
+// advice says what to do about an error of a library, in words of the command line, which
+// libraries do not know; it is empty where they have said it all.
+func advice(err error) string {
+	if text := cmp.Or(lockAdvice(err), manifestAdvice(err)); text != "" {
+		return text
+	}
+	var otherAPI *reconcile.OtherAPIError
+	var stale *reconcile.StaleError
+	var rotate *reconcile.RotateError
+	var types sopsfile.TypesNotAllowed
+	switch {
+	case errors.As(err, &otherAPI):
+		return "give another lockfile with --lockfile, or leave --emulator and the API address as they were"
+	case errors.As(err, &stale):
+		return "make the plan again, and have it reviewed"
+	case errors.As(err, &rotate) && rotate.Matching == 0:
+		return "names are those in Cloudflare: STORE/PREFIX-AND-SECRET"
+	case errors.As(err, &rotate):
+		return "name generated secrets alone; change the others where they come from"
+	case errors.Is(err, reconcile.ErrNoAccount):
+		return "set CLOUDFLARE_ACCOUNT_ID, or --account-id, or accounts in the manifest; plan --offline does without, and --emulator"
+	case errors.As(err, &types):
+		return "if you trust the file with your credentials, allow its other keys: --sops-key-types " + string(types)
+	}
+	return ""
+}
+
+// lockAdvice is advice about the lockfile and its key.
+func lockAdvice(err error) string {
+	switch {
+	case errors.As(err, new(*lockfile.HeldError)):
+		return "try again when it has ended, or wait longer with --lock-timeout"
+	case errors.Is(err, lockfile.ErrLost):
+		return "if there is none, move this one away and run import --lock-only"
+	case errors.Is(err, lockfile.ErrConflict):
+		return "then run plan and apply"
+	case errors.Is(err, lockfile.ErrNotRegular):
+		return "name another lockfile with --lockfile"
+	case errors.Is(err, keyring.ErrNotPinned):
+		return "if nobody changed the key on purpose, somebody planted one: do not apply, look at fingerprint_key in the lockfile's history"
+	case errors.Is(err, keyring.ErrNotAtHand):
+		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with import --lock-only"
+	case errors.Is(err, reconcile.ErrNoKey):
+		return "the first apply makes one"
+	case errors.Is(err, reconcile.ErrNoRecords):
+		return "run apply first; if it was, look for the lockfile in git, or name it with --lockfile"
+	case errors.Is(err, reconcile.ErrHasRecords):
+		return "move it away first, or name another with --lockfile"
+	}
+	return ""
+}
+
+// manifestAdvice is advice about the manifest and what it names.
+func manifestAdvice(err error) string {
+	switch {
+	case errors.Is(err, manifest.ErrNone):
+		return "run secretsync init, or name a manifest with --file"
+	case errors.Is(err, manifest.ErrSeveral):
+		return "remove all but one, or name one with --file"
+	case errors.Is(err, manifest.ErrOutside):
+		return "--allow-outside permits it"
+	case errors.Is(err, manifest.ErrCommand):
+		return "--allow-commands permits it"
+	case errors.Is(err, manifest.ErrPlaintext):
+		return "--allow-plaintext-values is for experiments"
+	case errors.Is(err, wrangler.ErrLayout):
+		return "paste what bindings generate prints"
+	}
+	return ""
+}
+
+// listAdvice is advice about a list of mistakes as a whole.
+func listAdvice(err error) string {
+	if errors.As(err, new(*reconcile.ValuesError)) {
+		return "where values are not at hand, plan --keyless compares ciphertexts"
+	}
+	return ""
+}
+
+// advised is a library's hint followed by the command line's advice.
+func advised(hint string, err error) string {
+	return strings.TrimPrefix(strings.TrimSuffix(hint+"; "+advice(err), "; "), "; ")
+}

@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// applyOptions are the flags of apply.
+type applyOptions struct {
+	changeFlags
+	targetFlags
+	adoptFlag
+	limitFlags
+	planID string
+}
+
+func (a *App) applyCommand() *cobra.Command {
+	var o applyOptions
+	cmd := &cobra.Command{
+		Use:   "apply [PLAN]",
+		Short: "Make Cloudflare what the manifest says",
+		Long: `apply shows the plan, asks, executes it, and writes the lockfile, which belongs
+into git. It needs a token with the permission "Secrets Store Write".
+
+With a PLAN that plan -o wrote, or with --plan-id, it does what was reviewed and
+does not ask: everything is read anew, and if more or something else would be
+done now, nothing is, and the exit code is 3.
+
+` + exitCodesHelp,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			// An empty variable of a CI job must not make an apply of anything of it.
+			if cmd.Flags().Changed("plan-id") && o.planID == "" || len(args) == 1 && args[0] == "" {
+				return errors.New("the plan or plan id that was reviewed is empty")
+			}
+			if err := checks(o.changeFlags.check(), o.targetFlags.check(), o.adoptFlag.check()); err != nil {
+				return err
+			}
+			reviewed, err := a.review(cmd.Context(), strings.Join(args, ""), o.planID)
+			if err != nil {
+				return err
+			}
+			return a.apply(cmd.Context(), &o, reviewed)
+		},
+	}
+	f := cmd.Flags()
+	o.changeFlags.register(f)
+	o.targetFlags.register(f)
+	o.adoptFlag.register(f)
+	o.limitFlags.register(f)
+	f.StringVar(&o.planID, "plan-id", "", "the id of the reviewed plan: refuse to do anything else")
+	return cmd
+}
+
+// apply is the main flow: the manifest, the lock, a plan, its approval, the writes, the
+// report.
+func (a *App) apply(ctx context.Context, o *applyOptions, reviewed reconcile.Review) error {
+	c := change{flags: &o.changeFlags, ask: approval{auto: o.auto, word: "yes", reviewed: reviewed}}
+	return a.change(ctx, c, readValues, o.limitFlags.apply, func(c *reconcile.Config) {
+		c.Adopt = o.policy()
+		c.Targets = o.targets
+		if reviewed.File != nil && len(o.targets) == 0 {
+			c.Targets = reviewed.File.Inputs.Targets
+		}
+	})
+}
+
+// changeFlags are of every command that changes Cloudflare.
+type changeFlags struct {
+	manifestFlags
+	apiFlags
+	lockFlags
+	applyFlags
+}
+
+func (f *changeFlags) register(fs *pflag.FlagSet) {
+	f.manifestFlags.register(fs)
+	f.apiFlags.register(fs)
+	f.lockFlags.register(fs)
+	f.applyFlags.register(fs)
+}
+
+// change is a change of Cloudflare: what is planned, and how it is approved.
+type change struct {
+	flags *changeFlags
+	ask   approval
+	edits []reconcile.Edit
+}
+
+// change plans and applies under the lock.
+func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.Config)) error {
+	f := c.flags
+	out := &progress{app: a, json: f.json, noColor: f.noColor}
+	options = append(options, func(c *reconcile.Config) {
+		c.Wait, c.Notify = f.wait, out.notify
+	})
+	return a.underLock(ctx, &f.manifestFlags, &f.apiFlags, &f.lockFlags, options, func(run *reconcile.Run) error {
+		proposal, err := run.Plan(ctx, c.edits...)
+		if err != nil {
+			return err
+		}
+		defer proposal.Close()
+		if err := a.checkReview(c.ask.reviewed, proposal, f.noColor); err != nil {
+			return err
+		}
+		if err := out.plan(proposal); err != nil {
+			return err
+		}
+		if err := problemsOf(proposal.Plan, run.Project().Manifest().File); err != nil {
+			return err
+		}
+		nothing := len(proposal.Plan.Actions) == 0
+		if !nothing {
+			if err := a.approve(ctx, len(proposal.Plan.Actions), c.ask); err != nil {
+				return err
+			}
+		}
+		report, err := run.Apply(ctx, proposal)
+		if report == nil {
+			return err
+		}
+		a.sayPending(report, waited(ctx, f.wait))
+		reported := out.report(report, err, nothing)
+		return errors.Join(outcome(ctx, report, err), reported, incomplete(proposal.Unreachable))
+	})
+}
+
+// underLock opens the project and does something while no other apply can.
+func (a *App) underLock(ctx context.Context, m *manifestFlags, api *apiFlags, lock *lockFlags, options []func(*reconcile.Config), do func(*reconcile.Run) error) error {
+	connection, err := a.connect(api)
+	if err != nil {
+		return err
+	}
+	wait := func(c *reconcile.Config) { c.LockTimeout = lock.timeout }
+	project, err := a.project(ctx, m, connection, slices.Concat(options, []func(*reconcile.Config){wait})...)
+	if err != nil {
+		return err
+	}
+	run, err := project.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	if err := connection.start(ctx, project.Lockfile()); err != nil {
+		return err
+	}
+	defer connection.stop()
+	return do(run)
+}
+
+// incomplete is the end of an apply that could not look at every account.
+func incomplete(unreachable error) error {
+	if unreachable == nil {
+		return nil
+	}
+	return &status{exitIncomplete, unreachable}
+}
+
+// outcome is the error that a report and what Apply returned amount to, or nil.
+func outcome(ctx context.Context, report *applier.Report, err error) error {
+	switch {
+	case len(report.Results) == 0: // nothing was to be done
+		return err
+	case ctx.Err() != nil:
+		return &status{exitInterrupted, hint.With(errors.New("interrupted"), "run plan to see what is left")}
+	case errors.Is(err, reconcile.ErrNotRefreshed):
+		return err
+	case err != nil: // the lockfile cannot be written
+		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err),
+			"the lockfile has as unknown what was done last: make room for it to be written, and apply again, which settles that")}
+	case !report.Complete():
+		return &status{exitIncomplete, hint.With(errors.New("the apply is incomplete"),
+			"the lockfile says what was done: run plan to see what is left, then apply again")}
+	}
+	return nil
+}
+
+func waited(ctx context.Context, wait time.Duration) string {
+	if ctx.Err() != nil {
+		return ""
+	}
+	return fmt.Sprintf(" after --wait %s", wait)
+}
+
+// progress writes a plan, what becomes of its actions, and the report: in words or as
+// events in JSON.
+type progress struct {
+	app           *App
+	json, noColor bool
+}
+
+func (p *progress) events() *render.Events { return &render.Events{W: p.app.Out, Now: time.Now} }
+
+func (p *progress) plan(proposal *reconcile.Proposal) error {
+	if p.json {
+		return p.events().Plan(proposal.File())
+	}
+	return render.Plan(p.app.Out, proposal.Plan, render.PlanInfo{}, p.app.style(p.noColor))
+}
+
+func (p *progress) notify(e reconcile.Event) {
+	done, ok := e.(reconcile.ActionDone)
+	switch {
+	case !ok:
+		p.app.notify(e)
+	case p.json:
+		_ = p.events().Result(done.Result) // the last event shows whether there is a reader
+	default:
+		p.app.Say("%s", render.Progress(done.Result))
+	}
+}
+
+// report says how it ended. Where nothing was to be done, the plan has said so.
+func (p *progress) report(r *applier.Report, err error, nothing bool) error {
+	switch {
+	case p.json:
+		return p.events().End(r, err)
+	case nothing:
+		return nil
+	}
+	return render.Report(p.app.Out, r)
+}

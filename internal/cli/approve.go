@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/reconcile"
+)
+
+// approval is how a plan is approved: by a review before, unasked, or by a word on the
+// terminal.
+type approval struct {
+	auto     bool
+	word     string
+	reviewed reconcile.Review
+}
+
+// approve asks whether so many things may be done.
+func (a *App) approve(ctx context.Context, things int, ask approval) error {
+	switch {
+	case ask.auto || ask.reviewed.Given():
+		return nil
+	case !isTerminal(a.In):
+		return hint.With(errors.New("an answer is needed, and there is no terminal to ask on"),
+			"look at the plan, then run it again with --auto-approve, or give the plan that was reviewed")
+	}
+	question := "\nDo this?"
+	if things > 1 {
+		question = fmt.Sprintf("\nDo these %d things?", things)
+	}
+	switch ok, err := a.confirm(ctx, question, ask.word); {
+	case err != nil:
+		return &status{exitInterrupted, errors.New("interrupted: nothing was changed")}
+	case !ok:
+		return errors.New("not approved: nothing was changed")
+	}
+	return nil
+}

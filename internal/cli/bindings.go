@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/bindings"
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
+)
+
+func (a *App) bindingsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bindings",
+		Short: "Check and write the secrets that Workers bind",
+		Long: `The manifest's workers: names wrangler configurations. What they bind under
+secrets_store_secrets has to be what the manifest wants, or the Worker fails
+when it is deployed or runs.
+`,
+	}
+	cmd.AddCommand(a.bindingsCheckCommand(), a.bindingsGenerateCommand())
+	return cmd
+}
+
+// bindingsCheckOptions are the flags of bindings check.
+type bindingsCheckOptions struct {
+	manifestFlags
+	addressFlags
+	fix bool
+}
+
+func (a *App) bindingsCheckCommand() *cobra.Command {
+	var o bindingsCheckOptions
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Hold the bindings of all Workers to the manifest",
+		Long: `check reads the wrangler configurations that the manifest's workers: names, top
+level and every env. Each binding's store and secret must be wanted, with the
+scope workers, in the Worker's account. It makes no request and needs no key;
+store ids are those of the lockfile.
+
+--fix writes the right ids and names into bindings where it is certain what they
+mean, and nothing else: placeholders, ids of before, names without the store's
+prefix or of before a rename. bindings generate --write adds bindings.
+
+` + exitCodesHelp,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.bindingsCheck(cmd.Context(), &o) },
+	}
+	o.manifestFlags.register(cmd.Flags())
+	o.addressFlags.register(cmd.Flags())
+	cmd.Flags().BoolVar(&o.fix, "fix", false, "correct the bindings, and check them then")
+	return cmd
+}
+
+func (a *App) bindingsCheck(ctx context.Context, o *bindingsCheckOptions) error {
+	w, err := a.workers(ctx, &o.manifestFlags)
+	if err != nil {
+		return err
+	}
+	if o.fix {
+		a.warnOfEmulator(w, &o.addressFlags)
+		err := w.bindings.Fix(func(file string, corrections int) error {
+			_, err := fmt.Fprintf(a.Out, "Wrote %s: bindings corrected %d.\n", file, corrections)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if w, err = a.workers(ctx, &o.manifestFlags); err != nil {
+			return err
+		}
+	}
+	if !w.manifest.HasWorkers() {
+		return noWorkers(w.manifest)
+	}
+	count, mistakes := w.bindings.CheckAll()
+	if err := syntax.ErrorList(slices.Concat(w.mistakes, mistakes)).Err(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.Out, "All is bound as the manifest says: Workers %d, bindings %d.\n", len(w.bindings.Configs), count)
+	return err
+}
+
+func noWorkers(m *manifest.Manifest) error {
+	return hint.With(fmt.Errorf("%s names no Workers", m.File), "add workers: [apps/*/wrangler.jsonc]")
+}
+
+// workers is a manifest with the Workers that it names.
+type workers struct {
+	project  *reconcile.Project
+	manifest *manifest.Manifest
+	lock     *lockfile.File
+	bindings *bindings.Project
+	// mistakes are those in the wrangler configurations.
+	mistakes []*syntax.Error
+}
+
+// workers reads everything that says which Worker reads which secret.
+func (a *App) workers(ctx context.Context, f *manifestFlags) (*workers, error) {
+	project, err := a.project(ctx, f, nil)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockfile.Read(project.Lockfile())
+	if err != nil {
+		return nil, err
+	}
+	w := &workers{project: project, manifest: project.Manifest(), lock: lock}
+	w.bindings, w.mistakes = bindings.New(bindings.Options{
+		Manifest: w.manifest, Lock: lock, Account: a.setting(f.account, "CLOUDFLARE_ACCOUNT_ID"),
+	})
+	a.Filter.Public(w.bindings.Text()...)
+	return w, nil
+}
+
+// mistakesOf are the mistakes of the configurations that were chosen; the others are
+// warnings. Without a choice all count.
+func (a *App) mistakesOf(w *workers, chosen ...string) error {
+	var mistakes syntax.ErrorList
+	for _, e := range w.mistakes {
+		if len(chosen) == 0 || slices.ContainsFunc(chosen, func(file string) bool { return samePath(e.Pos.File, file) }) {
+			mistakes = append(mistakes, e)
+		} else {
+			a.Say("warning: %s: %s", e.Pos, e.What)
+		}
+	}
+	return mistakes.Err()
+}
+
+func samePath(a, b string) bool {
+	x, errA := filepath.Abs(a)
+	y, errB := filepath.Abs(b)
+	return errA == nil && errB == nil && x == y
+}
+
+// warnOfEmulator says that the ids that are about to be given are not Cloudflare's.
+func (a *App) warnOfEmulator(w *workers, f *addressFlags) {
+	if _, loopback := a.address(f); w.lock.API == lockfile.APILoopback && !loopback {
+		a.Say("warning: %s was made against an emulator: Cloudflare's stores have other ids", w.project.Lockfile())
+	}
+}

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/spf13/cobra"
+)
+
+// generateOptions are the flags of bindings generate.
+type generateOptions struct {
+	manifestFlags
+	addressFlags
+	targetFlags
+	worker, env, format string
+	write               bool
+}
+
+func (a *App) bindingsGenerateCommand() *cobra.Command {
+	var o generateOptions
+	cmd := &cobra.Command{
+		Use:   "generate",
+		Short: "Print the bindings for a Worker's configuration, or write them",
+		Long: `generate prints secrets_store_secrets for the secrets that Workers may use,
+limited by --target, or the TypeScript type of env. With --worker, the bindings
+that the file has keep their names, and get the ids and names that are right
+now. --write puts the result into the file, and leaves everything else in it as
+it is, comments too.
+
+` + exitCodesHelp,
+		Example: "  secretsync bindings generate --target '*/stripe-*'\n  secretsync bindings generate --worker apps/api/wrangler.jsonc --write",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.targetFlags.check(); err != nil {
+				return err
+			}
+			if o.write && o.format != "" {
+				return errors.New("--write and --format exclude each other: the file has its format")
+			}
+			w, err := a.workers(cmd.Context(), &o.manifestFlags)
+			if err != nil {
+				return err
+			}
+			if o.worker != "" {
+				if err := a.mistakesOf(w, o.worker); err != nil {
+					return err
+				}
+			}
+			return a.generateBindings(w, &o, !cmd.Flags().Changed("env"))
+		},
+	}
+	f := cmd.Flags()
+	o.manifestFlags.register(f)
+	o.addressFlags.register(f)
+	o.targetFlags.register(f)
+	f.StringVar(&o.worker, "worker", "", "a wrangler configuration that the manifest's workers: names")
+	f.StringVar(&o.env, "env", "", "the environment of that configuration (default: the one that workers: names, else its top level)")
+	f.StringVar(&o.format, "format", "", "toml, jsonc or types (default: as the worker's file, else jsonc)")
+	f.BoolVar(&o.write, "write", false, "write the bindings into the worker's file")
+	return cmd
+}
+
+// generateBindings prints or writes the bindings. anyEnv says that --env was not given.
+func (a *App) generateBindings(w *workers, o *generateOptions, anyEnv bool) error {
+	env, file, err := chosenEnvironment(w, o, anyEnv)
+	if err != nil {
+		return err
+	}
+	a.warnOfEmulator(w, &o.addressFlags)
+	want, err := w.bindings.Wanted(env, o.targets)
+	switch {
+	case err != nil:
+		return err
+	case o.write:
+		return a.writeBindings(w, file, env.Name, want)
+	}
+	format := o.format
+	if format == "" {
+		format = "jsonc"
+		if filepath.Ext(file) == ".toml" {
+			format = "toml"
+		}
+	}
+	text, err := wrangler.Format(format, env.Name, want)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(a.Out, text)
+	return err
+}
+
+// chosenEnvironment is the environment that the flags name, and its file; both are empty
+// where they name none.
+func chosenEnvironment(w *workers, o *generateOptions, anyEnv bool) (env wrangler.Environment, file string, err error) {
+	switch {
+	case o.worker != "":
+	case o.write:
+		return env, "", errors.New("--write needs --worker, the file to write into")
+	case o.env != "":
+		return env, "", errors.New("--env needs --worker, the file that has it")
+	default:
+		return env, "", nil
+	}
+	c := w.bindings.Config(o.worker)
+	if c == nil {
+		return env, "", hint.With(fmt.Errorf("%s is none of the Workers that the manifest names", o.worker), "add it to workers:")
+	}
+	name := o.env
+	if envs := c.Environments; anyEnv && len(envs) > 0 && !slices.ContainsFunc(envs, func(e wrangler.Environment) bool { return e.Name != envs[0].Name }) {
+		name = envs[0].Name
+	}
+	i := slices.IndexFunc(c.Environments, func(e wrangler.Environment) bool { return e.Name == name })
+	if i < 0 {
+		return env, "", hint.With(fmt.Errorf("%s has no environment %q that workers: means", c.File, name), "name one with --env, or set the manifest's variables with --var")
+	}
+	return c.Environments[i], c.File, nil
+}
+
+func (a *App) writeBindings(w *workers, file, env string, want []wrangler.Binding) error {
+	changed, err := w.bindings.Write(file, env, want)
+	switch {
+	case err != nil:
+		return err
+	case !changed:
+		_, err = fmt.Fprintf(a.Out, "%s is as it should be: bindings %d.\n", file, len(want))
+	default:
+		_, err = fmt.Fprintf(a.Out, "Wrote %s: bindings %d.\n", file, len(want))
+	}
+	return err
+}

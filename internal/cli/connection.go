@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/connect"
+	"github.com/secretsync/secretsync/internal/bindings"
+	"github.com/secretsync/secretsync/internal/cloudflare"
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/pflag"
+)
+
+// emulatorDefault is what --emulator without a file means, and emulatorToken the token of
+// an emulator: a real one is never sent to it.
+const (
+	emulatorDefault = ".secretsync.emulator.json"
+	emulatorToken   = "emulator"
+)
+
+// addressFlags say which API is meant.
+type addressFlags struct{ baseURL, emulator string }
+
+func (f *addressFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.baseURL, "api-base-url", "", "API address (default CLOUDFLARE_API_BASE_URL, else Cloudflare's)")
+	fs.StringVar(&f.emulator, "emulator", "", "use an embedded emulator, its state in FILE, instead of Cloudflare")
+	fs.Lookup("emulator").NoOptDefVal = emulatorDefault
+}
+
+// address is the API's address, and whether it is on this machine.
+func (a *App) address(f *addressFlags) (address string, loopback bool) {
+	if f.emulator != "" {
+		return "", true
+	}
+	address = a.setting(f.baseURL, "CLOUDFLARE_API_BASE_URL")
+	if address == "" {
+		return connect.BaseURL, false
+	}
+	u, err := url.Parse(address)
+	return address, err == nil && cloudflare.IsLoopback(u.Hostname())
+}
+
+// apiFlags say how requests are sent.
+type apiFlags struct {
+	addressFlags
+	parallelism         int
+	timeout             time.Duration
+	logLevel, logFormat string
+}
+
+func (f *apiFlags) register(fs *pflag.FlagSet) {
+	f.addressFlags.register(fs)
+	fs.IntVar(&f.parallelism, "parallelism", 8, "requests under way at once")
+	fs.DurationVar(&f.timeout, "request-timeout", 30*time.Second, "limit for one request")
+	fs.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
+	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+}
+
+// connection is the API that the flags choose. It implements [reconcile.API]; no client can
+// be had before it is started.
+type connection struct {
+	app      *App
+	flags    *apiFlags
+	address  string
+	loopback bool
+	embedded *emulator.Embedded
+	api      reconcile.API // nil before it is started
+}
+
+func (a *App) connect(f *apiFlags) (*connection, error) {
+	if f.parallelism < 1 {
+		return nil, fmt.Errorf("--parallelism %d: want at least 1", f.parallelism)
+	}
+	var err error
+	if a.Log, err = a.logger(f); err != nil {
+		return nil, err
+	}
+	c := &connection{app: a, flags: f}
+	c.address, c.loopback = a.address(&f.addressFlags)
+	return c, nil
+}
+
+// logger is where requests are logged.
+func (a *App) logger(f *apiFlags) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.logLevel)
+	}
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
+		if attr.Value.Kind() == slog.KindString { // JSON would leave some of it as it is
+			attr.Value = slog.StringValue(render.Safe(attr.Value.String()))
+		}
+		return attr
+	}}
+	switch f.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.Err, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.Err, opts)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q is neither text nor json", f.logFormat)
+}
+
+// start makes the API usable. An emulator keeps its state beside the lockfile unless the
+// flags name a file.
+func (c *connection) start(ctx context.Context, lockPath string) error {
+	if c.flags.emulator != "" {
+		if err := c.startEmulator(ctx, filepath.Dir(lockPath)); err != nil {
+			return err
+		}
+	}
+	var err error
+	c.api, err = connect.Cloudflare(connect.Options{
+		BaseURL: c.address, Token: c.token, DefaultAccount: c.DefaultAccount(), RequestTimeout: c.flags.timeout,
+		Transport: c.app.Transport, Log: c.app.Log, UserAgent: "secretsync/" + version(),
+		OnWait: func(reason string, delay time.Duration) {
+			c.app.Say("waiting %s: %s", delay.Round(100*time.Millisecond), reason)
+		},
+	})
+	return err
+}
+
+func (c *connection) startEmulator(ctx context.Context, dir string) error {
+	file := c.flags.emulator
+	if file == emulatorDefault {
+		file = filepath.Join(dir, file)
+		if err := keyring.Ignore(dir, emulatorDefault, emulatorDefault+".flock"); err != nil {
+			return err
+		}
+	}
+	e, err := emulator.Embed(ctx, emulator.Options{StateFile: file})
+	if err != nil {
+		return fmt.Errorf("starting the emulator: %w", err)
+	}
+	c.embedded, c.address = e, e.BaseURL()
+	c.app.Say("using the embedded emulator, state in %s", file)
+	return nil
+}
+
+// stop ends the emulator, if there is one.
+func (c *connection) stop() {
+	if c.embedded != nil {
+		c.embedded.Stop()
+	}
+}
+
+// token is the API token of an account.
+func (c *connection) token(account planner.AccountID, tokenEnv string) (string, error) {
+	if c.embedded != nil {
+		return emulatorToken, nil
+	}
+	variable := connect.TokenVariable
+	if tokenEnv != "" {
+		variable = tokenEnv
+	}
+	token, _ := c.app.LookupEnv(variable)
+	if token == "" {
+		if strings.ToUpper(variable) != variable { // it may be a token in the wrong place
+			variable = "the variable that token_env names"
+		}
+		return "", hint.With(&connect.NoTokenError{Variable: variable, Account: account},
+			"make a token with the permission \"Secrets Store Write\" (plan and drift: \"Secrets Store Read\"), or try --emulator")
+	}
+	c.app.Filter.Know(secret.New([]byte(token)))
+	return token, nil
+}
+
+// DefaultAccount implements [reconcile.API].
+func (c *connection) DefaultAccount() planner.AccountID {
+	if c.flags.emulator != "" {
+		return bindings.EmulatorAccount
+	}
+	return ""
+}
+
+// Loopback implements [reconcile.API].
+func (c *connection) Loopback() bool { return c.loopback }
+
+// Now implements [reconcile.API].
+func (c *connection) Now() time.Time {
+	if c.api == nil {
+		return time.Now()
+	}
+	return c.api.Now()
+}
+
+// Account implements [reconcile.API].
+func (c *connection) Account(id planner.AccountID, tokenEnv string) (reconcile.Account, error) {
+	if c.api == nil {
+		return nil, reconcile.ErrNoAPI
+	}
+	return c.api.Account(id, tokenEnv)
+}

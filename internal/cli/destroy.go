@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
+)
+
+// destroyOptions are the flags of destroy.
+type destroyOptions struct {
+	changeFlags
+	targetFlags
+	limitFlags
+}
+
+func (a *App) destroyCommand() *cobra.Command {
+	var o destroyOptions
+	cmd := &cobra.Command{
+		Use:   "destroy",
+		Short: "Delete every secret that the lockfile owns",
+		Long: `destroy deletes every secret that the lockfile owns, or those that --target
+names; secrets under delete: false are forgotten and stay. A store is deleted
+only if it was applied with delete: true and nobody else has secrets in it. It
+reads no values. What secretsync did not make is never touched.
+
+` + exitCodesHelp,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checks(o.changeFlags.check(), o.targetFlags.check()); err != nil {
+				return err
+			}
+			c := change{flags: &o.changeFlags, ask: approval{auto: o.auto, word: "destroy"}, edits: []reconcile.Edit{reconcile.Destroy()}}
+			return a.change(cmd.Context(), c, o.limitFlags.apply, func(c *reconcile.Config) { c.Targets = o.targets })
+		},
+	}
+	o.changeFlags.register(cmd.Flags())
+	o.targetFlags.register(cmd.Flags())
+	o.limitFlags.register(cmd.Flags())
+	return cmd
+}

@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/localdev"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/wrangler"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/spf13/cobra"
+)
+
+// devOptions are the flags of dev.
+type devOptions struct {
+	manifestFlags
+	workers   []string
+	persistTo string
+	clear     bool
+}
+
+// folder is what wrangler dev gets as its --persist-to; empty for its own.
+func (o *devOptions) folder() string {
+	if o.persistTo == "" {
+		return ""
+	}
+	return filepath.Clean(o.persistTo)
+}
+
+func (a *App) devCommand() *cobra.Command {
+	var o devOptions
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Put secrets where wrangler dev reads them",
+		Long: `dev puts the values of the secrets that Workers bind into the local store of
+wrangler dev and Miniflare, by the project's own wrangler. Cloudflare is not
+asked, and nothing there is changed. The values then lie in plain text below
+` + localdev.Folder + ` beside each configuration, which git has to ignore; dev --clear
+removes them, also of a configuration that cannot be read, and with --worker of
+one that the manifest no longer names.
+
+` + exitCodesHelp,
+		Example: "  secretsync dev\n  secretsync dev --var environment=staging --worker apps/api/wrangler.jsonc\n  secretsync dev --clear",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.clear {
+				return a.devClear(cmd.Context(), &o)
+			}
+			return a.dev(cmd.Context(), &o)
+		},
+	}
+	f := cmd.Flags()
+	o.manifestFlags.register(f)
+	f.StringArrayVar(&o.workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
+	f.StringVar(&o.persistTo, "persist-to", "", "the folder that wrangler dev gets as its --persist-to")
+	f.BoolVar(&o.clear, "clear", false, "remove the values from the local store")
+	return cmd
+}
+
+func (a *App) dev(ctx context.Context, o *devOptions) error {
+	w, err := a.workers(ctx, &o.manifestFlags)
+	if err != nil {
+		return err
+	}
+	if err := a.mistakesOf(w, o.workers...); err != nil {
+		return err
+	}
+	configs, err := w.chosen(o.workers)
+	if err != nil {
+		return err
+	}
+	values, err := w.bindings.Values(ctx, configs, a.Filter.Know)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, v := range values {
+			v.Wipe()
+		}
+	}()
+	var folders []string
+	err = eachOf(ctx, a, configs, func(c *wrangler.Config) error {
+		place := placeOf(c.File, o.folder())
+		put, err := a.devOne(ctx, w, c, place, values)
+		if put && !slices.Contains(folders, place.Values()) {
+			folders = append(folders, place.Values())
+		}
+		return err
+	})
+	if len(folders) > 0 {
+		clearing := "dev --clear"
+		if o.folder() != "" {
+			clearing += " --persist-to " + o.folder()
+		}
+		a.Say("values lie in plain text in %s; %s removes them", strings.Join(folders, ", "), clearing)
+	}
+	return err
+}
+
+// eachOf goes on where one fails, and says at once what went wrong.
+func eachOf[T any](ctx context.Context, a *App, list []T, do func(T) error) error {
+	var failed error
+	for _, item := range list {
+		err := do(item)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			a.PrintError(err)
+			failed = &status{code: exitError}
+		}
+	}
+	return failed
+}
+
+func placeOf(file, persistTo string) localdev.Place {
+	return localdev.Place{Dir: filepath.Dir(file), PersistTo: persistTo}
+}
+
+// chosen are the configurations that --worker names, or all.
+func (w *workers) chosen(names []string) ([]*wrangler.Config, error) {
+	if len(w.bindings.Configs) == 0 {
+		return nil, noWorkers(w.manifest)
+	}
+	if len(names) == 0 {
+		return w.bindings.Configs, nil
+	}
+	var chosen []*wrangler.Config
+	for _, name := range names {
+		c := w.bindings.Config(name)
+		if c == nil {
+			return nil, hint.With(fmt.Errorf("%s is none of the Workers that the manifest names", name), "add it to workers:")
+		}
+		chosen = append(chosen, c)
+	}
+	return chosen, nil
+}
+
+// devOne puts the secrets of one Worker, and reports whether any was put.
+func (a *App) devOne(ctx context.Context, w *workers, c *wrangler.Config, place localdev.Place, values map[manifest.SecretRef]secret.Value) (bool, error) {
+	secrets, warnings := w.bindings.LocalSecrets(c, values)
+	for _, warning := range warnings {
+		a.Say("warning: %s", warning)
+	}
+	if len(secrets) == 0 {
+		a.Say("%s binds no secret that has a value here", c.File)
+		return false, nil
+	}
+	if err := checkIgnored(ctx, place); err != nil {
+		return false, err
+	}
+	if err := localdev.Put(ctx, place, secrets); err != nil {
+		return false, devError(c.File, place, err)
+	}
+	_, err := fmt.Fprintf(a.Out, "%s: put %s\n", c.File, names(secrets))
+	return true, err
+}
+
+func names(secrets []localdev.Secret) string {
+	if len(secrets) == 0 {
+		return "nothing"
+	}
+	list := make([]string, len(secrets))
+	for i, s := range secrets {
+		list[i] = s.Name
+	}
+	return strings.Join(list, ", ")
+}
+
+// devError says what to do.
+func devError(file string, place localdev.Place, err error) error {
+	values := place.Values()
+	for is, todo := range map[error]string{
+		localdev.ErrNoMiniflare: "install what wrangler dev needs first: npm install --save-dev wrangler",
+		localdev.ErrNoNode:      "install Node.js, and then wrangler: npm install --save-dev wrangler",
+		localdev.ErrUnsupported: "install a newer wrangler: npm install --save-dev wrangler@latest",
+		localdev.ErrFailed: "see what wrangler dev says there: it may want a newer Node.js, or be too old; and an older wrangler cannot read what a newer one left in " +
+			filepath.Dir(values),
+		localdev.ErrLost:    "remove " + values + ", in case something is there, and try another wrangler; please report this one",
+		localdev.ErrDamaged: "remove " + values + ", where the values lie, and " + place.Record() + "; then run dev again",
+		localdev.ErrLink:    "remove it; nothing was put there",
+		localdev.ErrBusy:    "try again when it has ended",
+	} {
+		if errors.Is(err, is) {
+			return hint.With(fmt.Errorf("%s: %w", file, err), todo)
+		}
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+// checkIgnored refuses to put plain text where git would pick it up.
+func checkIgnored(ctx context.Context, place localdev.Place) error {
+	root := place.Root()
+	if !keyring.InWorkTree(root) {
+		return nil
+	}
+	at := root // or what of it is there: git has to start somewhere
+	for {
+		if info, err := os.Stat(at); err == nil && info.IsDir() {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	for _, path := range []string{filepath.Join(place.Values(), "id", "blobs", "value"), filepath.Join(root, "file")} {
+		path, err := filepath.Rel(at, path)
+		if err != nil {
+			return err
+		}
+		cmd := exec.CommandContext(ctx, "git", "check-ignore", "-q", path)
+		cmd.Dir = at
+		var exit *exec.ExitError
+		switch err := cmd.Run(); {
+		case err == nil:
+		case errors.As(err, &exit) && exit.ExitCode() == 1:
+			return hint.With(fmt.Errorf("git does not ignore %s, where the values would lie in plain text", root),
+				"add "+filepath.Base(root)+" to .gitignore")
+		default:
+			return hint.With(fmt.Errorf("git cannot tell whether it ignores %s, where the values would lie in plain text", root),
+				"run git check-ignore there, and see what it says")
+		}
+	}
+	return nil
+}

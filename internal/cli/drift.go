@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/secretsync/secretsync/internal/atomicfile"
+	"github.com/secretsync/secretsync/internal/metrics"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
+)
+
+// driftOptions are the flags of drift.
+type driftOptions struct {
+	manifestFlags
+	apiFlags
+	limitFlags
+	format, metricsFile, out string
+	repair, noColor          bool
+}
+
+func (a *App) driftCommand() *cobra.Command {
+	var o driftOptions
+	cmd := &cobra.Command{
+		Use:   "drift",
+		Short: "Tell what changed in Cloudflare behind git's back",
+		Long: `drift compares Cloudflare with the lockfile; plan compares with the manifest. It
+reads no value and needs no decryption key; a token with the permission "Secrets
+Store Read" is enough. It exits with 2 where it finds drift.
+
+` + exitCodesHelp,
+		Example: "  secretsync drift --metrics-file /var/lib/node_exporter/secretsync.prom\n  secretsync drift --repair-plan -o repair.json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.repair != (o.out != "") {
+				return errors.New("--repair-plan and -o belong together: the plan, and the file that it is written to")
+			}
+			if err := checkFormat(o.format); err != nil {
+				return err
+			}
+			return a.drift(cmd.Context(), &o)
+		},
+	}
+	f := cmd.Flags()
+	o.manifestFlags.register(f)
+	o.apiFlags.register(f)
+	o.limitFlags.register(f)
+	f.StringVar(&o.format, "format", formatText, formatHelp)
+	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for Prometheus's textfile collector to this file")
+	f.BoolVar(&o.repair, "repair-plan", false, "with -o: write the plan that would undo the drift, for review and apply")
+	f.StringVarP(&o.out, "out", "o", "", "the file for --repair-plan")
+	registerNoColor(f, &o.noColor)
+	return cmd
+}
+
+func (a *App) drift(ctx context.Context, o *driftOptions) error {
+	connection, err := a.connect(&o.apiFlags)
+	if err != nil {
+		return err
+	}
+	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply)
+	if err != nil {
+		return err
+	}
+	if o.repair {
+		if err := mayReplace(project, o.out); err != nil {
+			return err
+		}
+	}
+	if err := connection.start(ctx, project.Lockfile()); err != nil {
+		return err
+	}
+	defer connection.stop()
+	drift, err := project.Drift(ctx)
+	if drift == nil {
+		return err
+	}
+	if err := errors.Join(a.writeMetrics(ctx, o.metricsFile, drift), err); err != nil {
+		return err
+	}
+	if err := a.showDrift(drift.Findings, len(drift.Secrets), project.Manifest().File, o.format, o.noColor); err != nil {
+		return err
+	}
+	if o.repair {
+		if err := errors.Join(drift.Unreachable, a.writeRepairPlan(ctx, drift, o.out)); err != nil {
+			return err
+		}
+	}
+	if drift.Counted() > 0 {
+		return errors.Join(&status{code: exitChanges}, drift.Unreachable)
+	}
+	return drift.Unreachable
+}
+
+// writeMetrics writes the metrics file, if one is wanted.
+func (a *App) writeMetrics(ctx context.Context, path string, d *reconcile.Drift) error {
+	if path == "" {
+		return nil
+	}
+	run := metrics.Run{Now: d.Time, Success: d.Unreachable == nil, Drift: d.Findings, Quotas: map[planner.AccountID]planner.Quota{}}
+	for _, s := range d.Secrets {
+		run.Secrets = append(run.Secrets, metrics.Secret{
+			Store: s.Key.Store, Name: s.Key.Name, Applied: s.Applied, RotateAfter: s.RotateAfter,
+		})
+	}
+	if run.Success {
+		run.Quotas = d.Quotas(ctx)
+	}
+	return metrics.Write(path, run)
+}
+
+// writeRepairPlan writes the plan that would undo the drift, for review and for apply.
+func (a *App) writeRepairPlan(ctx context.Context, d *reconcile.Drift, path string) error {
+	proposal, unrepairable, err := d.Repair(ctx)
+	if unrepairable > 0 {
+		a.Say("findings that no plan repairs, such as unmanaged secrets: %d", unrepairable)
+	}
+	switch {
+	case err != nil:
+		return err
+	case proposal == nil:
+		a.Say("no drift that a plan could repair: %s was not written", path)
+		return a.removeOld(path)
+	}
+	defer proposal.Close()
+	file := proposal.File()
+	if err := atomicfile.Write(path, file.Format(), 0o644); err != nil {
+		return err
+	}
+	a.Say("wrote %s, the plan that would repair it: %s", path, render.Summary(proposal.Plan))
+	return problemsOf(proposal.Plan, file.Inputs.Manifest)
+}
+
+// removeOld removes the plan that an earlier run wrote: it could be taken for this one's.
+func (a *App) removeOld(path string) error {
+	switch err := os.Remove(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("the plan of an earlier run: %w", err)
+	}
+	a.Say("removed the %s of an earlier run", path)
+	return nil
+}

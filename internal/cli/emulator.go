@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/bindings"
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/spf13/cobra"
+)
+
+func (a *App) emulatorCommand() *cobra.Command {
+	var listen, state string
+	var faults []string
+	var opts emulator.Options
+	cmd := &cobra.Command{
+		Use:   "emulator",
+		Short: "Serve the Secrets Store API on this machine, without Cloudflare",
+		Long: `emulator serves Cloudflare's Secrets Store API on a loopback address until it is
+interrupted. Any client works against it: secretsync, wrangler, Cloudflare's
+SDKs. No answer holds a value; the state keeps a keyed digest of each.
+
+--fault lets requests go wrong: "METHOD PATH KIND[-after][=TIME] [once|N]", PATH
+being the end of a path, and * anything:
+  cut, reset, stall            the connection is closed, reset, or nothing comes
+  500, 502, 503, 403, 404      errors
+  429, 971                     the rate limit, =TIME what Retry-After asks for
+  truncated, malformed, empty  the answer is spoiled
+  lag                          a read shows what was before the latest write, or
+                               was a TIME ago
+KIND-after does what is asked first. As in
+  --fault 'POST /secrets cut-after once' --fault 'GET /secrets lag=2s'
+
+What nobody knows of Cloudflare can be had both ways: --partial-bulk-create,
+--name-conflict-status 409, and with --pending-for 10m secrets that stay
+pending. Any API token may write, and any API key with an email address.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.StateFile = state
+			if len(faults) > 0 {
+				fault, err := emulator.ParseFault(faults...)
+				if err != nil {
+					return err
+				}
+				opts.Fault = fault
+			}
+			e, err := emulator.Listen(cmd.Context(), listen, opts)
+			if err != nil {
+				return err
+			}
+			defer e.Stop()
+			fmt.Fprintf(a.Out, "export CLOUDFLARE_API_BASE_URL=%s\nexport CLOUDFLARE_API_TOKEN=%s\nexport CLOUDFLARE_ACCOUNT_ID=%s\n",
+				e.BaseURL(), emulatorToken, bindings.EmulatorAccount)
+			a.Say("listening; end with Ctrl-C")
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&listen, "listen", "127.0.0.1:8787", "loopback address to listen on; port 0 picks one")
+	f.StringVar(&state, "state", "", "file that holds the state (default: memory alone)")
+	f.StringArrayVar(&faults, "fault", nil, "let requests go wrong: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
+	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
+	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
+	f.BoolVar(&opts.PartialBulkCreate, "partial-bulk-create", false, "keep the secrets before the refused one of a bulk create (default: none)")
+	f.IntVar(&opts.NameConflictStatus, "name-conflict-status", 0, "HTTP status where a name is in use, 400 or 409 (default 400)")
+	f.DurationVar(&opts.PendingFor, "pending-for", 0, "how long a new secret stays pending when it is read (default: not at all)")
+	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
+	return cmd
+}

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/connect"
+	"github.com/secretsync/secretsync/internal/redact"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/pflag"
+)
+
+// A command's flags are a struct of its own, made of the groups below: it has the flags
+// that it reads, and no others. Nothing but the parser of flags assigns to them.
+
+// manifestFlags say which manifest is read, and what it may do.
+type manifestFlags struct {
+	file, lockfile, account string
+	vars, sopsKeyTypes      []string
+	allow                   reconcile.Allow
+}
+
+func (f *manifestFlags) register(fs *pflag.FlagSet) {
+	f.registerFiles(fs)
+	fs.StringVar(&f.account, "account-id", "", "Cloudflare account (default CLOUDFLARE_ACCOUNT_ID)")
+	fs.StringArrayVar(&f.vars, "var", nil, "set a manifest variable, NAME=VALUE (repeatable)")
+	fs.BoolVar(&f.allow.Commands, "allow-commands", false, "run the manifest's command sources")
+	fs.BoolVar(&f.allow.Outside, "allow-outside", false, "let the manifest name files outside its repository")
+	fs.BoolVar(&f.allow.PlaintextValues, "allow-plaintext-values", false, "accept values in clear in the manifest, for experiments")
+}
+
+// registerFiles registers those that lock status reads: it needs no manifest.
+func (f *manifestFlags) registerFiles(fs *pflag.FlagSet) {
+	fs.SortFlags = false
+	fs.StringVarP(&f.file, "file", "f", "", "manifest (default secretsync.yaml, .yml, .toml or .json here)")
+	fs.StringVar(&f.lockfile, "lockfile", "", "lockfile (default beside the manifest: x.yaml -> x.lock)")
+	fs.StringSliceVar(&f.sopsKeyTypes, "sops-key-types", nil, "SOPS key types that may be used (default age,pgp)")
+}
+
+// path is the manifest that the flags name, or the one in this folder.
+func (f *manifestFlags) path() (string, error) {
+	if f.file != "" {
+		return f.file, nil
+	}
+	return manifest.Find(".")
+}
+
+// variables are those of --var.
+func (f *manifestFlags) variables() (map[string]string, error) {
+	vars := map[string]string{}
+	for _, v := range f.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--var %q is not NAME=VALUE", v)
+		}
+		vars[name] = value
+	}
+	return vars, nil
+}
+
+// config is what the flags say of a reconciliation, for the manifest in file.
+func (a *App) config(f *manifestFlags, file string, api *connection) (reconcile.Config, error) {
+	c := reconcile.Config{
+		Manifest: file, Lockfile: f.lockfile, Account: a.setting(f.account, "CLOUDFLARE_ACCOUNT_ID"), Allow: f.allow,
+		LookupEnv: a.LookupEnv, Guard: guard{a.Filter}, Notify: a.notify,
+	}
+	if c.Lockfile == "" {
+		c.Lockfile = lockfile.PathFor(file)
+	}
+	if api != nil {
+		c.API, c.RequestTimeout, c.Parallelism = api, api.flags.timeout, api.flags.parallelism
+	}
+	var err error
+	if c.SOPS, err = connect.SOPS(a.sopsKeyTypes(f)...); err != nil {
+		return c, err
+	}
+	c.Vars, err = f.variables()
+	return c, err
+}
+
+// project opens the manifest that the flags name. The options change the configuration
+// before that.
+func (a *App) project(ctx context.Context, f *manifestFlags, api *connection, options ...func(*reconcile.Config)) (*reconcile.Project, error) {
+	file, err := f.path()
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.config(f, file, api)
+	if err != nil {
+		return nil, err
+	}
+	for _, option := range options {
+		option(&c)
+	}
+	return reconcile.Open(ctx, c)
+}
+
+// readValues is an option of project, for commands that read values.
+func readValues(c *reconcile.Config) { c.Values = true }
+
+// guard lets the engine tell the filter what it reads.
+type guard struct{ *redact.Filter }
+
+// setting is a flag's value, else the environment's.
+func (a *App) setting(flag, variable string) string {
+	if flag != "" {
+		return flag
+	}
+	v, _ := a.LookupEnv(variable)
+	return v
+}
+
+// sopsKeyTypes are the key types that SOPS files may use; none for the usual ones. The
+// manifest has no say in it.
+func (a *App) sopsKeyTypes(f *manifestFlags) []string {
+	if len(f.sopsKeyTypes) > 0 {
+		return f.sopsKeyTypes
+	}
+	if types, _ := a.LookupEnv("SECRETSYNC_SOPS_KEY_TYPES"); types != "" {
+		return strings.Split(types, ",")
+	}
+	return nil
+}
+
+// limitFlags are what a plan may do.
+type limitFlags struct {
+	maxDeletes     int // negative: as the manifest says
+	strictBindings bool
+}
+
+func (f *limitFlags) register(fs *pflag.FlagSet) {
+	fs.IntVar(&f.maxDeletes, "max-deletes", -1, "refuse a plan with more deletions (default: the manifest's safety.max_deletes)")
+	fs.BoolVar(&f.strictBindings, "strict-bindings", false, "refuse a plan that breaks a Worker's binding (default: the manifest's safety.strict_bindings)")
+}
+
+func (f *limitFlags) apply(c *reconcile.Config) {
+	c.StrictBindings = f.strictBindings
+	if f.maxDeletes >= 0 {
+		c.MaxDeletes = &f.maxDeletes
+	}
+}
+
+// targetFlags limit a command to some secrets.
+type targetFlags struct{ targets []string }
+
+func (f *targetFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.targets, "target", nil, "limit to secrets that match STORE/SECRET or ACCOUNT/STORE/SECRET, a glob (repeatable)")
+}
+
+func (f *targetFlags) check() error {
+	for _, glob := range f.targets {
+		if !isTarget(glob) {
+			return fmt.Errorf("--target %q is not a glob like STORE/SECRET, or ACCOUNT/STORE/SECRET", glob)
+		}
+	}
+	return nil
+}
+
+func isTarget(glob string) bool {
+	_, err := path.Match(glob, "")
+	slashes := strings.Count(glob, "/")
+	return err == nil && slashes >= 1 && slashes <= 2
+}
+
+// adoptFlag says what becomes of secrets that exist already.
+type adoptFlag struct{ adopt string }
+
+func (f *adoptFlag) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.adopt, "adopt", "", "take over existing secrets of these names: overwrite or keep their values")
+}
+
+func (f *adoptFlag) policy() planner.AdoptPolicy { return planner.AdoptPolicy(f.adopt) }
+
+func (f *adoptFlag) check() error {
+	switch f.policy() {
+	case "", planner.AdoptOverwrite, planner.AdoptKeep:
+		return nil
+	}
+	return fmt.Errorf("--adopt %q is neither overwrite nor keep", f.adopt)
+}
+
+// lockFlags say how the lock is waited for.
+type lockFlags struct{ timeout time.Duration }
+
+func (f *lockFlags) register(fs *pflag.FlagSet) {
+	fs.DurationVar(&f.timeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to end")
+}
+
+// applyFlags are of every command that executes a plan.
+type applyFlags struct {
+	auto, json, noColor bool
+	wait                time.Duration
+}
+
+func (f *applyFlags) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.auto, "auto-approve", false, "do not ask")
+	fs.BoolVar(&f.json, "json", false, "tell what is done as JSON, one object a line")
+	fs.DurationVar(&f.wait, "wait", 30*time.Second, "how long an apply waits for what it wrote to become active; 0 for not at all")
+	registerNoColor(fs, &f.noColor)
+}
+
+func (f *applyFlags) check() error {
+	if f.wait < 0 {
+		return fmt.Errorf("--wait %s: want 0 or more", f.wait)
+	}
+	return nil
+}
+
+func registerNoColor(fs *pflag.FlagSet, noColor *bool) {
+	fs.BoolVar(noColor, "no-color", false, "no colours (also NO_COLOR)")
+}
+
+// checks are errors in the order given; the first is returned.
+func checks(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// sources are the package's files without its tests.
+func sources(t *testing.T) (*token.FileSet, []*ast.File) {
+	t.Helper()
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	return fset, files
+}
+
+var flagTypes = regexp.MustCompile(`(Options|Flags?)$`)
+
+// typeName is the name of a type or of what it points to.
+func typeName(e ast.Expr) string {
+	if star, ok := e.(*ast.StarExpr); ok {
+		e = star.X
+	}
+	if id, ok := e.(*ast.Ident); ok {
+		return id.Name
+	}
+	return ""
+}
+
+// TestFlagsAreNotAssigned: what a command was told is what its flags say. An assignment
+// would pass an argument that no signature shows.
+func TestFlagsAreNotAssigned(t *testing.T) {
+	fset, files := sources(t)
+	checked := 0
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			fn, ok := n.(*ast.FuncDecl)
+			if !ok || fn.Body == nil {
+				return true
+			}
+			flags := map[string]bool{}
+			declare := func(names []*ast.Ident, typ ast.Expr) {
+				for _, name := range names {
+					if flagTypes.MatchString(typeName(typ)) {
+						flags[name.Name] = true
+						checked++
+					}
+				}
+			}
+			ast.Inspect(fn, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.Field:
+					declare(n.Names, n.Type)
+				case *ast.ValueSpec:
+					declare(n.Names, n.Type)
+				case *ast.AssignStmt:
+					for _, left := range n.Lhs {
+						for sel, ok := left.(*ast.SelectorExpr); ok; sel, ok = left.(*ast.SelectorExpr) {
+							left = sel.X
+						}
+						if id, ok := left.(*ast.Ident); ok && flags[id.Name] && n.Tok != token.DEFINE {
+							t.Errorf("%s: an assignment to flags", fset.Position(n.Pos()))
+						}
+					}
+				}
+				return true
+			})
+			return true
+		})
+	}
+	if checked < 30 {
+		t.Errorf("only %d variables with flags were found: the test does not see them", checked)
+	}
+}
+
+// TestNoCommandEmbedsAnother: commands share groups of flags, never each other's options.
+func TestNoCommandEmbedsAnother(t *testing.T) {
+	fset, files := sources(t)
+	commands := 0
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			if strings.HasSuffix(spec.Name.Name, "Options") {
+				commands++
+			}
+			if s, ok := spec.Type.(*ast.StructType); ok {
+				for _, field := range s.Fields.List {
+					if name := typeName(field.Type); len(field.Names) == 0 && (strings.HasSuffix(name, "Options") || name == "App") {
+						t.Errorf("%s: %s embeds %s", fset.Position(field.Pos()), spec.Name.Name, name)
+					}
+				}
+			}
+			return true
+		})
+	}
+	if commands < 8 {
+		t.Errorf("only %d commands with options were found", commands)
+	}
+}
+
+// everyCommand calls do for the root command and everything below it.
+func everyCommand(do func(*cobra.Command)) {
+	root := (&App{Out: io.Discard, Err: io.Discard}).Command()
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		do(c)
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+}
+
+func TestHelpFitsATerminal(t *testing.T) {
+	everyCommand(func(c *cobra.Command) {
+		var b strings.Builder
+		c.SetOut(&b)
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > helpWidth {
+				t.Errorf("%s: %d columns: %s", c.CommandPath(), n, line)
+			}
+		}
+	})
+}
+
+// TestFlagsAreTheCommandsOwn: no flag is inherited, so that a command takes none that it
+// does not read.
+func TestFlagsAreTheCommandsOwn(t *testing.T) {
+	flags := 0
+	everyCommand(func(c *cobra.Command) {
+		c.PersistentFlags().VisitAll(func(f *pflag.Flag) { t.Errorf("%s: --%s is for all commands below it", c.CommandPath(), f.Name) })
+		c.LocalFlags().VisitAll(func(*pflag.Flag) { flags++ })
+	})
+	if flags < 100 {
+		t.Errorf("only %d flags were found", flags)
+	}
+}

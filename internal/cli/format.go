@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/atomicfile"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+)
+
+// The formats of plan, show and drift.
+const (
+	formatText     = "text"
+	formatJSON     = "json"
+	formatMarkdown = "markdown"
+	formatGitHub   = "github"
+	formatGitLab   = "gitlab"
+)
+
+var formats = []string{formatText, formatJSON, formatMarkdown, formatGitHub, formatGitLab}
+
+var formatHelp = strings.Join(formats, ", ")
+
+// What --format gitlab writes for the widgets of a merge request, into the current folder.
+const (
+	gitLabQualityFile = "secretsync-codequality.json"
+	gitLabReportFile  = "secretsync-report.json"
+)
+
+func checkFormat(format string) error {
+	if !slices.Contains(formats, format) {
+		return fmt.Errorf("--format %q is none of %s", format, formatHelp)
+	}
+	return nil
+}
+
+// showPlan writes a plan to stdout, and to where CI reads more of it.
+func (a *App) showPlan(file *planfile.File, format string, noColor bool) error {
+	p, info := file.Plan(), planInfo(file)
+	switch format {
+	case formatGitHub:
+		a.underRoot("GITHUB_WORKSPACE", p, &info)
+	case formatGitLab:
+		a.underRoot("CI_PROJECT_DIR", p, &info)
+	}
+	switch format {
+	case formatJSON:
+		_, err := a.Out.Write(file.Format())
+		return err
+	case formatMarkdown:
+		return render.PlanMarkdown(a.Out, p, info)
+	case formatGitHub:
+		if err := render.PlanGitHub(a.Out, p, info); err != nil {
+			return err
+		}
+		s := file.Summary
+		return a.tellGitHub(func(w io.Writer) error { return render.PlanMarkdown(w, p, info) }, []output{
+			{"changes", s.Total > 0}, {"plan_id", file.PlanID}, {"total", s.Total}, {"create", s.Create + s.CreateStore},
+			{"update", s.Update + s.Adopt + s.Rotate}, {"rename", s.Rename}, {"delete", s.Delete + s.DeleteStore},
+			{"forget", s.Forget}, {"problems", len(file.Problems)},
+		})
+	case formatGitLab:
+		if err := writeReport(gitLabQualityFile, func(w io.Writer) error { return render.PlanCodeQuality(w, p, info) }); err != nil {
+			return err
+		}
+		if err := writeReport(gitLabReportFile, func(w io.Writer) error { return render.PlanReport(w, p) }); err != nil {
+			return err
+		}
+	}
+	return render.Plan(a.Out, p, info, a.style(noColor))
+}
+
+// underRoot names files from the repository's folder, as annotations want them, which a
+// variable of the runner names.
+func (a *App) underRoot(variable string, p *planner.Plan, info *render.PlanInfo) {
+	name := a.fromRoot(variable)
+	info.Manifest = name(info.Manifest)
+	for i := range p.Actions {
+		p.Actions[i].Pos.File = name(p.Actions[i].Pos.File)
+	}
+	for i := range p.Notes {
+		p.Notes[i].Pos.File = name(p.Notes[i].Pos.File)
+	}
+	for i := range p.Problems {
+		p.Problems[i].Pos.File = name(p.Problems[i].Pos.File)
+	}
+}
+
+// fromRoot returns a function that names a file from the folder that a variable names,
+// where the current folder is below that.
+func (a *App) fromRoot(variable string) func(string) string {
+	root, _ := a.LookupEnv(variable)
+	here, err := os.Getwd()
+	below, errRel := filepath.Rel(root, here)
+	return func(name string) string {
+		if root == "" || err != nil || errRel != nil || name == "" || filepath.IsAbs(name) || !filepath.IsLocal(below) {
+			return name
+		}
+		return filepath.ToSlash(filepath.Join(below, name))
+	}
+}
+
+// planInfo is what a report says about a plan besides the plan itself.
+func planInfo(f *planfile.File) render.PlanInfo {
+	return render.PlanInfo{ID: f.PlanID, Manifest: f.Inputs.Manifest, Keyless: f.Inputs.Keyless, Offline: f.Inputs.Offline}
+}
+
+// showDrift writes drift to stdout, and to where CI reads more of it.
+func (a *App) showDrift(found []planner.Drift, checked int, manifest, format string, noColor bool) error {
+	switch format {
+	case formatJSON:
+		return render.DriftJSON(a.Out, found, checked)
+	case formatMarkdown:
+		return render.DriftMarkdown(a.Out, found, checked)
+	case formatGitHub:
+		if err := render.DriftGitHub(a.Out, found, checked); err != nil {
+			return err
+		}
+		counted := countedDrift(found)
+		return a.tellGitHub(func(w io.Writer) error { return render.DriftMarkdown(w, found, checked) }, []output{
+			{"drift", counted > 0}, {"findings", counted}, {"checked", checked},
+		})
+	case formatGitLab:
+		if err := writeReport(gitLabQualityFile, func(w io.Writer) error {
+			return render.DriftCodeQuality(w, found, a.fromRoot("CI_PROJECT_DIR")(manifest))
+		}); err != nil {
+			return err
+		}
+	}
+	return render.Drift(a.Out, found, checked, a.style(noColor))
+}
+
+func countedDrift(found []planner.Drift) int {
+	n := 0
+	for _, d := range found {
+		if d.Counts {
+			n++
+		}
+	}
+	return n
+}
+
+// output is what a later step of a GitHub workflow can read. No name or comment of
+// anybody's goes into one: a value is a word of ours, a number or an id.
+type output struct {
+	name  string
+	value any
+}
+
+// tellGitHub adds to the job's summary and to the step's outputs, where the runner
+// wants them.
+func (a *App) tellGitHub(summary func(io.Writer) error, outputs []output) error {
+	var text, lines bytes.Buffer
+	if err := summary(&text); err != nil {
+		return err
+	}
+	for _, o := range outputs {
+		fmt.Fprintf(&lines, "%s=%v\n", o.name, o.value)
+	}
+	for variable, content := range map[string][]byte{"GITHUB_STEP_SUMMARY": text.Bytes(), "GITHUB_OUTPUT": lines.Bytes()} {
+		path, _ := a.LookupEnv(variable)
+		if path == "" {
+			continue
+		}
+		if err := appendTo(path, content); err != nil {
+			return fmt.Errorf("%s: %w", variable, err)
+		}
+	}
+	return nil
+}
+
+func appendTo(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// writeReport makes a file anew.
+func writeReport(path string, write func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, b.Bytes(), 0o644)
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
+)
+
+// importOptions are the flags of import.
+type importOptions struct {
+	manifestFlags
+	apiFlags
+	lockFlags
+	out, sops      string
+	lockOnly, auto bool
+}
+
+func (a *App) importCommand() *cobra.Command {
+	var o importOptions
+	cmd := &cobra.Command{
+		Use:   "import {-o FILE | --lock-only}",
+		Short: "Describe existing secrets in a manifest, or rebuild a lockfile",
+		Long: `import -o FILE writes a manifest of the secrets that exist in Cloudflare: of
+all, or, where there is a manifest already, of those in its stores that it does
+not describe, for its include. They are external at first: nothing is written to
+them. With --sops they are taken over as they are, with their values in that
+file, which is yours to write: nobody can read one back.
+
+import --lock-only writes a lockfile where there is none, one that cannot be
+used being moved away first: what the manifest wants and Cloudflare has is
+recorded, as under adopt: keep.
+
+Neither changes anything in Cloudflare; a token with the permission "Secrets
+Store Read" is enough.
+
+Nobody can read a value back. So under adopt: keep the values in Cloudflare are
+taken to be the manifest's, and no later plan will find out if one is not. Where
+that is not certain, use adopt: overwrite instead: it puts every value again.
+
+` + exitCodesHelp,
+		Example: "  secretsync import -o secretsync.yaml\n  secretsync import -o found.yaml --sops secrets/prod.enc.yaml\n  secretsync import --lock-only",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case o.lockOnly == (o.out != ""):
+				return errors.New("import wants one of -o FILE, for a manifest, and --lock-only, for a lockfile")
+			case o.lockOnly && o.sops != "":
+				return errors.New("--sops belongs to -o")
+			case o.lockOnly:
+				return a.importLock(cmd.Context(), &o)
+			}
+			return a.importManifest(cmd.Context(), &o)
+		},
+	}
+	f := cmd.Flags()
+	o.manifestFlags.register(f)
+	o.apiFlags.register(f)
+	o.lockFlags.register(f)
+	f.StringVarP(&o.out, "out", "o", "", "write a manifest of what exists to this new file, in YAML")
+	f.StringVar(&o.sops, "sops", "", "with -o: take the secrets over, with their values in this SOPS file")
+	f.BoolVar(&o.lockOnly, "lock-only", false, "write the lockfile, and nothing to Cloudflare")
+	f.BoolVar(&o.auto, "auto-approve", false, "with --lock-only: do not ask")
+	return cmd
+}
+
+func (a *App) importLock(ctx context.Context, o *importOptions) error {
+	return a.underLock(ctx, &o.manifestFlags, &o.apiFlags, &o.lockFlags, []func(*reconcile.Config){readValues}, func(run *reconcile.Run) error {
+		found, err := run.Find(ctx)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		if err := a.showFound(found); err != nil || len(found.Live) == 0 {
+			return err
+		}
+		if err := a.approve(ctx, 1, approval{auto: o.auto, word: "yes"}); err != nil {
+			return err
+		}
+		if err := run.Import(ctx, found); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.Out, "\nWrote %s. Next: run plan, and commit it.\n", render.Safe(run.Project().Lockfile()))
+		return err
+	})
+}
+
+// showFound says what would be recorded and what not.
+func (a *App) showFound(found *reconcile.Found) error {
+	out := &lines{w: a.Out}
+	for _, f := range found.Live {
+		out.add("record", "%s/%s  %s", render.Safe(f.Key.Store.Name), render.Safe(f.Key.Name), render.Safe(f.Source))
+	}
+	for _, k := range found.Missing {
+		out.add("missing", "%s/%s  not in Cloudflare: the next apply creates it", render.Safe(k.Store.Name), render.Safe(k.Name))
+	}
+	for _, k := range found.Unmanaged {
+		out.add("unmanaged", "%s/%s  not in the manifest: not recorded", render.Safe(k.Store.Name), render.Safe(k.Name))
+	}
+	switch {
+	case out.err != nil:
+	case len(found.Live) == 0:
+		_, out.err = fmt.Fprintln(a.Out, "Nothing to record: no secret of the manifest is in Cloudflare.")
+	default:
+		_, out.err = fmt.Fprintf(a.Out, "\nTo record: %d, missing: %d, unmanaged: %d. Nothing is written to Cloudflare.\n",
+			len(found.Live), len(found.Missing), len(found.Unmanaged))
+		a.Say("warning: the values in Cloudflare are taken to be the manifest's, and nobody can check that they are: no later plan will tell")
+		a.Say("warning: where that is not certain, run apply --adopt=overwrite instead: it puts every value again")
+	}
+	return out.err
+}

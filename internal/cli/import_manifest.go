@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/reconcile"
+)
+
+// importManifest writes a manifest of what exists and no manifest describes.
+func (a *App) importManifest(ctx context.Context, o *importOptions) error {
+	out, sops := o.out, o.sops
+	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("%s is there: import overwrites nothing", out), err)
+	}
+	stores, existing, err := a.draft(ctx, o)
+	if err != nil {
+		return err
+	}
+	found := 0
+	for _, st := range stores {
+		found += len(st.Secrets)
+	}
+	if found == 0 {
+		_, err := fmt.Fprintln(a.Out, "Nothing to import: there is no secret that the manifest does not describe.")
+		return err
+	}
+	from := sops
+	if sops != "" { // relative to the file that names it
+		if from, err = filepath.Rel(filepath.Dir(out), sops); err != nil {
+			return fmt.Errorf("--sops: %w", err)
+		}
+	}
+	text, err := manifest.Draft(stores, filepath.ToSlash(from))
+	if err != nil {
+		return err
+	}
+	if err := a.writeNew(out, text); err != nil {
+		return err
+	}
+	next := "run validate and plan"
+	if existing != "" {
+		next = fmt.Sprintf("add %s to include in %s", out, existing)
+	}
+	if sops != "" {
+		next = fmt.Sprintf("put the values into %s, each under its name; then %s", sops, next)
+	}
+	_, err = fmt.Fprintf(a.Out, "Secrets in it: %d. Next: %s.\n", found, render.Safe(next))
+	return err
+}
+
+// draft describes all that the account has or, where there is a manifest, what its stores
+// have besides. existing is that manifest's name.
+func (a *App) draft(ctx context.Context, o *importOptions) (stores []manifest.DraftStore, existing string, err error) {
+	connection, err := a.connect(&o.apiFlags)
+	if err != nil {
+		return nil, "", err
+	}
+	project, err := a.project(ctx, &o.manifestFlags, connection)
+	switch {
+	case errors.Is(err, manifest.ErrNone):
+		c, err := a.config(&o.manifestFlags, o.out, connection)
+		if err != nil {
+			return nil, "", err
+		}
+		if err := connection.start(ctx, c.Lockfile); err != nil {
+			return nil, "", err
+		}
+		defer connection.stop()
+		stores, err := reconcile.DraftAccount(ctx, c)
+		return stores, "", err
+	case err != nil:
+		return nil, "", err
+	}
+	if err := connection.start(ctx, project.Lockfile()); err != nil {
+		return nil, "", err
+	}
+	defer connection.stop()
+	stores, err = project.DraftUnmanaged(ctx)
+	return stores, project.Manifest().File, err
+}

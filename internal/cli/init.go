@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/manifest/schema"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
+)
+
+// schemaFile is the manifest's JSON Schema where init puts it.
+const schemaFile = "secretsync.schema.json"
+
+// starters are first manifests, by the extension of the file. They work as they are.
+var starters = map[string]string{
+	".yaml": `# yaml-language-server: $schema=./` + schemaFile + `
+version: 1
+stores:
+  default_secrets_store:     # the name of your account's store in Cloudflare
+    secrets:
+      example-signing-key:   # drawn at random at the first apply; nobody has to know it
+        generate: {bytes: 32, encoding: hex}
+      # stripe-secret-key:   # from a file that SOPS encrypted
+      #   from: {sops: secrets/prod.enc.yaml, key: stripe.secret_key}
+      #   comment: Stripe, payments team
+      # session-key:         # from the environment
+      #   from: {env: SESSION_KEY}
+`,
+	".toml": `#:schema ./` + schemaFile + `
+version = 1
+
+[stores.default_secrets_store.secrets] # the name of your account's store in Cloudflare
+# Drawn at random at the first apply; nobody has to know it.
+example-signing-key = { generate = { bytes = 32, encoding = "hex" } }
+# From a file that SOPS encrypted.
+# stripe-secret-key = { from = { sops = "secrets/prod.enc.yaml", key = "stripe.secret_key" }, comment = "Stripe, payments team" }
+# From the environment.
+# session-key = { from = { env = "SESSION_KEY" } }
+`,
+}
+
+// initOptions are the flags of init.
+type initOptions struct {
+	manifestFlags
+	lockFlags
+}
+
+func (a *App) initCommand() *cobra.Command {
+	var o initOptions
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make a first manifest, and the fingerprint key",
+		Long: `init makes what is not there yet: a manifest to begin with, its schema for
+editors, and the key that the lockfile's fingerprints are made with. The key is
+sealed in the lockfile for the recipients of .sops.yaml where that has some,
+else put into a file that git ignores. init sends nothing, and overwrites
+nothing.`,
+		Example: "  secretsync init\n  secretsync init -f secretsync.toml",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.init(cmd.Context(), &o) },
+	}
+	o.manifestFlags.register(cmd.Flags())
+	o.lockFlags.register(cmd.Flags())
+	return cmd
+}
+
+func (a *App) init(ctx context.Context, o *initOptions) error {
+	file, err := a.initManifest(o.file)
+	if err != nil {
+		return err
+	}
+	c, err := a.config(&o.manifestFlags, file, nil)
+	if err != nil {
+		return err
+	}
+	c.LockTimeout = o.timeout
+	project, err := reconcile.Open(ctx, c)
+	if err != nil {
+		return err
+	}
+	run, err := project.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	key, err := run.CreateKey(ctx)
+	if err != nil {
+		return err
+	}
+	return a.reportInit(project, key)
+}
+
+// initManifest writes a first manifest and its schema, if there is none, and returns its
+// name.
+func (a *App) initManifest(file string) (string, error) {
+	if file == "" {
+		found, err := manifest.Find(".")
+		switch {
+		case errors.Is(err, manifest.ErrNone):
+			found = "secretsync.yaml"
+		case err != nil:
+			return "", err
+		}
+		file = found
+	}
+	ext := filepath.Ext(file)
+	if ext == ".yml" {
+		ext = ".yaml"
+	}
+	if _, err := os.Lstat(file); err == nil {
+		_, err := fmt.Fprintf(a.Out, "%s is there, and left as it is.\n", render.Safe(file))
+		return file, err
+	}
+	text, ok := starters[ext]
+	if !ok {
+		return "", fmt.Errorf("init writes YAML or TOML: the manifest's name has to end with .yaml, .yml or .toml, unlike %q", file)
+	}
+	if err := a.writeNew(file, []byte(text)); err != nil {
+		return "", err
+	}
+	return file, a.writeNew(filepath.Join(filepath.Dir(file), schemaFile), schema.JSON)
+}
+
+// writeNew writes a file, unless it is there.
+func (a *App) writeNew(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("writing a new file: %w", err)
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("writing %s: %w", name, err), os.Remove(name))
+	}
+	_, err = fmt.Fprintf(a.Out, "Wrote %s.\n", render.Safe(name))
+	return err
+}
+
+func (a *App) reportInit(p *reconcile.Project, key reconcile.CreatedKey) error {
+	verb := "Made"
+	if key.Existed {
+		verb = "Found"
+	}
+	from := key.Status.From
+	if from == keyring.FromSealed {
+		from = p.Lockfile() + ", sealed for the recipients of .sops.yaml"
+	}
+	_, err := fmt.Fprintf(a.Out, "%s the fingerprint key %s: %s.\nNext: edit %s, run validate and plan --emulator, and commit it with %s.\n",
+		verb, key.ID, render.Safe(from), render.Safe(p.Manifest().File), render.Safe(p.Lockfile()))
+	return err
+}

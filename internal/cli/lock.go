@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
+)
+
+func (a *App) lockCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "lock",
+		Short: "Look after the lockfile",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.lockStatusCommand(), a.rekeyCommand())
+	return cmd
+}
+
+func (a *App) lockStatusCommand() *cobra.Command {
+	var f manifestFlags
+	var format string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Tell what state the lockfile and its key are in",
+		Long: `status reads the lockfile and looks for its fingerprint key. It needs no token,
+no value and no key, and sends nothing; of the manifest it needs the name alone,
+and with --lockfile not even that. It exits with 1 where the lockfile is
+damaged.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != "text" && format != "json" {
+				return fmt.Errorf("--format %q is neither text nor json", format)
+			}
+			return a.lockStatus(cmd.Context(), &f, format == "json")
+		},
+	}
+	f.registerFiles(cmd.Flags())
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	return cmd
+}
+
+func (a *App) lockStatus(ctx context.Context, f *manifestFlags, asJSON bool) error {
+	path, err := lockfilePath(f)
+	if err != nil {
+		return err
+	}
+	c, err := a.config(f, "", nil)
+	if err != nil {
+		return err
+	}
+	c.Lockfile = path
+	st, damaged := inspect(ctx, c)
+	if !asJSON {
+		return errors.Join(st.print(a.Out), damaged)
+	}
+	return errors.Join(a.printJSON(st), damaged)
+}
+
+// lockfilePath is the lockfile's path, for a command that can do without a manifest.
+func lockfilePath(f *manifestFlags) (string, error) {
+	if f.lockfile != "" {
+		return f.lockfile, nil
+	}
+	file, err := f.path()
+	if err != nil {
+		return "", hint.With(err, "name the lockfile with --lockfile, or its manifest with -f")
+	}
+	return lockfile.PathFor(file), nil
+}
+
+// lockStatus is what lock status tells, in JSON as it stands in docs/formats.md.
+type lockStatus struct {
+	Lockfile string           `json:"lockfile"`
+	State    string           `json:"state"` // ok, absent or damaged
+	Version  int              `json:"version,omitempty"`
+	API      string           `json:"api,omitempty"`
+	Key      *keyStatus       `json:"fingerprint_key,omitempty"`
+	Stores   []storeStatus    `json:"stores"`
+	Pending  []pendingStatus  `json:"pending"`
+	HeldBy   *lockfile.Holder `json:"held_by,omitempty"`
+	problem  error            // of finding out who holds it
+}
+
+type keyStatus struct {
+	ID      string `json:"id"`
+	Sealed  bool   `json:"sealed"`
+	From    string `json:"from,omitempty"`
+	Fits    bool   `json:"fits"`
+	Problem string `json:"problem,omitempty"`
+}
+
+type storeStatus struct {
+	AccountID lockfile.AccountID `json:"account_id"`
+	ID        lockfile.StoreID   `json:"id,omitempty"`
+	Name      string             `json:"name"`
+	Secrets   int                `json:"secrets"`
+}
+
+type pendingStatus struct {
+	AccountID lockfile.AccountID `json:"account_id"`
+	Store     string             `json:"store"`
+	Secret    string             `json:"secret"`
+	Op        string             `json:"op"`
+	Since     time.Time          `json:"since"`
+}
+
+// inspect gathers the status. The error is what is wrong with the lockfile.
+func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
+	path := c.Lockfile
+	st := &lockStatus{Lockfile: path, State: "ok", Stores: []storeStatus{}, Pending: []pendingStatus{}}
+	st.HeldBy, st.problem = lockfile.Held(path)
+	lock, err := lockfile.Read(path)
+	if err != nil {
+		st.State = "damaged"
+		return st, err
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		st.State = "absent"
+		return st, nil
+	}
+	st.Version, st.API = lockfile.Version, "cloudflare"
+	if lock.API != "" {
+		st.API = lock.API
+	}
+	if lock.Key.ID != "" {
+		st.Key = inspectKey(ctx, c, lock.Key)
+	}
+	for k, s := range lock.All() {
+		st.Stores = append(st.Stores, storeStatus{k.Account, s.ID, k.Name, len(s.Secrets)})
+		for name, sec := range s.All() {
+			if p := sec.Pending; p != nil {
+				st.Pending = append(st.Pending, pendingStatus{k.Account, k.Name, name, p.Op, p.Since})
+			}
+		}
+	}
+	return st, nil
+}
+
+// inspectKey looks for the key. That it is not at hand is no error: status does
+// without.
+func inspectKey(ctx context.Context, c reconcile.Config, key lockfile.Key) *keyStatus {
+	found := reconcile.FindKey(ctx, c, key)
+	st := &keyStatus{ID: key.ID, Sealed: len(key.Sealed) > 0, From: found.From, Fits: found.Fits}
+	if found.Err != nil {
+		st.Problem = found.Err.Error()
+		if errors.As(found.Err, new(sopsfile.TypesNotAllowed)) { // there is no line of its own for advice
+			st.Problem += " (" + advice(found.Err) + ")"
+		}
+	}
+	return st
+}
+
+// print writes the status for people.
+func (st *lockStatus) print(w io.Writer) error {
+	out := &lines{w: w}
+	out.add("lockfile", "%s: %s", render.Safe(st.Lockfile), map[string]string{
+		"ok": fmt.Sprintf("version %d, made against %s", st.Version, st.madeAgainst()), "absent": "not there: nothing was applied yet, or it was lost",
+		"damaged": "cannot be used",
+	}[st.State])
+	if k := st.Key; k != nil {
+		kept := "not in the lockfile"
+		if k.Sealed {
+			kept = "sealed in the lockfile"
+		}
+		out.add("key", "%s, %s", k.ID, kept)
+		if k.Fits {
+			out.add("", "at hand, from %s", render.Safe(k.From))
+		} else {
+			out.add("", "not at hand: %s", render.Safe(k.Problem))
+		}
+	}
+	for _, s := range st.Stores {
+		out.add("store", "%s of account %s, secrets: %d", render.Safe(s.Name), s.AccountID, s.Secrets)
+	}
+	for _, p := range st.Pending {
+		out.add("pending", "%s/%s: %s since %s", render.Safe(p.Store), render.Safe(p.Secret), p.Op, p.Since.Format(time.RFC3339))
+	}
+	if len(st.Pending) > 0 {
+		out.add("", "an apply was cut short, or is at work: plan tells, and the next apply settles it")
+	}
+	switch {
+	case st.problem != nil:
+		out.add("held", "not known: %s", render.Safe(st.problem.Error()))
+	case st.HeldBy != nil:
+		out.add("held", "by another secretsync, %s", st.HeldBy)
+	}
+	return out.err
+}
+
+func (st *lockStatus) madeAgainst() string {
+	if st.API == lockfile.APILoopback {
+		return "an emulator"
+	}
+	return "Cloudflare"
+}
+
+// lines writes a column of words and what there is to say to each.
+type lines struct {
+	w   io.Writer
+	err error
+}
+
+func (l *lines) add(word, format string, args ...any) {
+	if l.err == nil {
+		_, l.err = fmt.Fprintf(l.w, "%-9s "+format+"\n", append([]any{word}, args...)...)
+	}
+}

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/secretsync/secretsync/internal/atomicfile"
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
+)
+
+// planOptions are the flags of plan.
+type planOptions struct {
+	manifestFlags
+	apiFlags
+	targetFlags
+	adoptFlag
+	limitFlags
+	mode              reconcile.Mode
+	out, format       string
+	detailed, noColor bool
+}
+
+func (a *App) planCommand() *cobra.Command {
+	var o planOptions
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what apply would do",
+		Long: `plan shows what apply would do: it compares the manifest with the lockfile and
+with Cloudflare. It changes nothing. A token with the permission "Secrets Store
+Read" is enough.
+
+--keyless needs no key: values are compared by their ciphertexts, and what
+cannot be known is said to be. --offline needs no token: the lockfile is taken
+at its word for what is in Cloudflare. Both together need no credentials at all,
+as for a pull request from a fork.
+
+` + exitCodesHelp,
+		Example: "  secretsync plan -o plan.json     # for review\n  secretsync apply plan.json       # does that and nothing else",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checks(o.targetFlags.check(), o.adoptFlag.check(), checkFormat(o.format)); err != nil {
+				return err
+			}
+			changes, err := a.plan(cmd.Context(), &o)
+			if err == nil && o.detailed && changes {
+				return &status{code: exitChanges}
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	o.manifestFlags.register(f)
+	o.apiFlags.register(f)
+	o.targetFlags.register(f)
+	o.adoptFlag.register(f)
+	o.limitFlags.register(f)
+	f.StringVarP(&o.out, "out", "o", "", "write the plan to this file, for review and for apply")
+	f.StringVar(&o.format, "format", "text", formatHelp)
+	f.BoolVar(&o.mode.Keyless, "keyless", false, "compare ciphertexts, without decryption or fingerprint key")
+	f.BoolVar(&o.mode.Offline, "offline", false, "compare with the lockfile alone, without a token")
+	f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 where there are changes")
+	registerNoColor(f, &o.noColor)
+	return cmd
+}
+
+// plan shows a plan, and reports whether it has changes.
+func (a *App) plan(ctx context.Context, o *planOptions) (changes bool, err error) {
+	connection, err := a.connect(&o.apiFlags)
+	if err != nil {
+		return false, err
+	}
+	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, func(c *reconcile.Config) {
+		c.Values, c.Targets, c.Adopt = !o.mode.Keyless, o.targets, o.policy()
+	})
+	if err != nil {
+		return false, err
+	}
+	if o.out != "" {
+		if err := mayReplace(project, o.out); err != nil {
+			return false, err
+		}
+	}
+	if err := connection.start(ctx, project.Lockfile()); err != nil {
+		return false, err
+	}
+	defer connection.stop()
+	proposal, err := project.Plan(ctx, o.mode)
+	if err != nil {
+		return false, err
+	}
+	defer proposal.Close()
+	file := proposal.File()
+	if o.out != "" {
+		if err := atomicfile.Write(o.out, file.Format(), 0o644); err != nil {
+			return false, err
+		}
+	}
+	if err := a.showPlan(file, o.format, o.noColor); err != nil {
+		return false, err
+	}
+	p := proposal.Plan
+	return len(p.Actions) > 0, errors.Join(problemsOf(p, project.Manifest().File), proposal.Unreachable)
+}
+
+// mayReplace refuses to write a plan over anything but a plan, or where secretsync looks
+// for something else.
+func mayReplace(p *reconcile.Project, path string) error {
+	for name, what := range map[string]string{p.Lockfile(): "the lockfile", p.KeyFile(): "the fingerprint key's file", p.Manifest().File: "the manifest"} {
+		if sameFile(path, name) {
+			return hint.With(fmt.Errorf("-o %s: that is %s", path, what), "name another one")
+		}
+	}
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("-o %s: %w", path, err)
+	case !info.Mode().IsRegular():
+		return hint.With(fmt.Errorf("-o %s: that is not a regular file", path), "--format json writes the plan to the standard output")
+	case info.Size() == 0:
+		return nil
+	case info.Size() > planfile.MaxSize:
+		return hint.With(fmt.Errorf("-o %s: that file exists, and is no plan", path), "name another one, or remove it")
+	}
+	old, err := os.ReadFile(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("-o %s: %w", path, err)
+	case len(bytes.TrimSpace(old)) > 0 && !planfile.Is(old):
+		return hint.With(fmt.Errorf("-o %s: that file exists, and is no plan", path), "name another one, or remove it")
+	}
+	return nil
+}
+
+// sameFile compares names, of files that need not be there.
+func sameFile(x, y string) bool { return resolved(x) == resolved(y) }
+
+func resolved(name string) string {
+	if abs, err := filepath.Abs(name); err == nil {
+		name = abs
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+		name = filepath.Join(dir, filepath.Base(name))
+	}
+	return name
+}
+
+// problemsOf is an error of the problems of a plan, or nil.
+func problemsOf(p *planner.Plan, manifest string) error {
+	var errs syntax.ErrorList
+	for _, q := range p.Problems {
+		what, todo := render.Problem(q)
+		pos := q.Pos
+		if pos.File == "" { // about no place in it
+			pos.File = manifest
+		}
+		errs.Add(pos, todo, "%s", what)
+	}
+	return errs.Err()
+}

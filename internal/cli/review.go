@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/reconcile"
+)
+
+// review reads what was reviewed: a plan file, if one is named, and an id.
+func (a *App) review(ctx context.Context, path, id string) (reconcile.Review, error) {
+	r := reconcile.Review{ID: id}
+	if path == "" {
+		return r, nil
+	}
+	var err error
+	if r.File, err = readPlan(ctx, path); err != nil {
+		return r, err
+	}
+	if id != "" && id != r.File.PlanID {
+		return r, &status{exitStale, fmt.Errorf("%s has the id %s, and --plan-id %s was reviewed", path, r.File.PlanID, render.Safe(id))}
+	}
+	// Without the options that found the problems, a plan made now would have none.
+	if err := problemsOf(r.File.Plan(), r.File.Inputs.Manifest); err != nil {
+		return r, &status{exitStale, hint.With(err, path+" was made with problems, and is not applied: make a plan without them, and have that reviewed")}
+	}
+	return r, nil
+}
+
+// checkReview compares a plan made now with what was reviewed, and says what of that is not
+// done. It refuses, with exit code 3, whatever goes further.
+func (a *App) checkReview(r reconcile.Review, p *reconcile.Proposal, noColor bool) error {
+	skipped, err := p.Check(r)
+	for _, s := range skipped {
+		a.Say("%s", render.Skipped(s))
+	}
+	var stale *reconcile.StaleError
+	switch {
+	case !errors.As(err, &stale):
+		return err
+	case stale.Difference != nil:
+		if err := render.Difference(a.Err, *stale.Difference, a.style(noColor)); err != nil {
+			return err
+		}
+	default:
+		a.Say("the plan made now has the id %s:", stale.PlanID)
+		if err := render.Plan(a.Err, p.Plan, render.PlanInfo{}, a.style(noColor)); err != nil {
+			return err
+		}
+		a.PrintError(problemsOf(p.Plan, p.File().Inputs.Manifest))
+	}
+	return &status{exitStale, stale}
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/spf13/cobra"
+)
+
+// Command is the program's command with all its subcommands.
+func (a *App) Command() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "secretsync",
+		Short: "Make Cloudflare's Secrets Store what a manifest in git says",
+		Long: "secretsync makes Cloudflare's Secrets Store what a manifest in git says: plan\n" +
+			"shows what would change, apply does it, drift tells what changed behind git's\n" +
+			"back.\n\n" + exitCodesHelp,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	cmd.CompletionOptions.HiddenDefaultCmd = false
+	cmd.AddCommand(
+		a.initCommand(),
+		a.validateCommand(),
+		a.planCommand(),
+		a.showCommand(),
+		a.applyCommand(),
+		a.driftCommand(),
+		a.destroyCommand(),
+		a.rotateCommand(),
+		a.bindingsCommand(),
+		a.devCommand(),
+		a.importCommand(),
+		a.lockCommand(),
+		a.schemaCommand(),
+		a.emulatorCommand(),
+		a.versionCommand(),
+	)
+	formatHelpFlags(cmd)
+	refuseUnknownTopics(cmd)
+	return cmd
+}
+
+// refuseUnknownTopics makes an unknown help topic an error like any other: cobra
+// would print it as it is, and succeed.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.Args = func(_ *cobra.Command, topic []string) error {
+				_, _, err := root.Find(topic)
+				return err
+			}
+		}
+	}
+}
+
+// noArgs refuses arguments, and knows the mistake that is easiest to make.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("%s takes no argument, and got %q", cmd.CommandPath(), args[0])
+	if f := cmd.Flags().Lookup("emulator"); f != nil && f.Value.String() == emulatorDefault {
+		return hint.With(err, "the emulator's file is given as --emulator="+args[0])
+	}
+	return hint.With(err, cmd.CommandPath()+" --help tells what it takes")
+}

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/secretsync/secretsync/manifest/schema"
+	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/spf13/cobra"
+)
+
+func (a *App) schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema [manifest|plan]",
+		Short: "Print the JSON Schema of manifests, for editors, or of plan files",
+		Long: "schema prints a JSON Schema. An editor completes and checks a manifest that\nnames it in its first line:\n\n" +
+			"  # yaml-language-server: $schema=./" + schemaFile + "   (YAML)\n" +
+			"  #:schema ./" + schemaFile + "                          (TOML)",
+		Example:   "  secretsync schema > " + schemaFile,
+		Args:      cobra.MaximumNArgs(1),
+		ValidArgs: []string{"manifest", "plan"},
+		RunE: func(_ *cobra.Command, args []string) error {
+			text := schema.JSON
+			if len(args) > 0 {
+				switch args[0] {
+				case "manifest":
+				case "plan":
+					text = planfile.Schema
+				default:
+					return fmt.Errorf("no schema of %q: want manifest or plan", args[0])
+				}
+			}
+			_, err := a.Out.Write(text)
+			return err
+		},
+	}
+}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/spf13/cobra"
+)
+
+func (a *App) showCommand() *cobra.Command {
+	var format string
+	var noColor bool
+	cmd := &cobra.Command{
+		Use:   "show PLAN",
+		Short: "Show a plan file",
+		Long: `show prints what plan -o wrote, in any format. It needs no manifest, no
+lockfile, no key and no token.
+
+` + exitCodesHelp,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			file, err := readPlan(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.showPlan(file, format, noColor)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", formatHelp)
+	registerNoColor(cmd.Flags(), &noColor)
+	return cmd
+}
+
+// readPlan reads a plan file. It looks before it opens, as opening a device may do
+// anything; of a pipe that the caller's shell has made (apply <(...)) the other end is
+// waited for until ctx ends.
+func readPlan(ctx context.Context, path string) (*planfile.File, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil: // as opening it will say
+	case !info.Mode().IsRegular() && (info.Mode()&fs.ModeNamedPipe == 0 || !strings.HasPrefix(path, "/dev/fd/")):
+		return nil, fmt.Errorf("%s is not a plan file: it is not a regular file", path)
+	case info.Size() > planfile.MaxSize:
+		return nil, fmt.Errorf("%s is not a plan file: it is larger than %d bytes", path, planfile.MaxSize)
+	}
+	data, err := readBounded(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("the plan file: %w", err)
+	}
+	return planfile.Parse(path, data)
+}
+
+// readBounded reads no more than a plan file may have. Its read outlives an interrupt, as it
+// cannot be called off.
+func readBounded(ctx context.Context, path string) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		f, err := os.Open(path)
+		if err != nil {
+			done <- result{nil, err}
+			return
+		}
+		defer f.Close()
+		data, err := io.ReadAll(io.LimitReader(f, planfile.MaxSize+1))
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/redact"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/visible"
+	"github.com/secretsync/secretsync/reconcile"
+	"golang.org/x/term"
+)
+
+// The rules of output: results go to stdout, everything else to stderr. An error
+// is "error: what", one a line, and what to do about it is "hint: ..." below it.
+// Colours are for terminals alone. Both streams go through a [redact.Filter], which
+// lets requests under way at once log, wait and report one at a time.
+
+// Say writes a line for the person who waits, on stderr. Foreign text in it is made
+// harmless.
+func (a *App) Say(format string, args ...any) {
+	fmt.Fprintln(a.Err, render.Safe(fmt.Sprintf(format, args...)))
+}
+
+// printJSON writes a result that has only plain data in it. It may be shown on a
+// terminal as it is.
+func (a *App) printJSON(v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.Out.Write(visible.JSON(b.Bytes()))
+	return err
+}
+
+// PrintError writes an error with its hint, and nothing for one that was reported already.
+func (a *App) PrintError(err error) {
+	var list syntax.ErrorList
+	switch {
+	case err == nil || err.Error() == "":
+	case errors.Is(err, syscall.EPIPE) && exitCode(err) == exitError: // its reader has left, as head does
+	case errors.Is(err, context.Canceled):
+		a.Say("error: interrupted")
+	case errors.As(err, &list):
+		for _, e := range list {
+			a.Say("error: %s: %s", e.Pos, e.What)
+			a.sayHint(advised(e.Hint, e))
+		}
+		a.sayHint(cmp.Or(hint.Of(err), listAdvice(err)))
+	default:
+		text, suggestion, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n") // cobra's, for an unknown command
+		for line := range strings.Lines(text) {
+			a.Say("error: %s", strings.TrimSuffix(line, "\n"))
+		}
+		a.sayHint(cmp.Or(hint.Of(err), advice(err)))
+		if suggestion != "" {
+			a.sayHint("did you mean " + strings.Join(strings.Fields(suggestion), " or ") + "?")
+		}
+	}
+}
+
+func (a *App) sayHint(text string) {
+	if text != "" {
+		a.Say("hint: %s", text)
+	}
+}
+
+// style is how results look on stdout.
+func (a *App) style(noColor bool) render.Style {
+	_, unwanted := a.LookupEnv("NO_COLOR")
+	return render.Style{Color: !unwanted && !noColor && isTerminal(a.Out)}
+}
+
+// confirm asks on the terminal. Anything but the word is no. An interrupt ends it.
+func (a *App) confirm(ctx context.Context, question, word string) (bool, error) {
+	fmt.Fprintf(a.Err, "%s Only %q goes ahead: ", question, word)
+	_ = a.Filter.Flush() // what cannot be asked is answered by the end of input
+	answers := make(chan string, 1)
+	go func() { // outlives an interrupt, as a read cannot be called off
+		answer, err := bufio.NewReader(a.In).ReadString('\n')
+		if err != nil {
+			a.Say("") // the end of input leaves the cursor behind the question
+		}
+		answers <- answer
+	}()
+	select {
+	case answer := <-answers:
+		return strings.TrimSpace(answer) == word, nil
+	case <-ctx.Done():
+		a.Say("")
+		return false, ctx.Err()
+	}
+}
+
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	if w, ok := stream.(io.Writer); ok {
+		stream = redact.Unwrap(w)
+	}
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// FilterOutput puts the last resort in front of both streams. It knows the credentials
+// of the environment from the beginning, and values as soon as they are read.
+func (a *App) FilterOutput() {
+	a.Filter = redact.New()
+	for _, name := range []string{"CLOUDFLARE_API_TOKEN", keyring.Variable} {
+		if text, ok := a.LookupEnv(name); ok {
+			a.Filter.Know(secret.New([]byte(text)))
+		}
+	}
+	a.Out, a.Err = a.Filter.Writer(a.Out), a.Filter.Writer(a.Err)
+}
+
+// Finish writes what the filter holds back, and owns up to what it had to withhold.
+func (a *App) Finish(code int) int {
+	if n := a.Filter.Hits(); n > 0 {
+		a.Say("warning: a secret value was about to be printed, and was withheld: %d times. This is a bug in secretsync: please report it", n)
+	}
+	if err := a.Filter.Flush(); err != nil && code == exitOK {
+		code = exitError
+	}
+	a.Filter.Forget()
+	return code
+}
+
+// notify writes what the engine reports besides its results.
+func (a *App) notify(e reconcile.Event) {
+	ci, _ := a.LookupEnv("CI")
+	for _, line := range render.Event(e, ci != "") {
+		a.Say("%s", line)
+	}
+}
+
+// sayPending names the secrets that cannot be used yet. waited is empty where an interrupt
+// ended the wait.
+func (a *App) sayPending(r *applier.Report, waited string) {
+	var names []string
+	for _, res := range r.Pending() {
+		names = append(names, res.Action.Store.Name+"/"+res.Action.Secret)
+	}
+	if len(names) > 0 {
+		a.Say("warning: still pending in Cloudflare%s, so a Worker cannot read them yet: %s", waited, render.Safe(strings.Join(names, ", ")))
+	}
+}

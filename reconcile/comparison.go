@@ -1,0 +1,131 @@
+package reconcile
+
+import (
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+)
+
+// comparison compares the values that the manifest wants with the lockfile's fingerprints.
+type comparison struct {
+	desired        *desired // gets what is found
+	lock           *lockfile.File
+	unchangedFiles map[string]bool
+}
+
+// subjectOf is what the fingerprint of a secret's value is bound to.
+func subjectOf(k planner.SecretKey) secret.Subject {
+	return secret.Subject{AccountID: string(k.Store.Account), Store: k.Store.Name, Secret: k.Name}
+}
+
+// unchangedFiles finds the SOPS files that were not re-encrypted as a whole. The keys are
+// those of the manifest's stores, in order.
+func unchangedFiles(m *manifest.Manifest, lock *lockfile.File, keys []planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved) map[string]bool {
+	unchanged := map[string]bool{}
+	for i, st := range m.Stores {
+		for _, sec := range st.Secrets {
+			c := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}].Ciphertext
+			if r := record(lock, keys[i].Secret(sec.Name)); r != nil && c.Digest != "" && r.Ciphertext == c.Digest {
+				unchanged[c.File] = true
+			}
+		}
+	}
+	return unchanged
+}
+
+// store is a store of the manifest as the planner reads it, its values compared.
+func (c *comparison) store(st manifest.Store, key planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved, adopt planner.AdoptPolicy) planner.DesiredStore {
+	d := desiredStore(st, key)
+	for _, sec := range st.Secrets {
+		resolved := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}]
+		k := key.Secret(sec.Name)
+		w := want{value: resolved.Value, source: sec.Source.String(), ciphertext: resolved.Ciphertext, delete: sec.Delete}
+		p := desiredSecret(sec)
+		if p.Adopt == "" {
+			p.Adopt = adopt
+		}
+		if p.Generated {
+			w.generate = sec.Source.Generate.Value
+		}
+		p.Value = c.state(k, sec.RenamedFrom, w)
+		p.ValueID = c.valueID(k, w)
+		c.desired.secrets[k] = w
+		d.Secrets = append(d.Secrets, p)
+	}
+	return d
+}
+
+// state compares a value with the one last applied; of a secret that does not exist yet,
+// with the one under its previous name.
+func (c *comparison) state(k planner.SecretKey, renamedFrom string, w want) planner.ValueState {
+	if renamedFrom != "" && !c.exists(k) {
+		k.Name = renamedFrom
+	}
+	r := record(c.lock, k)
+	switch {
+	case r == nil:
+		return planner.ValueNew
+	case w.generate != nil && r.Source == w.source: // its value is known to Cloudflare alone
+		return planner.ValueSame
+	case w.generate != nil:
+		return planner.ValueChanged
+	case r.Fingerprint == "":
+		return planner.ValueNew
+	case c.desired.mode.Keyless:
+		return c.ciphertextState(r, w)
+	}
+	return c.fingerprintState(k, r, w)
+}
+
+// fingerprintState also finds fingerprints that do not match although the ciphertext is the
+// recorded one, so that the value is too. The two are always recorded together: such a
+// fingerprint, or the key, is not what an apply wrote.
+func (c *comparison) fingerprintState(k planner.SecretKey, r *lockfile.Secret, w want) planner.ValueState {
+	d := c.desired
+	d.compared++
+	if d.key.Matches(r.Fingerprint, subjectOf(k), w.value) {
+		d.matched++
+		return planner.ValueSame
+	}
+	if w.ciphertext.Digest != "" && r.Ciphertext == w.ciphertext.Digest {
+		d.forged[k] = true
+	}
+	return planner.ValueChanged
+}
+
+// ciphertextState compares without a key. SOPS leaves the ciphertext of an unchanged value
+// as it is, unless it encrypts the whole file again (docs/sops.md §2), or the value was another in
+// between. A ciphertext from another place proves nothing: SOPS binds it to its place.
+func (c *comparison) ciphertextState(r *lockfile.Secret, w want) planner.ValueState {
+	switch {
+	case w.ciphertext.Digest == "":
+		return planner.ValueUnknown
+	case w.ciphertext.Digest == r.Ciphertext:
+		return planner.ValueSame
+	case c.unchangedFiles[w.ciphertext.File] && r.Source == w.source:
+		return planner.ValueEdited
+	}
+	return planner.ValueReencrypted
+}
+
+// valueID is what stands for a value in plans.
+func (c *comparison) valueID(k planner.SecretKey, w want) string {
+	keyed := ""
+	if c.desired.key.IsSet() && w.value.IsSet() {
+		var replaces secret.Fingerprint
+		if r := record(c.lock, k); r != nil {
+			replaces = r.Fingerprint
+		}
+		keyed = c.desired.key.Digest(subjectOf(k), replaces, w.value)
+	}
+	return planfile.ValueID(w.ciphertext.Digest, keyed)
+}
+
+// exists reports whether a secret is recorded as existing, not merely as about to be
+// created by a rename.
+func (c *comparison) exists(k planner.SecretKey) bool {
+	r := record(c.lock, k)
+	return r != nil && (r.ID != "" || r.Pending == nil || r.Pending.Op != string(planner.OpRename))
+}

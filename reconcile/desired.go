@@ -1,0 +1,183 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+)
+
+// Mode says how much a plan may read.
+type Mode struct {
+	// Keyless compares ciphertexts instead of values, and needs no key.
+	Keyless bool
+	// Offline takes the lockfile's word for what is live, and sends no request.
+	Offline bool
+}
+
+// desired is the manifest's side of a plan: the stores as the planner reads them, and what
+// the planner must not know, by the secret's key.
+type desired struct {
+	mode    Mode
+	stores  []planner.DesiredStore
+	secrets map[planner.SecretKey]want
+	key     secret.Key // unset where none was ever created
+	// references are what the wrangler configurations bind, and unread those of them that
+	// could not be read.
+	references []planner.Reference
+	unread     []planner.Position
+	// unchangedFiles are the SOPS files with at least one ciphertext equal to the recorded
+	// one; so the file was edited, not re-encrypted.
+	unchangedFiles map[string]bool
+	// forged are the secrets whose recorded fingerprint no apply wrote. Of the fingerprints,
+	// compared were compared with values, and matched did match.
+	forged            map[planner.SecretKey]bool
+	compared, matched int
+}
+
+// want is a desired secret with what the planner does not need to know.
+type want struct {
+	value      secret.Value // unset without keys
+	source     string
+	ciphertext manifest.Ciphertext
+	delete     bool
+	generate   func() secret.Value // nil but for generated values
+}
+
+// desire reads the values and compares them with the lockfile's fingerprints; without keys
+// it compares their ciphertexts.
+func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*desired, error) {
+	if err := p.checkLock(lock, mode); err != nil {
+		return nil, err
+	}
+	p.cfg.Guard.Public(lockText(lock)...)
+	d := &desired{mode: mode, secrets: map[planner.SecretKey]want{}, forged: map[planner.SecretKey]bool{}}
+	var bound, err error
+	d.references, d.unread, bound = p.references(lock) // first, for its events
+	values, err := p.values(ctx, mode)
+	if unreadable := err != nil && !mode.Keyless; err != nil || bound != nil {
+		if err = hint.Join(err, bound); unreadable {
+			err = &ValuesError{err}
+		}
+		return nil, err
+	}
+	if !mode.Keyless {
+		if d.key, err = p.findKey(ctx, lock); err != nil {
+			return nil, err
+		}
+	}
+	keys := make([]planner.StoreKey, len(p.manifest.Stores))
+	for i, st := range p.manifest.Stores {
+		if keys[i].Account, err = p.accountID(st, lock, mode.Offline); err != nil {
+			return nil, err
+		}
+		keys[i].Name = st.Name
+	}
+	d.unchangedFiles = unchangedFiles(p.manifest, lock, keys, values)
+	c := &comparison{desired: d, lock: lock, unchangedFiles: d.unchangedFiles}
+	for i, st := range p.manifest.Stores {
+		d.stores = append(d.stores, c.store(st, keys[i], values, p.cfg.Adopt))
+	}
+	p.warnOfKey(lock, d)
+	return d, d.checkDuplicates()
+}
+
+// checkLock refuses a lockfile of another API, and one under a planted key: a keyless plan
+// in a pull request is where such a key is met first.
+func (p *Project) checkLock(lock *lockfile.File, mode Mode) error {
+	if !mode.Offline {
+		if err := p.checkAPI(lock); err != nil {
+			return err
+		}
+	}
+	return p.checkPin(lock)
+}
+
+// values reads what the manifest wants; without keys only their ciphertexts' digests.
+func (p *Project) values(ctx context.Context, mode Mode) (map[manifest.SecretRef]manifest.Resolved, error) {
+	if !mode.Keyless {
+		return p.manifest.Resolve(ctx)
+	}
+	known, err := p.manifest.Ciphertexts()
+	values := map[manifest.SecretRef]manifest.Resolved{}
+	for ref, c := range known {
+		values[ref] = manifest.Resolved{Ciphertext: c}
+	}
+	return values, err
+}
+
+// wipe overwrites the values, as far as they can be reached.
+func (d *desired) wipe() {
+	for _, w := range d.secrets {
+		w.value.Wipe()
+	}
+}
+
+// generate fills in the values that the plan sends and that are generated for it.
+func (d *desired) generate(p *planner.Plan, know func(secret.Value)) {
+	for _, a := range p.Actions {
+		key := a.Store.Secret(a.Secret)
+		if w := d.secrets[key]; a.SetValue && w.generate != nil {
+			w.value = w.generate()
+			know(w.value)
+			d.secrets[key] = w
+		}
+	}
+}
+
+// checkDuplicates finds secrets that two stores of the manifest make one in Cloudflare.
+func (d *desired) checkDuplicates() error {
+	seen := map[planner.SecretKey]planner.Position{}
+	var errs syntax.ErrorList
+	for _, st := range d.stores {
+		for _, sec := range st.Secrets {
+			key := st.Key.Secret(sec.Name)
+			if first, ok := seen[key]; ok {
+				errs.Add(sec.Pos, "", "secret %q of store %q is described at %s already", sec.Name, st.Key.Name, first)
+				continue
+			}
+			seen[key] = sec.Pos
+		}
+	}
+	return errs.Err()
+}
+
+// keyless are stores, which were compared with a key, as they would be without one.
+func (d *desired) keyless(lock *lockfile.File, stores []planner.DesiredStore) []planner.DesiredStore {
+	c := &comparison{desired: &desired{mode: Mode{Keyless: true}}, lock: lock, unchangedFiles: d.unchangedFiles}
+	stores = slices.Clone(stores)
+	for i := range stores {
+		st := &stores[i]
+		st.Secrets = slices.Clone(st.Secrets)
+		for j := range st.Secrets {
+			sec := &st.Secrets[j]
+			w := d.secrets[st.Key.Secret(sec.Name)]
+			sec.Value = c.state(st.Key.Secret(sec.Name), sec.RenamedFrom, w)
+			sec.ValueID = planfile.ValueID(w.ciphertext.Digest, "")
+		}
+	}
+	return stores
+}
+
+// desiredStore is a store of the manifest as the planner reads it, without its secrets.
+func desiredStore(st manifest.Store, key planner.StoreKey) planner.DesiredStore {
+	return planner.DesiredStore{
+		Key: key, Prefix: st.Prefix, Unmanaged: planner.UnmanagedPolicy(st.Unmanaged), Delete: st.Delete, Pos: st.Pos,
+	}
+}
+
+// desiredSecret is a secret of the manifest as the planner reads it, its value not yet
+// compared.
+func desiredSecret(sec manifest.Secret) planner.DesiredSecret {
+	return planner.DesiredSecret{
+		Name: sec.Name, Scopes: sec.Scopes, Comment: sec.Comment, Source: sec.Source.String(), Delete: sec.Delete,
+		Adopt: planner.AdoptPolicy(sec.Adopt), RenamedFrom: sec.RenamedFrom, RotateAfter: sec.RotateAfter, External: sec.External,
+		SourceDigest: sec.Source.Digest(), Generated: sec.Source.Kind == manifest.SourceGenerate, Pos: sec.Pos,
+	}
+}

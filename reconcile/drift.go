@@ -1,0 +1,162 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Drift is how the live state differs from the lockfile.
+type Drift struct {
+	Findings []planner.Drift
+	// Unreachable is an error of all accounts that could not be read; nil for none.
+	Unreachable error
+	// Secrets are the recorded secrets that were checked.
+	Secrets []CheckedSecret
+	// Time is the API's.
+	Time time.Time
+
+	project *Project
+	lock    *lockfile.File
+	input   planner.Input
+}
+
+// CheckedSecret is a recorded secret that drift was looked for in.
+type CheckedSecret struct {
+	Key planner.SecretKey
+	// Applied is when its value was last sent, and RotateAfter how long it may stay; 0 for
+	// ever.
+	Applied     time.Time
+	RotateAfter time.Duration
+}
+
+// Drift compares the live state with the lockfile. It reads no value and needs no key.
+// Where no account could be read, the error is that, and the drift says what would have
+// been checked.
+func (p *Project) Drift(ctx context.Context) (*Drift, error) {
+	lock, err := lockfile.Read(p.cfg.Lockfile)
+	if err != nil {
+		return nil, err
+	}
+	if len(lock.Stores) == 0 {
+		return nil, fmt.Errorf("%s %w", p.cfg.Lockfile, ErrNoRecords)
+	}
+	if err := p.checkLock(lock, Mode{}); err != nil {
+		return nil, err
+	}
+	in, err := p.withoutValues(lock)
+	if err != nil {
+		return nil, err
+	}
+	seen, in, err := p.see(ctx, in)
+	d := &Drift{Unreachable: seen.err(), Time: in.Now, project: p, lock: lock, input: in}
+	if err == nil {
+		d.Findings = planner.FindDrift(in)
+	}
+	d.Secrets = checked(in)
+	return d, err
+}
+
+// withoutValues is what the lockfile and the manifest name, without values.
+func (p *Project) withoutValues(lock *lockfile.File) (planner.Input, error) {
+	in := planner.Input{Recorded: recordedStores(lock)}
+	for _, st := range p.manifest.Stores {
+		account, err := p.accountID(st, lock, false)
+		if err != nil {
+			return in, err
+		}
+		d := desiredStore(st, planner.StoreKey{Account: account, Name: st.Name})
+		for _, sec := range st.Secrets {
+			d.Secrets = append(d.Secrets, desiredSecret(sec))
+		}
+		in.Desired = append(in.Desired, d)
+	}
+	return in, nil
+}
+
+func checked(in planner.Input) []CheckedSecret {
+	rotateAfter := map[planner.SecretKey]time.Duration{}
+	for _, st := range in.Desired {
+		for _, sec := range st.Secrets {
+			rotateAfter[st.Key.Secret(sec.Name)] = sec.RotateAfter
+		}
+	}
+	var all []CheckedSecret
+	for _, st := range in.Recorded {
+		for _, sec := range st.Secrets {
+			k := st.Key.Secret(sec.Name)
+			all = append(all, CheckedSecret{Key: k, Applied: sec.Applied, RotateAfter: rotateAfter[k]})
+		}
+	}
+	return all
+}
+
+// Counted is how many findings count as drift.
+func (d *Drift) Counted() int {
+	n := 0
+	for _, f := range d.Findings {
+		if f.Counts {
+			n++
+		}
+	}
+	return n
+}
+
+// Quotas reads the quotas of the recorded accounts, as far as they can be read.
+func (d *Drift) Quotas(ctx context.Context) map[planner.AccountID]planner.Quota {
+	quotas, asked := map[planner.AccountID]planner.Quota{}, map[planner.AccountID]bool{}
+	for _, st := range d.input.Recorded {
+		if id := st.Key.Account; !asked[id] {
+			asked[id] = true
+			if q, ok := d.project.quota(ctx, id); ok {
+				quotas[id] = q
+			}
+		}
+	}
+	return quotas
+}
+
+// Repair is the plan that would undo the drift, made from what was seen: a keyless plan,
+// limited to what drifted. It is nil where no plan could repair anything. unrepairable is
+// how many findings it leaves, such as unmanaged secrets.
+func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err error) {
+	targets := driftedTargets(d.Findings)
+	unrepairable = d.Counted() - len(targets)
+	if len(targets) == 0 {
+		return nil, unrepairable, nil
+	}
+	desired, err := d.project.desire(ctx, d.lock, Mode{Keyless: true})
+	if err != nil {
+		return nil, unrepairable, err
+	}
+	in := d.input
+	in.Desired, in.References, in.Unread, in.Options = desired.stores, desired.references, desired.unread, d.project.options()
+	in.Options.Targets = targets
+	return &Proposal{Plan: planner.Build(in), project: d.project, lock: d.lock, desired: desired, input: in}, unrepairable, nil
+}
+
+// driftedTargets are globs of what has drift that a plan can repair.
+func driftedTargets(found []planner.Drift) []string {
+	var targets []string
+	for _, d := range found {
+		store := string(d.Store.Account) + "/" + escapeGlob(d.Store.Name) + "/"
+		switch {
+		case !d.Counts || d.Kind == planner.DriftUnmanaged || d.Kind == planner.DriftNotActive,
+			d.Kind == planner.DriftRotationOverdue && !d.Generated:
+		case d.Kind == planner.DriftStoreGone:
+			targets = append(targets, store+"*")
+		default:
+			targets = append(targets, store+escapeGlob(d.Secret))
+		}
+	}
+	return targets
+}
+
+// escapeGlob makes a name match itself alone.
+func escapeGlob(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+}

@@ -1,0 +1,175 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Found is what a lost lockfile can be rebuilt from.
+type Found struct {
+	// Live are the desired secrets that exist, Missing those that do not, and Unmanaged the
+	// live ones within the manifest's prefixes that it does not describe.
+	Live               []FoundSecret
+	Missing, Unmanaged []planner.SecretKey
+
+	desired *desired
+	lock    *lockfile.File
+}
+
+// FoundSecret is a desired secret that exists.
+type FoundSecret struct {
+	Key planner.SecretKey
+	// Source says in words where the manifest has its value from.
+	Source string
+
+	storeID planner.StoreID
+	live    planner.LiveSecret
+}
+
+// Close wipes the values.
+func (f *Found) Close() {
+	if f != nil {
+		f.desired.wipe()
+	}
+}
+
+// Find looks for what a lost lockfile had. It refuses a lockfile with records.
+func (r *Run) Find(ctx context.Context) (*Found, error) {
+	lock := r.handle.File()
+	if len(lock.Stores) > 0 {
+		return nil, fmt.Errorf("%s %w", r.project.cfg.Lockfile, ErrHasRecords)
+	}
+	d, err := r.project.desire(ctx, lock, Mode{})
+	if err != nil {
+		return nil, err
+	}
+	seen, in, err := r.project.see(ctx, planner.Input{Desired: d.stores})
+	// Half a lockfile is worse than none: it has records, and cannot be imported again.
+	if err := errors.Join(err, seen.err()); err != nil {
+		d.wipe()
+		return nil, err
+	}
+	found := &Found{desired: d, lock: lock}
+	for _, v := range planner.Join(in) {
+		switch {
+		case v.Desired != nil && v.Desired.External:
+		case v.Desired != nil && v.Live != nil:
+			found.Live = append(found.Live, FoundSecret{Key: v.Key, Source: d.secrets[v.Key].source, storeID: v.StoreID, live: *v.Live})
+		case v.Desired != nil:
+			found.Missing = append(found.Missing, v.Key)
+		case v.Within != nil:
+			found.Unmanaged = append(found.Unmanaged, v.Key)
+		}
+	}
+	return found, nil
+}
+
+// Import records what was found, as an apply that adopts secrets and keeps their values
+// does. Nothing is written to Cloudflare.
+func (r *Run) Import(ctx context.Context, found *Found) error {
+	d := found.desired
+	key, recorded, err := r.project.ensureKey(ctx, d.key, found.lock.Key)
+	if err != nil {
+		return err
+	}
+	d.key = key
+	j := newJournal(&Proposal{project: r.project, desired: d}, r.handle, recorded)
+	return j.write(func(f *lockfile.File) {
+		for _, s := range found.Live {
+			w, live := d.secrets[s.Key], s.live
+			sec := lockfile.Secret{
+				ID: lockfile.SecretID(live.ID), Scopes: live.Scopes, Comment: live.Comment, Modified: string(live.Modified),
+				Applied: j.now(), Source: w.source, Delete: w.delete,
+			}
+			if w.value.IsSet() {
+				sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, key.Fingerprint(subjectOf(s.Key), w.value)
+			}
+			st := f.PutStore(lockKey(s.Key.Store), lockfile.StoreID(s.storeID))
+			st.Delete = j.storePolicy[s.Key.Store]
+			st.PutSecret(s.Key.Name, sec)
+		}
+	})
+}
+
+// DraftUnmanaged describes the live secrets of the manifest's stores, within their
+// prefixes, that neither the manifest nor the lockfile knows: as a draft of a manifest.
+func (p *Project) DraftUnmanaged(ctx context.Context) ([]manifest.DraftStore, error) {
+	lock, err := lockfile.Read(p.cfg.Lockfile)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkAPI(lock); err != nil {
+		return nil, err
+	}
+	in, err := p.withoutValues(lock)
+	if err != nil {
+		return nil, err
+	}
+	stores := in.Desired // in the manifest's order
+	seen, in, err := p.see(ctx, in)
+	if err = errors.Join(err, seen.err()); err != nil {
+		return nil, err
+	}
+	var drafts []manifest.DraftStore
+	for _, v := range planner.Join(in) {
+		if v.Desired != nil || v.Recorded != nil || v.Within == nil {
+			continue
+		}
+		within := func(st planner.DesiredStore) bool { return st.Key == v.Within.Key && st.Prefix == v.Within.Prefix }
+		st := p.manifest.Stores[slices.IndexFunc(stores, within)]
+		label := strings.TrimPrefix(v.Key.Name, st.Prefix)
+		if label == "" {
+			continue
+		}
+		i := slices.IndexFunc(drafts, func(d manifest.DraftStore) bool { return d.Label == st.Label })
+		if i < 0 {
+			i, drafts = len(drafts), append(drafts, manifest.DraftStore{Label: st.Label})
+		}
+		drafts[i].Secrets = append(drafts[i].Secrets, draftSecret(label, *v.Live))
+	}
+	return drafts, nil
+}
+
+// DraftAccount describes all that an account has, as a draft of a first manifest. Of Config,
+// only Account and API count.
+func DraftAccount(ctx context.Context, c Config) ([]manifest.DraftStore, error) {
+	p := &Project{cfg: c.withDefaults(), manifest: &manifest.Manifest{File: c.Manifest}}
+	id, err := p.accountID(manifest.Store{}, &lockfile.File{}, false)
+	if err != nil {
+		return nil, err
+	}
+	account, err := p.account(id)
+	if err != nil {
+		return nil, err
+	}
+	live, err := account.ListStores(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var drafts []manifest.DraftStore
+	for i, st := range live {
+		if st.Secrets, err = account.ListSecrets(ctx, st.ID); err != nil {
+			return nil, err
+		}
+		draft := manifest.DraftStore{Label: st.Key.Name}
+		if !manifest.IsName(draft.Label) {
+			draft = manifest.DraftStore{Label: fmt.Sprintf("store-%d", i+1), Name: st.Key.Name}
+		}
+		for _, sec := range st.Secrets {
+			draft.Secrets = append(draft.Secrets, draftSecret(sec.Name, sec))
+		}
+		drafts = append(drafts, draft)
+	}
+	return drafts, nil
+}
+
+func draftSecret(label string, sec planner.LiveSecret) manifest.DraftSecret {
+	return manifest.DraftSecret{Label: label, Scopes: sec.Scopes, Comment: sec.Comment}
+}

@@ -1,0 +1,118 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/lockfile"
+)
+
+// KeyStatus says where a lockfile's fingerprint key is, and whether it fits.
+type KeyStatus = keyring.Status
+
+// FindKey looks for the fingerprint key of a lockfile. It needs no manifest: of Config, only
+// Lockfile, SOPS and LookupEnv count.
+func FindKey(ctx context.Context, c Config, key lockfile.Key) KeyStatus {
+	return c.withDefaults().ring("", "").Status(ctx, key.ID, key.Sealed)
+}
+
+// ring is where the fingerprint key of the lockfile is looked for. A new one is sealed for
+// the recipients that root's .sops.yaml names for the lockfile or the manifest.
+func (c Config) ring(root, manifest string) keyring.Ring {
+	return keyring.Ring{
+		Lockfile: c.Lockfile, LookupEnv: c.LookupEnv,
+		Unseal: func(ctx context.Context, sealed []byte) (secret.Value, error) {
+			return c.SOPS.Unseal(ctx, sealed, c.Lockfile)
+		},
+		Seal: func(ctx context.Context, key secret.Value) ([]byte, error) {
+			sealed, recipients, err := c.SOPS.Seal(ctx, key, root, filepath.Dir(c.Lockfile), c.Lockfile, manifest)
+			if err == nil && sealed != nil {
+				c.Notify(KeySealed{recipients})
+			}
+			return sealed, err
+		},
+	}
+}
+
+func (p *Project) ring() keyring.Ring { return p.cfg.ring(p.manifest.Root, p.manifest.File) }
+
+// keyFiles are the files that keys are read from; a manifest may name none of them.
+func (c Config) keyFiles() []string {
+	key := c.ring("", "").KeyFile()
+	files := []string{key, key + ".new"}
+	for _, variable := range []string{"SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE"} {
+		if file, _ := c.LookupEnv(variable); file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// KeyFile is the file that holds the fingerprint key where neither the environment nor the
+// lockfile does.
+func (p *Project) KeyFile() string { return p.ring().KeyFile() }
+
+// findKey returns an unset key where none was ever created.
+func (p *Project) findKey(ctx context.Context, lock *lockfile.File) (secret.Key, error) {
+	key, err := p.ring().Find(ctx, lock.Key.ID, lock.Key.Sealed)
+	if key.IsSet() {
+		p.cfg.Guard.Know(key.Export())
+	}
+	return key, pinError(err)
+}
+
+// pinError adds to the error of a malformed pin where the right one is found.
+func pinError(err error) error {
+	if errors.Is(err, keyring.ErrBadPin) {
+		return fmt.Errorf("%w, as lock status tells", err)
+	}
+	return err
+}
+
+// checkPin refuses a lockfile under another key than the pinned one.
+func (p *Project) checkPin(lock *lockfile.File) error {
+	return pinError(p.ring().CheckPin(lock.Key.ID))
+}
+
+// ensureKey creates a fingerprint key where there is none. It returns the key, and how the
+// lockfile names it from its next write on.
+func (p *Project) ensureKey(ctx context.Context, key secret.Key, recorded lockfile.Key) (secret.Key, lockfile.Key, error) {
+	switch {
+	case recorded.ID != "":
+		return key, recorded, nil
+	case key.IsSet():
+		return key, lockfile.Key{ID: key.ID()}, nil
+	}
+	key, sealed, err := p.ring().Make(ctx)
+	if err != nil {
+		return key, recorded, pinError(err)
+	}
+	p.cfg.Guard.Know(key.Export())
+	created := KeyCreated{ID: key.ID()}
+	if sealed == nil {
+		created.File = p.ring().KeyFile()
+	}
+	p.cfg.Notify(created)
+	return key, lockfile.Key{ID: key.ID(), Sealed: sealed}, nil
+}
+
+// warnOfKey reports what looks like a planted key and may be none: no fingerprint matches,
+// another key lies beside the lockfile, or nothing outside the repository says which key is
+// the project's.
+func (p *Project) warnOfKey(lock *lockfile.File, d *desired) {
+	pinned, _ := p.cfg.LookupEnv(keyring.PinVariable)
+	if pinned != "" || len(lock.Key.Sealed) == 0 || d.mode.Keyless {
+		return
+	}
+	if d.compared > 1 && d.matched == 0 && len(d.forged) == 0 {
+		p.cfg.Notify(NoFingerprintMatches{Lockfile: p.cfg.Lockfile, KeyID: lock.Key.ID, Compared: d.compared})
+	}
+	if other := p.ring().Beside(lock.Key.ID); other != "" {
+		p.cfg.Notify(OtherKey{File: p.ring().KeyFile(), FileKeyID: other, Lockfile: p.cfg.Lockfile, KeyID: lock.Key.ID})
+	}
+	p.cfg.Notify(KeyNotPinned{lock.Key.ID})
+}

@@ -1,0 +1,145 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+)
+
+// Proposal is a plan with what it was made from. It holds values: close it.
+type Proposal struct {
+	Plan *planner.Plan
+	// Unreachable is an error of all accounts that could not be read: the plan leaves them
+	// out. Nil for none.
+	Unreachable error
+
+	project *Project
+	run     *Run // nil unless it was made under the lock
+	lock    *lockfile.File
+	desired *desired
+	input   planner.Input // what the plan was built from
+	unread  map[planner.AccountID]error
+}
+
+// Close wipes the values.
+func (p *Proposal) Close() {
+	if p != nil {
+		p.desired.wipe()
+	}
+}
+
+// Plan says what an apply would do. It takes no lock and changes nothing.
+func (p *Project) Plan(ctx context.Context, mode Mode) (*Proposal, error) {
+	lock, err := lockfile.Read(p.cfg.Lockfile)
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.desire(ctx, lock, mode)
+	if err != nil {
+		return nil, err
+	}
+	return p.propose(ctx, lock, d, false)
+}
+
+// propose reads the live state and decides. Accounts that cannot be read are left out of
+// the plan; if there are no others, that is an error.
+//
+// To be certain of the quota takes a request. Unless certain is set, it is sent only if
+// the account comes near the usual quota, or if the order of the plan depends on it.
+func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, certain bool) (*Proposal, error) {
+	prop := &Proposal{project: p, lock: lock, desired: d}
+	in := planner.Input{
+		Desired: d.stores, Recorded: recordedStores(lock), References: d.references, Unread: d.unread,
+		Forged: d.forgery(lock, p.cfg.Lockfile), Options: p.options(), Now: p.now(),
+	}
+	if d.mode.Offline {
+		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
+		prop.input, prop.Plan = in, planner.Build(in)
+		return prop, nil
+	}
+	seen, in, err := p.see(ctx, in)
+	if err != nil {
+		d.wipe()
+		return nil, err
+	}
+	prop.Unreachable, prop.unread = seen.err(), seen.unread
+	in.Quotas = p.quotas(ctx, in, certain)
+	prop.input, prop.Plan = in, planner.Build(in)
+	if err := ctx.Err(); err != nil {
+		d.wipe()
+		return nil, err
+	}
+	return prop, nil
+}
+
+// see adds the live state to an input. Accounts that cannot be read are taken out of it; if
+// no others are left, that is an error.
+func (p *Project) see(ctx context.Context, in planner.Input) (observed, planner.Input, error) {
+	if p.cfg.API == nil {
+		return observed{}, in, ErrNoAPI
+	}
+	seen := p.observer().observe(ctx, places(in.Desired, in.Recorded))
+	p.cfg.Guard.Public(liveText(seen.live)...)
+	in.Live = seen.live
+	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return seen.unread[st.Key.Account] != nil })
+	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return seen.unread[st.Key.Account] != nil })
+	in.Now = p.now() // which the answers have set
+	if len(seen.unread) > 0 && len(in.Desired)+len(in.Recorded) == 0 {
+		return seen, in, seen.err()
+	}
+	return seen, in, nil
+}
+
+// quotas reads the quotas that can matter to the plan of an input. Building it once more
+// with them is cheaper than one request.
+func (p *Project) quotas(ctx context.Context, in planner.Input, certain bool) map[planner.AccountID]planner.Quota {
+	plan := planner.Build(in)
+	live, deletes := map[planner.AccountID]int{}, map[planner.AccountID]bool{}
+	for _, st := range in.Live {
+		live[st.Key.Account] += len(st.Secrets)
+	}
+	for _, a := range plan.Actions {
+		deletes[a.Store.Account] = deletes[a.Store.Account] || a.Op == planner.OpDelete
+	}
+	quotas := map[planner.AccountID]planner.Quota{}
+	for account, n := range plan.Creates() {
+		if certain || deletes[account] || live[account]+n > planner.UsualQuota {
+			if q, ok := p.quota(ctx, account); ok {
+				quotas[account] = q
+			}
+		}
+	}
+	return quotas
+}
+
+// forgery are the fingerprints that are not what an apply wrote, for the planner.
+func (d *desired) forgery(lock *lockfile.File, path string) planner.Forgery {
+	return planner.Forgery{
+		Secrets: slices.Collect(maps.Keys(d.forged)), Matched: d.matched, KeyID: lock.Key.ID, Pos: planner.Position{File: path},
+	}
+}
+
+// File is the plan as a file for review: complete, and without values.
+func (p *Proposal) File() *planfile.File { return planfile.New(p.Plan, p.inputs()) }
+
+// inputs say what the plan was made from.
+func (p *Proposal) inputs() planfile.Inputs {
+	m := p.project.manifest
+	in := planfile.Inputs{
+		Manifest: m.File, ManifestDigest: m.Digest,
+		Keyless: p.desired.mode.Keyless, Offline: p.desired.mode.Offline, Targets: p.input.Options.Targets,
+	}
+	if !p.desired.mode.Offline {
+		in.LiveDigest = planfile.LiveDigest(p.input.Live)
+	}
+	if len(p.lock.Stores) > 0 {
+		in.LockfileDigest = fmt.Sprintf("sha256:%x", sha256.Sum256(p.lock.Format()))
+	}
+	return in
+}

@@ -1,0 +1,177 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/bindings"
+	"github.com/secretsync/secretsync/internal/hexid"
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Project is a manifest that was read, and where its lockfile and its API are.
+type Project struct {
+	cfg      Config
+	manifest *manifest.Manifest
+}
+
+// Open reads the manifest and everything it includes: no value, and no request is sent. All
+// mistakes come as one [syntax.ErrorList], those in the wrangler configurations that the
+// manifest names among them.
+func Open(ctx context.Context, c Config) (*Project, error) {
+	p := &Project{cfg: c.withDefaults()}
+	c = p.cfg
+	m, err := manifest.Load(ctx, manifest.Options{
+		File: c.Manifest, Vars: c.Vars, LookupEnv: c.LookupEnv, SOPS: c.SOPS, Known: c.Guard.Know,
+		AllowPlaintextValues: c.Allow.PlaintextValues, AllowCommands: c.Allow.Commands, AllowOutside: c.Allow.Outside,
+		Private: c.keyFiles(), Values: c.Values,
+	})
+	var bad *manifest.LoadError
+	if errors.As(err, &bad) && bad.Partial != nil {
+		m = bad.Partial
+	} else if err != nil {
+		return nil, err
+	}
+	p.manifest = m
+	for _, w := range m.Warnings {
+		c.Notify(ManifestWarning{w})
+	}
+	if err != nil {
+		_, workers := p.bindings(&lockfile.File{})
+		return nil, hint.Join(err, syntax.ErrorList(workers).Err())
+	}
+	c.Guard.Public(manifestText(m)...)
+	return p, nil
+}
+
+// Manifest is what was read.
+func (p *Project) Manifest() *manifest.Manifest { return p.manifest }
+
+// Lockfile is the path of the lockfile.
+func (p *Project) Lockfile() string { return p.cfg.Lockfile }
+
+// Check reports the mistakes that can be found without a key and without a request, besides
+// those that Open reports: in sources, and in the wrangler configurations.
+func (p *Project) Check() error {
+	_, workers := p.bindings(&lockfile.File{})
+	return hint.Join(p.manifest.Check(), syntax.ErrorList(workers).Err())
+}
+
+// bindings reads the wrangler configurations.
+func (p *Project) bindings(lock *lockfile.File) (*bindings.Project, []*syntax.Error) {
+	b, mistakes := bindings.New(bindings.Options{Manifest: p.manifest, Lock: lock, Account: p.cfg.Account})
+	p.cfg.Guard.Public(b.Text()...)
+	return b, mistakes
+}
+
+// references are the bindings as the planner reads them, and the configurations that could
+// not be read: mistakes where bindings are strict, else warnings.
+func (p *Project) references(lock *lockfile.File) (refs []planner.Reference, unread []planner.Position, err error) {
+	b, mistakes := p.bindings(lock)
+	if p.options().StrictBindings && len(mistakes) > 0 {
+		return nil, nil, syntax.ErrorList(mistakes)
+	}
+	for _, e := range mistakes {
+		p.cfg.Notify(BindingsSkipped{e})
+		unread = append(unread, e.Pos)
+	}
+	return b.References(), unread, nil
+}
+
+// options are the limits that configuration and manifest set to a plan.
+func (p *Project) options() planner.Options {
+	o := planner.Options{
+		Targets: slices.Clone(p.cfg.Targets), MaxDeletes: p.manifest.Safety.MaxDeletes,
+		StrictBindings: p.cfg.StrictBindings || p.manifest.Safety.StrictBindings,
+	}
+	if p.cfg.MaxDeletes != nil {
+		o.MaxDeletes = p.cfg.MaxDeletes
+	}
+	return o
+}
+
+// accountID is a store's account: the manifest's, else the configured one, else the API's
+// own. For a plan made offline, the only account of the lockfile will do.
+func (p *Project) accountID(st manifest.Store, lock *lockfile.File, offline bool) (planner.AccountID, error) {
+	id := st.AccountID
+	if id == "" {
+		id = p.cfg.Account
+	}
+	if id != "" {
+		account, ok := hexid.Parse(id)
+		if !ok {
+			return "", ErrBadAccount
+		}
+		return planner.AccountID(account), nil
+	}
+	if p.cfg.API != nil && p.cfg.API.DefaultAccount() != "" {
+		return p.cfg.API.DefaultAccount(), nil
+	}
+	if !offline {
+		return "", ErrNoAccount
+	}
+	account := bindings.OnlyAccount(lock)
+	if account == planner.UnknownAccount {
+		p.cfg.Notify(AccountUnknown{})
+	}
+	return account, nil
+}
+
+// account is the client of an account, with the token that the manifest names for it.
+func (p *Project) account(id planner.AccountID) (Account, error) {
+	if p.cfg.API == nil {
+		return nil, ErrNoAPI
+	}
+	tokenEnv := ""
+	for _, st := range p.manifest.Stores {
+		if strings.EqualFold(st.AccountID, string(id)) && st.TokenEnv != "" {
+			tokenEnv = st.TokenEnv
+		}
+	}
+	return p.cfg.API.Account(id, tokenEnv)
+}
+
+// now is the time by the API's clock.
+func (p *Project) now() time.Time {
+	if p.cfg.API == nil {
+		return time.Now()
+	}
+	return p.cfg.API.Now()
+}
+
+// quota is an account's quota. That it cannot be read is an event, and no reason to stop.
+func (p *Project) quota(ctx context.Context, id planner.AccountID) (planner.Quota, bool) {
+	account, err := p.account(id)
+	if err == nil {
+		var q planner.Quota
+		if q.Usage, q.Limit, err = account.GetQuota(ctx); err == nil {
+			return q, true
+		}
+	}
+	if ctx.Err() == nil {
+		p.cfg.Notify(QuotaUnread{id, err})
+	}
+	return planner.Quota{}, false
+}
+
+// checkAPI refuses a lockfile that belongs to another kind of API.
+func (p *Project) checkAPI(lock *lockfile.File) error {
+	if len(lock.Stores) == 0 || lock.API == p.apiKind() {
+		return nil
+	}
+	return &OtherAPIError{Lockfile: p.cfg.Lockfile, Emulator: lock.API != ""}
+}
+
+func (p *Project) apiKind() string {
+	if p.cfg.API != nil && p.cfg.API.Loopback() {
+		return lockfile.APILoopback
+	}
+	return ""
+}

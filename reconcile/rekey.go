@@ -1,0 +1,142 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Rekeyed is a change of the fingerprint key, and what became of the records.
+type Rekeyed struct {
+	// Key is the new one, as the lockfile names it.
+	Key lockfile.Key
+	// Kept is how many records have a fingerprint under the new key.
+	Kept int
+	// Lost are the others.
+	Lost []LostFingerprint
+}
+
+// LostFingerprint is a record whose value is not compared any more.
+type LostFingerprint struct {
+	Secret planner.SecretKey
+	Reason LostReason
+}
+
+// LostReason is why a fingerprint was lost.
+type LostReason int
+
+// The reasons.
+const (
+	// LostValueDiffers is a value at hand that is not the one that was applied.
+	LostValueDiffers LostReason = iota
+	// LostNoValue is a secret for which the manifest supplies no value.
+	LostNoValue
+	// LostForged is a fingerprint that no apply made under the old key.
+	LostForged
+	// LostGenerated is a generated value, which only Cloudflare has.
+	LostGenerated
+)
+
+// Rekey computes all fingerprints again under another key: the one in the environment
+// variable newKeyEnv, or a new random one if that is empty. It sends no request, and needs
+// the old key and the values.
+func (r *Run) Rekey(ctx context.Context, newKeyEnv string) (*Rekeyed, error) {
+	lock := r.handle.File()
+	if lock.Key.ID == "" {
+		return nil, fmt.Errorf("%s %w", r.project.cfg.Lockfile, ErrNoKey)
+	}
+	if err := r.project.checkAPI(lock); err != nil {
+		return nil, err
+	}
+	d, err := r.project.desire(ctx, lock, Mode{Offline: true}) // no request is sent: the lockfile's account will do
+	if err != nil {
+		return nil, err
+	}
+	defer d.wipe()
+	k := &rekeying{handle: r.handle, desired: d, values: d.recordedValues(lock), know: r.project.cfg.Guard.Know}
+	ring := r.project.ring()
+	if newKeyEnv == "" {
+		if err := ring.Replace(ctx, d.key, k.save); err != nil {
+			return nil, err
+		}
+		return &k.result, nil
+	}
+	key, err := ring.FromEnv(newKeyEnv)
+	if err != nil {
+		return nil, err
+	}
+	if key.ID() == lock.Key.ID {
+		return nil, fmt.Errorf("%s holds the key that %s has already", newKeyEnv, r.project.cfg.Lockfile)
+	}
+	if err := k.save(key, nil); err != nil {
+		return nil, err
+	}
+	return &k.result, nil
+}
+
+// rekeying is a change of key under way.
+type rekeying struct {
+	handle  *lockfile.Handle
+	desired *desired
+	values  map[planner.SecretKey]secret.Value
+	know    func(secret.Value)
+	result  Rekeyed
+}
+
+// save writes the lockfile, with all fingerprints under the new key.
+func (k *rekeying) save(key secret.Key, sealed []byte) error {
+	k.know(key.Export())
+	k.result = Rekeyed{Key: lockfile.Key{ID: key.ID(), Sealed: sealed}}
+	return k.handle.Update(func(f *lockfile.File) {
+		f.Key = k.result.Key
+		for store, st := range f.All() {
+			for name, sec := range st.All() {
+				if sec.Fingerprint != "" {
+					sec.Fingerprint = k.fingerprint(key, planKey(store).Secret(name), sec.Fingerprint)
+				}
+			}
+		}
+	})
+}
+
+// fingerprint is the new fingerprint of a secret; empty where the old one is not of the
+// value at hand.
+func (k *rekeying) fingerprint(key secret.Key, of planner.SecretKey, old secret.Fingerprint) secret.Fingerprint {
+	value, wanted := k.values[of]
+	reason := LostValueDiffers
+	switch {
+	case value.IsSet() && k.desired.key.Matches(old, subjectOf(of), value):
+		k.result.Kept++
+		return key.Fingerprint(subjectOf(of), value)
+	case !wanted:
+		reason = LostNoValue
+	case k.desired.forged[of]:
+		reason = LostForged
+	case k.desired.secrets[of].generate != nil:
+		reason = LostGenerated
+	}
+	k.result.Lost = append(k.result.Lost, LostFingerprint{of, reason})
+	return ""
+}
+
+// recordedValues are the values that the manifest wants, under the names that the lockfile
+// may have them by: a secret that is still to be renamed has its previous one.
+func (d *desired) recordedValues(lock *lockfile.File) map[planner.SecretKey]secret.Value {
+	values := map[planner.SecretKey]secret.Value{}
+	for _, st := range d.stores {
+		for _, sec := range st.Secrets {
+			k := st.Key.Secret(sec.Name)
+			if sec.External {
+				continue
+			}
+			values[k] = d.secrets[k].value
+			if sec.RenamedFrom != "" && record(lock, k) == nil {
+				values[st.Key.Secret(sec.RenamedFrom)] = d.secrets[k].value
+			}
+		}
+	}
+	return values
+}

@@ -1,0 +1,221 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"path/filepath"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Run is a project under its lock: no other apply changes the lockfile meanwhile. Plans
+// made with it can be applied.
+type Run struct {
+	project *Project
+	handle  *lockfile.Handle
+}
+
+// Lock takes the lock of the lockfile, waiting up to Config.LockTimeout. Close the run.
+func (p *Project) Lock(ctx context.Context) (*Run, error) {
+	handle, err := lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout)
+	if err != nil {
+		return nil, err
+	}
+	if err := keyring.Ignore(filepath.Dir(p.cfg.Lockfile), lockfile.SideFile(p.cfg.Lockfile)); err != nil {
+		handle.Close()
+		return nil, err
+	}
+	return &Run{project: p, handle: handle}, nil
+}
+
+// Close releases the lock.
+func (r *Run) Close() { r.handle.Close() }
+
+// Project is what the run is of.
+func (r *Run) Project() *Project { return r.project }
+
+// Edit changes what a run plans: [Rotate] or [Destroy].
+type Edit struct {
+	rotate  string
+	destroy bool
+}
+
+// Rotate wants new values for the generated secrets whose STORE/SECRET matches the glob.
+func Rotate(glob string) Edit { return Edit{rotate: glob} }
+
+// Destroy wants nothing: every secret that the lockfile owns is deleted, or forgotten where
+// its policy says so. It reads no values.
+func Destroy() Edit { return Edit{destroy: true} }
+
+// Plan says what Apply would do.
+func (r *Run) Plan(ctx context.Context, edits ...Edit) (*Proposal, error) {
+	lock := r.handle.File()
+	d, err := r.desire(ctx, lock, edits)
+	if err != nil {
+		return nil, err
+	}
+	prop, err := r.project.propose(ctx, lock, d, true)
+	if err != nil {
+		return nil, err
+	}
+	prop.run = r
+	return prop, nil
+}
+
+func (r *Run) desire(ctx context.Context, lock *lockfile.File, edits []Edit) (*desired, error) {
+	for _, e := range edits {
+		if e.destroy {
+			return r.project.desireNothing(lock)
+		}
+	}
+	d, err := r.project.desire(ctx, lock, Mode{})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range edits {
+		if err := d.rotate(e.rotate); err != nil {
+			d.wipe()
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// desireNothing is what a manifest without secrets wants.
+func (p *Project) desireNothing(lock *lockfile.File) (*desired, error) {
+	if err := p.checkAPI(lock); err != nil {
+		return nil, err
+	}
+	p.cfg.Guard.Public(lockText(lock)...)
+	d := &desired{}
+	var err error
+	d.references, d.unread, err = p.references(lock)
+	return d, err
+}
+
+// RotateError says that a rotation names secrets that cannot be rotated.
+type RotateError struct {
+	Glob string
+	// Matching are how many secrets match, and Generated how many of them are generated.
+	Matching, Generated int
+}
+
+func (e *RotateError) Error() string {
+	if e.Matching == 0 {
+		return fmt.Sprintf("no secret of the manifest matches %q", e.Glob)
+	}
+	return "only generated secrets can be rotated here, and some that match come from elsewhere"
+}
+
+// rotate wants new values for the generated secrets that match.
+func (d *desired) rotate(glob string) error {
+	e := &RotateError{Glob: glob}
+	for _, st := range d.stores {
+		for i := range st.Secrets {
+			sec := &st.Secrets[i]
+			if ok, err := path.Match(glob, st.Key.Name+"/"+sec.Name); err != nil || !ok {
+				continue
+			}
+			e.Matching++
+			if sec.Generated {
+				e.Generated++
+				sec.Rotate = true
+			}
+		}
+	}
+	if e.Matching == 0 || e.Generated < e.Matching {
+		return e
+	}
+	return nil
+}
+
+// Apply executes a plan of this run. The report is nil only where nothing was tried.
+//
+// It refuses a plan with problems. An action that fails does not stop the others; what was
+// done, what was not and what is unknown is in the report, and the lockfile agrees with it.
+func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
+	switch {
+	case p.run != r:
+		return nil, fmt.Errorf("the plan was not made by this run")
+	case len(p.Plan.Problems) > 0:
+		return nil, ErrProblems
+	}
+	if len(p.Plan.Actions) == 0 {
+		return &applier.Report{}, newJournal(p, r.handle, p.lock.Key).refresh(p.lock, p.input.Live)
+	}
+	key, recorded, err := r.project.ensureKey(ctx, p.desired.key, p.lock.Key)
+	if err != nil {
+		return nil, err
+	}
+	p.desired.key = key
+	targets, err := r.targets(p.Plan)
+	if err != nil {
+		return nil, err
+	}
+	c := r.project.cfg
+	p.desired.generate(p.Plan, c.Guard.Know)
+	j := newJournal(p, r.handle, recorded)
+	report, err := applier.Apply(ctx, p.Plan, applier.Config{
+		Targets: targets, Journal: j, Parallelism: c.Parallelism, Wait: c.Wait, Now: c.API.Now,
+		Value: func(k planner.SecretKey) (secret.Value, bool) {
+			w, ok := p.desired.secrets[k]
+			return w.value, ok
+		},
+		Events: func(res applier.Result) { c.Notify(ActionDone{res}) },
+	})
+	if refreshed := j.refresh(r.handle.File(), p.input.Live); err == nil && refreshed != nil {
+		err = fmt.Errorf("%w: %w", ErrNotRefreshed, refreshed)
+	}
+	return report, err
+}
+
+// targets are the clients of all accounts that the plan's actions name.
+func (r *Run) targets(p *planner.Plan) (map[planner.AccountID]applier.Target, error) {
+	targets := map[planner.AccountID]applier.Target{}
+	for _, a := range p.Actions {
+		if targets[a.Store.Account] != nil {
+			continue
+		}
+		account, err := r.project.account(a.Store.Account)
+		if err != nil {
+			return nil, err
+		}
+		targets[a.Store.Account] = account
+	}
+	return targets, nil
+}
+
+// CreatedKey is the fingerprint key of a lockfile, and where it is.
+type CreatedKey struct {
+	ID     string
+	Status KeyStatus
+	// Existed says that the lockfile had it before.
+	Existed bool
+}
+
+// CreateKey creates the fingerprint key and records it in the lockfile, unless there is one
+// already.
+func (r *Run) CreateKey(ctx context.Context) (CreatedKey, error) {
+	lock := r.handle.File()
+	key, err := r.project.findKey(ctx, lock)
+	if err != nil {
+		return CreatedKey{}, err
+	}
+	_, recorded, err := r.project.ensureKey(ctx, key, lock.Key)
+	if err != nil {
+		return CreatedKey{}, err
+	}
+	created := CreatedKey{ID: recorded.ID, Existed: lock.Key.ID != ""}
+	if !created.Existed {
+		if err := r.handle.Update(func(f *lockfile.File) { f.Key = recorded }); err != nil {
+			return CreatedKey{}, err
+		}
+	}
+	created.Status = r.project.ring().Status(ctx, recorded.ID, recorded.Sealed)
+	return created, nil
+}

@@ -1,0 +1,358 @@
+package kill
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/test/program"
+)
+
+var allFaults = flag.Bool("faults", false, "run the whole fault matrix, which takes two minutes")
+
+// TestFaultMatrix lets each request of two applies go wrong in each way: of one that
+// makes everything, the store too, and of one that creates, updates, renames and
+// deletes. Whatever the apply says must be true; two more at most make everything as
+// the manifest says; somebody else's secret stays as it was; and the lockfile can be
+// read at every step.
+func TestFaultMatrix(t *testing.T) {
+	kinds := program.FaultKinds[:2]
+	if *allFaults {
+		kinds = program.FaultKinds
+	}
+	var table faultTable
+	t.Run("cases", func(t *testing.T) {
+		for _, s := range faultScenarios {
+			requests := newFaultCase(t, s, "").requests()
+			if len(requests) != s.requests {
+				t.Fatalf("%s makes %d requests: %v", s.name, len(requests), requests)
+			}
+			for _, kind := range kinds {
+				for n, request := range requests {
+					t.Run(fmt.Sprintf("%s of %s at request %d, %s", kind, s.name, n+1, request), func(t *testing.T) {
+						t.Parallel()
+						code, applies := newFaultCase(t, s, kind).run(n)
+						table.add(kind, code, applies, t.Failed())
+					})
+				}
+			}
+		}
+	})
+	t.Log(table.text(kinds))
+}
+
+// faultTable is what became of the cases, by the kind of fault.
+type faultTable struct {
+	mu   sync.Mutex
+	rows map[string]*faultRow
+}
+
+type faultRow struct {
+	cases, complete, incomplete, refused int // by the exit code of the apply in which it happened
+	most                                 int // applies after it, to converge
+	lost                                 int
+}
+
+func (f *faultTable) add(kind string, code, applies int, failed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rows == nil {
+		f.rows = map[string]*faultRow{}
+	}
+	for _, name := range []string{kind, "all"} {
+		if f.rows[name] == nil {
+			f.rows[name] = &faultRow{}
+		}
+		row := f.rows[name]
+		row.cases++
+		row.most = max(row.most, applies)
+		switch code {
+		case program.OK:
+			row.complete++
+		case program.Incomplete:
+			row.incomplete++
+		default:
+			row.refused++
+		}
+		if failed {
+			row.lost++
+		}
+	}
+}
+
+func (f *faultTable) text(kinds []string) string {
+	text := "what became of the cases, by fault\n| fault       | cases | exit 0 | exit 4 | exit 1 | more applies | converged | lost |\n"
+	for _, kind := range append(slices.Clone(kinds), "all") {
+		if r := f.rows[kind]; r != nil {
+			text += fmt.Sprintf("| %-11s | %5d | %6d | %6d | %6d | %12d | %9d | %4d |\n",
+				kind, r.cases, r.complete, r.incomplete, r.refused, r.most, r.cases-r.lost, r.lost)
+		}
+	}
+	return text
+}
+
+// faultSecret is a secret's value before an apply and after it: "" where there is none.
+type faultSecret struct {
+	name, before, after string
+	scopes              int    // after it
+	told                string // under which name its action is told; "" for none
+}
+
+// faultScenario is an apply in which something goes wrong.
+type faultScenario struct {
+	name          string
+	before, after string // the manifest's secrets; before is "" for no apply before it
+	requests      int
+	secrets       []faultSecret
+}
+
+var faultScenarios = []faultScenario{
+	{
+		name: "a first apply", requests: 4,
+		after: `
+      one: {from: {file: one.txt}, comment: the first}
+      two: {from: {file: two.txt}, scopes: [workers, dex]}
+      three: {from: {file: one.txt}}
+`,
+		secrets: []faultSecret{{"one", "", "one", 1, "one"}, {"two", "", "two", 2, "two"}, {"three", "", "one", 1, "three"}},
+	},
+	everyChange,
+}
+
+// everyChange has an action of every kind that is about a secret.
+var everyChange = faultScenario{
+	name: "changes", requests: 8,
+	before: `
+      value-changes: {from: {file: one.txt}}
+      scopes-change: {from: {file: one.txt}}
+      old-name: {from: {file: one.txt}}
+      deleted: {from: {file: one.txt}}
+`,
+	after: `
+      value-changes: {from: {file: two.txt}}
+      scopes-change: {from: {file: one.txt}, scopes: [workers, dex]}
+      new-name: {from: {file: one.txt}, renamed_from: old-name}
+      created: {from: {file: two.txt}}
+      also-created: {from: {file: one.txt}}
+`,
+	secrets: []faultSecret{
+		{"value-changes", "one", "two", 1, "value-changes"},
+		{"scopes-change", "one", "one", 2, "scopes-change"},
+		{"new-name", "", "one", 1, "new-name"},
+		{"old-name", "one", "", 0, "new-name"},
+		{"created", "", "two", 1, "created"},
+		{"also-created", "", "one", 1, "also-created"},
+		{"deleted", "one", "", 0, "deleted"},
+		{"foreign", "theirs", "theirs", 1, ""},
+	},
+}
+
+// faultCase is a project at the point where something is to go wrong.
+type faultCase struct {
+	*testing.T
+	*program.Project
+	faultScenario
+	kind     string
+	emulator *emulator.Embedded
+	output   string // of the last command
+
+	mu      sync.Mutex
+	countup int // requests of the apply under test; negative outside it
+	at      int // the request that goes wrong
+	fault   emulator.Fault
+}
+
+func newFaultCase(t *testing.T, s faultScenario, kind string) *faultCase {
+	t.Helper()
+	c := &faultCase{T: t, faultScenario: s, kind: kind, countup: -1, at: -1}
+	if kind != "" {
+		c.fault = program.Fault(t, kind)
+	}
+	c.emulator = program.Emulator(t, emulator.Options{Fault: c.decide, RateLimit: -1})
+	c.Project = program.NewProject(t, c.emulator.BaseURL())
+	c.Write("one.txt", "one")
+	c.Write("two.txt", "two")
+	const head = "version: 1\nstores:\n  prod:\n    secrets:"
+	if s.before != "" {
+		c.Write("secretsync.yaml", head+s.before)
+		c.secretsync(program.OK, "apply", "--auto-approve")
+		c.behind(http.MethodPost, "", []any{map[string]any{"name": "foreign", "value": "theirs", "scopes": []string{"workers"}}})
+	}
+	c.Write("secretsync.yaml", head+s.after)
+	return c
+}
+
+// decide lets the chosen request go wrong.
+func (c *faultCase) decide(*http.Request) emulator.Fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.countup < 0 {
+		return emulator.Fault{}
+	}
+	c.countup++
+	if c.countup-1 == c.at {
+		return c.fault
+	}
+	return emulator.Fault{}
+}
+
+// requests lists those of an apply in which nothing goes wrong, one after the other.
+func (c *faultCase) requests() []string {
+	c.emulator.ResetRequests()
+	c.secretsync(program.OK, "apply", "--auto-approve", "--parallelism", "1")
+	var list []string
+	for _, r := range c.emulator.Requests() {
+		list = append(list, r.Method)
+	}
+	return list
+}
+
+// run has the n-th request go wrong. It returns that apply's exit code, and how many
+// more it took to make everything as the manifest says.
+func (c *faultCase) run(n int) (code, more int) {
+	c.mu.Lock()
+	c.countup, c.at = 0, n
+	c.mu.Unlock()
+	code = c.secretsync(-1, "apply", "--auto-approve", "--parallelism", "1")
+	c.mu.Lock()
+	c.countup = -1
+	c.mu.Unlock()
+	c.checkReport(code)
+	for last := code; last != program.OK; more++ {
+		if more == 2 {
+			c.Fatal("two more applies did not converge")
+		}
+		last = c.secretsync(-1, "apply", "--auto-approve")
+		c.checkReport(last)
+	}
+	c.check()
+	c.secretsync(program.OK, "plan", "--detailed-exitcode")
+	c.secretsync(program.OK, "drift")
+	return code, more
+}
+
+var toldOf = regexp.MustCompile(`(?m)^(created|updated|renamed|deleted|failed: \w+|unknown: \w+|skipped: \w+) prod/([a-z-]+)(?::.*)?$`)
+
+// checkReport holds what the last apply said against what is there.
+func (c *faultCase) checkReport(code int) {
+	c.Helper()
+	told := map[string]string{}
+	for _, m := range toldOf.FindAllStringSubmatch(c.output, -1) {
+		if told[m[2]] != "" {
+			c.Errorf("%s is told of twice: %s, %s", m[2], told[m[2]], m[1])
+		}
+		told[m[2]], _, _ = strings.Cut(m[1], ":")
+	}
+	switch code {
+	case program.OK:
+		c.check()
+	case program.Error:
+		if len(told) > 0 {
+			c.Errorf("it ends with an error, and tells of what it did: %v", told)
+		}
+	case program.Incomplete:
+		if !strings.Contains(c.output, "error: the apply is incomplete") {
+			c.Error("it doesn't say that it is incomplete")
+		}
+	default:
+		c.Errorf("exit code %d", code)
+	}
+	for _, s := range c.secrets {
+		switch told[s.told] {
+		case "created", "updated", "renamed", "deleted":
+			if !c.is(s.name, s.after) {
+				c.Errorf("%s is told to be %s, and is not", s.name, told[s.told])
+			}
+		case "failed", "skipped":
+			if !c.is(s.name, s.before) {
+				c.Errorf("%s is told to be %s, and has changed", s.name, told[s.told])
+			}
+		case "":
+			if code == program.Incomplete && strings.Contains(c.output, " "+s.told+" ") && s.told != "" {
+				c.Errorf("%s is in the plan, and it isn't told what became of it", s.told)
+			}
+		}
+	}
+}
+
+// is reports whether a secret has a value, or is not there.
+func (c *faultCase) is(name, value string) bool {
+	if value != "" {
+		return c.emulator.HasValue(program.Account, "prod", name, []byte(value))
+	}
+	return !slices.ContainsFunc(c.live(), func(l liveSecret) bool { return l.Name == name })
+}
+
+type liveSecret struct {
+	Name   string
+	Scopes []string
+}
+
+func (c *faultCase) live() (live []liveSecret) {
+	c.Helper()
+	if c.storeID() != "" {
+		program.Must(c.T, json.Unmarshal(c.behind(http.MethodGet, "?per_page=100", nil), &live))
+	}
+	return live
+}
+
+// check holds the store to the manifest.
+func (c *faultCase) check() {
+	c.Helper()
+	scopes := map[string]int{}
+	for _, l := range c.live() {
+		scopes[l.Name] = len(l.Scopes)
+	}
+	for _, s := range c.secrets {
+		if !c.is(s.name, s.after) || scopes[s.name] != s.scopes {
+			c.Errorf("%s is not as it should be: %d scopes", s.name, scopes[s.name])
+		}
+		delete(scopes, s.name)
+	}
+	if len(scopes) > 0 {
+		c.Errorf("these are there, too: %v", scopes)
+	}
+}
+
+func (c *faultCase) storeID() string {
+	c.Helper()
+	var stores []struct{ ID string }
+	list, err := program.Send(c.emulator.BaseURL(), http.MethodGet, "/stores", nil)
+	program.Must(c.T, err)
+	program.Must(c.T, json.Unmarshal(list, &stores))
+	if len(stores) == 0 {
+		return ""
+	}
+	return stores[0].ID
+}
+
+// behind makes a request of the store's secrets that nothing happens to.
+func (c *faultCase) behind(method, rest string, body any) json.RawMessage {
+	c.Helper()
+	result, err := program.Send(c.emulator.BaseURL(), method, "/stores/"+c.storeID()+"/secrets"+rest, body)
+	program.Must(c.T, err)
+	return result
+}
+
+// secretsync runs a command, wants an exit code unless it is negative, and a
+// lockfile that can be read.
+func (c *faultCase) secretsync(wantCode int, args ...string) int {
+	c.Helper()
+	code, output := c.Project.Run(append(args, "--request-timeout", "1s")...)
+	if wantCode >= 0 && code != wantCode {
+		c.Fatalf("%v: exit code %d, want %d\n%s", args, code, wantCode, output)
+	}
+	c.output = output
+	if _, err := lockfile.Read(c.Path("secretsync.lock")); err != nil {
+		c.Errorf("the lockfile: %v", err)
+	}
+	return code
+}

@@ -1,0 +1,156 @@
+package kill
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/secretsync/secretsync/test/program"
+)
+
+// TestKillWhileWriting kills the real program with SIGKILL before every system call
+// that writes the lockfile, in a first apply, and in one that creates, updates, renames
+// and deletes: before the temporary file is made, before its mode, its content and its fsync,
+// before the rename, and before the directory's fsync, which is after the rename.
+// The program is traced (ptrace), so it needs no switch for that.
+func TestKillWhileWriting(t *testing.T) {
+	var killed atomic.Int32
+	t.Cleanup(func() {
+		t.Logf("kill points %d", killed.Load())
+		if killed.Load() < 20 {
+			t.Errorf("too few kill points: %d", killed.Load())
+		}
+	})
+	for _, s := range faultScenarios {
+		for n, call := range newFaultCase(t, s, "").traced(-1) {
+			t.Run(fmt.Sprintf("%s, %d, before %s", s.name, n+1, call), func(t *testing.T) {
+				t.Parallel()
+				c := newFaultCase(t, s, "")
+				if did := c.traced(n); len(did) != n+1 {
+					t.Skipf("not killed: outcomes that come together are written together, and this time it made %d such calls", len(did))
+				}
+				killed.Add(1)
+				c.recovers()
+			})
+		}
+	}
+}
+
+// traced runs an apply, kills it before its n-th call that writes the lockfile
+// unless n is negative, and returns those calls.
+func (c *faultCase) traced(n int) (calls []string) {
+	c.Helper()
+	runtime.LockOSThread() // a tracer is a thread
+	defer runtime.UnlockOSThread()
+	cmd := c.Process("traceable", "apply", "--auto-approve", "--parallelism", "1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	err := cmd.Start()
+	if errors.Is(err, syscall.EPERM) {
+		c.Skipf("processes may not be traced here: %v", err)
+	}
+	program.Must(c.T, err)
+	pid, options := cmd.Process.Pid, false
+	for {
+		var status syscall.WaitStatus
+		tid, err := syscall.Wait4(-1, &status, syscall.WALL|syscall.WNOTHREAD, nil)
+		program.Must(c.T, err)
+		if status.Exited() || status.Signaled() {
+			if tid == pid {
+				break
+			}
+			continue
+		}
+		if !options { // it has stopped for the first time
+			program.Must(c.T, syscall.PtraceSetOptions(pid, syscall.PTRACE_O_TRACECLONE|syscall.PTRACE_O_TRACESYSGOOD|ptraceExitKill))
+			options = true
+		}
+		sig := status.StopSignal()
+		switch sig {
+		case syscall.SIGTRAP | 0x80:
+			if call := c.writesLock(tid); call != "" {
+				calls = append(calls, call)
+				if len(calls) == n+1 {
+					program.Must(c.T, syscall.Kill(pid, syscall.SIGKILL))
+				}
+			}
+			sig = 0
+		case syscall.SIGTRAP, syscall.SIGSTOP: // an event, or a thread begins
+			sig = 0
+		}
+		_ = syscall.PtraceSyscall(tid, int(sig)) // fails for one that was killed
+	}
+	_ = cmd.Process.Release()
+	return calls
+}
+
+// From linux/ptrace.h; package syscall lacks them.
+const (
+	ptraceExitKill       = 0x100000
+	ptraceGetSyscallInfo = 0x420e
+	syscallEntry         = 1
+)
+
+// syscallInfo is struct ptrace_syscall_info at the entry of a call.
+type syscallInfo struct {
+	op       uint8
+	_        [3]uint8
+	_        uint32
+	_, _, nr uint64
+	args     [6]uint64
+	_        [2]uint64
+}
+
+// writesLock names the call that a thread is about to make, if it writes the
+// lockfile, and is "" otherwise.
+func (c *faultCase) writesLock(tid int) string {
+	var info syscallInfo
+	_, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, ptraceGetSyscallInfo, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
+	if errno != 0 || info.op != syscallEntry {
+		return ""
+	}
+	file := func() string { // that a descriptor stands for
+		name, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tid, info.args[0]))
+		return name
+	}
+	var name, call string
+	switch info.nr {
+	case syscall.SYS_OPENAT:
+		if info.args[2]&syscall.O_CREAT == 0 {
+			return ""
+		}
+		name, call = text(tid, info.args[1]), "open"
+	case syscall.SYS_RENAMEAT:
+		name, call = text(tid, info.args[1]), "rename"
+	case syscall.SYS_FCHMOD:
+		name, call = file(), "chmod"
+	case syscall.SYS_WRITE:
+		name, call = file(), "write"
+	case syscall.SYS_FSYNC:
+		if name, call = file(), "fsync"; name == c.Dir {
+			return "fsync of the directory"
+		}
+	}
+	if !strings.HasPrefix(name, c.Path(".secretsync.lock-")) {
+		return ""
+	}
+	return call
+}
+
+// text reads a C string of a traced thread.
+func text(tid int, at uint64) string {
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", tid))
+	if err != nil {
+		return ""
+	}
+	defer mem.Close()
+	data, _ := io.ReadAll(io.NewSectionReader(mem, int64(at), 4096)) // as far as it is mapped
+	s, _, _ := strings.Cut(string(data), "\x00")
+	return s
+}

@@ -1,0 +1,228 @@
+package kill
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/test/program"
+)
+
+// newClone is a checkout of a manifest with a lockfile of its own.
+func newClone(t *testing.T, baseURL, manifest string) *program.Project {
+	c := program.NewProject(t, baseURL)
+	c.Write("secretsync.yaml", manifest)
+	return c
+}
+
+var strangersNames = []string{"a", "b", "c", "d"}
+
+func strangersManifest() string {
+	m := "version: 1\nstores:\n  prod:\n    secrets:\n"
+	for _, name := range strangersNames {
+		m += fmt.Sprintf("      %s: {from: {env: VALUE}}\n", name)
+	}
+	return m
+}
+
+// TestStrangersWhileCreating has somebody else create secrets of the same names, which
+// look the same, between our list and our request: whatever Cloudflare makes of a bulk
+// create that it refuses, and however it words that, theirs are left alone, and what the
+// report tells of as made is ours.
+func TestStrangersWhileCreating(t *testing.T) {
+	for _, partial := range []bool{false, true} {
+		for _, bare := range []bool{false, true} {
+			for _, theirs := range [][]string{{"a"}, {"c"}, {"d"}, {"b", "c"}, {"a", "d"}, {"a", "b", "c", "d"}} {
+				t.Run(fmt.Sprintf("partial %v, bare %v, theirs %v", partial, bare, theirs), func(t *testing.T) {
+					t.Parallel()
+					var came atomic.Bool // strangers' own requests come by here, too
+					var server *emulator.Embedded
+					server = program.Emulator(t, emulator.Options{
+						PartialBulkCreate: partial, BareNameConflict: bare, RateLimit: -1,
+						Fault: func(r *http.Request) emulator.Fault {
+							if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") && came.CompareAndSwap(false, true) {
+								for _, name := range theirs {
+									if _, err := program.Send(server.BaseURL(), http.MethodPost, r.URL.Path[strings.Index(r.URL.Path, "/stores/"):],
+										[]any{map[string]any{"name": name, "value": "theirs", "scopes": []string{"workers"}}}); err != nil {
+										t.Error(err)
+									}
+								}
+							}
+							return emulator.Fault{}
+						},
+					})
+					_, err := program.Send(server.BaseURL(), http.MethodPost, "/stores", map[string]any{"name": "prod"})
+					program.Must(t, err)
+					c := newClone(t, server.BaseURL(), strangersManifest())
+					c.Env["VALUE"] = "ours"
+					has := func(name, value string) bool { return server.HasValue(program.Account, "prod", name, []byte(value)) }
+
+					code, out := c.Run("apply", "--auto-approve")
+					if code != program.Incomplete {
+						t.Errorf("exit code %d, want %d", code, program.Incomplete)
+					}
+					for _, name := range strangersNames {
+						stranger := slices.Contains(theirs, name)
+						if stranger && !has(name, "theirs") {
+							t.Errorf("%s is somebody else's, and was overwritten", name)
+						}
+						if said := strings.Contains(out, "created prod/"+name+"\n"); said == stranger && (!partial || !bare) {
+							t.Errorf("%s is told to be created: %v", name, said)
+						}
+					}
+					if code, _ := c.Run("apply", "--auto-approve"); code != program.Error { // a conflict
+						t.Errorf("the second apply: exit code %d", code)
+					}
+					for _, name := range theirs {
+						if !has(name, "theirs") {
+							t.Errorf("%s was overwritten by the second apply", name)
+						}
+					}
+					if code, _ := c.Run("apply", "--auto-approve", "--adopt", "overwrite"); code != program.OK {
+						t.Errorf("taken over on purpose: exit code %d", code)
+					}
+					for _, name := range strangersNames {
+						if !has(name, "ours") {
+							t.Errorf("%s was not taken over", name)
+						}
+					}
+					if code, _ := c.Run("plan", "--detailed-exitcode"); code != program.OK {
+						t.Errorf("there is something left: exit code %d", code)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestTwoClonesAtOnce has two checkouts, with lockfiles of their own, create the same
+// names at the same time, again and again: each name is one's or the other's.
+func TestTwoClonesAtOnce(t *testing.T) {
+	for n := range 6 {
+		server := program.Emulator(t, emulator.Options{RateLimit: -1, PartialBulkCreate: n%2 == 1})
+		_, err := program.Send(server.BaseURL(), http.MethodPost, "/stores", map[string]any{"name": "prod"})
+		program.Must(t, err)
+		said := [2]string{}
+		var wg sync.WaitGroup
+		for i := range said {
+			c := newClone(t, server.BaseURL(), strangersManifest())
+			c.Env["VALUE"] = fmt.Sprint("value of ", i)
+			wg.Go(func() { _, said[i] = c.Run("apply", "--auto-approve") })
+		}
+		wg.Wait()
+		for _, name := range strangersNames {
+			owners := 0
+			for i, out := range said {
+				if strings.Contains(out, "created prod/"+name+"\n") {
+					owners++
+					if !server.HasValue(program.Account, "prod", name, fmt.Append(nil, "value of ", i)) {
+						t.Errorf("%s is told to be made by %d, and has another value", name, i)
+					}
+				}
+			}
+			if owners != 1 {
+				t.Errorf("%s is told to be made by %d", name, owners)
+			}
+		}
+	}
+}
+
+// TestListsThatLag: for seconds after an apply, lists show what was before it, and the
+// first read of a secret by its id finds nothing. What they
+// lack is neither made again, nor forgotten, and no generated value is drawn anew.
+func TestListsThatLag(t *testing.T) {
+	var lagging atomic.Bool
+	var read sync.Map // the secrets that were read by their ids
+	server := program.Emulator(t, emulator.Options{RateLimit: -1, Fault: func(r *http.Request) emulator.Fault {
+		if !lagging.Load() || r.Method != http.MethodGet {
+			return emulator.Fault{}
+		}
+		if strings.HasSuffix(r.URL.Path, "/secrets") {
+			return emulator.Fault{Kind: emulator.FaultLag}
+		}
+		if _, again := read.LoadOrStore(r.URL.Path, true); !again {
+			return emulator.Fault{Kind: emulator.FaultNotFound}
+		}
+		return emulator.Fault{}
+	}})
+	_, err := program.Send(server.BaseURL(), http.MethodPost, "/stores", map[string]any{"name": "prod"})
+	program.Must(t, err)
+	c := newClone(t, server.BaseURL(), "version: 1\nstores:\n  prod:\n    secrets:\n      drawn: {generate: {bytes: 32, encoding: hex}}\n      temp: {from: {env: VALUE}}\n")
+	c.Env["VALUE"] = "v"
+	if code, _ := c.Run("apply", "--auto-approve"); code != program.OK {
+		t.Fatal("the first apply fails")
+	}
+	lockfile := func() string {
+		data, err := os.ReadFile(c.Path("secretsync.lock"))
+		program.Must(t, err)
+		return string(data)
+	}
+	before := lockfile()
+	lagging.Store(true)
+	server.ResetRequests()
+	for _, args := range [][]string{{"plan", "--detailed-exitcode"}, {"drift"}, {"apply", "--auto-approve"}} {
+		if code, _ := c.Run(args...); code != program.OK {
+			t.Errorf("%v: exit code %d", args, code)
+		}
+	}
+	if lockfile() != before {
+		t.Error("the lockfile has changed")
+	}
+	for _, r := range server.Requests() {
+		if r.Method != http.MethodGet {
+			t.Errorf("%s %s", r.Method, r.Path)
+		}
+	}
+	// What leaves the manifest is deleted, though the list doesn't show it.
+	c.Write("secretsync.yaml", "version: 1\nstores:\n  prod:\n    secrets:\n      drawn: {generate: {bytes: 32, encoding: hex}}\n")
+	if _, out := c.Run("apply", "--auto-approve"); !strings.Contains(out, "deleted prod/temp") {
+		t.Error("temp was not deleted")
+	}
+	if server.HasValue(program.Account, "prod", "temp", []byte("v")) {
+		t.Error("temp is an orphan")
+	}
+}
+
+// TestAStrangerTakesTheLastRoom has somebody else create a secret between our look at the
+// quota and our bulk create, where Cloudflare makes those of it that there is room for:
+// they are ours, and the report says so.
+func TestAStrangerTakesTheLastRoom(t *testing.T) {
+	var came atomic.Bool
+	var server *emulator.Embedded
+	server = program.Emulator(t, emulator.Options{
+		PartialBulkCreate: true, RateLimit: -1, MaxSecrets: len(strangersNames),
+		Fault: func(r *http.Request) emulator.Fault {
+			if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") && came.CompareAndSwap(false, true) {
+				if _, err := program.Send(server.BaseURL(), http.MethodPost, r.URL.Path[strings.Index(r.URL.Path, "/stores/"):],
+					[]any{map[string]any{"name": "x", "value": "theirs", "scopes": []string{"workers"}}}); err != nil {
+					t.Error(err)
+				}
+			}
+			return emulator.Fault{}
+		},
+	})
+	c := newClone(t, server.BaseURL(), strangersManifest())
+	c.Env["VALUE"] = "ours"
+	code, out := c.Run("apply", "--auto-approve")
+	last := strangersNames[len(strangersNames)-1]
+	if code != program.Incomplete || !strings.Contains(out, "failed: create prod/"+last+": ") {
+		t.Errorf("exit code %d", code)
+	}
+	for _, name := range strangersNames[:len(strangersNames)-1] {
+		if !strings.Contains(out, "created prod/"+name+"\n") || !server.HasValue(program.Account, "prod", name, []byte("ours")) {
+			t.Errorf("%s is not ours, or not told to be", name)
+		}
+	}
+	if !server.HasValue(program.Account, "prod", "x", []byte("theirs")) {
+		t.Error("theirs is gone or changed")
+	}
+	if code, out := c.Run("plan", "--detailed-exitcode"); code != program.Changes || !strings.Contains(out, "create  "+last) || strings.Contains(out, "update") {
+		t.Errorf("the next plan: exit code %d", code)
+	}
+}

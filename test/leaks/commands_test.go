@@ -1,0 +1,230 @@
+package leaks
+
+import (
+	"context"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/test/program"
+	"github.com/spf13/cobra"
+)
+
+// logs are the ways to log.
+func (p *leakProject) logs() [][]string {
+	levels := []string{"debug"}
+	if *allLeaks {
+		levels = []string{"debug", "info", "warn", "error"}
+	}
+	var all [][]string
+	for _, level := range levels {
+		for _, format := range []string{"text", "json"} {
+			all = append(all, []string{"--log-level=" + level, "--log-format=" + format})
+		}
+	}
+	return all
+}
+
+// formats are those of plan. Other commands have some of them.
+func formats(t *testing.T) []string {
+	plan, _, err := program.Root().Find([]string{"plan"})
+	program.Must(t, err)
+	return strings.Split(plan.Flags().Lookup("format").Usage, ", ")
+}
+
+// shown runs a command in every one of formats and logs that it has.
+func (p *leakProject) shown(wantCode int, args ...string) {
+	p.t.Helper()
+	cmd, _, err := program.Root().Find(args)
+	program.Must(p.t, err)
+	for i, log := range p.logs() {
+		logged := program.With(args, log...)
+		if i > 0 && len(logged) == len(args) {
+			continue // it has no log
+		}
+		for j, format := range formats(p.t) {
+			all := logged
+			switch takes := cmd.Flags().Lookup("format"); {
+			case takes == nil && j > 0, takes != nil && !strings.Contains(takes.Usage, format), i > 1 && j > 1:
+				continue
+			case takes != nil:
+				all = slices.Concat(logged, []string{"--format", format})
+			}
+			if code := p.run(all...); code != wantCode {
+				p.t.Errorf("%v: exit code %d, want %d", all, code, wantCode)
+			}
+		}
+	}
+}
+
+// debug runs a command with all that can be logged.
+func (p *leakProject) debug(args ...string) int {
+	p.t.Helper()
+	return p.run(debugging(args)...)
+}
+
+func debugging(args []string) []string {
+	return program.With(args, "--log-level=debug", "--allow-commands", "--wait=0")
+}
+
+func (p *leakProject) everyCommand() {
+	p.shown(program.OK, "validate", "--allow-commands")
+	p.shown(program.OK, "plan", "--allow-commands")
+	p.shown(program.OK, "plan", "--allow-commands", "--keyless", "--offline")
+	p.shown(program.OK, "plan", "--allow-commands", "-o", "plan.json")
+	p.shown(program.OK, "show", "plan.json")
+	if code := p.debug("apply", "plan.json", "--json"); code != program.OK {
+		p.t.Fatalf("the apply fails: exit code %d", code)
+	}
+	for _, c := range p.values {
+		if !p.server.emulator.HasValue(program.Account, "prod", c.name, []byte(c.value)) {
+			p.t.Errorf("the value of %s, from %s, did not arrive byte for byte", c.name, p.from[c.name])
+		}
+	}
+	p.shown(program.OK, "apply", "--allow-commands", "--auto-approve")
+	p.shown(program.OK, "apply", "--allow-commands", "--auto-approve", "--json")
+	p.shown(program.OK, "drift", "--allow-commands", "--metrics-file", "drift.prom")
+	p.shown(program.OK, "lock", "status")
+	p.shown(program.OK, "version")
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		p.shown(program.OK, "completion", shell)
+	}
+	p.shown(program.OK, "help")
+	p.shown(program.OK, "schema")
+	p.shown(program.OK, "schema", "plan")
+	p.shown(program.OK, "init", "--allow-commands")
+	p.workers()
+	p.emulate()
+	p.rebuild()
+	p.debug("rotate", "prod/generated", "--auto-approve", "--json")
+	p.changeValues()
+	p.shown(program.OK, "plan", "--allow-commands")
+	p.shown(program.Stale, "apply", "plan.json", "--allow-commands")
+	p.debug("apply") // nobody answers
+	p.debug("lock", "rekey", "--new-key-env", "LEAK_c000")
+	p.rekey()
+	for _, args := range [][]string{{"plan"}, {"apply", "--auto-approve"}, {"drift"}, {"plan", "--format", "json"}} {
+		p.exec(debugging(args)...)
+	}
+	p.debug("plan", "--emulator", "--lockfile", "e.lock")
+	p.debug("apply", "--emulator", "--lockfile", "e.lock", "--auto-approve")
+	p.debug("destroy", "--emulator", "--lockfile", "e.lock", "--auto-approve", "--max-deletes", "1000", "--json")
+	p.noneLeftOut()
+}
+
+// want runs a command that has to end with a code.
+func (p *leakProject) want(code int, args ...string) {
+	p.t.Helper()
+	if got := p.debug(args...); got != code {
+		p.t.Errorf("%v: exit code %d, want %d", args, got, code)
+	}
+}
+
+// workers are the commands about a Worker. dev puts values where they lie in plain text,
+// by a stand-in for Miniflare; that folder is among the inputs, and not searched.
+func (p *leakProject) workers() {
+	const file = inputs + "/app/wrangler.json"
+	p.want(program.OK, "bindings", "check")
+	for _, format := range []string{"toml", "jsonc", "types"} {
+		p.want(program.OK, "bindings", "generate", "--format", format)
+		p.debug("bindings", "generate", "--worker", file, "--format", format)
+	}
+	p.want(program.OK, "bindings", "generate", "--worker", file, "--write")
+	p.want(program.OK, "bindings", "check", "--fix")
+	if p.node {
+		p.want(program.OK, "dev")
+		p.want(program.OK, "dev", "--clear")
+	}
+	p.write(inputs+"/app/node_modules/miniflare/index.js", "exports.Miniflare = class { constructor(o) { throw new Error(JSON.stringify(o)); } getSecretsStoreSecretAPI() {} getSecretsStoreSecret() {} };")
+	p.debug("dev")
+	p.files()
+}
+
+// emulate serves the API for a moment, and has values sent to it.
+func (p *leakProject) emulate() {
+	ctx, stop := context.WithCancel(p.t.Context())
+	address := "127.0.0.1:" + freePort(p.t)
+	served := make(chan struct{})
+	q := *p
+	q.env = maps.Clone(p.env)
+	go func() {
+		defer close(served)
+		q.runIn(ctx, "emulator", "--listen", address, "--state", "emulator.json", "--max-secrets", "1000")
+	}()
+	awaitServer(p.t, address)
+	old := p.env["CLOUDFLARE_API_BASE_URL"]
+	p.env["CLOUDFLARE_API_BASE_URL"] = "http://" + address + "/client/v4"
+	p.want(program.OK, "apply", "--auto-approve", "--lockfile", "served.lock")
+	p.env["CLOUDFLARE_API_BASE_URL"] = old
+	stop()
+	<-served
+	p.files()
+}
+
+// rebuild writes a manifest of what exists, and a lockfile where it was lost.
+func (p *leakProject) rebuild() {
+	p.want(program.OK, "import", "-o", "nothing.yaml")
+	whole, err := os.ReadFile("secretsync.lock")
+	program.Must(p.t, err)
+	program.Must(p.t, os.Remove("secretsync.lock"))
+	p.write("few.json", `{"version": 1, "stores": {"prod": {"secrets": {"other": {"external": true}}}}}`)
+	p.want(program.OK, "import", "-o", "found.yaml", "-f", "few.json")
+	p.want(program.OK, "import", "--lock-only", "--auto-approve")
+	p.write("secretsync.lock", string(whole))
+}
+
+// rekey changes the fingerprint key, to one that was drawn and to one that was given.
+func (p *leakProject) rekey() {
+	p.want(program.OK, "lock", "rekey", "--new-key-env", "NEXT_KEY")
+	p.env["SECRETSYNC_FINGERPRINT_KEY"], p.env["NEXT_KEY"] = p.env["NEXT_KEY"], p.env["SECRETSYNC_FINGERPRINT_KEY"]
+	p.shown(program.OK, "lock", "status")
+	p.want(program.OK, "plan")
+	p.write(".sops.yaml", "creation_rules: [{age: "+p.recipient+"}]")
+	key := p.env["SECRETSYNC_FINGERPRINT_KEY"]
+	p.want(program.OK, "lock", "rekey") // sealed in the lockfile
+	p.env["SECRETSYNC_FINGERPRINT_KEY"] = ""
+	p.want(program.OK, "plan")
+	p.env["NEXT_KEY"] = key
+	p.want(program.OK, "lock", "rekey", "--new-key-env", "NEXT_KEY")
+	p.env["SECRETSYNC_FINGERPRINT_KEY"] = key
+	program.Must(p.t, os.Remove(".sops.yaml"))
+}
+
+// noneLeftOut finds commands that were not run.
+func (p *leakProject) noneLeftOut() {
+	var visit func(*cobra.Command)
+	visit = func(c *cobra.Command) {
+		if c.Runnable() && !c.Hidden && !c.HasSubCommands() && !p.search.ran(c.CommandPath()) && (p.node || c.Name() != "dev") {
+			p.t.Errorf("the suite does not run %s", c.CommandPath())
+		}
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	visit(program.Root())
+}
+
+func freePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for a moment
+	program.Must(t, err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	program.Must(t, err)
+	return port
+}
+
+// awaitServer returns once somebody listens.
+func awaitServer(t *testing.T, address string) {
+	for range 1000 {
+		if c, err := net.Dial("tcp", address); err == nil { //nolint:noctx // on this machine
+			_ = c.Close()
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("nobody listens")
+}

@@ -1,0 +1,113 @@
+package leaks
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/secretsync/secretsync/test/program"
+)
+
+// search looks for canaries in everything it is shown. It may be shown several things
+// at once.
+type search struct {
+	needles map[[6]byte][]needle
+	maybe   []uint64 // a bit for each hash of a needle's beginning: most of what is seen ends there
+	pieces  int
+	runs    atomic.Int64
+
+	mu     sync.Mutex
+	places int
+	size   int
+	leaks  []string
+	// commands are those that were run.
+	commands map[string]bool
+}
+
+// needle is a value as it would be written.
+type needle struct {
+	text []byte
+	what string
+}
+
+const filterBits = 1 << 20
+
+func newSearch(values []canary) *search {
+	s := &search{commands: map[string]bool{}, needles: map[[6]byte][]needle{}, maybe: make([]uint64, filterBits/64)}
+	for _, c := range values {
+		for _, e := range encodings() {
+			for _, text := range e.of(c.value) {
+				if len(text) >= e.least {
+					s.add(text, c.name+" as "+e.name)
+				}
+			}
+		}
+		for _, piece := range c.pieces() {
+			s.add(piece, "a piece of "+c.name)
+			s.pieces++
+		}
+	}
+	return s
+}
+
+func (s *search) add(text, what string) {
+	start := [6]byte([]byte(text))
+	for _, n := range s.needles[start] {
+		if string(n.text) == text {
+			return
+		}
+	}
+	s.needles[start] = append(s.needles[start], needle{[]byte(text), what})
+	h := hash6(text)
+	s.maybe[h/64] |= 1 << (h % 64)
+}
+
+func hash6[T string | []byte](b T) uint64 {
+	x := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40
+	return x * 0x9e3779b97f4a7c15 >> 44 % filterBits
+}
+
+// look searches what was written somewhere. One leak of a kind is told.
+func (s *search) look(place string, content []byte) {
+	found := map[string]bool{}
+	for i := 0; i+6 <= len(content); i++ {
+		h := hash6(content[i : i+6])
+		if s.maybe[h/64]&(1<<(h%64)) == 0 {
+			continue
+		}
+		for _, n := range s.needles[[6]byte(content[i:i+6])] {
+			if bytes.HasPrefix(content[i:], n.text) {
+				found[n.what] = true
+			}
+		}
+	}
+	for what := range found {
+		s.leak("%s: %s", place, what)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.places++
+	s.size += len(content)
+}
+
+func (s *search) leak(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaks = append(s.leaks, fmt.Sprintf(format, args...))
+}
+
+// running notes that a command is run.
+func (s *search) running(args []string) {
+	if cmd, _, err := program.Root().Find(args); err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.commands[cmd.CommandPath()] = true
+	}
+}
+
+func (s *search) ran(command string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commands[command]
+}

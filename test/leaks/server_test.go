@@ -1,0 +1,127 @@
+package leaks
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/test/program"
+)
+
+// echoServer is an emulator that can be told to answer with all that it is sent, in
+// every place that an answer has.
+type echoServer struct {
+	t     *testing.T
+	watch *watch
+
+	emulator *emulator.Server
+
+	mu     sync.Mutex
+	fault  emulator.Fault
+	method string // of the requests that go wrong
+	echo   string // how they do: one of echoes; empty: by the emulator's fault
+	left   int    // how many of them do
+}
+
+// echoes are the ways to answer. Those that a client repeats go wrong once.
+func echoes() []string {
+	return []string{
+		"400", "401", "403", "404", "409", "413", "418", "422", "302", "known", "success", "refused",
+		"garbage once", "500 once", "429 once", "502 once", "page once",
+	}
+}
+
+func newEchoServer(t *testing.T, w *watch) *echoServer {
+	s := &echoServer{t: t, watch: w}
+	e, err := emulator.New(emulator.Options{MaxSecrets: 1000, RateLimit: -1, Fault: func(r *http.Request) emulator.Fault {
+		if s.hit(r) {
+			return s.fault
+		}
+		return emulator.Fault{}
+	}})
+	program.Must(t, err)
+	s.emulator = e
+	t.Cleanup(func() { _ = e.Close() })
+	return s
+}
+
+// set lets the requests of a method go wrong from now on: "ECHO [once]", or an
+// emulator's fault; nothing for none.
+func (s *echoServer) set(method, how string, fault emulator.Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.method, s.fault, s.left = method, fault, 0
+	once := false
+	s.echo, once = strings.CutSuffix(how, " once")
+	switch {
+	case once || fault.Kind != "":
+		s.left = 1
+	case how != "":
+		s.left = 12 // a refused batch is tried one by one
+	}
+}
+
+// hit reports whether a request goes wrong. Of POSTs it is those that carry values.
+func (s *echoServer) hit(r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left == 0 || r.Method != s.method || r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/secrets") {
+		return false
+	}
+	s.left--
+	return true
+}
+
+func (s *echoServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.watch.catchUp() // what was written before the request is seen before the next
+	s.mu.Lock()
+	how := s.echo
+	s.mu.Unlock()
+	if how == "" || !s.hit(r) {
+		s.emulator.ServeHTTP(w, r)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	said := r.Header.Get("Authorization") + " " + string(body)
+	for _, name := range []string{"CF-Ray", "Retry-After", "Ratelimit", "X-Request-Id", "Www-Authenticate", "Warning"} {
+		w.Header().Set(name, said[:min(len(said), 4000)])
+	}
+	s.answer(w, how, said)
+}
+
+func (s *echoServer) answer(w http.ResponseWriter, how, said string) {
+	envelope := func(success bool, message string) []byte {
+		e := []any{m{"code": 1001, "message": message}}
+		return asJSON(m{"success": success, "errors": e, "messages": e, "result": m{"id": said, "name": said, "value": said}})
+	}
+	status, err := strconv.Atoi(how)
+	answer := envelope(false, said)
+	if err != nil {
+		status = http.StatusOK
+	}
+	switch how {
+	case "known":
+		status, answer = http.StatusBadRequest, envelope(false, "secret_value_too_long: "+said)
+	case "success":
+		answer = envelope(true, said)
+	case "page":
+		status, answer = http.StatusBadGateway, []byte("<html>"+said)
+	case "302":
+		w.Header().Set("Location", "/elsewhere?"+said)
+	case "garbage":
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_, _ = fmt.Fprintf(conn, "HTTP/1.1 %s\r\n%s\r\n", said, said)
+			_ = conn.Close()
+		}
+		return
+	}
+	w.WriteHeader(status)
+	_, _ = io.Copy(w, bytes.NewReader(answer))
+}

@@ -1,0 +1,89 @@
+package program
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+)
+
+// Emulator serves the API until the test ends.
+func Emulator(t testing.TB, opts emulator.Options) *emulator.Embedded {
+	t.Helper()
+	e, err := emulator.Listen(t.Context(), "127.0.0.1:0", opts)
+	Must(t, err)
+	t.Cleanup(e.Stop)
+	return e
+}
+
+// FaultKinds are the ways in which a request goes wrong, as emulator --fault has them.
+// Those of the first line are tried in every test run.
+var FaultKinds = []string{
+	"cut-after", "403",
+	"cut", "reset", "reset-after", "stall", "stall-after", "500", "500-after", "502", "502-after", "503", "503-after",
+	"truncated", "malformed", "empty", "429", "429=1s", "971", "971=1s", "lag", "lag=2s",
+}
+
+// Fault is the fault of a kind, for any request.
+func Fault(t testing.TB, kind string) emulator.Fault {
+	t.Helper()
+	parsed, err := emulator.ParseFault("* * " + kind)
+	Must(t, err)
+	return parsed(httptest.NewRequest(http.MethodGet, "/", nil))
+}
+
+// Send sends a request about the test account, as the dashboard would, and returns its
+// result.
+func Send(baseURL, method, path string, body any) (json.RawMessage, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	url := baseURL + "/accounts/" + Account + "/secrets_store" + path
+	req, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer dashboard")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var envelope struct {
+		Success bool
+		Errors  json.RawMessage
+		Result  json.RawMessage
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&envelope); err != nil {
+		return nil, err
+	}
+	if !envelope.Success {
+		return nil, fmt.Errorf("%s %s: %s", method, path, envelope.Errors)
+	}
+	return envelope.Result, nil
+}
+
+// FindID returns the id of what has a name in a list: a store in "/stores", or a secret in
+// "/stores/ID/secrets".
+func FindID(baseURL, list, name string) (string, error) {
+	result, err := Send(baseURL, http.MethodGet, list+"?per_page=100", nil)
+	if err != nil {
+		return "", err
+	}
+	var found []struct{ ID, Name string }
+	if err := json.Unmarshal(result, &found); err != nil {
+		return "", err
+	}
+	for _, f := range found {
+		if f.Name == name {
+			return f.ID, nil
+		}
+	}
+	return "", fmt.Errorf("no %s in %s", name, list)
+}

@@ -1,0 +1,33 @@
+package program
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestWith: the suites leave no flag out where a command has it.
+func TestWith(t *testing.T) {
+	const logs, commands, wait = "--log-level=debug --log-format=json", " --allow-commands", " --wait=0"
+	for command, want := range map[string]string{
+		"apply":                  logs + commands + wait,
+		"apply plan.json --json": logs + commands + wait,
+		"destroy":                logs + commands + wait,
+		"rotate prod/a":          logs + commands + wait,
+		"plan":                   logs + commands,
+		"drift":                  logs + commands,
+		"import":                 logs + commands,
+		"lock rekey":             logs + commands,
+		"validate":               commands,
+		"lock status":            "",
+		"show plan.json":         "",
+		"completion bash":        "",
+		"no-command":             "",
+	} {
+		args := strings.Fields(command)
+		added := With(args, strings.Fields(logs+commands+wait)...)[len(args):]
+		if !slices.Equal(added, strings.Fields(want)) {
+			t.Errorf("%s: %v are added, want %s", command, added, want)
+		}
+	}
+}

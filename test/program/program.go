@@ -1,0 +1,86 @@
+// Package program runs secretsync for the suites below test/: in this process, or as a
+// program of its own.
+package program
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/secretsync/secretsync/internal/cli"
+	"github.com/secretsync/secretsync/internal/harden"
+)
+
+// The exit codes that secretsync documents.
+const (
+	OK          = 0
+	Error       = 1
+	Changes     = 2
+	Stale       = 3
+	Incomplete  = 4
+	Interrupted = 130
+)
+
+// Account is the account that the suites use.
+const Account = "0123456789abcdef0123456789abcdef"
+
+// Main is what a suite's TestMain calls. It makes the test binary stand in for secretsync,
+// for processes of their own: "secretsync" is the program, and "traceable" the same without
+// what keeps a tracer from reading its memory.
+func Main(m *testing.M) {
+	// These tests wait more than they work. A -parallel of the command line goes before.
+	_ = flag.Set("test.parallel", "8")
+	testscript.Main(m, map[string]func(){
+		"secretsync": func() {
+			_ = harden.Process()
+			os.Exit(cli.Main())
+		},
+		"traceable": func() { os.Exit(cli.Main()) },
+	})
+}
+
+// Program is secretsync in this process.
+type Program struct {
+	// Env is its whole environment.
+	Env map[string]string
+	// Transport sends its requests; nil for the usual one.
+	Transport http.RoundTripper
+	// Out and Err receive its output; nil for one that Run returns.
+	Out, Err io.Writer
+}
+
+// Run runs a command, and returns its exit code and the output for which there is no
+// writer.
+func (p Program) Run(ctx context.Context, args ...string) (code int, output string) {
+	var both bytes.Buffer
+	a := p.App()
+	if a.Out == nil {
+		a.Out = &both
+	}
+	if a.Err == nil {
+		a.Err = &both
+	}
+	return a.Run(ctx, args), both.String()
+}
+
+// App is the program before it runs.
+func (p Program) App() *cli.App {
+	return &cli.App{In: strings.NewReader(""), Out: p.Out, Err: p.Err, Transport: p.Transport, LookupEnv: func(name string) (string, bool) {
+		v, ok := p.Env[name]
+		return v, ok
+	}}
+}
+
+// Must ends a test after an error.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

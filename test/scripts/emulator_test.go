@@ -1,0 +1,86 @@
+package scripts
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/test/program"
+)
+
+// TestEmulatorCommand: what is not known of Cloudflare can be had both ways, by flags; and
+// wrangler's other credential is one.
+func TestEmulatorCommand(t *testing.T) {
+	const alike = `[{"name":"a","value":"v","scopes":["workers"]},{"name":"a","value":"v","scopes":["workers"]}]`
+	for _, c := range []struct {
+		flags  string
+		status int
+		left   string
+	}{
+		{"", http.StatusBadRequest, `"result":[]`},
+		{"--partial-bulk-create --name-conflict-status 409", http.StatusConflict, `"status":"active"`},
+		{"--partial-bulk-create --pending-for 1h", http.StatusBadRequest, `"status":"pending"`},
+	} {
+		t.Run(c.flags, func(t *testing.T) {
+			send := startEmulatorCommand(t, strings.Fields(c.flags)...)
+			_, made := send("POST", "/stores", `{"name":"prod"}`)
+			_, rest, _ := strings.Cut(made, `"id":"`)
+			secrets := "/stores/" + rest[:32] + "/secrets"
+			if status, text := send("POST", secrets, alike); status != c.status {
+				t.Errorf("a name that is in use: %d %s", status, text)
+			}
+			if _, text := send("GET", secrets, ""); !strings.Contains(text, c.left) {
+				t.Errorf("then there is %s, want %s", text, c.left)
+			}
+		})
+	}
+	code, said := program.Program{}.Run(t.Context(), "emulator", "--name-conflict-status", "418")
+	if code != program.Error || !strings.Contains(said, "400 or 409") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
+// startEmulatorCommand runs secretsync emulator, and returns what sends it requests.
+func startEmulatorCommand(t *testing.T, flags ...string) func(method, path, body string) (int, string) {
+	ctx, stop := context.WithCancel(t.Context())
+	out, w := io.Pipe()
+	ended := make(chan int)
+	go func() {
+		code, _ := program.Program{Out: w, Err: io.Discard}.Run(ctx, append([]string{"emulator", "--listen", "127.0.0.1:0"}, flags...)...)
+		ended <- code
+	}()
+	t.Cleanup(func() {
+		stop()
+		if code := <-ended; code != program.OK {
+			t.Errorf("it ends with %d", code)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	base := strings.TrimSpace(strings.TrimPrefix(line, "export CLOUDFLARE_API_BASE_URL="))
+	return func(method, path, body string) (int, string) {
+		req, err := http.NewRequestWithContext(ctx, method, fmt.Sprintf("%s/accounts/%s/secrets_store%s", base, program.Account, path), strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Auth-Email", "user@example.com")
+		req.Header.Set("X-Auth-Key", "a user's key")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(text)
+	}
+}

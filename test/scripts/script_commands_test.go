@@ -1,0 +1,148 @@
+package scripts
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
+	"github.com/secretsync/secretsync/test/program"
+)
+
+func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
+	var opts emulator.Options
+	for _, arg := range args {
+		name, n, _ := strings.Cut(arg, "=")
+		switch name {
+		case "stores":
+			opts.MaxStores = number(ts, n)
+		case "secrets":
+			opts.MaxSecrets = number(ts, n)
+		case "page":
+			opts.MaxPerPage = number(ts, n)
+		case "pending":
+			opts.PendingFor = time.Duration(number(ts, n)) * time.Millisecond
+		default:
+			ts.Fatalf("unknown option %s", name)
+		}
+	}
+	server(ts).Stop()
+	e, err := emulator.Listen(context.Background(), "127.0.0.1:0", opts)
+	ts.Check(err)
+	ts.Value(serverKey{}).(*troubled).Embedded = e
+	ts.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
+}
+
+func countRequests(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: requests N [METHOD=N ...]")
+	}
+	seen := server(ts).Requests()
+	server(ts).ResetRequests()
+	methods := map[string]int{}
+	for _, r := range seen {
+		ts.Logf("%s %s %d", r.Method, r.Path, r.Status)
+		methods[r.Method]++
+	}
+	if len(seen) != number(ts, args[0]) {
+		ts.Fatalf("%d requests, want %s", len(seen), args[0])
+	}
+	for _, arg := range args[1:] {
+		method, n, _ := strings.Cut(arg, "=")
+		if methods[method] != number(ts, n) {
+			ts.Fatalf("%d %s requests, want %s", methods[method], method, n)
+		}
+	}
+}
+
+// dashboard sends what a colleague does by hand: create STORE/SECRET VALUE,
+// create-store STORE, update STORE/SECRET JSON, delete STORE/SECRET,
+// delete-store STORE.
+func dashboard(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: dashboard VERB STORE[/SECRET] [TEXT]")
+	}
+	store, name, _ := strings.Cut(args[1], "/")
+	c := colleague{ts}
+	switch args[0] {
+	case "create-store":
+		c.send("POST", "/stores", map[string]any{"name": store})
+	case "delete-store":
+		c.send("DELETE", "/stores/"+c.id("/stores", store)+"?force=true", nil)
+	case "create":
+		c.send("POST", c.in(store), []any{map[string]any{"name": name, "value": args[2], "scopes": []string{"workers"}}})
+	case "update":
+		c.send("PATCH", c.in(store)+"/"+c.id(c.in(store), name), json.RawMessage(args[2]))
+	case "delete":
+		c.send("DELETE", c.in(store)+"/"+c.id(c.in(store), name), nil)
+	default:
+		ts.Fatalf("unknown verb %s", args[0])
+	}
+	server(ts).ResetRequests()
+}
+
+type colleague struct{ *testscript.TestScript }
+
+func (c colleague) in(store string) string { return "/stores/" + c.id("/stores", store) + "/secrets" }
+
+func (c colleague) id(list, name string) string {
+	id, err := program.FindID(server(c.TestScript).BaseURL(), list, name)
+	c.Check(err)
+	return id
+}
+
+func (c colleague) send(method, path string, body any) json.RawMessage {
+	result, err := program.Send(server(c.TestScript).BaseURL(), method, path, body)
+	c.Check(err)
+	return result
+}
+
+func makeAgeKey(ts *testscript.TestScript, _ bool, args []string) {
+	identity, err := age.GenerateX25519Identity()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(identity.String()+"\n"), 0o600))
+	ts.Setenv("SOPS_AGE_KEY_FILE", ts.MkAbs(args[0]))
+	ts.Setenv("AGE_IDENTITY_FILE", ts.MkAbs(args[0]))
+	ts.Setenv("AGE_RECIPIENT", identity.Recipient().String())
+}
+
+// editSOPS does what the sops command line does to an encrypted file.
+func editSOPS(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[1])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	name, identity := filepath.Base(path), ts.ReadFile(ts.Getenv("AGE_IDENTITY_FILE"))
+	switch args[0] {
+	case "set":
+		data, err = sopstest.Set(name, data, identity, args[2], args[3])
+	case "rotate":
+		data, err = sopstest.Rotate(name, data, identity)
+	case "updatekeys":
+		another, errKey := age.GenerateX25519Identity()
+		ts.Check(errKey)
+		data, err = sopstest.AddRecipient(name, data, identity, another.Recipient().String())
+	default:
+		ts.Fatalf("unknown verb %s", args[0])
+	}
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, data, 0o600))
+}
+
+func encryptFile(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	plain, err := os.ReadFile(path)
+	ts.Check(err)
+	var regex string
+	if len(args) > 1 {
+		regex = args[1]
+	}
+	sealed, err := sopstest.Encrypt(filepath.Base(path), plain, regex, ts.Getenv("AGE_RECIPIENT"))
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, sealed, 0o600))
+}

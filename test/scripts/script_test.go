@@ -1,0 +1,175 @@
+package scripts
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"net/http"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/test/program"
+)
+
+var update = flag.Bool("u", false, "rewrite the expectations of the scripts")
+
+func TestMain(m *testing.M) { program.Main(m) }
+
+type serverKey struct{}
+
+// troubled is an emulator whose faults can be set while it runs.
+type troubled struct {
+	*emulator.Embedded
+	mu    sync.Mutex
+	fault func(*http.Request) emulator.Fault
+	came  map[string]bool // methods and the ends of paths
+}
+
+func (e *troubled) decide(r *http.Request) emulator.Fault {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.came[r.Method+" "+path.Base(r.URL.Path)], e.came[r.Method+" *"] = true, true
+	if e.fault == nil {
+		return emulator.Fault{}
+	}
+	return e.fault(r)
+}
+
+func setFault(ts *testscript.TestScript, _ bool, args []string) {
+	fault, err := emulator.ParseFault(args...)
+	ts.Check(err)
+	e := ts.Value(serverKey{}).(*troubled)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fault = fault
+	clear(e.came)
+}
+
+// TestScripts runs testdata/scripts: each is a user at a shell, with an emulator
+// of their own behind the usual variables. Besides testscript's own commands:
+//
+//	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page, pending (milliseconds)
+//	fault RULE                   let requests go wrong from now on, as emulator --fault does
+//	await METHOD NAME            wait until such a request has come in since the last fault, its path ending in
+//	                             /NAME; * for any
+//	requests N [METHOD=N ...]    there were N requests since the last call, so many of each method
+//	value STORE/SECRET TEXT      the secret's value is TEXT, byte for byte
+//	valuefile STORE/SECRET FILE  the secret's value is FILE's content, byte for byte
+//	exits CODE PROGRAM ARGS...   exec, with this exit code
+//	dashboard ARGS...            what a colleague does behind git's back
+//	agekey FILE                  make an age key; SOPS_AGE_KEY_FILE and AGE_RECIPIENT name it
+//	sops FILE                    encrypt FILE in place for AGE_RECIPIENT
+//	sopsedit set FILE KEY VALUE | rotate FILE | updatekeys FILE
+//	                             what the sops command line does to an encrypted file
+//	plant beside|alone FILE TYPE...
+//	                             put keys of these types into a SOPS file or a lockfile's key; KEYSERVER is their address
+//	connections                  somebody connected to KEYSERVER
+//	nbytes FILE N                make a file of N bytes
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("..", "..", "testdata", "scripts"), UpdateScripts: *update, RequireExplicitExec: true,
+		RequireUniqueNames: true,
+		Setup:              func(env *testscript.Env) error { return startEmulator(env, emulator.Options{}) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"restart": restartEmulator, "fault": setFault, "await": await, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
+			"dashboard": dashboard, "exits": exits,
+			"agekey": makeAgeKey, "sops": encryptFile, "sopsedit": editSOPS, "nbytes": makeBytes,
+			"plant": plantKeys, "connections": checkConnections,
+		},
+	})
+}
+
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	e := ts.Value(serverKey{}).(*troubled)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		e.mu.Lock()
+		came := e.came[args[0]+" "+args[1]]
+		e.mu.Unlock()
+		if came {
+			return
+		}
+	}
+	ts.Fatalf("no %s .../%s came", args[0], args[1])
+}
+
+func startEmulator(env *testscript.Env, opts emulator.Options) error {
+	if err := setTrap(env); err != nil {
+		return err
+	}
+	e := &troubled{came: map[string]bool{}}
+	opts.Fault = e.decide
+	var err error
+	if e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts); err != nil {
+		return err
+	}
+	env.Defer(func() { e.Stop() })
+	env.Values[serverKey{}] = e
+	env.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
+	env.Setenv("CLOUDFLARE_API_TOKEN", "script-token")
+	env.Setenv("CLOUDFLARE_ACCOUNT_ID", program.Account)
+	return nil
+}
+
+func server(ts *testscript.TestScript) *emulator.Embedded {
+	return ts.Value(serverKey{}).(*troubled).Embedded
+}
+
+func number(ts *testscript.TestScript, text string) int {
+	n, err := strconv.Atoi(text)
+	ts.Check(err)
+	return n
+}
+
+func checkValue(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: value STORE/SECRET TEXT")
+	}
+	store, name, _ := strings.Cut(args[0], "/")
+	if has := server(ts).HasValue(program.Account, store, name, []byte(args[1])); has == neg {
+		ts.Fatalf("%s has this value: %v", args[0], has)
+	}
+}
+
+func checkValueFile(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: valuefile STORE/SECRET FILE")
+	}
+	checkValue(ts, neg, []string{args[0], ts.ReadFile(args[1])})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS...")
+	}
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if code != number(ts, args[0]) {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+func makeBytes(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: nbytes FILE N")
+	}
+	b := make([]byte, number(ts, args[1]))
+	for i := range b {
+		b[i] = byte('!' + i%90)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
+}

@@ -1,0 +1,242 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/test/program"
+)
+
+// simulation is a history with the test's own account of what has to be true.
+type simulation struct {
+	*world
+	rng            *rand.Rand
+	stores         []simStore
+	wanted         map[place]*simSpec // the manifest
+	stays          map[place]bool     // left the manifest, and may still be there
+	kept           map[place]string   // left it under delete: false: must be there, with this value
+	replaced       map[place]bool     // somebody made it anew since the last convergence: not ours
+	foreign        map[place]live
+	parallelism    string
+	names          int
+	applies, kills int
+}
+
+type simStore struct{ account, name, prefix string }
+
+// simSpec is a secret of the manifest. Its name there is without the prefix.
+type simSpec struct {
+	label, value   string // no value: a generated one
+	scope, comment string
+	keep, adopt    bool
+	everDeleted    bool // delete was true at some time since the last convergence
+	everKept       bool
+	from           string // renamed_from
+}
+
+const secondAccount = "fedcba9876543210fedcba9876543210"
+
+func newSimulation(t *testing.T, rng *rand.Rand) *simulation {
+	skew := time.Duration(rng.IntN(3)-1) * time.Minute
+	h := &simulation{
+		world: newWorld(t, emulator.Options{
+			MaxStores: 2, PartialBulkCreate: rng.IntN(2) == 0, NameConflictStatus: 400 + 9*rng.IntN(2),
+			PendingFor: time.Duration(rng.IntN(2)) * 3 * time.Second, Now: func() time.Time { return time.Now().Add(skew) },
+		}),
+		rng: rng, wanted: map[place]*simSpec{}, stays: map[place]bool{}, kept: map[place]string{}, replaced: map[place]bool{},
+		foreign: map[place]live{}, parallelism: []string{"1", "1", "1", "4"}[rng.IntN(4)],
+		stores: []simStore{{program.Account, "prod", []string{"", "p-"}[rng.IntN(2)]}},
+	}
+	switch rng.IntN(3) {
+	case 0:
+		h.stores = append(h.stores, simStore{program.Account, "other", ""})
+	case 1:
+		h.stores = append(h.stores, simStore{secondAccount, "prod", ""})
+	}
+	return h
+}
+
+func (h *simulation) accounts() []string { return []string{program.Account, secondAccount} }
+
+func (h *simulation) newValue() string {
+	v := fmt.Sprintf("canary-%04d-%016x", len(h.values), h.rng.Uint64())
+	h.values[v] = true
+	return v
+}
+
+// edit changes the manifest.
+func (h *simulation) edit() {
+	now := h.truth(h.accounts()...)
+	for n, st := range h.stores {
+		at := func(label string) place { return place{st.account, st.name, st.prefix + label} }
+		for i := range 4 { // names differ from store to store, so that a plan's rows can be told apart
+			label := fmt.Sprintf("s%d-%d", n, i)
+			h.editOne(now, at(label), label)
+		}
+		for _, p := range h.sortedWanted() {
+			s := h.wanted[p]
+			if p.account != st.account || p.store != st.name || s.from != "" && h.rng.IntN(4) > 0 || h.rng.IntN(6) > 0 {
+				continue
+			}
+			if s.from = ""; h.rng.IntN(2) == 0 {
+				h.rename(now, p, at)
+			}
+		}
+	}
+	h.writeManifest()
+}
+
+func (h *simulation) editOne(now map[place]live, p place, label string) {
+	s := h.wanted[p]
+	switch h.rng.IntN(4) {
+	case 0: // leave it
+		return
+	case 1:
+		if s != nil {
+			h.remove(now, p)
+		}
+		return
+	}
+	if s == nil {
+		s = &simSpec{label: label, value: h.newValue(), adopt: h.stays[p], everKept: h.stays[p]}
+		_, s.everDeleted = now[p] // what an earlier apply recorded may still count
+		if h.rng.IntN(4) == 0 {
+			s.value = ""
+		}
+		delete(h.stays, p)
+		delete(h.kept, p)
+		h.wanted[p] = s
+		for _, other := range h.wanted {
+			if other.from == label { // what is described cannot be renamed from
+				other.from = ""
+			}
+		}
+	} else if s.value != "" && h.rng.IntN(2) == 0 {
+		s.value = h.newValue()
+	}
+	s.scope, s.comment = []string{"workers", "dex"}[h.rng.IntN(2)], []string{"", "one", "two"}[h.rng.IntN(3)]
+	s.keep = h.rng.IntN(3) == 0
+	s.everKept, s.everDeleted = s.everKept || s.keep, s.everDeleted || !s.keep
+}
+
+// remove takes a secret out of the manifest. One that was always under delete:
+// false must stay as it is now.
+func (h *simulation) remove(now map[place]live, p place) {
+	s := h.wanted[p]
+	delete(h.wanted, p)
+	if s.everKept || h.replaced[p] {
+		h.stays[p] = true
+	}
+	if l, there := now[p]; there && !s.everDeleted {
+		h.kept[p] = l.value
+	}
+}
+
+// rename gives a secret a new name. Its old one goes, unless the value has to be
+// sent anew and the old one stays under delete: false.
+func (h *simulation) rename(now map[place]live, old place, at func(string) place) {
+	s := *h.wanted[old]
+	if _, there := now[old]; !there {
+		return
+	}
+	h.remove(now, old)
+	delete(h.kept, old)
+	h.names++
+	s.from, s.label, s.adopt = s.label, fmt.Sprintf("r%d-%d", h.names, h.rng.IntN(10)), false
+	s.everKept, s.everDeleted = s.keep, !s.keep
+	h.wanted[at(s.label)] = &s
+}
+
+func (h *simulation) sortedWanted() []place {
+	return slices.SortedFunc(maps.Keys(h.wanted), func(a, b place) int {
+		return strings.Compare(a.account+a.store+"/"+a.name, b.account+b.store+"/"+b.name)
+	})
+}
+
+func (h *simulation) writeManifest() {
+	var m strings.Builder
+	m.WriteString("version: 1\naccounts:\n")
+	for n, st := range h.stores {
+		fmt.Fprintf(&m, "  a%d: {id: %s}\n", n, st.account)
+	}
+	m.WriteString("stores:\n")
+	for n, st := range h.stores {
+		fmt.Fprintf(&m, "  store%d:\n    account: a%d\n    name: %s\n    prefix: %q\n    secrets:\n", n, n, st.name, st.prefix)
+		for _, p := range h.sortedWanted() {
+			if p.account != st.account || p.store != st.name {
+				continue
+			}
+			s := h.wanted[p]
+			source := "generate: {bytes: 16, encoding: hex}"
+			if s.value != "" {
+				source = "from: {file: " + s.label + ".txt}"
+				h.write(s.label+".txt", s.value)
+			}
+			fmt.Fprintf(&m, "      %s: {%s, scopes: [%s], comment: %q, delete: %v", s.label, source, s.scope, s.comment, !s.keep)
+			if s.from != "" {
+				fmt.Fprintf(&m, ", renamed_from: %s", s.from)
+			}
+			if s.adopt {
+				m.WriteString(", adopt: overwrite")
+			}
+			m.WriteString("}\n")
+		}
+	}
+	text := strings.ReplaceAll(m.String()+"\n", "    secrets:\n  store", "    secrets: {}\n  store")
+	text = strings.ReplaceAll(text, "    secrets:\n\n", "    secrets: {}\n")
+	h.write("secretsync.yaml", text)
+	fmt.Fprintf(&h.told, "== the manifest:\n%s", text)
+}
+
+// meddle changes Cloudflare behind git's back.
+func (h *simulation) meddle() {
+	now := h.truth(h.accounts()...)
+	for _, p := range h.sortedWanted() {
+		l, there := now[p]
+		if !there {
+			continue
+		}
+		at := h.secrets(p)
+		switch h.rng.IntN(8) {
+		case 0:
+			h.send(p.account, http.MethodPatch, at+"/"+l.ID, map[string]any{"value": "outside-" + h.newValue()}, nil)
+		case 1:
+			h.send(p.account, http.MethodPatch, at+"/"+l.ID, map[string]any{"scopes": []string{"access"}, "comment": "theirs"}, nil)
+		case 2:
+			h.send(p.account, http.MethodDelete, at+"/"+l.ID, nil, nil)
+		case 3:
+			h.send(p.account, http.MethodDelete, at+"/"+l.ID, nil, nil)
+			h.send(p.account, http.MethodPost, at, []any{map[string]any{"name": p.name, "value": "outside-" + h.newValue(), "scopes": []string{"dex"}}}, nil)
+			h.replaced[p] = true
+		default:
+			continue
+		}
+		fmt.Fprintf(&h.told, "== somebody meddles with %s\n", p.name)
+	}
+	if st := h.stores[h.rng.IntN(len(h.stores))]; len(now) > 0 && h.rng.IntN(2) == 0 {
+		p := place{st.account, st.name, fmt.Sprintf("foreign-%d", len(h.foreign))}
+		if at := h.secrets(p); at != "" {
+			h.send(p.account, http.MethodPost, at, []any{map[string]any{"name": p.name, "value": h.newValue(), "scopes": []string{"workers"}}}, nil)
+			h.foreign[p] = h.truth(p.account)[p]
+		}
+	}
+}
+
+// secrets is the path of a store's secrets, or "" where there is no such store.
+func (h *simulation) secrets(p place) string {
+	var stores []struct{ ID, Name string }
+	h.send(p.account, http.MethodGet, "/stores", nil, &stores)
+	for _, st := range stores {
+		if st.Name == p.store {
+			return "/stores/" + st.ID + "/secrets"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,157 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/test/program"
+)
+
+var (
+	simHistories = flag.Int("sim", 100, "how many histories the simulation runs")
+	simSeed      = flag.Uint64("sim-seed", 1, "seed of its first history; the others count up from there")
+)
+
+// TestSimulation lets random histories happen to a project: edits of its manifest,
+// changes behind git's back, and applies in which requests go wrong, lists lag, or
+// the program is killed. After each of them it checks that nothing was lost, that
+// what the program says is true, and that two clean applies at most put all right.
+func TestSimulation(t *testing.T) {
+	var mu sync.Mutex
+	var sum simTally
+	t.Run("histories", func(t *testing.T) {
+		for n := range *simHistories {
+			seed := *simSeed + uint64(n)
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				one := simTally{lost: 1}
+				defer func() {
+					mu.Lock()
+					defer mu.Unlock()
+					sum.add(one)
+					if t.Failed() {
+						t.Logf("repeat it: go test ./test/sim -run '^TestSimulation$' -sim 1 -sim-seed %d (with -count: requests side by side come in any order)", seed)
+					}
+				}()
+				synctest.Test(t, func(t *testing.T) {
+					h := newSimulation(t, rand.New(rand.NewPCG(seed, 0)))
+					defer func() { one.applies, one.faults, one.kills = h.applies, h.faults, h.kills }()
+					h.live()
+					one.lost = 0
+				})
+			})
+		}
+	})
+	t.Logf("simulation: histories %d, applies %d, faults %d, kills %d, converged %d, lost %d",
+		sum.histories, sum.applies, sum.faults, sum.kills, sum.histories-sum.lost, sum.lost)
+}
+
+// simTally counts what happened.
+type simTally struct{ histories, applies, faults, kills, lost int }
+
+func (s *simTally) add(one simTally) {
+	s.histories++
+	s.applies += one.applies
+	s.faults += one.faults
+	s.kills += one.kills
+	s.lost += one.lost
+}
+
+// live is a history: some rounds, each of which begins and ends with everything as
+// the manifest says.
+func (h *simulation) live() {
+	for range 2 + h.rng.IntN(2) {
+		time.Sleep([]time.Duration{time.Second, 5 * time.Minute, time.Hour, 30 * 24 * time.Hour}[h.rng.IntN(4)])
+		h.meddle()
+		time.Sleep(2 * simLag) // what others did is seen: only our own writes lag
+		h.edit()
+		for range h.rng.IntN(4) {
+			h.attempt()
+			if h.rng.IntN(3) == 0 {
+				time.Sleep(2 * simLag) // nobody edits faster than lists catch up
+				h.edit()
+			}
+		}
+		h.converge()
+	}
+}
+
+// simLag is by how much lists lag.
+const simLag = 20 * time.Second
+
+// attempt is an apply in which something goes wrong. What it leaves behind is
+// looked at by a plan, at once or later.
+func (h *simulation) attempt() {
+	var k *kill
+	trouble := h.trouble()
+	if h.rng.IntN(2) == 0 {
+		k = &kill{at: 1 + h.rng.IntN(8), after: h.rng.IntN(2) == 0}
+		if h.rng.IntN(2) == 0 {
+			trouble = nil
+		}
+	}
+	code := h.apply(k, trouble)
+	if k != nil && k.dead {
+		h.kills++
+	}
+	switch code {
+	case program.OK:
+		h.checkLive("the apply said that all is done")
+	case -1, program.Error, program.Incomplete:
+	default:
+		h.Fatalf("exit code %d", code)
+	}
+	if h.rng.IntN(2) == 0 {
+		return // the next thing follows at once, while lists lag
+	}
+	time.Sleep(2 * simLag)
+	h.plan()
+}
+
+// trouble draws what goes wrong with the requests of an apply.
+func (h *simulation) trouble() func(*http.Request) emulator.Fault {
+	from, often, lags := 1+h.rng.IntN(8), h.rng.IntN(3), h.rng.IntN(3) == 0
+	seed := h.rng.Uint64()
+	rngs, counts := map[string]*rand.Rand{}, map[string]int{} // accounts are done side by side: each has its own
+	return func(r *http.Request) emulator.Fault {
+		account := strings.Split(r.URL.Path, "/")[4]
+		if rngs[account] == nil {
+			rngs[account] = rand.New(rand.NewPCG(seed, 0))
+		}
+		counts[account]++
+		rng, n := rngs[account], counts[account]
+		goesWrong := n == from
+		switch often {
+		case 1: // now and then
+			goesWrong = rng.IntN(4) == 0
+		case 2: // from there on, for good
+			goesWrong = n >= from
+		}
+		f := simFaults[rng.IntN(len(simFaults))]
+		switch read := r.Method == http.MethodGet; {
+		case goesWrong && (f.Kind != emulator.FaultNotFound || read):
+			return f
+		case lags && read:
+			return emulator.Fault{Kind: emulator.FaultLag, Lag: simLag}
+		}
+		return emulator.Fault{}
+	}
+}
+
+var simFaults = []emulator.Fault{
+	{Kind: emulator.FaultCut}, {Kind: emulator.FaultCut, After: true}, {Kind: emulator.FaultReset, After: true},
+	{Kind: emulator.FaultStall}, {Kind: emulator.FaultStall, After: true},
+	{Kind: emulator.FaultInternal}, {Kind: emulator.FaultInternal, After: true}, {Kind: emulator.FaultBadGateway, After: true},
+	{Kind: emulator.FaultUnavailable}, {Kind: emulator.FaultUnavailable, After: true},
+	{Kind: emulator.FaultTruncated}, {Kind: emulator.FaultMalformed}, {Kind: emulator.FaultEmpty},
+	{Kind: emulator.FaultTooManyRequests, RetryAfter: time.Second}, {Kind: emulator.FaultThrottled}, {Kind: emulator.FaultForbidden},
+	{Kind: emulator.FaultNotFound}, // reads alone: a DELETE is right to believe it
+}
