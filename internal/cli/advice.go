@@ -25,15 +25,15 @@ func advice(err error) string {
 	var types sopsfile.TypesNotAllowed
 	switch {
 	case errors.As(err, &otherAPI):
-		return "give another lockfile with --lockfile, or leave --emulator and the API address as they were"
+		return "name another lockfile with --lockfile, or use the same --emulator and API address as before"
 	case errors.As(err, &stale):
-		return "make the plan again, and have it reviewed"
+		return "run plan again, and have the new plan reviewed"
 	case errors.As(err, &rotate) && rotate.Matching == 0:
-		return "names are those in Cloudflare: STORE/PREFIX-AND-SECRET"
+		return "use the names in Cloudflare: STORE/PREFIX-AND-SECRET"
 	case errors.As(err, &rotate):
-		return "name generated secrets alone; change the others where they come from"
+		return "name only generated secrets; change the others at their source"
 	case errors.Is(err, reconcile.ErrNoAccount):
-		return "set CLOUDFLARE_ACCOUNT_ID, or --account-id, or accounts in the manifest; plan --offline does without, and --emulator"
+		return "set CLOUDFLARE_ACCOUNT_ID or --account-id, or add accounts to the manifest; plan --offline and --emulator need none"
 	case errors.As(err, &types):
 		return "if you trust the file with your credentials, allow its other keys: --sops-key-types " + string(types)
 	}
@@ -44,7 +44,7 @@ func advice(err error) string {
 func lockAdvice(err error) string {
 	switch {
 	case errors.As(err, new(*lockfile.HeldError)):
-		return "try again when it has ended, or wait longer with --lock-timeout"
+		return "try again when it has finished, or wait longer with --lock-timeout"
 	case errors.Is(err, lockfile.ErrLost):
 		return "if there is none, move this one away and run import --lock-only"
 	case errors.Is(err, lockfile.ErrConflict):
@@ -52,11 +52,11 @@ func lockAdvice(err error) string {
 	case errors.Is(err, lockfile.ErrNotRegular):
 		return "name another lockfile with --lockfile"
 	case errors.Is(err, keyring.ErrNotPinned):
-		return "if nobody changed the key on purpose, somebody planted one: do not apply, look at fingerprint_key in the lockfile's history"
+		return "unless a colleague changed the key on purpose, it was planted: do not apply, and look at fingerprint_key in the lockfile's history"
 	case errors.Is(err, keyring.ErrNotAtHand):
 		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with import --lock-only"
 	case errors.Is(err, reconcile.ErrNoKey):
-		return "the first apply makes one"
+		return "the first apply creates one"
 	case errors.Is(err, reconcile.ErrNoRecords):
 		return "run apply first; if it was, look for the lockfile in git, or name it with --lockfile"
 	case errors.Is(err, reconcile.ErrHasRecords):
@@ -87,7 +87,7 @@ func manifestAdvice(err error) string {
 // listAdvice is advice about a list of mistakes as a whole.
 func listAdvice(err error) string {
 	if errors.As(err, new(*reconcile.ValuesError)) {
-		return "where values are not at hand, plan --keyless compares ciphertexts"
+		return "without the values or their keys, plan --keyless compares ciphertexts"
 	}
 	return ""
 }

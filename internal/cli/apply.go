@@ -29,20 +29,21 @@ func (a *App) applyCommand() *cobra.Command {
 	var o applyOptions
 	cmd := &cobra.Command{
 		Use:   "apply [PLAN]",
-		Short: "Make Cloudflare what the manifest says",
-		Long: `apply shows the plan, asks, executes it, and writes the lockfile, which belongs
-into git. It needs a token with the permission "Secrets Store Write".
+		Short: "Make Cloudflare match the manifest",
+		Long: `apply shows the plan, asks for approval, executes it and writes the lockfile,
+which belongs in git. It needs a token with the permission "Secrets Store
+Write".
 
-With a PLAN that plan -o wrote, or with --plan-id, it does what was reviewed and
-does not ask: everything is read anew, and if more or something else would be
-done now, nothing is, and the exit code is 3.
+With a PLAN that plan -o wrote, or with --plan-id, it executes the reviewed plan
+and does not ask. Everything is read again first: if anything more or different
+would be done now, nothing is, and the exit code is 3.
 
 ` + exitCodesHelp,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// An empty variable of a CI job must not make an apply of anything of it.
 			if cmd.Flags().Changed("plan-id") && o.planID == "" || len(args) == 1 && args[0] == "" {
-				return errors.New("the plan or plan id that was reviewed is empty")
+				return errors.New("the reviewed plan or plan id is empty")
 			}
 			if err := checks(o.changeFlags.check(), o.targetFlags.check(), o.adoptFlag.check()); err != nil {
 				return err
@@ -59,7 +60,7 @@ done now, nothing is, and the exit code is 3.
 	o.targetFlags.register(f)
 	o.adoptFlag.register(f)
 	o.limitFlags.register(f)
-	f.StringVar(&o.planID, "plan-id", "", "the id of the reviewed plan: refuse to do anything else")
+	f.StringVar(&o.planID, "plan-id", "", "the id of the reviewed plan: refuse anything else")
 	return cmd
 }
 
@@ -178,10 +179,10 @@ func outcome(ctx context.Context, report *applier.Report, err error) error {
 		return err
 	case err != nil: // the lockfile cannot be written
 		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err),
-			"the lockfile has as unknown what was done last: make room for it to be written, and apply again, which settles that")}
+			"the outcome of the last requests was not recorded: free disk space and run apply again")}
 	case !report.Complete():
 		return &status{exitIncomplete, hint.With(errors.New("the apply is incomplete"),
-			"the lockfile says what was done: run plan to see what is left, then apply again")}
+			"the lockfile records what was done: run plan to see what is left, then apply again")}
 	}
 	return nil
 }

@@ -23,12 +23,12 @@ func (a *App) approve(ctx context.Context, things int, ask approval) error {
 	case ask.auto || ask.reviewed.Given():
 		return nil
 	case !isTerminal(a.In):
-		return hint.With(errors.New("an answer is needed, and there is no terminal to ask on"),
-			"look at the plan, then run it again with --auto-approve, or give the plan that was reviewed")
+		return hint.With(errors.New("apply needs approval, and there is no terminal to ask on"),
+			"read the plan, then run apply again with --auto-approve or with the reviewed plan")
 	}
-	question := "\nDo this?"
+	question := "\nApply this action?"
 	if things > 1 {
-		question = fmt.Sprintf("\nDo these %d things?", things)
+		question = fmt.Sprintf("\nApply these %d actions?", things)
 	}
 	switch ok, err := a.confirm(ctx, question, ask.word); {
 	case err != nil:

@@ -18,10 +18,10 @@ import (
 func (a *App) bindingsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bindings",
-		Short: "Check and write the secrets that Workers bind",
-		Long: `The manifest's workers: names wrangler configurations. What they bind under
-secrets_store_secrets has to be what the manifest wants, or the Worker fails
-when it is deployed or runs.
+		Short: "Check and write the bindings of Workers",
+		Long: `The manifest's workers: list names wrangler configurations. Every secret that
+they bind under secrets_store_secrets must be one that the manifest describes,
+or the Worker fails when it is deployed or runs.
 `,
 	}
 	cmd.AddCommand(a.bindingsCheckCommand(), a.bindingsGenerateCommand())
@@ -39,15 +39,15 @@ func (a *App) bindingsCheckCommand() *cobra.Command {
 	var o bindingsCheckOptions
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Hold the bindings of all Workers to the manifest",
-		Long: `check reads the wrangler configurations that the manifest's workers: names, top
-level and every env. Each binding's store and secret must be wanted, with the
-scope workers, in the Worker's account. It makes no request and needs no key;
-store ids are those of the lockfile.
+		Short: "Check the bindings of all Workers against the manifest",
+		Long: `check reads the wrangler configurations that the manifest's workers: list names,
+top level and every env. Each binding's store and secret must be in the
+manifest, have the scope workers, and be in the Worker's account. It sends no
+request and needs no key; store ids come from the lockfile.
 
---fix writes the right ids and names into bindings where it is certain what they
-mean, and nothing else: placeholders, ids of before, names without the store's
-prefix or of before a rename. bindings generate --write adds bindings.
+--fix corrects ids and names where it is certain which secret is meant:
+placeholders, previous store ids, names without the store's prefix, and previous
+names of renamed secrets. bindings generate --write adds bindings.
 
 ` + exitCodesHelp,
 		Args: noArgs,
@@ -55,7 +55,7 @@ prefix or of before a rename. bindings generate --write adds bindings.
 	}
 	o.manifestFlags.register(cmd.Flags())
 	o.addressFlags.register(cmd.Flags())
-	cmd.Flags().BoolVar(&o.fix, "fix", false, "correct the bindings, and check them then")
+	cmd.Flags().BoolVar(&o.fix, "fix", false, "correct the bindings, then check them")
 	return cmd
 }
 
@@ -67,7 +67,7 @@ func (a *App) bindingsCheck(ctx context.Context, o *bindingsCheckOptions) error 
 	if o.fix {
 		a.warnOfEmulator(w, &o.addressFlags)
 		err := w.bindings.Fix(func(file string, corrections int) error {
-			_, err := fmt.Fprintf(a.Out, "Wrote %s: bindings corrected %d.\n", file, corrections)
+			_, err := fmt.Fprintf(a.Out, "Corrected %[2]d bindings in %[1]s.\n", file, corrections)
 			return err
 		})
 		if err != nil {
@@ -84,12 +84,12 @@ func (a *App) bindingsCheck(ctx context.Context, o *bindingsCheckOptions) error 
 	if err := syntax.ErrorList(slices.Concat(w.mistakes, mistakes)).Err(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.Out, "All is bound as the manifest says: Workers %d, bindings %d.\n", len(w.bindings.Configs), count)
+	_, err = fmt.Fprintf(a.Out, "All bindings match the manifest: Workers %d, bindings %d.\n", len(w.bindings.Configs), count)
 	return err
 }
 
 func noWorkers(m *manifest.Manifest) error {
-	return hint.With(fmt.Errorf("%s names no Workers", m.File), "add workers: [apps/*/wrangler.jsonc]")
+	return hint.With(fmt.Errorf("%s has no workers", m.File), "add workers: [apps/*/wrangler.jsonc]")
 }
 
 // workers is a manifest with the Workers that it names.
@@ -143,6 +143,6 @@ func samePath(a, b string) bool {
 // warnOfEmulator says that the ids that are about to be given are not Cloudflare's.
 func (a *App) warnOfEmulator(w *workers, f *addressFlags) {
 	if _, loopback := a.address(f); w.lock.API == lockfile.APILoopback && !loopback {
-		a.Say("warning: %s was made against an emulator: Cloudflare's stores have other ids", w.project.Lockfile())
+		a.Say("warning: %s was written against an emulator: the stores in Cloudflare have other ids", w.project.Lockfile())
 	}
 }

@@ -26,10 +26,10 @@ func (a *App) bindingsGenerateCommand() *cobra.Command {
 		Use:   "generate",
 		Short: "Print the bindings for a Worker's configuration, or write them",
 		Long: `generate prints secrets_store_secrets for the secrets that Workers may use,
-limited by --target, or the TypeScript type of env. With --worker, the bindings
-that the file has keep their names, and get the ids and names that are right
-now. --write puts the result into the file, and leaves everything else in it as
-it is, comments too.
+limited by --target, or the TypeScript type of env. With --worker, existing
+bindings of that file keep their names and get current store ids and secret
+names. --write changes the file, and keeps everything else in it, comments
+included.
 
 ` + exitCodesHelp,
 		Example: "  secretsync bindings generate --target '*/stripe-*'\n  secretsync bindings generate --worker apps/api/wrangler.jsonc --write",
@@ -39,7 +39,7 @@ it is, comments too.
 				return err
 			}
 			if o.write && o.format != "" {
-				return errors.New("--write and --format exclude each other: the file has its format")
+				return errors.New("--write and --format exclude each other: the file's own format is used")
 			}
 			w, err := a.workers(cmd.Context(), &o.manifestFlags)
 			if err != nil {
@@ -57,7 +57,7 @@ it is, comments too.
 	o.manifestFlags.register(f)
 	o.addressFlags.register(f)
 	o.targetFlags.register(f)
-	f.StringVar(&o.worker, "worker", "", "a wrangler configuration that the manifest's workers: names")
+	f.StringVar(&o.worker, "worker", "", "a wrangler configuration that the manifest's workers: list names")
 	f.StringVar(&o.env, "env", "", "the environment of that configuration (default: the one that workers: names, else its top level)")
 	f.StringVar(&o.format, "format", "", "toml, jsonc or types (default: as the worker's file, else jsonc)")
 	f.BoolVar(&o.write, "write", false, "write the bindings into the worker's file")
@@ -107,7 +107,7 @@ func chosenEnvironment(w *workers, o *generateOptions, anyEnv bool) (env wrangle
 	}
 	c := w.bindings.Config(o.worker)
 	if c == nil {
-		return env, "", hint.With(fmt.Errorf("%s is none of the Workers that the manifest names", o.worker), "add it to workers:")
+		return env, "", hint.With(fmt.Errorf("%s is not one of the manifest's Workers", o.worker), "add it to workers:")
 	}
 	name := o.env
 	if envs := c.Environments; anyEnv && len(envs) > 0 && !slices.ContainsFunc(envs, func(e wrangler.Environment) bool { return e.Name != envs[0].Name }) {
@@ -115,7 +115,7 @@ func chosenEnvironment(w *workers, o *generateOptions, anyEnv bool) (env wrangle
 	}
 	i := slices.IndexFunc(c.Environments, func(e wrangler.Environment) bool { return e.Name == name })
 	if i < 0 {
-		return env, "", hint.With(fmt.Errorf("%s has no environment %q that workers: means", c.File, name), "name one with --env, or set the manifest's variables with --var")
+		return env, "", hint.With(fmt.Errorf("%s has no environment %q among those that workers: names", c.File, name), "name one with --env, or set the manifest's variables with --var")
 	}
 	return c.Environments[i], c.File, nil
 }
@@ -126,7 +126,7 @@ func (a *App) writeBindings(w *workers, file, env string, want []wrangler.Bindin
 	case err != nil:
 		return err
 	case !changed:
-		_, err = fmt.Fprintf(a.Out, "%s is as it should be: bindings %d.\n", file, len(want))
+		_, err = fmt.Fprintf(a.Out, "%s is up to date: bindings %d.\n", file, len(want))
 	default:
 		_, err = fmt.Fprintf(a.Out, "Wrote %s: bindings %d.\n", file, len(want))
 	}

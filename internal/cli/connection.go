@@ -61,8 +61,8 @@ type apiFlags struct {
 
 func (f *apiFlags) register(fs *pflag.FlagSet) {
 	f.addressFlags.register(fs)
-	fs.IntVar(&f.parallelism, "parallelism", 8, "requests under way at once")
-	fs.DurationVar(&f.timeout, "request-timeout", 30*time.Second, "limit for one request")
+	fs.IntVar(&f.parallelism, "parallelism", 8, "number of concurrent requests")
+	fs.DurationVar(&f.timeout, "request-timeout", 30*time.Second, "time limit for one request")
 	fs.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 }
@@ -80,7 +80,7 @@ type connection struct {
 
 func (a *App) connect(f *apiFlags) (*connection, error) {
 	if f.parallelism < 1 {
-		return nil, fmt.Errorf("--parallelism %d: want at least 1", f.parallelism)
+		return nil, fmt.Errorf("--parallelism %d: must be at least 1", f.parallelism)
 	}
 	var err error
 	if a.Log, err = a.logger(f); err != nil {
@@ -95,7 +95,7 @@ func (a *App) connect(f *apiFlags) (*connection, error) {
 func (a *App) logger(f *apiFlags) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		return nil, fmt.Errorf("--log-level %q is none of debug, info, warn, error", f.logLevel)
+		return nil, fmt.Errorf("--log-level %q is not one of debug, info, warn, error", f.logLevel)
 	}
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
 		if attr.Value.Kind() == slog.KindString { // JSON would leave some of it as it is
@@ -170,7 +170,7 @@ func (c *connection) token(account planner.AccountID, tokenEnv string) (string, 
 			variable = "the variable that token_env names"
 		}
 		return "", hint.With(&connect.NoTokenError{Variable: variable, Account: account},
-			"make a token with the permission \"Secrets Store Write\" (plan and drift: \"Secrets Store Read\"), or try --emulator")
+			"create a token with the permission \"Secrets Store Write\" (for plan and drift, \"Secrets Store Read\"), or try --emulator")
 	}
 	c.app.Filter.Know(secret.New([]byte(token)))
 	return token, nil

@@ -18,9 +18,9 @@ func (a *App) destroyCommand() *cobra.Command {
 		Use:   "destroy",
 		Short: "Delete every secret that the lockfile owns",
 		Long: `destroy deletes every secret that the lockfile owns, or those that --target
-names; secrets under delete: false are forgotten and stay. A store is deleted
-only if it was applied with delete: true and nobody else has secrets in it. It
-reads no values. What secretsync did not make is never touched.
+selects. Secrets under delete: false are forgotten and stay in Cloudflare. A
+store is deleted only if it was applied with delete: true and has no other
+secrets. It reads no values, and never touches what secretsync does not manage.
 
 ` + exitCodesHelp,
 		Args: noArgs,

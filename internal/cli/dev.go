@@ -39,13 +39,13 @@ func (a *App) devCommand() *cobra.Command {
 	var o devOptions
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "Put secrets where wrangler dev reads them",
-		Long: `dev puts the values of the secrets that Workers bind into the local store of
-wrangler dev and Miniflare, by the project's own wrangler. Cloudflare is not
-asked, and nothing there is changed. The values then lie in plain text below
-` + localdev.Folder + ` beside each configuration, which git has to ignore; dev --clear
-removes them, also of a configuration that cannot be read, and with --worker of
-one that the manifest no longer names.
+		Short: "Store secrets where wrangler dev reads them",
+		Long: `dev stores the values of the secrets that Workers bind in the local store of
+wrangler dev and Miniflare, using the project's own wrangler. It does not
+contact Cloudflare. The values are then in plain text below
+` + localdev.Folder + ` beside each configuration, which git must ignore. dev --clear
+removes them, even for a configuration that cannot be read, and with --worker
+for one that the manifest no longer names.
 
 ` + exitCodesHelp,
 		Example: "  secretsync dev\n  secretsync dev --var environment=staging --worker apps/api/wrangler.jsonc\n  secretsync dev --clear",
@@ -100,7 +100,7 @@ func (a *App) dev(ctx context.Context, o *devOptions) error {
 		if o.folder() != "" {
 			clearing += " --persist-to " + o.folder()
 		}
-		a.Say("values lie in plain text in %s; %s removes them", strings.Join(folders, ", "), clearing)
+		a.Say("the values are in plain text in %s; %s removes them", strings.Join(folders, ", "), clearing)
 	}
 	return err
 }
@@ -137,7 +137,7 @@ func (w *workers) chosen(names []string) ([]*wrangler.Config, error) {
 	for _, name := range names {
 		c := w.bindings.Config(name)
 		if c == nil {
-			return nil, hint.With(fmt.Errorf("%s is none of the Workers that the manifest names", name), "add it to workers:")
+			return nil, hint.With(fmt.Errorf("%s is not one of the manifest's Workers", name), "add it to workers:")
 		}
 		chosen = append(chosen, c)
 	}
@@ -151,7 +151,7 @@ func (a *App) devOne(ctx context.Context, w *workers, c *wrangler.Config, place 
 		a.Say("warning: %s", warning)
 	}
 	if len(secrets) == 0 {
-		a.Say("%s binds no secret that has a value here", c.File)
+		a.Say("%s binds no secret for which there is a value", c.File)
 		return false, nil
 	}
 	if err := checkIgnored(ctx, place); err != nil {
@@ -160,7 +160,7 @@ func (a *App) devOne(ctx context.Context, w *workers, c *wrangler.Config, place 
 	if err := localdev.Put(ctx, place, secrets); err != nil {
 		return false, devError(c.File, place, err)
 	}
-	_, err := fmt.Fprintf(a.Out, "%s: put %s\n", c.File, names(secrets))
+	_, err := fmt.Fprintf(a.Out, "%s: stored %s\n", c.File, names(secrets))
 	return true, err
 }
 
@@ -179,15 +179,15 @@ func names(secrets []localdev.Secret) string {
 func devError(file string, place localdev.Place, err error) error {
 	values := place.Values()
 	for is, todo := range map[error]string{
-		localdev.ErrNoMiniflare: "install what wrangler dev needs first: npm install --save-dev wrangler",
+		localdev.ErrNoMiniflare: "install wrangler first: npm install --save-dev wrangler",
 		localdev.ErrNoNode:      "install Node.js, and then wrangler: npm install --save-dev wrangler",
 		localdev.ErrUnsupported: "install a newer wrangler: npm install --save-dev wrangler@latest",
 		localdev.ErrFailed: "see what wrangler dev says there: it may want a newer Node.js, or be too old; and an older wrangler cannot read what a newer one left in " +
 			filepath.Dir(values),
 		localdev.ErrLost:    "remove " + values + ", in case something is there, and try another wrangler; please report this one",
-		localdev.ErrDamaged: "remove " + values + ", where the values lie, and " + place.Record() + "; then run dev again",
-		localdev.ErrLink:    "remove it; nothing was put there",
-		localdev.ErrBusy:    "try again when it has ended",
+		localdev.ErrDamaged: "remove " + values + ", where the values are, and " + place.Record() + "; then run dev again",
+		localdev.ErrLink:    "remove it; nothing was stored there",
+		localdev.ErrBusy:    "try again when it has finished",
 	} {
 		if errors.Is(err, is) {
 			return hint.With(fmt.Errorf("%s: %w", file, err), todo)
@@ -220,11 +220,11 @@ func checkIgnored(ctx context.Context, place localdev.Place) error {
 		switch err := cmd.Run(); {
 		case err == nil:
 		case errors.As(err, &exit) && exit.ExitCode() == 1:
-			return hint.With(fmt.Errorf("git does not ignore %s, where the values would lie in plain text", root),
+			return hint.With(fmt.Errorf("git does not ignore %s, where the values would be in plain text", root),
 				"add "+filepath.Base(root)+" to .gitignore")
 		default:
-			return hint.With(fmt.Errorf("git cannot tell whether it ignores %s, where the values would lie in plain text", root),
-				"run git check-ignore there, and see what it says")
+			return hint.With(fmt.Errorf("git cannot tell whether it ignores %s, where the values would be in plain text", root),
+				"run git check-ignore there to see why")
 		}
 	}
 	return nil

@@ -35,8 +35,8 @@ func (a *App) devClear(ctx context.Context, o *devOptions) error {
 		return a.clearOne(ctx, w, file, placeOf(file, o.folder()), all)
 	})
 	if err == nil && unread {
-		err = hint.With(errors.New("what dev put beside configurations that are not there was not removed"),
-			"dev --clear --worker FILE does, by what it finds beside FILE")
+		err = hint.With(errors.New("values beside configurations that no longer exist were not removed"),
+			"dev --clear --worker FILE removes them, by what it finds beside FILE")
 	}
 	return err
 }
@@ -59,8 +59,8 @@ func (a *App) clearOne(ctx context.Context, w *workers, file string, place local
 		secrets = bindings.BoundPlaces(c)
 	} else if !all {
 		if _, err := os.Lstat(place.Record()); err != nil {
-			return hint.With(fmt.Errorf("%s is none of the Workers that the manifest names, and dev put nothing beside it", file),
-				"name a wrangler configuration that dev put values beside")
+			return hint.With(fmt.Errorf("%s is not one of the manifest's Workers, and dev stored nothing beside it", file),
+				"name a wrangler configuration beside which dev stored values")
 		}
 		all = true
 	}
@@ -74,10 +74,10 @@ func (a *App) clearOne(ctx context.Context, w *workers, file string, place local
 
 // clearError always has a way out: the values can be removed by hand.
 func clearError(file string, place localdev.Place, err error) error {
-	todo := "remove " + place.Values() + ", where the values lie"
+	todo := "remove " + place.Values() + ", where the values are"
 	switch {
 	case errors.Is(err, localdev.ErrBusy):
-		todo = "try again when it has ended"
+		todo = "try again when it has finished"
 	case errors.Is(err, localdev.ErrDamaged):
 		todo += ", and " + place.Record()
 	case errors.Is(err, localdev.ErrLink):

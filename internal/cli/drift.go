@@ -28,17 +28,17 @@ func (a *App) driftCommand() *cobra.Command {
 	var o driftOptions
 	cmd := &cobra.Command{
 		Use:   "drift",
-		Short: "Tell what changed in Cloudflare behind git's back",
-		Long: `drift compares Cloudflare with the lockfile; plan compares with the manifest. It
-reads no value and needs no decryption key; a token with the permission "Secrets
-Store Read" is enough. It exits with 2 where it finds drift.
+		Short: "Report what changed in Cloudflare outside git",
+		Long: `drift compares Cloudflare with the lockfile (plan compares it with the
+manifest). It reads no values and needs no decryption key; a token with the
+permission "Secrets Store Read" is enough. It exits with 2 if it finds drift.
 
 ` + exitCodesHelp,
 		Example: "  secretsync drift --metrics-file /var/lib/node_exporter/secretsync.prom\n  secretsync drift --repair-plan -o repair.json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.repair != (o.out != "") {
-				return errors.New("--repair-plan and -o belong together: the plan, and the file that it is written to")
+				return errors.New("--repair-plan and -o go together: -o names the file for the plan")
 			}
 			if err := checkFormat(o.format); err != nil {
 				return err
@@ -51,8 +51,8 @@ Store Read" is enough. It exits with 2 where it finds drift.
 	o.apiFlags.register(f)
 	o.limitFlags.register(f)
 	f.StringVar(&o.format, "format", formatText, formatHelp)
-	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for Prometheus's textfile collector to this file")
-	f.BoolVar(&o.repair, "repair-plan", false, "with -o: write the plan that would undo the drift, for review and apply")
+	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for Prometheus' textfile collector to this file")
+	f.BoolVar(&o.repair, "repair-plan", false, "with -o: write a plan that would undo the drift, for review and apply")
 	f.StringVarP(&o.out, "out", "o", "", "the file for --repair-plan")
 	registerNoColor(f, &o.noColor)
 	return cmd
@@ -118,13 +118,13 @@ func (a *App) writeMetrics(ctx context.Context, path string, d *reconcile.Drift)
 func (a *App) writeRepairPlan(ctx context.Context, d *reconcile.Drift, path string) error {
 	proposal, unrepairable, err := d.Repair(ctx)
 	if unrepairable > 0 {
-		a.Say("findings that no plan repairs, such as unmanaged secrets: %d", unrepairable)
+		a.Say("findings that no plan can repair, such as unmanaged secrets: %d", unrepairable)
 	}
 	switch {
 	case err != nil:
 		return err
 	case proposal == nil:
-		a.Say("no drift that a plan could repair: %s was not written", path)
+		a.Say("nothing that a plan could repair: %s was not written", path)
 		return a.removeOld(path)
 	}
 	defer proposal.Close()
@@ -144,6 +144,6 @@ func (a *App) removeOld(path string) error {
 	case err != nil:
 		return fmt.Errorf("the plan of an earlier run: %w", err)
 	}
-	a.Say("removed the %s of an earlier run", path)
+	a.Say("removed %s, which an earlier run wrote", path)
 	return nil
 }

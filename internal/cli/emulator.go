@@ -14,25 +14,26 @@ func (a *App) emulatorCommand() *cobra.Command {
 	var opts emulator.Options
 	cmd := &cobra.Command{
 		Use:   "emulator",
-		Short: "Serve the Secrets Store API on this machine, without Cloudflare",
+		Short: "Emulate the Secrets Store API on this machine",
 		Long: `emulator serves Cloudflare's Secrets Store API on a loopback address until it is
-interrupted. Any client works against it: secretsync, wrangler, Cloudflare's
-SDKs. No answer holds a value; the state keeps a keyed digest of each.
+interrupted. Any client works with it: secretsync, wrangler, Cloudflare's SDKs.
+No response contains a value; the state keeps a keyed digest of each.
 
---fault lets requests go wrong: "METHOD PATH KIND[-after][=TIME] [once|N]", PATH
-being the end of a path, and * anything:
-  cut, reset, stall            the connection is closed, reset, or nothing comes
+--fault makes requests fail: "METHOD PATH KIND[-after][=TIME] [once|N]". PATH is
+the end of a path, and * matches anything:
+  cut, reset, stall            the connection is closed, reset, or silent
   500, 502, 503, 403, 404      errors
-  429, 971                     the rate limit, =TIME what Retry-After asks for
-  truncated, malformed, empty  the answer is spoiled
-  lag                          a read shows what was before the latest write, or
-                               was a TIME ago
-KIND-after does what is asked first. As in
+  429, 971                     the rate limit; TIME is its Retry-After
+  truncated, malformed, empty  a broken response
+  lag                          a read shows the state before the latest write,
+                               or of TIME ago
+With KIND-after, the request takes effect first. For example:
   --fault 'POST /secrets cut-after once' --fault 'GET /secrets lag=2s'
 
-What nobody knows of Cloudflare can be had both ways: --partial-bulk-create,
---name-conflict-status 409, and with --pending-for 10m secrets that stay
-pending. Any API token may write, and any API key with an email address.`,
+Where Cloudflare's behavior is not documented, flags choose it:
+--partial-bulk-create, --name-conflict-status 409, and --pending-for 10m for
+secrets that stay pending. Any API token is accepted, and any API key with an
+email address.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.StateFile = state
@@ -50,7 +51,7 @@ pending. Any API token may write, and any API key with an email address.`,
 			defer e.Stop()
 			fmt.Fprintf(a.Out, "export CLOUDFLARE_API_BASE_URL=%s\nexport CLOUDFLARE_API_TOKEN=%s\nexport CLOUDFLARE_ACCOUNT_ID=%s\n",
 				e.BaseURL(), emulatorToken, bindings.EmulatorAccount)
-			a.Say("listening; end with Ctrl-C")
+			a.Say("listening; press Ctrl-C to stop")
 			<-cmd.Context().Done()
 			return nil
 		},
@@ -58,7 +59,7 @@ pending. Any API token may write, and any API key with an email address.`,
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:8787", "loopback address to listen on; port 0 picks one")
 	f.StringVar(&state, "state", "", "file that holds the state (default: memory alone)")
-	f.StringArrayVar(&faults, "fault", nil, "let requests go wrong: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
+	f.StringArrayVar(&faults, "fault", nil, "make requests fail: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
 	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
 	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
 	f.BoolVar(&opts.PartialBulkCreate, "partial-bulk-create", false, "keep the secrets before the refused one of a bulk create (default: none)")

@@ -11,7 +11,7 @@ import (
 const (
 	exitOK          = 0
 	exitError       = 1
-	exitChanges     = 2 // plan --detailed-exitcode has changes, or drift found some
+	exitChanges     = 2 // plan --detailed-exitcode or drift found changes
 	exitStale       = 3 // the reviewed plan no longer holds
 	exitIncomplete  = 4
 	exitInterrupted = 130
@@ -21,9 +21,9 @@ const (
 const exitCodesHelp = `Exit codes:
     0  done, or nothing to do
     1  error
-    2  plan --detailed-exitcode has changes, or drift found some
+    2  plan --detailed-exitcode or drift found changes
     3  the reviewed plan no longer holds
-    4  the apply was incomplete; the lockfile says what
+    4  the apply is incomplete; the lockfile says what was done
   130  interrupted
 `
 

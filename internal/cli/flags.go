@@ -31,8 +31,8 @@ func (f *manifestFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.account, "account-id", "", "Cloudflare account (default CLOUDFLARE_ACCOUNT_ID)")
 	fs.StringArrayVar(&f.vars, "var", nil, "set a manifest variable, NAME=VALUE (repeatable)")
 	fs.BoolVar(&f.allow.Commands, "allow-commands", false, "run the manifest's command sources")
-	fs.BoolVar(&f.allow.Outside, "allow-outside", false, "let the manifest name files outside its repository")
-	fs.BoolVar(&f.allow.PlaintextValues, "allow-plaintext-values", false, "accept values in clear in the manifest, for experiments")
+	fs.BoolVar(&f.allow.Outside, "allow-outside", false, "allow files outside the manifest's repository")
+	fs.BoolVar(&f.allow.PlaintextValues, "allow-plaintext-values", false, "accept plaintext values in the manifest, for experiments")
 }
 
 // registerFiles registers those that lock status reads: it needs no manifest.
@@ -150,13 +150,13 @@ func (f *limitFlags) apply(c *reconcile.Config) {
 type targetFlags struct{ targets []string }
 
 func (f *targetFlags) register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.targets, "target", nil, "limit to secrets that match STORE/SECRET or ACCOUNT/STORE/SECRET, a glob (repeatable)")
+	fs.StringArrayVar(&f.targets, "target", nil, "only secrets that match the glob STORE/SECRET or ACCOUNT/STORE/SECRET (repeatable)")
 }
 
 func (f *targetFlags) check() error {
 	for _, glob := range f.targets {
 		if !isTarget(glob) {
-			return fmt.Errorf("--target %q is not a glob like STORE/SECRET, or ACCOUNT/STORE/SECRET", glob)
+			return fmt.Errorf("--target %q is not a glob of the form STORE/SECRET or ACCOUNT/STORE/SECRET", glob)
 		}
 	}
 	return nil
@@ -172,7 +172,7 @@ func isTarget(glob string) bool {
 type adoptFlag struct{ adopt string }
 
 func (f *adoptFlag) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.adopt, "adopt", "", "take over existing secrets of these names: overwrite or keep their values")
+	fs.StringVar(&f.adopt, "adopt", "", "adopt existing secrets of the same names: overwrite or keep their values")
 }
 
 func (f *adoptFlag) policy() planner.AdoptPolicy { return planner.AdoptPolicy(f.adopt) }
@@ -189,7 +189,7 @@ func (f *adoptFlag) check() error {
 type lockFlags struct{ timeout time.Duration }
 
 func (f *lockFlags) register(fs *pflag.FlagSet) {
-	fs.DurationVar(&f.timeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to end")
+	fs.DurationVar(&f.timeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to finish")
 }
 
 // applyFlags are of every command that executes a plan.
@@ -199,21 +199,21 @@ type applyFlags struct {
 }
 
 func (f *applyFlags) register(fs *pflag.FlagSet) {
-	fs.BoolVar(&f.auto, "auto-approve", false, "do not ask")
-	fs.BoolVar(&f.json, "json", false, "tell what is done as JSON, one object a line")
-	fs.DurationVar(&f.wait, "wait", 30*time.Second, "how long an apply waits for what it wrote to become active; 0 for not at all")
+	fs.BoolVar(&f.auto, "auto-approve", false, "do not ask for approval")
+	fs.BoolVar(&f.json, "json", false, "report progress as JSON, one object per line")
+	fs.DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for written secrets to become active; 0 to not wait")
 	registerNoColor(fs, &f.noColor)
 }
 
 func (f *applyFlags) check() error {
 	if f.wait < 0 {
-		return fmt.Errorf("--wait %s: want 0 or more", f.wait)
+		return fmt.Errorf("--wait %s: must be 0 or more", f.wait)
 	}
 	return nil
 }
 
 func registerNoColor(fs *pflag.FlagSet, noColor *bool) {
-	fs.BoolVar(noColor, "no-color", false, "no colours (also NO_COLOR)")
+	fs.BoolVar(noColor, "no-color", false, "no colors (also NO_COLOR)")
 }
 
 // checks are errors in the order given; the first is returned.

@@ -36,7 +36,7 @@ const (
 
 func checkFormat(format string) error {
 	if !slices.Contains(formats, format) {
-		return fmt.Errorf("--format %q is none of %s", format, formatHelp)
+		return fmt.Errorf("--format %q is not one of %s", format, formatHelp)
 	}
 	return nil
 }

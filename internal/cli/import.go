@@ -23,23 +23,23 @@ func (a *App) importCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import {-o FILE | --lock-only}",
-		Short: "Describe existing secrets in a manifest, or rebuild a lockfile",
-		Long: `import -o FILE writes a manifest of the secrets that exist in Cloudflare: of
-all, or, where there is a manifest already, of those in its stores that it does
-not describe, for its include. They are external at first: nothing is written to
-them. With --sops they are taken over as they are, with their values in that
-file, which is yours to write: nobody can read one back.
+		Short: "Write a manifest of existing secrets, or rebuild a lockfile",
+		Long: `import -o FILE writes a manifest of the secrets that exist in Cloudflare. If
+there is a manifest already, it writes those that its stores have and it does
+not describe, as a file to include. They are external at first: secretsync never
+writes to them. With --sops they are adopted as they are, with their values in
+that SOPS file, which you write yourself: values cannot be read back.
 
-import --lock-only writes a lockfile where there is none, one that cannot be
-used being moved away first: what the manifest wants and Cloudflare has is
-recorded, as under adopt: keep.
+import --lock-only rebuilds a lost lockfile: it records the secrets that the
+manifest describes and Cloudflare has, as adopt: keep does. Move a damaged
+lockfile away first.
 
 Neither changes anything in Cloudflare; a token with the permission "Secrets
 Store Read" is enough.
 
-Nobody can read a value back. So under adopt: keep the values in Cloudflare are
-taken to be the manifest's, and no later plan will find out if one is not. Where
-that is not certain, use adopt: overwrite instead: it puts every value again.
+Since values cannot be read back, adopt: keep assumes that the values in
+Cloudflare are the manifest's, and no later plan can tell if one is not. Unless
+you are certain, use adopt: overwrite instead: it sends every value again.
 
 ` + exitCodesHelp,
 		Example: "  secretsync import -o secretsync.yaml\n  secretsync import -o found.yaml --sops secrets/prod.enc.yaml\n  secretsync import --lock-only",
@@ -47,9 +47,9 @@ that is not certain, use adopt: overwrite instead: it puts every value again.
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case o.lockOnly == (o.out != ""):
-				return errors.New("import wants one of -o FILE, for a manifest, and --lock-only, for a lockfile")
+				return errors.New("import needs either -o FILE, for a manifest, or --lock-only, for a lockfile")
 			case o.lockOnly && o.sops != "":
-				return errors.New("--sops belongs to -o")
+				return errors.New("--sops goes with -o")
 			case o.lockOnly:
 				return a.importLock(cmd.Context(), &o)
 			}
@@ -60,9 +60,9 @@ that is not certain, use adopt: overwrite instead: it puts every value again.
 	o.manifestFlags.register(f)
 	o.apiFlags.register(f)
 	o.lockFlags.register(f)
-	f.StringVarP(&o.out, "out", "o", "", "write a manifest of what exists to this new file, in YAML")
-	f.StringVar(&o.sops, "sops", "", "with -o: take the secrets over, with their values in this SOPS file")
-	f.BoolVar(&o.lockOnly, "lock-only", false, "write the lockfile, and nothing to Cloudflare")
+	f.StringVarP(&o.out, "out", "o", "", "write a manifest of existing secrets to this new YAML file")
+	f.StringVar(&o.sops, "sops", "", "with -o: adopt the secrets, with their values in this SOPS file")
+	f.BoolVar(&o.lockOnly, "lock-only", false, "rebuild the lockfile; changes nothing in Cloudflare")
 	f.BoolVar(&o.auto, "auto-approve", false, "with --lock-only: do not ask")
 	return cmd
 }
@@ -105,10 +105,10 @@ func (a *App) showFound(found *reconcile.Found) error {
 	case len(found.Live) == 0:
 		_, out.err = fmt.Fprintln(a.Out, "Nothing to record: no secret of the manifest is in Cloudflare.")
 	default:
-		_, out.err = fmt.Fprintf(a.Out, "\nTo record: %d, missing: %d, unmanaged: %d. Nothing is written to Cloudflare.\n",
+		_, out.err = fmt.Fprintf(a.Out, "\nTo record: %d, missing: %d, unmanaged: %d. Nothing changes in Cloudflare.\n",
 			len(found.Live), len(found.Missing), len(found.Unmanaged))
-		a.Say("warning: the values in Cloudflare are taken to be the manifest's, and nobody can check that they are: no later plan will tell")
-		a.Say("warning: where that is not certain, run apply --adopt=overwrite instead: it puts every value again")
+		a.Say("warning: the values in Cloudflare are assumed to be the manifest's: they cannot be checked, and no later plan can tell")
+		a.Say("warning: unless you are certain, run apply --adopt=overwrite instead: it sends every value again")
 	}
 	return out.err
 }

@@ -17,7 +17,7 @@ import (
 func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	out, sops := o.out, o.sops
 	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("%s is there: import overwrites nothing", out), err)
+		return errors.Join(fmt.Errorf("%s exists already: import overwrites nothing", out), err)
 	}
 	stores, existing, err := a.draft(ctx, o)
 	if err != nil {
@@ -28,7 +28,7 @@ func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 		found += len(st.Secrets)
 	}
 	if found == 0 {
-		_, err := fmt.Fprintln(a.Out, "Nothing to import: there is no secret that the manifest does not describe.")
+		_, err := fmt.Fprintln(a.Out, "Nothing to import: the manifest describes every secret.")
 		return err
 	}
 	from := sops
@@ -49,9 +49,9 @@ func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 		next = fmt.Sprintf("add %s to include in %s", out, existing)
 	}
 	if sops != "" {
-		next = fmt.Sprintf("put the values into %s, each under its name; then %s", sops, next)
+		next = fmt.Sprintf("write the values into %s, each under its secret's name; then %s", sops, next)
 	}
-	_, err = fmt.Fprintf(a.Out, "Secrets in it: %d. Next: %s.\n", found, render.Safe(next))
+	_, err = fmt.Fprintf(a.Out, "It describes %d secrets. Next: %s.\n", found, render.Safe(next))
 	return err
 }
 

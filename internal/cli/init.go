@@ -26,7 +26,7 @@ version: 1
 stores:
   default_secrets_store:     # the name of your account's store in Cloudflare
     secrets:
-      example-signing-key:   # drawn at random at the first apply; nobody has to know it
+      example-signing-key:   # generated at random by the first apply
         generate: {bytes: 32, encoding: hex}
       # stripe-secret-key:   # from a file that SOPS encrypted
       #   from: {sops: secrets/prod.enc.yaml, key: stripe.secret_key}
@@ -38,7 +38,7 @@ stores:
 version = 1
 
 [stores.default_secrets_store.secrets] # the name of your account's store in Cloudflare
-# Drawn at random at the first apply; nobody has to know it.
+# Generated at random by the first apply.
 example-signing-key = { generate = { bytes = 32, encoding = "hex" } }
 # From a file that SOPS encrypted.
 # stripe-secret-key = { from = { sops = "secrets/prod.enc.yaml", key = "stripe.secret_key" }, comment = "Stripe, payments team" }
@@ -57,12 +57,11 @@ func (a *App) initCommand() *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Make a first manifest, and the fingerprint key",
-		Long: `init makes what is not there yet: a manifest to begin with, its schema for
-editors, and the key that the lockfile's fingerprints are made with. The key is
-sealed in the lockfile for the recipients of .sops.yaml where that has some,
-else put into a file that git ignores. init sends nothing, and overwrites
-nothing.`,
+		Short: "Create a first manifest and the fingerprint key",
+		Long: `init creates what does not exist yet: a first manifest, its schema for editors,
+and the key for the lockfile's fingerprints. The key is sealed in the lockfile
+for the recipients in .sops.yaml or, without any, stored in a file that git
+ignores. init sends no request and overwrites nothing.`,
 		Example: "  secretsync init\n  secretsync init -f secretsync.toml",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.init(cmd.Context(), &o) },
@@ -116,12 +115,12 @@ func (a *App) initManifest(file string) (string, error) {
 		ext = ".yaml"
 	}
 	if _, err := os.Lstat(file); err == nil {
-		_, err := fmt.Fprintf(a.Out, "%s is there, and left as it is.\n", render.Safe(file))
+		_, err := fmt.Fprintf(a.Out, "%s exists and is left as it is.\n", render.Safe(file))
 		return file, err
 	}
 	text, ok := starters[ext]
 	if !ok {
-		return "", fmt.Errorf("init writes YAML or TOML: the manifest's name has to end with .yaml, .yml or .toml, unlike %q", file)
+		return "", fmt.Errorf("init writes YAML or TOML: %q should end in .yaml, .yml or .toml", file)
 	}
 	if err := a.writeNew(file, []byte(text)); err != nil {
 		return "", err
@@ -147,15 +146,15 @@ func (a *App) writeNew(name string, data []byte) error {
 }
 
 func (a *App) reportInit(p *reconcile.Project, key reconcile.CreatedKey) error {
-	verb := "Made"
+	verb := "Created"
 	if key.Existed {
 		verb = "Found"
 	}
 	from := key.Status.From
 	if from == keyring.FromSealed {
-		from = p.Lockfile() + ", sealed for the recipients of .sops.yaml"
+		from = p.Lockfile() + ", sealed for the recipients in .sops.yaml"
 	}
-	_, err := fmt.Fprintf(a.Out, "%s the fingerprint key %s: %s.\nNext: edit %s, run validate and plan --emulator, and commit it with %s.\n",
+	_, err := fmt.Fprintf(a.Out, "%s the fingerprint key %s: %s.\nNext: edit %s, run validate and plan --emulator, and commit it together with %s.\n",
 		verb, key.ID, render.Safe(from), render.Safe(p.Manifest().File), render.Safe(p.Lockfile()))
 	return err
 }

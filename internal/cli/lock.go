@@ -20,7 +20,7 @@ import (
 func (a *App) lockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lock",
-		Short: "Look after the lockfile",
+		Short: "Inspect and maintain the lockfile",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -33,10 +33,10 @@ func (a *App) lockStatusCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Tell what state the lockfile and its key are in",
+		Short: "Show the state of the lockfile and its key",
 		Long: `status reads the lockfile and looks for its fingerprint key. It needs no token,
-no value and no key, and sends nothing; of the manifest it needs the name alone,
-and with --lockfile not even that. It exits with 1 where the lockfile is
+no values and no key, and sends no request. Of the manifest it needs only the
+name, and not even that with --lockfile. It exits with 1 if the lockfile is
 damaged.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -166,7 +166,7 @@ func inspectKey(ctx context.Context, c reconcile.Config, key lockfile.Key) *keyS
 func (st *lockStatus) print(w io.Writer) error {
 	out := &lines{w: w}
 	out.add("lockfile", "%s: %s", render.Safe(st.Lockfile), map[string]string{
-		"ok": fmt.Sprintf("version %d, made against %s", st.Version, st.madeAgainst()), "absent": "not there: nothing was applied yet, or it was lost",
+		"ok": fmt.Sprintf("version %d, written against %s", st.Version, st.madeAgainst()), "absent": "does not exist: nothing was applied yet, or it was lost",
 		"damaged": "cannot be used",
 	}[st.State])
 	if k := st.Key; k != nil {
@@ -176,9 +176,9 @@ func (st *lockStatus) print(w io.Writer) error {
 		}
 		out.add("key", "%s, %s", k.ID, kept)
 		if k.Fits {
-			out.add("", "at hand, from %s", render.Safe(k.From))
+			out.add("", "found in %s", render.Safe(k.From))
 		} else {
-			out.add("", "not at hand: %s", render.Safe(k.Problem))
+			out.add("", "not found: %s", render.Safe(k.Problem))
 		}
 	}
 	for _, s := range st.Stores {
@@ -188,11 +188,11 @@ func (st *lockStatus) print(w io.Writer) error {
 		out.add("pending", "%s/%s: %s since %s", render.Safe(p.Store), render.Safe(p.Secret), p.Op, p.Since.Format(time.RFC3339))
 	}
 	if len(st.Pending) > 0 {
-		out.add("", "an apply was cut short, or is at work: plan tells, and the next apply settles it")
+		out.add("", "an apply was interrupted or is running: plan shows what is left, and the next apply settles it")
 	}
 	switch {
 	case st.problem != nil:
-		out.add("held", "not known: %s", render.Safe(st.problem.Error()))
+		out.add("held", "unknown: %s", render.Safe(st.problem.Error()))
 	case st.HeldBy != nil:
 		out.add("held", "by another secretsync, %s", st.HeldBy)
 	}

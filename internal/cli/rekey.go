@@ -24,19 +24,18 @@ func (a *App) rekeyCommand() *cobra.Command {
 	var o rekeyOptions
 	cmd := &cobra.Command{
 		Use:   "rekey",
-		Short: "Change the key that the lockfile's fingerprints are made with",
-		Long: `rekey makes all fingerprints anew under another key. It sends nothing, and needs
-the old key and the values.
+		Short: "Change the key of the lockfile's fingerprints",
+		Long: `rekey computes all fingerprints again with another key. It sends no request, and
+needs the old key and the values.
 
-The new key is drawn at random, and sealed in the lockfile for the recipients of
-.sops.yaml where that has some, else put into the key file. So rekey is also
-what to run after the recipients were changed. With --new-key-env it is the one
-in that variable, for those who keep it in ` + keyring.Variable + `.
+The new key is random. It is sealed in the lockfile for the recipients in
+.sops.yaml or, without any, stored in the key file; so run rekey after changing
+the recipients, too. With --new-key-env it is the key in that environment
+variable, for those who keep it in ` + keyring.Variable + `.
 
-A record stays comparable if the value at hand is the one that was last applied.
-Any other loses its fingerprint, and is named: nothing is claimed of a value
-that nobody has shown. If the manifest wants it, the next plan puts its value
-again; a generated one needs no fingerprint, and is not drawn again. Plans that
+A secret keeps a fingerprint if its current value is the one that was last
+applied. The others lose theirs and are listed: their next plan sends the value
+again. Generated secrets need no fingerprint, and keep their values. Plans that
 were reviewed before no longer hold.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,14 +51,14 @@ were reviewed before no longer hold.`,
 	o.manifestFlags.register(cmd.Flags())
 	o.apiFlags.register(cmd.Flags())
 	o.lockFlags.register(cmd.Flags())
-	cmd.Flags().StringVar(&o.newKeyEnv, "new-key-env", "", "take the new key, base64 of 32 bytes, from this variable")
+	cmd.Flags().StringVar(&o.newKeyEnv, "new-key-env", "", "read the new key, base64 of 32 bytes, from this environment variable")
 	return cmd
 }
 
 func (a *App) reportRekey(ctx context.Context, f *manifestFlags, p *reconcile.Project, r *reconcile.Rekeyed) error {
-	_, err := fmt.Fprintf(a.Out, "%s is under the fingerprint key %s now. Fingerprints made anew: %d.\n", render.Safe(p.Lockfile()), r.Key.ID, r.Kept)
+	_, err := fmt.Fprintf(a.Out, "%s now uses the fingerprint key %s. Fingerprints computed again: %d.\n", render.Safe(p.Lockfile()), r.Key.ID, r.Kept)
 	if len(r.Lost) > 0 {
-		fmt.Fprintln(a.Out, "Without a fingerprint from now on:")
+		fmt.Fprintln(a.Out, "Without a fingerprint now:")
 	}
 	for _, l := range r.Lost {
 		fmt.Fprintf(a.Out, "  %s/%s  %s\n", render.Safe(l.Secret.Store.Name), render.Safe(l.Secret.Name), whyLost(l.Reason))
@@ -79,11 +78,11 @@ func whyLost(r reconcile.LostReason) string {
 	case reconcile.LostNoValue:
 		return "the manifest supplies no value for it"
 	case reconcile.LostForged:
-		return "its fingerprint was made by no apply under the old key: the next plan puts its value"
+		return "no apply wrote its fingerprint: the next plan sends its value"
 	case reconcile.LostGenerated:
-		return "generated: nobody knows its value, and it needs no fingerprint"
+		return "generated: it needs no fingerprint"
 	}
-	return "its value is not the one that was applied: the next plan puts it"
+	return "its value is not the one that was applied: the next plan sends it"
 }
 
 // afterRekey is what is left to do, so that every run finds the new key.
@@ -97,14 +96,14 @@ func (a *App) afterRekey(ctx context.Context, f *manifestFlags, p *reconcile.Pro
 	_, noFile := os.Lstat(file)
 	switch {
 	case now.Err != nil:
-		todo = append(todo, "make the new key known here, where it is not: "+now.Err.Error())
+		todo = append(todo, "make the new key available here: "+now.Err.Error())
 	case now.From == file:
-		todo = append(todo, fmt.Sprintf("keep %s, and give its content to CI as %s", file, keyring.Variable))
+		todo = append(todo, fmt.Sprintf("keep %s, and store its content in CI as %s", file, keyring.Variable))
 	case noFile == nil:
 		todo = append(todo, fmt.Sprintf("remove %s, which holds an older key", file))
 	}
 	if old, _ := a.LookupEnv(keyring.Variable); old != "" {
-		todo = append(todo, keyring.Variable+" goes before all other places: set it to the new key, or unset it where the key is sealed or in a file")
+		todo = append(todo, keyring.Variable+" takes precedence: set it to the new key, or unset it if the key is sealed or in a file")
 	}
 	return todo, nil
 }

@@ -21,11 +21,11 @@ func (a *App) review(ctx context.Context, path, id string) (reconcile.Review, er
 		return r, err
 	}
 	if id != "" && id != r.File.PlanID {
-		return r, &status{exitStale, fmt.Errorf("%s has the id %s, and --plan-id %s was reviewed", path, r.File.PlanID, render.Safe(id))}
+		return r, &status{exitStale, fmt.Errorf("%s has the id %s, but --plan-id says %s", path, r.File.PlanID, render.Safe(id))}
 	}
 	// Without the options that found the problems, a plan made now would have none.
 	if err := problemsOf(r.File.Plan(), r.File.Inputs.Manifest); err != nil {
-		return r, &status{exitStale, hint.With(err, path+" was made with problems, and is not applied: make a plan without them, and have that reviewed")}
+		return r, &status{exitStale, hint.With(err, path+" has problems and is not applied: resolve them, and have a new plan reviewed")}
 	}
 	return r, nil
 }
@@ -46,7 +46,7 @@ func (a *App) checkReview(r reconcile.Review, p *reconcile.Proposal, noColor boo
 			return err
 		}
 	default:
-		a.Say("the plan made now has the id %s:", stale.PlanID)
+		a.Say("the current plan has the id %s:", stale.PlanID)
 		if err := render.Plan(a.Err, p.Plan, render.PlanInfo{}, a.style(noColor)); err != nil {
 			return err
 		}

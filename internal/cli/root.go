@@ -11,10 +11,9 @@ import (
 func (a *App) Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secretsync",
-		Short: "Make Cloudflare's Secrets Store what a manifest in git says",
-		Long: "secretsync makes Cloudflare's Secrets Store what a manifest in git says: plan\n" +
-			"shows what would change, apply does it, drift tells what changed behind git's\n" +
-			"back.\n\n" + exitCodesHelp,
+		Short: "Manage Cloudflare's Secrets Store from a manifest in git",
+		Long: "secretsync makes Cloudflare's Secrets Store match a manifest in git: plan shows\n" +
+			"what would change, apply changes it, and drift reports what changed outside git.\n\n" + exitCodesHelp,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = false
@@ -59,9 +58,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	err := fmt.Errorf("%s takes no argument, and got %q", cmd.CommandPath(), args[0])
+	err := fmt.Errorf("%s takes no arguments, but got %q", cmd.CommandPath(), args[0])
 	if f := cmd.Flags().Lookup("emulator"); f != nil && f.Value.String() == emulatorDefault {
-		return hint.With(err, "the emulator's file is given as --emulator="+args[0])
+		return hint.With(err, "to name the emulator's file, use --emulator="+args[0])
 	}
-	return hint.With(err, cmd.CommandPath()+" --help tells what it takes")
+	return hint.With(err, cmd.CommandPath()+" --help lists its flags")
 }

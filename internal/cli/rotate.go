@@ -18,8 +18,8 @@ func (a *App) rotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate STORE/SECRET",
 		Short: "Give generated secrets new values now",
-		Long: `rotate draws new values for the generated secrets whose STORE/SECRET matches the
-glob, and touches nothing else. Values from other sources are rotated where they
+		Long: `rotate generates new values for the generated secrets whose STORE/SECRET matches
+the glob, and touches nothing else. Rotate values from other sources where they
 come from.
 
 ` + exitCodesHelp,
@@ -30,7 +30,7 @@ come from.
 				return err
 			}
 			if !isTarget(args[0]) {
-				return fmt.Errorf("--target %q is not a glob like STORE/SECRET, or ACCOUNT/STORE/SECRET", args[0])
+				return fmt.Errorf("--target %q is not a glob of the form STORE/SECRET or ACCOUNT/STORE/SECRET", args[0])
 			}
 			c := change{flags: &o.changeFlags, ask: approval{auto: o.auto, word: "yes"}, edits: []reconcile.Edit{reconcile.Rotate(args[0])}}
 			return a.change(cmd.Context(), c, readValues, o.limitFlags.apply, func(c *reconcile.Config) { c.Targets = args })

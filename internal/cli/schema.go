@@ -26,7 +26,7 @@ func (a *App) schemaCommand() *cobra.Command {
 				case "plan":
 					text = planfile.Schema
 				default:
-					return fmt.Errorf("no schema of %q: want manifest or plan", args[0])
+					return fmt.Errorf("no schema of %q: use manifest or plan", args[0])
 				}
 			}
 			_, err := a.Out.Write(text)

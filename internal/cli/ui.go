@@ -28,7 +28,7 @@ import (
 // The rules of output: results go to stdout, everything else to stderr. An error
 // is "error: what", one a line, and what to do about it is "hint: ..." below it.
 // Colours are for terminals alone. Both streams go through a [redact.Filter], which
-// lets requests under way at once log, wait and report one at a time.
+// lets number of concurrent requests log, wait and report one at a time.
 
 // Say writes a line for the person who waits, on stderr. Foreign text in it is made
 // harmless.
@@ -90,7 +90,7 @@ func (a *App) style(noColor bool) render.Style {
 
 // confirm asks on the terminal. Anything but the word is no. An interrupt ends it.
 func (a *App) confirm(ctx context.Context, question, word string) (bool, error) {
-	fmt.Fprintf(a.Err, "%s Only %q goes ahead: ", question, word)
+	fmt.Fprintf(a.Err, "%s Only %q is accepted: ", question, word)
 	_ = a.Filter.Flush() // what cannot be asked is answered by the end of input
 	answers := make(chan string, 1)
 	go func() { // outlives an interrupt, as a read cannot be called off
@@ -158,6 +158,6 @@ func (a *App) sayPending(r *applier.Report, waited string) {
 		names = append(names, res.Action.Store.Name+"/"+res.Action.Secret)
 	}
 	if len(names) > 0 {
-		a.Say("warning: still pending in Cloudflare%s, so a Worker cannot read them yet: %s", waited, render.Safe(strings.Join(names, ", ")))
+		a.Say("warning: still pending in Cloudflare%s, so Workers cannot read them yet: %s", waited, render.Safe(strings.Join(names, ", ")))
 	}
 }

@@ -11,12 +11,11 @@ func (a *App) validateCommand() *cobra.Command {
 	var o manifestFlags
 	cmd := &cobra.Command{
 		Use:   "validate",
-		Short: "Check the manifest, without a key and without a request",
+		Short: "Check the manifest without keys or requests",
 		Long: `validate reads the manifest and everything it names, wrangler configurations
-too, and tells every mistake at once. It needs no network, no token, and no
-decryption key unless the manifest itself is wholly encrypted. Values are not
-looked up: variables that are not set are told by plan and apply, with all other
-mistakes.
+included, and reports all mistakes at once. It needs no network, no token, and
+no decryption key unless the manifest itself is wholly encrypted. It does not
+read values: plan and apply report environment variables that are not set.
 
 ` + exitCodesHelp,
 		Args: noArgs,
