@@ -9,14 +9,14 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// The pauses between looks at secrets that are pending: Cloudflare doesn't say how
-// long they are (docs/cloudflare-api.md §3).
+// The first and the longest pause between looks at pending secrets. Cloudflare does not say
+// how long secrets stay pending (docs/cloudflare-api.md §3).
 const (
 	activeFirst = 250 * time.Millisecond
 	activeMost  = 5 * time.Second
 )
 
-// awaitActive waits until what was written is active, for Config.Wait at most.
+// awaitActive waits until the written secrets are active, at most Config.Wait.
 func (r *run) awaitActive(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Wait)
 	defer cancel()
@@ -31,7 +31,7 @@ func (r *run) awaitActive(ctx context.Context) {
 	}
 }
 
-// pendingByStore groups the secrets that were written and cannot be used yet.
+// pendingByStore groups the pending secrets by store.
 func (r *run) pendingByStore() map[planner.StoreID][]*Result {
 	pending := map[planner.StoreID][]*Result{}
 	for _, res := range r.where((*Result).pending) {
@@ -41,9 +41,8 @@ func (r *run) pendingByStore() map[planner.StoreID][]*Result {
 	return pending
 }
 
-// checkActive notes what became of pending secrets. A modified that moves as one becomes
-// active is our own doing, and recorded as such; anything else that is different by
-// then is not, and is left for the next plan to find.
+// checkActive lists a store to see which of its pending secrets are active now, and journals
+// the modification times that changed.
 func (r *run) checkActive(ctx context.Context, store planner.StoreID, results []*Result) {
 	t, err := r.target(results[0].Action)
 	if err != nil {
@@ -65,11 +64,13 @@ func (r *run) checkActive(ctx context.Context, store planner.StoreID, results []
 	}
 }
 
-// becameActive takes over what a list says of a pending secret, and reports whether that
-// changed when it was modified.
+// becameActive updates a pending secret from a list, and reports whether its modification
+// time changed. Activation changes that time, which is then recorded as our own write. If
+// the metadata changed too, another client wrote to the secret: the recorded time stays, so
+// that the next plan finds the change.
 func (r *Result) becameActive(listed planner.LiveSecret) bool {
 	if listed.Status == planner.StatusPending || listed.Modified.Compare(r.Live.Modified) < 0 {
-		return false // as it was, or as it was before our write: a list that lags
+		return false // still pending, or from a list that lags behind our write
 	}
 	r.Live.Status = listed.Status
 	if listed.Modified == r.Live.Modified || listed.Comment != r.Live.Comment || !sameScopes(listed.Scopes, r.Live.Scopes) {
@@ -79,7 +80,7 @@ func (r *Result) becameActive(listed planner.LiveSecret) bool {
 	return true
 }
 
-// sameScopes compares scopes in any order; what isn't told is no difference.
+// sameScopes compares scopes in any order. An answer without scopes is no difference.
 func sameScopes(x, y []string) bool {
 	return x == nil || y == nil || slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
 }

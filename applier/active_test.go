@@ -34,13 +34,13 @@ func TestPendingIsWaitedFor(t *testing.T) {
 			}
 			expectLog(t, f, append([]string{"intent 1", "create 1", "outcome map[done:1]"}, c.log...)...)
 			if c.pending == 0 && r.Results[0].Live.Modified != "2026-11-23T12:00:09Z" {
-				t.Error("the modified that moved on activation is taken for somebody else's change")
+				t.Error("the modified that moved on activation is taken for another client's change")
 			}
 		})
 	}
 }
 
-// pendingFor lists a secret as pending until change, which is called before each list.
+// pendingFor keeps new secrets pending. Before each list, change may change them.
 func pendingFor(f *fakeTarget, change func(list int, l *planner.LiveSecret)) {
 	f.pending = 1 << 20
 	lists := 0
@@ -70,8 +70,8 @@ func TestHowOftenPendingIsLookedAt(t *testing.T) {
 	})
 }
 
-// A modified that moved with the activation is ours. Anything else that differs is not, and
-// is left for the next plan to find.
+// A modification time that changed with the activation is recorded as ours, unless the
+// metadata changed too.
 func TestWhatChangedWithTheActivation(t *testing.T) {
 	const later = planner.Modified("2026-11-23T12:00:09Z")
 	at := planner.Modified(serverTime.Format(time.RFC3339Nano))
@@ -123,7 +123,7 @@ func TestAListThatDoesNotShowThePendingSecret(t *testing.T) {
 	})
 }
 
-// Each store is listed once, for all of its secrets, under the id that it has now.
+// Each store is listed once for all of its secrets, a new one under its new id.
 func TestPendingInSeveralStores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -157,7 +157,7 @@ func (l *listing) ListSecrets(ctx context.Context, st planner.StoreID) ([]planne
 	return l.fakeTarget.ListSecrets(ctx, st)
 }
 
-// The journal fails as a secret becomes active: that is the error, and nothing else is looked at.
+// The apply ends with the journal's error if an activation cannot be recorded.
 func TestActivationThatCannotBeJournaled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, full := newFake(), errors.New("disk full")
@@ -169,7 +169,7 @@ func TestActivationThatCannotBeJournaled(t *testing.T) {
 	})
 }
 
-// Only what was written and is done is waited for.
+// Only secrets that were written are waited for, while they are pending.
 func TestNothingElseIsWaitedFor(t *testing.T) {
 	for name, fail := range map[string]func(string) error{"failed": always("create", errors.New("refused")), "active": nil} {
 		t.Run(name, func(t *testing.T) {

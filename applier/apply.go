@@ -20,12 +20,12 @@ type Config struct {
 	Value func(planner.SecretKey) (secret.Value, bool)
 	// Journal outlives a crash of this process.
 	Journal Journal
-	// Events hears of every outcome as it comes in, and at the end of what was not
-	// tried; it may be nil. It is never called twice at once.
+	// Events is called with each outcome as soon as it is journaled, and at the end with
+	// each action that was not tried. It may be nil. Calls do not overlap.
 	Events func(Result)
-	// Wait is how long to wait for what was written to become active; 0 for not at all.
+	// Wait is how long to wait for written secrets to become active; 0 for not at all.
 	Wait time.Duration
-	// Parallelism is how many updates, and then deletes, are under way at once.
+	// Parallelism is how many updates, and later deletes, run at once.
 	Parallelism int
 	// Now is the clock; time.Now outside tests.
 	Now func() time.Time
@@ -37,13 +37,14 @@ var (
 	errHeldBack    = errors.New("not tried: nothing is deleted while new secrets could not be created")
 )
 
-// Apply executes the plan, the accounts side by side: a failure in one doesn't
-// stop the others. When ctx ends, no further request is sent.
+// Apply executes the plan in all accounts in parallel. A failure in one account does not
+// stop the others. After ctx ends, no further request is sent.
 //
-// The report tells of every action; it is never nil. The error is why the apply ended
-// early: ctx's, or one of the journal. A failed action is in the report alone.
+// The report has every action of the plan, and is never nil. The error is why the apply
+// ended early: ctx's error, or one of the journal. A failed action is no such error; it is
+// in the report.
 //
-// A plan with problems must not come here: Apply doesn't look at them.
+// The caller must not pass a plan with problems: Apply does not check for them.
 func Apply(ctx context.Context, plan *planner.Plan, cfg Config) (*Report, error) {
 	report := &Report{Results: make([]Result, len(plan.Actions))}
 	journal := &recorder{journal: cfg.Journal, events: cfg.Events}
@@ -78,7 +79,7 @@ func Apply(ctx context.Context, plan *planner.Plan, cfg Config) (*Report, error)
 	return report, ctx.Err()
 }
 
-// newRuns divides the plan by account. The results are in the plan's order.
+// newRuns splits the plan by account, and fills in the report's results.
 func newRuns(report *Report, plan *planner.Plan, cfg Config, journal *recorder) map[planner.AccountID]*run {
 	runs := map[planner.AccountID]*run{}
 	for i, a := range plan.Actions {
@@ -116,8 +117,9 @@ func (r *run) finish(ctx context.Context) {
 	r.awaitActive(ctx)
 }
 
-// makeRoom deletes as many secrets as could not be created for want of quota, and tries
-// those again: the plan does it in that order where it knows the quota.
+// makeRoom runs when secrets could not be created because the quota was used up. It deletes
+// as many secrets of the plan, and tries to create them again. A plan that knew the quota
+// has that order already.
 func (r *run) makeRoom(ctx context.Context) {
 	full := r.where(func(res *Result) bool {
 		return res.Action.Op == planner.OpCreate && res.Outcome == Failed && errors.Is(res.Err, ErrQuota)
@@ -133,9 +135,9 @@ func (r *run) makeRoom(ctx context.Context) {
 	r.createSecrets(ctx)
 }
 
-// mustHoldDeletes reports whether something new could not be created or adopted: what
-// would be deleted may be what it was to replace, under another name, in another store
-// or account, and its value is nowhere else.
+// mustHoldDeletes reports whether something could not be created or adopted. A secret that
+// the plan deletes may be what it was to replace, under another name or in another store or
+// account, and may hold the only copy of the value.
 func mustHoldDeletes(results []Result) bool {
 	creates := []planner.Op{planner.OpCreateStore, planner.OpCreate, planner.OpRename, planner.OpAdopt}
 	return slices.ContainsFunc(results, func(res Result) bool {
@@ -143,7 +145,8 @@ func mustHoldDeletes(results []Result) bool {
 	})
 }
 
-// holdDeletes skips the deletions; where nothing more may be sent at all, that is why.
+// holdDeletes sets the reason for not trying the deletions, unless there is a stronger one:
+// nothing more may be sent.
 func (r *run) holdDeletes(ctx context.Context) {
 	if r.stopped(ctx) != nil {
 		return
@@ -153,7 +156,7 @@ func (r *run) holdDeletes(ctx context.Context) {
 	}
 }
 
-// recordOnly does the actions that change the lockfile alone.
+// recordOnly executes the actions that change nothing in Cloudflare, only the records.
 func (r *run) recordOnly(ctx context.Context) {
 	results := r.untried(func(a planner.Action) bool { return !a.Writes() })
 	if len(results) == 0 || r.stopped(ctx) != nil {
@@ -169,7 +172,8 @@ func (r *run) recordOnly(ctx context.Context) {
 	r.settle(results...)
 }
 
-// explainSkipped sets the reason of what was not tried, and reports whether there is any.
+// explainSkipped sets the reason for each action that was not tried, and reports whether
+// there is one.
 func (r *run) explainSkipped(ctx context.Context) bool {
 	skipped := r.untried(func(planner.Action) bool { return true })
 	for _, res := range skipped {

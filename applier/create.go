@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// settleTries bounds the reads after a create whose outcome is unknown, and
-// settleWait is the first pause between them: lists may lag behind writes
+// settleTries bounds how often a create with an unknown outcome is looked for, and
+// settleWait is the first pause before doing so. Lists may lag behind writes
 // (docs/cloudflare-api.md §3).
 const (
 	settleTries = 4
@@ -32,7 +32,7 @@ func (r *run) createStores(ctx context.Context) {
 	}
 }
 
-// createStore creates a store; after an unknown outcome it looks whether it is there.
+// createStore creates a store. After an unknown outcome it looks for the store in the list.
 func (r *run) createStore(ctx context.Context, a planner.Action) (planner.StoreID, error) {
 	t, err := r.target(a)
 	if err != nil {
@@ -72,8 +72,8 @@ func (r *run) createSecrets(ctx context.Context) {
 	}
 }
 
-// createBatch creates up to BatchSize secrets of one store: one intent, one request,
-// one outcome, where all goes well.
+// createBatch creates up to BatchSize secrets of one store. If all goes well, that is one
+// intent, one request and one outcome.
 func (r *run) createBatch(ctx context.Context, results []*Result) {
 	first := results[0].Action
 	store, ok := r.stores[first.Store]
@@ -96,7 +96,7 @@ func (r *run) createBatch(ctx context.Context, results []*Result) {
 	r.settle(results...)
 }
 
-// pause waits before the n-th look, and reports whether it may still happen.
+// pause waits before the n-th look at the account, and reports whether to go on.
 func (r *run) pause(ctx context.Context, n int) bool {
 	return pause.For(ctx, settleWait<<n) == nil && r.stopped(ctx) == nil
 }

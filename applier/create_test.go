@@ -50,7 +50,7 @@ func TestNewStore(t *testing.T) {
 	}
 }
 
-func TestStoreWithUnknownOutcomeIsLookedFor(t *testing.T) {
+func TestAStoreWithAnUnknownOutcomeIsLookedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.after = once("create store", applier.ErrOutcomeUnknown)
@@ -141,7 +141,7 @@ func TestSeveralStores(t *testing.T) {
 	}
 }
 
-// creating notes in which stores secrets are created.
+// creating records in which stores secrets are created.
 type creating struct {
 	*fakeTarget
 	stores *[]planner.StoreID
@@ -166,7 +166,7 @@ func TestInterruptedBetweenStores(t *testing.T) {
 	}
 }
 
-// A secret of a store that could not be created says why it was not tried.
+// A secret in a store that could not be created was not tried, and says why.
 func TestNoStoreNoSecret(t *testing.T) {
 	f := newFake()
 	f.before = always("create store", applier.ErrQuota)
@@ -179,7 +179,7 @@ func TestNoStoreNoSecret(t *testing.T) {
 	}
 }
 
-// A rename that cannot be journaled again is not sent, and nothing is after it.
+// A rename that cannot be journaled again is not sent, and ends the apply.
 func TestARenameThatCannotBeJournaledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, full := newFake(), errors.New("disk full")

@@ -9,21 +9,22 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// creation is one batch under way.
+// creation is the state of one batch while it is being created.
 type creation struct {
 	run      *run
 	target   Target
 	store    planner.StoreID
 	begun    time.Time
-	lastSent time.Time // of the latest request; zero before the first
+	lastSent time.Time // when the latest request was sent; zero before the first
 }
 
 // item is one secret of a batch.
 type item struct {
 	*Result
-	// unknown says that a request for it had an unknown outcome.
+	// unknown says that a request to create the secret had an unknown outcome.
 	unknown bool
-	// refused is when a request may have created it that was refused for another secret.
+	// refused is when a request may have created the secret although it was refused because
+	// of another secret in it.
 	refused planner.Window
 }
 
@@ -31,7 +32,7 @@ func newCreation(r *run, target Target, store planner.StoreID) *creation {
 	return &creation{run: r, target: target, store: store, begun: r.cfg.Now()}
 }
 
-// createAll creates the secrets, and sets an outcome for each that a request was sent for.
+// createAll creates the secrets. It sets the outcome of each one that it sent a request for.
 func (c *creation) createAll(ctx context.Context, results []*Result) {
 	items := make([]*item, len(results))
 	for i, res := range results {
@@ -45,8 +46,8 @@ func (c *creation) createAll(ctx context.Context, results []*Result) {
 	}
 }
 
-// create sends the secrets in one request and deals with its refusal. tries
-// bounds how often it looks and sends again where the outcome is unknown.
+// create sends the secrets in one request and handles its outcome. tries bounds how often
+// a request with an unknown outcome is looked for and sent again.
 func (c *creation) create(ctx context.Context, items []*item, tries int) {
 	again := !c.lastSent.IsZero() && c.run.cfg.Now().Sub(c.lastSent) >= ResendAfter
 	if len(items) == 0 || again && c.resend(items) != nil {
@@ -91,13 +92,14 @@ func (c *creation) send(ctx context.Context, items []*item) ([]planner.LiveSecre
 	return c.target.CreateSecrets(ctx, c.store, secrets, func() error { return c.resend(items) })
 }
 
-// resend journals that what was intended a while ago is sent only now.
+// resend journals that the items' request is sent now, a while after it was journaled.
 func (c *creation) resend(items []*item) error {
 	c.lastSent = c.run.cfg.Now()
 	return c.run.resend(resultsOf(items)...)
 }
 
-// settleByLooking looks for what a request may have created, and sends the rest again.
+// settleByLooking looks for the secrets that a request may have created, and creates the
+// others again.
 func (c *creation) settleByLooking(ctx context.Context, items []*item, tries int, cause error) {
 	if !c.run.pause(ctx, min(settleTries-tries, settleTries-1)) {
 		fail(items, cause)
@@ -111,13 +113,14 @@ func (c *creation) settleByLooking(ctx context.Context, items []*item, tries int
 	c.create(ctx, absent, tries-1)
 }
 
-// settleRefused deals with a request that was refused for one of its secrets. Whether the
-// others exist now is not documented (docs/cloudflare-api.md §6: bulk atomicity), so look first.
+// settleRefused handles a request that was refused because of one of its secrets. Cloudflare
+// does not document whether the others exist then (docs/cloudflare-api.md §6: bulk atomicity),
+// so it looks for them first.
 func (c *creation) settleRefused(ctx context.Context, items []*item, tries int, refusal error) {
 	stopped := c.run.stopped(ctx) != nil
 	for _, it := range possiblyCreated(items, refusal) {
 		it.refused = planner.Window{ListedAt: it.Action.Recovery.ListedAt, From: c.lastSent, To: c.run.cfg.Now()}
-		it.unknown = it.unknown || stopped // nothing more can be looked at
+		it.unknown = it.unknown || stopped // it is too late to look for it
 	}
 	if stopped {
 		fail(items, refusal)
@@ -134,7 +137,7 @@ func (c *creation) settleRefused(ctx context.Context, items []*item, tries int, 
 	fail(absent, refusal)
 }
 
-// halve tries the secrets in two requests.
+// halve sends the secrets in two requests.
 func (c *creation) halve(ctx context.Context, items []*item, tries int) {
 	for half := range slices.Chunk(items, max(1, (len(items)+1)/2)) {
 		if c.run.stopped(ctx) != nil {
@@ -144,11 +147,12 @@ func (c *creation) halve(ctx context.Context, items []*item, tries int) {
 	}
 }
 
-// completeFound lists the store and returns the items that are not there. What is there
-// by our own request is completed, its value set again since it cannot be
-// compared; what another client created is left alone and fails.
+// completeFound lists the store and returns the items that it does not have. A secret that
+// our own request created is completed: its value is set again, because it cannot be read
+// and compared. A secret that another client created is left alone, and the item fails.
 //
-// Where the list cannot be read, what is there is unknown: cause is the error before.
+// If the store cannot be listed, the outcome of all items is unknown; cause is the error
+// that led here.
 func (c *creation) completeFound(ctx context.Context, items []*item, cause error) (absent []*item) {
 	all, err := c.target.ListSecrets(ctx, c.store)
 	if err != nil && !errors.Is(err, ErrNotFound) { // a store that is gone has none
@@ -170,7 +174,7 @@ func (c *creation) completeFound(ctx context.Context, items []*item, cause error
 			fail([]*item{it}, ErrNameTaken)
 		default:
 			live, err := c.complete(ctx, it, found.ID)
-			if err != nil { // refused, it is there all the same
+			if err != nil { // the secret exists in any case
 				err = errors.Join(ErrOutcomeUnknown, err)
 			}
 			it.conclude(live, err)
@@ -179,7 +183,7 @@ func (c *creation) completeFound(ctx context.Context, items []*item, cause error
 	return absent
 }
 
-// complete gives a secret that our request created the value and metadata it is to have.
+// complete sets the value and the metadata of a secret that our request created.
 func (c *creation) complete(ctx context.Context, it *item, id planner.SecretID) (planner.LiveSecret, error) {
 	p, err := c.run.patch(it.Action)
 	if err != nil {

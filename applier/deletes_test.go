@@ -56,9 +56,9 @@ func TestDeleteStore(t *testing.T) {
 	}
 }
 
-// TestWantOfQuotaMakesRoom: where the quota could not be read, the plan could not tell
+// TestRoomIsMadeWhenTheQuotaIsUsedUp: where the quota could not be read, the plan could not tell
 // that something has to be deleted first.
-func TestWantOfQuotaMakesRoom(t *testing.T) {
+func TestRoomIsMadeWhenTheQuotaIsUsedUp(t *testing.T) {
 	f := newFake()
 	remove := func(name string) planner.Action {
 		return planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: name, ID: existing(f, name)}
@@ -106,7 +106,7 @@ func TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother(t *testin
 	}
 }
 
-// Deletions wait for what takes the place of something, and for nothing else.
+// Nothing is deleted if a create, rename or adoption failed; other failures do not matter.
 func TestWhatHoldsDeletionsBack(t *testing.T) {
 	for name, tt := range map[string]struct {
 		action func(*fakeTarget) planner.Action
@@ -140,7 +140,7 @@ func TestWhatHoldsDeletionsBack(t *testing.T) {
 	}
 }
 
-// Where the apply ended before the deletions, that is why they were not tried.
+// If the apply ended before the deletions, the reason for not trying them is that.
 func TestInterruptedBeforeTheDeletions(t *testing.T) {
 	f := newFake()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -151,7 +151,7 @@ func TestInterruptedBeforeTheDeletions(t *testing.T) {
 	}
 }
 
-// Room is made for exactly those that found none, and only if there is enough to delete.
+// As many secrets are deleted first as could not be created, if the plan deletes that many.
 func TestHowMuchRoomIsMade(t *testing.T) {
 	for _, tt := range []struct{ full, old, deletedFirst int }{{1, 1, 1}, {2, 2, 2}, {2, 3, 2}, {2, 1, 0}} {
 		t.Run(fmt.Sprintf("%d for %d", tt.old, tt.full), func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestNoRoomIsMadeForOtherRefusals(t *testing.T) {
 	expectLog(t, f, "intent 1", "create 1", "outcome map[failed:1]")
 }
 
-// Stores are deleted one after the other, until nothing more may be sent.
+// After an interrupt, no further store is deleted.
 func TestDeletingStoresIsInterrupted(t *testing.T) {
 	f := newFake()
 	ctx, cancel := context.WithCancel(t.Context())

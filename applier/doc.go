@@ -1,8 +1,8 @@
-// Package applier executes a plan: [Apply] sends what the plan's actions ask
-// for, journals each intent before and each outcome after it, and reports.
+// Package applier executes a plan. [Apply] sends the requests of the plan's actions to
+// the accounts, and journals each intent before its request and each outcome after it.
 //
-// A failing action doesn't stop those that don't depend on it. A request whose
-// outcome is unknown (a cut connection, a 5xx) is settled by reading, never by
-// blind repetition; what can't be settled stays pending in the journal, and the
-// next plan says so.
+// An action that fails does not stop the actions that do not depend on it. After a request
+// with an unknown outcome (the connection broke, or the answer was a 5xx), the applier reads
+// the account to find out; it never just repeats the request. What it cannot find out stays
+// pending in the journal, and the next plan settles it.
 package applier

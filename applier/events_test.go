@@ -14,7 +14,7 @@ import (
 
 const otherAccount = planner.AccountID("fedcba9876543210fedcba9876543210")
 
-// applyEvents applies in two accounts, and returns the events in words.
+// applyEvents applies the actions, and returns the events in words.
 func applyEvents(ctx context.Context, targets map[planner.AccountID]applier.Target, j applier.Journal, actions ...planner.Action) (end, []string) {
 	var events []string
 	r, err := applier.Apply(ctx, &planner.Plan{Actions: actions}, applier.Config{
@@ -31,11 +31,11 @@ func applyEvents(ctx context.Context, targets map[planner.AccountID]applier.Targ
 	return end{r, err}, events
 }
 
-// Every action is reported once: as its outcome is journaled, or at the end if it was not tried.
+// Every action is reported once: when its outcome is journaled, or at the end if it was not
+// tried.
 func TestEvents(t *testing.T) {
 	f := newFake()
 	f.before = always("update bad", errors.New("refused"))
-	f.after = nil
 	_, events := applyEvents(t.Context(), map[planner.AccountID]applier.Target{account: f}, &fakeJournal{target: f},
 		update(f, "bad"), remove(f, "old"), create("new"), planner.Action{Op: planner.OpForget, Store: store, Secret: "gone"})
 	want := []string{"new done", "bad failed: refused", "old done", "gone done"}
@@ -59,7 +59,7 @@ func TestEventsOfWhatWasNotTried(t *testing.T) {
 	}
 }
 
-// An interrupt after everything was done is none.
+// An interrupt after the last action is no error.
 func TestInterruptedAfterTheLastAction(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	f := newFake()
@@ -69,7 +69,7 @@ func TestInterruptedAfterTheLastAction(t *testing.T) {
 	}
 }
 
-// A journal that fails in one account stops the others: it is one journal.
+// All accounts share the journal: if it fails for one, it stops the others.
 func TestTheJournalFailsInAnotherAccount(t *testing.T) {
 	f, g := newFake(), newFake()
 	theirs := create("theirs")
@@ -88,7 +88,7 @@ func TestTheJournalFailsInAnotherAccount(t *testing.T) {
 	}
 }
 
-// Nothing is sent for an account that there is no client for.
+// Actions in an account without a client fail.
 func TestAnAccountWithoutATarget(t *testing.T) {
 	f := newFake()
 	actions := []planner.Action{
@@ -111,7 +111,7 @@ func TestAnAccountWithoutATarget(t *testing.T) {
 	}
 }
 
-// A value that the caller does not have is not sent.
+// Actions fail if the caller does not have their value.
 func TestAValueThatIsNotThere(t *testing.T) {
 	f := newFake()
 	actions := []planner.Action{create("new"), update(f, "upd")}

@@ -12,25 +12,25 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// fakeTarget is an account in memory. before and after, where set, may fail a
-// call before or after it took effect.
+// fakeTarget is an account in memory. before and after, if set, may make a call fail
+// before or after it takes effect.
 type fakeTarget struct {
 	mu            sync.Mutex
 	stores        map[string]planner.StoreID
 	secrets       map[string]planner.LiveSecret
 	values        map[string]string
 	log           []string  // every call, in order
-	began         time.Time // if set, log begins with how long ago that was
+	began         time.Time // if set, every entry of log begins with the time since then
 	ids           int
 	before, after func(call string) error
-	atomic        bool // a bulk create makes all or nothing
+	atomic        bool // a bulk create creates all or nothing
 	maxItems      int  // a bulk create of more is too large
-	lag           int  // so many lists show nothing
-	stopAfter     int  // a bulk create of more makes so many, and is refused
+	lag           int  // this many lists show nothing
+	stopAfter     int  // a bulk create of more creates this many, and is refused
 	refusal       error
-	created       *planner.Modified // when secrets are said to be made, if not now
+	created       *planner.Modified // the creation time of new secrets, if not now
 	delay         time.Duration     // before requests that create secrets
-	pending       int               // so many lists show secrets as pending before they turn active, which moves modified
+	pending       int               // this many lists show secrets as pending; then they become active, which changes modified
 }
 
 func newFake() *fakeTarget {
@@ -126,21 +126,21 @@ func (f *fakeTarget) CreateSecrets(_ context.Context, _ planner.StoreID, items [
 			}
 		}
 	}
-	var made []planner.LiveSecret
+	var created []planner.LiveSecret
 	for _, n := range items {
 		if _, taken := f.secrets[n.Name]; taken {
 			return nil, done(takenError(n.Name))
 		}
-		if len(made) == f.stopAfter && f.refusal != nil && len(items) > 1 {
+		if len(created) == f.stopAfter && f.refusal != nil && len(items) > 1 {
 			return nil, done(f.refusal)
 		}
 		f.put(n)
-		made = append(made, f.secrets[n.Name])
+		created = append(created, f.secrets[n.Name])
 	}
-	return made, done(nil)
+	return created, done(nil)
 }
 
-// takenError is an ErrNameTaken that says which.
+// takenError is an ErrNameTaken that says which name is in conflict.
 type takenError string
 
 func (takenError) Error() string                { return "taken" }
@@ -208,8 +208,8 @@ func (f *fakeTarget) DeleteSecret(_ context.Context, _ planner.StoreID, id plann
 	return done(err)
 }
 
-// fakeJournal keeps what was journaled, in the target's log, so that the order of
-// journal and requests shows.
+// fakeJournal writes its entries to the target's log, which so shows the order of journal
+// and requests.
 type fakeJournal struct {
 	target *fakeTarget
 	fail   func(entry string) error
@@ -226,7 +226,7 @@ func (j *fakeJournal) note(format string, args ...any) error {
 	return nil
 }
 
-// Record notes an entry in few words.
+// Record logs an entry in few words.
 func (j *fakeJournal) Record(e applier.Entry) error {
 	counts := map[applier.Outcome]int{}
 	for _, r := range e.Results {

@@ -33,13 +33,13 @@ func creates(n int) []planner.Action {
 	return actions
 }
 
-// existing puts a secret into the account and returns its id.
+// existing creates a secret in the account and returns its id.
 func existing(f *fakeTarget, name string) planner.SecretID {
 	f.put(applier.NewSecret{Name: name, Value: secret.New([]byte("old")), Scopes: []string{"workers"}})
 	return f.secrets[name].ID
 }
 
-// stranger puts in a secret that somebody else made since the list was read.
+// stranger creates a secret as another client does, after the list of the plan was read.
 func stranger(f *fakeTarget, name string) {
 	existing(f, name)
 	l := f.secrets[name]

@@ -9,18 +9,18 @@ import (
 
 // Journal records intents and outcomes where a crash cannot lose them.
 //
-// Record is never called twice at once. An error from it ends the apply: what cannot be
-// recorded is not done.
+// Calls of Record do not overlap. An error from it ends the apply, since a request that
+// cannot be recorded must not be sent.
 type Journal interface {
 	Record(Entry) error
 }
 
-// Entry is what a [Journal] records at once: all of it or nothing.
+// Entry is what a [Journal] records in one step, completely or not at all.
 type Entry struct {
 	Kind EntryKind
-	// Actions are those of EntryIntent and EntryResend.
+	// Actions is set for EntryIntent and EntryResend.
 	Actions []planner.Action
-	// Results are those of EntryOutcome and EntryActive.
+	// Results is set for EntryOutcome and EntryActive.
 	Results []Result
 }
 
@@ -33,24 +33,25 @@ const (
 	EntryIntent EntryKind = "intent"
 	// EntryResend records that Actions, whose intents are recorded, are sent only now.
 	EntryResend EntryKind = "resend"
-	// EntryOutcome records what became of actions. A result that is Skipped or Failed takes
-	// an intent back, one that is Unknown leaves it.
+	// EntryOutcome records the outcomes of actions. A result that is Skipped or Failed cancels
+	// the recorded intent; one that is Unknown leaves it in place.
 	EntryOutcome EntryKind = "outcome"
-	// EntryActive records that secrets became active after their outcome was recorded, which
-	// changed Result.Live.Modified.
+	// EntryActive records that secrets became active after their outcomes were recorded.
+	// That changed Result.Live.Modified.
 	EntryActive EntryKind = "active"
 )
 
-// recorder writes the journal for all accounts, and reports outcomes as they are recorded.
+// recorder is the one writer of the journal for all accounts. It reports the outcomes as it
+// records them.
 type recorder struct {
 	mu      sync.Mutex
 	journal Journal
 	events  func(Result) // may be nil
-	failure error
+	failure error        // the first one
 }
 
-// record writes an entry, also after an earlier one failed: it may be the outcome of a
-// request that was under way then. It returns what failed returns.
+// record writes an entry. It does so after a failure too, because the entry may be the
+// outcome of a request that was in flight then. It returns the same as failed.
 func (r *recorder) record(e Entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,7 +60,7 @@ func (r *recorder) record(e Entry) error {
 	}
 	if e.Kind == EntryOutcome && r.events != nil {
 		for _, res := range e.Results {
-			if res.Outcome != Skipped { // Apply reports those at the end, whatever the reason
+			if res.Outcome != Skipped { // Apply reports those at the end
 				r.events(res)
 			}
 		}
@@ -67,7 +68,7 @@ func (r *recorder) record(e Entry) error {
 	return r.failure
 }
 
-// failed returns the first error of the journal. Nothing more may be sent after one.
+// failed returns the first error of the journal. After it, nothing more may be sent.
 func (r *recorder) failed() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,13 +17,14 @@ type answer struct {
 	err    error
 }
 
-// forEach executes actions in parallel. All intents are journaled in one entry, before any
-// of the actions; outcomes as they come in, those that come together in one entry.
+// forEach executes actions in parallel. It journals all intents in one entry first. It
+// journals outcomes as they arrive; those that arrive while the journal is writing share
+// the next entry.
 func (r *run) forEach(ctx context.Context, results []*Result, send sender) {
 	if len(results) == 0 || !r.intend(ctx, results) {
 		return
 	}
-	starting, stop := context.WithCancel(ctx) // ends without an effect on what is under way
+	starting, stop := context.WithCancel(ctx) // its end does not affect requests in flight
 	defer stop()
 	answers := inParallel(starting, r.cfg.Parallelism, results, func(res *Result) answer {
 		live, err := send(ctx, res)
@@ -43,10 +44,10 @@ func (r *run) forEach(ctx context.Context, results []*Result, send sender) {
 	r.settleUntried(ctx, results)
 }
 
-// inParallel calls do for each of results, limit at once, and starts no more when ctx ends.
-// The channel brings what do returned, in any order, and is closed after the last.
+// inParallel calls do for each of results, at most limit at once, and starts no more of them
+// after ctx ends. It returns a channel of the answers, which is closed after the last one.
 func inParallel(ctx context.Context, limit int, results []*Result, do func(*Result) answer) <-chan answer {
-	answers := make(chan answer, len(results)) // with room for all: a request is not held up by the journal
+	answers := make(chan answer, len(results)) // has room for all, so that the journal does not hold up requests
 	slots := make(chan struct{}, max(1, limit))
 	go func() {
 		var wg sync.WaitGroup
@@ -57,7 +58,7 @@ func inParallel(ctx context.Context, limit int, results []*Result, do func(*Resu
 			case slots <- struct{}{}:
 			case <-ctx.Done():
 			}
-			if ctx.Err() != nil { // also where both were ready
+			if ctx.Err() != nil { // select may have chosen a slot although ctx has ended
 				return
 			}
 			wg.Go(func() {
@@ -69,16 +70,16 @@ func inParallel(ctx context.Context, limit int, results []*Result, do func(*Resu
 	return answers
 }
 
-// waiting takes the answers that are there already.
+// waiting returns the answers that have arrived already.
 func waiting(answers <-chan answer) []answer {
-	var there []answer
+	var arrived []answer
 	for range len(answers) {
-		there = append(there, <-answers)
+		arrived = append(arrived, <-answers)
 	}
-	return there
+	return arrived
 }
 
-// settleUntried takes back the intents of what was not tried after all.
+// settleUntried cancels the intents of the actions that were not tried after all.
 func (r *run) settleUntried(ctx context.Context, results []*Result) {
 	var untried []*Result
 	for _, res := range results {

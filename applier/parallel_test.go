@@ -16,7 +16,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// slowTarget takes its time for an update, and counts how many are under way.
+// slowTarget takes a while for each update, and counts how many run at once.
 type slowTarget struct {
 	*fakeTarget
 	took          func(planner.SecretID) time.Duration
@@ -66,7 +66,7 @@ func TestParallelism(t *testing.T) {
 	}
 }
 
-// slowJournal takes its time for an outcome.
+// slowJournal takes a while to record an outcome.
 type slowJournal struct {
 	*fakeJournal
 	took time.Duration
@@ -80,8 +80,8 @@ func (j *slowJournal) Record(e applier.Entry) error {
 	return err
 }
 
-// Requests go on while the journal writes. What is answered meanwhile is journaled at once.
-func TestOutcomesThatComeTogetherAreJournaledTogether(t *testing.T) {
+// Requests go on while the journal writes. Their outcomes share the next entry.
+func TestOutcomesThatArriveTogetherAreJournaledTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		actions := updates(f, 4)
@@ -103,8 +103,8 @@ func TestOutcomesThatComeTogetherAreJournaledTogether(t *testing.T) {
 	})
 }
 
-// What is under way when the journal fails is finished, and its outcome journaled if that
-// works again; nothing else is begun.
+// Requests in flight when the journal fails are finished, and their outcomes journaled if
+// that works again. No other request starts.
 func TestTheJournalFailsBetweenUpdates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

@@ -7,15 +7,15 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// mayBeOurs reports whether a request of ours may have created the secret, if it is there:
-// one of this apply, of one before that was cut short, or an older one, since lists may lag.
+// mayBeOurs reports whether the secret, if it exists, may have been created by a request of
+// ours: one of this apply, one of an interrupted apply, or an older one that the list did not
+// show because it lagged.
 func (it *item) mayBeOurs() bool {
 	a := it.Action
 	return it.unknown || !it.refused.From.IsZero() || !a.Recovery.SentWindow.From.IsZero() || a.Recovery.PreviousID != ""
 }
 
-// isOurs reports whether a secret that is there can be our own work, of this apply or of
-// one before that was cut short.
+// isOurs reports whether a secret that was found may have been created by such a request.
 func (c *creation) isOurs(it *item, found *planner.LiveSecret) bool {
 	a, now := it.Action, c.run.cfg.Now()
 	windows := []planner.Window{a.Recovery.SentWindow, it.refused}
@@ -36,9 +36,9 @@ func requestedMetadata(a planner.Action) planner.Metadata {
 	return m
 }
 
-// possiblyCreated returns the items that a refused request may have created all the same.
-// On a name conflict those are the items before the conflicting one, which Cloudflare has
-// found free; if the error does not say which name that is, none are assumed.
+// possiblyCreated returns the items that a refused bulk create may have created anyway. On
+// a name conflict only the items before the conflicting one can have been created; if the
+// error does not say which name is in conflict, none are assumed.
 func possiblyCreated(items []*item, refusal error) []*item {
 	if !errors.Is(refusal, ErrNameTaken) {
 		return items
@@ -47,14 +47,14 @@ func possiblyCreated(items []*item, refusal error) []*item {
 	return items[:max(n, 0)]
 }
 
-// isTaken reports whether the error says that a secret of that name exists.
+// isTaken reports whether the error names this secret as the one in conflict.
 func isTaken(err error, name string) bool {
 	var named interface{ NameTaken(name string) bool }
 	return errors.As(err, &named) && named.NameTaken(name)
 }
 
-// fail records a refusal. After a request whose outcome is unknown the secret may be
-// there even so, missing from a list that lags: that stays unknown.
+// fail sets the outcome after a refusal. If an earlier request had an unknown outcome, the
+// secret may exist although a list that lags lacks it, so the outcome stays unknown.
 func fail(items []*item, err error) {
 	for _, it := range items {
 		if it.unknown {

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-func TestSomebodyElsesNameIsLeftAlone(t *testing.T) {
+func TestAnotherClientsSecretIsLeftAlone(t *testing.T) {
 	for _, atomic := range []bool{true, false} {
 		t.Run(fmt.Sprintf("atomic=%v", atomic), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestSomebodyElsesNameIsLeftAlone(t *testing.T) {
 					t.Errorf("outcomes %v", outcomes(r))
 				}
 				if f.values["s003"] != "old" {
-					t.Error("somebody else's secret was overwritten")
+					t.Error("another client's secret was overwritten")
 				}
 				for _, res := range r.Results {
 					if res.Outcome == applier.Done && f.values[res.Action.Secret] != "value of "+res.Action.Secret {
@@ -37,8 +37,8 @@ func TestSomebodyElsesNameIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestWhatSeemedToBeGoneIsKnownByItsID: lists lagged, and there it is.
-func TestWhatSeemedToBeGoneIsKnownByItsID(t *testing.T) {
+// TestWhatSeemedToBeGoneIsRecognizedByItsID: lists lagged, and there it is.
+func TestWhatSeemedToBeGoneIsRecognizedByItsID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		stranger(f, "s000")
@@ -50,8 +50,8 @@ func TestWhatSeemedToBeGoneIsKnownByItsID(t *testing.T) {
 	})
 }
 
-// TestAStrangersFreshSecretIsLeftAlone: it was made after our plan, and looks like ours.
-func TestAStrangersFreshSecretIsLeftAlone(t *testing.T) {
+// TestAnotherClientsNewSecretIsLeftAlone: it was created after our plan, and looks like ours.
+func TestAnotherClientsNewSecretIsLeftAlone(t *testing.T) {
 	for _, n := range []int{1, 5} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFake()
@@ -64,8 +64,8 @@ func TestAStrangersFreshSecretIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestAnInterruptedCreateThatHappenedIsCompleted: the list that the plan was made from
-// lagged behind what the apply before this one had made.
+// TestAnInterruptedCreateThatHappenedIsCompleted: the list that the plan is based on
+// lagged behind what the interrupted apply had created.
 func TestAnInterruptedCreateThatHappenedIsCompleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -78,7 +78,7 @@ func TestAnInterruptedCreateThatHappenedIsCompleted(t *testing.T) {
 	})
 }
 
-// comment gives an action a comment to send.
+// comment adds a comment to an action.
 func comment(a planner.Action, text string) planner.Action {
 	a.Comment = &planner.Change[string]{After: text}
 	return a
@@ -109,8 +109,8 @@ func TestWhatLooksDifferentIsNotOurs(t *testing.T) {
 	}
 }
 
-// A refused bulk create may have created those before the name that was in conflict, and no
-// others: what looks like ours behind it is another client's.
+// A refused bulk create may have created the secrets before the one in conflict, and no
+// others. One after it that looks like ours is another client's.
 func TestOnlyWhatComesBeforeTheConflictMayBeOurs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -118,7 +118,7 @@ func TestOnlyWhatComesBeforeTheConflictMayBeOurs(t *testing.T) {
 		stranger(f, "s002")
 		created := once("create", errors.New("x"))
 		f.before = func(call string) error {
-			if created(call) != nil { // while our request is under way, another client creates one that looks like ours
+			if created(call) != nil { // while our request runs, another client creates one that looks like ours
 				existing(f, "s004")
 			}
 			return nil
@@ -138,7 +138,7 @@ func TestOnlyWhatComesBeforeTheConflictMayBeOurs(t *testing.T) {
 	})
 }
 
-// Where the refusal doesn't say which name is in conflict, nothing that is there is ours.
+// If the refusal does not say which name is in conflict, no secret that exists is ours.
 func TestAConflictWithoutAName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -153,7 +153,7 @@ func TestAConflictWithoutAName(t *testing.T) {
 
 // A creation time that cannot be read proves nothing, but only for a request of ours that
 // may have created the secret.
-func TestAStrangerWithoutATime(t *testing.T) {
+func TestAnotherClientsSecretWithoutATime(t *testing.T) {
 	for _, created := range []planner.Modified{"", "never"} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFake()
@@ -167,7 +167,8 @@ func TestAStrangerWithoutATime(t *testing.T) {
 	}
 }
 
-// One create that is refused since its name is taken is looked into only if it may be ours.
+// When a single create is refused because of its name, the list is read only if the secret
+// may be ours.
 func TestWhenATakenNameIsLookedInto(t *testing.T) {
 	for name, tt := range map[string]struct {
 		recovery planner.Recovery
@@ -200,7 +201,7 @@ func TestWhenATakenNameIsLookedInto(t *testing.T) {
 	}
 }
 
-// What a refused request created is completed, and stays unknown if it cannot be.
+// A secret that a refused request created is completed. If that fails, its outcome is unknown.
 func TestCompletingWhatARefusedRequestCreated(t *testing.T) {
 	f := newFake()
 	f.stopAfter, f.refusal = 1, applier.ErrInvalid

@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/applier"
 )
 
-// TestARefusalOfNoneOfThemIsFinal: a token that was refused, or a rate limit, made nothing.
-func TestARefusalOfNoneOfThemIsFinal(t *testing.T) {
+// TestARefusalForNoneOfTheSecretsIsFinal: a refused token, or a rate limit, created nothing.
+func TestARefusalForNoneOfTheSecretsIsFinal(t *testing.T) {
 	f := newFake()
 	f.before = once("create", errors.New("the token is refused"))
 	r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
@@ -20,8 +20,8 @@ func TestARefusalOfNoneOfThemIsFinal(t *testing.T) {
 	}
 }
 
-// TestInterruptedWhileRefused: what a refused create may have made, and cannot be looked
-// at any more, is unknown.
+// TestInterruptedWhileRefused: what a refused create may have created is unknown if it is too
+// late to look for it.
 func TestInterruptedWhileRefused(t *testing.T) {
 	for name, refusal := range map[string]error{"quota": applier.ErrQuota, "invalid": applier.ErrInvalid} {
 		t.Run(name, func(t *testing.T) {
@@ -38,9 +38,9 @@ func TestInterruptedWhileRefused(t *testing.T) {
 	}
 }
 
-// TestWhatARefusedCreateMadeIsFoundInAListThatLags looks again before it says that ours
-// is somebody else's.
-func TestWhatARefusedCreateMadeIsFoundInAListThatLags(t *testing.T) {
+// TestWhatARefusedCreateCreatedIsFoundInAListThatLags looks again before it takes our
+// secret for another client's.
+func TestWhatARefusedCreateCreatedIsFoundInAListThatLags(t *testing.T) {
 	for name, refusal := range map[string]error{"quota": applier.ErrQuota, "invalid": applier.ErrInvalid} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -57,9 +57,9 @@ func TestWhatARefusedCreateMadeIsFoundInAListThatLags(t *testing.T) {
 	}
 }
 
-// TestWhatARefusedCreateMadeIsTakenOver: a server that makes some of a bulk create and
+// TestWhatARefusedCreateCreatedIsCompleted: a server that makes some of a bulk create and
 // refuses the rest.
-func TestWhatARefusedCreateMadeIsTakenOver(t *testing.T) {
+func TestWhatARefusedCreateCreatedIsCompleted(t *testing.T) {
 	for name, refusal := range map[string]error{"quota": applier.ErrQuota, "invalid": applier.ErrInvalid} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -2,18 +2,18 @@ package applier
 
 import "github.com/secretsync/secretsync/planner"
 
-// Outcome is what became of an action.
+// Outcome is how an action ended.
 type Outcome string
 
 // The outcomes.
 const (
-	// Done means that it took effect.
+	// Done means that the action took effect.
 	Done Outcome = "done"
-	// Failed means that it was refused and changed nothing.
+	// Failed means that the action was refused and changed nothing.
 	Failed Outcome = "failed"
-	// Unknown means that it may have taken effect. The next plan settles it.
+	// Unknown means that the action may have taken effect. The next plan settles it.
 	Unknown Outcome = "unknown"
-	// Skipped means that it was not tried.
+	// Skipped means that the action was not tried.
 	Skipped Outcome = "skipped"
 )
 
@@ -21,26 +21,26 @@ const (
 type Result struct {
 	Action  planner.Action
 	Outcome Outcome
-	// Live is the secret as Cloudflare answered, for a create or update that is done.
+	// Live is the secret in Cloudflare's answer, for a create or update that is Done.
 	Live planner.LiveSecret
-	// StoreID is the id of the store that was created, for an OpCreateStore that is done.
+	// StoreID is the id of the new store, for an OpCreateStore that is Done.
 	StoreID planner.StoreID
-	// Err is why it is not done.
+	// Err is why the action is not Done.
 	Err error
 }
 
-// conclude turns the answer to a request, or its error, into the outcome.
+// conclude sets the outcome from the answer to the action's request, or from its error.
 func (r *Result) conclude(live planner.LiveSecret, err error) {
 	r.Live, r.Err = live, err
 	r.Outcome = outcomeOf(err)
 }
 
-// Report is what an apply did, in the order of the plan.
+// Report lists what an apply did, in the order of the plan.
 type Report struct {
 	Results []Result
 }
 
-// Count counts the results of one outcome.
+// Count returns how many results have the outcome.
 func (r *Report) Count(o Outcome) int {
 	n := 0
 	for _, res := range r.Results {
@@ -51,7 +51,7 @@ func (r *Report) Count(o Outcome) int {
 	return n
 }
 
-// Pending lists the results whose secrets cannot be used yet.
+// Pending lists the results whose secrets are written and cannot be used yet.
 func (r *Report) Pending() []Result {
 	var pending []Result
 	for _, res := range r.Results {
@@ -66,5 +66,5 @@ func (r *Result) pending() bool {
 	return r.Outcome == Done && r.Live.Status == planner.StatusPending
 }
 
-// Complete reports whether everything was done.
+// Complete reports whether every action is Done.
 func (r *Report) Complete() bool { return r.Count(Done) == len(r.Results) }

@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// A create whose outcome stays unknown is looked for, and sent again, after pauses that
-// grow. Then it is left to the next plan.
+// A create with an unknown outcome is looked for and sent again, after pauses that grow.
+// In the end it is left to the next plan.
 func TestHowLongAnUnknownCreateIsTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -49,7 +49,7 @@ func TestHowLongAnUnknownStoreIsLookedFor(t *testing.T) {
 			t.Errorf("%s, id %q", res.Outcome, res.StoreID)
 		}
 	})
-	synctest.Test(t, func(t *testing.T) { // a list that cannot be read does not help
+	synctest.Test(t, func(t *testing.T) { // a list that cannot be read ends it
 		f, res := look(t, errors.New("refused"))
 		expectLog(t, f, "0s create store another", "500ms list stores", "500ms outcome map[unknown:1]")
 		if res.Outcome != applier.Unknown {
@@ -68,8 +68,8 @@ func TestARefusedStoreIsNotLookedFor(t *testing.T) {
 	}
 }
 
-// Whether a request that is sent again is journaled again depends on how long ago the last
-// one was sent: half a second of it is the pause before the look.
+// A request that is sent again is journaled again if the last one was sent ResendAfter ago
+// or earlier. Half a second of that is the pause before looking.
 func TestWhenARequestIsJournaledAgain(t *testing.T) {
 	for took, again := range map[time.Duration][]string{
 		500*time.Millisecond - 1: nil,
@@ -93,7 +93,7 @@ func TestWhenARequestIsJournaledAgain(t *testing.T) {
 	}
 }
 
-// A request that cannot be journaled again is not sent again, and its first one stays unknown.
+// A request that cannot be journaled again is not sent again. Its first attempt stays unknown.
 func TestWhatCannotBeJournaledAgainIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -141,7 +141,7 @@ func TestOneThatIsTooLarge(t *testing.T) {
 	}
 }
 
-// What a list that cannot be read may hold is unknown, with every reason.
+// If the list cannot be read, the outcomes are unknown, and the errors have every reason.
 func TestTheListCannotBeRead(t *testing.T) {
 	listing := errors.New("no list")
 	for name, cause := range map[string]error{"unknown": applier.ErrOutcomeUnknown, "refused": applier.ErrInvalid} {
@@ -162,7 +162,7 @@ func TestTheListCannotBeRead(t *testing.T) {
 	}
 }
 
-// A store that is gone has no secrets: what it may have had is created, or refused, again.
+// A store that is gone has no secrets, so they are created again.
 func TestTheStoreIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -176,9 +176,9 @@ func TestTheStoreIsGone(t *testing.T) {
 	})
 }
 
-// After a refusal for want of quota, the list is read twice, since it may lag, and not
-// where the first reading shows all of them.
-func TestTheListIsReadAgainAfterWantOfQuota(t *testing.T) {
+// After a refusal because of the quota, the list is read a second time, since it may lag,
+// unless the first reading showed all secrets.
+func TestTheListIsReadAgainWhenTheQuotaIsUsedUp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		created int
 		log     []string
@@ -202,7 +202,7 @@ func TestTheListIsReadAgainAfterWantOfQuota(t *testing.T) {
 	}
 }
 
-// All were created, and the request was refused all the same: there is nothing to halve.
+// The request was refused although it created all of its secrets: there is nothing to halve.
 func TestARefusedRequestThatCreatedAll(t *testing.T) {
 	f := newFake()
 	f.after = once("create", applier.ErrInvalid)

@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// run is one account's part of an apply. Its methods run one after the other; only
-// the requests inside each are parallel.
+// run is one account's part of an apply. Its phases run one after the other; only the
+// requests within a phase run in parallel.
 type run struct {
 	cfg     Config
 	journal *recorder
@@ -18,7 +18,7 @@ type run struct {
 	stores  map[planner.StoreKey]planner.StoreID
 }
 
-// stopped says why nothing more may be sent, or nil.
+// stopped returns why nothing more may be sent, or nil.
 func (r *run) stopped(ctx context.Context) error {
 	if err := r.journal.failed(); err != nil {
 		return err
@@ -29,7 +29,8 @@ func (r *run) stopped(ctx context.Context) error {
 	return nil
 }
 
-// pendingWrites lists the untried actions of some operations that write.
+// pendingWrites lists the actions of the given operations that write to Cloudflare and were
+// not tried yet.
 func (r *run) pendingWrites(ops ...planner.Op) []*Result {
 	return r.untried(func(a planner.Action) bool { return a.Writes() && slices.Contains(ops, a.Op) })
 }
@@ -56,13 +57,14 @@ func (r *run) target(a planner.Action) (Target, error) {
 	return t, nil
 }
 
-// intend journals that the actions are about to be tried, and reports whether they may be.
+// intend journals that the actions are about to be tried, and reports whether they may be
+// tried.
 func (r *run) intend(ctx context.Context, results []*Result) bool {
 	return r.stopped(ctx) == nil && r.journal.record(Entry{Kind: EntryIntent, Actions: actionsOf(results)}) == nil
 }
 
-// resend journals that actions which were intended are sent only now. It is called from
-// several goroutines.
+// resend journals that actions with a recorded intent are sent only now. Several goroutines
+// may call it at once.
 func (r *run) resend(results ...*Result) error {
 	return r.journal.record(Entry{Kind: EntryResend, Actions: actionsOf(results)})
 }

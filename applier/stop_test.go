@@ -68,7 +68,7 @@ func TestInterruptedSendsNothingMore(t *testing.T) {
 	}
 }
 
-func TestInterruptTakesBackIntentsOfWhatWasNotTried(t *testing.T) {
+func TestInterruptCancelsIntentsOfWhatWasNotTried(t *testing.T) {
 	f := newFake()
 	var actions []planner.Action
 	for i := range 20 {

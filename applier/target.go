@@ -9,32 +9,32 @@ import (
 )
 
 // BatchSize is the largest number of secrets created in one request. Cloudflare
-// documents no limit; 100 is the account's quota and what other clients send
+// documents no limit. 100 is an account's quota, and what other clients send
 // (docs/cloudflare-api.md §1.3).
 const BatchSize = 100
 
-// Target is one Cloudflare account as the applier sees it.
+// Target is one Cloudflare account.
 //
-// Its methods repeat a request by themselves where a repetition cannot do harm.
-// Their errors answer, through errors.Is, to the sentinels of this package.
+// Its methods retry a request by themselves if that can do no harm. Their errors match the
+// sentinel errors of this package with errors.Is.
 type Target interface {
 	// ListStores lists the account's stores, without their secrets.
 	ListStores(ctx context.Context) ([]planner.LiveStore, error)
 	// ListSecrets lists all secrets of a store that are not deleted.
 	ListSecrets(ctx context.Context, store planner.StoreID) ([]planner.LiveSecret, error)
-	// CreateStore makes a store. It is never repeated after an unknown outcome.
+	// CreateStore creates a store. It does not retry after an unknown outcome.
 	CreateStore(ctx context.Context, name string) (planner.StoreID, error)
-	// CreateSecrets makes up to BatchSize secrets in one request and returns them
-	// in the order asked for. It is never repeated after an unknown outcome.
+	// CreateSecrets creates up to BatchSize secrets in one request and returns them
+	// in the order of the argument. It does not retry after an unknown outcome.
 	CreateSecrets(ctx context.Context, store planner.StoreID, secrets []NewSecret, beforeSend BeforeSend) ([]planner.LiveSecret, error)
-	// UpdateSecret changes what p sets and leaves the rest alone.
+	// UpdateSecret changes the fields that p sets.
 	UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, p Patch) (planner.LiveSecret, error)
-	// DuplicateSecret makes a secret with the value of another, which never leaves
-	// Cloudflare. It is never repeated after an unknown outcome.
+	// DuplicateSecret creates a secret with the value of another, which never leaves
+	// Cloudflare. It does not retry after an unknown outcome.
 	DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d Duplicate, beforeSend BeforeSend) (planner.LiveSecret, error)
-	// DeleteStore deletes a store; one with secrets in it is refused.
+	// DeleteStore deletes a store. Cloudflare refuses that if the store holds secrets.
 	DeleteStore(ctx context.Context, store planner.StoreID) error
-	// DeleteSecret deletes a secret. One that is gone already is no error.
+	// DeleteSecret deletes a secret. It is no error if the secret does not exist.
 	DeleteSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) error
 }
 
@@ -60,7 +60,8 @@ type Patch struct {
 	Value   secret.Value
 	Scopes  []string
 	Comment *string
-	// Before is the comment that it has, for an answer that tells of none.
+	// Before is the current comment. The result has it if neither the answer nor the patch
+	// has a comment.
 	Before string
 }
 
@@ -76,20 +77,20 @@ const ResendAfter = planner.ResendAfter
 // has to be journaled.
 type BeforeSend func() error
 
-// What an error of a [Target] can mean. Any other error says that the request
+// What an error of a [Target] can mean. Any other error means that the request
 // was refused and changed nothing.
 var (
-	// ErrOutcomeUnknown says that a request may or may not have taken effect.
+	// ErrOutcomeUnknown means that a request may or may not have taken effect.
 	ErrOutcomeUnknown = errors.New("the outcome is unknown")
-	// ErrNameTaken says that a secret of that name exists already. Its error may have
-	// a method NameTaken(name string) bool, which tells of which name.
+	// ErrNameTaken means that a secret of that name exists already. The error may have a
+	// method NameTaken(name string) bool, which reports whether name is the one in conflict.
 	ErrNameTaken = errors.New("a secret of that name exists already")
-	// ErrNotFound says that the store or secret does not exist.
+	// ErrNotFound means that the store or secret does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrInvalid says that the request was refused for what is in it.
+	// ErrInvalid means that the request was refused because of its content.
 	ErrInvalid = errors.New("refused as invalid")
-	// ErrTooLarge says that the request's body was refused for its size.
+	// ErrTooLarge means that the request was refused because of its size.
 	ErrTooLarge = errors.New("the request is too large")
-	// ErrQuota says that the account has no room for more secrets or stores.
+	// ErrQuota means that the account has no room for more secrets or stores.
 	ErrQuota = errors.New("the quota is used up")
 )

@@ -36,7 +36,7 @@ func TestUnknownCreateThatDidNotHappenIsSentAgain(t *testing.T) {
 	})
 }
 
-func TestCreateThatStaysUnknownIsSaidToBe(t *testing.T) {
+func TestCreateThatStaysUnknownIsReportedSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.before = func(call string) error {
@@ -55,7 +55,7 @@ func TestCreateThatStaysUnknownIsSaidToBe(t *testing.T) {
 	})
 }
 
-// What our request made, or may have made, is not failed because a later request was
+// What our request created, or may have created, has not failed because a later request was
 // refused: the journal would forget it.
 func TestUnknownStaysUnknownWhateverIsRefusedLater(t *testing.T) {
 	for name, refuse := range map[string]string{"the second create": "create 1", "its completion": "update s000"} {
@@ -100,7 +100,7 @@ func TestAnUnknownCreateIsFoundWhateverItsTime(t *testing.T) {
 	}
 }
 
-func TestUnknownThenTakenByAStranger(t *testing.T) {
+func TestUnknownThenTakenByAnotherClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.before = func(call string) error {

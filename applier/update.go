@@ -24,7 +24,7 @@ func (r *run) update(ctx context.Context, res *Result) (planner.LiveSecret, erro
 	return t.UpdateSecret(ctx, a.StoreID, a.ID, p)
 }
 
-// patch is what an action sends: nothing that it doesn't change.
+// patch returns the patch of an action: only the fields that the action changes.
 func (r *run) patch(a planner.Action) (Patch, error) {
 	p := Patch{Before: a.Current.Comment}
 	if a.SetValue {
@@ -60,8 +60,8 @@ func (r *run) deleteSecret(ctx context.Context, res *Result) (planner.LiveSecret
 	return planner.LiveSecret{}, t.DeleteSecret(ctx, a.StoreID, a.ID)
 }
 
-// rename duplicates a secret and deletes it under its old name. A duplicate whose
-// original cannot be deleted is not done: both names stay pending.
+// rename duplicates a secret under the new name and deletes the original. If only the
+// duplicate succeeds, the outcome is unknown, so that both names stay pending.
 func (r *run) rename(ctx context.Context, res *Result) (planner.LiveSecret, error) {
 	a := res.Action
 	t, err := r.target(a)
@@ -79,7 +79,8 @@ func (r *run) rename(ctx context.Context, res *Result) (planner.LiveSecret, erro
 	return live, nil
 }
 
-// deleteStores deletes stores, last of all: those that are not empty are refused.
+// deleteStores deletes stores. It runs last, because Cloudflare refuses to delete a store
+// that is not empty.
 func (r *run) deleteStores(ctx context.Context) {
 	for _, res := range r.pendingWrites(planner.OpDeleteStore) {
 		if r.stopped(ctx) != nil {
