@@ -28,13 +28,16 @@ const Version = 1
 // APILoopback is the value of [File.API] for an emulator.
 const APILoopback = "loopback"
 
-// Identifiers assigned by Cloudflare. They are distinct types, so that the compiler rejects
-// one in the place of another.
-type (
-	AccountID string
-	StoreID   string
-	SecretID  string
-)
+// AccountID identifies a Cloudflare account. The identifiers are distinct types, so that the
+// compiler rejects one in the place of another.
+type AccountID string
+
+// StoreID is the identifier that Cloudflare assigned to a store.
+type StoreID string
+
+// SecretID is the identifier that Cloudflare assigned to a secret. A secret that is deleted and
+// created again has another.
+type SecretID string
 
 // File is the content of a lockfile. A lockfile that does not exist reads as the zero File.
 type File struct {
