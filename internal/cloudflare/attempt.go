@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of an answer: a longer one is cut, and so no JSON.
-// A page of 100 secrets is some 30 KiB.
+// maxAnswer bounds how much of an answer is read. A longer one is cut off, and so no valid
+// JSON. A page of 100 secrets is some 30 KiB.
 const maxAnswer = 32 << 20
 
-// answer is what came of one attempt.
+// answer is the result of one attempt.
 type answer struct {
 	unsent  bool   // certainly never sent
-	failure string // why no answer came, in our own words
-	status  int    // 0 if none came
+	failure string // why there is no answer, in our own words
+	status  int    // 0 if there is no answer
 	header  http.Header
-	env     *envelope // nil if what came is no envelope
+	env     *envelope // nil if the answer is no envelope
 	read    bool      // the result was understood
 }
 
@@ -37,15 +37,15 @@ func (c *Client) attempt(ctx context.Context, r *request) *answer {
 	defer cancel()
 	start := time.Now()
 	a := c.exchange(r.attempt(ctx))
-	// Never a header or a body: they hold the token and the values.
+	// No header and no body is logged: they hold the token and the values.
 	c.log.DebugContext(ctx, "request", "method", r.built.Method, "path", r.built.URL.Path, "status", a.status,
 		"duration", time.Since(start), "cf_ray", a.ray(), "failure", a.failure)
-	c.clock.heed(a.header)
+	c.clock.update(a.header)
 	a.read = a.env != nil && *a.env.Success && (r.read == nil || r.read(a.env))
 	return a
 }
 
-// exchange sends a request and reads what comes back.
+// exchange sends a request and reads the answer.
 func (c *Client) exchange(req *http.Request) *answer {
 	var asked, connected atomic.Bool
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
@@ -59,29 +59,29 @@ func (c *Client) exchange(req *http.Request) *answer {
 		var body []byte
 		body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 		_ = res.Body.Close()
-		if err == nil { // half an answer is none
+		if err == nil { // an incomplete answer counts as none
 			a.env = decodeEnvelope(body)
 		}
 	}
 	if err != nil {
 		a.failure = describe(err)
-		// A transport that tells of no connection at all proves nothing.
+		// Without a trace event the transport is not net/http's, and nothing is certain.
 		a.unsent = asked.Load() && !connected.Load()
 	}
 	return a
 }
 
-// refuses reports whether the API itself says no, whatever the HTTP status
+// refuses reports whether the API itself refused the request, with any HTTP status
 // (docs/cloudflare-api.md §10.15).
 func (a *answer) refuses() bool { return a.env != nil && !*a.env.Success }
 
-// refusedWith reports whether it does so with a code.
+// refusedWith reports whether the API refused the request with the code.
 func (a *answer) refusedWith(code int) bool {
 	return a.refuses() && slices.ContainsFunc(a.env.Errors, func(e apiError) bool { return e.Code == code })
 }
 
-// describe says why no answer came. Only errors of the network are quoted: others,
-// such as net/http's for a malformed answer, quote what the server sent.
+// describe says why there is no answer. It quotes network errors only. Others, such as
+// net/http's for a malformed answer, quote what the server sent.
 func describe(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer came in time"
@@ -97,8 +97,8 @@ func describe(err error) string {
 
 var rayPattern = regexp.MustCompile(`^[0-9a-f]{16}(-[A-Z]{3})?$`)
 
-// ray is the request's id at Cloudflare, which their support asks for. What is none may
-// be anything, so it is left out.
+// ray returns the request's id at Cloudflare, which their support asks for. A header in
+// another format is left out, since it may hold anything.
 func (a *answer) ray() string {
 	return rayPattern.FindString(a.header.Get("CF-Ray"))
 }

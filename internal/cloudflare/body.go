@@ -37,7 +37,7 @@ func createBody(secrets []applier.NewSecret) (*payload, error) {
 	return w.payload()
 }
 
-// patchBody holds only what is to change (docs/cloudflare-api.md §1.4, §10.6).
+// patchBody has only the fields that change (docs/cloudflare-api.md §1.4, §10.6).
 func patchBody(p applier.Patch) (*payload, error) {
 	if !p.Value.IsSet() && p.Scopes == nil && p.Comment == nil {
 		return nil, errors.New("there is nothing to change")

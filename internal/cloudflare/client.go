@@ -7,19 +7,17 @@
 // package (request.go). What that SDK gets wrong (docs/cloudflare-api.md §10) is dealt
 // with in one place each:
 //
-//	retry.go     it repeats POSTs, and waits too little and deaf to the context (§10.13, §10.14):
-//	             there is one policy of retries, and it is ours
-//	envelope.go  it ignores "success", drops the scopes, takes an object for an empty page and
-//	             makes errors that print the answer (§10.1, §10.10, §10.15, §10.17): answers are
-//	             decoded here
+//	retry.go     it retries POSTs, and its pauses are too short and ignore the context (§10.13,
+//	             §10.14): the only retries are ours
+//	envelope.go  it ignores "success", drops the scopes, takes an object for an empty page, and
+//	             its errors print the answer (§10.1, §10.10, §10.15, §10.17): answers are decoded here
 //	body.go      its bodies lack fields or have the wrong shape (§10.1, §10.5, §10.6, §10.8):
 //	             they are replaced
-//	list.go      its pager reads one page too many, and may have no end (§10.12)
+//	list.go      its pager reads one page too many, and may never end (§10.12): pages are requested here
 //	client.go    it does not escape ids in a path (§10.16): they are checked
 //	config.go    its options are not safe to share between calls
 //
-// An [Error] is made of this package's own words: what Cloudflare answers may quote a
-// request, and so a value.
+// An [Error] has no text of Cloudflare's, which may quote a request, and so a value.
 package cloudflare
 
 import (
@@ -38,12 +36,11 @@ import (
 
 var _ applier.Target = (*Client)(nil)
 
-// Client is one account. Its methods may be called at once from any number of
-// goroutines.
+// Client is the client of one account. It is safe for concurrent use.
 //
-// When a context ends, no further request is sent, waits end at once and reads
-// are cut short. A write that is under way is finished, within the request
-// timeout, since its outcome would be unknown otherwise.
+// When a context ends, no further request is sent, and waits and reads end at once. A write
+// in flight is finished, within the request timeout, since its outcome would be unknown
+// otherwise.
 type Client struct {
 	account string
 	stores  *secrets_store.StoreService
@@ -60,7 +57,7 @@ type Client struct {
 // specification, 32 hexadecimal digits in examples (docs/cloudflare-api.md §1, §1.2).
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// checkID keeps what is no id out of a path, where the SDK would put it
+// checkID keeps anything but an id out of the path, into which the SDK inserts it
 // unescaped (docs/cloudflare-api.md §10.16).
 func checkID(kind, id string) error {
 	if !idPattern.MatchString(id) {
@@ -99,7 +96,7 @@ func (c *Client) ListStores(ctx context.Context) ([]planner.LiveStore, error) {
 	return stores, nil
 }
 
-// CreateStore creates a store. It is never repeated after an unknown outcome.
+// CreateStore creates a store. It does not retry after an unknown outcome.
 func (c *Client) CreateStore(ctx context.Context, name string) (planner.StoreID, error) {
 	const op = "creating a store"
 	body, err := storeBody(name)
@@ -114,8 +111,8 @@ func (c *Client) CreateStore(ctx context.Context, name string) (planner.StoreID,
 	return planner.StoreID(s.ID), err
 }
 
-// DeleteStore deletes an empty store: one that holds secrets is refused. One that
-// is gone already is no error.
+// DeleteStore deletes a store. Cloudflare refuses that if the store holds secrets. It is no
+// error if the store does not exist.
 func (c *Client) DeleteStore(ctx context.Context, id planner.StoreID) error {
 	const op = "deleting a store"
 	if err := checkID("store", string(id)); err != nil {
@@ -128,7 +125,7 @@ func (c *Client) DeleteStore(ctx context.Context, id planner.StoreID) error {
 	return ignore(c.do(ctx, r), "store_not_found")
 }
 
-// GetQuota tells how many secrets the whole account holds, and may hold.
+// GetQuota returns how many secrets the whole account has, and may have.
 func (c *Client) GetQuota(ctx context.Context) (usage, quota int, err error) {
 	r := &request{op: "reading the quota"}
 	var p secrets_store.QuotaGetParams

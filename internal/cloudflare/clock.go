@@ -8,20 +8,20 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Clock is Cloudflare's time, as the Date headers of its answers tell it. What
-// Cloudflare says of when a secret was made can be compared with it, whatever the
-// clock of this machine shows. The zero Clock is ready for use, and goes by the
-// machine until an answer has come; clients may share one.
+// Clock is Cloudflare's clock, read from the Date headers of its answers. The creation times
+// of secrets can be compared with it even if the clock of this machine is wrong. The zero
+// Clock is ready for use, and is the machine's clock until the first answer. Clients may
+// share a Clock.
 type Clock struct {
 	mu     sync.Mutex
 	offset time.Duration
 }
 
-// A Date header counts whole seconds, and an answer takes its time to come. What is
-// less than planner.DateNoise says nothing; what is more than clockLimit is no clock.
+// clockLimit is the largest offset that is believed. An offset below planner.DateNoise may
+// come from rounding and delay, and counts as none.
 const clockLimit = 366 * 24 * time.Hour
 
-// Now is the time at Cloudflare. A nil Clock goes by the machine.
+// Now returns Cloudflare's time. For a nil Clock it is the machine's.
 func (c *Clock) Now() time.Time {
 	if c == nil {
 		return time.Now()
@@ -31,8 +31,8 @@ func (c *Clock) Now() time.Time {
 	return time.Now().Add(c.offset)
 }
 
-// heed takes the time from an answer that has just come.
-func (c *Clock) heed(header http.Header) {
+// update reads the time from the header of an answer that has just arrived.
+func (c *Clock) update(header http.Header) {
 	date, err := http.ParseTime(header.Get("Date"))
 	if c == nil || err != nil {
 		return

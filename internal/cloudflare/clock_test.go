@@ -12,15 +12,15 @@ func TestClock(t *testing.T) {
 		want  time.Duration
 	}{{0, 0}, {time.Second, 0}, {-2 * time.Second, 0}, {5 * time.Minute, 5 * time.Minute}, {-15 * time.Minute, -15 * time.Minute}, {20000 * time.Hour, 0}} {
 		var c Clock
-		c.heed(http.Header{"Date": {time.Now().Add(tt.ahead).UTC().Format(http.TimeFormat)}})
-		c.heed(http.Header{"Date": {"yesterday"}})
-		c.heed(nil)
+		c.update(http.Header{"Date": {time.Now().Add(tt.ahead).UTC().Format(http.TimeFormat)}})
+		c.update(http.Header{"Date": {"yesterday"}})
+		c.update(nil)
 		if d := time.Until(c.Now()) - tt.want; d.Abs() > 2*time.Second {
 			t.Errorf("a clock %s ahead: it is off by %s", tt.ahead, d)
 		}
 	}
 	var none *Clock
-	none.heed(http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}})
+	none.update(http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}})
 	if d := time.Until(none.Now()); d.Abs() > time.Minute {
 		t.Errorf("no clock is off by %s", d)
 	}

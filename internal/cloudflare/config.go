@@ -18,7 +18,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// defaultTimeout bounds one attempt where the configuration doesn't say.
+// defaultTimeout bounds one attempt if the configuration has no timeout.
 const defaultTimeout = 30 * time.Second
 
 // Config says how to reach one account. BaseURL, Token and AccountID are required.
@@ -35,15 +35,15 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Transport sends the requests; nil for one with the usual settings.
 	Transport http.RoundTripper
-	// Pace holds the requests back; nil for one that keeps to Cloudflare's limit.
+	// Pace delays requests; nil for one that keeps to Cloudflare's rate limit.
 	Pace *Pace
-	// Clock learns Cloudflare's time from the answers; nil for nobody.
+	// Clock learns Cloudflare's time from the answers. It may be nil.
 	Clock *Clock
-	// Log hears of every request at level debug: never of a header or a body. It
-	// may be nil.
+	// Log gets a record of every request at level debug, without headers and bodies.
+	// It may be nil.
 	Log *slog.Logger
-	// OnWait is told of every wait of half a second or more before it begins. It
-	// may be nil, and may be called from several goroutines at once.
+	// OnWait is called before each wait of half a second or more, possibly from several
+	// goroutines at once. It may be nil.
 	OnWait func(Wait)
 	// UserAgent names the program to Cloudflare; the SDK's name if empty.
 	UserAgent string

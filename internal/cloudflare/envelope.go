@@ -12,7 +12,7 @@ type envelope struct {
 	Errors     []apiError
 	Result     json.RawMessage
 	ResultInfo struct {
-		// TotalCount is what lists tell; they leave total_pages out (docs/cloudflare-api.md §2).
+		// TotalCount is of lists, which have no total_pages (docs/cloudflare-api.md §2).
 		TotalCount *int `json:"total_count"`
 	} `json:"result_info"`
 }
@@ -22,8 +22,8 @@ type apiError struct {
 	Message string // never shown: it may quote a request
 }
 
-// decodeEnvelope returns nil for what is no envelope, whatever the reason: an
-// error from decoding would quote the answer.
+// decodeEnvelope returns nil for anything but an envelope. It returns no error, because a
+// decoding error would quote the answer.
 func decodeEnvelope(body []byte) *envelope {
 	var env envelope
 	if json.Unmarshal(body, &env) != nil || env.Success == nil {
@@ -32,10 +32,10 @@ func decodeEnvelope(body []byte) *envelope {
 	return &env
 }
 
-// result is what an answer holds, as the API writes it.
+// result is the content of an answer, as the API writes it.
 type result interface{ valid() bool }
 
-// readResult takes one result from an answer. It returns false if that is another one.
+// readResult decodes the result of an answer. It returns false if it is not a valid T.
 func readResult[T result](env *envelope) (T, bool) {
 	var r T
 	ok := json.Unmarshal(env.Result, &r) == nil && r.valid()
@@ -73,12 +73,12 @@ func (s wireSecret) live() planner.LiveSecret {
 	}
 }
 
-// after is the secret that an answer to a write tells of: what it leaves out is taken
-// from what was sent, and that from what was there before.
+// after converts the answer to a write. A comment that the answer omits is the one that was
+// sent, or else the one from before.
 func (s wireSecret) after(sent *string, before string) planner.LiveSecret {
 	live := s.live()
 	switch {
-	case s.Comment.told:
+	case s.Comment.present:
 	case sent != nil:
 		live.Comment = *sent
 	default:
@@ -89,12 +89,12 @@ func (s wireSecret) after(sent *string, before string) planner.LiveSecret {
 
 // comment is a text or null, and may be left out (docs/cloudflare-api.md §1.2).
 type comment struct {
-	told bool
-	text string
+	present bool
+	text    string
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (c *comment) UnmarshalJSON(data []byte) error {
-	c.told = true
+	c.present = true
 	return json.Unmarshal(data, &c.text)
 }

@@ -11,33 +11,32 @@ import (
 	"github.com/secretsync/secretsync/applier"
 )
 
-// Error is why a request came to nothing. It holds and prints this package's own
-// words only: Cloudflare's text may quote a request, and so a value. Through
-// errors.Is it answers to the sentinels of package applier.
+// Error is why a request failed. It has no text of Cloudflare's, which may quote a request
+// and so a value. It matches the sentinel errors of package applier with errors.Is.
 type Error struct {
 	// Op is what was being done: "listing secrets".
 	Op     string
 	Method string
-	// Status is the last answer's HTTP status, 0 if none came.
+	// Status is the HTTP status of the last answer, 0 if there was none.
 	Status int
-	// Codes are Cloudflare's error codes. They are families: Known tells more.
+	// Codes are Cloudflare's error codes. Several errors share a code: Known is more exact.
 	Codes []int
-	// Known is Cloudflare's name for the error, such as secret_not_found, where it
-	// is one of those known here.
+	// Known is Cloudflare's name for the error, such as secret_not_found, if this package
+	// knows it.
 	Known string
 	// Ray is the request's id at Cloudflare.
 	Ray string
-	// Attempts counts the requests that were made.
+	// Attempts is how often the request was sent.
 	Attempts int
 
 	what string // the reason, in words
 	// taken reports whether secret_name_already_exists is about that name. It is a
-	// function so that nothing can print what Cloudflare wrote.
+	// function so that no formatting can print Cloudflare's text.
 	taken func(name string) bool
 
 	is      error // applier's sentinel for it, or nil
 	unknown bool  // a write that may have taken effect
-	cause   error // the context's error, or nil
+	cause   error // what interrupted the request, or nil
 }
 
 // Error says what was being done, why it failed and what may help.
@@ -74,13 +73,13 @@ func (e *Error) Is(target error) bool {
 	return target == applier.ErrOutcomeUnknown && e.unknown || target == e.is && e.is != nil
 }
 
-// NameTaken reports whether Cloudflare said that a secret of that name exists already.
+// NameTaken reports whether Cloudflare named this secret as the one that exists already.
 func (e *Error) NameTaken(name string) bool { return e.taken != nil && e.taken(name) }
 
-// Unwrap returns the context's error where that ended it.
+// Unwrap returns the error that interrupted the request, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// interrupted ends e by a context.
+// interrupted completes e for a request that was ended by its context or by beforeSend.
 func (e *Error) interrupted(cause error) *Error {
 	e.cause, e.what = cause, "interrupted"
 	if !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
@@ -89,7 +88,7 @@ func (e *Error) interrupted(cause error) *Error {
 	return e
 }
 
-// note takes down an answer in place of the one before.
+// note replaces what e says about the last answer.
 func (e *Error) note(a *answer) {
 	e.Attempts++
 	e.Status, e.Ray, e.Codes, e.Known, e.taken = a.status, a.ray(), nil, "", nil
@@ -172,7 +171,7 @@ var knownCodes = map[int]string{
 	10000:         whatToken,
 }
 
-// explain finds the reason, in our own words.
+// explain returns the reason in our own words, and applier's sentinel for it.
 func (e *Error) explain(a *answer) (string, error) {
 	if m, ok := knownErrors[e.Known]; ok {
 		return m.what, m.is
@@ -189,7 +188,7 @@ func (e *Error) explain(a *answer) (string, error) {
 		return "the answer is not complete, or not one of the API", nil
 	}
 	what, is := explainStatus(a)
-	if what == whatWithheld && e.Method == http.MethodGet { // it had no value to quote
+	if what == whatWithheld && e.Method == http.MethodGet { // its request had no value to quote
 		what = whatRefused
 	}
 	return what, is

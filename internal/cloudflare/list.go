@@ -12,7 +12,7 @@ import (
 
 const (
 	pageSize = 100 // the most the API grants (docs/cloudflare-api.md §2)
-	// maxPages ends a list that a broken server never would.
+	// maxPages bounds the pages that are read from a broken server.
 	maxPages = 1000
 	// maxReadings bounds how often a list that changes meanwhile is read.
 	maxReadings = 2
@@ -27,8 +27,8 @@ type listed interface {
 // lister builds the request for a page of a list.
 type lister func(page ...option.RequestOption) *request
 
-// list reads all pages of a list (docs/cloudflare-api.md §10.12: by hand). A list that
-// changed while it was read may lack an entry, so it is read once more.
+// list reads all pages of a list, without the SDK's pager (docs/cloudflare-api.md §10.12). A
+// list that changed while it was read may lack an entry, so it is read once more.
 func list[T listed](ctx context.Context, c *Client, op string, build lister) ([]T, error) {
 	for reading := 1; ; reading++ {
 		l := listing[T]{client: c, op: op, build: build, seen: map[string]bool{}}
@@ -54,20 +54,20 @@ type listing[T listed] struct {
 	build   lister
 	entries []T
 	seen    map[string]bool
-	total   int  // as the last page tells it; unknown if negative
+	total   int  // by the last page; negative if unknown
 	moved   bool // total changed from page to page
-	// miscounts says that a page held more entries than the whole list is said to have.
+	// miscounts says that a page had more entries than the total.
 	miscounts bool
-	stuck     bool // a page held nothing new
+	stuck     bool // a page had no new entry
 }
 
 func (l *listing[T]) settled() bool {
 	return !l.moved && (l.total < 0 || l.total == len(l.entries))
 }
 
-// readAll ends when as many entries are there as the API tells of, or when a page
-// brings none that is new: a server may cap the page size, leave out total_count
-// or ignore the page asked for, and total_pages never comes.
+// readAll reads pages until it has the total number of entries, or a page has no new one. A
+// server may cap the page size, omit total_count or ignore the page parameter, and
+// Cloudflare sends no total_pages.
 func (l *listing[T]) readAll(ctx context.Context) error {
 	for n := 1; n <= maxPages; n++ {
 		p, err := l.page(ctx, n)
@@ -97,8 +97,8 @@ func (l *listing[T]) readAll(ctx context.Context) error {
 	return fmt.Errorf("%s: the list has no end: %d pages were read", l.op, maxPages)
 }
 
-// page reads one page. The oldest entries come first, so that what is created
-// meanwhile comes last and moves nothing to another page.
+// page reads one page. The oldest entries come first, so that an entry created meanwhile
+// comes last and moves no other to another page.
 func (l *listing[T]) page(ctx context.Context, n int) (listPage[T], error) {
 	r := l.build(option.WithQuery("page", strconv.Itoa(n)), option.WithQuery("per_page", strconv.Itoa(pageSize)),
 		option.WithQuery("order", "created"), option.WithQuery("direction", "asc"))
@@ -108,7 +108,7 @@ func (l *listing[T]) page(ctx context.Context, n int) (listPage[T], error) {
 // listPage is a page of a list.
 type listPage[T listed] struct {
 	entries []T
-	total   int // how many entries the whole list is said to have; -1 if nothing is said
+	total   int // how many entries the whole list has; -1 if the answer does not say
 }
 
 func readPage[T listed](env *envelope) (listPage[T], bool) {
@@ -116,7 +116,7 @@ func readPage[T listed](env *envelope) (listPage[T], bool) {
 	if t := env.ResultInfo.TotalCount; t != nil {
 		p.total = *t
 	}
-	// null is no list, unless the list is said to be empty.
+	// null is no list, unless the answer says that the list is empty.
 	if json.Unmarshal(env.Result, &p.entries) != nil || p.entries == nil && p.total != 0 {
 		return p, false
 	}

@@ -11,19 +11,19 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Pace holds requests back. Clients that use one user's tokens share one, since
-// Cloudflare counts all requests of a user together.
+// Pace delays requests to keep to the rate limit. Clients that use tokens of the same user
+// share one, since Cloudflare counts all requests of a user together.
 type Pace struct {
 	limiter    *rate.Limiter
 	mu         sync.Mutex
-	notBefore  time.Time // Cloudflare wants no request before
-	underWay   int       // requests sent and not answered
+	notBefore  time.Time // no request may be sent before
+	inFlight   int       // requests sent and not answered
 	allowances map[string]allowance
 }
 
-// allowance is what an answer said that a policy of Cloudflare's still allows.
+// allowance is what one of Cloudflare's rate limit policies still allows, by an answer.
 type allowance struct {
-	left  int       // how many requests more, less those that are under way
+	left  int       // how many more requests, not counting those in flight
 	said  time.Time // when the answer came
 	until time.Time // when all are allowed again
 }
@@ -32,14 +32,14 @@ type allowance struct {
 // (docs/cloudflare-api.md §7): 200 at once, and 1,000 more spread over the time.
 func NewPace() *Pace { return &Pace{limiter: rate.NewLimiter(1000.0/300, 200)} }
 
-// samePeriod is how far the ends of one period may lie apart, as answers tell them in
-// whole seconds.
+// samePeriod is how far apart two answers may put the end of one period, since they give it
+// in whole seconds.
 const samePeriod = 3 * time.Second
 
-// answerPause is the pause between looks whether a request under way was answered.
+// answerPause is the pause between checks whether a request in flight was answered.
 const answerPause = 20 * time.Millisecond
 
-// take takes the room for a request, or says how long there will be none.
+// take reserves one request, or returns how long to wait before trying again.
 func (p *Pace) take() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,27 +51,27 @@ func (p *Pace) take() time.Duration {
 			delete(p.allowances, name)
 		case a.left == 0:
 			wait = max(wait, left)
-		case a.left <= p.underWay: // those that are under way may be counted already
+		case a.left <= p.inFlight: // those in flight may be counted already
 			wait = max(wait, answerPause)
 		}
 	}
 	if wait > 0 {
 		return wait
 	}
-	p.underWay++
+	p.inFlight++
 	return 0
 }
 
-// answered takes note of an answer to a request that was sent at a time: of what its
-// Ratelimit header allows.
+// answered records that a request was answered, and what the answer's Ratelimit header
+// still allows. sent is when the request was sent.
 func (p *Pace) answered(sent time.Time, header string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.underWay--
+	p.inFlight--
 	now := time.Now()
 	for name, a := range allowed(header, now) {
-		// Answers overtake each other: of requests that were under way together, the one
-		// that leaves less was counted later, unless another period has begun since.
+		// Answers may arrive out of order. Of requests that were in flight together, the one
+		// that leaves less was counted later, unless a new period has begun since.
 		if old := p.allowances[name]; now.Before(old.until) && !sent.After(old.said) && a.until.Sub(old.until) < samePeriod {
 			a.left, a.until = min(a.left, old.left), old.until
 		}
@@ -82,28 +82,27 @@ func (p *Pace) answered(sent time.Time, header string) {
 	}
 }
 
-// hold keeps all requests back.
+// hold delays all requests.
 func (p *Pace) hold(wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.notBefore = later(p.notBefore, time.Now().Add(wait))
 }
 
-// longWait is the shortest wait that is told of.
+// longWait is the shortest wait that is logged and passed to OnWait.
 const longWait = 500 * time.Millisecond
 
 // Wait is a pause before a request.
 type Wait struct {
-	// Reason is why, in words that hold nothing of an answer's text.
+	// Reason says why, without any text of an answer.
 	Reason string
 	Delay  time.Duration
-	// Attempt counts the attempts made so far; it is 0 where the pause only keeps
-	// to the rate limit.
+	// Attempt is the number of attempts so far; 0 if the wait only keeps to the rate limit.
 	Attempt int
 }
 
-// pace waits until the rate limit has room, for as long as Cloudflare asked every
-// request to, and until what Cloudflare says that it still allows has room.
+// pace waits until a request may be sent: by our own rate limit, by the last request to
+// wait, and by what Cloudflare says that it still allows.
 func (c *Client) pace(ctx context.Context) error {
 	const reason = "keeping to Cloudflare's rate limit"
 	r := c.paced.limiter.Reserve()
@@ -119,8 +118,8 @@ func (c *Client) pace(ctx context.Context) error {
 	return err
 }
 
-// allowed reads a header like `"default";r=50;t=30`: the requests that a policy still
-// allows, and the time until all are again (docs/cloudflare-api.md §7).
+// allowed reads a header like `"default";r=50;t=30`: how many requests a policy still
+// allows, and the seconds until its next period (docs/cloudflare-api.md §7).
 func allowed(header string, now time.Time) map[string]allowance {
 	policies := map[string]allowance{}
 	for policy := range strings.SplitSeq(header, ",") {
@@ -147,7 +146,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// pause waits, and hears ctx meanwhile.
+// pause waits, at most until ctx ends.
 func (c *Client) pause(ctx context.Context, w Wait) error {
 	if ctx.Err() != nil || w.Delay <= 0 {
 		return ctx.Err()

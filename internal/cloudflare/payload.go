@@ -10,14 +10,14 @@ import (
 	"github.com/secretsync/secretsync/applier"
 )
 
-// errNotUTF8 is decided here: encoding/json would send U+FFFD in its place, and
-// so another value.
+// errNotUTF8 is checked here, because encoding/json would replace invalid bytes by U+FFFD
+// and so send another value.
 var errNotUTF8 = fmt.Errorf("not valid UTF-8, which is all that JSON can carry: %w", applier.ErrInvalid)
 
 var errWiped = errors.New("the request is over")
 
-// payload is a request body that may hold values. It can be sent again until it
-// is wiped.
+// payload is a request body that may hold values. It can be read several times until it is
+// wiped.
 type payload struct {
 	mu   sync.Mutex
 	size int
@@ -58,7 +58,7 @@ func (r *payloadReader) Read(b []byte) (int, error) {
 func (*payloadReader) Close() error { return nil }
 
 // writer builds a JSON body in one buffer. It keeps the first error, and leaves no
-// copy behind where it needs a larger buffer.
+// copy behind when it needs a larger buffer.
 type writer struct {
 	b       []byte
 	subject string // begins the errors
@@ -120,7 +120,7 @@ func (w *writer) quoted(key string, s []byte) {
 	w.b = appendJSONString(w.grown(maxEscape*len(s)+2), s)
 }
 
-// grown is w.b with room for n more bytes.
+// grown returns w.b with room for n more bytes.
 func (w *writer) grown(n int) []byte {
 	if cap(w.b)-len(w.b) >= n {
 		return w.b

@@ -26,8 +26,8 @@ type request struct {
 	built *http.Request // nil if the SDK could not build it
 	err   error         // what the SDK's method returned: why it was not built, or errKept
 
-	// read takes the result of a successful answer, and returns false if it isn't what was
-	// asked for. It is nil for a request without a result.
+	// read decodes the result of a successful answer, and returns false if it is not what the
+	// request asked for. It is nil for a request without a result.
 	read func(*envelope) bool
 }
 
@@ -39,7 +39,7 @@ var errKept = errors.New("the request is sent without the SDK")
 // options are those for the SDK's method: the request's own, and then opts.
 func (r *request) options(opts ...option.RequestOption) []option.RequestOption {
 	own := []option.RequestOption{option.WithHTTPClient(r)}
-	if r.body != nil { // in place of the SDK's (body.go)
+	if r.body != nil { // instead of the SDK's (body.go)
 		own = append(own, option.WithRequestBody("application/json", r.body.reader()))
 	}
 	return slices.Concat(own, opts)
@@ -59,13 +59,13 @@ func (r *request) attempt(ctx context.Context) *http.Request {
 	req := r.built.Clone(ctx)
 	if r.body != nil {
 		req.Body, req.ContentLength = r.body.reader(), int64(r.body.size)
-		// Lets net/http send again what a stale connection didn't take a byte of.
+		// Lets net/http resend the body if a stale connection took none of it.
 		req.GetBody = func() (io.ReadCloser, error) { return r.body.reader(), nil }
 	}
 	return req
 }
 
-// send sends a request, and returns what read takes from its answer.
+// send sends a request, and returns what read decodes from the answer.
 func send[T any](ctx context.Context, c *Client, r *request, read func(*envelope) (T, bool)) (T, error) {
 	var result, none T
 	r.read = func(env *envelope) (ok bool) {

@@ -16,17 +16,17 @@ import (
 // block lasts up to 5 minutes (docs/cloudflare-api.md §7).
 const maxRetryAfter = 5 * time.Minute
 
-// How often a request is tried, and the first pause. Pauses double.
+// How often a request is tried, and the first pause. Each pause is twice the one before.
 const (
-	throttledTries = 12 // over 5 minutes, as long as a block lasts (docs/cloudflare-api.md §7)
-	toldTries      = 8  // where each answer says how long to wait
-	throttledPause = time.Second
-	failedTries    = 4
-	failedPause    = 500 * time.Millisecond
-	maxPause       = time.Minute
+	throttledTries  = 12 // over 5 minutes, as long as a block lasts (docs/cloudflare-api.md §7)
+	retryAfterTries = 8  // if each answer says how long to wait
+	throttledPause  = time.Second
+	failedTries     = 4
+	failedPause     = 500 * time.Millisecond
+	maxPause        = time.Minute
 )
 
-// verdict is what an answer means for trying again.
+// verdict says what an answer means for a retry.
 type verdict int
 
 const (
@@ -57,8 +57,8 @@ func (a *answer) verdict() verdict {
 	return done
 }
 
-// do sends a request: it repeats what a repetition cannot harm, and nothing else. It
-// is the only policy of retries. The request's body is wiped at the end.
+// do sends a request, and retries it if that can do no harm. It is the only retry policy.
+// It wipes the request's body at the end.
 func (c *Client) do(ctx context.Context, r *request) error {
 	if r.body != nil {
 		defer r.body.wipe()
@@ -92,7 +92,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 		if !ok {
 			return e
 		}
-		if v == throttled { // and so would be all others
+		if v == throttled { // other requests would be throttled too
 			c.paced.hold(delay)
 		}
 		if err := c.pause(ctx, Wait{Reason: e.what, Delay: delay, Attempt: e.Attempts}); err != nil {
@@ -101,8 +101,8 @@ func (c *Client) do(ctx context.Context, r *request) error {
 	}
 }
 
-// admit waits until a request may be sent. If that is long after it was asked for, or was
-// last sent, it calls beforeSend.
+// admit waits until a request may be sent. If it waited long since it was asked for, or was
+// last sent, admit calls beforeSend.
 func (c *Client) admit(ctx context.Context, r *request, asked time.Time) error {
 	if err := c.pace(ctx); err != nil {
 		return err
@@ -117,28 +117,28 @@ func (c *Client) admit(ctx context.Context, r *request, asked time.Time) error {
 	return err
 }
 
-// again says whether to try again after the n-th answer of a kind, and when.
+// again returns whether to try again after the n-th answer of a kind, and the pause before.
 func (r *request) again(v verdict, n int, retryAfter time.Duration) (time.Duration, bool) {
 	switch {
 	case v == throttled && retryAfter > 0:
-		return retryAfter, n < toldTries && retryAfter <= maxRetryAfter
+		return retryAfter, n < retryAfterTries && retryAfter <= maxRetryAfter
 	case v == throttled:
 		return backoff(throttledPause, n), n < throttledTries
 	case v == unclear && r.built.Method == http.MethodPost:
-		return 0, false // it would create twice, or trip over itself (docs/cloudflare-api.md §10.13)
+		return 0, false // a retry could create a second time, or conflict with the first (docs/cloudflare-api.md §10.13)
 	}
 	return backoff(failedPause, n), n < failedTries
 }
 
-// backoff is the n-th pause, up to half of it longer by chance so that clients
-// which failed together don't come back together.
+// backoff returns the n-th pause. It is longer by a random part of up to a half, so that
+// clients which failed together do not retry together.
 func backoff(first time.Duration, n int) time.Duration {
 	d := min(first<<(n-1), maxPause)
 	return d + rand.N(d/2)
 }
 
-// retryAfter reads a throttled answer's header in both its forms (RFC 9110,
-// 10.2.3). It is zero without one that lies in the future.
+// retryAfter reads the Retry-After header of a throttled answer in both its forms (RFC 9110,
+// 10.2.3). It returns zero if there is none or its time has passed.
 func (a *answer) retryAfter() time.Duration {
 	if a.verdict() != throttled {
 		return 0

@@ -12,7 +12,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// statusDeleted is the status of a secret that is there no more (docs/cloudflare-api.md §1.2).
+// statusDeleted is the status of a secret that no longer exists (docs/cloudflare-api.md §1.2).
 const statusDeleted = "deleted"
 
 // ListSecrets lists all secrets of a store that are not deleted.
@@ -40,7 +40,7 @@ func (c *Client) ListSecrets(ctx context.Context, store planner.StoreID) ([]plan
 	return live, nil
 }
 
-// GetSecret reads one secret. Its error is [applier.ErrNotFound] where there is none.
+// GetSecret reads one secret. Its error is [applier.ErrNotFound] if there is none.
 func (c *Client) GetSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) (planner.LiveSecret, error) {
 	const op = "reading a secret"
 	if err := checkIDs(store, id); err != nil {
@@ -60,8 +60,8 @@ func (c *Client) GetSecret(ctx context.Context, store planner.StoreID, id planne
 	return s.live(), nil
 }
 
-// CreateSecrets creates secrets in one request and returns them in the order asked
-// for. It is never repeated after an unknown outcome.
+// CreateSecrets creates secrets in one request and returns them in the order of the
+// argument. It does not retry after an unknown outcome.
 func (c *Client) CreateSecrets(ctx context.Context, store planner.StoreID, secrets []applier.NewSecret, beforeSend applier.BeforeSend) ([]planner.LiveSecret, error) {
 	if len(secrets) == 0 {
 		return nil, nil
@@ -84,8 +84,8 @@ func (c *Client) CreateSecrets(ctx context.Context, store planner.StoreID, secre
 	return send(ctx, c, r, func(env *envelope) ([]planner.LiveSecret, bool) { return readCreated(env, secrets) })
 }
 
-// readCreated reads the answer to a create, in the order asked for. It returns false
-// where one of the secrets is missing.
+// readCreated decodes the answer to a create, in the order of asked. It returns false if
+// one of the secrets is missing.
 func readCreated(env *envelope, asked []applier.NewSecret) ([]planner.LiveSecret, bool) {
 	var answered []wireSecret
 	if json.Unmarshal(env.Result, &answered) != nil {
@@ -106,7 +106,7 @@ func readCreated(env *envelope, asked []applier.NewSecret) ([]planner.LiveSecret
 	return live, true
 }
 
-// UpdateSecret changes what patch sets and leaves the rest alone.
+// UpdateSecret changes the fields that patch sets.
 func (c *Client) UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, patch applier.Patch) (planner.LiveSecret, error) {
 	const op = "updating a secret"
 	if err := checkIDs(store, id); err != nil {
@@ -132,7 +132,7 @@ func (c *Client) UpdateSecret(ctx context.Context, store planner.StoreID, id pla
 	return s.after(patch.Comment, patch.Before), nil
 }
 
-// readUpdated reads the answer to an update, which may leave out which secret it is.
+// readUpdated decodes the answer to an update, which may omit the id.
 func readUpdated(env *envelope, id planner.SecretID) (wireSecret, bool) {
 	s := wireSecret{ID: string(id)}
 	ok := len(env.Result) == 0 || json.Unmarshal(env.Result, &s) == nil && s.ID == string(id)
@@ -140,7 +140,7 @@ func readUpdated(env *envelope, id planner.SecretID) (wireSecret, bool) {
 }
 
 // DuplicateSecret creates another secret with the same value, which never leaves
-// Cloudflare. It is never repeated after an unknown outcome.
+// Cloudflare. It does not retry after an unknown outcome.
 func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d applier.Duplicate, beforeSend applier.BeforeSend) (planner.LiveSecret, error) {
 	const op = "duplicating a secret"
 	if err := checkIDs(store, id); err != nil {
@@ -161,7 +161,7 @@ func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id 
 	return s.after(d.Comment, ""), nil
 }
 
-// DeleteSecret deletes a secret. One that is gone already is no error.
+// DeleteSecret deletes a secret. It is no error if the secret does not exist.
 func (c *Client) DeleteSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) error {
 	const op = "deleting a secret"
 	if err := checkIDs(store, id); err != nil {
@@ -174,7 +174,7 @@ func (c *Client) DeleteSecret(ctx context.Context, store planner.StoreID, id pla
 	return ignore(c.do(ctx, r), "secret_not_found")
 }
 
-// ignore drops an error that is Cloudflare's answer of that name.
+// ignore returns nil if err is Cloudflare's error of that name, and err otherwise.
 func ignore(err error, known string) error {
 	if e, ok := errors.AsType[*Error](err); ok && e.Known == known {
 		return nil
