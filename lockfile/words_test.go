@@ -13,7 +13,7 @@ import (
 // Other programs show these messages too, so only the command line may name its flags.
 func TestNoMessageNamesAFlag(t *testing.T) {
 	flag := regexp.MustCompile(`--[a-z]`)
-	for _, dir := range []string{".", "../manifest", "../internal/atomicfile", "../internal/keyring", "../internal/sopsfile", "../internal/syntax", "../internal/wrangler"} {
+	for _, dir := range []string{".", "../manifest", "../internal/atomicfile", "../internal/keyring", "../internal/repo", "../internal/sopsfile", "../internal/syntax", "../internal/wrangler"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		try(t, err)
 		texts := 0

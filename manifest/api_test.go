@@ -45,6 +45,8 @@ func TestAPIIsUsableOutside(t *testing.T) {
 			switch n := n.(type) {
 			case *ast.BlockStmt: // a body is no part of the API
 				return false
+			case *ast.ValueSpec: // nor is what a variable is set to
+				n.Values = nil
 			case *ast.FuncDecl, *ast.TypeSpec:
 				exported++
 			case *ast.SelectorExpr:

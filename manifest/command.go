@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/procgroup"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // commandTime is how long a source's command may take.
@@ -27,25 +29,25 @@ func (r *reading) command(ctx context.Context, s Source) (Value, *Error) {
 	cmd.Env = r.commandEnv()
 	out := &bounded{full: cancel}
 	cmd.Stdout = out
-	newGroup(cmd)
+	procgroup.New(cmd)
 	cmd.WaitDelay = time.Second // for those that keep its output open
 
 	err := cmd.Run()
-	endGroup(cmd)
+	procgroup.End(cmd)
 	var exit *exec.ExitError
 	switch {
 	case out.over:
-		return Value{}, mistake(s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
+		return Value{}, syntax.Errorf(s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
 	case ctx.Err() != nil:
-		return Value{}, mistake(s.Pos, "", "interrupted")
+		return Value{}, syntax.Errorf(s.Pos, "", "interrupted")
 	case limited.Err() != nil:
-		return Value{}, mistake(s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
+		return Value{}, syntax.Errorf(s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
 	case errors.As(err, &exit):
-		return Value{}, mistake(s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())
+		return Value{}, syntax.Errorf(s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())
 	case errors.Is(err, exec.ErrWaitDelay):
-		return Value{}, mistake(s.Pos, "", "the command %q left a process behind that holds its output open", program(argv))
+		return Value{}, syntax.Errorf(s.Pos, "", "the command %q left a process behind that holds its output open", program(argv))
 	case err != nil:
-		return Value{}, mistake(s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", program(argv))
+		return Value{}, syntax.Errorf(s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", program(argv))
 	}
 	data, ended := bytes.CutSuffix(out.data, []byte("\n"))
 	if ended {

@@ -82,7 +82,7 @@ func (f *fakeFile) Value(ctx context.Context, path []string) (Value, error) {
 	n, _ := f.node(path)
 	m := encForm.FindStringSubmatch(n.Text)
 	if m == nil {
-		return Value{}, mistake(n.Pos, "", "the file is damaged")
+		return Value{}, syntax.Errorf(n.Pos, "", "the file is damaged")
 	}
 	plain, err := base64.StdEncoding.DecodeString(m[1])
 	return secret.New(plain), err

@@ -22,7 +22,7 @@ func (d *document) include(ctx context.Context, f syntax.Field) {
 		if !ok {
 			continue
 		}
-		names, bad := d.files.glob(item.Pos, d.name, pattern)
+		names, bad := d.files.Glob(item.Pos, d.name, pattern)
 		if bad != nil {
 			d.errs = append(d.errs, bad)
 			continue
@@ -50,7 +50,7 @@ func (d *document) includeFile(ctx context.Context, at Position, name string) {
 		return
 	}
 	d.read[id] = true
-	data, bad := d.files.read(at, name, syntax.MaxSize)
+	data, bad := d.files.Read(at, name, syntax.MaxSize)
 	if bad != nil {
 		d.errs = append(d.errs, bad)
 		return

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -48,7 +49,7 @@ type Options struct {
 // mistakes.
 func Load(ctx context.Context, o Options) (*Manifest, error) {
 	l := newLoader(o)
-	data, bad := l.files.read(Position{File: o.File}, o.File, syntax.MaxSize)
+	data, bad := l.files.Read(Position{File: o.File}, o.File, syntax.MaxSize)
 	if bad != nil {
 		return nil, &LoadError{Mistakes: []*Error{bad}}
 	}
@@ -73,7 +74,7 @@ func (e *LoadError) Unwrap() error { return ErrorList(e.Mistakes) }
 // loader gathers what the manifest's files say.
 type loader struct {
 	opts     Options
-	files    files
+	files    repo.Files
 	errs     ErrorList
 	warnings ErrorList
 
@@ -114,7 +115,7 @@ func newLoader(o Options) *loader {
 		o.Known = func(Value) {}
 	}
 	return &loader{
-		opts: o, files: newFiles(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{}, conditions: map[string]bool{},
+		opts: o, files: repo.New(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{}, conditions: map[string]bool{},
 		defaults: defaults{scopes: []string{"workers"}, remove: true, unmanaged: "report"},
 	}
 }
@@ -125,7 +126,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	if len(l.stores) == 0 && len(l.errs) == 0 {
 		l.errs.Add(Position{File: l.opts.File}, "add stores, or include files that have some", "the manifest describes no store")
 	}
-	m := &Manifest{File: l.opts.File, Root: l.files.root, Safety: l.safety, Stores: l.finish()}
+	m := &Manifest{File: l.opts.File, Root: l.files.Root, Safety: l.safety, Stores: l.finish()}
 	if !l.inClear {
 		m.Digest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Join(l.digests, ""))))
 	}

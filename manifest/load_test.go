@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/secretsync/secretsync/internal/repo"
 )
 
 // describe writes a manifest without positions.
@@ -20,7 +21,7 @@ func describe(m *Manifest) string {
 		b.WriteString("strict bindings\n")
 	}
 	for _, w := range m.sources.workers {
-		fmt.Fprintf(&b, "worker %s\n", filepath.ToSlash(join(w.from, w.pattern)))
+		fmt.Fprintf(&b, "worker %s\n", filepath.ToSlash(repo.Join(w.from, w.pattern)))
 	}
 	for _, s := range m.Stores {
 		fmt.Fprintf(&b, "store %s account=%q token=%q name=%s prefix=%q unmanaged=%s\n", s.Label, s.AccountID, s.TokenEnv, s.Name, s.Prefix, s.Unmanaged)

@@ -3,15 +3,17 @@ package manifest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+
+	"github.com/secretsync/secretsync/internal/repo"
+	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // Kinds of mistakes that an option permits, as [errors.Is] finds them: the caller knows how
 // its user sets the option.
 var (
 	// ErrOutside: a file lies outside the repository ([Options.AllowOutside]).
-	ErrOutside = errors.New("a file outside the repository is refused")
+	ErrOutside = repo.ErrOutside
 	// ErrCommand: a source runs a command ([Options.AllowCommands]).
 	ErrCommand = errors.New("a command is refused")
 	// ErrPlaintext: a value stands in the manifest in clear ([Options.AllowPlaintextValues]).
@@ -20,14 +22,9 @@ var (
 
 // refused makes the error of what an option permits. hint may be empty.
 func refused(kind error, at Position, hint, what string, args ...any) *Error {
-	e := mistake(at, hint, what, args...)
+	e := syntax.Errorf(at, hint, what, args...)
 	e.Kind = kind
 	return e
-}
-
-// mistake makes one error. hint may be empty.
-func mistake(at Position, hint, what string, args ...any) *Error {
-	return &Error{Pos: at, Hint: hint, What: fmt.Sprintf(what, args...)}
 }
 
 // mistakesOf returns the mistakes that an error lists. Of an error that is not

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -72,26 +71,4 @@ func TestWorkTreeBelowGit(t *testing.T) {
 	if got, err := resolveOne(t, filepath.Join(dir, ".git", "tree"), Options{}); err != nil || got != "value" {
 		t.Errorf("%q, %v", got, err)
 	}
-}
-
-// A file that grows while it is read is read up to the limit.
-func TestGrowingFile(t *testing.T) {
-	dir := write(t, map[string]string{"v": strings.Repeat("x", maxValueFile)})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f, err := os.OpenFile(filepath.Join(dir, "v"), os.O_APPEND|os.O_WRONLY, 0)
-		for err == nil && ctx.Err() == nil {
-			_, err = f.WriteString(strings.Repeat("x", 4096))
-		}
-	}()
-	for range 20 {
-		data, bad := newFiles(dir, false).read(Position{File: "m"}, filepath.Join(dir, "v"), maxValueFile)
-		if bad == nil && len(data) > maxValueFile {
-			t.Errorf("%d bytes", len(data))
-		}
-	}
-	cancel()
-	<-done
 }

@@ -6,7 +6,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 
 // sources is what reading values takes.
 type sources struct {
-	files     files
+	files     repo.Files
 	sops      SOPS
 	lookup    func(string) (string, bool)
 	environ   func() []string
@@ -126,7 +128,7 @@ func (m *Manifest) unset() (errs ErrorList) {
 func (r sources) variable(s Source) (string, *Error) {
 	text, ok := r.lookup(s.target)
 	if !ok || text == "" {
-		return "", mistake(s.Pos, "", "the environment variable %q is not set, or empty", s.target)
+		return "", syntax.Errorf(s.Pos, "", "the environment variable %q is not set, or empty", s.target)
 	}
 	return text, nil
 }
@@ -148,7 +150,7 @@ func (r *reading) check(s Source) (Ciphertext, error) {
 	case s.wrong: // what it was meant to name is not known
 		return Ciphertext{}, nil
 	case s.Kind == SourceFile:
-		if bad := r.files.check(s.Pos, s.target); bad != nil {
+		if bad := r.files.Check(s.Pos, s.target); bad != nil {
 			return Ciphertext{}, bad
 		}
 	case s.Kind == SourceSOPS:
@@ -194,7 +196,7 @@ func (r *reading) value(ctx context.Context, s Source) (Resolved, error) {
 }
 
 func (r *reading) file(s Source) (Resolved, error) {
-	data, bad := r.files.read(s.Pos, s.target, maxValueFile)
+	data, bad := r.files.Read(s.Pos, s.target, maxValueFile)
 	if bad != nil {
 		return Resolved{}, bad
 	}
@@ -209,7 +211,7 @@ func (r *reading) sopsFile(s Source) (*sealed, error) {
 		return f, nil
 	}
 	f := &sealed{sops: r.sops, name: s.target}
-	data, bad := r.files.read(s.Pos, s.target, maxSOPSFile)
+	data, bad := r.files.Read(s.Pos, s.target, maxSOPSFile)
 	if bad != nil {
 		return nil, bad
 	}
@@ -223,11 +225,11 @@ func checkValue(at Position, v Value) error {
 	b := v.Reveal()
 	switch {
 	case len(b) == 0:
-		return mistake(at, "", "the value is empty")
+		return syntax.Errorf(at, "", "the value is empty")
 	case len(b) > maxValue:
-		return mistake(at, "", "the value is larger than %d bytes, which is Cloudflare's limit", maxValue)
+		return syntax.Errorf(at, "", "the value is larger than %d bytes, which is Cloudflare's limit", maxValue)
 	case !utf8.Valid(b):
-		return mistake(at, "encode it, as base64 for instance", "the value is not UTF-8 text")
+		return syntax.Errorf(at, "encode it, as base64 for instance", "the value is not UTF-8 text")
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ type sealed struct {
 func (s *sealed) open() (SOPSFile, error) {
 	if s.file == nil && s.err == nil {
 		if s.sops == nil {
-			s.err = mistake(Position{File: s.name}, "", "SOPS files cannot be read here")
+			s.err = syntax.Errorf(Position{File: s.name}, "", "SOPS files cannot be read here")
 		} else {
 			s.file, s.err = s.sops.Open(s.name, s.data)
 		}
@@ -42,11 +42,11 @@ func (s *sealed) entry(path []string) (SOPSEntry, error) {
 	case err != nil:
 		return e, err
 	case e.InList:
-		return e, mistake(e.Pos, "make it a map; SOPS lets a list's items be exchanged unnoticed", "the value stands in a list")
+		return e, syntax.Errorf(e.Pos, "make it a map; SOPS lets a list's items be exchanged unnoticed", "the value stands in a list")
 	case e.Type == "":
-		return e, mistake(e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted, or empty, which SOPS leaves as it is")
+		return e, syntax.Errorf(e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted, or empty, which SOPS leaves as it is")
 	case e.Type != "str" && e.Type != "bytes":
-		return e, mistake(e.Pos, "put it in quotes and encrypt it again; 0123 has become 83", "the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
+		return e, syntax.Errorf(e.Pos, "put it in quotes and encrypt it again; 0123 has become 83", "the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
 	}
 	return e, nil
 }

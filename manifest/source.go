@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -110,8 +111,8 @@ func (d *document) fromEnv(f syntax.Field, s *Source) {
 func (d *document) fromFile(f syntax.Field, s *Source, kind SourceKind) {
 	s.Kind = kind
 	if path, ok := d.path(f); ok {
-		s.target = join(d.name, path)
-		s.shown = d.files.shown(s.target)
+		s.target = repo.Join(d.name, path)
+		s.shown = d.files.Shown(s.target)
 	}
 }
 
@@ -172,7 +173,7 @@ func cutPart(text string) (part, rest string, ok bool) {
 func (d *document) fromCommand(f syntax.Field, s *Source) {
 	s.Kind = SourceCommand
 	var argv []string
-	asked := []string{"command", d.files.shown(filepath.Dir(d.name))}
+	asked := []string{"command", d.files.Shown(filepath.Dir(d.name))}
 	for _, item := range d.list(f) {
 		arg, ok := d.text(item)
 		if len(argv) == 0 {

@@ -37,7 +37,7 @@ func (d *document) readWorkers(f syntax.Field) {
 		if !ok {
 			continue
 		}
-		if _, bad := d.files.pattern(item.Pos, d.name, w.pattern); bad != nil {
+		if bad := d.files.CheckPattern(item.Pos, d.name, w.pattern); bad != nil {
 			d.errs = append(d.errs, bad)
 			continue
 		}
@@ -67,7 +67,7 @@ func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 	var found []WorkerFile
 	var errs ErrorList
 	for _, w := range m.sources.workers {
-		names, bad := m.sources.files.glob(w.pos, w.from, w.pattern)
+		names, bad := m.sources.files.Glob(w.pos, w.from, w.pattern)
 		if bad != nil {
 			errs = append(errs, bad)
 		}
@@ -81,7 +81,7 @@ func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 				found[i].Environments = append(found[i].Environments, WorkerEnvironment{*w.env, w.pos})
 				continue
 			}
-			data, bad := m.sources.files.read(w.pos, name, syntax.MaxSize)
+			data, bad := m.sources.files.Read(w.pos, name, syntax.MaxSize)
 			if bad != nil {
 				errs = append(errs, bad)
 				continue

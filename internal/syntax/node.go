@@ -84,6 +84,11 @@ type Error struct {
 	Kind error
 }
 
+// Errorf returns a mistake. hint may be empty; what is formatted as by fmt.Sprintf.
+func Errorf(pos position.Position, hint, what string, args ...any) *Error {
+	return &Error{Pos: pos, What: fmt.Sprintf(what, args...), Hint: hint}
+}
+
 // Error is "file:line:column: what (hint)".
 func (e *Error) Error() string {
 	if e.Hint == "" {
@@ -100,7 +105,7 @@ type ErrorList []*Error
 
 // Add appends a mistake. hint may be empty; what is formatted as by fmt.Sprintf.
 func (l *ErrorList) Add(pos position.Position, hint, what string, args ...any) {
-	*l = append(*l, &Error{Pos: pos, What: fmt.Sprintf(what, args...), Hint: hint})
+	*l = append(*l, Errorf(pos, hint, what, args...))
 }
 
 // maxTold bounds the mistakes that are told: a hostile file may have a million.

@@ -1,4 +1,4 @@
-package manifest
+package repo
 
 import (
 	"io/fs"
@@ -6,14 +6,20 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/syntax"
 )
+
+// maxMatches bounds the files that one pattern may name.
+const maxMatches = 1000
 
 // maxLooked bounds what one pattern may look at: links that lead in circles make few
 // folders many.
 const maxLooked = 20000
 
-// glob returns the files that match a pattern which a file names, sorted.
-func (f files) glob(at Position, from, pattern string) ([]string, *Error) {
+// Glob returns the files that match a pattern which a file names, sorted.
+func (f Files) Glob(at position.Position, from, pattern string) ([]string, *syntax.Error) {
 	rel, bad := f.pattern(at, from, pattern)
 	if bad != nil {
 		return nil, bad
@@ -21,7 +27,7 @@ func (f files) glob(at Position, from, pattern string) ([]string, *Error) {
 	var names []string
 	looked := &budget{}
 	if f.allowOutside {
-		abs, err := filepath.Abs(join(from, pattern))
+		abs, err := filepath.Abs(Join(from, pattern))
 		if err != nil {
 			return nil, f.explain(at, pattern, err)
 		}
@@ -32,19 +38,19 @@ func (f files) glob(at Position, from, pattern string) ([]string, *Error) {
 			names[i] = f.named(filepath.Join(top, filepath.FromSlash(name)))
 		}
 	} else {
-		root, err := os.OpenRoot(f.root)
+		root, err := os.OpenRoot(f.Root)
 		if err != nil {
-			return nil, f.explain(at, f.root, err)
+			return nil, f.explain(at, f.Root, err)
 		}
 		defer root.Close()
 		looked.FS = root.FS()
 		names, _ = fs.Glob(looked, rel)
 		for i, name := range names {
-			names[i] = f.named(filepath.Join(f.root, filepath.FromSlash(name)))
+			names[i] = f.named(filepath.Join(f.Root, filepath.FromSlash(name)))
 		}
 	}
 	if looked.spent() {
-		return nil, mistake(at, "name the folders", "too many files and folders to look at for %q", pattern)
+		return nil, syntax.Errorf(at, "name the folders", "too many files and folders to look at for %q", pattern)
 	}
 	return f.someOf(at, pattern, rel, names)
 }
@@ -73,16 +79,22 @@ func (b *budget) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
+// CheckPattern reports what is wrong with a pattern that a file names, whatever it matches.
+func (f Files) CheckPattern(at position.Position, from, pattern string) *syntax.Error {
+	_, bad := f.pattern(at, from, pattern)
+	return bad
+}
+
 // pattern checks a pattern that a file names, and returns it relative to the root.
-func (f files) pattern(at Position, from, pattern string) (string, *Error) {
+func (f Files) pattern(at position.Position, from, pattern string) (string, *syntax.Error) {
 	dir, _ := f.inside(filepath.Dir(from))
 	rel := path.Join(escapePattern.Replace(filepath.ToSlash(dir)), filepath.ToSlash(pattern))
 	_, err := path.Match(pattern, "")
 	switch {
 	case strings.Contains(pattern, "**"):
-		return "", mistake(at, "name each level: a/*/b.yaml", "** is not supported in a pattern")
+		return "", syntax.Errorf(at, "name each level: a/*/b.yaml", "** is not supported in a pattern")
 	case err != nil:
-		return "", mistake(at, "", "not a pattern: %q", pattern)
+		return "", syntax.Errorf(at, "", "not a pattern: %q", pattern)
 	case !f.allowOutside && (filepath.IsAbs(pattern) || !filepath.IsLocal(rel)):
 		return "", outside(at, pattern)
 	}
@@ -91,31 +103,33 @@ func (f files) pattern(at Position, from, pattern string) (string, *Error) {
 
 // someOf refuses a pattern that matches nothing, or too much. Where a link on the way leads out of
 // the root, it says so, as what lies there was not looked at.
-func (f files) someOf(at Position, pattern, rel string, names []string) ([]string, *Error) {
+func (f Files) someOf(at position.Position, pattern, rel string, names []string) ([]string, *syntax.Error) {
 	switch {
-	case len(names) > maxIncluded:
-		return nil, mistake(at, "", "more than %d files match %q", maxIncluded, pattern)
+	case len(names) > maxMatches:
+		return nil, syntax.Errorf(at, "", "more than %d files match %q", maxMatches, pattern)
 	case len(names) > 0:
 		return names, nil
 	}
 	if link := f.leadingOut(rel); link != "" {
-		return nil, refused(ErrOutside, at, "", "no file matches %q, and %q leads out of the repository", pattern, link)
+		e := syntax.Errorf(at, "", "no file matches %q, and %q leads out of the repository", pattern, link)
+		e.Kind = ErrOutside
+		return nil, e
 	}
-	return nil, mistake(at, "paths are relative to the file that names them", "no file matches %q", pattern)
+	return nil, syntax.Errorf(at, "paths are relative to the file that names them", "no file matches %q", pattern)
 }
 
 // leadingOut returns a match of a pattern, or of a folder on its way, that is a link
 // out of the root. The shortest come first, so that no folder outside is listed.
-func (f files) leadingOut(rel string) string {
+func (f Files) leadingOut(rel string) string {
 	if f.allowOutside {
 		return ""
 	}
-	looked := &budget{FS: os.DirFS(f.root)}
+	looked := &budget{FS: os.DirFS(f.Root)}
 	parts := strings.Split(rel, "/")
 	for i := range parts {
 		matches, _ := fs.Glob(looked, path.Join(parts[:i+1]...))
 		for _, m := range matches {
-			if abs := filepath.Join(f.root, filepath.FromSlash(m)); f.leads(abs) {
+			if abs := filepath.Join(f.Root, filepath.FromSlash(m)); f.leads(abs) {
 				return f.named(abs)
 			}
 		}
@@ -127,7 +141,7 @@ func (f files) leadingOut(rel string) string {
 var escapePattern = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
 // named is the name of a file as the caller would open it.
-func (f files) named(abs string) string {
+func (f Files) named(abs string) string {
 	base, err1 := filepath.Abs(f.base)
 	below, err2 := filepath.Rel(base, abs)
 	if err1 != nil || err2 != nil {

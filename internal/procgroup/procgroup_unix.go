@@ -1,22 +1,23 @@
 //go:build unix
 
-package manifest
+// Package procgroup ends what a command has started together with the command.
+package procgroup
 
 import (
 	"os/exec"
 	"syscall"
 )
 
-// newGroup puts a command into a process group of its own, which ends with it where it
+// New puts a command that has not started into a process group of its own, which ends with it where it
 // is called off.
-func newGroup(cmd *exec.Cmd) {
+func New(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// endGroup ends what a command has left behind in its group. What has left the group
+// End ends what a command has left behind in its group. What has left the group
 // by itself is out of reach.
-func endGroup(cmd *exec.Cmd) {
+func End(cmd *exec.Cmd) {
 	if cmd.Process != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // usually there is nothing
 	}

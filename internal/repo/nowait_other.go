@@ -1,6 +1,6 @@
 //go:build !unix
 
-package manifest
+package repo
 
 // noWait is for systems that have pipes among their files.
 const noWait = 0

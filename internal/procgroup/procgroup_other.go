@@ -1,0 +1,10 @@
+//go:build !unix
+
+package procgroup
+
+import "os/exec"
+
+// New does nothing here: only the command itself is ended.
+func New(*exec.Cmd) {}
+
+func End(*exec.Cmd) {}
