@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -17,7 +16,7 @@ type Config struct {
 	// Targets are the accounts that the plan's actions name.
 	Targets map[planner.AccountID]Target
 	// Value returns the desired value of a secret.
-	Value func(planner.SecretKey) (secret.Value, bool)
+	Value func(planner.SecretKey) (Value, bool)
 	// Journal outlives a crash of this process.
 	Journal Journal
 	// Events is called with each outcome as soon as it is journaled, and at the end with

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -41,7 +40,7 @@ type Target interface {
 // NewSecret is a secret to create.
 type NewSecret struct {
 	Name   string
-	Value  secret.Value
+	Value  Value
 	Scopes []string
 	// Comment is nil for none.
 	Comment *string
@@ -57,7 +56,7 @@ type Duplicate struct {
 
 // Patch is what an update changes: fields that are unset stay as they are.
 type Patch struct {
-	Value   secret.Value
+	Value   Value
 	Scopes  []string
 	Comment *string
 	// Before is the current comment. The result has it if neither the answer nor the patch

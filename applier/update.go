@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -43,10 +42,10 @@ func (r *run) patch(a planner.Action) (Patch, error) {
 	return p, nil
 }
 
-func (r *run) value(a planner.Action) (secret.Value, error) {
+func (r *run) value(a planner.Action) (Value, error) {
 	v, ok := r.cfg.Value(a.Store.Secret(a.Secret))
 	if !ok {
-		return secret.Value{}, errNoValue
+		return Value{}, errNoValue
 	}
 	return v, nil
 }

@@ -21,6 +21,11 @@ func SOPS(keyTypes ...string) (reconcile.SOPS, error) {
 	return sops{opener}, nil
 }
 
+// TypesNotAllowed is the kind of an error about a SOPS file that names keys of types other
+// than the given ones, as [errors.As] finds it. It lists the types that the file takes, with
+// commas.
+type TypesNotAllowed = sopsfile.TypesNotAllowed
+
 // sops adapts package sopsfile to what reconcile and manifest ask for.
 type sops struct{ opener *sopsfile.Opener }
 

@@ -40,9 +40,9 @@ type Encoding = generate.Encoding
 
 // The encodings.
 const (
-	Hex          = generate.Hex
-	Base64       = generate.Base64
-	Base64URL    = generate.Base64URL // without padding
-	Alphanumeric = generate.Alphanumeric
-	UUID         = generate.UUID // version 4
+	Hex          Encoding = generate.Hex
+	Base64       Encoding = generate.Base64
+	Base64URL    Encoding = generate.Base64URL // without padding
+	Alphanumeric Encoding = generate.Alphanumeric
+	UUID         Encoding = generate.UUID // version 4
 )

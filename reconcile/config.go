@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
-	"github.com/secretsync/secretsync/internal/secret"
-	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
@@ -52,7 +50,8 @@ type Config struct {
 	// Wait is how long an apply waits for what it wrote to become active; 0 for not at all.
 	Wait time.Duration
 
-	// LookupEnv reads the environment; os.LookupEnv if nil.
+	// LookupEnv reads the environment, for sources and the fingerprint key ([KeyVariable]);
+	// os.LookupEnv if nil.
 	LookupEnv func(string) (string, bool)
 	// SOPS decrypts sources and seals the fingerprint key. It may be nil where nothing is
 	// encrypted.
@@ -106,16 +105,18 @@ type SOPS interface {
 	manifest.SOPS
 	// Seal encrypts a fingerprint key for the recipients that the project's .sops.yaml names
 	// for the first of the targets that it has a rule for. It looks in dir and above, and
-	// follows no link out of root. Where there is no rule, it returns no document.
-	Seal(ctx context.Context, key secret.Value, root, dir string, targets ...string) (doc []byte, recipients int, err error)
+	// follows no link out of root. Where there is no rule, it returns no document. The
+	// document is a JSON object with SOPS's metadata in "sops"; the lockfile holds no other.
+	Seal(ctx context.Context, key manifest.Value, root, dir string, targets ...string) (doc []byte, recipients int, err error)
 	// Unseal decrypts what Seal returned. name is the file that errors name.
-	Unseal(ctx context.Context, doc []byte, name string) (secret.Value, error)
+	Unseal(ctx context.Context, doc []byte, name string) (manifest.Value, error)
 }
 
 // Guard is the last resort against values in output: a filter in front of it.
 type Guard interface {
-	// Know adds a value that must never be printed.
-	Know(secret.Value)
+	// Know adds a value that must never be printed. It is wiped when its plan is closed, so
+	// a filter keeps a copy.
+	Know(manifest.Value)
 	// Public adds text that others chose, such as names and comments, and that reports show.
 	// Without that, "value withheld" would confirm a guess: that a name is a value.
 	Public(...string)
@@ -155,20 +156,20 @@ func (c Config) withDefaults() Config {
 
 type noGuard struct{}
 
-func (noGuard) Know(secret.Value) {}
-func (noGuard) Public(...string)  {}
+func (noGuard) Know(manifest.Value) {}
+func (noGuard) Public(...string)    {}
 
 // noSOPS has no recipients and reads nothing.
 type noSOPS struct{}
 
 func (noSOPS) Open(name string, _ []byte) (manifest.SOPSFile, error) {
-	return nil, &syntax.Error{Pos: manifest.Position{File: name}, What: "this program reads no SOPS files"}
+	return nil, &manifest.Error{Pos: manifest.Position{File: name}, What: "this program reads no SOPS files"}
 }
 
-func (noSOPS) Seal(context.Context, secret.Value, string, string, ...string) ([]byte, int, error) {
+func (noSOPS) Seal(context.Context, manifest.Value, string, string, ...string) ([]byte, int, error) {
 	return nil, 0, nil
 }
 
-func (noSOPS) Unseal(_ context.Context, _ []byte, name string) (secret.Value, error) {
-	return secret.Value{}, &syntax.Error{Pos: manifest.Position{File: name}, What: "this program opens no sealed keys"}
+func (noSOPS) Unseal(_ context.Context, _ []byte, name string) (manifest.Value, error) {
+	return manifest.Value{}, &manifest.Error{Pos: manifest.Position{File: name}, What: "this program opens no sealed keys"}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/planner/planfile"
 )
 
@@ -20,6 +21,11 @@ var (
 	ErrNoAPI = errors.New("no API is configured")
 	// ErrNoKey says that the lockfile has no fingerprint key.
 	ErrNoKey = errors.New("has no fingerprint key to change")
+	// ErrKeyNotAtHand says that the lockfile's fingerprint key was not found, or that another
+	// one is in its place.
+	ErrKeyNotAtHand = keyring.ErrNotAtHand
+	// ErrKeyNotPinned says that a fingerprint key is not the one that [KeyIDVariable] allows.
+	ErrKeyNotPinned = keyring.ErrNotPinned
 	// ErrNoRecords says that nothing was ever applied with the lockfile.
 	ErrNoRecords = errors.New("has no records: nothing was applied with it")
 	// ErrHasRecords says that the lockfile has records, and none is replaced.

@@ -2,7 +2,7 @@ package reconcile
 
 import (
 	"github.com/secretsync/secretsync/applier"
-	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -11,11 +11,11 @@ import (
 type Event interface{ event() }
 
 // ManifestWarning is a remark about the manifest.
-type ManifestWarning struct{ Mistake *syntax.Error }
+type ManifestWarning struct{ Mistake *manifest.Error }
 
 // BindingsSkipped is a mistake in a wrangler configuration whose bindings are therefore not
 // checked.
-type BindingsSkipped struct{ Mistake *syntax.Error }
+type BindingsSkipped struct{ Mistake *manifest.Error }
 
 // AccountUnknown says that nothing names the account of an offline plan, so that its id
 // cannot be that of an apply.

@@ -11,6 +11,15 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 )
 
+// The environment variables that concern the fingerprint key, which Config.LookupEnv reads.
+const (
+	// KeyVariable can hold the key: the base64 of 32 bytes.
+	KeyVariable = keyring.Variable
+	// KeyIDVariable can hold the id of the only key that is accepted, so that a pull request
+	// cannot bring another one.
+	KeyIDVariable = keyring.PinVariable
+)
+
 // KeyStatus says where a lockfile's fingerprint key is, and whether it fits.
 type KeyStatus = keyring.Status
 

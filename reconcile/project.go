@@ -23,7 +23,7 @@ type Project struct {
 }
 
 // Open reads the manifest and everything it includes: no value, and no request is sent. All
-// mistakes come as one [syntax.ErrorList], those in the wrangler configurations that the
+// mistakes come as one [manifest.ErrorList], those in the wrangler configurations that the
 // manifest names among them.
 func Open(ctx context.Context, c Config) (*Project, error) {
 	p := &Project{cfg: c.withDefaults()}
