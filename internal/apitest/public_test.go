@@ -20,7 +20,7 @@ const module = "github.com/secretsync/secretsync"
 // Other modules can name and create everything that the public packages use.
 func TestPublicPackages(t *testing.T) {
 	packages := publicPackages(t)
-	for _, name := range []string{"reconcile", "connect", "manifest", "planner", "planner/planfile", "applier", "lockfile"} {
+	for _, name := range []string{"reconcile", "connect", "manifest", "planner", "planner/planfile", "applier", "lockfile", "secretsynctest"} {
 		if packages[module+"/"+name] == nil {
 			t.Errorf("%s is not among the public packages", name)
 		}
