@@ -16,4 +16,26 @@
 // decides on them and package applier executes the decision. This package reads the three,
 // translates between those packages, and is the only one that holds values and plans at
 // once.
+//
+// Package connect has what a [Config] needs for Cloudflare and SOPS, and package
+// secretsynctest has an emulator of Cloudflare's API for tests.
+//
+// # Compatibility
+//
+// The public packages follow semantic versioning. Before version 1.0.0, a minor version may
+// change their API, and the changelog then says how to adapt. Any version may
+//
+//   - change the texts of errors: use [errors.Is] and [errors.As];
+//   - send other requests to Cloudflare, or in another order;
+//   - add fields to structs: name the fields in composite literals;
+//   - add types of [Event], and kinds of actions, reasons, notes, problems and drift: handle
+//     unknown ones.
+//
+// The interfaces that callers implement ([API], [Account], [SOPS] and [Guard]) count as API:
+// a method is added to them only where the API may change. Files have format versions of
+// their own: a lockfile of a newer version is refused, and so is a plan file of any other.
+//
+// If you need something that the public packages cannot do, open an issue at
+// https://github.com/secretsync/secretsync/issues before depending on behaviour that is
+// not documented.
 package reconcile
