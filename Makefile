@@ -7,7 +7,7 @@ GREMLINS_VERSION = v0.6.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt e2e recipes demo faults sim leaks fuzz bench cover mutate mutate-changed clean
+.PHONY: help build reproducible test race lint fmt extern e2e recipes demo faults sim leaks fuzz bench cover mutate mutate-changed clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,10 @@ $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 
 fmt: ## Format the code
 	gofmt -w $$(git ls-files '*.go')
+
+# After a change of go.mod: cd testdata/extern && go mod tidy
+extern: ## Build and test testdata/extern, a module of its own that uses the public packages
+	cd testdata/extern && export GOWORK=off && go build -o /dev/null ./... && go vet ./... && go test ./...
 
 e2e: ## Run wrangler and other real clients against the emulator; needs Node.js
 	@if ! command -v npm >/dev/null; then \
