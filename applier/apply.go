@@ -33,7 +33,7 @@ type Config struct {
 var (
 	errInterrupted = errors.New("not tried: interrupted")
 	errNoStore     = errors.New("not tried: its store does not exist")
-	errHeldBack    = errors.New("not tried: nothing is deleted while new secrets could not be created")
+	errHeldBack    = errors.New("not tried: nothing is deleted, because something new could not be created")
 )
 
 // Apply executes the plan in all accounts in parallel. A failure in one account does not

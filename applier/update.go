@@ -8,7 +8,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-var errNoValue = errors.New("its value is not at hand")
+var errNoValue = errors.New("its value is not available")
 
 func (r *run) update(ctx context.Context, res *Result) (planner.LiveSecret, error) {
 	a := res.Action
@@ -73,7 +73,7 @@ func (r *run) rename(ctx context.Context, res *Result) (planner.LiveSecret, erro
 		return live, err
 	}
 	if err := t.DeleteSecret(ctx, a.StoreID, a.ID); err != nil {
-		return live, fmt.Errorf("%w: it has its new name, and the old one could not be deleted: %w", ErrOutcomeUnknown, err)
+		return live, fmt.Errorf("%w: the secret exists under its new name, but could not be deleted under the old one: %w", ErrOutcomeUnknown, err)
 	}
 	return live, nil
 }

@@ -92,7 +92,7 @@ func describe(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return "the connection failed: " + op.Error()
 	}
-	return "the connection failed, or what came over it is no HTTP"
+	return "the connection failed, or the answer is not HTTP"
 }
 
 var rayPattern = regexp.MustCompile(`^[0-9a-f]{16}(-[A-Z]{3})?$`)

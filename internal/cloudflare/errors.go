@@ -83,7 +83,7 @@ func (e *Error) Unwrap() error { return e.cause }
 func (e *Error) interrupted(cause error) *Error {
 	e.cause, e.what = cause, "interrupted"
 	if !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
-		e.what = "not sent, since that cannot be recorded"
+		e.what = "not sent, because sending it could not be recorded"
 	}
 	return e
 }
@@ -106,7 +106,7 @@ func (e *Error) note(a *answer) {
 	}
 	e.what, e.is = e.explain(a)
 	if d := a.retryAfter().Round(time.Second); d > maxRetryAfter {
-		e.what += fmt.Sprintf(": it asks for a wait of %s, and %s is the most that is waited here; try again then", d, maxRetryAfter)
+		e.what += fmt.Sprintf(": it asks to wait %s, and secretsync waits %s at most; try again after that", d, maxRetryAfter)
 	}
 }
 
@@ -136,9 +136,9 @@ var knownErrors = map[string]meaning{
 	"secret_name_already_exists": {"a secret of that name exists already in the store", applier.ErrNameTaken},
 	"secret_name_empty":          {"a secret's name is empty", applier.ErrInvalid},
 	"invalid_secret_name":        {"a secret's name is refused: letters, digits, - and _ are allowed", applier.ErrInvalid},
-	"secret_scopes_empty":        {"a secret has no scopes: it needs one at least", applier.ErrInvalid},
-	"secret_scope_invalid":       {"a secret's scopes hold one that Cloudflare doesn't know", applier.ErrInvalid},
-	"secret_value_too_long":      {"a secret's value is too long: 65,536 bytes are allowed", applier.ErrInvalid},
+	"secret_scopes_empty":        {"a secret has no scopes: it needs at least one", applier.ErrInvalid},
+	"secret_scope_invalid":       {"one of a secret's scopes is not known to Cloudflare", applier.ErrInvalid},
+	"secret_value_too_long":      {"a secret's value is too long: the limit is 65,536 bytes", applier.ErrInvalid},
 	"invalid_json_body":          {"Cloudflare doesn't understand the request's body", applier.ErrInvalid},
 	"maximum_secrets_exceeded":   {"the account has no room for more secrets: its quota counts those of all tools; delete some first", applier.ErrQuota},
 	"maximum_stores_exceeded":    {"the account has no room for another store: an account has one; list its stores and use the name of that one", applier.ErrQuota},
@@ -155,7 +155,7 @@ const (
 	whatThrottled = "Cloudflare's rate limit is used up"
 	whatToken     = "Cloudflare refused the API token: it must be valid and have, for this account, the permission" +
 		` "Secrets Store Write" (reading needs only "Secrets Store Read")`
-	whatWithheld = "Cloudflare refused it, for a reason that is withheld since it may quote a value"
+	whatWithheld = "Cloudflare refused it, for a reason that is not shown because it may quote a value"
 	whatRefused  = "Cloudflare refused it, for a reason that is not known here"
 )
 
@@ -185,7 +185,7 @@ func (e *Error) explain(a *answer) (string, error) {
 	case a.status < 300 && a.failure != "":
 		return a.failure, nil
 	case a.status < 300 && !a.refuses():
-		return "the answer is not complete, or not one of the API", nil
+		return "the answer is incomplete, or not from the API", nil
 	}
 	what, is := explainStatus(a)
 	if what == whatWithheld && e.Method == http.MethodGet { // its request had no value to quote
@@ -205,7 +205,7 @@ func explainStatus(a *answer) (string, error) {
 	}
 	switch {
 	case a.status >= 300 && a.status < 400:
-		return "the server redirects, which is not followed: check the API base URL", nil
+		return "the server answered with a redirect, which is not followed: check the API base URL", nil
 	case a.env == nil:
 		return "a gateway answered instead of the API: if this lasts, check the API base URL", nil
 	case a.status >= 500 || a.status == http.StatusRequestTimeout:

@@ -40,7 +40,7 @@ func list[T listed](ctx context.Context, c *Client, op string, build lister) ([]
 			return l.entries, nil
 		case reading < maxReadings: // once more
 		case l.stuck && len(l.entries) < l.total:
-			return nil, fmt.Errorf("%s: the API tells of %d entries and gives the same %d for every page", l.op, l.total, len(l.entries))
+			return nil, fmt.Errorf("%s: the API reports %d entries, and returns the same %d for every page", l.op, l.total, len(l.entries))
 		default: // it keeps changing, or counts what it doesn't list
 			return l.entries, nil
 		}
@@ -94,7 +94,7 @@ func (l *listing[T]) readAll(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: the list has no end: %d pages were read", l.op, maxPages)
+	return fmt.Errorf("%s: the list did not end after %d pages", l.op, maxPages)
 }
 
 // page reads one page. The oldest entries come first, so that an entry created meanwhile
