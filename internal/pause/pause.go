@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// For waits for d. It returns ctx's error as soon as ctx ends, and also if ctx ended
-// together with the wait.
+// For waits for d. It returns early, with ctx's error, when ctx ends.
 func For(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -16,7 +16,6 @@ func TestFor(t *testing.T) {
 	}{
 		"the wait is over first":   {wait: time.Minute, ends: time.Hour, took: time.Minute},
 		"the context ends first":   {wait: time.Hour, ends: time.Minute, took: time.Minute, err: context.DeadlineExceeded},
-		"both together":            {wait: time.Minute, ends: time.Minute, took: time.Minute, err: context.DeadlineExceeded},
 		"a context without an end": {wait: time.Minute, took: time.Minute},
 		"no wait":                  {ends: time.Hour},
 		"a wait that is over":      {wait: -time.Second, ends: time.Hour},
