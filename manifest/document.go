@@ -32,7 +32,7 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 	l.digests = append(l.digests, fmt.Sprintf("%s %x\n", name, sha256.Sum256(data)))
 	format, ok := syntax.FormatOf(name)
 	if !ok {
-		l.errs.Add(Position{File: name}, "want .yaml, .yml, .toml or .json", "the file's name doesn't tell its format")
+		l.errs.Add(Position{File: name}, "want .yaml, .yml, .toml or .json", "unknown file extension")
 		return
 	}
 	root, mistakes := syntax.Parse(name, data, format)
@@ -86,7 +86,7 @@ func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
 
 func (d *document) readVersion(f syntax.Field) {
 	if n, ok := d.count(f); ok && n != 1 {
-		d.errs.Add(f.Value.Pos, "this secretsync knows version 1", "an unknown version of the manifest's format")
+		d.errs.Add(f.Value.Pos, "this secretsync supports version 1", "unsupported manifest version")
 	}
 }
 

@@ -84,7 +84,7 @@ func TestAccountIDsInCapitals(t *testing.T) {
 		t.Errorf("account %q, want %q", m.Stores[0].AccountID, id)
 	}
 	_, err := load(t, write(t, map[string]string{"secretsync.yaml": text + "  t: {account: b, name: prod, secrets: {k: {from: {env: A}}}}\n"}), Options{})
-	wantError(t, err, `two secrets are named "k" in the same store of Cloudflare`)
+	wantError(t, err, `two secrets are named "k" in the same Cloudflare store`)
 }
 
 // Where the tool is started changes no description of a source.

@@ -229,7 +229,7 @@ func checkValue(at Position, v Value) error {
 	case len(b) > maxValue:
 		return syntax.Errorf(at, "", "the value is larger than %d bytes, which is Cloudflare's limit", maxValue)
 	case !utf8.Valid(b):
-		return syntax.Errorf(at, "encode it, as base64 for instance", "the value is not UTF-8 text")
+		return syntax.Errorf(at, "encode it, for example as base64", "the value is not UTF-8 text")
 	}
 	return nil
 }

@@ -42,11 +42,11 @@ func (s *sealed) entry(path []string) (SOPSEntry, error) {
 	case err != nil:
 		return e, err
 	case e.InList:
-		return e, syntax.Errorf(e.Pos, "make it a map; SOPS lets a list's items be exchanged unnoticed", "the value stands in a list")
+		return e, syntax.Errorf(e.Pos, "use a map: SOPS does not detect when a list's items are swapped", "the value is in a list")
 	case e.Type == "":
-		return e, syntax.Errorf(e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted, or empty, which SOPS leaves as it is")
+		return e, syntax.Errorf(e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted, or it is empty: SOPS does not encrypt empty values")
 	case e.Type != "str" && e.Type != "bytes":
-		return e, syntax.Errorf(e.Pos, "put it in quotes and encrypt it again; 0123 has become 83", "the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
+		return e, syntax.Errorf(e.Pos, "put it in quotes and encrypt it again: as a number, 0123 becomes 83", "the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
 	}
 	return e, nil
 }

@@ -70,7 +70,7 @@ func (d *document) readStore(entry syntax.Field) {
 		key{"name", d.attribute(s, &s.name, func(f syntax.Field) (string, bool) {
 			name, ok := d.matching(f, storeForm, "a store's name, without spaces")
 			if ok && visible.Text(name) != name {
-				d.errs.Add(f.Value.Pos, "", `"name" reads as a command to a CI runner`)
+				d.errs.Add(f.Value.Pos, "", `"name" would be read as a command by a CI runner`)
 			}
 			return name, ok
 		})},
@@ -100,7 +100,7 @@ func (d *document) attribute(s *storeDecl, a *attribute, read func(syntax.Field)
 		case a.pos.Line == 0:
 			*a = attribute{text, f.Pos}
 		case a.text != text:
-			d.errs.Add(f.Pos, "first at "+a.pos.String(), "%q of the store %q is given twice and differs", f.Key, s.label)
+			d.errs.Add(f.Pos, "first at "+a.pos.String(), "%q of the store %q is set twice, to different values", f.Key, s.label)
 		}
 	}
 }
@@ -184,7 +184,7 @@ func (d *document) exactlyOne(entry syntax.Field, allKnown bool, keys ...string)
 		}
 	}
 	if len(found) == 0 && allKnown {
-		d.errs.Add(entry.Pos, "", "%s says nowhere where the value comes from: give one of %s", syntax.QuoteKey(entry.Key), strings.Join(keys, ", "))
+		d.errs.Add(entry.Pos, "", "%s has no source for its value: give one of %s", syntax.QuoteKey(entry.Key), strings.Join(keys, ", "))
 	}
 	for i, f := range found {
 		if i > 0 {
@@ -221,7 +221,7 @@ func (l *loader) finish() []Store {
 				l.errs.Add(sec.Pos, "letters, digits, _ and -", "not a secret's name: %s", syntax.QuoteKey(sec.Name))
 			case decl.broken:
 			case again:
-				l.errs.Add(sec.Pos, "first at "+first.String(), "two secrets are named %q in the same store of Cloudflare", sec.Name)
+				l.errs.Add(sec.Pos, "first at "+first.String(), "two secrets are named %q in the same Cloudflare store", sec.Name)
 			default:
 				taken[at] = sec.Pos
 			}
@@ -241,7 +241,7 @@ func (l *loader) rename(s Store, sec *Secret, byLabel map[string]Position) {
 		return
 	}
 	if pos, described := byLabel[sec.RenamedFrom]; described {
-		l.errs.Add(sec.Pos, "described at "+pos.String(), "%s cannot be renamed from %s, which is still described",
+		l.errs.Add(sec.Pos, "defined at "+pos.String(), "%s cannot be renamed from %s, which is still in the manifest",
 			syntax.QuoteKey(sec.Label), syntax.QuoteKey(sec.RenamedFrom))
 	}
 	sec.RenamedFrom = s.Prefix + sec.RenamedFrom
@@ -256,6 +256,6 @@ func (l *loader) agree(policies map[place]attribute, decl *storeDecl, at place) 
 	case !again:
 		policies[at] = decl.unmanaged
 	case first.text != decl.unmanaged.text:
-		l.errs.Add(decl.unmanaged.pos, "first at "+first.pos.String(), `"unmanaged" is given twice for one store of Cloudflare and differs`)
+		l.errs.Add(decl.unmanaged.pos, "first at "+first.pos.String(), `"unmanaged" is set twice for one Cloudflare store, to different values`)
 	}
 }

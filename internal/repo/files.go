@@ -123,7 +123,7 @@ func (f Files) checkOpened(at position.Position, name string, file *os.File) *sy
 	case !info.Mode().IsRegular():
 		return notRegular(at, name, info)
 	case f.isPrivate(name, info):
-		return syntax.Errorf(at, "name another file", "file %q holds credentials of secretsync or git, or is the system's, and cannot be read as part of a manifest", name)
+		return syntax.Errorf(at, "name another file", "file %q holds credentials of secretsync or git, or belongs to the system, and is not read", name)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func (f *File) leaf(p *place, path []string, v any) error {
 		if len(path) > 0 {
 			what = shown(path)
 		}
-		return fail(Missing, p.Pos, nearest("", v, children(v)), "%s is not one value, but holds several", what)
+		return fail(Missing, p.Pos, nearest("", v, children(v)), "%s is a map or a list, not a single value", what)
 	case nil:
 		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
 	case string:

@@ -17,7 +17,7 @@ const (
 	NotSOPS        Kind = "not encrypted with SOPS"
 	Malformed      Kind = "malformed" // among others: several documents, a list at the top
 	Damaged        Kind = "damaged"
-	NoKey          Kind = "no key at hand"
+	NoKey          Kind = "no available key"
 	KeyTypeRefused Kind = "key type not allowed"
 	BadMAC         Kind = "MAC mismatch"
 	Missing        Kind = "no such value"

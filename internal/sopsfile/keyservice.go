@@ -91,7 +91,7 @@ func (f *File) noKey() error {
 		}
 	}
 	if len(usable) == 0 {
-		return f.failTypes(KeyTypeRefused, refused, "", "is encrypted for keys of a type that is not used unless allowed: %s", strings.Join(refused, ", "))
+		return f.failTypes(KeyTypeRefused, refused, "", "is encrypted only for key types that are not allowed: %s", strings.Join(refused, ", "))
 	}
 	const most = 5
 	if more := len(usable) - most; more > 0 {
@@ -99,7 +99,7 @@ func (f *File) noKey() error {
 	}
 	hint := "keys are looked for in SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD, SOPS_AGE_SSH_PRIVATE_KEY_FILE, " +
 		"sops/age/keys.txt in your configuration folder, ~/.ssh and gpg; run `age-keygen -y KEYFILE` and compare"
-	return f.failTypes(NoKey, refused, hint, "no key at hand decrypts it; it is encrypted for %s", strings.Join(usable, ", "))
+	return f.failTypes(NoKey, refused, hint, "no available key can decrypt it; it is encrypted for %s", strings.Join(usable, ", "))
 }
 
 // recipient is a key's type and public name, cut where it is as long as

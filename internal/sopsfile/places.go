@@ -16,7 +16,7 @@ import (
 // stack overflow.
 func (f *File) checkSyntax() error {
 	if at, ok := f.conflict(); ok {
-		return fail(Malformed, at, "take one side whole, and put the other's changes in with sops edit", "holds git's conflict markers")
+		return fail(Malformed, at, "keep one side as it is, and make the other side's changes again with sops edit", "contains git's conflict markers")
 	}
 	var mistakes []*syntax.Error
 	switch f.format {

@@ -56,7 +56,7 @@ func TestOpenRefuses(t *testing.T) {
 		"duplicate key":     {"a.json", strings.Replace(json, "{", `{"a":"`+canary+`",`, 1), sopsfile.Malformed, `duplicate key "a"`},
 		"no keys":           {"a.yaml", "a: b\nsops: {mac: x, lastmodified: \"2026-01-01T00:00:00Z\"}\n", sopsfile.Damaged, "is damaged"},
 		"metadata":          {"a.yaml", "a: b\nsops: {age: " + canary + "}\n", sopsfile.Damaged, "is damaged"},
-		"git conflict":      {"a.yaml", "a: b\n<<<<<<< HEAD\nb: " + canary, sopsfile.Malformed, "a.yaml:2:1: holds git's conflict markers"},
+		"git conflict":      {"a.yaml", "a: b\n<<<<<<< HEAD\nb: " + canary, sopsfile.Malformed, "a.yaml:2:1: contains git's conflict markers"},
 		"too large":         {"a.env", strings.Repeat("#"+canary+"\n", 1<<20), sopsfile.Malformed, "larger than 8 MiB"},
 		"too deep JSON":     {"a.json", strings.Repeat(`{"a":`, 1_000_000), sopsfile.Malformed, "a.json:"},
 		"too deep YAML":     {"a.yaml", strings.Repeat("[", 1_000_000), sopsfile.Malformed, "a.yaml:"},
@@ -100,7 +100,7 @@ broken_unencrypted: "ENC[AES256_GCM,data:AAAA]"
 		{"list.1", sopsfile.WrongType, "as an integer"},
 		{"empty", sopsfile.Empty, "a.yaml:5:8: empty is empty"},
 		{"nothing", sopsfile.Empty, "nothing is empty"},
-		{"map", sopsfile.Missing, "map is not one value"},
+		{"map", sopsfile.Missing, "map is a map or a list"},
 		{"map.kye", sopsfile.Missing, `has no map.kye (known: "key", "other")`},
 		{"nmber", sopsfile.Missing, `has no nmber (did you mean "number"?)`},
 		{"number.a", sopsfile.Missing, "a.yaml:1:9: has no number.a"},
@@ -108,7 +108,7 @@ broken_unencrypted: "ENC[AES256_GCM,data:AAAA]"
 		{"list.-1", sopsfile.Missing, "has no list.-1"},
 		{"list.00", sopsfile.Missing, "has no list.00"},
 		{"sops.mac", sopsfile.Missing, "has no sops"},
-		{"", sopsfile.Missing, "the file as a whole is not one value"},
+		{"", sopsfile.Missing, "the file as a whole is a map or a list"},
 		{"clear_unencrypted", sopsfile.NotEncrypted, "a.yaml:13:20: clear_unencrypted is not encrypted"},
 		{"like_unencrypted", sopsfile.NotEncrypted, "like_unencrypted is not encrypted"},
 		{"broken_unencrypted", sopsfile.Damaged, "the ciphertext of broken_unencrypted is damaged"},
@@ -177,7 +177,7 @@ func TestTampering(t *testing.T) {
 		"MAC in clear":           {replace(t, data, mac, canary), sopsfile.BadMAC, "MAC"},
 		"MAC of another value":   {replace(t, data, mac, a), sopsfile.BadMAC, "MAC"},
 		"time changed":           {replace(t, data, `lastmodified: "2`, `lastmodified: "3`), sopsfile.BadMAC, "MAC"},
-		"swapped":                {swapped, sopsfile.Damaged, "a.yaml:1:4: the ciphertext of a was altered, or moved there"},
+		"swapped":                {swapped, sopsfile.Damaged, "a.yaml:1:4: the ciphertext of a was altered, or copied"},
 		"copied":                 {replace(t, data, b, a), sopsfile.Damaged, "a.yaml:2:4: the ciphertext of b was"},
 		"of another file":        {replace(t, data, a, ciphertext(t, old, "a:")), sopsfile.Damaged, "the ciphertext of a was"},
 		"data changed":           {replace(t, data, a, strings.Replace(a, "data:", "data:AAAA", 1)), sopsfile.Damaged, "the ciphertext of a was"},
@@ -196,7 +196,7 @@ func TestTampering(t *testing.T) {
 		"rules changed":          {replace(t, data, "unencrypted_suffix: _unencrypted", "unencrypted_regex: ^b$|_unencrypted$"), sopsfile.BadMAC, "MAC"},
 		"two rules":              {replace(t, data, "sops:\n", "sops:\n    unencrypted_regex: ^b$\n"), sopsfile.Damaged, "a.yaml: is damaged"},
 		"MAC narrowed":           {replace(t, data, "sops:\n", "sops:\n    mac_only_encrypted: true\n"), sopsfile.BadMAC, "MAC"},
-		"key's armour damaged":   {replace(t, data, "-----BEGIN AGE", "-----BEGIN WAX"), sopsfile.NoKey, "no key at hand"},
+		"key's armour damaged":   {replace(t, data, "-----BEGIN AGE", "-----BEGIN WAX"), sopsfile.NoKey, "no available key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := opener(t).Open("a.yaml", c.data)
@@ -230,7 +230,7 @@ func TestWrongKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onlyKey(t, key)
 			_, err := read(t, "a.yaml", data, "a")
-			wantError(t, err, []string{"a.yaml: no key at hand", "encrypted for age " + theirs, "SOPS_AGE_KEY_FILE", "keys.txt", "age-keygen -y"}, canary)
+			wantError(t, err, []string{"a.yaml: no available key", "encrypted for age " + theirs, "SOPS_AGE_KEY_FILE", "keys.txt", "age-keygen -y"}, canary)
 			wantKind(t, err, sopsfile.NoKey)
 		})
 	}
@@ -299,7 +299,7 @@ func TestKeyServersAreNotContacted(t *testing.T) {
 		"two types":   {plant(sops.KeyGroup{vaultKey(url), kmsKey()}), sopsfile.KeyTypeRefused, []string{"kms, hc_vault"}, "age,pgp,kms,hc_vault"},
 		"groups":      {plant(sops.KeyGroup{vaultKey(url)}, sops.KeyGroup{kmsKey()}), sopsfile.KeyTypeRefused, []string{"hc_vault", "kms"}, "age,pgp,hc_vault,kms"},
 		"beside age": {plant(append(sops.KeyGroup{vaultKey(url), kmsKey()}, group(t, recipient)...)), sopsfile.NoKey,
-			[]string{"no key at hand", recipient}, "age,pgp,kms,hc_vault"},
+			[]string{"no available key", recipient}, "age,pgp,kms,hc_vault"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onlyKey(t, "")

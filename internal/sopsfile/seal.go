@@ -118,7 +118,7 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 		return nil, nil, err
 	}
 	if refused := f.opener.refused(m.KeyGroups); len(refused) > 0 {
-		return nil, nil, f.failTypes(KeyTypeRefused, refused, "", "names keys of a type that is not used unless allowed: %s", strings.Join(refused, ", "))
+		return nil, nil, f.failTypes(KeyTypeRefused, refused, "", "names key types that are not allowed: %s", strings.Join(refused, ", "))
 	}
 	if n := (&sops.Metadata{KeyGroups: m.KeyGroups}).MasterKeyCount(); n > maxKeys { // gpg runs for each of PGP
 		return nil, nil, fail(Malformed, f.whole(), "", "names %d keys, and %d are allowed", n, maxKeys)

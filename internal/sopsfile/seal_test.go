@@ -60,7 +60,7 @@ func TestSeal(t *testing.T) {
 		}
 		_, err = opener(t).Unseal(t.Context(), doc, "x.lock")
 		wantKind(t, err, sopsfile.NoKey)
-		wantError(t, err, []string{"x.lock: no key at hand"}, "the key")
+		wantError(t, err, []string{"x.lock: no available key"}, "the key")
 		onlyKey(t, c.key)
 		if v, err := opener(t).Unseal(t.Context(), doc, "x.lock"); err != nil || !v.Equal(value) {
 			t.Errorf("%s: sealed and unsealed: %v", name, err)

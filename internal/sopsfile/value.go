@@ -22,7 +22,7 @@ func (f *File) Value(ctx context.Context, path []string) (secret.Value, error) {
 	}
 	if p.Type != "" && p.Type != "str" {
 		return secret.Value{}, fail(WrongType, p.Pos, "put it in quotes, and encrypt it again",
-			"%s was encrypted as %s, so YAML may have altered it before: 0123 has become 83", shown(path), cmp.Or(typeNames[p.Type], "another type"))
+			"%s was encrypted as %s, so YAML may have altered it: as a number, 0123 becomes 83", shown(path), cmp.Or(typeNames[p.Type], "another type"))
 	}
 	return f.decryptAt(ctx, p, path)
 }
@@ -141,7 +141,7 @@ func (f *File) damaged(w *watched) error {
 		return fail(NotEncrypted, f.position(path), "if it is a secret, it is in git's history now: replace it, and encrypt it with sops edit",
 			"%s is not encrypted, though the file's rules say so", shown(path))
 	}
-	return fail(Damaged, f.position(path), restore, "the ciphertext of %s was altered, or moved there from another key or file", shown(path))
+	return fail(Damaged, f.position(path), restore, "the ciphertext of %s was altered, or copied from another key or file", shown(path))
 }
 
 // locate finds the path of the value that w remembers. Places in lists are not
