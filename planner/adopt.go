@@ -2,13 +2,13 @@ package planner
 
 import "slices"
 
-// adopt takes over a secret that exists and isn't ours, if that was asked for.
+// adopt takes over a secret that exists and isn't ours, if the manifest says so.
 func (b *builder) adopt(s *versions, t *triple) {
 	d := t.desired
 	a := b.action(OpAdopt, s, t)
 	switch d.Adopt {
 	case AdoptOverwrite:
-		a.putValue(ReasonAdopted)
+		a.sendValue(ReasonAdopted)
 	case AdoptKeep:
 		a.Source = ""
 		a.Reasons = append(a.Reasons, ReasonAdoptedKept)
@@ -16,7 +16,7 @@ func (b *builder) adopt(s *versions, t *triple) {
 		b.conflict(s, t)
 		return
 	}
-	a.putMetadata(d, a.Current.Metadata)
+	a.sendMetadata(d, a.Current.Metadata)
 	b.add(a)
 }
 
@@ -24,8 +24,8 @@ func (b *builder) conflict(s *versions, t *triple) {
 	b.problem(Problem{Kind: ProblemConflict, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
 }
 
-// external holds a secret that somebody else supplies to what is expected of it.
-// It is never written.
+// external checks that a secret which is managed elsewhere exists with its scopes. It is never
+// written.
 func (b *builder) external(s *versions, t *triple) {
 	d := t.desired
 	if t.recorded != nil {

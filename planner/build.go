@@ -5,8 +5,11 @@ import (
 	"slices"
 )
 
-// Build compares the three versions and decides. It is total: every input gives
-// a plan, and the order of the input's slices makes no difference.
+// Build compares the three versions and decides what to do. It is total: it returns a plan for
+// every input. The order of the input's slices makes no difference.
+//
+// Quotas that are known only once there is a plan are added to the input, and Build is called
+// again.
 func Build(in Input) *Plan {
 	b := &builder{plan: &Plan{}, in: &in}
 	for _, s := range join(in) {
@@ -27,11 +30,11 @@ func Build(in Input) *Plan {
 	return b.plan
 }
 
-// builder gathers the plan. Its methods add to it.
+// builder collects the plan. Its methods add to it.
 type builder struct {
-	plan *Plan
-	in   *Input
-	gone []RecordedStore // that the plan makes again
+	plan      *Plan
+	in        *Input
+	recreated []RecordedStore // deleted outside, and created again by the plan
 }
 
 func (b *builder) store(s *versions) {
@@ -44,8 +47,8 @@ func (b *builder) store(s *versions) {
 	}
 	if len(s.desired) > 0 && s.live == nil && (len(b.in.Options.Targets) == 0 || len(secrets) > 0) {
 		b.add(Action{Op: OpCreateStore, Store: s.key, Reasons: []Reason{ReasonNew}, Delete: new(s.delete()), Pos: s.desired[0].Pos})
-		if s.recorded != nil { // made again, it has another id
-			b.gone = append(b.gone, *s.recorded)
+		if s.recorded != nil { // it gets another id
+			b.recreated = append(b.recreated, *s.recorded)
 		}
 	}
 	if len(b.in.Options.Targets) == 0 {
@@ -60,7 +63,7 @@ func (b *builder) store(s *versions) {
 	}
 }
 
-// storePolicy has a changed delete policy of a store recorded.
+// storePolicy records a changed delete policy of a store.
 func (b *builder) storePolicy(s *versions) {
 	if len(s.desired) == 0 || s.recorded == nil || s.live == nil {
 		return
@@ -77,7 +80,7 @@ func (b *builder) targeted(store StoreKey, name string) bool {
 	return b.in.Options.Targeted(store, name)
 }
 
-// deleteStore deletes a store that left the manifest, if nothing stays in it.
+// deleteStore deletes a store that left the manifest, unless secrets remain in it.
 func (b *builder) deleteStore(s *versions, secrets map[string]*triple) {
 	for _, t := range secrets {
 		if t.live != nil && (t.recorded == nil || !b.ours(t.recorded, t.live) || !t.recorded.Delete) {
@@ -88,7 +91,7 @@ func (b *builder) deleteStore(s *versions, secrets map[string]*triple) {
 	b.add(Action{Op: OpDeleteStore, Store: s.key, StoreID: s.live.ID, Reasons: []Reason{ReasonNotDesired}})
 }
 
-// secret decides one secret's fate by the table of the package's documentation.
+// secret decides on one secret, by the table of the package documentation.
 func (b *builder) secret(s *versions, t *triple) {
 	switch {
 	case t.desired != nil && t.desired.External:
@@ -119,7 +122,7 @@ func (b *builder) add(a Action) {
 	b.plan.Actions = append(b.plan.Actions, a)
 }
 
-// action fills in what every action on a secret has.
+// action returns an action on a secret with the fields that every action has.
 func (b *builder) action(op Op, s *versions, t *triple, reasons ...Reason) Action {
 	a := Action{Op: op, Store: s.key, Reasons: reasons}
 	if s.live != nil {
@@ -161,12 +164,12 @@ func (b *builder) create(s *versions, t *triple) {
 		a.Recovery.PreviousID = t.recorded.ID
 	}
 	a.SetValue, a.Recovery.ListedAt = true, b.in.Now
-	a.putNew(t.desired)
+	a.sendNewMetadata(t.desired)
 	b.add(a)
 }
 
-// remove deletes or forgets what the manifest no longer names, and never deletes
-// what the record doesn't prove to be ours.
+// remove deletes or forgets a recorded secret that the manifest no longer names. It never
+// deletes one that the record does not prove to be ours.
 func (b *builder) remove(s *versions, t *triple) {
 	r, l := t.recorded, t.live
 	if len(s.desired) > 0 && t.within == nil {
@@ -177,7 +180,7 @@ func (b *builder) remove(s *versions, t *triple) {
 		b.note(NoteInterrupted, s, r.Name)
 	}
 	finish := []Reason{ReasonNotDesired}
-	if r.Pending != nil && r.Pending.Op == OpRename { // its new name is decided on by itself
+	if r.Pending != nil && r.Pending.Op == OpRename { // the new name is decided on its own
 		finish = append(finish, ReasonInterrupted)
 	}
 	deleteUnmanaged := t.within != nil && t.within.Unmanaged == UnmanagedDelete
@@ -187,7 +190,7 @@ func (b *builder) remove(s *versions, t *triple) {
 	case !b.ours(r, l) && deleteUnmanaged:
 		b.add(b.action(OpDelete, s, t, ReasonUnmanaged))
 	case b.ours(r, l) && !r.Delete && deleteUnmanaged:
-		// Forgotten, it would be unmanaged and deleted by the next apply.
+		// If it were forgotten, it would be unmanaged, and the next apply would delete it.
 		b.note(NoteKept, s, r.Name)
 	case !b.ours(r, l):
 		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonReplaced))
@@ -211,7 +214,7 @@ func (b *builder) unmanaged(s *versions, t *triple) {
 	}
 }
 
-// noteOtherStores names the stores of an account in which the plan creates one.
+// noteOtherStores notes the existing stores of an account in which the plan creates one.
 func (b *builder) noteOtherStores(live []LiveStore) {
 	creating := map[AccountID]bool{}
 	for _, a := range b.plan.Actions {
@@ -226,9 +229,8 @@ func (b *builder) noteOtherStores(live []LiveStore) {
 	}
 }
 
-// checkAccounts finds an account that took another's place: with the environment of
-// one account and the lockfile of another, everything would be created in the one
-// and deleted from the other.
+// checkAccounts finds a lockfile of another account: applying it would create everything in
+// one account and delete everything from the other.
 func (b *builder) checkAccounts() {
 	recorded, desired := map[AccountID]bool{}, map[AccountID]bool{}
 	for _, r := range b.in.Recorded {
@@ -246,7 +248,7 @@ func (b *builder) checkAccounts() {
 	}
 }
 
-// checkDeletes holds the plan to the number of deletions that is allowed.
+// checkDeletes compares the number of deletions with the limit.
 func (b *builder) checkDeletes() {
 	limit := b.in.Options.MaxDeletes
 	if n := b.plan.Count(OpDelete) + b.plan.Count(OpDeleteStore); limit != nil && n > *limit {
@@ -254,9 +256,9 @@ func (b *builder) checkDeletes() {
 	}
 }
 
-// checkForgery forbids a plan where fingerprints are not what an apply wrote: whoever
-// replaced their key could test guesses against those that the next apply writes. It
-// forbids a plan that is limited to other secrets too.
+// checkForgery forbids the plan if recorded fingerprints were forged: whoever planted the key
+// could test guesses against the fingerprints that the next apply writes. That holds for a plan
+// that is limited to other secrets too.
 func (b *builder) checkForgery() {
 	f := b.in.Forged
 	if len(f.Secrets) == 0 {
@@ -302,7 +304,7 @@ func compareKeys(x, y StoreKey) int {
 	return cmp.Or(cmp.Compare(x.Account, y.Account), cmp.Compare(x.Name, y.Name))
 }
 
-// sorted is the order in which Cloudflare returns scopes, whatever it was given.
+// sorted returns scopes in the order in which Cloudflare returns them.
 func sorted(scopes []string) []string {
 	s := slices.Clone(scopes)
 	slices.Sort(s)

@@ -2,12 +2,12 @@ package planner
 
 import "slices"
 
-// compare decides about a secret that all three versions know: what of it has to
-// be sent again, if anything.
+// compare decides on a secret that all three versions have: which of its value, scopes and
+// comment have to be sent, if any.
 func (b *builder) compare(s *versions, t *triple) {
 	d, r, l := t.desired, t.recorded, t.live
 	if r.ID == "" && !b.mayBeOurs(r, l, d.Generated) {
-		b.adopt(s, t) // somebody else's, as if nothing were recorded
+		b.adopt(s, t) // another client's, as if nothing were recorded
 		return
 	}
 	a := b.action(OpUpdate, s, t)
@@ -18,9 +18,9 @@ func (b *builder) compare(s *versions, t *triple) {
 	} else {
 		b.compareLive(&a, s, t)
 	}
-	a.putMetadata(d, a.Current.Metadata)
+	a.sendMetadata(d, a.Current.Metadata)
 	if r.Pending != nil && len(a.Reasons) == 0 { // or it would stay pending
-		a.putValue(ReasonInterrupted)
+		a.sendValue(ReasonInterrupted)
 	}
 	b.addUpdate(a, t)
 }
@@ -32,10 +32,10 @@ func (b *builder) compareLive(a *Action, s *versions, t *triple) {
 	r := t.recorded
 	switch order := r.compareWrites(t.live); {
 	case t.live.ID != r.ID:
-		a.putValue(ReasonReplaced)
+		a.sendValue(ReasonReplaced)
 		return
 	case order > 0:
-		a.putValue(ReasonChangedOutside)
+		a.sendValue(ReasonChangedOutside)
 		return
 	case order < 0 && r.Modified.canLag(b.in.Now):
 		b.note(NoteLagging, s, r.Name)
@@ -72,24 +72,25 @@ func (b *builder) addUpdate(a Action, t *triple) {
 	b.add(a)
 }
 
-// finish decides what a write whose outcome is unknown has to be done again with.
+// finish decides what has to be sent after a write whose outcome is unknown.
 func (b *builder) finish(a *Action, s *versions, t *triple) {
 	d, r, l := t.desired, t.recorded, t.live
 	switch {
 	case r.ID != "" && l.ID != r.ID:
-		a.putValue(ReasonReplaced)
+		a.sendValue(ReasonReplaced)
 	case r.Pending.Op == OpRename && d.Generated && d.Value != ValueChanged,
 		r.Pending.Op == OpAdopt && !r.Pending.Value && d.Adopt == AdoptKeep:
-		// Of a rename, both names have the value already, and no other can be known: take it.
+		// The live secret has the right value already: after a rename, it is a duplicate of
+		// the generated value, which exists in Cloudflare only.
 		a.Op, a.Source = OpAdopt, ""
 		a.Reasons = append(a.Reasons, ReasonInterrupted)
 	case r.Pending.Op == OpUpdate && !r.Pending.Value && l.Modified.Compare(r.Modified) == 0:
-		// It was about metadata alone, and did not happen: the value is as we left it.
+		// It was a write of metadata alone, and did not happen: the value is as we left it.
 		b.compareValue(a, s, t)
 	case b.overtaken(r, l):
-		a.putValue(ReasonChangedOutside) // what came of our write is not known, and matters no more
+		a.sendValue(ReasonChangedOutside) // so the outcome of our write does not matter any more
 	default:
-		a.putValue(ReasonInterrupted)
+		a.sendValue(ReasonInterrupted)
 		a.Recovery.ValueUnchanged = !r.Pending.Value && d.Value == ValueSame && !d.Generated
 	}
 }
@@ -100,24 +101,24 @@ func (b *builder) compareValue(a *Action, s *versions, t *triple) {
 	switch {
 	case d.Rotate && d.Generated:
 		a.Op = OpRotate
-		a.putValue(ReasonRotationAsked)
+		a.sendValue(ReasonRotationAsked)
 	case due && d.Generated:
 		a.Op = OpRotate
-		a.putValue(ReasonRotationDue)
+		a.sendValue(ReasonRotationDue)
 	case d.Value == ValueUnknown:
 		b.note(NoteValueUnknown, s, d.Name)
 	case d.Value == ValueReencrypted:
-		a.putValue(ReasonReencrypted)
+		a.sendValue(ReasonReencrypted)
 	case d.Value == ValueEdited:
-		a.putValue(ReasonEdited)
+		a.sendValue(ReasonEdited)
 	case d.Value != ValueSame:
-		a.putValue(ReasonValue)
+		a.sendValue(ReasonValue)
 	case due:
 		b.note(NoteRotationOverdue, s, d.Name)
 	}
 }
 
-func (a *Action) putValue(why Reason) {
+func (a *Action) sendValue(why Reason) {
 	a.SetValue = true
 	a.Reasons = append(a.Reasons, why)
 }
@@ -134,8 +135,8 @@ type LiveState struct {
 	Modified Modified
 }
 
-// putMetadata sends what differs.
-func (a *Action) putMetadata(d *DesiredSecret, have Metadata) {
+// sendMetadata sends the metadata that differs.
+func (a *Action) sendMetadata(d *DesiredSecret, have Metadata) {
 	if before, after := sorted(have.Scopes), sorted(d.Scopes); !slices.Equal(before, after) {
 		a.Scopes = &Change[[]string]{Before: before, After: after}
 		a.Reasons = append(a.Reasons, ReasonScopes)
@@ -146,8 +147,8 @@ func (a *Action) putMetadata(d *DesiredSecret, have Metadata) {
 	}
 }
 
-// putNew sends the metadata of a secret that is made.
-func (a *Action) putNew(d *DesiredSecret) {
+// sendNewMetadata sends the metadata of a secret that does not exist yet.
+func (a *Action) sendNewMetadata(d *DesiredSecret) {
 	a.Scopes = &Change[[]string]{After: sorted(d.Scopes)}
 	if d.Comment != nil {
 		a.Comment = &Change[string]{After: *d.Comment}

@@ -6,29 +6,29 @@ import (
 	"time"
 )
 
-// DriftKind is how live differs from what was last applied.
+// DriftKind is how the live state differs from what was last applied.
 type DriftKind string
 
 // The kinds of drift.
 const (
 	DriftStoreGone DriftKind = "store_gone"
 	DriftDeleted   DriftKind = "deleted"
-	// DriftRecreated is a secret that was deleted and made again.
+	// DriftRecreated is a secret that was deleted and created again.
 	DriftRecreated DriftKind = "recreated"
-	// DriftChanged is a secret that was written to, with nothing to see: its value
-	// must be assumed to be another.
+	// DriftChanged is a secret that was written to without a visible difference: its value
+	// must be assumed to have changed.
 	DriftChanged DriftKind = "changed"
 	DriftScopes  DriftKind = "scopes"
 	DriftComment DriftKind = "comment"
 	// DriftNotActive is a status other than active.
 	DriftNotActive DriftKind = "not_active"
-	// DriftInterrupted is a record whose last write was cut short.
+	// DriftInterrupted is a record whose last write was interrupted.
 	DriftInterrupted DriftKind = "interrupted"
 	DriftUnmanaged   DriftKind = "unmanaged"
 	// DriftRotationOverdue is a value past its rotate_after.
 	DriftRotationOverdue DriftKind = "rotation_overdue"
 	// DriftLagging is a list that shows an older state than our last write, which was
-	// moments ago. It does not count.
+	// recent. It does not count.
 	DriftLagging DriftKind = "lagging_read"
 )
 
@@ -43,7 +43,7 @@ type Drift struct {
 	Kind   DriftKind
 	Store  StoreKey
 	Secret string // empty for DriftStoreGone
-	// Counts is false for what is told without being counted as drift.
+	// Counts is false for a finding that is reported but is not drift.
 	Counts  bool
 	Scopes  *Change[[]string] // recorded and live, for DriftScopes
 	Comment *Change[string]   // recorded and live, for DriftComment
@@ -52,10 +52,10 @@ type Drift struct {
 	Generated bool
 }
 
-// FindDrift compares what was last applied with what Cloudflare reports. It needs
-// no values: of in.Desired, the stores' prefixes and unmanaged policies serve, and
-// of their secrets External, RotateAfter and Generated. A store that in.Desired doesn't have is
-// as under UnmanagedReport.
+// FindDrift compares what was last applied with what Cloudflare reports. It needs no values. Of
+// in.Desired, it reads the stores' prefixes and unmanaged policies, and their secrets' External,
+// RotateAfter and Generated. A store that in.Desired does not have is treated as under
+// UnmanagedReport.
 func FindDrift(in Input) []Drift {
 	var found []Drift
 	for _, s := range join(in) {
@@ -123,7 +123,7 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	if l.Status != "" && l.Status != StatusActive {
 		d := drift(DriftNotActive)
 		d.Status = l.Status
-		// What we wrote moments ago takes a while (docs/cloudflare-api.md §3).
+		// A secret that we have just written is pending for a while (docs/cloudflare-api.md §3).
 		d.Counts = l.Status != StatusPending || now.Sub(r.Applied) >= activeWithin
 		found = append(found, d)
 	}

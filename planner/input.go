@@ -13,9 +13,9 @@ import (
 type (
 	// AccountID is a Cloudflare account's id, 32 hexadecimal digits.
 	AccountID string
-	// StoreID is a store's id, as Cloudflare gave it.
+	// StoreID is a store's id in Cloudflare.
 	StoreID string
-	// SecretID is a secret's id, as Cloudflare gave it.
+	// SecretID is a secret's id in Cloudflare.
 	SecretID string
 )
 
@@ -37,22 +37,22 @@ type SecretKey struct {
 // Secret returns the key of a secret of the store.
 func (k StoreKey) Secret(name string) SecretKey { return SecretKey{Store: k, Name: name} }
 
-// Position is where in the manifest something is said.
+// Position is a place in a file, such as the manifest.
 type Position = position.Position
 
 // Input is everything a plan depends on.
 type Input struct {
 	Desired  []DesiredStore
 	Recorded []RecordedStore
-	// Live holds the existing stores. Those that neither Desired nor Recorded name
-	// may be left out, or come without their secrets.
+	// Live are the existing stores. Those that neither Desired nor Recorded name may be left
+	// out, or come without their secrets.
 	Live []LiveStore
-	// References are what is known to read secrets.
+	// References are the known bindings of secrets.
 	References []Reference
-	// Unread are places of references that could not be read.
+	// Unread are the configurations whose bindings could not be read.
 	Unread []Position
-	// Quotas are the accounts' quotas, as far as they are known. A plan is not held to one
-	// that is missing.
+	// Quotas are the accounts' quotas, as far as they are known. An account without one is not
+	// checked.
 	Quotas map[AccountID]Quota
 	// Forged are recorded fingerprints that no apply can have written.
 	Forged Forgery
@@ -65,28 +65,28 @@ type Input struct {
 type Quota struct{ Usage, Limit int }
 
 // Forgery describes fingerprints of the lockfile that do not match their values although
-// the ciphertexts are the recorded ones: the fingerprint key or the records were replaced.
-// Who holds the values finds them, since the planner sees no fingerprint. The zero Forgery
-// is none.
+// the ciphertexts are unchanged: the fingerprint key or the records were replaced. The caller
+// finds them, because the planner sees neither values nor fingerprints. The zero Forgery
+// means that there are none.
 type Forgery struct {
-	// Secrets are those whose fingerprint does not match, in any order.
+	// Secrets are the ones whose fingerprint does not match, in any order.
 	Secrets []SecretKey
 	// Matched counts the fingerprints that do match.
 	Matched int
-	// KeyID is the lockfile's fingerprint key.
+	// KeyID is the id of the lockfile's fingerprint key.
 	KeyID string
-	// Pos is the lockfile.
+	// Pos names the lockfile.
 	Pos Position
 }
 
 // Options limit what a plan may do.
 type Options struct {
-	// Targets, where there are some, limit the plan to secrets whose "store/secret" or
+	// Targets, if there are any, limit the plan to the secrets whose "store/secret" or
 	// "account/store/secret" matches one of these globs.
 	Targets []string
-	// MaxDeletes is the largest number of deletions a plan may have; nil for any.
+	// MaxDeletes is the largest number of deletions that a plan may have; nil for any.
 	MaxDeletes *int
-	// Offline says that Live is what was recorded: what isn't recorded may exist.
+	// Offline says that Live is a copy of Recorded, so that other secrets may exist too.
 	Offline bool
 	// StrictBindings makes a plan that breaks a Worker a problem.
 	StrictBindings bool
@@ -113,51 +113,49 @@ type Reference struct {
 	Pos Position
 }
 
-// DesiredStore is a store that the manifest describes. Several may bear one key,
+// DesiredStore is a store that the manifest describes. Several may have the same key,
 // each with some of the store's secrets.
 type DesiredStore struct {
 	Key StoreKey
-	// Prefix is what the names of its secrets begin with. Nothing else in the store
-	// is looked at, so that environments can share one.
+	// Prefix is how the names of its secrets begin. Other secrets of the store are ignored,
+	// so that environments can share a store.
 	Prefix string
-	// Unmanaged is what to do about secrets that nobody declared.
+	// Unmanaged is what to do about secrets that the manifest does not declare.
 	Unmanaged UnmanagedPolicy
-	// Delete is the policy for the day the store leaves the manifest: true deletes
-	// it, if it is empty then.
+	// Delete says that the store is to be deleted once it has left the manifest and is empty.
 	Delete  bool
 	Pos     Position
 	Secrets []DesiredSecret
 }
 
-// DesiredSecret is a secret as the manifest wants it.
+// DesiredSecret is a secret that the manifest describes.
 type DesiredSecret struct {
 	// Name is its name in Cloudflare.
 	Name string
-	// Scopes are what may use it, in any order.
+	// Scopes are the products that may use it, in any order.
 	Scopes []string
-	// Comment is nil where the manifest leaves the comment alone.
+	// Comment is nil if the manifest does not manage the comment.
 	Comment *string
-	// Value is how its value compares with the recorded fingerprint.
+	// Value is how the value compares with the one that was last applied.
 	Value ValueState
-	// ValueID stands for the value in plans, and cannot be turned back into it. The
-	// planner hands it on.
+	// ValueID identifies the value in plans, without revealing it. The planner copies it.
 	ValueID string
-	// Source tells where the value comes from, in words for people, and SourceDigest what
-	// the words leave out. The planner hands them on.
+	// Source describes for people where the value comes from; SourceDigest covers the details
+	// that the description leaves out. The planner copies both.
 	Source, SourceDigest string
-	// Delete is the policy for the day it leaves the manifest: false forgets it.
+	// Delete is the policy for when it leaves the manifest: true deletes it, false forgets it.
 	Delete bool
-	// Adopt is what to do about a secret of that name that isn't ours.
+	// Adopt is what to do about an existing secret of that name that isn't ours.
 	Adopt AdoptPolicy
-	// RenamedFrom is the name it had before, or empty.
+	// RenamedFrom is the name that it had before, or empty.
 	RenamedFrom string
-	// Generated says that the value is drawn at random when it is first applied.
+	// Generated says that apply generates the value at random.
 	Generated bool
-	// RotateAfter is the age at which a value is due for rotation; 0 for never.
+	// RotateAfter is the age at which the value is due for rotation; 0 for never.
 	RotateAfter time.Duration
-	// Rotate asks for a new generated value now.
+	// Rotate requests a new generated value now.
 	Rotate bool
-	// External says that somebody else supplies it: it must exist, and is never written.
+	// External says that it is managed elsewhere: it must exist, and is never written.
 	External bool
 	Pos      Position
 }
@@ -169,14 +167,14 @@ type AdoptPolicy string
 const (
 	// AdoptOverwrite takes it over and sets its value.
 	AdoptOverwrite AdoptPolicy = "overwrite"
-	// AdoptKeep takes it over with the value that it has.
+	// AdoptKeep takes it over and keeps its value.
 	AdoptKeep AdoptPolicy = "keep"
 )
 
-// ValueState is how a desired value compares with the one last applied.
+// ValueState is how a desired value compares with the one that was last applied.
 type ValueState int
 
-// The zero ValueState is not valid, so that it cannot be left out.
+// The zero ValueState is invalid, so that it cannot be left out by mistake.
 const (
 	// ValueNew is a value with no fingerprint to compare with.
 	ValueNew ValueState = iota + 1
@@ -184,16 +182,17 @@ const (
 	ValueSame
 	// ValueChanged is a value whose fingerprint is not the recorded one.
 	ValueChanged
-	// ValueReencrypted is a value whose ciphertext is not the recorded one, with no key
-	// at hand to tell whether the value is.
+	// ValueReencrypted is a value whose ciphertext differs from the recorded one. Without the
+	// keys it is unknown whether the value does.
 	ValueReencrypted
-	// ValueEdited is ValueReencrypted where others of its file were left as they are.
+	// ValueEdited is a value whose ciphertext differs from the recorded one, while others in
+	// its file do not: the file was edited, not encrypted again as a whole.
 	ValueEdited
 	// ValueUnknown is a value that could not be read or compared.
 	ValueUnknown
 )
 
-// UnmanagedPolicy says what becomes of live secrets that nobody declared.
+// UnmanagedPolicy says what to do about live secrets that the manifest does not declare.
 type UnmanagedPolicy string
 
 // The policies. The zero value means UnmanagedReport.
@@ -210,7 +209,7 @@ const (
 type RecordedStore struct {
 	Key StoreKey
 	ID  StoreID
-	// Delete is the policy for the day the store leaves the manifest.
+	// Delete says that the store is to be deleted once it has left the manifest and is empty.
 	Delete  bool
 	Secrets []RecordedSecret
 }
@@ -219,31 +218,32 @@ type RecordedStore struct {
 type RecordedSecret struct {
 	Name string
 	// ID is empty while the outcome of its creation is unknown.
-	ID       SecretID
-	Scopes   []string
-	Comment  string
+	ID      SecretID
+	Scopes  []string
+	Comment string
+	// Modified is the modification time that Cloudflare reported for our last write; empty if
+	// it reported none.
 	Modified Modified
-	// Applied is when its value was last sent.
+	// Applied is when the value was last sent.
 	Applied time.Time
-	// Delete is the policy for the day it leaves the manifest: false forgets it.
+	// Delete is the policy for when it leaves the manifest: true deletes it, false forgets it.
 	Delete bool
-	// Pending is set when the last apply was cut short before it knew the outcome
-	// of a write.
+	// Pending is a write that the last apply began and whose outcome it did not learn.
 	Pending *Pending
 }
 
 // Pending is a write whose outcome is unknown.
 type Pending struct {
 	Op Op
-	// Since is when it was first about to be sent, and Until when the last request for it
-	// will have ended.
+	// Since is when the first request was about to be sent, and Until when the last one will
+	// have ended.
 	Since, Until time.Time
-	// ListedAt is when the list was read that it was decided on; zero where that isn't known.
+	// ListedAt is when the list was read that the write was decided on; zero if unknown.
 	ListedAt time.Time
-	// PreviousID is the id of the secret that seemed to be gone, and was to be made again: lists
-	// may have lagged.
+	// PreviousID is the id that a secret to be created had before a list lacked it. The list
+	// may have lagged, so that the secret still exists.
 	PreviousID SecretID
-	// Value says that the value was to be sent, not metadata alone.
+	// Value says that the write included the value, and not metadata alone.
 	Value bool
 }
 
@@ -254,8 +254,8 @@ type LiveStore struct {
 	Secrets []LiveSecret
 }
 
-// What [LiveSecret.Status] is told apart by (docs/cloudflare-api.md §1.2): a secret is
-// pending for a while after it was written, and active when it can be used.
+// The values of [LiveSecret.Status] (docs/cloudflare-api.md §1.2). A secret is pending for a
+// while after it was written, and active once it can be used.
 const (
 	StatusPending = "pending"
 	StatusActive  = "active"

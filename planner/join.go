@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// versions is what the three sides know of one store.
+// versions are the three versions of a store.
 type versions struct {
 	key      StoreKey
 	desired  []DesiredStore
@@ -41,12 +41,12 @@ func join(in Input) []*versions {
 	return joined
 }
 
-// delete is the policy that the manifest has for the day the store leaves it.
+// delete reports whether the store is to be deleted once it has left the manifest.
 func (s *versions) delete() bool {
 	return slices.ContainsFunc(s.desired, func(d DesiredStore) bool { return d.Delete })
 }
 
-// triple is what the three sides know of one secret: a nil doesn't know it.
+// triple are the three versions of a secret. A version that does not have it is nil.
 type triple struct {
 	desired  *DesiredSecret
 	recorded *RecordedSecret
@@ -55,15 +55,16 @@ type triple struct {
 	within *DesiredStore
 }
 
-// current is what is known of a live secret. Where it is as we left it, the record tells in
-// which words Cloudflare said so; where a list is older than our last write, it tells all.
+// current is the best knowledge of the live secret's state. If the list shows our last write,
+// the modification time is spelled as recorded, so that plans do not differ by spelling alone.
+// If the list shows an older state, the record is the better source.
 func (t *triple) current() LiveState {
 	l, r := t.live, t.recorded
 	m := LiveState{Metadata{l.Scopes, l.Comment}, l.Modified}
 	if r == nil || r.ID != l.ID {
 		return m
 	}
-	if m.Scopes == nil { // not told: they are nullable (docs/cloudflare-api.md §1.2)
+	if m.Scopes == nil { // not reported: they are nullable (docs/cloudflare-api.md §1.2)
 		m.Scopes = r.Scopes
 	}
 	switch order := r.compareWrites(l); {
@@ -102,7 +103,7 @@ func triples(s *versions) map[string]*triple {
 	return secrets
 }
 
-// within finds the store with the longest prefix that a name has.
+// within finds the store whose prefix is the longest one that the name has.
 func within(desired []DesiredStore, name string) *DesiredStore {
 	var best *DesiredStore
 	for i := range desired {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Modified is a moment as Cloudflare writes it: RFC 3339, usually with
-// microseconds. It is kept as text so that a lockfile holds what was said.
+// Modified is a time as Cloudflare writes it: RFC 3339, usually with microseconds. It is kept
+// as text, so that a lockfile holds exactly what Cloudflare reported.
 type Modified string
 
-// Compare is negative, zero or positive as m is before, at, or after n, looked
-// at with the precision of the coarser one: an endpoint that leaves out the
-// microseconds does not make a secret look changed. Text that is no moment is
-// after everything but itself, since a change must then be assumed.
+// Compare returns a negative number, zero or a positive number if m is before, equal to or
+// after n. It compares with the lower precision of the two, so that an endpoint which leaves
+// out the microseconds does not make a secret look changed. Text that is not a time is after
+// everything but itself, because a change must be assumed then.
 func (m Modified) Compare(n Modified) int {
 	if m == n {
 		return 0
@@ -26,7 +26,7 @@ func (m Modified) Compare(n Modified) int {
 	return a.Truncate(unit).Compare(b.Truncate(unit))
 }
 
-// precision is the unit of the last digit that m gives.
+// precision is the unit of m's last digit.
 func (m Modified) precision() time.Duration {
 	_, fraction, _ := strings.Cut(string(m), ".")
 	unit := time.Second

@@ -7,7 +7,7 @@ import "time"
 type Plan struct {
 	// Actions are in the order in which they have to be done.
 	Actions []Action
-	// Notes tell what is worth knowing and changes nothing.
+	// Notes are worth knowing and change nothing.
 	Notes []Note
 	// Problems forbid applying the plan.
 	Problems []Problem
@@ -24,8 +24,8 @@ type Op string
 const (
 	OpCreateStore Op = "create-store"
 	OpCreate      Op = "create"
-	// OpRename duplicates a secret under its new name and deletes the old one: its
-	// value never leaves Cloudflare.
+	// OpRename duplicates a secret under its new name and deletes the old one. The value
+	// never leaves Cloudflare.
 	OpRename Op = "rename"
 	// OpAdopt takes over an existing secret.
 	OpAdopt  Op = "adopt"
@@ -41,7 +41,7 @@ const (
 	OpRecord Op = "record"
 )
 
-// Reason is why an action is there. Words for it live in the renderer.
+// Reason is why an action is in the plan. The renderer has the words for it.
 type Reason string
 
 // The reasons.
@@ -65,10 +65,10 @@ const (
 	ReasonRotationAsked  Reason = "rotation_asked_for"
 	ReasonExternal       Reason = "supplied_by_somebody_else"
 	ReasonUnmanaged      Reason = "unmanaged"
-	// ReasonReencrypted is a value whose whole file was encrypted again: it may be the same.
+	// ReasonReencrypted is a value that was encrypted again with its file: it may be unchanged.
 	ReasonReencrypted Reason = "reencrypted"
-	// ReasonEdited is a value that was encrypted again, and others of its file were not: it
-	// is another, unless it was changed back.
+	// ReasonEdited is a value that was encrypted again while others in its file were not: it
+	// has changed, unless an edit was reverted.
 	ReasonEdited Reason = "ciphertext_changed"
 )
 
@@ -80,7 +80,7 @@ type Action struct {
 	StoreID StoreID
 	// Secret is the secret's name; empty for OpCreateStore.
 	Secret string
-	// From is the name before, for OpRename.
+	// From is the old name, for OpRename.
 	From string
 	// ID is the live secret to update, rename or delete, and Current its state when the
 	// plan was made. Together they are the action's precondition.
@@ -89,24 +89,23 @@ type Action struct {
 	Reasons []Reason
 	// SetValue says that the value is sent. An update without it leaves the value alone.
 	SetValue bool
-	// ValueID stands for the value that is sent, or that a renamed secret keeps:
-	// DesiredSecret.ValueID.
+	// ValueID is DesiredSecret.ValueID of the value that is sent, or that a renamed secret
+	// keeps.
 	ValueID string
-	// Scopes and Comment are what is sent: nil leaves them alone.
+	// Scopes and Comment are the metadata that is sent; nil leaves it alone.
 	Scopes  *Change[[]string]
 	Comment *Change[string]
-	// Delete is the policy that is recorded for the day the secret, or the store, leaves the
-	// manifest: nil where nothing stays recorded.
+	// Delete is the policy to record for when the secret or the store leaves the manifest; nil
+	// if no record remains.
 	Delete *bool
 	// Recovery is what the applier needs to recognize the work of an interrupted apply.
 	Recovery Recovery
 	// BeforeCreates makes a deletion run before the creations, because the quota leaves no
 	// room otherwise.
 	BeforeCreates bool
-	// Source tells where the value comes from, in words for people, and SourceDigest what
-	// the words leave out.
+	// Source and SourceDigest are those of the DesiredSecret.
 	Source, SourceDigest string
-	// Pos is where the manifest asks for it, where it does.
+	// Pos is where the manifest asks for it; zero if it does not.
 	Pos Position
 }
 
@@ -136,8 +135,8 @@ func (a Action) Writes() bool {
 	return true
 }
 
-// Change is a piece of metadata before and after. Before is the zero value for
-// a secret that is created.
+// Change is a piece of metadata before and after. Before is the zero value for a secret that
+// is created.
 type Change[T any] struct {
 	Before, After T
 }
@@ -147,37 +146,38 @@ type NoteKind string
 
 // The kinds of notes.
 const (
-	// NoteUnmanaged is a live secret that nobody declared.
+	// NoteUnmanaged is a live secret that the manifest does not declare.
 	NoteUnmanaged NoteKind = "unmanaged"
 	// NoteLagging is a list that shows an older state than our last write.
 	NoteLagging NoteKind = "lagging_read"
-	// NoteBackwards is a secret that was last changed before our last write, too long
-	// ago for a list that lags: the lockfile was edited, or the store put back.
+	// NoteBackwards is a secret whose last change is older than our last write, although that
+	// is too long ago for a list to lag: the lockfile was edited, or the store was restored.
 	NoteBackwards NoteKind = "modified_backwards"
-	// NoteInterrupted is a record whose last write was cut short.
+	// NoteInterrupted is a record whose last write was interrupted.
 	NoteInterrupted NoteKind = "interrupted"
 	// NoteValueUnknown is a value that could not be compared.
 	NoteValueUnknown NoteKind = "value_unknown"
-	// NoteOtherStore is a store that an account has, where the plan creates one:
-	// an account has had one store at most until now (docs/cloudflare-api.md §5).
+	// NoteOtherStore is an existing store of an account in which the plan creates one. So far,
+	// Cloudflare has allowed one store per account (docs/cloudflare-api.md §5).
 	NoteOtherStore NoteKind = "other_store"
-	// NoteRenamed is an old name that is about to go: who binds it breaks.
+	// NoteRenamed is an old name that will be gone, so that its bindings break.
 	NoteRenamed NoteKind = "renamed"
-	// NoteMaybeRenamed is a secret that is made and had another name before: with a key at
-	// hand it is renamed, if its value is the same.
+	// NoteMaybeRenamed is a secret with a new name that is created, because it is unknown
+	// whether its value is the same. With the keys, it would be renamed if it is.
 	NoteMaybeRenamed NoteKind = "maybe_renamed"
-	// NoteRotationOverdue is a value past its rotate_after that we cannot make anew.
+	// NoteRotationOverdue is a value past its rotate_after that is not generated, so that
+	// apply cannot rotate it.
 	NoteRotationOverdue NoteKind = "rotation_overdue"
-	// NoteKept is a secret that left the manifest under delete: false, in a store
-	// whose unmanaged secrets are deleted: it stays recorded, so that it stays.
+	// NoteKept is a secret that left the manifest under delete: false, in a store whose
+	// unmanaged secrets are deleted. It stays recorded, so that it is not deleted.
 	NoteKept NoteKind = "kept"
-	// NoteStoreKept is a store that would be deleted, were nobody else's secrets in it.
+	// NoteStoreKept is a store that is not deleted because it has other secrets in it.
 	NoteStoreKept NoteKind = "store_kept"
-	// NoteBreaksWorker is a secret that Worker binds, as said at Pos, and that goes, gets
-	// another name, or can be used by Workers no longer.
+	// NoteBreaksWorker is a secret that Worker binds at Pos and can no longer use: it is
+	// deleted or renamed, or loses the scope of Workers.
 	NoteBreaksWorker NoteKind = "breaks_worker"
-	// NoteBindingsUnread is a configuration, named at Pos, whose bindings could not be
-	// read: whether a Worker breaks is not known.
+	// NoteBindingsUnread is a configuration, named at Pos, whose bindings could not be read:
+	// it is unknown whether its Worker breaks.
 	NoteBindingsUnread NoteKind = "bindings_unread"
 )
 
@@ -186,9 +186,9 @@ type Note struct {
 	Kind   NoteKind
 	Store  StoreKey
 	Secret string
-	// Worker is of NoteBreaksWorker.
+	// Worker is set for NoteBreaksWorker.
 	Worker string
-	// Pos is of NoteBreaksWorker and NoteBindingsUnread.
+	// Pos is set for NoteBreaksWorker and NoteBindingsUnread.
 	Pos Position
 }
 
@@ -203,21 +203,21 @@ const (
 	ProblemExternalMissing ProblemKind = "external_missing"
 	// ProblemExternalScopes is an external secret that lacks scopes: Missing.
 	ProblemExternalScopes ProblemKind = "external_scopes"
-	// ProblemOtherPrefix is a recorded secret outside the store's prefix: the
-	// lockfile is another environment's.
+	// ProblemOtherPrefix is a recorded secret outside the store's prefix: the lockfile belongs
+	// to another environment.
 	ProblemOtherPrefix ProblemKind = "other_prefix"
-	// ProblemOtherAccount is a recorded store whose account nobody names any more,
-	// while another account is new: the records are not of the account that is meant.
+	// ProblemOtherAccount is a recorded store whose account the manifest does not name, while
+	// it names an account without records: the lockfile belongs to another account.
 	ProblemOtherAccount ProblemKind = "other_account"
-	// ProblemTooManyDeletes is a plan with Count deletions where Limit are allowed.
+	// ProblemTooManyDeletes is a plan with Count deletions, while Limit are allowed.
 	ProblemTooManyDeletes ProblemKind = "too_many_deletes"
-	// ProblemQuota is an account that needs Count slots where there are Limit.
+	// ProblemQuota is an account that needs Count slots and has Limit.
 	ProblemQuota ProblemKind = "quota"
 	// ProblemBreaksWorker is NoteBreaksWorker under StrictBindings; Pos is in the
 	// Worker's configuration.
 	ProblemBreaksWorker ProblemKind = "breaks_worker"
-	// ProblemForged is a lockfile, named at Pos, with Count fingerprints, of Secrets, that no
-	// apply wrote under its key KeyID, while Matched are its: Input.Forged.
+	// ProblemForged is a lockfile, named at Pos, with Count fingerprints, those of Secrets, that
+	// no apply wrote with its key KeyID, while Matched others match: see Input.Forged.
 	ProblemForged ProblemKind = "forged_fingerprints"
 )
 
@@ -227,15 +227,15 @@ type Problem struct {
 	Store  StoreKey
 	Secret string
 	Pos    Position
-	// Worker is of ProblemBreaksWorker.
+	// Worker is set for ProblemBreaksWorker.
 	Worker string
-	// KeyID, Secrets, as STORE/SECRET, and Matched are of ProblemForged.
+	// KeyID, Secrets (as STORE/SECRET) and Matched are set for ProblemForged.
 	KeyID   string
 	Secrets []string
 	Matched int
-	// Missing are scopes.
+	// Missing are the missing scopes, for ProblemExternalScopes.
 	Missing []string
-	// Count and Limit are what is asked for and what is allowed.
+	// Count and Limit are the requested and the allowed number.
 	Count, Limit int
 }
 

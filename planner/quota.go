@@ -1,9 +1,9 @@
 package planner
 
-// fitQuota holds a plan to an account's quota: where there is no room for the new
-// secrets before old ones are deleted, as many deletions as it takes, in the plan's order, go first; where
-// there is none even then, the plan gets a problem. Quota is checked by Cloudflare
-// against what exists at that moment (docs/cloudflare-api.md §6).
+// fitQuota checks the plan against an account's quota, which Cloudflare checks at each request
+// (docs/cloudflare-api.md §6). If there are too few free slots for the creations, as many
+// deletions as needed go first, in the plan's order. If there are too few even then, the plan
+// gets a problem.
 func (p *Plan) fitQuota(account AccountID, q Quota) {
 	creates, renames, deletes := 0, 0, 0
 	for _, a := range p.Actions {
@@ -33,12 +33,12 @@ func (p *Plan) fitQuota(account AccountID, q Quota) {
 	}
 }
 
-// UsualQuota is how many secrets an account may have, as documented
+// UsualQuota is the number of secrets that an account may have, as documented
 // (docs/cloudflare-api.md §5).
 const UsualQuota = 100
 
-// Creates counts the secrets that the plan makes, by account: where it makes some,
-// the account's quota is worth a request.
+// Creates counts the secrets that the plan creates, by account. An account in which it creates
+// any is worth a request for the quota.
 func (p *Plan) Creates() map[AccountID]int {
 	n := map[AccountID]int{}
 	for _, a := range p.Actions {

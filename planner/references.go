@@ -5,15 +5,15 @@ import "slices"
 // ScopeWorkers is the scope of secrets that Workers may use.
 const ScopeWorkers = "workers"
 
-// checkReferences finds the Workers that the plan breaks. Cloudflare would tell only when
-// they are deployed the next time (docs/cloudflare-api.md §6: 10182).
+// checkReferences finds the Workers that the plan breaks. Cloudflare would refuse them only at
+// their next deployment (docs/cloudflare-api.md §6: 10182).
 func (b *builder) checkReferences() {
 	for _, a := range b.plan.Actions {
 		if name := a.takesAway(); name != "" {
 			b.breaks(a.Store, a.StoreID, name)
 		}
 	}
-	for _, st := range b.gone {
+	for _, st := range b.recreated {
 		b.breaks(st.Key, st.ID, "")
 	}
 	for _, pos := range b.in.Unread {
@@ -21,7 +21,7 @@ func (b *builder) checkReferences() {
 	}
 }
 
-// breaks tells of the bindings of a secret, or of a whole store.
+// breaks reports the bindings of a secret, or of a whole store if name is empty.
 func (b *builder) breaks(store StoreKey, id StoreID, name string) {
 	for _, r := range b.in.References {
 		switch {
@@ -34,7 +34,7 @@ func (b *builder) breaks(store StoreKey, id StoreID, name string) {
 	}
 }
 
-// takesAway is the name that Workers cannot read any more after the action, or empty.
+// takesAway returns the name that Workers cannot read any more after the action, or "".
 func (a *Action) takesAway() string {
 	switch {
 	case a.Op == OpDelete:

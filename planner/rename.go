@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// renames plans the renames that Cloudflare can do by itself, and takes both names
-// from the map. Where it cannot (another value, changed or gone outside, the new
-// name taken), the two names are decided on their own: create and delete.
+// renames plans the renames that Cloudflare can do by itself, and removes both names from the
+// map. If it cannot (another value, changed or deleted outside, the new name taken), the two
+// names are decided independently: create and delete.
 func (b *builder) renames(s *versions, secrets map[string]*triple) {
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
 		t := secrets[name]
@@ -31,9 +31,9 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 			a.Reasons = append(a.Reasons, ReasonInterrupted)
 			b.note(NoteInterrupted, s, t.desired.Name)
 		}
-		a.putNew(t.desired)
+		a.sendNewMetadata(t.desired)
 		a.Scopes.Before = sorted(a.Current.Scopes)
-		if a.Comment == nil { // the comment is left alone, so it goes along
+		if a.Comment == nil { // not managed, so the duplicate gets the same comment
 			a.Comment = &Change[string]{After: a.Current.Comment}
 		}
 		a.Comment.Before = a.Current.Comment
@@ -47,16 +47,16 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 	}
 }
 
-// renamable reports whether Cloudflare can rename, if the value stays: the new name is
-// free, and the old one holds what we left there. A rename that was cut short before
-// the new name was there is tried again.
+// renamable reports whether Cloudflare can rename a secret whose value stays the same: the new
+// name is free, and the secret under the old name is as we left it. A rename that was
+// interrupted before the new name existed is tried again.
 func (b *builder) renamable(t, from *triple) bool {
-	cutShort := func(r *RecordedSecret) bool { return r.Pending != nil && r.Pending.Op == OpRename }
-	if t.live != nil || t.desired.External || t.recorded != nil && (t.recorded.ID != "" || !cutShort(t.recorded)) {
+	interrupted := func(r *RecordedSecret) bool { return r.Pending != nil && r.Pending.Op == OpRename }
+	if t.live != nil || t.desired.External || t.recorded != nil && (t.recorded.ID != "" || !interrupted(t.recorded)) {
 		return false
 	}
 	if from == nil || from.desired != nil || from.recorded == nil || from.live == nil || from.recorded.ID != from.live.ID ||
-		from.recorded.Pending != nil && !cutShort(from.recorded) {
+		from.recorded.Pending != nil && !interrupted(from.recorded) {
 		return false
 	}
 	order := from.live.Modified.Compare(from.recorded.Modified)
