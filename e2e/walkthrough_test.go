@@ -58,7 +58,7 @@ func TestWalkthrough(t *testing.T) {
 					continue
 				case command == "secretsync apply": // it asks only at a terminal
 					command += " --auto-approve"
-					want = regexp.MustCompile("(?m)^Do these .*\n").ReplaceAllString(want, "")
+					want = regexp.MustCompile("\nApply these .*\n").ReplaceAllString(want, "")
 				}
 				got := p.shell(home, path, modules, env, command)
 				if !matches(want, got) {
