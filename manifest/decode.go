@@ -37,7 +37,7 @@ func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
 	return allKnown
 }
 
-// wrongKind reports a value of another kind than wanted. It tells kinds only.
+// wrongKind reports a value of another kind than wanted. It names kinds, never the value.
 func (d *document) wrongKind(f syntax.Field, want string) {
 	if f.Value.Kind == syntax.Refused {
 		return

@@ -127,7 +127,7 @@ func (d *document) accountID(f syntax.Field) string {
 
 // tokenEnv returns the name of the variable that holds an account's token. Whatever it
 // holds is sent to Cloudflare, so no variable is accepted that is known to hold the
-// credential of somebody else.
+// credential of another service.
 func (d *document) tokenEnv(f syntax.Field) (string, bool) {
 	name, ok := d.envName(f)
 	if ok && hasPrefix(name, otherCredentials) {

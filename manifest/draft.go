@@ -8,7 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// DraftStore is a store for [Draft]: Label stands in the manifest, Name is the
+// DraftStore is a store for [Draft]: Label is its name in the manifest, Name is the
 // store's in Cloudflare where that is another one.
 type DraftStore struct {
 	Label, Name string
@@ -26,7 +26,7 @@ func IsName(text string) bool { return nameForm.MatchString(text) }
 
 // Draft writes a manifest in YAML of secrets that exist. With sops, the name of a SOPS
 // file, each is taken over as it is and has its value there, under its own name;
-// without, somebody else supplies them all, so that nothing is written to them.
+// without, all are external, so that nothing is written to them.
 func Draft(stores []DraftStore, sops string) ([]byte, error) {
 	type source struct {
 		SOPS foreign `yaml:"sops"`
@@ -70,8 +70,8 @@ func Draft(stores []DraftStore, sops string) ([]byte, error) {
 	return visible.YAML(out.Bytes()), enc.Close()
 }
 
-// foreign is a text of Cloudflare's. It stands in double quotes where it would hide
-// something from whoever reviews the manifest, or command a CI runner that prints it, so
+// foreign is a text from Cloudflare. It is put in double quotes where it would hide
+// something from the reviewer of the manifest, or command a CI runner that prints it, so
 // that it can be escaped.
 type foreign string
 

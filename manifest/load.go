@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// Options say what to load and what is allowed meanwhile.
+// Options say what to load, and what is allowed.
 type Options struct {
 	// File is the manifest.
 	File string
@@ -29,12 +29,12 @@ type Options struct {
 
 	// Private are files that nothing in the manifest may name: the tool's own keys.
 	Private []string
-	// Known is told of every value as soon as it is read, before any error can be
-	// about it; nil is nobody.
+	// Known is called with every value as soon as it is read, before any error can be
+	// about it; it may be nil.
 	Known func(Value)
 
 	// Values says that the values are to be read: where there are mistakes, what the
-	// environment lacks is told with them.
+	// environment lacks is reported with them.
 	Values bool
 	// AllowPlaintextValues permits values in the clear in the manifest.
 	AllowPlaintextValues bool
@@ -90,7 +90,7 @@ type loader struct {
 	stores     []*storeDecl
 
 	digests []string // of each file
-	inClear bool     // values stand in them in clear
+	inClear bool     // they hold values in clear
 
 	// What is bounded: bytes that variables stand for, bytes of included files, secrets.
 	expansions, included, secrets int
@@ -120,7 +120,7 @@ func newLoader(o Options) *loader {
 	}
 }
 
-// load makes the manifest of the content of its first file.
+// load builds the manifest from the content of its first file.
 func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	l.document(ctx, l.opts.File, data)
 	if len(l.stores) == 0 && len(l.errs) == 0 {
@@ -138,7 +138,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	if len(l.errs) == 0 {
 		return m, nil
 	}
-	// With what can be known to be wrong with the sources, to spare a second round.
+	// With the mistakes that can be found in the sources without reading values, to spare a second run.
 	l.errs = append(l.errs, mistakesOf(m.Check())...)
 	if l.opts.Values {
 		l.errs = append(l.errs, m.unset()...)
@@ -146,7 +146,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	return nil, &LoadError{Mistakes: l.errs.Sorted(), Partial: m}
 }
 
-// ownCredentials are how the variables begin that are meant for secretsync alone.
+// ownCredentials are prefixes of the variables that are meant for secretsync alone.
 var ownCredentials = []string{"CLOUDFLARE_API_", "CF_API_", "SECRETSYNC_", "SOPS_"}
 
 // otherCredentials are how the usual variables begin that hold the credentials of
@@ -157,7 +157,7 @@ var otherCredentials = []string{
 }
 
 func hasPrefix(name string, prefixes []string) bool {
-	name = strings.ToUpper(name) // Windows doesn't tell the cases apart
+	name = strings.ToUpper(name) // Windows ignores case
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 

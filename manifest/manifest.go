@@ -80,7 +80,7 @@ type Secret struct {
 	RenamedFrom string
 	// RotateAfter is the age at which its value is to be replaced; 0 for never.
 	RotateAfter time.Duration
-	// External says that somebody else supplies it: it has no Source.
+	// External says that its value comes from elsewhere: it has no Source.
 	External bool
 	Source   Source
 	Pos      Position
@@ -115,13 +115,13 @@ type SOPS interface {
 // SOPSFile is a file that SOPS encrypted. A path leads through maps by key and
 // through lists by decimal index; the empty path is a binary file's content.
 type SOPSFile interface {
-	// Entry tells what is known of a value without a key.
+	// Entry returns what is known of a value without a key.
 	Entry(path []string) (SOPSEntry, error)
 	// Value decrypts a value. The first call decrypts the file and verifies its MAC.
 	Value(ctx context.Context, path []string) (Value, error)
 }
 
-// SOPSEntry is what a SOPS file tells of a value without a key.
+// SOPSEntry is what can be known of a value in a SOPS file without a key.
 type SOPSEntry struct {
 	Pos Position
 	// Type is str, int, float, bool, time or bytes; "" for one that is not encrypted.

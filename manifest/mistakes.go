@@ -16,19 +16,19 @@ var (
 	ErrOutside = repo.ErrOutside
 	// ErrCommand: a source runs a command ([Options.AllowCommands]).
 	ErrCommand = errors.New("a command is refused")
-	// ErrPlaintext: a value stands in the manifest in clear ([Options.AllowPlaintextValues]).
+	// ErrPlaintext: the manifest holds a value in clear ([Options.AllowPlaintextValues]).
 	ErrPlaintext = errors.New("a plaintext value is refused")
 )
 
-// refused makes the error of what an option permits. hint may be empty.
+// refused returns a mistake that an option would permit. hint may be empty.
 func refused(kind error, at Position, hint, what string, args ...any) *Error {
 	e := syntax.Errorf(at, hint, what, args...)
 	e.Kind = kind
 	return e
 }
 
-// mistakesOf returns the mistakes that an error lists. Of an error that is not
-// ours it tells nothing: it may quote plaintext.
+// mistakesOf returns the mistakes that an error lists. It shows nothing of an error
+// of another type, which may quote plaintext.
 func mistakesOf(err error) ErrorList {
 	var list ErrorList
 	var one *Error
@@ -45,8 +45,8 @@ func mistakesOf(err error) ErrorList {
 	return ErrorList{{What: "the SOPS file cannot be decrypted"}}
 }
 
-// located says at a place of the manifest what is wrong in another file, to which
-// it refers.
+// located reports a mistake in another file at the place of the manifest that refers
+// to it.
 func located(at Position, e *Error) *Error {
 	switch {
 	case e.Pos.File == at.File && e.Pos.Line > 0:

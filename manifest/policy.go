@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// generate reads what to draw.
+// generate reads what value to generate.
 func (d *document) generate(f syntax.Field) Source {
 	s := Source{Kind: SourceGenerate, Pos: f.Pos}
 	if !d.isMap(f) {
@@ -33,7 +33,7 @@ func (d *document) generate(f syntax.Field) Source {
 	return s
 }
 
-// external reads that somebody else supplies the secret: nothing of it is written.
+// external reads that the value comes from elsewhere: nothing is written to the secret.
 func (d *document) external(f syntax.Field, n *syntax.Node, sec *Secret) {
 	if !d.is(f, syntax.Bool) {
 		return

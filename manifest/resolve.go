@@ -46,9 +46,9 @@ func (m *Manifest) newReading() *reading {
 }
 
 // Resolve reads every value but those that are generated when they are applied, and
-// those that somebody else supplies. An error is a [ErrorList] of all that could
+// external ones. An error is an [ErrorList] of all that could
 // not be read, placed at their "from" in the manifest. What is wrong with a SOPS
-// file as a whole is told once. After an interruption it is the context's error.
+// file as a whole is reported once. After an interruption it is the context's error.
 func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) {
 	return m.ResolveSome(ctx, func(SecretRef) bool { return true })
 }
@@ -83,7 +83,7 @@ func (m *Manifest) ResolveSome(ctx context.Context, wanted func(SecretRef) bool)
 	return values, nil
 }
 
-// Ciphertexts tells of every value what can be known without a key, the environment
+// Ciphertexts returns what can be known of every value without a key, the environment
 // or running anything. Its errors are those of [Manifest.Check].
 func (m *Manifest) Ciphertexts() (map[SecretRef]Ciphertext, error) {
 	r := m.newReading()
@@ -105,7 +105,7 @@ func (m *Manifest) Ciphertexts() (map[SecretRef]Ciphertext, error) {
 
 // Check reports what is wrong with the sources as far as it can be known without
 // a key, the environment or running anything: missing files, missing or altered
-// entries of SOPS files. An error is a [ErrorList].
+// entries of SOPS files. An error is an [ErrorList].
 func (m *Manifest) Check() error {
 	_, err := m.Ciphertexts()
 	return err
@@ -133,8 +133,8 @@ func (r sources) variable(s Source) (string, *Error) {
 	return text, nil
 }
 
-// fail notes a mistake; one that lies in another file, which many secrets may
-// need, is told once.
+// fail adds a mistake; one in another file, which many secrets may
+// need, is reported once.
 func (r *reading) fail(at Position, err error) {
 	for _, e := range mistakesOf(err) {
 		if e.Pos == at || !r.told[*e] {

@@ -30,8 +30,8 @@ func (s *sealed) open() (SOPSFile, error) {
 	return s.file, s.err
 }
 
-// entry tells of an encrypted value what can be known without a key, and refuses
-// those that cannot be what their author meant.
+// entry returns what can be known of an encrypted value without a key, and refuses
+// values that cannot be what their author meant.
 func (s *sealed) entry(path []string) (SOPSEntry, error) {
 	file, err := s.open()
 	if err != nil {
@@ -107,7 +107,7 @@ func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string
 	return err == nil
 }
 
-// isComment reports whether an item is what SOPS makes of a comment in a list.
+// isComment reports whether an item is a comment of a list, as SOPS encrypts it.
 func isComment(n *syntax.Node) bool {
 	return n.Kind == syntax.String && isCiphertext(n.Text) && strings.HasSuffix(n.Text, ",type:comment]")
 }

@@ -22,15 +22,15 @@ const (
 	SourceSOPS    SourceKind = "sops"
 	SourceCommand SourceKind = "command"
 	SourceValue   SourceKind = "value"
-	// SourceGenerate draws a random value when it is first applied.
+	// SourceGenerate generates a random value when it is first applied.
 	SourceGenerate SourceKind = "generate"
 )
 
-// Source tells where a secret's value comes from.
+// Source is where a secret's value comes from.
 type Source struct {
 	Kind SourceKind
 	Pos  Position // of "from", "value" or "generate"
-	// Generate is what to draw, for SourceGenerate.
+	// Generate is what value to generate, for SourceGenerate.
 	Generate Generate
 
 	shown  string // what follows the kind in String
@@ -60,8 +60,8 @@ func (s Source) String() string {
 }
 
 // Digest is of what changes the value and String leaves out, the same on every machine:
-// "sha256:" and hexadecimal digits, or "" where String tells all. Of arguments that are
-// encrypted in the manifest it is of their ciphertexts, so that it tells nothing of them.
+// "sha256:" and hexadecimal digits, or "" where String says it all. Arguments that are
+// encrypted in the manifest count by their ciphertexts, so that it reveals nothing of them.
 func (s Source) Digest() string {
 	if s.Kind == SourceFile && s.trim {
 		return digestOf("trim")
@@ -127,7 +127,7 @@ func (d *document) sopsKey(f syntax.Field, s *Source) {
 	s.shown += "#" + text
 }
 
-// splitKey splits a dotted path. A part may stand in double quotes, in which a
+// splitKey splits a dotted path. A part may be in double quotes, in which a
 // backslash makes the next character literal.
 func splitKey(text string) ([]string, bool) {
 	var parts []string

@@ -196,7 +196,7 @@ func (d *document) exactlyOne(entry syntax.Field, allKnown bool, keys ...string)
 // place is a name in Cloudflare; secret is "" for the store itself.
 type place struct{ account, store, secret string }
 
-// finish makes the stores of what was said of them.
+// finish builds the stores from their declarations.
 func (l *loader) finish() []Store {
 	var stores []Store
 	taken := map[place]Position{}
@@ -235,7 +235,7 @@ func (l *loader) finish() []Store {
 	return stores
 }
 
-// rename makes a name in Cloudflare of renamed_from, which must be free by now.
+// rename turns renamed_from into a name in Cloudflare, which no described secret may have.
 func (l *loader) rename(s Store, sec *Secret, byLabel map[string]Position) {
 	if sec.RenamedFrom == "" {
 		return
@@ -247,7 +247,7 @@ func (l *loader) rename(s Store, sec *Secret, byLabel map[string]Position) {
 	sec.RenamedFrom = s.Prefix + sec.RenamedFrom
 }
 
-// agree notes what one description of a store in Cloudflare says about unmanaged
+// agree records what one description of a store in Cloudflare says about unmanaged
 // secrets; another description may not say otherwise.
 func (l *loader) agree(policies map[place]attribute, decl *storeDecl, at place) {
 	first, again := policies[at]

@@ -37,7 +37,7 @@ func (d *document) when(f syntax.Field) bool {
 }
 
 // decide evaluates a condition, once it is known to be nothing but comparisons of
-// variables: what the language has besides could take any time and memory.
+// variables: the rest of the language could take any time and memory.
 func (d *document) decide(at Position, text string) (wanted, ok bool) {
 	tree, err := parser.Parse(text)
 	if err != nil {
@@ -67,7 +67,7 @@ func (d *document) decide(at Position, text string) (wanted, ok bool) {
 	return wanted, true
 }
 
-// operators are those that a condition may have: none makes a list, a text or a search
+// operators are those that a condition may have: none builds a list, a text or a search
 // that is larger than what the manifest says.
 var operators = []string{
 	"not", "!", "or", "||", "and", "&&", "==", "!=", "<", ">", "<=", ">=", "in", "contains", "startsWith", "endsWith", "+", "-", "*", "/", "%", "??",

@@ -1,4 +1,4 @@
-// Package generate draws random values for secrets that nobody has to know.
+// Package generate generates random values for secrets that no person has to know.
 package generate
 
 import (
@@ -35,14 +35,14 @@ const (
 	maxLength = 65536
 )
 
-// Spec says what to draw: Bytes random bytes in an encoding, or for Alphanumeric
+// Spec says what value to generate: Bytes random bytes in an encoding, or for Alphanumeric
 // Length characters, or for UUID neither.
 type Spec struct {
 	Bytes, Length int
 	Encoding      Encoding
 }
 
-// Check reports whether the spec can be drawn.
+// Check reports what is wrong with the spec.
 func (s Spec) Check() error {
 	switch s.Encoding {
 	case Hex, Base64, Base64URL:
@@ -69,7 +69,7 @@ func (s Spec) Check() error {
 	return nil
 }
 
-// String tells what is drawn, for people. Equal specs have equal texts, others
+// String describes the value, for people. Equal specs have equal texts, others
 // don't.
 func (s Spec) String() string {
 	switch s.Encoding {
@@ -81,7 +81,7 @@ func (s Spec) String() string {
 	return fmt.Sprintf("generate %d bytes %s", s.Bytes, s.Encoding)
 }
 
-// Value draws a value. The spec must have passed Check.
+// Value generates a value. The spec must have passed Check.
 func (s Spec) Value() secret.Value {
 	switch s.Encoding {
 	case Alphanumeric:

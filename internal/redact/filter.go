@@ -20,21 +20,21 @@ import (
 	"github.com/secretsync/secretsync/internal/visible"
 )
 
-// Withheld is what a [Filter] writes in the place of a value, whatever its length.
+// Withheld is what a [Filter] writes instead of a value, whatever its length.
 const Withheld = "[value withheld]"
 
 // Filter is the last resort: writers that let no known value pass. Nothing relies on
 // it. Each value that it has to withhold is a bug in what wrote it, and [Filter.Hits]
 // counts them.
 //
-// Make writers with [Filter.Writer], tell it each value with [Filter.Know] before
-// anything is made of it, and at the end call [Filter.Flush] and [Filter.Forget]. It
+// Create writers with [Filter.Writer], add each value with [Filter.Know] before
+// it is used, and at the end call [Filter.Flush] and [Filter.Forget]. It
 // matches the value and each sufficiently long line of it, in every encoding listed
 // in formsOf.
 //
-// Some values are not filtered, as they would garble all output and show by the gaps
+// Some values are not filtered, since that would garble all output and reveal by the gaps
 // what they are: those of less than 6 bytes, words (of less than 12 letters, all of
-// them small), and what stands in the names and comments given to [Filter.Public].
+// them lower case), and parts of the names and comments given to [Filter.Public].
 type Filter struct {
 	mu      sync.Mutex
 	public  []string
@@ -60,9 +60,9 @@ func New() *Filter {
 	return &Filter{known: map[start][]form{}, begun: map[string]bool{}}
 }
 
-// Public tells of text that is no secret wherever it stands. Text that others could
-// have chosen belongs here before it is written: what they guess would be withheld if
-// it is right, and so be told.
+// Public adds text that is not secret, wherever it occurs. Text that others could
+// have chosen must be added before it is written: a guess in it would be withheld if
+// it is right, which would confirm it.
 func (f *Filter) Public(text ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -107,7 +107,7 @@ func (f *Filter) add(b form) {
 	}
 }
 
-// isPublic reports whether a value stands in text that is no secret.
+// isPublic reports whether a value is part of public text.
 func (f *Filter) isPublic(value []byte) bool {
 	return slices.ContainsFunc(f.public, func(p string) bool { return strings.Contains(p, string(value)) })
 }

@@ -82,7 +82,7 @@ func (f Files) inside(name string) (string, bool) {
 
 // open opens a regular file. It looks before it opens, as opening a device may do
 // anything, and looks again at what it opened, without waiting for the other end of
-// a pipe that was put there meanwhile.
+// a pipe that has replaced it meanwhile.
 func (f Files) open(at position.Position, name string) (*os.File, *syntax.Error) {
 	stat := os.Stat
 	openFile := func(name string) (*os.File, error) { return os.OpenFile(name, os.O_RDONLY|noWait, 0) }
@@ -114,7 +114,7 @@ func (f Files) open(at position.Position, name string) (*os.File, *syntax.Error)
 	return file, nil
 }
 
-// checkOpened looks at what was opened, whatever the name stands for by now.
+// checkOpened checks the opened file, since its name may mean another one by now.
 func (f Files) checkOpened(at position.Position, name string, file *os.File) *syntax.Error {
 	info, err := file.Stat()
 	switch {
@@ -179,7 +179,7 @@ func (f Files) Check(at position.Position, name string) *syntax.Error {
 	return bad
 }
 
-// explain puts an error of the file system into words.
+// explain turns an error of the file system into a mistake.
 func (f Files) explain(at position.Position, name string, err error) *syntax.Error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

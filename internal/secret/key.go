@@ -26,7 +26,7 @@ type Key struct {
 	value Value
 }
 
-// NewKey draws a key from the system's random source.
+// NewKey generates a key from the system's random source.
 func NewKey() Key {
 	b := make([]byte, KeySize)
 	rand.Read(b) // never fails: crypto/rand ends the program instead (Go 1.24)

@@ -1,5 +1,5 @@
 // Package secret holds the two things that must never be seen: a secret's
-// value ([Value]) and the key its fingerprints are made with ([Key]).
+// value ([Value]) and the key of its fingerprints ([Key]).
 //
 // Both keep their bytes inside a closure, where no formatting verb, marshaller,
 // logger or reflection-based printer reaches them. The bytes come out through
@@ -30,7 +30,7 @@ type Value struct {
 	reveal func() []byte
 }
 
-// New makes a Value that takes b over. The caller must not use b afterwards.
+// New returns a Value that takes b over. The caller must not use b afterwards.
 func New(b []byte) Value {
 	return Value{reveal: func() []byte { return b }}
 }
@@ -48,7 +48,7 @@ func (v Value) Reveal() []byte {
 func (v Value) IsSet() bool { return v.reveal != nil }
 
 // Wipe overwrites the plaintext, for every copy of v. Copies that the runtime,
-// net/http or a library made on the way are out of its reach.
+// net/http or a library has made are out of its reach.
 func (v Value) Wipe() { clear(v.Reveal()) }
 
 // Equal compares in time that depends on the lengths alone.

@@ -22,7 +22,7 @@ type Entry struct {
 	// not encrypted.
 	Type string
 	// Digest is "sha256:" and the digest of the ciphertext in hexadecimal. It stays
-	// as long as the value does, unless the file is encrypted anew (docs/sops.md §8).
+	// as long as the value does, unless the whole file is encrypted again (docs/sops.md §8).
 	Digest string
 	// InList is set where a list is on the way: SOPS doesn't bind a value to its
 	// place in a list (docs/sops.md §10).
@@ -78,7 +78,7 @@ func (f *File) find(path []string) (place, error) {
 	return p, f.leaf(&p, path, v)
 }
 
-// leaf fills in what the encrypted text tells.
+// leaf fills in what the encrypted text shows.
 func (f *File) leaf(p *place, path []string, v any) error {
 	switch v := v.(type) {
 	case sops.TreeBranch, []any:

@@ -26,7 +26,7 @@ const (
 	Empty          Kind = "empty value"
 )
 
-// Error tells of one file. It holds nothing that SOPS said and no value.
+// Error is about one file. It holds no value, and no text of SOPS's own errors.
 type Error struct {
 	Kind     Kind
 	Mistakes syntax.ErrorList // one, or all that its syntax has
@@ -44,7 +44,7 @@ type TypesNotAllowed string
 
 func (t TypesNotAllowed) Error() string { return "key types that are not allowed: " + string(t) }
 
-// restore is the hint for damage that no editing can mend.
+// restore is the hint for damage that cannot be repaired by editing.
 const restore = "restore it from git, and change it with sops edit"
 
 // failTypes is fail for a file that names keys of types that are refused.
@@ -62,7 +62,7 @@ func fail(kind Kind, at position.Position, hint, what string, args ...any) error
 	return e
 }
 
-// rescue makes an error of a panic, which in SOPS and its parsers may quote what
+// rescue turns a panic into an error, since SOPS and its parsers may quote in it what
 // they read. To be deferred.
 func rescue(f *File, err *error) {
 	if recover() != nil {

@@ -16,10 +16,10 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// ErrNoRule says that no .sops.yaml tells for whom to encrypt.
+// ErrNoRule says that no .sops.yaml names recipients.
 var ErrNoRule = errors.New("no .sops.yaml has a rule for it")
 
-// sealedKey is where a sealed value stands in its document.
+// sealedKey is the key of a sealed value in its document.
 const sealedKey = "key"
 
 // Seal encrypts a value as a SOPS document in JSON. It is for the recipients of the
@@ -63,8 +63,8 @@ func (o *Opener) SealLike(ctx context.Context, v secret.Value, existing []byte, 
 // maxRules is far beyond any .sops.yaml.
 const maxRules = 1 << 20
 
-// checkRules refuses a .sops.yaml that SOPS, which reads whatever is there, would never
-// have done with: git can put a link to a device in its place.
+// checkRules refuses a .sops.yaml that SOPS, which reads any file, would never finish
+// reading: git can replace it by a link to a device.
 func (f *File) checkRules(root string) error {
 	info, err := os.Stat(f.name)
 	switch {
@@ -149,11 +149,11 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 	return doc, recipients, nil
 }
 
-// Unseal decrypts what [Opener.Seal] made. name is the file that the document is a
+// Unseal decrypts what [Opener.Seal] returned. name is the file that the document is a
 // part of.
 func (o *Opener) Unseal(ctx context.Context, doc []byte, name string) (secret.Value, error) {
 	f := &File{opener: o, name: name, data: doc, format: formats.Json, part: true}
-	if f.parse() != nil { // which would tell positions in the document, not in the file
+	if f.parse() != nil { // its positions would be those in the document, not in the file
 		return secret.Value{}, fail(Damaged, f.whole(), restore, "the sealed key in it is damaged")
 	}
 	return f.Value(ctx, []string{sealedKey})

@@ -116,7 +116,7 @@ func (f *File) decrypt() (root sops.TreeBranch, err error) {
 }
 
 // watched remembers the text that could not be decrypted, as SOPS's error doesn't
-// tell which one that was.
+// say which one that was.
 type watched struct {
 	aes.Cipher
 	text, bound string // bound is the path as SOPS binds it to a ciphertext: "a:b:"

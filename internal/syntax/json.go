@@ -22,7 +22,7 @@ func (p *parser) json() *Node {
 	return j.value(1)
 }
 
-// jsonError puts an error of encoding/json, which quotes a character, into our words.
+// jsonError rewords an error of encoding/json, which quotes a character of the document.
 func (p *parser) jsonError(err error) {
 	at, why := len(p.src.data), "it ends too early"
 	var s *json.SyntaxError
@@ -63,7 +63,7 @@ func (j *jsonReader) next() (json.Token, int) {
 	return t, at
 }
 
-// loneSurrogate reports whether decoding put U+FFFD where the text has none:
+// loneSurrogate reports whether decoding produced a U+FFFD that the text does not have:
 // encoding/json does so for a \ud800 without its partner.
 func loneSurrogate(s string, raw []byte) bool {
 	return strings.Count(s, "\ufffd") > bytes.Count(raw, []byte("\ufffd"))+bytes.Count(bytes.ToLower(raw), []byte(`\ufffd`))

@@ -38,7 +38,7 @@ func Mistyped(word string, candidates []string) string {
 	return ""
 }
 
-// editDistance is how many characters have to be put in, taken out or exchanged.
+// editDistance is how many characters have to be inserted, removed or replaced.
 func editDistance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return max(len(a), len(b))

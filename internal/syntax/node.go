@@ -19,7 +19,7 @@ type Kind int
 
 // The kinds of nodes.
 const (
-	// Refused is what has been reported already: what it is, nobody can say.
+	// Refused is a value that was already reported as a mistake; its kind is unknown.
 	Refused Kind = iota
 	Null
 	Bool
@@ -44,8 +44,8 @@ type Node struct {
 	Kind Kind
 	Pos  position.Position
 	// Text is a scalar's content: a string's characters, "true" or "false", a
-	// number or date as written. It may be a secret: never put it in a message
-	// unless the place it stands in cannot hold one.
+	// number or date as written. It may be a secret: never quote it in a message
+	// unless its place in the document cannot hold one.
 	Text string
 	// Fields are a map's, in the order written. Keys are unique.
 	Fields []Field
@@ -108,7 +108,7 @@ func (l *ErrorList) Add(pos position.Position, hint, what string, args ...any) {
 	*l = append(*l, Errorf(pos, hint, what, args...))
 }
 
-// maxTold bounds the mistakes that are told: a hostile file may have a million.
+// maxTold bounds the mistakes that are reported: a hostile file may have a million.
 const maxTold = 1000
 
 // Err returns the list as an error: nil where it is empty, else the ErrorList that

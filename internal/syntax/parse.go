@@ -27,7 +27,7 @@ const (
 	maxDepth = 100
 )
 
-// FormatOf tells a file's format by its extension.
+// FormatOf returns a file's format by its extension.
 func FormatOf(filename string) (Format, bool) {
 	f, ok := map[string]Format{".yaml": YAML, ".yml": YAML, ".toml": TOML, ".json": JSON}[strings.ToLower(filepath.Ext(filename))]
 	return f, ok
@@ -36,7 +36,7 @@ func FormatOf(filename string) (Format, bool) {
 // Parse reads one document. name is for positions only. The document may be of any
 // kind, so callers that want a map have to check. It returns the document, nil where it
 // could not be read, and what is wrong with it: with a key given twice it can be read all
-// the same, for the mistakes in what it says to be told in the same round.
+// the same, so that the mistakes in its content are reported in the same run.
 func Parse(name string, data []byte, f Format) (*Node, []*Error) {
 	p := &parser{format: f, src: source{name: name, data: data}}
 	if p.checkText() {
@@ -67,7 +67,7 @@ func (p *parser) syntaxError(pos position.Position, why string) {
 	p.errs.Add(pos, "", "%s syntax error: %s", p.format, why)
 }
 
-// reason puts a part of a library's message into our words.
+// reason is a part of a library's message, and what is reported instead.
 type reason struct{ theirs, ours string }
 
 func translate(message string, reasons []reason) string {
@@ -161,7 +161,7 @@ func (s *source) pos(offset int) position.Position {
 	return s.last
 }
 
-// maxShown is the longest key that is put into a message.
+// maxShown is the longest key that a message quotes.
 const maxShown = 64
 
 // QuoteKey quotes a map's key for a message if it looks like a name. Anything

@@ -38,7 +38,7 @@ func isDropped(key string) bool { return strings.HasPrefix(key, dropped) }
 
 // withoutDuplicates is the document with every key that was given already under another
 // name. The library takes no such document, and with the first of them, as in YAML, all
-// other mistakes can be told in the same round.
+// other mistakes can be reported in the same run.
 func (p *parser) withoutDuplicates() string {
 	var out strings.Builder
 	at := 0
@@ -66,7 +66,7 @@ func (p *parser) offset(changed int) int {
 	return changed
 }
 
-// tomlError puts an error of the library, which quotes keys and values, into our words.
+// tomlError rewords an error of the library, which quotes keys and values.
 func (p *parser) tomlError(err error) {
 	pos := position.Position{File: p.src.name, Line: 1, Column: 1}
 	var pe toml.ParseError

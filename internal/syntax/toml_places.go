@@ -18,7 +18,7 @@ type place struct {
 	items      []*place
 }
 
-// field returns the place of a map's field, made where it is first mentioned.
+// field returns the place of a map's field, which the first mention creates.
 func (pl *place) field(key string, pos position.Position) *place {
 	f := pl.fields[key]
 	if f == nil {

@@ -140,7 +140,7 @@ var yamlReasons = []reason{
 	{"unknown anchor", "an alias without an anchor; aliases are not supported"},
 }
 
-// yamlError puts an error of the library into our words. The library tells the
+// yamlError rewords an error of the library. The library reports the
 // start of what it was reading, if anything, so the line is searched for: it is
 // the first one up to which the file has this error.
 func (p *parser) yamlError(err error) {

@@ -23,7 +23,7 @@ var runnerCommand = regexp.MustCompile(`##([A-Za-z]*\[)`)
 
 // Text shows control characters, line breaks, the invisible and direction-changing
 // characters of Unicode, and the beginnings of commands to CI runners as escapes. Text
-// that was made harmless stays as it is.
+// that was already escaped stays as it is.
 func Text(text string) string {
 	var b strings.Builder
 	for _, r := range text {

@@ -81,7 +81,7 @@ type editor struct {
 	splices   []splice
 }
 
-// splice puts text in the place of data[from:to].
+// splice replaces data[from:to] by text.
 type splice struct {
 	from, to int
 	text     string
@@ -130,7 +130,7 @@ func (e *editor) offset(pos position.Position) int {
 	return at
 }
 
-// add puts bindings behind those that are there.
+// add appends bindings to the existing ones.
 func (e *editor) add(bindings []Binding) {
 	if len(bindings) == 0 {
 		return
@@ -170,14 +170,14 @@ func (e *editor) at(pos position.Position) byte {
 	return 0
 }
 
-// inHeader reports whether a TOML key stands in a line like [[key]].
+// inHeader reports whether a TOML key is in a line like [[key]].
 func (e *editor) inHeader(pos position.Position) bool {
 	at := e.offset(pos)
 	line := bytes.LastIndexByte(e.data[:at], '\n') + 1
 	return e.toml && bytes.HasPrefix(bytes.TrimLeft(e.data[line:at], " \t"), []byte("["))
 }
 
-// addItems puts bindings at the end of the list that opens at an offset.
+// addItems inserts bindings at the end of the list that opens at an offset.
 func (e *editor) addItems(open int, bindings []Binding) {
 	item := jsonObject
 	if e.toml {
@@ -190,7 +190,7 @@ func (e *editor) addItems(open int, bindings []Binding) {
 	e.addAll(open, items)
 }
 
-// addMember puts the section at the end of the JSON object that opens at an offset.
+// addMember inserts the section at the end of the JSON object that opens at an offset.
 func (e *editor) addMember(open int, bindings []Binding) {
 	last, _ := e.closing(open)
 	indent, ok := e.indentOf(last, open)
@@ -211,7 +211,7 @@ func (e *editor) addMember(open int, bindings []Binding) {
 	e.addAll(open, []string{text + e.newline + indent + "]"})
 }
 
-// addAll puts items at the end of the list or object that opens at an offset: on lines
+// addAll inserts items at the end of the list or object that opens at an offset: on lines
 // of their own where the last one has one, so that a comment behind it stays with it.
 func (e *editor) addAll(open int, items []string) {
 	last, end := e.closing(open)
@@ -232,7 +232,7 @@ func (e *editor) addAll(open int, items []string) {
 	}
 }
 
-// addTables puts TOML tables at the end of the file.
+// addTables appends TOML tables to the file.
 func (e *editor) addTables(bindings []Binding) {
 	var text strings.Builder
 	if len(e.data) > 0 && !bytes.HasSuffix(e.data, []byte("\n")) {

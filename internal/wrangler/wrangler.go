@@ -3,7 +3,7 @@
 //
 // Call [Parse]; [Edit] and [Correct] change a file in place and leave everything else in
 // it as it is, comments too; [Format] is the block to paste. Files are given as bytes: none is
-// opened here. What else is in them is nobody's business here, and no mistake.
+// opened here. Whatever else they hold is ignored, and never a mistake.
 package wrangler
 
 import (
@@ -81,7 +81,7 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 	if envs := root.Get("env"); envs != nil && envs.Kind == syntax.Map {
 		for _, f := range envs.Fields {
 			if f.Value.Kind != syntax.Map {
-				continue // wrangler tells
+				continue // wrangler reports it
 			}
 			e := Environment{Name: f.Key, WorkerName: p.text(f.Value, "name"), AccountID: p.account(f.Value)}
 			if e.WorkerName == "" && c.Name != "" { // as wrangler names it
@@ -110,7 +110,7 @@ func (c *Config) add(e Environment, previews []Binding) {
 	}
 }
 
-// bom is what some editors put before the text.
+// bom is the byte order mark, which some editors write before the text.
 const bom = "\xef\xbb\xbf"
 
 // tree parses a file by its extension.

@@ -1,6 +1,6 @@
 // Package schema describes the manifest to editors: as Go types, and as the JSON
 // Schema that is generated from them. The reader, package manifest, does not use it:
-// it tells more mistakes, with their positions.
+// it reports more mistakes, with their positions.
 package schema
 
 import _ "embed"
@@ -74,7 +74,7 @@ type Worker struct {
 // Scope is what may use a secret. The set grows: another scope is a warning.
 type Scope string
 
-// Unmanaged is what to do about secrets that nobody declared.
+// Unmanaged is what to do about secrets that no manifest declares.
 type Unmanaged string
 
 // Adopt is what to do about an existing secret of the same name.
@@ -88,7 +88,7 @@ type Store struct {
 	Name string `json:"name,omitempty"`
 	// Goes before the name of each secret.
 	Prefix string `json:"prefix,omitempty"`
-	// What to do about secrets there that nobody declared; default: report.
+	// What to do about secrets there that no manifest declares; default: report.
 	Unmanaged Unmanaged `json:"unmanaged,omitempty" jsonschema:"enum=report,enum=ignore,enum=fail,enum=delete"`
 	// Take over existing secrets: overwrite sets their values, keep leaves them as they are.
 	Adopt Adopt `json:"adopt,omitempty" jsonschema:"enum=overwrite,enum=keep"`
@@ -99,15 +99,15 @@ type Store struct {
 }
 
 // Secret is a secret of a store. Exactly one of from, value, generate and external
-// tells where its value comes from.
+// says where its value comes from.
 type Secret struct {
 	// Where the value comes from.
 	From *From `json:"from,omitempty" jsonschema:"oneof_required=from"`
 	// The value itself, encrypted by SOPS with the manifest.
 	Value string `json:"value,omitempty" jsonschema:"oneof_required=value"`
-	// Draw a random value when it is first applied.
+	// Generate a random value when it is first applied.
 	Generate *Generate `json:"generate,omitempty" jsonschema:"oneof_required=generate"`
-	// true: somebody else supplies it. It must exist and is never written.
+	// true: the value comes from elsewhere. The secret must exist and is never written.
 	External *bool `json:"external,omitempty" jsonschema:"oneof_required=external"`
 	// What may use it; default: workers.
 	Scopes []Scope `json:"scopes,omitempty" jsonschema:"minItems=1,uniqueItems=true"`

@@ -56,7 +56,7 @@ func Set(name string, data []byte, identity, key, value string) ([]byte, error) 
 	return f.encrypt(cipher)
 }
 
-// Rotate encrypts everything anew under a new data key, as `sops rotate` does.
+// Rotate encrypts everything again under a new data key, as `sops rotate` does.
 func Rotate(name string, data []byte, identity string) ([]byte, error) {
 	f, err := open(name, data, identity)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package sopstest makes SOPS files and age keys for tests, in process, as
+// Package sopstest creates SOPS files and age keys for tests, in process, as
 // `sops encrypt` does.
 package sopstest
 
