@@ -70,6 +70,6 @@ func TestKeylessPlansSeeWhatTheSOPSCommandLineDoes(t *testing.T) {
 	contains(t, keyless(0), "No changes: 50 secrets")
 
 	p.run("", 0, sops, "rotate", "-i", "values.enc.yaml")
-	contains(t, keyless(2), "encrypted again: whether the value changed is unknown without a key", "Plan: 50 to update; 0 unchanged.")
+	contains(t, keyless(2), "re-encrypted: without a key it is unknown whether the value changed", "Plan: 50 to update; 0 unchanged.")
 	contains(t, p.run("", 0, secretsync, "plan", "--detailed-exitcode"), "No changes: 50 secrets")
 }

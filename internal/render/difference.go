@@ -56,10 +56,10 @@ func differing(c planfile.Pair) []string {
 	switch {
 	case !n.SetValue:
 	case r.ValueID == planfile.Unverified && r.Source == n.Source && r.SourceDigest != n.SourceDigest:
-		what = append(what, "how the value is asked for: a command's arguments or folder, or trim")
+		what = append(what, "how the value is obtained: a command's arguments or folder, or trim")
 	case r.ValueID == n.ValueID:
 	case n.ValueID == planfile.Unverified:
-		what = append(what, "the value, which cannot be told: the plan was made with a fingerprint key, and there is none now")
+		what = append(what, "the value, which cannot be compared: the plan was made with a fingerprint key, and there is none now")
 	default:
 		what = append(what, "the value")
 	}
@@ -70,7 +70,7 @@ func differing(c planfile.Pair) []string {
 		what = append(what, "the account: "+Safe(string(r.Store.Account))+", now "+Safe(string(n.Store.Account)))
 	}
 	if n.BeforeCreates && !r.BeforeCreates {
-		what = append(what, "the order: the quota has it deleted before anything is created")
+		what = append(what, "the order: because of the quota it is deleted before anything is created")
 	}
 	return what
 }
@@ -82,11 +82,11 @@ func since(r, n planner.Action) string {
 	case r.Op != n.Op && (r.Op == planner.OpRename || n.Op == planner.OpRename):
 		return ""
 	case r.ID == "" && n.ID != "":
-		return "made"
+		return "created"
 	case r.ID != "" && n.ID == "":
 		return "deleted"
 	case r.ID != n.ID:
-		return "deleted and made again"
+		return "deleted and recreated"
 	case r.Current.Modified != n.Current.Modified:
 		return "changed"
 	}

@@ -45,7 +45,7 @@ func driftSummary(drift []planner.Drift, checked int) string {
 		}
 	}
 	if counted == 0 {
-		return fmt.Sprintf("No drift: %s as last applied.", count(checked, "secret"))
+		return fmt.Sprintf("No drift: %s unchanged since the last apply.", count(checked, "secret"))
 	}
 	return fmt.Sprintf("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
 }
@@ -65,21 +65,21 @@ func driftWords(d planner.Drift) string {
 	case planner.DriftDeleted:
 		return "deleted outside"
 	case planner.DriftRecreated:
-		return "deleted and made again outside"
+		return "deleted and recreated outside"
 	case planner.DriftChanged:
-		return "changed outside: the value can be another"
+		return "changed outside: the value may differ"
 	case planner.DriftScopes:
-		return fmt.Sprintf("scopes changed outside: %s -> %s; the value can be another", Scopes(d.Scopes.Before), Scopes(d.Scopes.After))
+		return fmt.Sprintf("scopes changed outside: %s -> %s; the value may differ", Scopes(d.Scopes.Before), Scopes(d.Scopes.After))
 	case planner.DriftComment:
-		return fmt.Sprintf("comment changed outside: %s -> %s; the value can be another", quoted(d.Comment.Before), quoted(d.Comment.After))
+		return fmt.Sprintf("comment changed outside: %s -> %s; the value may differ", quoted(d.Comment.Before), quoted(d.Comment.After))
 	case planner.DriftNotActive:
 		return fmt.Sprintf("status %q, not active", Safe(d.Status))
 	case planner.DriftInterrupted:
-		return "the last apply was cut short, outcome unknown"
+		return "the last apply was interrupted, outcome unknown"
 	case planner.DriftRotationOverdue:
-		return "past its rotate_after"
+		return "past rotate_after"
 	case planner.DriftLagging:
-		return "Cloudflare's list lags behind our last write"
+		return "Cloudflare's list is older than our last write"
 	case planner.DriftUnmanaged:
 		return "not managed by this manifest"
 	}

@@ -14,24 +14,24 @@ func Event(e reconcile.Event, ci bool) []string {
 	case reconcile.ManifestWarning:
 		return warning("%s", e.Mistake)
 	case reconcile.BindingsSkipped:
-		return warning("its bindings are not looked at: %s", Safe(e.Mistake.Error()))
+		return warning("skipping the bindings of a configuration with mistakes: %s", Safe(e.Mistake.Error()))
 	case reconcile.AccountUnknown:
-		return warning("neither the environment nor the lockfile names the account: this plan cannot be the reviewed one of an apply")
+		return warning("neither the environment nor the lockfile names the account: apply will not accept this plan as reviewed")
 	case reconcile.QuotaUnread:
-		return warning("nothing is held to the quota, which cannot be read: %s", Safe(e.Err.Error()))
+		return warning("cannot read the quota; skipping the quota check: %s", Safe(e.Err.Error()))
 	case reconcile.KeySealed:
-		return []string{fmt.Sprintf("sealing a new fingerprint key for the SOPS recipients of this project: %d", e.Recipients)}
+		return []string{fmt.Sprintf("sealing a new fingerprint key for this project's %d SOPS recipients", e.Recipients)}
 	case reconcile.KeyCreated:
 		return keyCreated(e, ci)
 	case reconcile.NoFingerprintMatches:
-		return warning("none of the %d fingerprints of %s matches: if not all these values were changed, somebody planted its key %s; look at fingerprint_key in its history",
+		return warning("none of the %d fingerprints in %s matches: unless all these values were changed, its key %s was planted; look at fingerprint_key in its history",
 			e.Compared, e.Lockfile, e.KeyID)
 	case reconcile.OtherKey:
-		return warning("%s holds the key %s, and %s has %s, sealed: if somebody ran lock rekey, remove the file; if nobody did, the sealed key was planted",
+		return warning("%s holds the key %s, but %s has %s sealed in it: after a lock rekey, remove the file; otherwise the sealed key was planted",
 			e.File, e.FileKeyID, e.Lockfile, e.KeyID)
 	case reconcile.KeyNotPinned:
 		if ci {
-			return warning("%s is not set: a pull request could plant another fingerprint key; if %s is the key's id on your machine too, set it to that",
+			return warning("%s is not set, so a pull request could plant another fingerprint key: if the key's id on your machine is %s too, set it to that",
 				keyring.PinVariable, e.ID)
 		}
 	}
@@ -45,20 +45,20 @@ func warning(format string, args ...any) []string {
 func keyCreated(e reconcile.KeyCreated, ci bool) []string {
 	var lines []string
 	if e.File != "" {
-		lines = append(lines, fmt.Sprintf("made the fingerprint key %s: keep it, and give it to CI as %s", e.File, keyring.Variable))
+		lines = append(lines, fmt.Sprintf("created the fingerprint key %s: keep it, and store it in CI as %s", e.File, keyring.Variable))
 		if ci {
-			lines = append(lines, "warning: this looks like CI: if the file goes with the runner, the lockfile is of no use to the next run")
+			lines = append(lines, "warning: this looks like CI: if the file is lost with the runner, the next run cannot use the lockfile")
 		}
 	}
-	return append(lines, fmt.Sprintf("in CI, set %s=%s: no other key is accepted there then, as one that a pull request plants", keyring.PinVariable, e.ID))
+	return append(lines, fmt.Sprintf("set %s=%s in CI, so that a key planted by a pull request is rejected", keyring.PinVariable, e.ID))
 }
 
 // Skipped is a reviewed action that is not done, and why.
 func Skipped(s reconcile.Skipped) string {
 	why := map[reconcile.SkipReason]string{
-		reconcile.SkipUnread:     "cannot be told, since its account could not be read",
-		reconcile.SkipNotDesired: "not asked for by this manifest any more",
-		reconcile.SkipNotNeeded:  "not needed any more",
+		reconcile.SkipUnread:     "unknown, because its account could not be read",
+		reconcile.SkipNotDesired: "no longer in this manifest",
+		reconcile.SkipNotNeeded:  "no longer needed",
 	}[s.Reason]
 	return why + ": " + ActionName(s.Action)
 }

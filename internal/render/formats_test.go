@@ -116,11 +116,11 @@ func TestPlanMarkdown(t *testing.T) {
 	// Those that there is no room for are counted, not their rows.
 	text := string(markdown(t, long))
 	named := strings.Count(text, "<code>prod/")
-	if want := fmt.Sprintf("- … and %d more, which a comment has no room for", 890-named); named%10 != 0 || named == 0 || !strings.Contains(text, want) {
+	if want := fmt.Sprintf("- … and %d more that do not fit in a comment", 890-named); named%10 != 0 || named == 0 || !strings.Contains(text, want) {
 		t.Errorf("terse.md names %d, and lacks %q", named, want)
 	}
 	// Where there is no room for all, it is not the deletions that are left out.
-	if text := string(markdown(t, large)); strings.Count(text, "\n- delete ") != 300 || !strings.Contains(text, " more, which a comment has no room for") {
+	if text := string(markdown(t, large)); strings.Count(text, "\n- delete ") != 300 || !strings.Contains(text, " more that do not fit in a comment") {
 		t.Error("large.md leaves out deletions, or doesn't say what it leaves out")
 	}
 }

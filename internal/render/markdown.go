@@ -63,19 +63,19 @@ func planMarkdown(b *comment, p *planner.Plan, info PlanInfo) {
 	breaks, notes := byBreaking(p.Notes)
 	b.list("**These break a Worker:**", each(coded(noteLines(breaks))))
 	if b.terse {
-		b.list("**These take something away:**", terseRows(risky))
+		b.list("**These remove something:**", terseRows(risky))
 	} else {
-		b.list("**These take something away:**", each(rows(risky)))
+		b.list("**These remove something:**", each(rows(risky)))
 	}
 	b.list("Notes:", each(coded(noteLines(notes))))
 	if n := sourceOnly(p); n > 0 {
-		b.line("The plan tells of %s where it comes from, and nothing of what it is: no fingerprint key was at hand.\n", count(n, "value"))
+		b.line("%s, because there is no fingerprint key yet.\n", bySource(n))
 	}
 	if info.Keyless {
 		b.line("Planned without keys: values were compared by their ciphertexts.\n")
 	}
 	if info.Offline {
-		b.line("Planned offline: the lockfile was taken at its word for what is in Cloudflare.\n")
+		b.line("Planned offline: the state of Cloudflare was taken from the lockfile.\n")
 	}
 	b.fold(count(len(others), "other change"), each(rows(others)))
 }
@@ -215,7 +215,7 @@ func (b *comment) rows(rows []item, limit int) {
 		more += r.things
 	}
 	if more > 0 {
-		b.line("- … and %d more, which a comment has no room for: `secretsync show` has them all", more)
+		b.line("- … and %d more that do not fit in a comment: `secretsync show` prints all", more)
 	}
 	b.line("")
 }
@@ -261,6 +261,6 @@ func DriftMarkdown(w io.Writer, drift []planner.Drift, checked int) error {
 			}
 		}
 		b.list("**Cloudflare differs from what was last applied:**", each(counted))
-		b.fold("Besides, "+count(len(told), "remark"), each(told))
+		b.fold("Also, "+count(len(told), "remark"), each(told))
 	})
 }

@@ -54,20 +54,20 @@ func wordsFor(op planner.Op) opWord {
 var reasonWords = map[planner.Reason]string{
 	planner.ReasonDeletedOutside: "deleted outside",
 	planner.ReasonValue:          "value changed",
-	planner.ReasonChangedOutside: "changed outside: value put again",
-	planner.ReasonReplaced:       "deleted and made again outside",
-	planner.ReasonInterrupted:    "the last apply was cut short, outcome unknown: put again",
+	planner.ReasonChangedOutside: "changed outside: value sent again",
+	planner.ReasonReplaced:       "deleted and recreated outside",
+	planner.ReasonInterrupted:    "the last apply was interrupted, outcome unknown: sent again",
 	planner.ReasonNotDesired:     "no longer in the manifest",
 	planner.ReasonKeepPolicy:     "delete: false, stays in Cloudflare",
-	planner.ReasonGone:           "gone from Cloudflare already",
+	planner.ReasonGone:           "already gone from Cloudflare",
 	planner.ReasonPolicy:         "delete policy changed",
-	planner.ReasonAdopted:        "taken over, value overwritten",
-	planner.ReasonAdoptedKept:    "taken over, value kept",
+	planner.ReasonAdopted:        "adopted, value overwritten",
+	planner.ReasonAdoptedKept:    "adopted, value kept",
 	planner.ReasonRotationDue:    "rotation due",
-	planner.ReasonRotationAsked:  "rotation asked for",
-	planner.ReasonExternal:       "supplied by somebody else from now on, stays in Cloudflare",
-	planner.ReasonReencrypted:    "encrypted again: whether the value changed is unknown without a key",
-	planner.ReasonEdited:         "value changed or encrypted again: which is unknown without a key",
+	planner.ReasonRotationAsked:  "rotation requested",
+	planner.ReasonExternal:       "now external, stays in Cloudflare",
+	planner.ReasonReencrypted:    "re-encrypted: without a key it is unknown whether the value changed",
+	planner.ReasonEdited:         "value changed or re-encrypted: without a key it is unknown which",
 	planner.ReasonUnmanaged:      "not managed by this manifest (unmanaged: delete)",
 }
 
@@ -100,19 +100,19 @@ func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 		out.line("")
 	}
 	if slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.BeforeCreates }) {
-		out.line("The quota leaves no room: old secrets are deleted before new ones are created.")
+		out.line("The quota is full: old secrets are deleted before new ones are created.")
 	}
 	if p.Targeted {
-		out.line("Limited by --target: other secrets were not looked at.")
+		out.line("Limited by --target: other secrets were not considered.")
 	}
 	if n := sourceOnly(p); info.ID != "" && n > 0 {
-		out.line("The plan tells of %s where it comes from, and nothing of what it is: no fingerprint key was at hand.", count(n, "value"))
+		out.line("%s, because there is no fingerprint key yet.", bySource(n))
 	}
 	if info.Keyless {
 		out.line("Planned without keys: values were compared by their ciphertexts.")
 	}
 	if info.Offline {
-		out.line("Planned offline: the lockfile was taken at its word for what is in Cloudflare.")
+		out.line("Planned offline: the state of Cloudflare was taken from the lockfile.")
 	}
 	out.line("%s", Summary(p))
 	if info.ID != "" && len(p.Actions) > 0 {
@@ -133,6 +133,14 @@ func sourceOnly(p *planner.Plan) int {
 	return n
 }
 
+// bySource is "1 value is identified by its source only".
+func bySource(n int) string {
+	if n == 1 {
+		return "1 value is identified by its source only"
+	}
+	return fmt.Sprintf("%d values are identified by their sources only", n)
+}
+
 // Summary is the plan in one sentence.
 func Summary(p *planner.Plan) string {
 	var parts []string
@@ -145,7 +153,7 @@ func Summary(p *planner.Plan) string {
 	case len(p.Problems) > 0:
 		parts = append(parts, count(len(p.Problems), "problem"))
 	case len(parts) == 0:
-		return fmt.Sprintf("No changes: %s as the manifest says.", count(p.Unchanged, "secret"))
+		return fmt.Sprintf("No changes: %s match the manifest.", count(p.Unchanged, "secret"))
 	}
 	return fmt.Sprintf("Plan: %s; %d unchanged.", strings.Join(parts, ", "), p.Unchanged)
 }
@@ -235,7 +243,7 @@ func noteLines(notes []planner.Note) []string {
 		case planner.NoteBreaksWorker:
 			lines = append(lines, breaksWorker(n.Store, n.Secret, n.Worker)+": "+Safe(n.Pos.String()))
 		case planner.NoteBindingsUnread:
-			lines = append(lines, "bindings could not be read, so what this plan breaks is not known; bindings check tells why: "+Safe(n.Pos.String()))
+			lines = append(lines, "bindings could not be read, so it is unknown which Workers this plan breaks (bindings check says why): "+Safe(n.Pos.String()))
 		}
 	}
 	return lines
@@ -255,31 +263,31 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 	list, in := shortened(names), Safe(store.Name)
 	switch kind {
 	case planner.NoteUnmanaged:
-		return fmt.Sprintf("%s in %s that this manifest doesn't manage, left alone: %s", count(len(names), "secret"), in, list)
+		return fmt.Sprintf("%s in %s not managed by this manifest, left alone: %s", count(len(names), "secret"), in, list)
 	case planner.NoteLagging:
-		return fmt.Sprintf("Cloudflare's list of %s lags behind our last write, which is trusted instead: %s", in, list)
+		return fmt.Sprintf("Cloudflare's list of %s is older than our last write; the lockfile is used instead: %s", in, list)
 	case planner.NoteBackwards:
-		return fmt.Sprintf("secrets in %s that Cloudflare says were last changed before our last write; was the lockfile edited, or the store put back? The lockfile is trusted: %s", in, list)
+		return fmt.Sprintf("in %s, Cloudflare reports an older change than our last write; was the lockfile edited, or the store restored? The lockfile is used: %s", in, list)
 	case planner.NoteInterrupted:
-		return fmt.Sprintf("the last apply was cut short in %s, outcome unknown: %s", in, list)
+		return fmt.Sprintf("the last apply was interrupted in %s, outcome unknown: %s", in, list)
 	case planner.NoteValueUnknown:
-		return fmt.Sprintf("values in %s that could not be compared: %s", in, list)
+		return fmt.Sprintf("values in %s could not be compared: %s", in, list)
 	case planner.NoteRenamed:
-		return fmt.Sprintf("names that go from %s; deploy Workers that bind them with the new names, or keep both for one apply: %s", in, list)
+		return fmt.Sprintf("old names that leave %s; deploy Workers that bind them with the new names, or keep both for one apply: %s", in, list)
 	case planner.NoteMaybeRenamed:
-		return fmt.Sprintf("had another name in %s before; whether it is a rename, or a creation and a deletion, is unknown without the key: %s", in, list)
+		return fmt.Sprintf("had another name in %s before; without the key it is unknown whether this is a rename or a creation and a deletion: %s", in, list)
 	case planner.NoteRotationOverdue:
-		return fmt.Sprintf("past their rotate_after in %s; change their values where they come from: %s", in, list)
+		return fmt.Sprintf("past rotate_after in %s; change these values at their source: %s", in, list)
 	case planner.NoteKept:
 		return fmt.Sprintf("no longer in the manifest under delete: false, kept in %s: %s", in, list)
 	case planner.NoteStoreKept:
-		return fmt.Sprintf("the store %s is kept: secrets that are not ours to delete are in it", in)
+		return fmt.Sprintf("the store %s is kept: it has secrets that this manifest does not manage", in)
 	case planner.NoteOtherStore:
-		return fmt.Sprintf("account %s has a store, %q, and Cloudflare allows one an account so far: name it in the manifest", Safe(string(store.Account)), in)
+		return fmt.Sprintf("account %s already has a store, %q, and Cloudflare allows one per account: name that one in the manifest", Safe(string(store.Account)), in)
 	}
 	return fmt.Sprintf("%s in %s: %s", Safe(string(kind)), in, list)
 }
 
 func breaksWorker(store planner.StoreKey, secret, worker string) string {
-	return fmt.Sprintf("the Worker %q binds %s/%s, which it can read no more after this", Safe(worker), Safe(store.Name), Safe(secret))
+	return fmt.Sprintf("the Worker %q binds %s/%s, which it will no longer be able to read", Safe(worker), Safe(store.Name), Safe(secret))
 }

@@ -11,27 +11,27 @@ func Problem(p planner.Problem) (what, hint string) {
 	name := fmt.Sprintf("secret %q of store %q", Safe(p.Secret), Safe(p.Store.Name))
 	switch p.Kind {
 	case planner.ProblemConflict:
-		return name + " exists already, and is not recorded as ours: it is left alone",
-			"adopt: overwrite sets its value, adopt: keep takes it over as it is; or give this one another name"
+		return name + " already exists and is not in the lockfile: it is left alone",
+			"adopt: overwrite sets its value, adopt: keep adopts it as it is; or choose another name"
 	case planner.ProblemExternalMissing:
-		return name + " does not exist, and is external: somebody else has to supply it", "create it in Cloudflare, or leave it out"
+		return name + " is external and does not exist", "create it in Cloudflare, or remove it from the manifest"
 	case planner.ProblemExternalScopes:
-		return fmt.Sprintf("%s is external and lacks the scopes %s", name, Scopes(p.Missing)), "have whoever supplies it add them"
+		return fmt.Sprintf("%s is external and lacks the scopes %s", name, Scopes(p.Missing)), "add them in Cloudflare, or remove them from the manifest"
 	case planner.ProblemOtherPrefix:
-		return name + " is recorded in this lockfile and does not have the store's prefix: the lockfile is another environment's",
-			"give each environment a lockfile of its own with --lockfile"
+		return name + " is in this lockfile but lacks the store's prefix: the lockfile belongs to another environment",
+			"use a separate lockfile for each environment, with --lockfile"
 	case planner.ProblemOtherAccount:
-		return fmt.Sprintf("the lockfile's records of store %q are of account %s, which neither the manifest nor the environment names, while another account is new to it",
+		return fmt.Sprintf("the lockfile has store %q in account %s, which neither the manifest nor the environment names, but not the account that they name",
 				Safe(p.Store.Name), Safe(string(p.Store.Account))),
-			"set CLOUDFLARE_ACCOUNT_ID to that account; to move to another one, give it a lockfile of its own with --lockfile, and then run destroy with this one"
+			"set CLOUDFLARE_ACCOUNT_ID to that account; to move to another account, use a new lockfile for it with --lockfile, then run destroy with this one"
 	case planner.ProblemBreaksWorker:
-		return breaksWorker(p.Store, p.Secret, p.Worker), "deploy it without the binding first, or keep the secret for one more apply"
+		return breaksWorker(p.Store, p.Secret, p.Worker), "deploy the Worker without the binding first, or keep the secret for one more apply"
 	case planner.ProblemForged:
 		return forged(p)
 	case planner.ProblemTooManyDeletes:
-		return fmt.Sprintf("the plan deletes %d, and %d are allowed", p.Count, p.Limit), "look at the plan; if it is right, --max-deletes allows more"
+		return fmt.Sprintf("the plan deletes %d secrets; %d are allowed", p.Count, p.Limit), "if the plan is right, allow more with --max-deletes"
 	case planner.ProblemQuota:
-		return fmt.Sprintf("account %s would need %d secrets, and may have %d", Safe(string(p.Store.Account)), p.Count, p.Limit),
+		return fmt.Sprintf("account %s would have %d secrets; its quota is %d", Safe(string(p.Store.Account)), p.Count, p.Limit),
 			"the quota counts the secrets of all tools: delete some first"
 	}
 	return fmt.Sprintf("%s: %s", Safe(string(p.Kind)), name), ""
@@ -44,11 +44,11 @@ func forged(p planner.Problem) (what, hint string) {
 	for _, name := range p.Secrets {
 		names = append(names, Safe(name))
 	}
-	what = fmt.Sprintf("its fingerprint key %s made no such fingerprints: %d do not match values that are encrypted as they were recorded (%s), so the key or the records were replaced",
+	what = fmt.Sprintf("%[2]d fingerprints do not match key %[1]s although the ciphertexts are unchanged (%[3]s): the key or the records were replaced",
 		Safe(p.KeyID), p.Count, shortened(names))
 	if p.Matched > 0 {
-		return what + ", or a branch that had applied under the old key was merged after a lock rekey",
-			"if it was such a merge, lock rekey repairs it: it draws a new key and drops what does not match; if not, restore the lockfile from git, and find out who changed fingerprint_key or the records"
+		return what + ", or a branch that predates a lock rekey was merged",
+			"after such a merge, run lock rekey again: it creates a new key and drops what does not match; otherwise restore the lockfile from git, and find out who changed fingerprint_key or the records"
 	}
-	return what, "restore the lockfile from git, and find out who changed fingerprint_key; lock rekey, with the key that git has, is how to change it; without any good lockfile, lock rekey draws a new key and drops what does not match"
+	return what, "restore the lockfile from git, and find out who changed fingerprint_key; to change the key, run lock rekey with the restored lockfile; if there is no good one, lock rekey creates a new key and drops what does not match"
 }

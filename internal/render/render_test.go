@@ -74,7 +74,7 @@ func TestPlan(t *testing.T) {
   + create  new            scopes workers; from env NEW
   - delete  a-longer-name  no longer in the manifest
 
-note: 14 secrets in prod that this manifest doesn't manage, left alone: x, x, x, x, x, x, x, x, x, x, x, x and 2 more
+note: 14 secrets in prod not managed by this manifest, left alone: x, x, x, x, x, x, x, x, x, x, x, x and 2 more
 
 Plan: 1 store to create, 1 to create, 1 to delete; 3 unchanged.
 `
