@@ -81,6 +81,21 @@ func escape(document []byte, large func(out []byte, r rune) []byte) []byte {
 	return out
 }
 
+// harmless reports whether a character shows as itself. Those that show as nothing, or as a
+// blank of some width, could hide text or push it out of sight.
 func harmless(r rune) bool {
-	return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Zs, r)
+	return r == ' ' || unicode.IsGraphic(r) && !unicode.In(r, unicode.Cf, unicode.Zs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) && !looksBlank(r)
+}
+
+// looksBlank reports whether a character that Unicode counts as a letter, a mark or a symbol
+// shows as a blank all the same.
+func looksBlank(r rune) bool {
+	switch r {
+	case '\u2800', // BRAILLE PATTERN BLANK
+		'\U00013441', '\U00013442', // EGYPTIAN HIEROGLYPH FULL BLANK, HALF BLANK
+		'\U00016fe4', // KHITAN SMALL SCRIPT FILLER
+		'\U0001d159': // MUSICAL SYMBOL NULL NOTEHEAD
+		return true
+	}
+	return false
 }

@@ -33,6 +33,35 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestNothingInvisible: whatever shows as nothing or as a blank is escaped, in every form of
+// output, so that it can neither hide text nor push it out of sight.
+func TestNothingInvisible(t *testing.T) {
+	invisible := func(r rune) bool {
+		return unicode.In(r, unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Cc, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	}
+	checked := 0
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		named := strings.ContainsRune("\u3164\u115f\u1160\uffa0\u2800\ufe0f\u034f\u17b4\u180b\U000e0100\U0001d159", r)
+		if !invisible(r) && !named {
+			continue
+		}
+		checked++
+		for form, shown := range map[string]string{
+			"Text": visible.Text(string(r)), "JSON": string(visible.JSON([]byte(`"` + string(r) + `"`))), "YAML": string(visible.YAML([]byte(`"` + string(r) + `"`))),
+		} {
+			if strings.ContainsRune(shown, r) {
+				t.Errorf("%s leaves %U as it is", form, r)
+			}
+		}
+	}
+	if checked < 4000 {
+		t.Errorf("only %d characters were checked", checked)
+	}
+	if got := visible.Text("é ж 漢 한 ก 😀 ∑"); got != "é ж 漢 한 ก 😀 ∑" {
+		t.Errorf("what can be seen is escaped: %q", got)
+	}
+}
+
 // hostile draws text in which everything that is to be found is likely.
 func hostile() *rapid.Generator[string] {
 	piece := rapid.SampledFrom([]string{
