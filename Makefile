@@ -78,17 +78,17 @@ demo: ## Run the main workflow on the embedded emulator; needs only Go
 	@sh demo/demo.sh
 
 faults: ## Make every request of an apply fail in every way, kill it at every point, and print the results
-	@log=$$(mktemp); go test -count=1 -run '^Test(FaultMatrix|Kill|KillWhileWriting)$$' -v ./cmd/secretsync -faults >$$log 2>&1; code=$$?; \
+	@log=$$(mktemp); go test -count=1 -run '^Test(FaultMatrix|Kill|KillWhileWriting)$$' -v ./test/kill -faults >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|^ *\| |kill points|too few|--- FAIL' $$log; rm -f $$log; exit $$code
 
 N = 1000
 SEED = 1
 sim: ## Simulate N (default 1000) histories of edits, faults, lag and kills, and print the results
-	@log=$$(mktemp); go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./cmd/secretsync -sim $(N) -sim-seed $(SEED) >$$log 2>&1; code=$$?; \
+	@log=$$(mktemp); go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./test/sim -sim $(N) -sim-seed $(SEED) >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|lost [0-9]+$$|repeat it' $$log; rm -f $$log; exit $$code
 
 leaks: ## Search everything that is printed or written for 200 secret values, in every command, fault and mistake
-	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakyProgramIsCaught|LeakSearchFinds.*|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./cmd/secretsync -leaks -parallel 16 >$$log 2>&1; code=$$?; \
+	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakyProgramIsCaught|LeakSearchFinds.*|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./test/leaks -leaks -parallel 16 >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|leaks [0-9]+$$|leak: |not seen|not found' $$log | grep -v 'exit code'; rm -f $$log; exit $$code
 
 FUZZTIME = 60s

@@ -82,7 +82,7 @@ func TestAction(t *testing.T) {
 		{map[string]string{"command": "apply"}, true, "a plan that was not reviewed is not applied"},
 		{map[string]string{"command": "destroy"}, true, "must be validate, plan, apply or drift"},
 		{map[string]string{"command": "validate", "manifest": "$(touch pwned);`touch pwned`"}, true, "touch pwned"},
-		{map[string]string{"command": "validate", "args": "--no-color\n  --log-level=debug $(touch pwned)"}, true, "touch"},
+		{map[string]string{"command": "validate", "args": "--allow-outside\n  --var=level=debug $(touch pwned)"}, true, "touch"},
 	} {
 		r := p.newRun(nil)
 		r.dir = p.dev
