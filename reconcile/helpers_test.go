@@ -1,0 +1,382 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// start is the time at which the tests' clocks begin.
+var start = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+
+// testKey is the fingerprint key of the tests, which their environment holds.
+var testKey = parseKey("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+
+func parseKey(text string) secret.Key {
+	k, err := secret.ParseKey(text)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// world is a folder with a manifest and a lockfile, an environment, and an API.
+type world struct {
+	t     *testing.T
+	dir   string
+	env   map[string]string
+	api   *fakeAPI
+	sops  *fakeSOPS
+	guard *fakeGuard
+	clock time.Time
+
+	mu     sync.Mutex
+	events []Event
+}
+
+// newWorld has the manifest, and a key in its environment.
+func newWorld(t *testing.T, manifest string) *world {
+	t.Helper()
+	w := &world{
+		t: t, dir: t.TempDir(), api: newFakeAPI(), sops: &fakeSOPS{}, guard: &fakeGuard{}, clock: start,
+		env: map[string]string{"SECRETSYNC_FINGERPRINT_KEY": string(testKey.Export().Reveal())},
+	}
+	w.api.clock = func() time.Time { return w.clock }
+	w.write("secretsync.yaml", "version: 1\n"+manifest)
+	return w
+}
+
+// live is the account that is used where nothing names one.
+func (w *world) live() *fakeAccount { return w.api.accounts[account] }
+
+func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *world) write(name, content string) {
+	w.t.Helper()
+	if err := os.WriteFile(w.path(name), []byte(content), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// manifest replaces the manifest.
+func (w *world) manifest(content string) {
+	w.t.Helper()
+	w.write("secretsync.yaml", "version: 1\n"+content)
+}
+
+// disk is the lockfile as it is on the disk.
+func (w *world) disk() *lockfile.File {
+	w.t.Helper()
+	f, err := lockfile.Read(w.path("secretsync.lock"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return f
+}
+
+func (w *world) config() Config {
+	return Config{
+		Manifest: w.path("secretsync.yaml"), API: w.api, SOPS: w.sops, Guard: w.guard,
+		LookupEnv: func(name string) (string, bool) { v, ok := w.env[name]; return v, ok },
+		Notify: func(e Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, e)
+		},
+	}
+}
+
+// notified returns the events since it was last called, but for outcomes of actions.
+func (w *world) notified() []Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	events := slices.DeleteFunc(w.events, func(e Event) bool { _, done := e.(ActionDone); return done })
+	w.events = nil
+	return events
+}
+
+// open opens the project, with changes to its configuration.
+func (w *world) open(changes ...func(*Config)) *Project {
+	w.t.Helper()
+	c := w.config()
+	for _, change := range changes {
+		change(&c)
+	}
+	p, err := Open(w.t.Context(), c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// lock opens the project and takes its lock, until the test ends.
+func (w *world) lock(changes ...func(*Config)) *Run {
+	w.t.Helper()
+	run, err := w.open(changes...).Lock(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(run.Close)
+	return run
+}
+
+// plan makes a plan without the lock.
+func (w *world) plan(mode Mode, changes ...func(*Config)) *Proposal {
+	w.t.Helper()
+	p, err := w.open(changes...).Plan(w.t.Context(), mode)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(p.Close)
+	return p
+}
+
+// apply plans and applies, and frees the lock.
+func (w *world) apply(edits ...Edit) *applier.Report {
+	w.t.Helper()
+	run := w.lock()
+	defer run.Close()
+	p := planned(w.t, run, edits...)
+	report, err := run.Apply(w.t.Context(), p)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return report
+}
+
+// applied applies, and has the test end if not everything was done.
+func (w *world) applied() {
+	w.t.Helper()
+	if report := w.apply(); !report.Complete() {
+		w.t.Fatalf("not everything was applied: %+v", report.Results)
+	}
+	w.live().transcript()
+	w.notified()
+}
+
+// planned is a plan of a run.
+func planned(t *testing.T, run *Run, edits ...Edit) *Proposal {
+	t.Helper()
+	p, err := run.Plan(t.Context(), edits...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// equal fails the test where two things differ.
+func equal(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// lines compares a list of lines with the lines of a text.
+func lines(t *testing.T, what string, got []string, want string) {
+	t.Helper()
+	var wanted []string
+	for line := range strings.Lines(want) {
+		if line = strings.TrimSpace(line); line != "" {
+			wanted = append(wanted, line)
+		}
+	}
+	equal(t, what, got, wanted)
+}
+
+// actions describes a plan: an action, a problem or a note a line.
+func actions(p *planner.Plan) []string {
+	var all []string
+	for _, a := range p.Actions {
+		line := fmt.Sprintf("%s %s/%s", a.Op, a.Store.Name, a.Secret)
+		if a.From != "" {
+			line += " from " + a.From
+		}
+		for _, r := range a.Reasons {
+			line += " " + string(r)
+		}
+		if a.SetValue {
+			line += " +value"
+		}
+		all = append(all, line)
+	}
+	for _, x := range p.Problems {
+		all = append(all, strings.TrimSuffix(fmt.Sprintf("problem %s %s/%s", x.Kind, x.Store.Name, x.Secret), " /"))
+	}
+	return all
+}
+
+// records describes a lockfile: its key, and each secret in a line. Values are those of
+// the candidates that a fingerprint is of.
+func records(f *lockfile.File, candidates ...string) []string {
+	var all []string
+	for k, st := range f.All() {
+		store := fmt.Sprintf("%s %s", k.Name, st.ID)
+		if st.Delete {
+			store += " delete"
+		}
+		all = append(all, store)
+		for name, sec := range st.All() {
+			all = append(all, describe(name, sec, valueOf(planKey(k).Secret(name), sec, candidates)))
+		}
+	}
+	return all
+}
+
+// valueOf is the candidate that a fingerprint is of; "?" for a fingerprint of none.
+func valueOf(k planner.SecretKey, sec *lockfile.Secret, candidates []string) string {
+	for _, v := range candidates {
+		if testKey.Matches(sec.Fingerprint, subjectOf(k), secret.New([]byte(v))) {
+			return v
+		}
+	}
+	if sec.Fingerprint != "" {
+		return "?"
+	}
+	return ""
+}
+
+func describe(name string, sec *lockfile.Secret, value string) string {
+	var b strings.Builder
+	add := func(label string, x any) {
+		if s := fmt.Sprint(x); s != "" && s != "[]" {
+			b.WriteString(" " + label + s)
+		}
+	}
+	clock := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.Sub(start).String()
+	}
+	b.WriteString(name)
+	add("", sec.ID)
+	add("from=", strings.ReplaceAll(sec.Source, " ", "_"))
+	add("value=", value)
+	add("digest=", strings.TrimLeft(strings.TrimPrefix(sec.Ciphertext, "sha256:"), "0"))
+	add("scopes=", strings.Join(sec.Scopes, ","))
+	add("comment=", sec.Comment)
+	add("modified=", sec.Modified)
+	add("applied=", clock(sec.Applied))
+	if sec.Delete {
+		add("", "delete")
+	}
+	if p := sec.Pending; p != nil {
+		add("pending=", p.Op)
+		add("since=", clock(p.Since))
+		add("until=", clock(p.Until))
+		add("listed=", clock(p.ListedAt))
+		add("previous=", p.PreviousID)
+		if p.Value {
+			add("", "+value")
+		}
+	}
+	return b.String()
+}
+
+// fakeGuard remembers what it was given.
+type fakeGuard struct {
+	mu     sync.Mutex
+	known  []string
+	public []string
+}
+
+func (g *fakeGuard) Know(v secret.Value) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.known = append(g.known, string(v.Reveal()))
+}
+
+func (g *fakeGuard) Public(s ...string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.public = append(g.public, s...)
+}
+
+// fakeSOPS reads files of lines "key: value nonce", in which the nonce stands for what
+// makes the ciphertext of a value another each time that it is encrypted.
+type fakeSOPS struct {
+	// recipients are those that a key is sealed for, and fail the error of Seal and Unseal.
+	recipients int
+	fail       error
+	// sealed are the files that a key was sealed for.
+	sealed []string
+}
+
+type fakeFile map[string][2]string
+
+func (s *fakeSOPS) Open(name string, data []byte) (manifest.SOPSFile, error) {
+	f := fakeFile{}
+	for line := range strings.Lines(string(data)) {
+		parts := strings.Fields(line)
+		if len(parts) != 3 {
+			return nil, &syntax.Error{Pos: manifest.Position{File: name}, What: "no SOPS file"}
+		}
+		f[strings.TrimSuffix(parts[0], ":")] = [2]string{parts[1], parts[2]}
+	}
+	return f, nil
+}
+
+func (f fakeFile) Entry(path []string) (manifest.SOPSEntry, error) {
+	e, ok := f[strings.Join(path, ".")]
+	if !ok {
+		return manifest.SOPSEntry{}, &syntax.Error{What: "no such key"}
+	}
+	return manifest.SOPSEntry{Type: "str", Digest: digestOf(e[0], e[1])}, nil
+}
+
+// digestOf is the digest of a value's ciphertext.
+func digestOf(value, nonce string) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(value+" "+nonce)))
+}
+
+func (f fakeFile) Value(_ context.Context, path []string) (secret.Value, error) {
+	return secret.New([]byte(f[strings.Join(path, ".")][0])), nil
+}
+
+type sealedKey struct {
+	SOPS map[string]string `json:"sops"`
+	Data []byte            `json:"data"`
+}
+
+func (s *fakeSOPS) Seal(_ context.Context, key secret.Value, _, _ string, targets ...string) ([]byte, int, error) {
+	if s.fail != nil || s.recipients == 0 {
+		return nil, 0, s.fail
+	}
+	for _, target := range targets {
+		s.sealed = append(s.sealed, filepath.Base(target))
+	}
+	doc, err := json.Marshal(sealedKey{SOPS: map[string]string{"version": "1"}, Data: key.Reveal()})
+	return doc, s.recipients, err
+}
+
+func (s *fakeSOPS) Unseal(_ context.Context, doc []byte, _ string) (secret.Value, error) {
+	var d sealedKey
+	if s.fail != nil {
+		return secret.Value{}, s.fail
+	}
+	err := json.Unmarshal(doc, &d)
+	return secret.New(d.Data), err
+}
+
+func ciphertext(n int) manifest.Ciphertext {
+	return manifest.Ciphertext{Digest: digest(n), File: "values.yaml"}
+}

@@ -1,0 +1,454 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+)
+
+var prod = planner.StoreKey{Account: account, Name: "prod"}
+
+// digest is a digest that describes itself as n.
+func digest(n int) string { return fmt.Sprintf("sha256:%064d", n) }
+
+// journaled is a journal over a lockfile in a folder.
+type journaled struct {
+	*journal
+	t     *testing.T
+	path  string
+	clock time.Time
+}
+
+// newJournaled has a lockfile with the secrets, and wants new values of a, b and new.
+func newJournaled(t *testing.T, recorded map[string]lockfile.Secret) *journaled {
+	t.Helper()
+	j := &journaled{t: t, path: t.TempDir() + "/secretsync.lock", clock: start}
+	h, err := lockfile.Open(t.Context(), j.path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	j.journal = &journal{
+		update: h.Update, api: lockfile.APILoopback, key: lockfile.Key{ID: testKey.ID()}, fingerprints: testKey,
+		secrets:     map[planner.SecretKey]want{},
+		storePolicy: map[planner.StoreKey]bool{prod: true},
+		now:         func() time.Time { return j.clock }, timeout: 30 * time.Second,
+		before: map[planner.SecretKey]*lockfile.Secret{},
+	}
+	for _, name := range []string{"a", "b", "new"} {
+		j.secrets[prod.Secret(name)] = want{value: secret.New([]byte("new")), source: "env NEW", ciphertext: ciphertext(2), delete: true}
+	}
+	err = j.write(func(f *lockfile.File) {
+		st := f.PutStore(lockKey(prod), "st1")
+		for name, sec := range recorded {
+			st.PutSecret(name, sec)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// applied is a record of the value "old", applied some time before the test starts.
+func applied(name string, ago time.Duration) lockfile.Secret {
+	return lockfile.Secret{
+		ID: lockfile.SecretID("id-" + name), Source: "env OLD", Ciphertext: digest(1), Scopes: []string{"workers"}, Comment: "c1",
+		Modified: "m1", Applied: start.Add(-ago), Fingerprint: testKey.Fingerprint(subjectOf(prod.Secret(name)), secret.New([]byte("old"))),
+	}
+}
+
+// pending is a record whose write was interrupted.
+func pending(sec lockfile.Secret, p lockfile.Pending) lockfile.Secret {
+	sec.Pending = &p
+	return sec
+}
+
+func (j *journaled) record(e applier.Entry) {
+	j.t.Helper()
+	if err := j.Record(e); err != nil {
+		j.t.Fatal(err)
+	}
+}
+
+func (j *journaled) intent(a planner.Action) {
+	j.t.Helper()
+	j.record(applier.Entry{Kind: applier.EntryIntent, Actions: []planner.Action{a}})
+}
+
+func (j *journaled) outcome(r applier.Result) {
+	j.t.Helper()
+	j.record(applier.Entry{Kind: applier.EntryOutcome, Results: []applier.Result{r}})
+}
+
+// records describes the lockfile as it is on the disk.
+func (j *journaled) records() []string {
+	j.t.Helper()
+	f, err := lockfile.Read(j.path)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	return records(f, "old", "new")
+}
+
+// on is an action of the store.
+func on(op planner.Op, name string, reasons ...planner.Reason) planner.Action {
+	return planner.Action{
+		Op: op, Store: prod, StoreID: "st1", Secret: name, Reasons: reasons, Recovery: planner.Recovery{ListedAt: start.Add(-time.Second)},
+	}
+}
+
+func withValue(a planner.Action) planner.Action {
+	a.SetValue = true
+	return a
+}
+
+func withMetadata(a planner.Action, comment string, scopes ...string) planner.Action {
+	a.Scopes, a.Comment = &planner.Change[[]string]{After: scopes}, &planner.Change[string]{After: comment}
+	return a
+}
+
+// TestJournal follows each operation from its intent to every outcome. The outcome comes
+// ten seconds after the intent. Of a write that failed or was not tried, the records are
+// those before the intent; of one whose outcome is unknown, the intent stays.
+func TestJournal(t *testing.T) {
+	anHour := map[string]lockfile.Secret{"a": applied("a", time.Hour)}
+	const a = "a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m1 applied=-1h0m0s"
+	rename := on(planner.OpRename, "b", planner.ReasonRenamed)
+	rename.From, rename.ID = "a", "id-a"
+	for _, tt := range []struct {
+		name                 string
+		recorded             map[string]lockfile.Secret
+		action               planner.Action
+		live                 planner.LiveSecret
+		before, intent, done string
+	}{
+		{
+			name:   "create",
+			action: withMetadata(withValue(on(planner.OpCreate, "new", planner.ReasonNew)), "c2", "access", "workers"),
+			live:   planner.LiveSecret{ID: "id-new", Modified: "m2", Scopes: []string{"workers", "access"}, Comment: "c2"},
+			intent: "new from=env_NEW scopes=access,workers comment=c2 delete pending=create since=0s until=30s listed=-1s +value",
+			done:   "new id-new from=env_NEW value=new digest=2 scopes=access,workers comment=c2 modified=m2 applied=10s delete",
+		},
+		{
+			name: "create again", recorded: anHour,
+			action: withMetadata(withValue(on(planner.OpCreate, "a", planner.ReasonDeletedOutside)), "c2", "access"),
+			live:   planner.LiveSecret{ID: "id-new", Modified: "m2", Comment: "c2"}, // the scopes not reported
+			before: a,
+			intent: "a from=env_NEW scopes=access comment=c2 delete pending=create since=0s until=30s listed=-1s previous=id-a +value",
+			done:   "a id-new from=env_NEW value=new digest=2 scopes=access comment=c2 modified=m2 applied=10s delete",
+		},
+		{
+			name: "update of the value", recorded: anHour,
+			action: withValue(on(planner.OpUpdate, "a", planner.ReasonValue)),
+			live:   planner.LiveSecret{ID: "id-a", Modified: "m2", Comment: "c1"},
+			before: a, intent: a + " pending=update since=0s until=30s listed=-1s +value",
+			done: "a id-a from=env_NEW value=new digest=2 scopes=workers comment=c1 modified=m2 applied=10s delete",
+		},
+		{
+			name: "update of metadata", recorded: anHour, // the fingerprint is that of the value that is there
+			action: withMetadata(on(planner.OpUpdate, "a", planner.ReasonScopes), "c2", "access"),
+			live:   planner.LiveSecret{ID: "id-a", Modified: "m2", Comment: "c2", Scopes: []string{"access"}},
+			before: a, intent: a + " pending=update since=0s until=30s listed=-1s",
+			done: "a id-a from=env_NEW value=old digest=1 scopes=access comment=c2 modified=m2 applied=-1h0m0s delete",
+		},
+		{
+			name: "rotate", recorded: anHour,
+			action: withValue(on(planner.OpRotate, "a", planner.ReasonRotationDue)),
+			live:   planner.LiveSecret{ID: "id-a", Modified: "m2", Comment: "c1"},
+			before: a, intent: a + " pending=rotate since=0s until=30s listed=-1s +value",
+			done: "a id-a from=env_NEW value=new digest=2 scopes=workers comment=c1 modified=m2 applied=10s delete",
+		},
+		{
+			name:   "adopt",
+			action: withMetadata(withValue(on(planner.OpAdopt, "new", planner.ReasonAdopted)), "c2", "access"),
+			live:   planner.LiveSecret{ID: "id-9", Modified: "m2", Comment: "c2", Scopes: []string{"access"}},
+			intent: "new from=env_NEW scopes=access comment=c2 delete pending=adopt since=0s until=30s listed=-1s +value",
+			done:   "new id-9 from=env_NEW value=new digest=2 scopes=access comment=c2 modified=m2 applied=10s delete",
+		},
+		{
+			name: "rename", recorded: anHour, // the value is as old as it was
+			action: withMetadata(rename, "c1", "workers"),
+			live:   planner.LiveSecret{ID: "id-b", Modified: "m2", Comment: "c1", Scopes: []string{"workers"}},
+			before: a,
+			intent: a + " pending=rename since=0s until=30s listed=-1s\n" +
+				"b from=env_NEW scopes=workers comment=c1 delete pending=rename since=0s until=30s listed=-1s",
+			done: "b id-b from=env_NEW value=new digest=2 scopes=workers comment=c1 modified=m2 applied=-1h0m0s delete",
+		},
+		{
+			name: "delete", recorded: anHour,
+			action: on(planner.OpDelete, "a", planner.ReasonNotDesired),
+			before: a, intent: a + " pending=delete since=0s until=30s listed=-1s",
+		},
+		{
+			name:   "delete of what is not recorded",
+			action: on(planner.OpDelete, "theirs", planner.ReasonUnmanaged),
+			intent: "theirs pending=delete since=0s until=30s listed=-1s",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for outcome, want := range map[applier.Outcome]string{
+				applier.Done: tt.done, applier.Unknown: tt.intent, applier.Failed: tt.before, applier.Skipped: tt.before,
+			} {
+				j := newJournaled(t, tt.recorded)
+				lines(t, "before", j.records(), "prod st1\n"+tt.before)
+				j.intent(tt.action)
+				lines(t, "after the intent", j.records(), "prod st1\n"+tt.intent)
+				j.clock = start.Add(10 * time.Second)
+				r := applier.Result{Action: tt.action, Outcome: outcome}
+				if outcome == applier.Done {
+					r.Live = tt.live
+				}
+				j.outcome(r)
+				lines(t, "after the outcome "+string(outcome), j.records(), "prod st1\n"+want)
+			}
+		})
+	}
+}
+
+// Actions that change the lockfile alone have no intent.
+func TestJournalWithoutIntent(t *testing.T) {
+	anHour := map[string]lockfile.Secret{"a": applied("a", time.Hour)}
+	for _, tt := range []struct {
+		name     string
+		recorded map[string]lockfile.Secret
+		action   planner.Action
+		want     string
+	}{
+		{"forget", anHour, on(planner.OpForget, "a", planner.ReasonNotDesired), ""},
+		{"forget what is not recorded", nil, on(planner.OpForget, "a"), ""},
+		{
+			"record", anHour, on(planner.OpRecord, "a", planner.ReasonPolicy),
+			"a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m1 applied=-1h0m0s delete",
+		},
+		{
+			"adopt as it is", nil, on(planner.OpAdopt, "a", planner.ReasonAdoptedKept),
+			"a id-9 from=env_NEW value=new digest=2 scopes=access comment=theirs modified=m9 applied=0s delete",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			j := newJournaled(t, tt.recorded)
+			j.outcome(applier.Result{
+				Action: tt.action, Outcome: applier.Done,
+				Live: planner.LiveSecret{ID: "id-9", Name: "a", Scopes: []string{"access"}, Comment: "theirs", Modified: "m9"},
+			})
+			lines(t, "records", j.records(), "prod st1\n"+tt.want)
+		})
+	}
+}
+
+// A generated value has no fingerprint: only Cloudflare has it.
+func TestJournalOfAGeneratedValue(t *testing.T) {
+	j := newJournaled(t, map[string]lockfile.Secret{"a": {ID: "id-a", Source: "generate uuid", Applied: start.Add(-time.Hour)}})
+	j.secrets[prod.Secret("b")] = want{source: "generate uuid"}
+	rename := withMetadata(on(planner.OpRename, "b"), "c1", "workers")
+	rename.From = "a"
+	j.intent(rename)
+	j.outcome(applier.Result{Action: rename, Outcome: applier.Done, Live: planner.LiveSecret{ID: "id-b", Modified: "m2", Comment: "c1"}})
+	lines(t, "records", j.records(), "prod st1\nb id-b from=generate_uuid scopes=workers comment=c1 modified=m2 applied=-1h0m0s")
+}
+
+// A renamed secret whose previous name has no record has no known age.
+func TestJournalOfARenameWithoutItsPreviousName(t *testing.T) {
+	j := newJournaled(t, nil)
+	rename := withMetadata(on(planner.OpRename, "b"), "c1", "workers")
+	rename.From = "a"
+	j.intent(rename)
+	lines(t, "after the intent", j.records(), `prod st1
+		b from=env_NEW scopes=workers comment=c1 delete pending=rename since=0s until=30s listed=-1s`)
+	j.outcome(applier.Result{Action: rename, Outcome: applier.Done, Live: planner.LiveSecret{ID: "id-b", Modified: "m2", Comment: "c1"}})
+	lines(t, "after the outcome", j.records(), "prod st1\nb id-b from=env_NEW value=new digest=2 scopes=workers comment=c1 modified=m2 delete")
+}
+
+// TestJournalOfStores has no intents: a store that was created is found by its name.
+func TestJournalOfStores(t *testing.T) {
+	second := planner.StoreKey{Account: account, Name: "second"}
+	createStore := planner.Action{Op: planner.OpCreateStore, Store: second}
+	policy := planner.Action{Op: planner.OpRecord, Store: prod, StoreID: "st1"}
+	again := planner.Action{Op: planner.OpCreateStore, Store: prod}
+	deleteStore := planner.Action{Op: planner.OpDeleteStore, Store: prod, StoreID: "st1"}
+	for _, tt := range []struct {
+		name   string
+		result applier.Result
+		want   string
+	}{
+		{"created", applier.Result{Action: createStore, Outcome: applier.Done, StoreID: "st2"}, "prod st1\nsecond st2"},
+		{"not created", applier.Result{Action: createStore, Outcome: applier.Failed}, "prod st1"},
+		{"perhaps created", applier.Result{Action: createStore, Outcome: applier.Unknown}, "prod st1"},
+		{"created again", applier.Result{Action: again, Outcome: applier.Done, StoreID: "st7"}, "prod st7 delete"},
+		{"policy changed", applier.Result{Action: policy, Outcome: applier.Done}, "prod st1 delete"},
+		{"deleted", applier.Result{Action: deleteStore, Outcome: applier.Done}, ""},
+		{"not deleted", applier.Result{Action: deleteStore, Outcome: applier.Failed}, "prod st1"},
+		{"perhaps deleted", applier.Result{Action: deleteStore, Outcome: applier.Unknown}, "prod st1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			j := newJournaled(t, nil)
+			j.outcome(tt.result)
+			lines(t, "records", j.records(), tt.want)
+		})
+	}
+}
+
+// TestCarryOver: what an earlier apply left unfinished, or wrote moments ago, may show up
+// late. The new intent remembers enough of it.
+func TestCarryOver(t *testing.T) {
+	fiveMinutes := 5 * time.Minute
+	unfinished := func(op planner.Op, previous lockfile.SecretID) lockfile.Pending {
+		return lockfile.Pending{
+			Op: string(op), Since: start.Add(-fiveMinutes), Until: start.Add(-fiveMinutes + time.Minute),
+			ListedAt: start.Add(-fiveMinutes - time.Second), PreviousID: previous, Value: true,
+		}
+	}
+	withID := func(a planner.Action) planner.Action { a.ID = "id-live"; return a }
+	noID := lockfile.Secret{Source: "env OLD", Scopes: []string{"workers"}}
+	interrupted, changed := planner.ReasonInterrupted, planner.ReasonChangedOutside
+	for _, tt := range []struct {
+		name     string
+		recorded lockfile.Secret
+		action   planner.Action
+		want     string
+	}{
+		{
+			"created again within the lag of lists: a secret of that time is ours too",
+			applied("a", planner.ListLag-time.Second), on(planner.OpCreate, "a", planner.ReasonDeletedOutside),
+			"a from=env_NEW delete pending=create since=-9m59s until=30s listed=-1s previous=id-a",
+		},
+		{
+			"created again after the lag of lists",
+			applied("a", planner.ListLag), on(planner.OpCreate, "a", planner.ReasonDeletedOutside),
+			"a from=env_NEW delete pending=create since=0s until=30s listed=-1s previous=id-a",
+		},
+		{
+			"created again, and nothing known of the earlier write",
+			noID, on(planner.OpCreate, "a", planner.ReasonNew),
+			"a from=env_NEW delete pending=create since=0s until=30s listed=-1s",
+		},
+		{
+			"creation that was interrupted twice",
+			pending(noID, unfinished(planner.OpCreate, "id-first")), on(planner.OpCreate, "a", interrupted),
+			"a from=env_NEW delete pending=create since=-5m0s until=30s listed=-1s previous=id-first",
+		},
+		{
+			"creation after an interrupted update: the secret itself is the previous one",
+			pending(applied("a", time.Hour), unfinished(planner.OpUpdate, "id-first")), on(planner.OpCreate, "a", interrupted),
+			"a from=env_NEW delete pending=create since=-5m0s until=30s listed=-1s previous=id-a",
+		},
+		{
+			"completion of an interrupted creation: its id is known now",
+			pending(noID, unfinished(planner.OpCreate, "")), withID(on(planner.OpUpdate, "a", interrupted)),
+			"a id-live from=env_OLD scopes=workers pending=update since=-5m0s until=30s listed=-5m1s",
+		},
+		{
+			"update after another client's: only the new request counts",
+			pending(applied("a", time.Hour), unfinished(planner.OpUpdate, "id-first")), withID(on(planner.OpUpdate, "a", changed)),
+			"a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m1 applied=-1h0m0s" +
+				" pending=update since=0s until=30s listed=-1s previous=id-first",
+		},
+		{
+			"update of another client's secret: its id is not taken over before that is done",
+			noID, withID(on(planner.OpUpdate, "a", changed)),
+			"a from=env_OLD scopes=workers pending=update since=0s until=30s listed=-1s",
+		},
+		{
+			"adoption of the duplicate that an interrupted rename left: still a rename",
+			pending(noID, unfinished(planner.OpRename, "")), withID(on(planner.OpAdopt, "a", interrupted)),
+			"a id-live from=env_OLD scopes=workers pending=rename since=0s until=30s listed=-1s",
+		},
+		{
+			"adoption of another client's secret",
+			pending(noID, unfinished(planner.OpRename, "")), withID(on(planner.OpAdopt, "a", planner.ReasonAdopted)),
+			"a from=env_OLD scopes=workers pending=adopt since=0s until=30s listed=-1s",
+		},
+		{
+			"deletion of what an interrupted creation left",
+			pending(noID, unfinished(planner.OpCreate, "")), withID(on(planner.OpDelete, "a", planner.ReasonNotDesired)),
+			"a id-live from=env_OLD scopes=workers pending=delete since=0s until=30s listed=-1s",
+		},
+		{
+			"an id that is known is not replaced",
+			applied("a", time.Hour), withID(on(planner.OpDelete, "a", planner.ReasonNotDesired)),
+			"a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m1 applied=-1h0m0s" +
+				" pending=delete since=0s until=30s listed=-1s",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			j := newJournaled(t, map[string]lockfile.Secret{"a": tt.recorded})
+			before := j.records()
+			j.intent(tt.action)
+			lines(t, "after the intent", j.records(), "prod st1\n"+tt.want)
+			j.outcome(applier.Result{Action: tt.action, Outcome: applier.Failed})
+			equal(t, "after a failure", j.records(), before)
+		})
+	}
+}
+
+// A request that waited, as for the rate limit, ends later than it was recorded to.
+func TestResend(t *testing.T) {
+	j := newJournaled(t, nil)
+	create := withMetadata(on(planner.OpCreate, "new"), "c", "workers")
+	j.intent(create)
+	j.clock = start.Add(time.Minute)
+	resend := func(actions ...planner.Action) {
+		j.record(applier.Entry{Kind: applier.EntryResend, Actions: actions})
+	}
+	resend(create, on(planner.OpCreate, "never-intended"))
+	const want = "prod st1\nnew from=env_NEW scopes=workers comment=c delete pending=create since=0s until=1m30s listed=-1s"
+	lines(t, "records", j.records(), want)
+
+	elsewhere := create
+	elsewhere.Store.Name = "elsewhere"
+	resend(elsewhere)
+	lines(t, "after one in a store without records", j.records(), want)
+
+	j.outcome(applier.Result{Action: create, Outcome: applier.Done, Live: planner.LiveSecret{ID: "id-new"}})
+	done := j.records()
+	j.clock = start.Add(time.Hour)
+	resend(create)
+	equal(t, "after one that is done", j.records(), done)
+}
+
+// A secret that becomes active has another modification time, which is our own doing.
+func TestActive(t *testing.T) {
+	j := newJournaled(t, map[string]lockfile.Secret{"a": applied("a", time.Hour)})
+	active := func(name string, store planner.StoreKey) applier.Result {
+		a := on(planner.OpUpdate, name)
+		a.Store = store
+		return applier.Result{Action: a, Outcome: applier.Done, Live: planner.LiveSecret{Modified: "m3"}}
+	}
+	j.record(applier.Entry{Kind: applier.EntryActive, Results: []applier.Result{
+		active("a", prod), active("gone", prod), active("a", planner.StoreKey{Account: account, Name: "gone"}),
+	}})
+	lines(t, "records", j.records(), `prod st1
+		a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m3 applied=-1h0m0s`)
+}
+
+// Every write says which API and which key the records belong to.
+func TestJournalNamesAPIAndKey(t *testing.T) {
+	j := newJournaled(t, nil)
+	j.api, j.key = "", lockfile.Key{ID: strings.Repeat("0", 16)}
+	j.intent(on(planner.OpCreate, "new"))
+	f, err := lockfile.Read(j.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "API and key", []string{f.API, f.Key.ID}, []string{"", strings.Repeat("0", 16)})
+}
+
+// What is not wanted any more has no policy, and several entries of a manifest may be one
+// store: it is deleted if one of them says so.
+func TestStorePolicy(t *testing.T) {
+	w := newWorld(t, `stores:
+  one: {name: prod, prefix: one-, secrets: {a: {from: {env: A}}}}
+  two: {name: prod, prefix: two-, delete: true, secrets: {a: {from: {env: A}}}}
+  three: {name: prod, prefix: three-, secrets: {a: {from: {env: A}}}}
+`)
+	w.env["A"] = "va"
+	w.applied()
+	equal(t, "store", records(w.disk())[0], "prod st1 delete")
+}

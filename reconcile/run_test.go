@@ -1,0 +1,419 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// two is a manifest of two secrets with values of the environment.
+const two = `stores:
+  prod:
+    secrets:
+      a: {from: {env: A}, scopes: [workers], comment: first}
+      b: {from: {env: B}, delete: false}
+`
+
+func TestApply(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	report := w.apply()
+
+	if !report.Complete() || len(report.Results) != 3 {
+		t.Errorf("want three actions done: %+v", report.Results)
+	}
+	lines(t, "calls", w.live().transcript(), `
+		list stores
+		quota
+		create store prod
+		create st1/a,b`)
+	equal(t, "values", w.live().values(), map[string]string{"prod/a": "va", "prod/b": "vb"})
+	lines(t, "records", records(w.disk(), "va", "vb"), `
+		prod st1
+		a id1 from=env_A value=va scopes=workers comment=first modified=2026-11-27T12:00:00Z applied=0s delete
+		b id2 from=env_B value=vb scopes=workers modified=2026-11-27T12:00:00Z applied=0s`)
+	equal(t, "key", w.disk().Key.ID, testKey.ID())
+
+	report = w.apply()
+	equal(t, "actions of an apply without a change", len(report.Results), 0)
+	lines(t, "calls without a change", w.live().transcript(), "list secrets st1")
+}
+
+func TestEveryActionIsNotified(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	w.apply()
+	var done []string
+	for _, e := range w.events {
+		if e, ok := e.(ActionDone); ok {
+			done = append(done, fmt.Sprintf("%s %s %s", e.Result.Action.Op, e.Result.Action.Secret, e.Result.Outcome))
+		}
+	}
+	lines(t, "outcomes", done, `
+		create-store  done
+		create a done
+		create b done`)
+}
+
+// The values, also those generated for it, and the key are known to the guard before
+// anything is printed; names and comments are public.
+func TestGuardKnows(t *testing.T) {
+	w := newWorld(t, `stores:
+  prod:
+    secrets:
+      a: {from: {env: A}, comment: told}
+      drawn: {generate: {encoding: uuid}}
+`)
+	w.env["A"] = "va"
+	w.live().create(w.live().put("prod"), "theirs", "", nil, "by hand")
+	w.apply()
+	for _, v := range []string{"va", w.live().values()["prod/drawn"], w.env["SECRETSYNC_FINGERPRINT_KEY"]} {
+		if !slices.Contains(w.guard.known, v) {
+			t.Errorf("the guard does not know a value of %d characters", len(v))
+		}
+	}
+	for _, s := range []string{"prod", "a", "told", "env A", "workers", "theirs", "by hand", "id1", "st1"} {
+		if !slices.Contains(w.guard.public, s) {
+			t.Errorf("the guard was not told that %q is public", s)
+		}
+	}
+	if slices.Contains(w.guard.public, "va") {
+		t.Error("a value is public")
+	}
+}
+
+func TestApplyRefuses(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	run := w.lock()
+	elsewhere := newWorld(t, two)
+	elsewhere.env = w.env
+	foreign := planned(t, elsewhere.lock())
+	unlocked, err := run.Project().Plan(t.Context(), Mode{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]*Proposal{"of another run": foreign, "made without the lock": unlocked} {
+		if report, err := run.Apply(t.Context(), p); report != nil || err == nil || err.Error() != "the plan was not made by this run" {
+			t.Errorf("a plan %s: %v, %v", name, report, err)
+		}
+	}
+
+	w.live().create(w.live().put("prod"), "a", "theirs", nil, "")
+	conflict := planned(t, run)
+	lines(t, "plan", actions(conflict.Plan), `
+		create prod/b new +value
+		problem conflict prod/a`)
+	w.live().transcript()
+	if report, err := run.Apply(t.Context(), conflict); report != nil || !errors.Is(err, ErrProblems) {
+		t.Errorf("a plan with problems: %v, %v", report, err)
+	}
+	equal(t, "calls", w.live().transcript(), []string(nil))
+	equal(t, "records", len(w.disk().Stores), 0)
+}
+
+// A new run plans again: what the lockfile had when the first run ended is not assumed.
+func TestLock(t *testing.T) {
+	w := newWorld(t, two)
+	run := w.lock()
+	var held *lockfile.HeldError
+	if _, err := w.open().Lock(t.Context()); !errors.As(err, &held) {
+		t.Errorf("a second run: %v", err)
+	}
+	run.Close()
+	again, err := w.open().Lock(t.Context())
+	if err != nil {
+		t.Fatalf("after the first run: %v", err)
+	}
+	again.Close()
+}
+
+func TestLockWaits(t *testing.T) {
+	w := newWorld(t, two)
+	run := w.lock()
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		run.Close()
+	}()
+	again, err := w.open(func(c *Config) { c.LockTimeout = time.Minute }).Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+}
+
+// Git is made to ignore the lock's side file, and a .gitignore that cannot be read is an
+// error that leaves no lock behind.
+func TestLockIgnoresTheSideFile(t *testing.T) {
+	w := newWorld(t, two)
+	if err := mkdir(w.path(".git")); err != nil {
+		t.Fatal(err)
+	}
+	if err := mkdir(w.path(".gitignore")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.open().Lock(t.Context()); err == nil {
+		t.Error("no error with a folder in the place of .gitignore")
+	}
+	if held, err := lockfile.Held(w.path("secretsync.lock")); held != nil || err != nil {
+		t.Errorf("the lock is still held: %v, %v", held, err)
+	}
+	remove(t, w.path(".gitignore"))
+	w.lock()
+	if got := read(t, w.path(".gitignore")); !strings.Contains(got, lockfile.SideFile("secretsync.lock")) {
+		t.Errorf(".gitignore: %q", got)
+	}
+}
+
+func TestRotate(t *testing.T) {
+	w := newWorld(t, `stores:
+  prod:
+    secrets:
+      a: {from: {env: A}}
+      drawn: {generate: {encoding: uuid}}
+      drawn-2: {generate: {encoding: uuid}}
+`)
+	w.env["A"] = "va"
+	w.applied()
+	before := w.live().values()
+	report := w.apply(Rotate("prod/drawn"))
+	equal(t, "calls", w.live().transcript(), []string{"list secrets st1", "update st1/id2 value"})
+	equal(t, "actions", actionsOf(report), []string{"rotate prod/drawn done"})
+	after := w.live().values()
+	if after["prod/drawn"] == before["prod/drawn"] || after["prod/drawn-2"] != before["prod/drawn-2"] {
+		t.Errorf("want a new value of prod/drawn alone: %v, then %v", before, after)
+	}
+
+	run := w.lock()
+	for _, tt := range []struct {
+		glob                string
+		matching, generated int
+		text                string
+	}{
+		{"prod/none", 0, 0, `no secret of the manifest matches "prod/none"`},
+		{"prod/a", 1, 0, "only generated secrets can be rotated here, and some that match come from elsewhere"},
+		{"prod/*", 3, 2, "only generated secrets can be rotated here, and some that match come from elsewhere"},
+		{"[", 0, 0, `no secret of the manifest matches "["`},
+	} {
+		_, err := run.Plan(t.Context(), Rotate(tt.glob))
+		var bad *RotateError
+		if !errors.As(err, &bad) || *bad != (RotateError{tt.glob, tt.matching, tt.generated}) || err.Error() != tt.text {
+			t.Errorf("%s: %v", tt.glob, err)
+		}
+	}
+	lines(t, "both", actions(planned(t, run, Rotate("prod/drawn"), Rotate("prod/drawn-*")).Plan), `
+		rotate prod/drawn rotation_asked_for +value
+		rotate prod/drawn-2 rotation_asked_for +value`)
+}
+
+// actionsOf describes a report, an action a line.
+func actionsOf(r *applier.Report) []string {
+	var all []string
+	for _, res := range r.Results {
+		all = append(all, fmt.Sprintf("%s %s/%s %s", res.Action.Op, res.Action.Store.Name, res.Action.Secret, res.Outcome))
+	}
+	return all
+}
+
+// Destroy needs no values: what the manifest has them from may be gone.
+func TestDestroy(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	w.applied()
+	delete(w.env, "A")
+	delete(w.env, "B")
+	delete(w.env, "SECRETSYNC_FINGERPRINT_KEY")
+	report := w.apply(Destroy())
+	equal(t, "actions", actionsOf(report), []string{"delete prod/a done", "forget prod/b done"})
+	equal(t, "values", w.live().values(), map[string]string{"prod/b": "vb"})
+	lines(t, "records", records(w.disk()), "prod st1")
+}
+
+func TestDestroyRefusesAnotherAPI(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	w.applied()
+	w.api.loopback = true
+	var wrong *OtherAPIError
+	if _, err := w.lock().Plan(t.Context(), Destroy()); !errors.As(err, &wrong) || wrong.Emulator {
+		t.Errorf("destroying on an emulator what is Cloudflare's: %v", err)
+	}
+}
+
+// A failed action does not stop the others, and the lockfile has what was done.
+func TestApplyGoesOnAfterAFailure(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	w.applied()
+	w.env["A"], w.env["B"] = "va2", "vb2"
+	w.clock = start.Add(time.Hour)
+	refused := errors.New("refused")
+	w.live().before = func(call string) error {
+		if strings.HasPrefix(call, "update st1/id1") {
+			return refused
+		}
+		return nil
+	}
+	report := w.apply()
+	equal(t, "actions", actionsOf(report), []string{"update prod/a failed", "update prod/b done"})
+	if !errors.Is(report.Results[0].Err, refused) {
+		t.Errorf("the cause: %v", report.Results[0].Err)
+	}
+	lines(t, "records", records(w.disk(), "va", "va2", "vb", "vb2"), `
+		prod st1
+		a id1 from=env_A value=va scopes=workers comment=first modified=2026-11-27T12:00:00Z applied=0s delete
+		b id2 from=env_B value=vb2 scopes=workers modified=2026-11-27T13:00:00Z applied=1h0m0s`)
+}
+
+func TestApplyInterrupted(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	run := w.lock()
+	p := planned(t, run)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.live().after = func(string) error { cancel(); return nil }
+	report, err := run.Apply(ctx, p)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("the error: %v", err)
+	}
+	equal(t, "actions", actionsOf(report), []string{"create-store prod/ done", "create prod/a skipped", "create prod/b skipped"})
+	lines(t, "records", records(w.disk()), "prod st1")
+
+	if _, err := run.Plan(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("planning after that: %v", err)
+	}
+}
+
+// The accounts' clients are those that the manifest has tokens for.
+func TestApplyTokens(t *testing.T) {
+	w := newWorld(t, `accounts:
+  second: {id: `+strings.ToUpper(string(other))+`, token_env: OTHER_TOKEN}
+stores:
+  prod: {secrets: {a: {from: {env: A}}}}
+  elsewhere: {account: second, secrets: {a: {from: {env: A}}}}
+`)
+	w.env["A"] = "va"
+	w.api.add(other)
+	w.applied()
+	equal(t, "tokens", w.api.tokens, map[planner.AccountID]string{account: "", other: "OTHER_TOKEN"})
+	equal(t, "values", w.api.accounts[other].values(), map[string]string{"elsewhere/a": "va"})
+
+	run := w.lock()
+	w.env["A"] = "new"
+	p := planned(t, run)
+	delete(w.api.accounts, other)
+	if report, err := run.Apply(t.Context(), p); report != nil || !errors.Is(err, errNoClient) {
+		t.Errorf("without a client: %v, %v", report, err)
+	}
+	equal(t, "values", w.live().values(), map[string]string{"prod/a": "va"})
+}
+
+// Where all was applied, and then the lockfile cannot be written, the error says that this
+// is all that is missing.
+func TestApplyNotRefreshed(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	w.applied()
+	w.env["A"] = "va2"
+	var run *Run
+	run = w.lock(func(c *Config) {
+		c.Notify = func(e Event) {
+			if _, ok := e.(ActionDone); ok {
+				run.Close()
+			}
+		}
+	})
+	report, err := run.Apply(t.Context(), planned(t, run))
+	if !report.Complete() || !errors.Is(err, ErrNotRefreshed) {
+		t.Errorf("%v, %v", actionsOf(report), err)
+	}
+}
+
+// An error of the apply itself is not covered up by that of the refreshing.
+func TestApplyLockfileLost(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	run := w.lock()
+	p := planned(t, run)
+	w.live().after = func(string) error { run.Close(); return nil }
+	report, err := run.Apply(t.Context(), p)
+	if err == nil || errors.Is(err, ErrNotRefreshed) || !strings.Contains(err.Error(), "nothing more is sent") {
+		t.Errorf("the error: %v", err)
+	}
+	equal(t, "actions", actionsOf(report), []string{"create-store prod/ done", "create prod/a skipped", "create prod/b skipped"})
+}
+
+// What an unchanged value comes from may change, and so may a store's id: both are recorded
+// without an action. Records of writes that are under way, and of other values, stay.
+func TestRefresh(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	w.applied()
+	w.live().stores[0].id = "st9"
+	w.env["C"] = "va"
+	w.manifest(strings.Replace(two, "env: A", "env: C", 1))
+	report := w.apply()
+	equal(t, "actions", len(report.Results), 0)
+	lines(t, "calls", w.live().transcript(), `
+		list secrets st1
+		list secrets st1
+		list secrets st1
+		list stores
+		list secrets st9`)
+	lines(t, "records", records(w.disk(), "va", "vb"), `
+		prod st9
+		a id1 from=env_C value=va scopes=workers comment=first modified=2026-11-27T12:00:00Z applied=0s delete
+		b id2 from=env_B value=vb scopes=workers modified=2026-11-27T12:00:00Z applied=0s`)
+}
+
+func TestNothingToDoWritesNoLockfile(t *testing.T) {
+	w := newWorld(t, "stores: {prod: {secrets: {}}}\n")
+	w.live().put("prod")
+	w.apply()
+	if exists(w.path("secretsync.lock")) {
+		t.Error("there is a lockfile")
+	}
+}
+
+func TestConfigDefaults(t *testing.T) {
+	c := Config{Manifest: "x/secretsync.yaml"}.withDefaults()
+	equal(t, "defaults", []any{c.Lockfile, c.Parallelism, c.RequestTimeout}, []any{"x/secretsync.lock", 8, 30 * time.Second})
+	t.Setenv("SECRETSYNC_TEST", "set")
+	if v, ok := c.LookupEnv("SECRETSYNC_TEST"); v != "set" || !ok {
+		t.Errorf("LookupEnv: %q, %v", v, ok)
+	}
+	c.Notify(KeyNotPinned{}) // and no panic
+	set := Config{Manifest: "m", Lockfile: "l", Parallelism: 1, RequestTimeout: time.Second}.withDefaults()
+	equal(t, "what was set", []any{set.Lockfile, set.Parallelism, set.RequestTimeout}, []any{"l", 1, time.Second})
+}
+
+// Without a reader of SOPS files, those are mistakes and nothing is sealed.
+func TestWithoutSOPS(t *testing.T) {
+	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}}}}\n")
+	w.write("values.yaml", "a: va n1\n")
+	p := w.open(func(c *Config) { c.SOPS = nil })
+	_, err := p.Plan(t.Context(), Mode{})
+	var mistakes manifest.ErrorList
+	if !errors.As(err, &mistakes) || !strings.Contains(err.Error(), "this program reads no SOPS files") {
+		t.Errorf("a value: %v", err)
+	}
+	delete(w.env, "SECRETSYNC_FINGERPRINT_KEY")
+	status := FindKey(t.Context(), Config{Manifest: "m", LookupEnv: w.config().LookupEnv}, lockfile.Key{ID: testKey.ID(), Sealed: []byte("{}")})
+	if status.Err == nil || !strings.Contains(status.Err.Error(), "this program opens no sealed keys") {
+		t.Errorf("a sealed key: %v", status.Err)
+	}
+	run := w.lock(func(c *Config) { c.SOPS = nil })
+	created, err := run.CreateKey(t.Context())
+	if err != nil || created.Status.From != w.path("secretsync.key") {
+		t.Errorf("a new key: %+v, %v", created, err)
+	}
+}
