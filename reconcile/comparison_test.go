@@ -1,0 +1,242 @@
+package reconcile
+
+import (
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+)
+
+var stateNames = map[planner.ValueState]string{
+	planner.ValueNew: "new", planner.ValueSame: "same", planner.ValueChanged: "changed", planner.ValueReencrypted: "re-encrypted",
+	planner.ValueEdited: "edited", planner.ValueUnknown: "unknown",
+}
+
+func drawn() secret.Value { return secret.New([]byte("drawn")) }
+
+// TestValueState is the table of what becomes of a value, with and without keys. The
+// records are of the value "old", from the source "env OLD", with the ciphertext 1.
+func TestValueState(t *testing.T) {
+	old, generated := applied("a", 0), lockfile.Secret{ID: "id-a", Source: "generate uuid"}
+	unnamed := old
+	unnamed.Fingerprint = ""
+	value := func(text, source string, n int) want {
+		w := want{value: secret.New([]byte(text)), source: source}
+		if n > 0 {
+			w.ciphertext = ciphertext(n)
+		}
+		return w
+	}
+	for _, tt := range []struct {
+		name      string
+		recorded  map[string]lockfile.Secret
+		from      string // the previous name
+		want      want
+		unchanged bool   // the file has another ciphertext that is as it was recorded
+		state     string // with keys
+		keyless   string
+		forged    string // the name of the secret whose fingerprint is
+	}{
+		{name: "not recorded", want: value("old", "env OLD", 1), state: "new", keyless: "new"},
+		{
+			name: "recorded without a fingerprint", recorded: map[string]lockfile.Secret{"a": unnamed},
+			want: value("old", "env OLD", 1), state: "new", keyless: "new",
+		},
+		{
+			name: "as it was", recorded: map[string]lockfile.Secret{"a": old},
+			want: value("old", "env OLD", 1), state: "same", keyless: "same",
+		},
+		{
+			name: "as it was, and in clear", recorded: map[string]lockfile.Secret{"a": old},
+			want: value("old", "env OLD", 0), state: "same", keyless: "unknown",
+		},
+		{
+			name: "another, and in clear", recorded: map[string]lockfile.Secret{"a": old},
+			want: value("new", "env OLD", 0), state: "changed", keyless: "unknown",
+		},
+		{
+			name: "as it was, encrypted again with its file", recorded: map[string]lockfile.Secret{"a": old},
+			want: value("old", "env OLD", 2), state: "same", keyless: "re-encrypted",
+		},
+		{
+			name: "another, encrypted again with its file", recorded: map[string]lockfile.Secret{"a": old},
+			want: value("new", "env OLD", 2), state: "changed", keyless: "re-encrypted",
+		},
+		{
+			name: "another, the rest of its file as it was", recorded: map[string]lockfile.Secret{"a": old},
+			want: value("new", "env OLD", 2), unchanged: true, state: "changed", keyless: "edited",
+		},
+		{
+			name: "at another place, in a file that is as it was", recorded: map[string]lockfile.Secret{"a": old},
+			want: value("old", "env NEW", 2), unchanged: true, state: "same", keyless: "re-encrypted",
+		},
+		{
+			name: "another under the recorded ciphertext: the fingerprint is forged", recorded: map[string]lockfile.Secret{"a": old},
+			want: value("new", "env OLD", 1), state: "changed", keyless: "same", forged: "a",
+		},
+		{
+			name: "in clear now and before: nothing is forged", recorded: map[string]lockfile.Secret{"a": {ID: "id-a", Fingerprint: old.Fingerprint}},
+			want: value("new", "env OLD", 0), state: "changed", keyless: "unknown",
+		},
+		{
+			name: "generated as before", recorded: map[string]lockfile.Secret{"a": generated},
+			want: want{source: "generate uuid", generate: drawn}, state: "same", keyless: "same",
+		},
+		{
+			name: "generated in another way", recorded: map[string]lockfile.Secret{"a": generated},
+			want: want{source: "generate 32 bytes hex", generate: drawn}, state: "changed", keyless: "changed",
+		},
+		{name: "generated for the first time", want: want{source: "generate uuid", generate: drawn}, state: "new", keyless: "new"},
+		{
+			name: "generated, and no longer", recorded: map[string]lockfile.Secret{"a": generated},
+			want: value("old", "env OLD", 1), state: "new", keyless: "new",
+		},
+		{
+			name: "renamed", recorded: map[string]lockfile.Secret{"before": applied("before", 0)}, from: "before",
+			want: value("old", "env OLD", 1), state: "same", keyless: "same",
+		},
+		{
+			name: "renamed, with another value", recorded: map[string]lockfile.Secret{"before": applied("before", 0)}, from: "before",
+			want: value("new", "env OLD", 2), state: "changed", keyless: "re-encrypted",
+		},
+		{
+			name: "renamed, and forged under its previous name", recorded: map[string]lockfile.Secret{"before": applied("before", 0)}, from: "before",
+			want: value("new", "env OLD", 1), state: "changed", keyless: "same", forged: "before",
+		},
+		{
+			name:     "renamed by an apply before: compared under its own name",
+			recorded: map[string]lockfile.Secret{"a": old, "before": {ID: "id-b"}}, from: "before",
+			want: value("old", "env OLD", 1), state: "same", keyless: "same",
+		},
+		{
+			name: "rename that was interrupted: compared under the previous name",
+			recorded: map[string]lockfile.Secret{
+				"a": pending(lockfile.Secret{}, lockfile.Pending{Op: "rename"}), "before": applied("before", 0),
+			}, from: "before",
+			want: value("old", "env OLD", 1), state: "same", keyless: "same",
+		},
+		{
+			name: "creation that was interrupted: compared under its own name",
+			recorded: map[string]lockfile.Secret{
+				"a": pending(lockfile.Secret{}, lockfile.Pending{Op: "create"}), "before": applied("before", 0),
+			}, from: "before",
+			want: value("old", "env OLD", 1), state: "new", keyless: "new",
+		},
+		{
+			name:     "record without an id and without a pending write: compared under its own name",
+			recorded: map[string]lockfile.Secret{"a": {}, "before": applied("before", 0)}, from: "before",
+			want: value("old", "env OLD", 1), state: "new", keyless: "new",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			lock := &lockfile.File{Key: lockfile.Key{ID: testKey.ID()}}
+			for name, sec := range tt.recorded {
+				lock.PutStore(lockKey(prod), "st1").PutSecret(name, sec)
+			}
+			for keyless, want := range map[bool]string{false: tt.state, true: tt.keyless} {
+				d := &desired{mode: Mode{Keyless: keyless}, forged: map[planner.SecretKey]bool{}}
+				w := tt.want
+				if !keyless {
+					d.key = testKey
+				}
+				c := &comparison{desired: d, lock: lock, unchangedFiles: map[string]bool{"values.yaml": tt.unchanged}}
+				if got := stateNames[c.state(prod.Secret("a"), tt.from, w)]; got != want {
+					t.Errorf("keyless %v: %s, want %s", keyless, got, want)
+				}
+				forged := map[planner.SecretKey]bool{}
+				if tt.forged != "" && !keyless {
+					forged[prod.Secret(tt.forged)] = true
+				}
+				equal(t, "forged", d.forged, forged)
+			}
+		})
+	}
+}
+
+// The fingerprints that are compared, and those that match, are counted.
+func TestComparedAndMatched(t *testing.T) {
+	lock := &lockfile.File{}
+	for _, name := range []string{"a", "b", "c"} {
+		lock.PutStore(lockKey(prod), "st1").PutSecret(name, applied(name, 0))
+	}
+	c := &comparison{desired: &desired{key: testKey, forged: map[planner.SecretKey]bool{}}, lock: lock}
+	for name, value := range map[string]string{"a": "old", "b": "old", "c": "new", "d": "old"} {
+		c.state(prod.Secret(name), "", want{value: secret.New([]byte(value))})
+	}
+	equal(t, "compared and matched", []int{c.desired.compared, c.desired.matched}, []int{3, 2})
+}
+
+// A fingerprint is of one secret of one store of one account.
+func TestFingerprintOfAnotherSecret(t *testing.T) {
+	elsewhere := map[string]planner.SecretKey{
+		"name": prod.Secret("b"), "store": {Store: planner.StoreKey{Account: account, Name: "b"}, Name: "a"},
+		"account": {Store: planner.StoreKey{Account: other, Name: "prod"}, Name: "a"},
+	}
+	for what, k := range elsewhere {
+		lock := &lockfile.File{}
+		lock.PutStore(lockKey(k.Store), "st1").PutSecret(k.Name, applied("a", 0)) // copied from prod/a
+		c := &comparison{desired: &desired{key: testKey, forged: map[planner.SecretKey]bool{}}, lock: lock}
+		if got := c.state(k, "", want{value: secret.New([]byte("old"))}); got != planner.ValueChanged {
+			t.Errorf("another %s: %s", what, stateNames[got])
+		}
+	}
+}
+
+// A file is unchanged as soon as one of its ciphertexts is the recorded one.
+func TestUnchangedFiles(t *testing.T) {
+	m := &manifest.Manifest{Stores: []manifest.Store{
+		{Label: "one", Name: "prod", Secrets: []manifest.Secret{{Label: "l-a", Name: "a"}, {Label: "l-b", Name: "b"}}},
+		{Label: "two", Name: "second", Secrets: []manifest.Secret{{Label: "l-a", Name: "a"}}},
+	}}
+	second := planner.StoreKey{Account: account, Name: "second"}
+	lock := &lockfile.File{}
+	lock.PutStore(lockKey(prod), "st1").PutSecret("a", lockfile.Secret{Ciphertext: digest(1)})
+	lock.PutStore(lockKey(prod), "st1").PutSecret("b", lockfile.Secret{Ciphertext: digest(2)})
+	lock.PutStore(lockKey(second), "st2").PutSecret("a", lockfile.Secret{})
+	in := func(file string, n int) manifest.Resolved {
+		r := manifest.Resolved{Ciphertext: manifest.Ciphertext{File: file}}
+		if n > 0 {
+			r.Digest = digest(n)
+		}
+		return r
+	}
+	for name, tt := range map[string]struct {
+		a, b, other manifest.Resolved
+		want        map[string]bool
+	}{
+		"all as recorded":    {in("x", 1), in("y", 2), in("z", 3), map[string]bool{"x": true, "y": true}},
+		"one of a file":      {in("x", 1), in("x", 3), in("z", 3), map[string]bool{"x": true}},
+		"none":               {in("x", 2), in("x", 1), in("x", 1), map[string]bool{}},
+		"without ciphertext": {in("", 0), in("", 0), in("", 0), map[string]bool{}},
+	} {
+		got := unchangedFiles(m, lock, []planner.StoreKey{prod, second}, map[manifest.SecretRef]manifest.Resolved{
+			{Store: "one", Secret: "l-a"}: tt.a, {Store: "one", Secret: "l-b"}: tt.b, {Store: "two", Secret: "l-a"}: tt.other,
+		})
+		equal(t, name, got, tt.want)
+	}
+}
+
+// What stands for a value in a plan is its ciphertext, else a digest under the key that is
+// another after each apply, else nothing.
+func TestValueID(t *testing.T) {
+	lock := &lockfile.File{}
+	c := &comparison{desired: &desired{key: testKey}, lock: lock}
+	id := func(w want) string { return c.valueID(prod.Secret("a"), w) }
+	inClear := want{value: secret.New([]byte("v"))}
+	equal(t, "with a ciphertext", id(want{value: inClear.value, ciphertext: ciphertext(1)}), digest(1))
+	first := id(inClear)
+	equal(t, "in clear", first, "hmac-sha256:"+testKey.Digest(subjectOf(prod.Secret("a")), "", inClear.value))
+	equal(t, "the value not at hand", id(want{}), "unverified")
+
+	f := applied("a", 0).Fingerprint
+	lock.PutStore(lockKey(prod), "st1").PutSecret("a", lockfile.Secret{Fingerprint: f})
+	again := id(inClear)
+	equal(t, "in clear, after an apply", again, "hmac-sha256:"+testKey.Digest(subjectOf(prod.Secret("a")), f, inClear.value))
+	if again == first {
+		t.Error("the digest is that of before the apply")
+	}
+	c.desired.key = secret.Key{}
+	equal(t, "without a key", id(inClear), "unverified")
+}
