@@ -19,7 +19,8 @@ func drawn() secret.Value { return secret.New([]byte("drawn")) }
 // TestValueState is the table of what becomes of a value, with and without keys. The
 // records are of the value "old", from the source "env OLD", with the ciphertext 1.
 func TestValueState(t *testing.T) {
-	old, generated := applied("a", 0), lockfile.Secret{ID: "id-a", Source: "generate uuid"}
+	old, generated := applied("a", 0), applied("a", 0)
+	generated.Source, generated.Ciphertext = "generate uuid", ""
 	unnamed := old
 	unnamed.Fingerprint = ""
 	value := func(text, source string, n int) want {
@@ -91,7 +92,7 @@ func TestValueState(t *testing.T) {
 		{name: "generated for the first time", want: want{source: "generate uuid", generate: drawn}, state: "new", keyless: "new"},
 		{
 			name: "generated, and no longer", recorded: map[string]lockfile.Secret{"a": generated},
-			want: value("old", "env OLD", 1), state: "new", keyless: "new",
+			want: value("new", "env NEW", 2), state: "changed", keyless: "re-encrypted",
 		},
 		{
 			name: "renamed", recorded: map[string]lockfile.Secret{"before": applied("before", 0)}, from: "before",

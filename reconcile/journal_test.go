@@ -193,6 +193,7 @@ func TestJournal(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			for outcome, want := range map[applier.Outcome]string{
 				applier.Done: tt.done, applier.Unknown: tt.intent, applier.Failed: tt.before, applier.Skipped: tt.before,
 			} {
@@ -233,6 +234,7 @@ func TestJournalWithoutIntent(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			j := newJournaled(t, tt.recorded)
 			j.outcome(applier.Result{
 				Action: tt.action, Outcome: applier.Done,
@@ -288,6 +290,7 @@ func TestJournalOfStores(t *testing.T) {
 		{"perhaps deleted", applier.Result{Action: deleteStore, Outcome: applier.Unknown}, "prod st1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			j := newJournaled(t, nil)
 			j.outcome(tt.result)
 			lines(t, "records", j.records(), tt.want)
@@ -378,6 +381,7 @@ func TestCarryOver(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			j := newJournaled(t, map[string]lockfile.Secret{"a": tt.recorded})
 			before := j.records()
 			j.intent(tt.action)

@@ -90,6 +90,7 @@ func TestKilled(t *testing.T) {
 	} {
 		for _, later := range []time.Duration{time.Second, time.Hour} {
 			t.Run(tt.name+" "+later.String(), func(t *testing.T) {
+				t.Parallel()
 				synctest.Test(t, func(t *testing.T) { tt.run(t, later) })
 			})
 		}

@@ -358,14 +358,12 @@ func TestRefresh(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
 	w.applied()
-	w.live().stores[0].id = "st9"
+	w.live().stores[0].id, w.clock = "st9", start.Add(time.Hour)
 	w.env["C"] = "va"
 	w.manifest(strings.Replace(two, "env: A", "env: C", 1))
 	report := w.apply()
 	equal(t, "actions", len(report.Results), 0)
 	lines(t, "calls", w.live().transcript(), `
-		list secrets st1
-		list secrets st1
 		list secrets st1
 		list stores
 		list secrets st9`)
@@ -381,6 +379,17 @@ func TestNothingToDoWritesNoLockfile(t *testing.T) {
 	w.apply()
 	if exists(w.path("secretsync.lock")) {
 		t.Error("there is a lockfile")
+	}
+}
+
+// A program without a guard and without a listener can use it all the same.
+func TestWithoutGuardAndNotify(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	run := w.lock(func(c *Config) { c.Guard, c.Notify = nil, nil })
+	report, err := run.Apply(t.Context(), planned(t, run))
+	if err != nil || !report.Complete() {
+		t.Errorf("%v, %v", report, err)
 	}
 }
 

@@ -1,0 +1,196 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// importWorld has lost its lockfile.
+func importWorld(t *testing.T) *world {
+	w := newWorld(t, `stores:
+  prod:
+    prefix: p-
+    delete: true
+    secrets:
+      a: {from: {sops: values.yaml, key: a}}
+      drawn: {generate: {encoding: uuid}, delete: false}
+      later: {from: {sops: values.yaml, key: a}}
+      shared: {external: true}
+`)
+	w.write("values.yaml", "a: va n1\n")
+	st := w.live().put("prod")
+	for _, name := range []string{"p-a", "p-drawn", "p-shared", "p-theirs", "q-elsewhere"} {
+		w.live().create(st, name, "live", []string{"workers"}, "of "+name)
+	}
+	return w
+}
+
+func find(t *testing.T, run *Run) *Found {
+	t.Helper()
+	found, err := run.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(found.Close)
+	return found
+}
+
+func TestImport(t *testing.T) {
+	w := importWorld(t)
+	run := w.lock()
+	found := find(t, run)
+	var live []string
+	for _, s := range found.Live {
+		live = append(live, s.Key.Name+" "+s.Source)
+	}
+	equal(t, "live", live, []string{"p-a sops values.yaml#a", "p-drawn generate uuid"})
+	equal(t, "missing", found.Missing, []planner.SecretKey{prod.Secret("p-later")})
+	equal(t, "unmanaged", found.Unmanaged, []planner.SecretKey{prod.Secret("p-theirs")})
+	lines(t, "calls", w.live().transcript(), "list stores\nlist secrets st1")
+	if exists(w.path("secretsync.lock")) {
+		t.Error("there is a lockfile before the import")
+	}
+
+	if err := run.Import(t.Context(), found); err != nil {
+		t.Fatal(err)
+	}
+	lines(t, "calls of the import", w.live().transcript(), "")
+	got := records(w.disk(), "va")
+	for i := range got { // a digest that is no number
+		got[i] = strings.ReplaceAll(got[i], strings.TrimLeft(strings.TrimPrefix(digestOf("va", "n1"), "sha256:"), "0"), "DIGEST")
+	}
+	lines(t, "records", got, `
+		prod st1 delete
+		p-a id1 from=sops_values.yaml#a value=va digest=DIGEST scopes=workers comment=of p-a modified=2026-11-27T12:00:00Z applied=0s delete
+		p-drawn id2 from=generate_uuid scopes=workers comment=of p-drawn modified=2026-11-27T12:00:00Z applied=0s`)
+	equal(t, "key", w.disk().Key.ID, testKey.ID())
+
+	if again, err := run.Find(t.Context()); again != nil || !errors.Is(err, ErrHasRecords) || !strings.HasPrefix(err.Error(), w.path("secretsync.lock")) {
+		t.Errorf("a second import: %v, %v", again, err)
+	}
+	run.Close()
+	lines(t, "plan", actions(w.plan(Mode{}).Plan), "create prod/p-later new +value")
+}
+
+// An import creates the fingerprint key where there is none.
+func TestImportCreatesTheKey(t *testing.T) {
+	w := importWorld(t)
+	w.env = map[string]string{}
+	run := w.lock()
+	if err := run.Import(t.Context(), find(t, run)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "events", w.notified(), []Event{KeyCreated{ID: w.disk().Key.ID, File: w.path("secretsync.key")}})
+	run.Close()
+	lines(t, "plan", actions(w.plan(Mode{}).Plan), "create prod/p-later new +value")
+
+	w = importWorld(t)
+	w.env = map[string]string{}
+	w.sops.fail = errDown
+	run = w.lock()
+	if err := run.Import(t.Context(), find(t, run)); !errors.Is(err, errDown) {
+		t.Errorf("a key that cannot be sealed: %v", err)
+	}
+	if exists(w.path("secretsync.lock")) {
+		t.Error("there is a lockfile")
+	}
+}
+
+// Half a lockfile is worse than none.
+func TestFindUnreachable(t *testing.T) {
+	w := newWorld(t, `accounts: {second: {id: `+string(other)+`}}
+stores:
+  prod: {secrets: {a: {from: {env: A}}}}
+  elsewhere: {account: second, secrets: {b: {from: {env: A}}}}
+`)
+	w.env["A"] = "va"
+	w.api.add(other).down("")
+	run := w.lock()
+	if found, err := run.Find(t.Context()); found != nil || !errors.Is(err, errDown) {
+		t.Errorf("%v, %v", found, err)
+	}
+	delete(w.env, "A")
+	var values *ValuesError
+	if found, err := run.Find(t.Context()); found != nil || !errors.As(err, &values) {
+		t.Errorf("a value not at hand: %v, %v", found, err)
+	}
+}
+
+func TestDraftUnmanaged(t *testing.T) {
+	w := newWorld(t, `stores:
+  rest: {name: prod, prefix: "", secrets: {}}
+  shop: {name: prod, prefix: p-, secrets: {known: {from: {env: A}}, ext: {external: true}}}
+  second: {name: second, prefix: s-, secrets: {}}
+`)
+	w.env["A"] = "va"
+	st := w.live().put("prod")
+	w.live().create(st, "p-ext", "v", []string{"workers"}, "")
+	w.applied()
+	for _, name := range []string{"p-new", "p-", "other"} {
+		w.live().create(st, name, "v", []string{"access"}, "of "+name)
+	}
+	second := w.live().put("second")
+	w.live().create(second, "s-1", "v", nil, "")
+	w.live().create(second, "outside", "v", nil, "")
+	drafts, err := w.open().DraftUnmanaged(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "drafts", drafts, []manifest.DraftStore{
+		{Label: "rest", Secrets: []manifest.DraftSecret{{Label: "other", Comment: "of other", Scopes: []string{"access"}}}},
+		{Label: "shop", Secrets: []manifest.DraftSecret{{Label: "new", Comment: "of p-new", Scopes: []string{"access"}}}},
+		{Label: "second", Secrets: []manifest.DraftSecret{{Label: "1"}}},
+	})
+
+	w.live().down("")
+	if _, err := w.open().DraftUnmanaged(t.Context()); !errors.Is(err, errDown) {
+		t.Errorf("%v", err)
+	}
+	w.api.usual = ""
+	if _, err := w.open().DraftUnmanaged(t.Context()); !errors.Is(err, ErrNoAccount) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A draft of a first manifest has all that an account has. A store's name that is no label
+// stands beside one.
+func TestDraftAccount(t *testing.T) {
+	w := newWorld(t, two)
+	for _, name := range []string{"prod", "my store"} {
+		w.live().create(w.live().put(name), "a", "v", []string{"access"}, "of "+name)
+	}
+	drafts, err := DraftAccount(t.Context(), Config{API: w.api})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "drafts", drafts, []manifest.DraftStore{
+		{Label: "prod", Secrets: []manifest.DraftSecret{{Label: "a", Comment: "of prod", Scopes: []string{"access"}}}},
+		{Label: "store-2", Name: "my store", Secrets: []manifest.DraftSecret{{Label: "a", Comment: "of my store", Scopes: []string{"access"}}}},
+	})
+	equal(t, "calls", slices.Compact(w.live().transcript()), []string{"list stores", "list secrets st1", "list secrets st2"})
+
+	for _, call := range []string{"list stores", "list secrets"} {
+		w.live().down(call)
+		if _, err := DraftAccount(t.Context(), Config{API: w.api}); !errors.Is(err, errDown) {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.live().before = nil
+	if _, err := DraftAccount(ctx, Config{API: w.api}); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+	if _, err := DraftAccount(t.Context(), Config{API: w.api, Account: string(other)}); !errors.Is(err, errNoClient) {
+		t.Errorf("without a client: %v", err)
+	}
+	if _, err := DraftAccount(t.Context(), Config{API: w.api, Account: "x"}); !errors.Is(err, ErrBadAccount) {
+		t.Errorf("a bad account: %v", err)
+	}
+}

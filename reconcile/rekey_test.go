@@ -1,0 +1,199 @@
+package reconcile
+
+import (
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+)
+
+var newKey = base64.StdEncoding.EncodeToString([]byte("98765432109876543210987654321098"))
+
+// fingerprints says which records have a fingerprint of a value under a key.
+func (w *world) fingerprints(key secret.Key, values map[string]string) []string {
+	w.t.Helper()
+	var all []string
+	for k, st := range w.disk().All() {
+		for name, sec := range st.All() {
+			id := planKey(k).Secret(name)
+			switch {
+			case sec.Fingerprint == "":
+				all = append(all, name+" none")
+			case key.Matches(sec.Fingerprint, subjectOf(id), secret.New([]byte(values[name]))):
+				all = append(all, name+" "+values[name])
+			default:
+				all = append(all, name+" of something else")
+			}
+		}
+	}
+	return all
+}
+
+// TestRekey: all that can be computed again is; what cannot be is said, and why. No request
+// is sent.
+func TestRekey(t *testing.T) {
+	w := newWorld(t, `stores:
+  prod:
+    secrets:
+      kept: {from: {env: A}}
+      edited: {from: {env: A}}
+      forged: {from: {sops: values.yaml, key: forged}}
+      drawn: {generate: {encoding: uuid}}
+      was-given: {from: {env: A}}
+      gone: {from: {env: A}}
+      before: {from: {env: A}}
+      external: {from: {env: A}}
+`)
+	w.env["A"] = "va"
+	w.write("values.yaml", "forged: vf n1\n")
+	w.applied()
+	w.forge("forged")
+	w.env["B"], w.env["NEW_KEY"] = "other", newKey
+	w.manifest(`stores:
+  prod:
+    secrets:
+      kept: {from: {env: A}}
+      edited: {from: {env: B}}
+      forged: {from: {sops: values.yaml, key: forged}}
+      drawn: {generate: {encoding: uuid}}
+      was-given: {generate: {encoding: uuid}}
+      after: {from: {env: A}, renamed_from: before}
+      external: {external: true}
+`)
+	run := w.lock()
+	rekeyed, err := run.Rekey(t.Context(), "NEW_KEY")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := func(name string, reason LostReason) LostFingerprint {
+		return LostFingerprint{prod.Secret(name), reason}
+	}
+	equal(t, "result", rekeyed, &Rekeyed{
+		Key: lockfile.Key{ID: parseKey(newKey).ID()}, Kept: 2, Lost: []LostFingerprint{
+			lost("drawn", LostGenerated), lost("edited", LostValueDiffers), lost("external", LostNoValue), lost("forged", LostForged), lost("gone", LostNoValue),
+			lost("was-given", LostGenerated),
+		},
+	})
+	equal(t, "fingerprints", w.fingerprints(parseKey(newKey), map[string]string{"kept": "va", "before": "va"}), []string{
+		"before va", "drawn none", "edited none", "external none", "forged none", "gone none", "kept va", "was-given none",
+	})
+	equal(t, "key", w.disk().Key, rekeyed.Key)
+	equal(t, "calls", w.live().transcript(), []string(nil))
+	if !slices.Contains(w.guard.known, newKey) {
+		t.Error("the guard does not know the new key")
+	}
+}
+
+// A secret that was renamed by an apply is under its new name alone: one that has the
+// previous name now is another.
+func TestRekeyAfterARename(t *testing.T) {
+	w := newWorld(t, "stores: {prod: {secrets: {old: {from: {env: A}}, new: {from: {env: A}}}}}\n")
+	w.env["A"], w.env["NEW_KEY"] = "va", newKey
+	w.applied()
+	w.manifest("stores: {prod: {secrets: {new: {from: {env: A}, renamed_from: old}}}}\n")
+	rekeyed, err := w.lock().Rekey(t.Context(), "NEW_KEY")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "lost", rekeyed.Lost, []LostFingerprint{{prod.Secret("old"), LostNoValue}})
+	equal(t, "kept", rekeyed.Kept, 1)
+}
+
+// Without a variable the new key is random: in the key file, or sealed.
+func TestRekeyToARandomKey(t *testing.T) {
+	for _, recipients := range []int{0, 2} {
+		w := withoutKey(t, "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
+		w.env["A"] = "va"
+		w.sops.recipients = recipients
+		w.applied()
+		before := w.disk().Key
+		run := w.lock()
+		rekeyed, err := run.Rekey(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rekeyed.Key.ID == before.ID || rekeyed.Kept != 1 || len(rekeyed.Lost) > 0 {
+			t.Errorf("%+v", rekeyed)
+		}
+		equal(t, "key", w.disk().Key, rekeyed.Key)
+		if sealed := len(rekeyed.Key.Sealed) > 0; sealed != (recipients > 0) || exists(w.path("secretsync.key")) == sealed {
+			t.Errorf("%d recipients: sealed %v", recipients, sealed)
+		}
+		run.Close()
+		equal(t, "plan after it", actions(w.plan(Mode{}).Plan), []string(nil))
+	}
+}
+
+func TestRekeyFails(t *testing.T) {
+	var values *ValuesError
+	for _, tt := range []struct {
+		name     string
+		variable string
+		change   func(*world)
+		check    func(error) bool
+	}{
+		{"no key yet", "", func(w *world) { remove(t, w.path("secretsync.lock")) }, func(err error) bool { return errors.Is(err, ErrNoKey) }},
+		{"old key not at hand", "", func(w *world) { delete(w.env, keyring.Variable) }, func(err error) bool { return errors.Is(err, keyring.ErrNotAtHand) }},
+		{"value not at hand", "", func(w *world) { delete(w.env, "A") }, func(err error) bool { return errors.As(err, &values) }},
+		{"variable not set", "NEW_KEY", func(*world) {}, func(err error) bool { return strings.Contains(err.Error(), "NEW_KEY is not set") }},
+		{
+			"the same key", "NEW_KEY", func(w *world) { w.env["NEW_KEY"] = w.env[keyring.Variable] },
+			func(err error) bool { return strings.Contains(err.Error(), "has already") },
+		},
+		{"not sealed", "", func(w *world) { w.sops.fail = errDown }, func(err error) bool { return errors.Is(err, errDown) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
+			w.env["A"] = "va"
+			w.applied()
+			tt.change(w)
+			before := records(w.disk(), "va")
+			run := w.lock()
+			if rekeyed, err := run.Rekey(t.Context(), tt.variable); rekeyed != nil || err == nil || !tt.check(err) {
+				t.Errorf("%+v, %v", rekeyed, err)
+			}
+			equal(t, "records", records(w.disk(), "va"), before)
+		})
+	}
+	t.Run("lockfile not written", func(t *testing.T) {
+		w := newWorld(t, "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
+		w.env["A"], w.env["NEW_KEY"] = "va", newKey
+		w.applied()
+		run := w.lock()
+		run.Close()
+		if rekeyed, err := run.Rekey(t.Context(), "NEW_KEY"); rekeyed != nil || err == nil {
+			t.Errorf("%+v, %v", rekeyed, err)
+		}
+	})
+}
+
+// The value of a secret that is still to be renamed is found under both names.
+func TestRecordedValues(t *testing.T) {
+	value := secret.New([]byte("v"))
+	d := &desired{
+		stores: []planner.DesiredStore{{Key: prod, Secrets: []planner.DesiredSecret{
+			{Name: "a"}, {Name: "b", RenamedFrom: "b-old"}, {Name: "c", RenamedFrom: "c-old"}, {Name: "d", External: true, RenamedFrom: "d-old"},
+		}}},
+		secrets: map[planner.SecretKey]want{},
+	}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		d.secrets[prod.Secret(name)] = want{value: value}
+	}
+	lock := &lockfile.File{}
+	lock.PutStore(lockKey(prod), "st1").PutSecret("b", lockfile.Secret{})
+	var names []string
+	for k, v := range d.recordedValues(lock) {
+		if !v.Equal(value) {
+			t.Errorf("%s has another value", k.Name)
+		}
+		names = append(names, k.Name)
+	}
+	slices.Sort(names)
+	equal(t, "names", names, []string{"a", "b", "c", "c-old"})
+}
