@@ -124,7 +124,7 @@ func TestCreateKeyFails(t *testing.T) {
 		kind   error
 		text   string
 	}{
-		"not pinned":   {func(w *world, _ *Run) { w.env[keyring.PinVariable] = strings.Repeat("0", 16) }, keyring.ErrNotPinned, "allows no new one"},
+		"not pinned":   {func(w *world, _ *Run) { w.env[keyring.PinVariable] = strings.Repeat("0", 16) }, keyring.ErrNotPinned, keyring.PinVariable},
 		"bad pin":      {func(w *world, _ *Run) { w.env[keyring.PinVariable] = "x" }, keyring.ErrBadPin, "lock status"},
 		"no lock":      {func(_ *world, r *Run) { r.Close() }, nil, "the lockfile is closed"},
 		"key file bad": {func(w *world, _ *Run) { w.write("secretsync.key", "short") }, nil, "not a fingerprint key"},
