@@ -174,7 +174,9 @@ func TestRepair(t *testing.T) {
 		{"deleted", func(w *world) { w.drop("a") }, "create prod/a deleted_outside +value", 0},
 		{"changed", func(w *world) { w.change("b", func(*planner.LiveSecret) {}) }, "update prod/b changed_outside +value", 0},
 		{
-			"scopes", func(w *world) { w.change("a", func(s *planner.LiveSecret) { s.Scopes = []string{"access"}; s.Comment = "theirs" }) },
+			"scopes", func(w *world) {
+				w.change("a", func(s *planner.LiveSecret) { s.Scopes = []string{"access"}; s.Comment = "theirs" })
+			},
 			"update prod/a changed_outside scopes_changed comment_changed +value", 0,
 		},
 		{
