@@ -24,9 +24,7 @@ func Build(in Input) *Plan {
 	for account, quota := range in.Quotas {
 		b.plan.fitQuota(account, quota)
 	}
-	if len(in.Quotas) > 0 {
-		b.plan.sort() // deletions that have to go first have moved
-	}
+	b.plan.sort() // deletions that have to go first have moved
 	return b.plan
 }
 

@@ -369,6 +369,56 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
+// TestLongestPrefixDecides: where the prefixes of two environments begin alike, a secret belongs
+// to the one with the longer prefix.
+func TestLongestPrefixDecides(t *testing.T) {
+	staging := planner.DesiredStore{Key: store, Prefix: "staging-", Unmanaged: planner.UnmanagedReport}
+	europe := planner.DesiredStore{Key: store, Prefix: "staging-eu-", Unmanaged: planner.UnmanagedDelete}
+	for _, stores := range [][]planner.DesiredStore{{staging, europe}, {europe, staging}} {
+		in := input(nil, nil, nil)
+		in.Desired = stores
+		in.Live[0].Secrets = []planner.LiveSecret{{ID: "s", Name: "staging-old"}, {ID: "e", Name: "staging-eu-old"}}
+		p := planner.Build(in)
+		if got, want := describe(p), "delete (unmanaged); note unmanaged"; got != want || p.Actions[0].Secret != "staging-eu-old" {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestValueID: an action names the value that it sends, or that a rename keeps, and no other.
+func TestValueID(t *testing.T) {
+	for _, c := range []struct {
+		op     planner.Op
+		change func(d *planner.DesiredSecret)
+		want   string
+	}{
+		{planner.OpUpdate, func(d *planner.DesiredSecret) { d.Value = planner.ValueChanged }, "sha256:1"},
+		{planner.OpUpdate, func(d *planner.DesiredSecret) { d.Comment = ptr("new") }, ""},
+		{planner.OpRename, func(d *planner.DesiredSecret) { d.Name, d.RenamedFrom = "new-key", "api-key" }, "sha256:1"},
+		{planner.OpRecord, func(d *planner.DesiredSecret) { d.Delete = false }, ""},
+	} {
+		d := desired()
+		d.ValueID = "sha256:1"
+		c.change(d)
+		if a := planner.Build(input(d, recorded(), live())).Actions[0]; a.Op != c.op || a.ValueID != c.want {
+			t.Errorf("%s names the value %q; want %s, %q", a.Op, a.ValueID, c.op, c.want)
+		}
+	}
+}
+
+// TestCounts: what a plan does, and how much of that changes anything in Cloudflare.
+func TestCounts(t *testing.T) {
+	in := changes(3, 2, 1)
+	kept := recorded()
+	kept.Name, kept.ID = "gone already", "s9"
+	in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, *kept)
+	p := planner.Build(in)
+	got := []int{p.Count(planner.OpCreate), p.Count(planner.OpRename), p.Count(planner.OpDelete), p.Count(planner.OpForget), p.Writes()}
+	if diff := cmp.Diff([]int{3, 2, 1, 1, 6}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTargets(t *testing.T) {
 	other := planner.DesiredSecret{Name: "other", Value: planner.ValueNew}
 	for _, c := range []struct {

@@ -90,7 +90,7 @@ func TestQuota(t *testing.T) {
 
 // TestQuotaIsOfOneAccount: the changes in another account neither need slots nor free any.
 func TestQuotaIsOfOneAccount(t *testing.T) {
-	in, other := changes(1, 0, 1), changes(5, 1, 5)
+	in, other := changes(1, 0, 1), changes(5, 1, 4)
 	elsewhere := planner.StoreKey{Account: "fedcba9876543210fedcba9876543210", Name: "prod"}
 	other.Desired[0].Key, other.Recorded[0].Key, other.Live[0].Key = elsewhere, elsewhere, elsewhere
 	in.Desired, in.Recorded, in.Live = append(in.Desired, other.Desired...), append(in.Recorded, other.Recorded...), append(in.Live, other.Live...)

@@ -35,6 +35,9 @@ func TestRename(t *testing.T) {
 			"create+value+scopes (new); delete (not_in_manifest)"},
 		{"whether it is another value is unknown", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueUnknown },
 			"create+value+scopes (new); delete (not_in_manifest); note maybe_renamed"},
+		{"last changed long ago, by us", func(in *planner.Input) {
+			in.Recorded[0].Secrets[0].Modified, in.Live[0].Secrets[0].Modified = older, older
+		}, "rename+scopes+comment (renamed); note renamed"},
 		{"another policy", func(in *planner.Input) { in.Recorded[0].Secrets[0].Delete = false },
 			"rename+scopes+comment (renamed, delete_policy_changed); note renamed"},
 		{"changed outside", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer },

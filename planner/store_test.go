@@ -41,6 +41,13 @@ func TestStores(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})
+	t.Run("another delete policy is recorded", func(t *testing.T) {
+		in := input(desired(), recorded(), live())
+		in.Desired[0].Delete = true
+		if got, want := describe(planner.Build(in)), "record (delete_policy_changed)"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
 	t.Run("unmanaged: ignore", func(t *testing.T) {
 		in := input(nil, nil, live())
 		in.Desired[0].Unmanaged = planner.UnmanagedIgnore
@@ -69,6 +76,10 @@ func TestAnotherAccount(t *testing.T) {
 	in.Desired = []planner.DesiredStore{elsewhere}
 	if p := planner.Build(in); len(p.Problems) != 1 || p.Problems[0].Kind != planner.ProblemOtherAccount {
 		t.Errorf("problems %v", p.Problems)
+	}
+	in.Recorded[0].Secrets = nil // a store alone is no loss
+	if p := planner.Build(in); len(p.Problems) != 0 {
+		t.Errorf("without secrets: problems %v", p.Problems)
 	}
 	in = input(desired(), recorded(), live())
 	in.Desired = append(in.Desired, elsewhere) // an account more
