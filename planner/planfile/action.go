@@ -13,25 +13,26 @@ type Action struct {
 	Store     string     `json:"store"`
 	// Secret is empty for the actions on a store.
 	Secret string `json:"secret,omitempty"`
-	// From is the name before, for a rename.
+	// From is the old name, for a rename.
 	From    string           `json:"from,omitempty"`
 	Reasons []planner.Reason `json:"reasons"`
-	// Value stands for the value that is sent, or that a renamed secret keeps; empty for
-	// the others.
+	// Value identifies the value that is sent, or that a renamed secret keeps. Other actions
+	// have none.
 	Value string `json:"value,omitempty" jsonschema:"pattern=^(unverified|(hmac-)?sha256:[0-9a-f]{64})$"`
-	// Scopes and Comment are what is sent; absent where they are left alone.
+	// Scopes and Comment are the metadata that is sent; absent if it is left alone.
 	Scopes  *Change[[]string] `json:"scopes,omitempty"`
 	Comment *Change[string]   `json:"comment,omitempty"`
-	// Delete is the policy that is recorded for the day it leaves the manifest: false forgets it.
+	// Delete is the policy to record for when it leaves the manifest: true deletes it, false
+	// forgets it.
 	Delete *bool `json:"delete,omitempty"`
-	// Source tells where the value comes from, in words for people.
+	// Source describes for people where the value comes from.
 	Source string `json:"source,omitempty"`
-	// SourceDigest is of what the words leave out, such as a command's arguments, where the
-	// value is unverified.
+	// SourceDigest covers the details that Source leaves out, such as a command's arguments, if
+	// the value is unverified.
 	SourceDigest string `json:"source_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
-	// Early deletions come before the creations, since the quota leaves no room.
+	// Early says that a deletion comes before the creations, because the quota leaves no room.
 	Early bool `json:"early,omitempty"`
-	// Precondition is the live secret that the action is for.
+	// Precondition is the state of the live secret or store that the action expects.
 	Precondition *Precondition    `json:"precondition,omitempty"`
 	Position     planner.Position `json:"position,omitzero"`
 }
@@ -42,7 +43,7 @@ type Change[T any] struct {
 	After  T `json:"after"`
 }
 
-// Precondition is a live secret or store as the plan saw it.
+// Precondition is the state of a live secret or store when the plan was made.
 type Precondition struct {
 	StoreID  string   `json:"store_id"`
 	ID       string   `json:"id,omitempty"`
@@ -104,13 +105,13 @@ func (f Action) action() planner.Action {
 	return a
 }
 
-// Warning is something worth knowing.
+// Warning is something worth knowing that changes nothing.
 type Warning struct {
 	Kind      planner.NoteKind `json:"kind"`
 	AccountID string           `json:"account_id,omitempty"`
 	Store     string           `json:"store,omitempty"`
 	Secret    string           `json:"secret,omitempty"`
-	// Worker is what breaks, and Position where its configuration binds the secret.
+	// Worker is the Worker that breaks, and Position where its configuration binds the secret.
 	Worker   string           `json:"worker,omitempty"`
 	Position planner.Position `json:"position,omitzero"`
 }
@@ -132,17 +133,17 @@ type Problem struct {
 	AccountID string              `json:"account_id,omitempty"`
 	Store     string              `json:"store,omitempty"`
 	Secret    string              `json:"secret,omitempty"`
-	// Worker is what breaks.
+	// Worker is the Worker that breaks.
 	Worker string `json:"worker,omitempty"`
-	// KeyID is the fingerprint key that a lockfile names and that is not ours.
+	// KeyID is the fingerprint key that the lockfile names, if fingerprints were forged.
 	KeyID string `json:"key_id,omitempty"`
-	// Missing are scopes.
+	// Missing are the missing scopes.
 	Missing []string `json:"missing,omitempty"`
-	// Count and Limit are what is asked for and what is allowed.
+	// Count and Limit are the requested and the allowed number.
 	Count int `json:"count,omitempty"`
 	Limit int `json:"limit,omitempty"`
-	// Secrets are those, as STORE/SECRET, whose fingerprints that key did not make, and
-	// Matched is how many it did make.
+	// Secrets are the ones, as STORE/SECRET, whose fingerprints do not match that key, and
+	// Matched counts the fingerprints that do.
 	Secrets  []string         `json:"secrets,omitempty"`
 	Matched  int              `json:"matched,omitempty"`
 	Position planner.Position `json:"position,omitzero"`

@@ -7,9 +7,9 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Difference is how a plan made now differs from the reviewed one.
+// Difference is how a new plan differs from the reviewed one.
 type Difference struct {
-	// Added are actions that nobody reviewed.
+	// Added are actions that were not reviewed.
 	Added []planner.Action
 	// Changed are actions that were reviewed with other details.
 	Changed []Pair
@@ -28,11 +28,11 @@ type Blocked struct {
 	Problem  planner.Problem
 }
 
-// Holds reports whether the reviewed plan covers all that would be done now.
+// Holds reports whether the reviewed plan covers everything in the new one.
 func (d Difference) Holds() bool { return len(d.Added)+len(d.Changed)+len(d.Blocked) == 0 }
 
-// Compare looks for every action of a plan made now in the reviewed one. Reasons don't
-// count, since what an action was decided on is in its precondition.
+// Compare looks for every action of a new plan in the reviewed one. Reasons are ignored: what an
+// action was decided on is in its precondition.
 func Compare(reviewed, now *planner.Plan) Difference {
 	var d Difference
 	used := make([]bool, len(reviewed.Actions))
@@ -72,8 +72,8 @@ func find(p *planner.Plan, store planner.StoreKey, secret string) int {
 	return slices.IndexFunc(p.Actions, func(a planner.Action) bool { return a.Store == store && a.Secret == secret })
 }
 
-// covers reports whether an action does what was reviewed, or the same without sending
-// a value. What was to be deleted and is gone needs only be forgotten.
+// covers reports whether an action does what was reviewed, or the same without sending a value.
+// A secret that was to be deleted and no longer exists only has to be forgotten.
 func covers(reviewed, now planner.Action) bool {
 	if reviewed.Op == planner.OpDelete && now.Op == planner.OpForget {
 		return slices.Contains(now.Reasons, planner.ReasonGone)
@@ -88,9 +88,9 @@ func covers(reviewed, now planner.Action) bool {
 	return same(besidesValue(reviewed), besidesValue(now))
 }
 
-// coversValue reports whether an action sends the value that was reviewed, or none.
-// A reviewed value that nothing stood for is whatever its source gives. To take a secret
-// over as it is, is not less than to set its value, but something else.
+// coversValue reports whether an action sends the value that was reviewed, or none. An unverified
+// value is whatever its source returns. Adopting a secret with the value that it has is not a
+// part of adopting it with another one: it leaves an unreviewed value in place.
 func coversValue(reviewed, now planner.Action) bool {
 	switch r, n := fromAction(reviewed).Value, fromAction(now).Value; {
 	case n == "":
@@ -102,21 +102,21 @@ func coversValue(reviewed, now planner.Action) bool {
 	}
 }
 
-// besidesValue is the essence of an action but for its value and its order.
+// besidesValue is the essence of an action without its value and its order.
 func besidesValue(a planner.Action) Action {
 	e := essence(a)
 	e.Value, e.Source, e.SourceDigest, e.Early = "", "", "", false
 	return e
 }
 
-// coverRename reports whether a reviewed creation and a reviewed deletion are what a
-// rename does: without a key, nobody could tell that the value stays.
+// coverRename reports whether a reviewed creation and a reviewed deletion cover a rename. The
+// reviewed plan was made without the keys, so that it was unknown whether the value stays.
 func coverRename(creation, deletion, now planner.Action) bool {
 	c, d, n := besidesValue(creation), besidesValue(deletion), besidesValue(now)
 	if creation.Op != planner.OpCreate || deletion.Op != planner.OpDelete || c.Scopes == nil {
 		return false
 	}
-	comment := n.Comment.Before // left alone, it goes along
+	comment := n.Comment.Before // not managed, so the duplicate gets the same comment
 	if c.Comment != nil {
 		comment = c.Comment.After
 	}
@@ -124,18 +124,17 @@ func coverRename(creation, deletion, now planner.Action) bool {
 		slices.Equal(c.Scopes.After, n.Scopes.After) && n.Comment.After == comment
 }
 
-// completes reports whether an action does again what was reviewed, and was cut short
-// when it was applied: to the same secret, with the same value, and the metadata that
-// was reviewed or what of it is missing. What somebody else did since is not overwritten:
-// a plan gives another reason for that, or it shows in the metadata. Where metadata alone
-// was reviewed, that is the value that the secret had: it cannot be seen whether it still
-// has.
+// completes reports whether an action completes a reviewed one that was interrupted while it was
+// applied: for the same secret, with the same value, and with the reviewed metadata or the part
+// of it that is missing. A later change by another client is not covered: the new plan has
+// another reason for it, or it shows in the metadata. If only metadata was reviewed, the last
+// applied value may be sent again, because it cannot be seen whether it is still there.
 func completes(reviewed, now planner.Action) bool {
-	var known bool // that it is the same secret
+	var known bool // whether it is certainly the same secret
 	switch reviewed.Op {
 	case planner.OpCreate:
 		known = now.Op == planner.OpCreate || now.Op == planner.OpUpdate
-	case planner.OpRename: // a value that is drawn anew is another
+	case planner.OpRename: // a newly generated value would be another one
 		known = now.Op == planner.OpAdopt || now.Op == planner.OpUpdate && fromAction(now).Value != Unverified
 	case planner.OpAdopt:
 		known = (now.Op == planner.OpAdopt || now.Op == planner.OpUpdate) && now.ID == reviewed.ID
@@ -147,8 +146,8 @@ func completes(reviewed, now planner.Action) bool {
 		coversMetadata(reviewed, now)
 }
 
-// coversMetadata reports whether an action sends no metadata but what was reviewed, over
-// none but what was seen then or sent since, and records the policy that was.
+// coversMetadata reports whether an action sends reviewed metadata only, replaces only metadata
+// that was there at the review or was reviewed, and records the reviewed policy.
 func coversMetadata(reviewed, now planner.Action) bool {
 	r, n := fromAction(reviewed), fromAction(now)
 	if r.Precondition != nil && n.Precondition != nil && r.Precondition.ID == n.Precondition.ID {
@@ -164,8 +163,8 @@ func coversMetadata(reviewed, now planner.Action) bool {
 		(n.Comment == nil || r.Comment != nil && n.Comment.After == r.Comment.After)
 }
 
-// completesRename reports whether an action finishes a reviewed rename that was cut
-// short: it takes the old name away, while the same plan sees to the new one.
+// completesRename reports whether an action completes a reviewed rename that was interrupted: it
+// removes the old name, while the same plan completes the new one.
 func completesRename(reviewed, plan *planner.Plan, now planner.Action) bool {
 	if now.Op != planner.OpDelete && now.Op != planner.OpForget || !slices.Contains(now.Reasons, planner.ReasonInterrupted) {
 		return false

@@ -7,15 +7,15 @@ import (
 	"fmt"
 )
 
-// MaxSize is the largest plan file that is read, in bytes.
+// MaxSize is the size of the largest plan file that is accepted, in bytes.
 const MaxSize = 32 << 20
 
-// ErrStale says that a plan file does not hold any more: it was edited, or made for
-// another version of the format.
+// ErrStale means that a plan file is not valid any more: it was edited, or made for another
+// version of the format.
 var ErrStale = errors.New("the reviewed plan does not hold")
 
-// Parse reads a plan file. Its errors name the file and tell what to do; those that
-// mean that a plan has to be made and reviewed anew are ErrStale.
+// Parse parses a plan file. Its errors name the file and say what to do. They are ErrStale if the
+// plan has to be made and reviewed again.
 func Parse(name string, data []byte) (*File, error) {
 	version, ok := version(data)
 	if !ok {

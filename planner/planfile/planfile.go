@@ -1,11 +1,11 @@
-// Package planfile is a plan on its way through a review: the JSON that plan -o writes
-// and show and apply read, the id that a reviewer can quote, and what has to hold for
-// a plan made later to be covered by a reviewed one.
+// Package planfile saves plans for review. It has the JSON format of plan files, the id that a
+// reviewer can quote, and the rules by which a reviewed plan covers a later one.
 //
 // Call [New] to save a plan, [Parse] to read one, and [Compare] before applying one.
-// No value can be in a plan file: no field takes one. What stands for a value is the
-// digest of its ciphertext where its source has one, else a digest under the
-// fingerprint key, else nothing at all ([Unverified]).
+//
+// A plan file holds no values: it has no field for one. A value is identified by the digest of
+// its ciphertext if it has one, else by a digest with the fingerprint key, else not at all
+// ([Unverified]).
 package planfile
 
 import (
@@ -21,12 +21,12 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// SchemaVersion is the version of the format that this package reads and writes. It
-// changes too where a plan of an older version could mean something else now.
+// SchemaVersion is the version of the format that this package reads and writes. It also changes
+// when a plan of an older version would mean something else now.
 const SchemaVersion = 1
 
-// Unverified is [planner.Action.ValueID] where nothing stands for a value: the
-// review is of its source, and says nothing of the value.
+// Unverified is the [planner.Action.ValueID] of a value that nothing identifies: the review
+// covers its source only.
 const Unverified = "unverified"
 
 // File is a plan file. The same plan gives the same bytes.
@@ -35,15 +35,15 @@ type File struct {
 	// PlanID is [ID] of the plan.
 	PlanID  string  `json:"plan_id" jsonschema:"pattern=^[0-9a-f]{64}$"`
 	Summary Summary `json:"summary"`
-	// Actions are in the order in which they are done.
+	// Actions are in the order in which they are carried out.
 	Actions []Action `json:"actions"`
 	// Warnings are worth knowing and change nothing.
 	Warnings []Warning `json:"warnings"`
 	// Problems forbid applying the plan.
 	Problems []Problem `json:"problems"`
 	Inputs   Inputs    `json:"inputs"`
-	// Digest is of everything above, so that an edited file is noticed. It is no
-	// signature: what decides is what a plan made anew says.
+	// Digest covers everything above, so that an edited file is noticed. It is not a
+	// signature: before a plan is applied, it is compared with a new one.
 	Digest string `json:"digest" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
 }
 
@@ -59,7 +59,7 @@ type Summary struct {
 	DeleteStore int `json:"delete_store"`
 	Forget      int `json:"forget"`
 	Record      int `json:"record"`
-	// Total is all of them.
+	// Total counts all of them.
 	Total int `json:"total"`
 	// Unchanged counts the desired secrets that are as they should be.
 	Unchanged int `json:"unchanged"`
@@ -75,25 +75,25 @@ func Summarize(p *planner.Plan) Summary {
 	}
 }
 
-// Inputs tell what a plan was made from.
+// Inputs describe what a plan was made from.
 type Inputs struct {
 	// Manifest is the manifest's path, as it was given.
 	Manifest string `json:"manifest"`
-	// ManifestDigest is of the manifest with everything it includes.
+	// ManifestDigest covers the manifest and the files that it includes.
 	ManifestDigest string `json:"manifest_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
-	// LockfileDigest is of the lockfile; empty where there was none.
+	// LockfileDigest covers the lockfile; empty if there was none.
 	LockfileDigest string `json:"lockfile_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
-	// LiveDigest is of what Cloudflare reported; empty for a plan made offline.
+	// LiveDigest covers what Cloudflare reported; empty for a plan made offline.
 	LiveDigest string `json:"live_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
-	// Keyless plans compared ciphertexts, not values.
+	// Keyless says that the plan compared ciphertexts, not values.
 	Keyless bool `json:"keyless"`
-	// Offline plans took the lockfile's word for what is in Cloudflare.
+	// Offline says that the plan took the state in Cloudflare from the lockfile.
 	Offline bool `json:"offline"`
 	// Targets are the globs that the plan was limited to.
 	Targets []string `json:"targets,omitempty"`
 }
 
-// New makes the file of a plan.
+// New returns the file of a plan.
 func New(p *planner.Plan, in Inputs) *File {
 	f := &File{
 		SchemaVersion: SchemaVersion, PlanID: ID(p), Summary: Summarize(p), Inputs: in,
@@ -112,7 +112,7 @@ func New(p *planner.Plan, in Inputs) *File {
 	return f
 }
 
-// Plan is the plan that the file holds.
+// Plan returns the plan that the file holds.
 func (f *File) Plan() *planner.Plan {
 	p := &planner.Plan{Unchanged: f.Summary.Unchanged, Targeted: len(f.Inputs.Targets) > 0}
 	for _, a := range f.Actions {
@@ -127,7 +127,7 @@ func (f *File) Plan() *planner.Plan {
 	return p
 }
 
-// Format renders the file as [Parse] reads it. It may be shown on a terminal as it is.
+// Format returns the file as [Parse] reads it. It is safe to show on a terminal.
 func (f *File) Format() []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -143,11 +143,10 @@ func (f *File) digest() string {
 	return "sha256:" + sum("secretsync/plan-file/v1", whole)
 }
 
-// ID names what a plan does: the SHA-256 of its actions, in hexadecimal digits. It
-// is the same on every machine and whatever order the manifest has; where an action
-// is asked for in it, why, and in which words its source is told, does not count. That
-// problems forbid the actions does: the id of such a plan is not that of one which may
-// be applied.
+// ID identifies what a plan does: the SHA-256 of its actions, in hexadecimal digits. It is the
+// same on every machine and for every order of the manifest. It does not cover the actions'
+// positions and reasons, nor the description of the source of an identified value. A plan with
+// problems has another id than the same actions without them, because it must not be applied.
 func ID(p *planner.Plan) string {
 	actions := make([]Action, len(p.Actions))
 	for i, a := range p.Actions {
@@ -162,8 +161,8 @@ func ID(p *planner.Plan) string {
 	return sum("secretsync/plan-id/v1", actions)
 }
 
-// essence is what counts of an action: not where it is asked for or why, nor the source
-// of a value that something stands for.
+// essence is the part of an action that [ID] covers: without its position and reasons, and
+// without the source of an identified value.
 func essence(a planner.Action) Action {
 	e := fromAction(a)
 	e.Position, e.Reasons = planner.Position{}, nil
@@ -173,7 +172,7 @@ func essence(a planner.Action) Action {
 	return e
 }
 
-// sum is a digest of the JSON of v, in a domain of its own.
+// sum returns a digest of the JSON of v. Digests of different domains never agree.
 func sum(domain string, v any) string {
 	data, _ := json.Marshal(v) // as in Format
 	h := sha256.New()
@@ -182,8 +181,8 @@ func sum(domain string, v any) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// ValueID is what stands for a value: the digest of its ciphertext, else a digest
-// under the fingerprint key, else Unverified. Either may be empty.
+// ValueID returns what identifies a value: the digest of its ciphertext, else its digest with the
+// fingerprint key, else Unverified. Either may be empty.
 func ValueID(ciphertext, keyed string) string {
 	switch {
 	case ciphertext != "":
@@ -194,7 +193,7 @@ func ValueID(ciphertext, keyed string) string {
 	return Unverified
 }
 
-// LiveDigest is a digest of what Cloudflare reported, in any order.
+// LiveDigest returns a digest of what Cloudflare reported, in any order.
 func LiveDigest(live []planner.LiveStore) string {
 	lines := []string{}
 	for _, st := range live {
