@@ -19,16 +19,16 @@ var ErrStale = errors.New("the reviewed plan does not hold")
 func Parse(name string, data []byte) (*File, error) {
 	version, ok := version(data)
 	if !ok {
-		return nil, fmt.Errorf("%s is not a plan file: make one with plan -o", name)
+		return nil, fmt.Errorf("%s is not a plan file: create one with plan -o", name)
 	}
 	if version != SchemaVersion {
-		return nil, fmt.Errorf("%w: %s has the schema version %d, and this secretsync writes %d: make the plan again, with the version that applies it",
+		return nil, fmt.Errorf("%w: %s has the schema version %d, and this secretsync writes %d: create the plan again with the version that applies it",
 			ErrStale, name, version, SchemaVersion)
 	}
 	var f File
 	if json.Unmarshal(data, &f) != nil || !bytes.Equal(data, f.Format()) || f.Digest != f.digest() ||
 		f.PlanID != ID(f.Plan()) || f.Summary != Summarize(f.Plan()) {
-		return nil, fmt.Errorf("%w: %s was edited after it was made: make the plan again", ErrStale, name)
+		return nil, fmt.Errorf("%w: %s was edited after it was created: create the plan again", ErrStale, name)
 	}
 	return &f, nil
 }
