@@ -2,8 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"path/filepath"
 
 	"github.com/secretsync/secretsync/internal/keyring"
@@ -71,20 +69,12 @@ func (p *Project) findKey(ctx context.Context, lock *lockfile.File) (secret.Key,
 	if key.IsSet() {
 		p.cfg.Guard.Know(key.Export())
 	}
-	return key, pinError(err)
-}
-
-// pinError adds to the error of a malformed pin where the right one is found.
-func pinError(err error) error {
-	if errors.Is(err, keyring.ErrBadPin) {
-		return fmt.Errorf("%w, as lock status tells", err)
-	}
-	return err
+	return key, err
 }
 
 // checkPin refuses a lockfile under another key than the pinned one.
 func (p *Project) checkPin(lock *lockfile.File) error {
-	return pinError(p.ring().CheckPin(lock.Key.ID))
+	return p.ring().CheckPin(lock.Key.ID)
 }
 
 // ensureKey creates a fingerprint key where there is none. It returns the key, and how the
@@ -98,7 +88,7 @@ func (p *Project) ensureKey(ctx context.Context, key secret.Key, recorded lockfi
 	}
 	key, sealed, err := p.ring().Make(ctx)
 	if err != nil {
-		return key, recorded, pinError(err)
+		return key, recorded, err
 	}
 	p.cfg.Guard.Know(key.Export())
 	created := KeyCreated{ID: key.ID()}

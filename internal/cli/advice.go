@@ -53,6 +53,8 @@ func lockAdvice(err error) string {
 		return "name another lockfile with --lockfile"
 	case errors.Is(err, keyring.ErrNotPinned):
 		return "unless a colleague changed the key on purpose, it was planted: do not apply, and look at fingerprint_key in the lockfile's history"
+	case errors.Is(err, keyring.ErrBadPin):
+		return "lock status shows the id"
 	case errors.Is(err, keyring.ErrNotAtHand):
 		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with import --lock-only"
 	case errors.Is(err, reconcile.ErrNoKey):
