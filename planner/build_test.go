@@ -385,6 +385,26 @@ func TestLongestPrefixDecides(t *testing.T) {
 	}
 }
 
+// TestDeletesUnmanagedOnlyIfAllSaySo: a store may be described in several places, in any order.
+func TestDeletesUnmanagedOnlyIfAllSaySo(t *testing.T) {
+	reports := planner.DesiredStore{Key: store}
+	deletes := planner.DesiredStore{Key: store, Unmanaged: planner.UnmanagedDelete}
+	for _, c := range []struct {
+		stores []planner.DesiredStore
+		want   string
+	}{
+		{[]planner.DesiredStore{reports, deletes}, "note unmanaged"},
+		{[]planner.DesiredStore{deletes, reports}, "note unmanaged"},
+		{[]planner.DesiredStore{deletes, deletes}, "delete (unmanaged)"},
+	} {
+		in := input(nil, nil, live())
+		in.Desired = c.stores
+		if got := describe(planner.Build(in)); got != c.want {
+			t.Errorf("%q, %q: got %s, want %s", c.stores[0].Unmanaged, c.stores[1].Unmanaged, got, c.want)
+		}
+	}
+}
+
 // TestValueID: an action names the value that it sends, or that a rename keeps, and no other.
 func TestValueID(t *testing.T) {
 	for _, c := range []struct {

@@ -103,12 +103,16 @@ func triples(s *versions) map[string]*triple {
 	return secrets
 }
 
-// within finds the store whose prefix is the longest one that the name has.
+// within finds the store whose prefix is the longest one that the name has. Where several have
+// that prefix, one that does not delete unmanaged secrets comes first.
 func within(desired []DesiredStore, name string) *DesiredStore {
 	var best *DesiredStore
 	for i := range desired {
 		d := &desired[i]
-		if strings.HasPrefix(name, d.Prefix) && (best == nil || len(d.Prefix) > len(best.Prefix)) {
+		if !strings.HasPrefix(name, d.Prefix) {
+			continue
+		}
+		if best == nil || len(d.Prefix) > len(best.Prefix) || d.Prefix == best.Prefix && best.Unmanaged == UnmanagedDelete {
 			best = d
 		}
 	}
