@@ -125,7 +125,7 @@ func TestCreateKeyFails(t *testing.T) {
 		text   string
 	}{
 		"not pinned":   {func(w *world, _ *Run) { w.env[keyring.PinVariable] = strings.Repeat("0", 16) }, keyring.ErrNotPinned, keyring.PinVariable},
-		"bad pin":      {func(w *world, _ *Run) { w.env[keyring.PinVariable] = "x" }, keyring.ErrBadPin, "lock status"},
+		"bad pin":      {func(w *world, _ *Run) { w.env[keyring.PinVariable] = "x" }, keyring.ErrBadPin, "16 hexadecimal digits"},
 		"no lock":      {func(_ *world, r *Run) { r.Close() }, nil, "the lockfile is closed"},
 		"key file bad": {func(w *world, _ *Run) { w.write("secretsync.key", "short") }, nil, "not a fingerprint key"},
 	} {
