@@ -60,7 +60,7 @@ func (c *comparison) store(st manifest.Store, key planner.StoreKey, values map[m
 // state compares a value with the one last applied; of a secret that does not exist yet,
 // with the one under its previous name.
 func (c *comparison) state(k planner.SecretKey, renamedFrom string, w want) planner.ValueState {
-	if renamedFrom != "" && !c.exists(k) {
+	if renamedFrom != "" && !exists(c.lock, k) {
 		k.Name = renamedFrom
 	}
 	r := record(c.lock, k)
@@ -125,7 +125,7 @@ func (c *comparison) valueID(k planner.SecretKey, w want) string {
 
 // exists reports whether a secret is recorded as existing, not merely as about to be
 // created by a rename.
-func (c *comparison) exists(k planner.SecretKey) bool {
-	r := record(c.lock, k)
+func exists(lock *lockfile.File, k planner.SecretKey) bool {
+	r := record(lock, k)
 	return r != nil && (r.ID != "" || r.Pending == nil || r.Pending.Op != string(planner.OpRename))
 }

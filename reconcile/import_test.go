@@ -53,7 +53,7 @@ func TestImport(t *testing.T) {
 	equal(t, "missing", found.Missing, []planner.SecretKey{prod.Secret("p-later")})
 	equal(t, "unmanaged", found.Unmanaged, []planner.SecretKey{prod.Secret("p-theirs")})
 	lines(t, "calls", w.live().transcript(), "list stores\nlist secrets st1")
-	if exists(w.path("secretsync.lock")) {
+	if onDisk(w.path("secretsync.lock")) {
 		t.Error("there is a lockfile before the import")
 	}
 
@@ -97,7 +97,7 @@ func TestImportCreatesTheKey(t *testing.T) {
 	if err := run.Import(t.Context(), find(t, run)); !errors.Is(err, errDown) {
 		t.Errorf("a key that cannot be sealed: %v", err)
 	}
-	if exists(w.path("secretsync.lock")) {
+	if onDisk(w.path("secretsync.lock")) {
 		t.Error("there is a lockfile")
 	}
 }

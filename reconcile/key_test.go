@@ -29,7 +29,7 @@ func read(t *testing.T, path string) string {
 	return string(data)
 }
 
-func exists(path string) bool {
+func onDisk(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
@@ -63,7 +63,7 @@ func TestFirstApplyCreatesAKey(t *testing.T) {
 		id := w.disk().Key.ID
 		equal(t, "events", w.notified(), []Event{KeySealed{3}, KeyCreated{ID: id}})
 		equal(t, "sealed for", w.sops.sealed, []string{"secretsync.lock", "secretsync.yaml"})
-		if len(w.disk().Key.Sealed) == 0 || exists(w.path("secretsync.key")) {
+		if len(w.disk().Key.Sealed) == 0 || onDisk(w.path("secretsync.key")) {
 			t.Error("want the key in the lockfile and in no file")
 		}
 		equal(t, "plan after it", actions(w.plan(Mode{}).Plan), []string(nil))

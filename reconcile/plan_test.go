@@ -36,7 +36,7 @@ func TestPlanChangesNothing(t *testing.T) {
 		create prod/b new +value`)
 	lines(t, "calls", w.live().transcript(), "list stores")
 	for _, name := range []string{"secretsync.lock", "secretsync.key", lockfile.SideFile("secretsync.lock")} {
-		if exists(w.path(name)) {
+		if onDisk(w.path(name)) {
 			t.Errorf("%s was written", name)
 		}
 	}

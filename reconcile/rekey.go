@@ -133,7 +133,7 @@ func (d *desired) recordedValues(lock *lockfile.File) map[planner.SecretKey]secr
 				continue
 			}
 			values[k] = d.secrets[k].value
-			if sec.RenamedFrom != "" && record(lock, k) == nil {
+			if sec.RenamedFrom != "" && !exists(lock, k) {
 				values[st.Key.Secret(sec.RenamedFrom)] = d.secrets[k].value
 			}
 		}

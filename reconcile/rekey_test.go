@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
@@ -122,7 +124,7 @@ func TestRekeyToARandomKey(t *testing.T) {
 			t.Errorf("%+v", rekeyed)
 		}
 		equal(t, "key", w.disk().Key, rekeyed.Key)
-		if sealed := len(rekeyed.Key.Sealed) > 0; sealed != (recipients > 0) || exists(w.path("secretsync.key")) == sealed {
+		if sealed := len(rekeyed.Key.Sealed) > 0; sealed != (recipients > 0) || onDisk(w.path("secretsync.key")) == sealed {
 			t.Errorf("%d recipients: sealed %v", recipients, sealed)
 		}
 		run.Close()
@@ -186,7 +188,7 @@ func TestRecordedValues(t *testing.T) {
 		d.secrets[prod.Secret(name)] = want{value: value}
 	}
 	lock := &lockfile.File{}
-	lock.PutStore(lockKey(prod), "st1").PutSecret("b", lockfile.Secret{})
+	lock.PutStore(lockKey(prod), "st1").PutSecret("b", lockfile.Secret{ID: "id-b"})
 	var names []string
 	for k, v := range d.recordedValues(lock) {
 		if !v.Equal(value) {
@@ -196,4 +198,32 @@ func TestRecordedValues(t *testing.T) {
 	}
 	slices.Sort(names)
 	equal(t, "names", names, []string{"a", "b", "c", "c-old"})
+}
+
+// A rename that was interrupted has a record under the new name already, without an id or a
+// fingerprint: the value is still recorded under the previous name.
+func TestRekeyDuringARename(t *testing.T) {
+	w := newWorld(t, "stores: {prod: {secrets: {old: {from: {env: A}}}}}\n")
+	w.env["A"], w.env["NEW_KEY"] = "va", newKey
+	w.applied()
+	w.clock = start.Add(time.Hour)
+	w.manifest("stores: {prod: {secrets: {new: {from: {env: A}, renamed_from: old}}}}\n")
+	w.live().before = func(call string) error {
+		if strings.HasPrefix(call, "duplicate") {
+			return applier.ErrOutcomeUnknown
+		}
+		return nil
+	}
+	equal(t, "the rename", actionsOf(w.apply()), []string{"rename prod/new unknown"})
+	w.live().before = nil
+	run := w.lock()
+	rekeyed, err := run.Rekey(t.Context(), "NEW_KEY")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "kept", rekeyed.Kept, 1)
+	equal(t, "lost", rekeyed.Lost, []LostFingerprint(nil))
+	run.Close()
+	w.env[keyring.Variable] = newKey
+	lines(t, "plan", actions(w.plan(Mode{}).Plan), "rename prod/new from old renamed interrupted")
 }

@@ -377,7 +377,7 @@ func TestNothingToDoWritesNoLockfile(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {}}}\n")
 	w.live().put("prod")
 	w.apply()
-	if exists(w.path("secretsync.lock")) {
+	if onDisk(w.path("secretsync.lock")) {
 		t.Error("there is a lockfile")
 	}
 }
