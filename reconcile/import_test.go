@@ -132,7 +132,7 @@ func TestDraftUnmanaged(t *testing.T) {
 	st := w.live().put("prod")
 	w.live().create(st, "p-ext", "v", []string{"workers"}, "")
 	w.applied()
-	for _, name := range []string{"p-new", "p-", "other"} {
+	for _, name := range []string{"p-new", "p-", "other", "other-2"} {
 		w.live().create(st, name, "v", []string{"access"}, "of "+name)
 	}
 	second := w.live().put("second")
@@ -143,7 +143,10 @@ func TestDraftUnmanaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "drafts", drafts, []manifest.DraftStore{
-		{Label: "rest", Secrets: []manifest.DraftSecret{{Label: "other", Comment: "of other", Scopes: []string{"access"}}}},
+		{Label: "rest", Secrets: []manifest.DraftSecret{
+			{Label: "other", Comment: "of other", Scopes: []string{"access"}},
+			{Label: "other-2", Comment: "of other-2", Scopes: []string{"access"}},
+		}},
 		{Label: "shop", Secrets: []manifest.DraftSecret{{Label: "new", Comment: "of p-new", Scopes: []string{"access"}}}},
 		{Label: "second", Secrets: []manifest.DraftSecret{{Label: "1"}}},
 	})

@@ -90,7 +90,7 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observed, planner.
 	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return seen.unread[st.Key.Account] != nil })
 	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return seen.unread[st.Key.Account] != nil })
 	in.Now = p.now() // which the answers have set
-	if len(seen.unread) > 0 && len(in.Desired)+len(in.Recorded) == 0 {
+	if len(in.Desired)+len(in.Recorded) == 0 {
 		return seen, in, seen.err()
 	}
 	return seen, in, nil
