@@ -48,17 +48,18 @@ func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 	if err := p.checkLock(lock, Mode{}); err != nil {
 		return nil, err
 	}
-	in, err := p.withoutValues(lock)
+	all, err := p.withoutValues(lock)
 	if err != nil {
 		return nil, err
 	}
-	seen, in, err := p.see(ctx, in)
+	seen, in, err := p.see(ctx, all)
 	d := &Drift{Unreachable: seen.err(), Time: in.Now, project: p, lock: lock, input: in}
-	if err == nil {
-		d.Findings = planner.FindDrift(in)
+	if err != nil {
+		d.Secrets = checked(all)
+		return d, err
 	}
-	d.Secrets = checked(in)
-	return d, err
+	d.Secrets, d.Findings = checked(in), planner.FindDrift(in)
+	return d, nil
 }
 
 // withoutValues is what the lockfile and the manifest name, without values.
