@@ -16,16 +16,14 @@ import (
 )
 
 func (a *App) bindingsCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "bindings",
 		Short: "Check and write the bindings of Workers",
 		Long: `The manifest's workers: list names wrangler configurations. Every secret that
 they bind under secrets_store_secrets must be one that the manifest describes,
 or the Worker fails when it is deployed or runs.
 `,
-	}
-	cmd.AddCommand(a.bindingsCheckCommand(), a.bindingsGenerateCommand())
-	return cmd
+	}, a.bindingsCheckCommand(), a.bindingsGenerateCommand())
 }
 
 // bindingsCheckOptions are the flags of bindings check.

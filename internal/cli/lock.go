@@ -18,14 +18,10 @@ import (
 )
 
 func (a *App) lockCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "lock",
 		Short: "Inspect and maintain the lockfile",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.lockStatusCommand(), a.rekeyCommand())
-	return cmd
+	}, a.lockStatusCommand(), a.rekeyCommand())
 }
 
 func (a *App) lockStatusCommand() *cobra.Command {

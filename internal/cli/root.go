@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/spf13/cobra"
@@ -17,6 +18,9 @@ func (a *App) Command() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = false
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return hint.With(err, c.CommandPath()+" --help lists its flags")
+	})
 	cmd.AddCommand(
 		a.initCommand(),
 		a.validateCommand(),
@@ -51,6 +55,25 @@ func refuseUnknownTopics(root *cobra.Command) {
 			}
 		}
 	}
+}
+
+// group makes a command of one that only has subcommands: alone it shows its help, and an
+// unknown subcommand is an error.
+func group(cmd *cobra.Command, sub ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(sub...)
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		err := fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+		if similar := c.SuggestionsFor(args[0]); len(similar) > 0 {
+			return hint.With(err, "did you mean "+strings.Join(similar, " or ")+"?")
+		}
+		return hint.With(err, c.CommandPath()+" --help lists its commands")
+	}
+	cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	return cmd
 }
 
 // noArgs refuses arguments, and knows the mistake that is easiest to make.

@@ -153,7 +153,11 @@ func Summary(p *planner.Plan) string {
 	case len(p.Problems) > 0:
 		parts = append(parts, count(len(p.Problems), "problem"))
 	case len(parts) == 0:
-		return fmt.Sprintf("No changes: %s match the manifest.", count(p.Unchanged, "secret"))
+		match := "match"
+		if p.Unchanged == 1 {
+			match = "matches"
+		}
+		return fmt.Sprintf("No changes: %s %s the manifest.", count(p.Unchanged, "secret"), match)
 	}
 	return fmt.Sprintf("Plan: %s; %d unchanged.", strings.Join(parts, ", "), p.Unchanged)
 }
