@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	account  = planner.AccountID("0123456789abcdef0123456789abcdef")
-	applied  = planner.Modified("2026-11-23T11:55:00.000001Z") // moments before now
-	newer    = planner.Modified("2026-11-23T11:58:00.000001Z")
-	justMade = planner.Modified("2026-11-23T11:00:20Z") // after the intent of halfCreated
-	older    = planner.Modified("2026-10-01T12:00:00.000001Z")
+	account     = planner.AccountID("0123456789abcdef0123456789abcdef")
+	applied     = planner.Modified("2026-11-23T11:55:00.000001Z") // moments before now
+	newer       = planner.Modified("2026-11-23T11:58:00.000001Z")
+	justCreated = planner.Modified("2026-11-23T11:00:20Z") // after the intent of halfCreated
+	older       = planner.Modified("2026-10-01T12:00:00.000001Z")
 )
 
 var (
@@ -88,7 +88,7 @@ func TestOneSecret(t *testing.T) {
 	pending := func(op planner.Op, since time.Time) *planner.Pending {
 		return &planner.Pending{Op: op, Since: since, Until: since.Add(30 * time.Second), ListedAt: since.Add(-time.Minute), Value: true}
 	}
-	// A record of a creation that was cut short: no id is known.
+	// A record of a creation that was interrupted: no id is known.
 	halfCreated := func() r {
 		rec := recorded()
 		rec.ID, rec.Modified, rec.Comment, rec.Pending = "", "", "", pending(planner.OpCreate, now.Add(-time.Hour))
@@ -146,7 +146,7 @@ func TestOneSecret(t *testing.T) {
 			"update+value+scopes (changed_outside, scopes_changed)"},
 		{"modified that is no time", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Modified = "yesterday" },
 			"update+value (changed_outside)"},
-		{"made again outside", desired(), recorded(), live(), func(_ d, _ r, l l) { l.ID, l.Modified = "s2", newer },
+		{"created again outside", desired(), recorded(), live(), func(_ d, _ r, l l) { l.ID, l.Modified = "s2", newer },
 			"update+value (replaced_outside)"},
 		{"the list lags", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Modified, l.Scopes = older, []string{"dex"} },
 			"note lagging_read"},
@@ -155,15 +155,15 @@ func TestOneSecret(t *testing.T) {
 		}, "note modified_backwards"},
 		{"our last write lies in the future", desired(), recorded(), live(), func(_ d, r r, _ l) { r.Modified = "2027-01-01T12:00:00Z" },
 			"note modified_backwards"},
-		{"modified was never told", desired(), recorded(), live(), func(_ d, r r, _ l) { r.Modified = "" },
+		{"no modification time was reported", desired(), recorded(), live(), func(_ d, r r, _ l) { r.Modified = "" },
 			"nothing, 1 unchanged"},
 		{"the list lags, and the value changed", desired(), recorded(), live(), func(d d, _ r, l l) {
 			d.Value, l.Modified = planner.ValueChanged, older
 		}, "update+value (value_changed); note lagging_read"},
 
-		{"an update was cut short", desired(), recorded(), live(), func(_ d, r r, _ l) { r.Pending = pending(planner.OpUpdate, now) },
+		{"an update was interrupted", desired(), recorded(), live(), func(_ d, r r, _ l) { r.Pending = pending(planner.OpUpdate, now) },
 			"update+value (interrupted); note interrupted"},
-		{"an update of metadata was cut short and did not happen", desired(), recorded(), live(), func(d d, r r, _ l) {
+		{"an update of metadata was interrupted and did not happen", desired(), recorded(), live(), func(d d, r r, _ l) {
 			r.Pending, d.Comment = pending(planner.OpUpdate, now), ptr("new")
 			r.Pending.Value = false
 		}, "update+comment (comment_changed); note interrupted"},
@@ -175,43 +175,43 @@ func TestOneSecret(t *testing.T) {
 			r.Pending, l.Modified = pending(planner.OpUpdate, now), newer
 			r.Pending.Value = false
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was cut short and did not happen", desired(), halfCreated(), nil, nil,
+		{"a creation was interrupted and did not happen", desired(), halfCreated(), nil, nil,
 			"create+value+scopes (interrupted); note interrupted"},
-		{"a creation was cut short and did happen", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created, l.Modified = "", justMade, justMade
+		{"a creation was interrupted and did happen", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created, l.Modified = "", justCreated, justCreated
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was cut short, and the name is an older secret's, which the list lacked", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+		{"a creation was interrupted, and the name is an older secret's, which the list lacked", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", "2026-11-23T10:59:50Z"
 		}, "problem conflict"},
-		{"a creation was cut short, and the time of what is there is from another clock", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+		{"a creation was interrupted, and the time of what is there is from another clock", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", older
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was cut short, and the time of what is there is from a clock ahead", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+		{"a creation was interrupted, and the time of what is there is from a clock ahead", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", "2027-01-01T00:00:00Z"
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was cut short, and somebody took the name between the list and the request", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+		{"a creation was interrupted, and another client took the name between the list and the request", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", "2026-11-23T10:59:20Z"
 		}, "problem conflict"},
-		{"a creation was cut short, decided on nobody knows when, and what is there is older", desired(), halfCreated(), live(), func(_ d, r r, l l) {
+		{"a creation was interrupted, decided on at an unknown time, and what is there is older", desired(), halfCreated(), live(), func(_ d, r r, l l) {
 			l.Comment, l.Created, r.Pending.ListedAt = "", older, time.Time{}
 		}, "problem conflict"},
-		{"a creation was cut short, and no time is told of what is there", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+		{"a creation was interrupted, and what is there has no time", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", ""
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was cut short, was tried again, and did happen", desired(), halfCreated(), live(), func(_ d, r r, l l) {
+		{"a creation was interrupted, was tried again, and did happen", desired(), halfCreated(), live(), func(_ d, r r, l l) {
 			l.Comment, l.Created, r.Pending.Until = "", "2026-11-23T11:20:05Z", now.Add(-39*time.Minute)
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was cut short, and the name was taken much later", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+		{"a creation was interrupted, and the name was taken much later", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", applied
 		}, "problem conflict"},
-		{"it seemed to be gone, its creation was cut short, and there it is", desired(), halfCreated(), live(), func(_ d, r r, l l) {
+		{"it seemed to be gone, its creation was interrupted, and there it is", desired(), halfCreated(), live(), func(_ d, r r, l l) {
 			l.Comment, r.Pending.PreviousID = "", "s1"
 			l.Created = "2026-11-23T10:59:50Z"
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was cut short, and the name is another's", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Created, l.Comment = justMade, "somebody else's"
+		{"a creation was interrupted, and the name is another's", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Created, l.Comment = justCreated, "another client's"
 		}, "problem conflict"},
-		{"a deletion was cut short, and it is wanted again", desired(), recorded(), live(), func(_ d, r r, _ l) {
+		{"a deletion was interrupted, and it is wanted again", desired(), recorded(), live(), func(_ d, r r, _ l) {
 			r.Pending = pending(planner.OpDelete, now)
 		}, "update+value (interrupted); note interrupted"},
 
@@ -225,19 +225,19 @@ func TestOneSecret(t *testing.T) {
 			"forget (not_in_manifest, replaced_outside)"},
 		{"left the manifest, gone already", nil, recorded(), nil, nil,
 			"forget (not_in_manifest, already_gone)"},
-		{"left the manifest, its deletion was cut short", nil, recorded(), live(), func(_ d, r r, _ l) {
+		{"left the manifest, its deletion was interrupted", nil, recorded(), live(), func(_ d, r r, _ l) {
 			r.Pending = pending(planner.OpDelete, now)
 		}, "delete (not_in_manifest); note interrupted"},
-		{"left the manifest, its creation was cut short and did happen", nil, halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", justMade
+		{"left the manifest, its creation was interrupted and did happen", nil, halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", justCreated
 		}, "delete (not_in_manifest); note interrupted"},
-		{"left the manifest, its creation was cut short, and the time of what is there is from another clock", nil, halfCreated(), live(), func(_ d, _ r, l l) {
+		{"left the manifest, its creation was interrupted, and the time of what is there is from another clock", nil, halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", older
 		}, "forget (not_in_manifest, replaced_outside); note interrupted"},
-		{"left the manifest, it seemed to be gone, its creation was cut short, and there it is", nil, halfCreated(), live(), func(_ d, r r, _ l) {
+		{"left the manifest, it seemed to be gone, its creation was interrupted, and there it is", nil, halfCreated(), live(), func(_ d, r r, _ l) {
 			r.Pending.PreviousID = "s1"
 		}, "delete (not_in_manifest); note interrupted"},
-		{"left the manifest, its creation was cut short, the name is another's", nil, halfCreated(), live(), nil,
+		{"left the manifest, its creation was interrupted, the name is another's", nil, halfCreated(), live(), nil,
 			"forget (not_in_manifest, replaced_outside); note interrupted"},
 
 		{"exists, adopt: overwrite", desired(), nil, live(), func(d d, _ r, _ l) { d.Value, d.Adopt = planner.ValueNew, planner.AdoptOverwrite },

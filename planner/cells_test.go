@@ -107,7 +107,7 @@ func recordedCells() []cell[planner.RecordedSecret] {
 }
 
 func liveCells() []cell[planner.LiveSecret] {
-	stranger := func() *planner.LiveSecret { // made before the intent of a half create
+	stranger := func() *planner.LiveSecret { // created before the intent of a half create
 		l := live()
 		l.Created = planner.Modified(now.Add(-70 * time.Second).Format(time.RFC3339))
 		return l

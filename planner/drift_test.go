@@ -28,7 +28,7 @@ func TestFindDrift(t *testing.T) {
 		{"not active", func(in *planner.Input) { in.Live[0].Secrets[0].Status = "pending" }, kinds{planner.DriftNotActive}},
 		{"a status that the list leaves out", func(in *planner.Input) { in.Live[0].Secrets[0].Status = "" }, nil},
 		{"scopes that the list leaves out", func(in *planner.Input) { in.Live[0].Secrets[0].Scopes = nil }, nil},
-		{"never told when it was changed", func(in *planner.Input) { in.Recorded[0].Secrets[0].Modified = "" }, nil},
+		{"no modification time was reported", func(in *planner.Input) { in.Recorded[0].Secrets[0].Modified = "" }, nil},
 		{"changed, not active, and rotation overdue", func(in *planner.Input) {
 			in.Desired[0].Secrets = []planner.DesiredSecret{{Name: "api-key", RotateAfter: time.Hour}}
 			in.Live[0].Secrets[0].Modified, in.Live[0].Secrets[0].Status = newer, "deleted"
@@ -54,7 +54,7 @@ func TestFindDrift(t *testing.T) {
 			in.Recorded[0].Secrets[0].Applied = now.Add(-59 * time.Minute)
 		}, nil},
 		{"store gone", func(in *planner.Input) { in.Live = nil }, kinds{planner.DriftStoreGone}},
-		{"unmanaged, told", func(in *planner.Input) { in.Recorded[0].Secrets = nil }, kinds{planner.DriftUnmanaged}},
+		{"unmanaged, reported", func(in *planner.Input) { in.Recorded[0].Secrets = nil }, kinds{planner.DriftUnmanaged}},
 		{"unmanaged, ignored", func(in *planner.Input) {
 			in.Recorded[0].Secrets, in.Desired[0].Unmanaged = nil, planner.UnmanagedIgnore
 		}, nil},
@@ -122,7 +122,7 @@ func TestDriftOfWhatIsNotRecorded(t *testing.T) {
 		change func(in *planner.Input)
 		want   bool
 	}{
-		{"nobody declared it", func(*planner.Input) {}, true},
+		{"not declared", func(*planner.Input) {}, true},
 		{"the store left the manifest", func(in *planner.Input) { in.Desired = nil }, true},
 		{"supplied by others", func(in *planner.Input) {
 			in.Desired[0].Secrets = []planner.DesiredSecret{{Name: "api-key", External: true}}

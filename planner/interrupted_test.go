@@ -7,7 +7,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestInterrupted: what is put again after a write that was cut short.
+// TestInterrupted: what is sent again after a write that was interrupted.
 func TestInterrupted(t *testing.T) {
 	cut := func(op planner.Op, value bool) *planner.RecordedSecret {
 		r := recorded()
@@ -28,7 +28,7 @@ func TestInterrupted(t *testing.T) {
 		t.Error("a value that may be another is said to be the same")
 	}
 	if update(false, planner.ValueSame, true).Recovery.ValueUnchanged {
-		t.Error("a value that is drawn anew is said to be the same")
+		t.Error("a value that is generated again is said to be the same")
 	}
 	d := desired()
 	d.Adopt = planner.AdoptKeep
@@ -38,7 +38,7 @@ func TestInterrupted(t *testing.T) {
 }
 
 // TestInterruptedAndChangedOutside: what was written when no request of ours was under way
-// is somebody else's work, unless its time is from another clock.
+// is another client's work, unless its time is from another clock.
 func TestInterruptedAndChangedOutside(t *testing.T) {
 	for _, c := range []struct {
 		name     string

@@ -64,7 +64,7 @@ func TestDeletesOnlyWhatIsOurs(t *testing.T) {
 			l.Created = planner.Modified(since.Add(40 * time.Second).Format(time.RFC3339))
 		}, false},
 		{"created so long ago that the clocks must differ", func(_ *planner.Pending, l *planner.LiveSecret) { l.Created = older }, false},
-		{"created nobody knows when", func(_ *planner.Pending, l *planner.LiveSecret) { l.Created = "" }, false},
+		{"created at an unknown time", func(_ *planner.Pending, l *planner.LiveSecret) { l.Created = "" }, false},
 		{"with another comment", func(_ *planner.Pending, l *planner.LiveSecret) { l.Comment = "theirs" }, false},
 		{"with other scopes", func(_ *planner.Pending, l *planner.LiveSecret) { l.Scopes = []string{"dex"} }, false},
 		{"the one that seemed to be deleted, whatever it looks like", func(p *planner.Pending, l *planner.LiveSecret) {

@@ -102,7 +102,7 @@ func TestPlanApplyPlanConverges(t *testing.T) {
 		w.carryOut(t, p)
 		for where, before := range foreign {
 			if diff := cmp.Diff(before, w.live(where).secret(where.name)); diff != "" {
-				t.Fatalf("somebody else's %s was touched: %s", where.name, diff)
+				t.Fatalf("another client's %s was touched: %s", where.name, diff)
 			}
 		}
 		again := planner.Build(w.Input)

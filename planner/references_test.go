@@ -20,7 +20,7 @@ func TestReferences(t *testing.T) {
 		{"forgotten, which stays", func(in *planner.Input) {
 			in.Desired[0].Secrets, in.Recorded[0].Secrets[0].Delete = nil, false
 		}, 0},
-		{"its store is gone, and made again under another id", func(in *planner.Input) { in.Live = nil }, 1},
+		{"its store is gone, and created again under another id", func(in *planner.Input) { in.Live = nil }, 1},
 		{"renamed", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Name, in.Desired[0].Secrets[0].RenamedFrom = "new", "api-key"
 		}, 1},

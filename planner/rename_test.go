@@ -48,7 +48,7 @@ func TestRename(t *testing.T) {
 			"create+value+scopes (new); forget (not_in_manifest, already_gone)"},
 		{"the old name is still wanted", func(in *planner.Input) { in.Desired[0].Secrets = append(in.Desired[0].Secrets, *desired()) },
 			"create+value+scopes (new)"},
-		{"the old name's update was cut short: what value it has is unknown", func(in *planner.Input) {
+		{"the old name's update was interrupted: what value it has is unknown", func(in *planner.Input) {
 			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpUpdate, Since: now.Add(-time.Minute), Value: true}
 		}, "create+value+scopes (new); delete (not_in_manifest); note interrupted"},
 		{"the old name is another secret's now", func(in *planner.Input) { in.Live[0].Secrets[0].ID = "s2" },
@@ -58,12 +58,12 @@ func TestRename(t *testing.T) {
 		{"the new name was deleted outside", func(in *planner.Input) {
 			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{Name: "new-key", ID: "s2", Modified: older, Delete: true})
 		}, "create+value+scopes (deleted_outside); delete (not_in_manifest)"},
-		{"a creation of the new name was cut short", func(in *planner.Input) {
+		{"a creation of the new name was interrupted", func(in *planner.Input) {
 			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{
 				Name: "new-key", Delete: true, Pending: &planner.Pending{Op: planner.OpCreate, Since: now.Add(-time.Minute), Value: true},
 			})
 		}, "create+value+scopes (interrupted); delete (not_in_manifest); note interrupted"},
-		{"cut short before the duplicate: it is tried again", func(in *planner.Input) {
+		{"interrupted before the duplicate: it is tried again", func(in *planner.Input) {
 			cut := &planner.Pending{Op: planner.OpRename, Since: now.Add(-time.Minute)}
 			in.Recorded[0].Secrets[0].Pending = cut
 			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{Name: "new-key", Delete: true, Pending: cut})
@@ -71,12 +71,12 @@ func TestRename(t *testing.T) {
 		{"done already", func(in *planner.Input) {
 			in.Recorded[0].Secrets[0].Name, in.Live[0].Secrets[0].Name = "new-key", "new-key"
 		}, "nothing, 1 unchanged"},
-		{"cut short, and the old name is wanted again, generated now", func(in *planner.Input) {
+		{"interrupted, and the old name is wanted again, generated now", func(in *planner.Input) {
 			in.Desired[0].Secrets[0] = *desired()
 			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
 			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}
 		}, "update+value (interrupted); note interrupted"},
-		{"cut short after the duplicate, generated: the value stays", func(in *planner.Input) {
+		{"interrupted after the duplicate, generated: the value stays", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated = true
 			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
 				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}}
@@ -85,7 +85,7 @@ func TestRename(t *testing.T) {
 				ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: "2026-11-23T12:00:00Z", Modified: "2026-11-23T12:00:00Z",
 			})
 		}, "adopt (interrupted); delete (not_in_manifest); note interrupted"},
-		{"cut short, generated, and the new name is of nobody knows when: the only copy of the value is not deleted", func(in *planner.Input) {
+		{"interrupted, generated, and the new name is of an unknown time: the only copy of the value is not deleted", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated = true
 			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
 				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second), ListedAt: now.Add(-20 * time.Second)}}
@@ -101,9 +101,9 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// TestRenameTellsWhatChanges: what is wanted under the new name need not be what the old
+// TestRenameShowsWhatChanges: what is wanted under the new name need not be what the old
 // one had.
-func TestRenameTellsWhatChanges(t *testing.T) {
+func TestRenameShowsWhatChanges(t *testing.T) {
 	d, l := desired(), live()
 	d.Name, d.RenamedFrom, d.Scopes, d.Comment = "new-key", "api-key", []string{"workers", "dex"}, ptr("new")
 	l.Modified, l.Scopes, l.Comment = older, []string{"access"}, "before our last write"

@@ -26,7 +26,7 @@ func TestStores(t *testing.T) {
 			t.Errorf("the note names %q", p.Notes[0].Store.Name)
 		}
 	})
-	t.Run("a store that vanished is made again with its secrets", func(t *testing.T) {
+	t.Run("a store that vanished is created again with its secrets", func(t *testing.T) {
 		in := input(desired(), recorded(), nil)
 		in.Live = nil
 		if got, want := describe(planner.Build(in)), "create-store (new); create+value+scopes (deleted_outside)"; got != want {
@@ -36,7 +36,7 @@ func TestStores(t *testing.T) {
 	t.Run("a store that left the manifest stays, its secrets go", func(t *testing.T) {
 		in := input(nil, recorded(), live())
 		in.Desired = nil
-		in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s9", Name: "somebody's"})
+		in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s9", Name: "theirs"})
 		if got, want := describe(planner.Build(in)), "delete (not_in_manifest)"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
@@ -63,9 +63,9 @@ func TestDeleteStore(t *testing.T) {
 	if got, want := describe(planner.Build(in)), "delete (not_in_manifest); delete-store (not_in_manifest)"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s9", Name: "somebody's"})
+	in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s9", Name: "theirs"})
 	if got, want := describe(planner.Build(in)), "delete (not_in_manifest); note store_kept"; got != want {
-		t.Errorf("with somebody else's secret in it: got  %s\nwant %s", got, want)
+		t.Errorf("with another client's secret in it: got  %s\nwant %s", got, want)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 var store = planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "prod"}
 
-// digest stands for a value.
+// digest identifies a value.
 var digest = "sha256:" + strings.Repeat("0a", 32)
 
 // change is a reviewed update of a secret's value, and what was seen of it.
@@ -110,7 +110,7 @@ func TestIDIsOfWhatIsDone(t *testing.T) {
 	moved.Reasons = []planner.Reason{planner.ReasonReencrypted}
 	moved.Pos, moved.Source = planner.Position{File: "other.toml", Line: 99}, "sops moved.yaml#a"
 	if planfile.ID(planOf(change("b"), moved)) != id {
-		t.Error("order, position, reason or source of a value that is told apart change the id")
+		t.Error("order, position, reason or source of a value that is identified change the id")
 	}
 	for name, edit := range map[string]func(*planner.Action){
 		"op":           func(a *planner.Action) { a.Op = planner.OpRotate },
@@ -226,17 +226,17 @@ func TestCompare(t *testing.T) {
 		{"from another source", planOf(unverified), planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env OTHER" })), 0, 1, 0},
 		{"reviewed with keys, made without", planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env KEY" })), planOf(unverified), 0, 1, 0},
 		{
-			"a creation that was cut short and happened", planOf(creation),
+			"a creation that was interrupted and happened", planOf(creation),
 			planOf(with(func(a *planner.Action) { a.Reasons = []planner.Reason{planner.ReasonInterrupted} })), 0, 0, 0,
 		},
 		{
-			"a creation that was cut short, with another value now", planOf(creation),
+			"a creation that was interrupted, with another value now", planOf(creation),
 			planOf(with(func(a *planner.Action) {
 				a.ValueID, a.Reasons = "sha256:2", []planner.Reason{planner.ReasonInterrupted}
 			})), 0, 1, 0,
 		},
 		{
-			"a rename that was cut short", planOf(rename),
+			"a rename that was interrupted", planOf(rename),
 			planOf(completion, planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Reasons: interrupted}), 0, 0, 0,
 		},
 		{
@@ -244,11 +244,11 @@ func TestCompare(t *testing.T) {
 			planOf(planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Reasons: interrupted}), 1, 0, 1,
 		},
 		{
-			"both names, and nothing was cut short", planOf(rename),
+			"both names, and nothing was interrupted", planOf(rename),
 			planOf(completion, planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old"}), 1, 0, 0,
 		},
 		{
-			"a value is drawn in the stead of a rename", planOf(rename),
+			"a value is generated instead of a rename", planOf(rename),
 			planOf(planner.Action{Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: "sha256:1", Reasons: interrupted}), 0, 1, 0,
 		},
 		{"less: the value is not sent", planOf(change("a")), planOf(with(func(a *planner.Action) { a.SetValue, a.ValueID, a.Source = false, "", "" })), 0, 0, 0},
@@ -261,40 +261,40 @@ func TestCompare(t *testing.T) {
 		{"it is gone already", planOf(gone), planOf(forgotten(planner.ReasonNotDesired, planner.ReasonGone)), 0, 0, 0},
 		{"it is another's now", planOf(gone), planOf(forgotten(planner.ReasonNotDesired, planner.ReasonReplaced)), 0, 1, 0},
 		{"it is to be forgotten instead", planOf(gone), planOf(forgotten(planner.ReasonNotDesired, planner.ReasonKeepPolicy)), 0, 1, 0},
-		{"metadata alone, cut short: the value as it was", planOf(commented), planOf(again(true)), 0, 0, 0},
-		{"metadata alone, cut short, and another value", planOf(commented), planOf(again(false)), 0, 1, 0},
-		{"metadata alone, cut short, and a third comment by now", planOf(commented), planOf(seen("hotfix", change("a").Current.Scopes)), 0, 1, 0},
-		{"metadata alone, cut short, and other scopes by now", planOf(commented), planOf(seen("new", []string{"dex"})), 0, 1, 0},
-		{"metadata alone, cut short before it was done", planOf(commented), planOf(seen(change("a").Current.Comment, change("a").Current.Scopes)), 0, 0, 0},
+		{"metadata alone, interrupted: the value as it was", planOf(commented), planOf(again(true)), 0, 0, 0},
+		{"metadata alone, interrupted, and another value", planOf(commented), planOf(again(false)), 0, 1, 0},
+		{"metadata alone, interrupted, and a third comment by now", planOf(commented), planOf(seen("hotfix", change("a").Current.Scopes)), 0, 1, 0},
+		{"metadata alone, interrupted, and other scopes by now", planOf(commented), planOf(seen("new", []string{"dex"})), 0, 1, 0},
+		{"metadata alone, interrupted before it was done", planOf(commented), planOf(seen(change("a").Current.Comment, change("a").Current.Scopes)), 0, 0, 0},
 		{
-			"metadata alone, cut short, and changed outside since", planOf(commented),
+			"metadata alone, interrupted, and changed outside since", planOf(commented),
 			planOf(with(func(a *planner.Action) {
 				a.Reasons, a.Current.Comment, a.Current.Modified = []planner.Reason{planner.ReasonChangedOutside}, "new", "2026-11-23T13:00:00Z"
 			})), 0, 1, 0,
 		},
 		{
-			"the value put again where nothing was cut short", planOf(commented),
+			"the value sent again where nothing was interrupted", planOf(commented),
 			planOf(with(func(a *planner.Action) { a.Recovery.ValueUnchanged = true })), 0, 1, 0,
 		},
 		{"taken over as it is instead", planOf(adoption(true)), planOf(adoption(false)), 0, 1, 0},
 		{"overwritten instead", planOf(adoption(false)), planOf(adoption(true)), 0, 1, 0},
 		{
-			"taken over as it is, cut short", planOf(adoption(false)),
+			"taken over as it is, interrupted", planOf(adoption(false)),
 			planOf(planner.Action{Op: planner.OpAdopt, Store: store, Secret: "a", ID: "id-a", Current: change("a").Current, Reasons: interrupted}), 0, 0, 0,
 		},
 		{
-			"overwritten and cut short, taken over as it is now", planOf(adoption(true)),
+			"overwritten and interrupted, taken over as it is now", planOf(adoption(true)),
 			planOf(planner.Action{Op: planner.OpAdopt, Store: store, Secret: "a", ID: "id-a", Reasons: interrupted}), 0, 1, 0,
 		},
 		{"another policy", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Delete = new(false) })), 0, 1, 0},
 		{
-			"another policy after it was cut short", planOf(creation),
+			"another policy after it was interrupted", planOf(creation),
 			planOf(with(func(a *planner.Action) { a.Delete, a.Reasons = new(false), interrupted })), 0, 1, 0,
 		},
 		{"other arguments of a command", planOf(unverified), planOf(with(func(a *planner.Action) {
 			a.ValueID, a.Source, a.SourceDigest = "hmac-sha256:3", "env KEY", digest
 		})), 0, 1, 0},
-		{"from another source, cut short, without keys", planOf(unverified), planOf(with(func(a *planner.Action) {
+		{"from another source, interrupted, without keys", planOf(unverified), planOf(with(func(a *planner.Action) {
 			a.ValueID, a.Source, a.Reasons = planfile.Unverified, "env OTHER", interrupted
 		})), 0, 1, 0},
 		{"a rename, reviewed without keys", planOf(made, old), planOf(renamed(nil)), 0, 0, 0},
@@ -304,15 +304,15 @@ func TestCompare(t *testing.T) {
 		{"a rename, reviewed without keys, of another secret", planOf(made, old), planOf(renamed(func(a *planner.Action) { a.ID = "id-another" })), 0, 1, 1},
 		{"a rename, reviewed without keys, of one that was to stay", planOf(made), planOf(renamed(nil)), 0, 1, 0},
 		{
-			"an update that was cut short", planOf(change("a")),
+			"an update that was interrupted", planOf(change("a")),
 			planOf(with(func(a *planner.Action) { a.Current.Modified, a.Reasons = "2026-11-23T13:00:00Z", interrupted })), 0, 0, 0,
 		},
 		{
-			"an update that was cut short, and somebody made another secret of that name", planOf(change("a")),
+			"an update that was interrupted, and another client created another secret of that name", planOf(change("a")),
 			planOf(with(func(a *planner.Action) { a.ID, a.Reasons = "id-another", interrupted })), 0, 1, 0,
 		},
 		{
-			"a rename that was cut short after the new name was made", planOf(rename),
+			"a rename that was interrupted after the new name was made", planOf(rename),
 			planOf(planner.Action{
 				Op: planner.OpUpdate, Store: store, Secret: "new", ID: "id-new", SetValue: true, ValueID: "sha256:1", Reasons: []planner.Reason{planner.ReasonInterrupted},
 			}), 0, 0, 0,
