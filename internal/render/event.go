@@ -20,7 +20,7 @@ func Event(e reconcile.Event, ci bool) []string {
 	case reconcile.QuotaUnread:
 		return warning("cannot read the quota; skipping the quota check: %s", Safe(e.Err.Error()))
 	case reconcile.KeySealed:
-		return []string{fmt.Sprintf("sealing a new fingerprint key for this project's %d SOPS recipients", e.Recipients)}
+		return []string{fmt.Sprintf("sealing a new fingerprint key for this project's %s", count(e.Recipients, "SOPS recipient"))}
 	case reconcile.KeyCreated:
 		return keyCreated(e, ci)
 	case reconcile.NoFingerprintMatches:
