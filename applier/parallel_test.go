@@ -26,7 +26,10 @@ type slowTarget struct {
 func (s *slowTarget) UpdateSecret(ctx context.Context, st planner.StoreID, id planner.SecretID, p applier.Patch) (planner.LiveSecret, error) {
 	n := s.underWay.Add(1)
 	defer s.underWay.Add(-1)
-	for most := s.max.Load(); n > most && !s.max.CompareAndSwap(most, n); most = s.max.Load() {
+	for most := s.max.Load(); n > most; most = s.max.Load() {
+		if s.max.CompareAndSwap(most, n) {
+			break
+		}
 	}
 	time.Sleep(s.took(id))
 	return s.fakeTarget.UpdateSecret(ctx, st, id, p)

@@ -331,7 +331,7 @@ func (a *fakeAccount) DeleteSecret(ctx context.Context, store planner.StoreID, i
 	return a.call(ctx, fmt.Sprintf("delete %s/%s", store, id), func() error {
 		st, sec, err := a.secret(store, id)
 		if err != nil {
-			return nil // gone already
+			return nil //nolint:nilerr // gone already
 		}
 		delete(st.secrets, sec.Name)
 		delete(st.values, sec.Name)

@@ -219,7 +219,7 @@ func TestObserveLaggingStore(t *testing.T) {
 				hidden := live.stores
 				live.stores = nil
 				n := 0
-				live.before = func(call string) error {
+				live.before = func(string) error {
 					if n++; n == tt.found {
 						live.stores = hidden
 					}

@@ -79,7 +79,7 @@ func (a *App) bindingsCheck(ctx context.Context, o *bindingsCheckOptions) error 
 		return noWorkers(w.manifest)
 	}
 	count, mistakes := w.bindings.CheckAll()
-	if err := syntax.ErrorList(slices.Concat(w.mistakes, mistakes)).Err(); err != nil {
+	if err := slices.Concat(w.mistakes, mistakes).Err(); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(a.Out, "All bindings match the manifest: Workers %d, bindings %d.\n", len(w.bindings.Configs), count)
