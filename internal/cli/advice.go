@@ -13,8 +13,8 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// advice says what to do about an error of a library, in words of the command line, which
-// libraries do not know; it is empty where they have said it all.
+// advice returns what to do about a library's error, in terms of the command line, which
+// libraries do not know. It is empty if the error already says everything.
 func advice(err error) string {
 	if text := cmp.Or(lockAdvice(err), manifestAdvice(err)); text != "" {
 		return text

@@ -41,7 +41,8 @@ would be done now, nothing is, and the exit code is 3.
 ` + exitCodesHelp,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// An empty variable of a CI job must not make an apply of anything of it.
+			// An empty variable in a CI job must not turn a reviewed apply into an
+			// unreviewed one.
 			if cmd.Flags().Changed("plan-id") && o.planID == "" || len(args) == 1 && args[0] == "" {
 				return errors.New("the reviewed plan or plan id is empty")
 			}
@@ -77,7 +78,7 @@ func (a *App) apply(ctx context.Context, o *applyOptions, reviewed reconcile.Rev
 	})
 }
 
-// changeFlags are of every command that changes Cloudflare.
+// changeFlags are the flags of every command that changes Cloudflare.
 type changeFlags struct {
 	manifestFlags
 	apiFlags
@@ -92,7 +93,7 @@ func (f *changeFlags) register(fs *pflag.FlagSet) {
 	f.applyFlags.register(fs)
 }
 
-// change is a change of Cloudflare: what is planned, and how it is approved.
+// change describes a change of Cloudflare: what to plan, and how to approve it.
 type change struct {
 	flags *changeFlags
 	ask   approval
@@ -137,7 +138,7 @@ func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.C
 	})
 }
 
-// underLock opens the project and does something while no other apply can.
+// underLock opens the project and calls do while it holds the lock.
 func (a *App) underLock(ctx context.Context, m *manifestFlags, api *apiFlags, lock *lockFlags, options []func(*reconcile.Config), do func(*reconcile.Run) error) error {
 	connection, err := a.connect(api)
 	if err != nil {
@@ -160,7 +161,7 @@ func (a *App) underLock(ctx context.Context, m *manifestFlags, api *apiFlags, lo
 	return do(run)
 }
 
-// incomplete is the end of an apply that could not look at every account.
+// incomplete returns the error of an apply that could not read every account.
 func incomplete(unreachable error) error {
 	if unreachable == nil {
 		return nil
@@ -168,16 +169,16 @@ func incomplete(unreachable error) error {
 	return &status{exitIncomplete, unreachable}
 }
 
-// outcome is the error that a report and what Apply returned amount to, or nil.
+// outcome combines a report and the error of Apply into the command's error, or nil.
 func outcome(ctx context.Context, report *applier.Report, err error) error {
 	switch {
-	case len(report.Results) == 0: // nothing was to be done
+	case len(report.Results) == 0: //  there was nothing to do
 		return err
 	case ctx.Err() != nil:
 		return &status{exitInterrupted, hint.With(errors.New("interrupted"), "run plan to see what is left")}
 	case errors.Is(err, reconcile.ErrNotRefreshed):
 		return err
-	case err != nil: // the lockfile cannot be written
+	case err != nil: //  the lockfile could not be written
 		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err),
 			"the outcome of the last requests was not recorded: free disk space and run apply again")}
 	case !report.Complete():
@@ -194,8 +195,8 @@ func waited(ctx context.Context, wait time.Duration) string {
 	return fmt.Sprintf(" after --wait %s", wait)
 }
 
-// progress writes a plan, what becomes of its actions, and the report: in words or as
-// events in JSON.
+// progress writes a plan, the outcomes of its actions, and the report, as text or as JSON
+// events.
 type progress struct {
 	app           *App
 	json, noColor bool
@@ -216,13 +217,14 @@ func (p *progress) notify(e reconcile.Event) {
 	case !ok:
 		p.app.notify(e)
 	case p.json:
-		_ = p.events().Result(done.Result) // the last event shows whether there is a reader
+		_ = p.events().Result(done.Result) //  the write of the last event reports whether the reader is still there
 	default:
 		p.app.Say("%s", render.Progress(done.Result))
 	}
 }
 
-// report says how it ended. Where nothing was to be done, the plan has said so.
+// report writes how the apply ended. If there was nothing to do, the plan has already said
+// so.
 func (p *progress) report(r *applier.Report, err error, nothing bool) error {
 	switch {
 	case p.json:

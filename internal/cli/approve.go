@@ -9,15 +9,15 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// approval is how a plan is approved: by a review before, unasked, or by a word on the
-// terminal.
+// approval says how a plan is approved: by an earlier review, automatically, or by an
+// answer on the terminal.
 type approval struct {
 	auto     bool
 	word     string
 	reviewed reconcile.Review
 }
 
-// approve asks whether so many things may be done.
+// approve asks for approval of the given number of actions.
 func (a *App) approve(ctx context.Context, things int, ask approval) error {
 	switch {
 	case ask.auto || ask.reviewed.Given():

@@ -90,17 +90,17 @@ func noWorkers(m *manifest.Manifest) error {
 	return hint.With(fmt.Errorf("%s has no workers", m.File), "add workers: [apps/*/wrangler.jsonc]")
 }
 
-// workers is a manifest with the Workers that it names.
+// workers is a manifest with the configurations of the Workers it names.
 type workers struct {
 	project  *reconcile.Project
 	manifest *manifest.Manifest
 	lock     *lockfile.File
 	bindings *bindings.Project
-	// mistakes are those in the wrangler configurations.
+	// mistakes are the mistakes in the wrangler configurations.
 	mistakes []*syntax.Error
 }
 
-// workers reads everything that says which Worker reads which secret.
+// workers reads the configurations that say which Worker reads which secret.
 func (a *App) workers(ctx context.Context, f *manifestFlags) (*workers, error) {
 	project, err := a.project(ctx, f, nil)
 	if err != nil {
@@ -118,8 +118,8 @@ func (a *App) workers(ctx context.Context, f *manifestFlags) (*workers, error) {
 	return w, nil
 }
 
-// mistakesOf are the mistakes of the configurations that were chosen; the others are
-// warnings. Without a choice all count.
+// mistakesOf returns the mistakes in the chosen configurations as an error, and prints the
+// others as warnings. If none is chosen, all count as errors.
 func (a *App) mistakesOf(w *workers, chosen ...string) error {
 	var mistakes syntax.ErrorList
 	for _, e := range w.mistakes {
@@ -138,7 +138,8 @@ func samePath(a, b string) bool {
 	return errA == nil && errB == nil && x == y
 }
 
-// warnOfEmulator says that the ids that are about to be given are not Cloudflare's.
+// warnOfEmulator warns that the store ids about to be used are the emulator's, not
+// Cloudflare's.
 func (a *App) warnOfEmulator(w *workers, f *addressFlags) {
 	if _, loopback := a.address(f); w.lock.API == lockfile.APILoopback && !loopback {
 		a.Say("warning: %s was written against an emulator: the stores in Cloudflare have other ids", w.project.Lockfile())

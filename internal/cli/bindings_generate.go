@@ -64,7 +64,7 @@ included.
 	return cmd
 }
 
-// generateBindings prints or writes the bindings. anyEnv says that --env was not given.
+// generateBindings prints or writes the bindings. anyEnv is true if --env was not given.
 func (a *App) generateBindings(w *workers, o *generateOptions, anyEnv bool) error {
 	env, file, err := chosenEnvironment(w, o, anyEnv)
 	if err != nil {
@@ -93,8 +93,8 @@ func (a *App) generateBindings(w *workers, o *generateOptions, anyEnv bool) erro
 	return err
 }
 
-// chosenEnvironment is the environment that the flags name, and its file; both are empty
-// where they name none.
+// chosenEnvironment returns the environment that the flags name, and its file. Both are
+// empty if the flags name none.
 func chosenEnvironment(w *workers, o *generateOptions, anyEnv bool) (env wrangler.Environment, file string, err error) {
 	switch {
 	case o.worker != "":

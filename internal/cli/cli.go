@@ -1,6 +1,5 @@
-// Package cli is the command line: flags, wiring, output and exit codes, one file a
-// command. What the commands do is in package reconcile; the words for it are in package
-// render.
+// Package cli is the command line: flags, wiring, output and exit codes, one file per
+// command. Package reconcile does the work; package render words the results.
 //
 // The main flow reads from top to bottom in apply.go.
 package cli
@@ -18,34 +17,34 @@ import (
 	"github.com/secretsync/secretsync/internal/redact"
 )
 
-// App is the program with its surroundings: nothing below [Main] reaches for os.
+// App is the program and its environment: nothing below [Main] uses package os for it.
 type App struct {
 	In        io.Reader
 	Out, Err  io.Writer
 	LookupEnv func(string) (string, bool)
-	// Transport sends the requests; nil for the usual one.
+	// Transport sends the requests; nil means the default transport.
 	Transport http.RoundTripper
-	// Filter is the last resort in front of both outputs, and Log receives the requests:
-	// Run sets both.
+	// Filter is the last line of defence in front of both outputs. Log receives the
+	// requests. Run sets both.
 	Filter *redact.Filter
 	Log    *slog.Logger
 }
 
-// Main runs the program in a process of its own, and returns its exit code.
+// Main runs the program as a process of its own, and returns its exit code.
 func Main() int {
-	// The standard logger is not ours: with GODEBUG=http2debug=2, net/http writes every
-	// header and body to it, the token and the values among them.
+	// net/http writes to the standard logger: with GODEBUG=http2debug=2 it logs every
+	// header and body, including the token and the values. Discard it.
 	log.SetOutput(io.Discard)
-	// The first signal ends the work in an orderly way. The second finds Go's
-	// default handling restored, which leaves at once.
+	// The first signal ends the work cleanly. After it, Go's default handling is restored,
+	// so a second signal exits immediately.
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as by nohup
-		signals = append(signals, syscall.SIGHUP) // the terminal has gone
+		signals = append(signals, syscall.SIGHUP) //  the terminal was closed
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop)
-	// A reader of the output that goes away, as head does, must not end an apply in the
-	// middle: writing fails from then on, which the exit code reports.
+	// A reader that closes the output early, such as head, must not end an apply midway:
+	// with SIGPIPE caught, writes fail instead, and the exit code reports it.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, LookupEnv: os.LookupEnv}
 	return a.Run(ctx, os.Args[1:])

@@ -22,14 +22,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// emulatorDefault is what --emulator without a file means, and emulatorToken the token of
-// an emulator: a real one is never sent to it.
+// emulatorDefault is the value of --emulator given without a file. emulatorToken is the
+// token for an emulator, which never receives a real one.
 const (
 	emulatorDefault = ".secretsync.emulator.json"
 	emulatorToken   = "emulator"
 )
 
-// addressFlags say which API is meant.
+// addressFlags select the API.
 type addressFlags struct{ baseURL, emulator string }
 
 func (f *addressFlags) register(fs *pflag.FlagSet) {
@@ -38,7 +38,7 @@ func (f *addressFlags) register(fs *pflag.FlagSet) {
 	fs.Lookup("emulator").NoOptDefVal = emulatorDefault
 }
 
-// address is the API's address, and whether it is on this machine.
+// address returns the API's address, and whether it is on this machine.
 func (a *App) address(f *addressFlags) (address string, loopback bool) {
 	if f.emulator != "" {
 		return "", true
@@ -51,7 +51,7 @@ func (a *App) address(f *addressFlags) (address string, loopback bool) {
 	return address, err == nil && cloudflare.IsLoopback(u.Hostname())
 }
 
-// apiFlags say how requests are sent.
+// apiFlags say how to send requests.
 type apiFlags struct {
 	addressFlags
 	parallelism         int
@@ -67,15 +67,15 @@ func (f *apiFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 }
 
-// connection is the API that the flags choose. It implements [reconcile.API]; no client can
-// be had before it is started.
+// connection is the API that the flags choose. It implements [reconcile.API]; it provides
+// clients only after start.
 type connection struct {
 	app      *App
 	flags    *apiFlags
 	address  string
 	loopback bool
 	embedded *emulator.Embedded
-	api      reconcile.API // nil before it is started
+	api      reconcile.API //  nil until started
 }
 
 func (a *App) connect(f *apiFlags) (*connection, error) {
@@ -91,14 +91,14 @@ func (a *App) connect(f *apiFlags) (*connection, error) {
 	return c, nil
 }
 
-// logger is where requests are logged.
+// logger returns the logger of the requests.
 func (a *App) logger(f *apiFlags) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		return nil, fmt.Errorf("--log-level %q is not one of debug, info, warn, error", f.logLevel)
 	}
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
-		if attr.Value.Kind() == slog.KindString { // JSON would leave some of it as it is
+		if attr.Value.Kind() == slog.KindString { //  the JSON handler does not escape everything that a terminal would interpret
 			attr.Value = slog.StringValue(render.Safe(attr.Value.String()))
 		}
 		return attr
@@ -112,7 +112,7 @@ func (a *App) logger(f *apiFlags) (*slog.Logger, error) {
 	return nil, fmt.Errorf("--log-format %q is neither text nor json", f.logFormat)
 }
 
-// start makes the API usable. An emulator keeps its state beside the lockfile unless the
+// start makes the API usable. An emulator keeps its state next to the lockfile unless the
 // flags name a file.
 func (c *connection) start(ctx context.Context, lockPath string) error {
 	if c.flags.emulator != "" {
@@ -148,14 +148,14 @@ func (c *connection) startEmulator(ctx context.Context, dir string) error {
 	return nil
 }
 
-// stop ends the emulator, if there is one.
+// stop stops the emulator, if there is one.
 func (c *connection) stop() {
 	if c.embedded != nil {
 		c.embedded.Stop()
 	}
 }
 
-// token is the API token of an account.
+// token returns the API token of an account.
 func (c *connection) token(account planner.AccountID, tokenEnv string) (string, error) {
 	if c.embedded != nil {
 		return emulatorToken, nil
@@ -166,7 +166,7 @@ func (c *connection) token(account planner.AccountID, tokenEnv string) (string, 
 	}
 	token, _ := c.app.LookupEnv(variable)
 	if token == "" {
-		if strings.ToUpper(variable) != variable { // it may be a token in the wrong place
+		if strings.ToUpper(variable) != variable { //  this may be a token entered by mistake instead of a variable's name
 			variable = "the variable that token_env names"
 		}
 		return "", hint.With(&connect.NoTokenError{Variable: variable, Account: account},

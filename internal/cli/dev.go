@@ -27,7 +27,8 @@ type devOptions struct {
 	clear     bool
 }
 
-// folder is what wrangler dev gets as its --persist-to; empty for its own.
+// folder returns the value of wrangler dev's --persist-to option; empty for wrangler's
+// default.
 func (o *devOptions) folder() string {
 	if o.persistTo == "" {
 		return ""
@@ -105,7 +106,8 @@ func (a *App) dev(ctx context.Context, o *devOptions) error {
 	return err
 }
 
-// eachOf goes on where one fails, and says at once what went wrong.
+// eachOf calls a function for every configuration. It reports a failure immediately and
+// continues with the next one.
 func eachOf[T any](ctx context.Context, a *App, list []T, do func(T) error) error {
 	var failed error
 	for _, item := range list {
@@ -125,7 +127,7 @@ func placeOf(file, persistTo string) localdev.Place {
 	return localdev.Place{Dir: filepath.Dir(file), PersistTo: persistTo}
 }
 
-// chosen are the configurations that --worker names, or all.
+// chosen returns the configurations that --worker names, or all of them.
 func (w *workers) chosen(names []string) ([]*wrangler.Config, error) {
 	if len(w.bindings.Configs) == 0 {
 		return nil, noWorkers(w.manifest)
@@ -144,7 +146,7 @@ func (w *workers) chosen(names []string) ([]*wrangler.Config, error) {
 	return chosen, nil
 }
 
-// devOne puts the secrets of one Worker, and reports whether any was put.
+// devOne stores the secrets of one Worker, and reports whether it stored any.
 func (a *App) devOne(ctx context.Context, w *workers, c *wrangler.Config, place localdev.Place, values map[manifest.SecretRef]secret.Value) (bool, error) {
 	secrets, warnings := w.bindings.LocalSecrets(c, values)
 	for _, warning := range warnings {
@@ -175,7 +177,7 @@ func names(secrets []localdev.Secret) string {
 	return strings.Join(list, ", ")
 }
 
-// devError says what to do.
+// devError adds a hint to an error of package localdev.
 func devError(file string, place localdev.Place, err error) error {
 	values := place.Values()
 	for is, todo := range map[error]string{
@@ -196,13 +198,13 @@ func devError(file string, place localdev.Place, err error) error {
 	return fmt.Errorf("%s: %w", file, err)
 }
 
-// checkIgnored refuses to put plain text where git would pick it up.
+// checkIgnored refuses to store plain text where git would track it.
 func checkIgnored(ctx context.Context, place localdev.Place) error {
 	root := place.Root()
 	if !keyring.InWorkTree(root) {
 		return nil
 	}
-	at := root // or what of it is there: git has to start somewhere
+	at := root //  git needs an existing folder to start in
 	for {
 		if info, err := os.Stat(at); err == nil && info.IsDir() {
 			break

@@ -13,9 +13,9 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// devClear takes out what dev put there: everything, or what the chosen Workers bind. It
-// goes by the record beside a configuration that is broken or is no longer named, and
-// fails where anything could be left.
+// devClear removes the values that dev stored: all of them, or those that the chosen
+// Workers bind. Next to a configuration that is broken or no longer named, it uses dev's
+// record. It fails if any value may be left.
 func (a *App) devClear(ctx context.Context, o *devOptions) error {
 	w, err := a.workers(ctx, &o.manifestFlags)
 	if err != nil {
@@ -41,7 +41,7 @@ func (a *App) devClear(ctx context.Context, o *devOptions) error {
 	return err
 }
 
-// files are the configurations that can be read, if not parsed, and whether there are
+// files returns the configurations that can be read, parsed or not, and whether there are
 // others.
 func (w *workers) files() (files []string, unread bool) {
 	found, mistakes := w.manifest.WorkerFiles()
@@ -51,8 +51,8 @@ func (w *workers) files() (files []string, unread bool) {
 	return files, len(mistakes) > 0
 }
 
-// clearOne takes out what the Worker binds; with all, and where its bindings are not
-// known, everything that was put beside it.
+// clearOne removes the values that the Worker binds. With all, and if its bindings are not
+// known, it removes everything that dev stored next to the configuration.
 func (a *App) clearOne(ctx context.Context, w *workers, file string, place localdev.Place, all bool) error {
 	var secrets []localdev.Secret
 	if c := w.bindings.Config(file); c != nil {
@@ -72,7 +72,7 @@ func (a *App) clearOne(ctx context.Context, w *workers, file string, place local
 	return err
 }
 
-// clearError always has a way out: the values can be removed by hand.
+// clearError always offers a way out: the values can be removed by hand.
 func clearError(file string, place localdev.Place, err error) error {
 	todo := "remove " + place.Values() + ", where the values are"
 	switch {

@@ -97,7 +97,7 @@ func (a *App) drift(ctx context.Context, o *driftOptions) error {
 	return drift.Unreachable
 }
 
-// writeMetrics writes the metrics file, if one is wanted.
+// writeMetrics writes the metrics file, if requested.
 func (a *App) writeMetrics(ctx context.Context, path string, d *reconcile.Drift) error {
 	if path == "" {
 		return nil
@@ -136,7 +136,7 @@ func (a *App) writeRepairPlan(ctx context.Context, d *reconcile.Drift, path stri
 	return problemsOf(proposal.Plan, file.Inputs.Manifest)
 }
 
-// removeOld removes the plan that an earlier run wrote: it could be taken for this one's.
+// removeOld removes the plan of an earlier run, which could be mistaken for this run's.
 func (a *App) removeOld(path string) error {
 	switch err := os.Remove(path); {
 	case errors.Is(err, fs.ErrNotExist):

@@ -17,7 +17,7 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCodesHelp stands at the end of the root command's help.
+// exitCodesHelp is the end of the root command's help.
 const exitCodesHelp = `Exit codes:
     0  done, or nothing to do
     1  error
@@ -27,8 +27,8 @@ const exitCodesHelp = `Exit codes:
   130  interrupted
 `
 
-// status ends the program with a code. Err may be nil: then everything has been
-// said already.
+// status ends the program with an exit code. Err may be nil: then everything was already
+// printed.
 type status struct {
 	code int
 	err  error

@@ -16,10 +16,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A command's flags are a struct of its own, made of the groups below: it has the flags
-// that it reads, and no others. Nothing but the parser of flags assigns to them.
+// Each command has its own struct of flags, composed of the groups below: it has only the
+// flags that it reads. Only the flag parser assigns to them.
 
-// manifestFlags say which manifest is read, and what it may do.
+// manifestFlags say which manifest to read, and what it is allowed to do.
 type manifestFlags struct {
 	file, lockfile, account string
 	vars, sopsKeyTypes      []string
@@ -35,7 +35,7 @@ func (f *manifestFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.allow.PlaintextValues, "allow-plaintext-values", false, "accept plaintext values in the manifest, for experiments")
 }
 
-// registerFiles registers those that lock status reads: it needs no manifest.
+// registerFiles registers only the flags that lock status reads, which needs no manifest.
 func (f *manifestFlags) registerFiles(fs *pflag.FlagSet) {
 	fs.SortFlags = false
 	fs.StringVarP(&f.file, "file", "f", "", "manifest (default secretsync.yaml, .yml, .toml or .json here)")
@@ -43,7 +43,7 @@ func (f *manifestFlags) registerFiles(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.sopsKeyTypes, "sops-key-types", nil, "SOPS key types that may be used (default age,pgp)")
 }
 
-// path is the manifest that the flags name, or the one in this folder.
+// path returns the manifest that the flags name, or the one in the current folder.
 func (f *manifestFlags) path() (string, error) {
 	if f.file != "" {
 		return f.file, nil
@@ -51,7 +51,7 @@ func (f *manifestFlags) path() (string, error) {
 	return manifest.Find(".")
 }
 
-// variables are those of --var.
+// variables returns the variables set by --var.
 func (f *manifestFlags) variables() (map[string]string, error) {
 	vars := map[string]string{}
 	for _, v := range f.vars {
@@ -64,7 +64,7 @@ func (f *manifestFlags) variables() (map[string]string, error) {
 	return vars, nil
 }
 
-// config is what the flags say of a reconciliation, for the manifest in file.
+// config returns the configuration that the flags describe, for the manifest in file.
 func (a *App) config(f *manifestFlags, file string, api *connection) (reconcile.Config, error) {
 	c := reconcile.Config{
 		Manifest: file, Lockfile: f.lockfile, Account: a.setting(f.account, "CLOUDFLARE_ACCOUNT_ID"), Allow: f.allow,
@@ -84,8 +84,8 @@ func (a *App) config(f *manifestFlags, file string, api *connection) (reconcile.
 	return c, err
 }
 
-// project opens the manifest that the flags name. The options change the configuration
-// before that.
+// project opens the manifest that the flags name. The options modify the configuration
+// first.
 func (a *App) project(ctx context.Context, f *manifestFlags, api *connection, options ...func(*reconcile.Config)) (*reconcile.Project, error) {
 	file, err := f.path()
 	if err != nil {
@@ -104,10 +104,10 @@ func (a *App) project(ctx context.Context, f *manifestFlags, api *connection, op
 // readValues is an option of project, for commands that read values.
 func readValues(c *reconcile.Config) { c.Values = true }
 
-// guard lets the engine tell the filter what it reads.
+// guard lets the engine register with the filter the values it reads.
 type guard struct{ *redact.Filter }
 
-// setting is a flag's value, else the environment's.
+// setting returns a flag's value, or else the environment variable's.
 func (a *App) setting(flag, variable string) string {
 	if flag != "" {
 		return flag
@@ -116,8 +116,8 @@ func (a *App) setting(flag, variable string) string {
 	return v
 }
 
-// sopsKeyTypes are the key types that SOPS files may use; none for the usual ones. The
-// manifest has no say in it.
+// sopsKeyTypes returns the key types that SOPS files may use; none means the default. The
+// manifest cannot change it.
 func (a *App) sopsKeyTypes(f *manifestFlags) []string {
 	if len(f.sopsKeyTypes) > 0 {
 		return f.sopsKeyTypes
@@ -128,9 +128,9 @@ func (a *App) sopsKeyTypes(f *manifestFlags) []string {
 	return nil
 }
 
-// limitFlags are what a plan may do.
+// limitFlags limit what a plan may do.
 type limitFlags struct {
-	maxDeletes     int // negative: as the manifest says
+	maxDeletes     int //  negative: use the manifest's limit
 	strictBindings bool
 }
 
@@ -146,7 +146,7 @@ func (f *limitFlags) apply(c *reconcile.Config) {
 	}
 }
 
-// targetFlags limit a command to some secrets.
+// targetFlags restrict a command to some secrets.
 type targetFlags struct{ targets []string }
 
 func (f *targetFlags) register(fs *pflag.FlagSet) {
@@ -168,7 +168,7 @@ func isTarget(glob string) bool {
 	return err == nil && slashes >= 1 && slashes <= 2
 }
 
-// adoptFlag says what becomes of secrets that exist already.
+// adoptFlag says what to do with secrets that already exist.
 type adoptFlag struct{ adopt string }
 
 func (f *adoptFlag) register(fs *pflag.FlagSet) {
@@ -185,14 +185,14 @@ func (f *adoptFlag) check() error {
 	return fmt.Errorf("--adopt %q is neither overwrite nor keep", f.adopt)
 }
 
-// lockFlags say how the lock is waited for.
+// lockFlags say how long to wait for the lock.
 type lockFlags struct{ timeout time.Duration }
 
 func (f *lockFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.timeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to finish")
 }
 
-// applyFlags are of every command that executes a plan.
+// applyFlags are the flags of every command that executes a plan.
 type applyFlags struct {
 	auto, json, noColor bool
 	wait                time.Duration
@@ -216,7 +216,7 @@ func registerNoColor(fs *pflag.FlagSet, noColor *bool) {
 	fs.BoolVar(noColor, "no-color", false, "no colors (also NO_COLOR)")
 }
 
-// checks are errors in the order given; the first is returned.
+// checks returns the first of several errors, in the given order.
 func checks(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {

@@ -28,7 +28,8 @@ var formats = []string{formatText, formatJSON, formatMarkdown, formatGitHub, for
 
 var formatHelp = strings.Join(formats, ", ")
 
-// What --format gitlab writes for the widgets of a merge request, into the current folder.
+// The files that --format gitlab writes into the current folder, for the widgets of a merge
+// request.
 const (
 	gitLabQualityFile = "secretsync-codequality.json"
 	gitLabReportFile  = "secretsync-report.json"
@@ -41,7 +42,7 @@ func checkFormat(format string) error {
 	return nil
 }
 
-// showPlan writes a plan to stdout, and to where CI reads more of it.
+// showPlan writes a plan to stdout, and to the files that CI systems read.
 func (a *App) showPlan(file *planfile.File, format string, noColor bool) error {
 	p, info := file.Plan(), planInfo(file)
 	switch format {
@@ -77,8 +78,8 @@ func (a *App) showPlan(file *planfile.File, format string, noColor bool) error {
 	return render.Plan(a.Out, p, info, a.style(noColor))
 }
 
-// underRoot names files from the repository's folder, as annotations want them, which a
-// variable of the runner names.
+// underRoot rewrites file names relative to the repository's folder, as annotations need
+// them. An environment variable of the runner names that folder.
 func (a *App) underRoot(variable string, p *planner.Plan, info *render.PlanInfo) {
 	name := a.fromRoot(variable)
 	info.Manifest = name(info.Manifest)
@@ -93,8 +94,8 @@ func (a *App) underRoot(variable string, p *planner.Plan, info *render.PlanInfo)
 	}
 }
 
-// fromRoot returns a function that names a file from the folder that a variable names,
-// where the current folder is below that.
+// fromRoot returns a function that rewrites a file name relative to the folder that an
+// environment variable names, if the current folder is inside it.
 func (a *App) fromRoot(variable string) func(string) string {
 	root, _ := a.LookupEnv(variable)
 	here, err := os.Getwd()
@@ -112,7 +113,7 @@ func planInfo(f *planfile.File) render.PlanInfo {
 	return render.PlanInfo{ID: f.PlanID, Manifest: f.Inputs.Manifest, Keyless: f.Inputs.Keyless, Offline: f.Inputs.Offline}
 }
 
-// showDrift writes drift to stdout, and to where CI reads more of it.
+// showDrift writes drift to stdout, and to the files that CI systems read.
 func (a *App) showDrift(found []planner.Drift, checked int, manifest, format string, noColor bool) error {
 	switch format {
 	case formatJSON:
@@ -147,15 +148,15 @@ func countedDrift(found []planner.Drift) int {
 	return n
 }
 
-// output is what a later step of a GitHub workflow can read. No name or comment of
-// anybody's goes into one: a value is a word of ours, a number or an id.
+// output is a value for later steps of a GitHub workflow. It never contains user-supplied
+// text, only fixed words, numbers and ids.
 type output struct {
 	name  string
 	value any
 }
 
-// tellGitHub adds to the job's summary and to the step's outputs, where the runner
-// wants them.
+// tellGitHub appends to the job's summary and to the step's outputs, if the runner provides
+// files for them.
 func (a *App) tellGitHub(summary func(io.Writer) error, outputs []output) error {
 	var text, lines bytes.Buffer
 	if err := summary(&text); err != nil {
@@ -188,7 +189,7 @@ func appendTo(path string, content []byte) error {
 	return err
 }
 
-// writeReport makes a file anew.
+// writeReport replaces a file.
 func writeReport(path string, write func(io.Writer) error) error {
 	var b bytes.Buffer
 	if err := write(&b); err != nil {

@@ -8,14 +8,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// helpWidth is the width that help fits in, as terminals have it at first.
+// helpWidth is the width that help fits in, the default width of a terminal.
 const helpWidth = 80
 
-// Programs may be started side by side, and cobra has one table of functions for all.
+// Several programs may start concurrently, but cobra keeps one global table of template
+// functions.
 func init() { cobra.AddTemplateFunc("describe", describeFlags) }
 
-// formatHelpFlags has the help of all commands describe each flag below its name: side by
-// side, names and descriptions do not fit.
+// formatHelpFlags makes the help of all commands describe each flag below its name: in two
+// columns, names and descriptions do not fit.
 func formatHelpFlags(root *cobra.Command) {
 	usage := strings.NewReplacer(
 		".LocalFlags.FlagUsages | trimTrailingWhitespaces", "describe .LocalFlags",
@@ -24,7 +25,7 @@ func formatHelpFlags(root *cobra.Command) {
 	root.SetUsageTemplate(usage)
 }
 
-// describeFlags is the help of some flags.
+// describeFlags returns the help text of some flags.
 func describeFlags(flags *pflag.FlagSet) string {
 	var b strings.Builder
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -51,10 +52,10 @@ func describeFlags(flags *pflag.FlagSet) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// zero are the defaults that go without saying.
+// zero are the default values that help does not show.
 var zero = map[string]bool{"": true, "false": true, "0": true, "0s": true, "[]": true}
 
-// wrap breaks a text into lines that fit in the help, each after the indentation.
+// wrap breaks a text into lines that fit in the help, each with the indentation.
 func wrap(text, indent string) string {
 	var b strings.Builder
 	line := indent

@@ -88,7 +88,7 @@ func (a *App) importLock(ctx context.Context, o *importOptions) error {
 	})
 }
 
-// showFound says what would be recorded and what not.
+// showFound shows what would be recorded and what would not.
 func (a *App) showFound(found *reconcile.Found) error {
 	out := &lines{w: a.Out}
 	for _, f := range found.Live {

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// importManifest writes a manifest of what exists and no manifest describes.
+// importManifest writes a manifest of the existing secrets that no manifest describes.
 func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	out, sops := o.out, o.sops
 	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
@@ -55,8 +55,8 @@ func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	return err
 }
 
-// draft describes all that the account has or, where there is a manifest, what its stores
-// have besides. existing is that manifest's name.
+// draft describes everything in the account or, if there is a manifest, what its stores
+// contain beyond it. existing is that manifest's file name.
 func (a *App) draft(ctx context.Context, o *importOptions) (stores []manifest.DraftStore, existing string, err error) {
 	connection, err := a.connect(&o.apiFlags)
 	if err != nil {

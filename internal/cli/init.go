@@ -16,10 +16,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// schemaFile is the manifest's JSON Schema where init puts it.
+// schemaFile is the file that init writes the manifest's JSON Schema to.
 const schemaFile = "secretsync.schema.json"
 
-// starters are first manifests, by the extension of the file. They work as they are.
+// starters are first manifests, by file extension. They are valid as they are.
 var starters = map[string]string{
 	".yaml": `# yaml-language-server: $schema=./` + schemaFile + `
 version: 1
@@ -97,8 +97,8 @@ func (a *App) init(ctx context.Context, o *initOptions) error {
 	return a.reportInit(project, key)
 }
 
-// initManifest writes a first manifest and its schema, if there is none, and returns its
-// name.
+// initManifest writes a first manifest and its schema unless a manifest exists, and returns
+// its file name.
 func (a *App) initManifest(file string) (string, error) {
 	if file == "" {
 		found, err := manifest.Find(".")
@@ -128,7 +128,7 @@ func (a *App) initManifest(file string) (string, error) {
 	return file, a.writeNew(filepath.Join(filepath.Dir(file), schemaFile), schema.JSON)
 }
 
-// writeNew writes a file, unless it is there.
+// writeNew writes a file unless it exists.
 func (a *App) writeNew(name string, data []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	switch {

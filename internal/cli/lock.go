@@ -64,7 +64,7 @@ func (a *App) lockStatus(ctx context.Context, f *manifestFlags, asJSON bool) err
 	return errors.Join(a.printJSON(st), damaged)
 }
 
-// lockfilePath is the lockfile's path, for a command that can do without a manifest.
+// lockfilePath returns the lockfile's path, for a command that does not need a manifest.
 func lockfilePath(f *manifestFlags) (string, error) {
 	if f.lockfile != "" {
 		return f.lockfile, nil
@@ -76,7 +76,7 @@ func lockfilePath(f *manifestFlags) (string, error) {
 	return lockfile.PathFor(file), nil
 }
 
-// lockStatus is what lock status tells, in JSON as it stands in docs/formats.md.
+// lockStatus is the output of lock status as JSON, as documented in docs/formats.md.
 type lockStatus struct {
 	Lockfile string           `json:"lockfile"`
 	State    string           `json:"state"` // ok, absent or damaged
@@ -86,7 +86,7 @@ type lockStatus struct {
 	Stores   []storeStatus    `json:"stores"`
 	Pending  []pendingStatus  `json:"pending"`
 	HeldBy   *lockfile.Holder `json:"held_by,omitempty"`
-	problem  error            // of finding out who holds it
+	problem  error            //  the error of finding out who holds the lock
 }
 
 type keyStatus struct {
@@ -112,7 +112,7 @@ type pendingStatus struct {
 	Since     time.Time          `json:"since"`
 }
 
-// inspect gathers the status. The error is what is wrong with the lockfile.
+// inspect collects the status. The error says what is wrong with the lockfile.
 func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
 	path := c.Lockfile
 	st := &lockStatus{Lockfile: path, State: "ok", Stores: []storeStatus{}, Pending: []pendingStatus{}}
@@ -144,21 +144,20 @@ func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
 	return st, nil
 }
 
-// inspectKey looks for the key. That it is not at hand is no error: status does
-// without.
+// inspectKey looks for the key. A missing key is no error: status does not need it.
 func inspectKey(ctx context.Context, c reconcile.Config, key lockfile.Key) *keyStatus {
 	found := reconcile.FindKey(ctx, c, key)
 	st := &keyStatus{ID: key.ID, Sealed: len(key.Sealed) > 0, From: found.From, Fits: found.Fits}
 	if found.Err != nil {
 		st.Problem = found.Err.Error()
-		if errors.As(found.Err, new(sopsfile.TypesNotAllowed)) { // there is no line of its own for advice
+		if errors.As(found.Err, new(sopsfile.TypesNotAllowed)) { //  the status has no separate line for advice
 			st.Problem += " (" + advice(found.Err) + ")"
 		}
 	}
 	return st
 }
 
-// print writes the status for people.
+// print writes the status as text.
 func (st *lockStatus) print(w io.Writer) error {
 	out := &lines{w: w}
 	out.add("lockfile", "%s: %s", render.Safe(st.Lockfile), map[string]string{
@@ -202,7 +201,7 @@ func (st *lockStatus) madeAgainst() string {
 	return "Cloudflare"
 }
 
-// lines writes a column of words and what there is to say to each.
+// lines writes rows of a label and a description, aligned.
 type lines struct {
 	w   io.Writer
 	err error

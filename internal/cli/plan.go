@@ -113,8 +113,8 @@ func (a *App) plan(ctx context.Context, o *planOptions) (changes bool, err error
 	return len(p.Actions) > 0, errors.Join(problemsOf(p, project.Manifest().File), proposal.Unreachable)
 }
 
-// mayReplace refuses to write a plan over anything but a plan, or where secretsync looks
-// for something else.
+// mayReplace refuses to overwrite anything but a plan, or a path that secretsync uses for
+// something else.
 func mayReplace(p *reconcile.Project, path string) error {
 	for name, what := range map[string]string{p.Lockfile(): "the lockfile", p.KeyFile(): "the fingerprint key's file", p.Manifest().File: "the manifest"} {
 		if sameFile(path, name) {
@@ -143,7 +143,7 @@ func mayReplace(p *reconcile.Project, path string) error {
 	return nil
 }
 
-// sameFile compares names, of files that need not be there.
+// sameFile compares the names of files that may not exist.
 func sameFile(x, y string) bool { return resolved(x) == resolved(y) }
 
 func resolved(name string) string {
@@ -156,13 +156,13 @@ func resolved(name string) string {
 	return name
 }
 
-// problemsOf is an error of the problems of a plan, or nil.
+// problemsOf returns a plan's problems as an error, or nil.
 func problemsOf(p *planner.Plan, manifest string) error {
 	var errs syntax.ErrorList
 	for _, q := range p.Problems {
 		what, todo := render.Problem(q)
 		pos := q.Pos
-		if pos.File == "" { // about no place in it
+		if pos.File == "" { //  not about a position in the manifest
 			pos.File = manifest
 		}
 		errs.Add(pos, todo, "%s", what)

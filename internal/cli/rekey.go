@@ -85,7 +85,7 @@ func whyLost(r reconcile.LostReason) string {
 	return "its value is not the one that was applied: the next plan sends it"
 }
 
-// afterRekey is what is left to do, so that every run finds the new key.
+// afterRekey returns what is left to do, so that every run finds the new key.
 func (a *App) afterRekey(ctx context.Context, f *manifestFlags, p *reconcile.Project, key lockfile.Key) ([]string, error) {
 	c, err := a.config(f, p.Manifest().File, nil)
 	if err != nil {

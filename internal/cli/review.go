@@ -10,7 +10,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// review reads what was reviewed: a plan file, if one is named, and an id.
+// review reads what was reviewed: the plan file, if one is named, and the plan id.
 func (a *App) review(ctx context.Context, path, id string) (reconcile.Review, error) {
 	r := reconcile.Review{ID: id}
 	if path == "" {
@@ -23,15 +23,16 @@ func (a *App) review(ctx context.Context, path, id string) (reconcile.Review, er
 	if id != "" && id != r.File.PlanID {
 		return r, &status{exitStale, fmt.Errorf("%s has the id %s, but --plan-id says %s", path, r.File.PlanID, render.Safe(id))}
 	}
-	// Without the options that found the problems, a plan made now would have none.
+	// The current plan may have no such problems if it is built with other options than the
+	// reviewed one.
 	if err := problemsOf(r.File.Plan(), r.File.Inputs.Manifest); err != nil {
 		return r, &status{exitStale, hint.With(err, path+" has problems and is not applied: resolve them, and have a new plan reviewed")}
 	}
 	return r, nil
 }
 
-// checkReview compares a plan made now with what was reviewed, and says what of that is not
-// done. It refuses, with exit code 3, whatever goes further.
+// checkReview compares the current plan with what was reviewed, and lists the reviewed
+// actions that are not executed. It refuses a plan that goes further, with exit code 3.
 func (a *App) checkReview(r reconcile.Review, p *reconcile.Proposal, noColor bool) error {
 	skipped, err := p.Check(r)
 	for _, s := range skipped {

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Command is the program's command with all its subcommands.
+// Command returns the program's root command with all its subcommands.
 func (a *App) Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secretsync",
@@ -43,8 +43,8 @@ func (a *App) Command() *cobra.Command {
 	return cmd
 }
 
-// refuseUnknownTopics makes an unknown help topic an error like any other: cobra
-// would print it as it is, and succeed.
+// refuseUnknownTopics makes an unknown help topic an ordinary error: cobra would print the
+// topic unescaped, and succeed.
 func refuseUnknownTopics(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
@@ -57,8 +57,8 @@ func refuseUnknownTopics(root *cobra.Command) {
 	}
 }
 
-// group makes a command of one that only has subcommands: alone it shows its help, and an
-// unknown subcommand is an error.
+// group turns cmd into a group of subcommands: without one it shows its help, and an unknown
+// subcommand is an error.
 func group(cmd *cobra.Command, sub ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(sub...)
 	cmd.SuggestionsMinimumDistance = 2
@@ -76,7 +76,7 @@ func group(cmd *cobra.Command, sub ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// noArgs refuses arguments, and knows the mistake that is easiest to make.
+// noArgs refuses arguments, and gives a hint about the most likely mistake.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

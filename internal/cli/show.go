@@ -39,12 +39,12 @@ lockfile, no key and no token.
 	return cmd
 }
 
-// readPlan reads a plan file. It looks before it opens, as opening a device may do
-// anything; of a pipe that the caller's shell has made (apply <(...)) the other end is
-// waited for until ctx ends.
+// readPlan reads a plan file. It checks the file's type before opening it, because opening
+// a device can have side effects. For a pipe that the caller's shell created (apply
+// <(...)), it waits for the other end until ctx ends.
 func readPlan(ctx context.Context, path string) (*planfile.File, error) {
 	switch info, err := os.Stat(path); {
-	case err != nil: // as opening it will say
+	case err != nil: //  readBounded returns the same error
 	case !info.Mode().IsRegular() && (info.Mode()&fs.ModeNamedPipe == 0 || !strings.HasPrefix(path, "/dev/fd/")):
 		return nil, fmt.Errorf("%s is not a plan file: it is not a regular file", path)
 	case info.Size() > planfile.MaxSize:
@@ -57,8 +57,8 @@ func readPlan(ctx context.Context, path string) (*planfile.File, error) {
 	return planfile.Parse(path, data)
 }
 
-// readBounded reads no more than a plan file may have. Its read outlives an interrupt, as it
-// cannot be called off.
+// readBounded reads no more than the largest allowed plan file. Its read outlives an
+// interrupt, since it cannot be cancelled.
 func readBounded(ctx context.Context, path string) ([]byte, error) {
 	type result struct {
 		data []byte

@@ -25,19 +25,18 @@ import (
 	"golang.org/x/term"
 )
 
-// The rules of output: results go to stdout, everything else to stderr. An error
-// is "error: what", one a line, and what to do about it is "hint: ..." below it.
-// Colours are for terminals alone. Both streams go through a [redact.Filter], which
-// lets number of concurrent requests log, wait and report one at a time.
+// The rules of output: results go to stdout, everything else to stderr. An error is "error:
+// what", one per line, with what to do about it as "hint: ..." below it. Colours are for
+// terminals only. Both streams go through a [redact.Filter], which also keeps lines of
+// concurrent requests from being interleaved.
 
-// Say writes a line for the person who waits, on stderr. Foreign text in it is made
-// harmless.
+// Say writes a line for the user to stderr. Foreign text in it is escaped.
 func (a *App) Say(format string, args ...any) {
 	fmt.Fprintln(a.Err, render.Safe(fmt.Sprintf(format, args...)))
 }
 
-// printJSON writes a result that has only plain data in it. It may be shown on a
-// terminal as it is.
+// printJSON writes a result that contains only plain data. It is safe to show on a
+// terminal.
 func (a *App) printJSON(v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -50,12 +49,12 @@ func (a *App) printJSON(v any) error {
 	return err
 }
 
-// PrintError writes an error with its hint, and nothing for one that was reported already.
+// PrintError writes an error with its hint, and nothing for one that was already reported.
 func (a *App) PrintError(err error) {
 	var list syntax.ErrorList
 	switch {
 	case err == nil || err.Error() == "":
-	case errors.Is(err, syscall.EPIPE) && exitCode(err) == exitError: // its reader has left, as head does
+	case errors.Is(err, syscall.EPIPE) && exitCode(err) == exitError: //  the reader has closed the output, as head does
 	case errors.Is(err, context.Canceled):
 		a.Say("error: interrupted")
 	case errors.As(err, &list):
@@ -82,21 +81,21 @@ func (a *App) sayHint(text string) {
 	}
 }
 
-// style is how results look on stdout.
+// style returns how to format results on stdout.
 func (a *App) style(noColor bool) render.Style {
 	_, unwanted := a.LookupEnv("NO_COLOR")
 	return render.Style{Color: !unwanted && !noColor && isTerminal(a.Out)}
 }
 
-// confirm asks on the terminal. Anything but the word is no. An interrupt ends it.
+// confirm asks on the terminal. Any answer but the word means no. An interrupt ends it.
 func (a *App) confirm(ctx context.Context, question, word string) (bool, error) {
 	fmt.Fprintf(a.Err, "%s Only %q is accepted: ", question, word)
-	_ = a.Filter.Flush() // what cannot be asked is answered by the end of input
+	_ = a.Filter.Flush() //  if the question cannot be written, the end of input answers it
 	answers := make(chan string, 1)
-	go func() { // outlives an interrupt, as a read cannot be called off
+	go func() { //  outlives an interrupt, since a read cannot be cancelled
 		answer, err := bufio.NewReader(a.In).ReadString('\n')
 		if err != nil {
-			a.Say("") // the end of input leaves the cursor behind the question
+			a.Say("") //  at the end of input the cursor is still on the question's line
 		}
 		answers <- answer
 	}()
@@ -118,8 +117,8 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// FilterOutput puts the last resort in front of both streams. It knows the credentials
-// of the environment from the beginning, and values as soon as they are read.
+// FilterOutput puts the filter in front of both streams. It knows the credentials in the
+// environment from the start, and each value as soon as it is read.
 func (a *App) FilterOutput() {
 	a.Filter = redact.New()
 	for _, name := range []string{"CLOUDFLARE_API_TOKEN", keyring.Variable} {
@@ -130,7 +129,7 @@ func (a *App) FilterOutput() {
 	a.Out, a.Err = a.Filter.Writer(a.Out), a.Filter.Writer(a.Err)
 }
 
-// Finish writes what the filter holds back, and owns up to what it had to withhold.
+// Finish writes what the filter still holds, and reports how often it withheld something.
 func (a *App) Finish(code int) int {
 	if n := a.Filter.Hits(); n > 0 {
 		a.Say("warning: a secret value was about to be printed, and was withheld: %d times. This is a bug in secretsync: please report it", n)
@@ -142,7 +141,7 @@ func (a *App) Finish(code int) int {
 	return code
 }
 
-// notify writes what the engine reports besides its results.
+// notify prints an event of the engine.
 func (a *App) notify(e reconcile.Event) {
 	ci, _ := a.LookupEnv("CI")
 	for _, line := range render.Event(e, ci != "") {
@@ -150,8 +149,8 @@ func (a *App) notify(e reconcile.Event) {
 	}
 }
 
-// sayPending names the secrets that cannot be used yet. waited is empty where an interrupt
-// ended the wait.
+// sayPending lists the secrets that Workers cannot read yet. waited is empty if an
+// interrupt ended the wait.
 func (a *App) sayPending(r *applier.Report, waited string) {
 	var names []string
 	for _, res := range r.Pending() {
