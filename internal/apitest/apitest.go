@@ -1,4 +1,4 @@
-// Package apitest finds what programs outside this module cannot use in its public packages.
+// Package apitest finds parts of this module's public API that other modules cannot use.
 //
 // Go refuses the import of an internal package, but not an exported function whose parameter
 // has an internal type: a caller then has no name for the type and no way to create a value.
@@ -47,8 +47,8 @@ type checker struct {
 	aliases  map[*types.TypeName]string // internal types, to the public names for them
 	made     map[*types.TypeName]bool   // types that an exported function or method returns
 
-	named    map[string]bool          // declarations that were looked at
-	passed   map[*types.TypeName]bool // types that callers have to pass and that were looked at
+	named    map[string]bool          //  declarations already checked
+	passed   map[*types.TypeName]bool //  types that callers have to pass, already checked
 	problems map[string]bool
 }
 
@@ -92,8 +92,8 @@ func (c *checker) collect() {
 	}
 }
 
-// makes notes what a function returns. A type of an internal package takes a function: a
-// method may need a value of that type first.
+// makes records what a function returns. A type of an internal package needs a function as
+// its constructor: a method may need a value of that type first.
 func (c *checker) makes(f *types.Func, function bool) {
 	for result := range f.Signature().Results().Variables() {
 		t := types.Unalias(result.Type())
@@ -106,7 +106,7 @@ func (c *checker) makes(f *types.Func, function bool) {
 	}
 }
 
-// methods are the exported methods of a type, those of embedded types among them.
+// methods returns the exported methods of a type, including those of embedded types.
 func methods(named *types.Named) func(func(*types.Func) bool) {
 	return func(yield func(*types.Func) bool) {
 		var t types.Type = named

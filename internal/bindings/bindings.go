@@ -1,10 +1,10 @@
-// Package bindings compares what Workers bind, by their wrangler configurations, with
-// what a manifest describes.
+// Package bindings compares the bindings in Workers' wrangler configurations with a
+// manifest.
 //
 // Call [New]. [Project.CheckAll] reports what is wrong, [Project.Fix] corrects what is
-// certain, [Project.Wanted] lists the bindings that a Worker should have, and
-// [Project.References] is what the planner needs in order to name the Workers that a plan
-// breaks.
+// certain, and [Project.Wanted] lists the bindings that a Worker should have.
+// [Project.References] lists the bindings for the planner, which names the Workers that a
+// plan breaks.
 package bindings
 
 import (
@@ -22,40 +22,40 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// EmulatorAccount is the account of the embedded emulator where nothing names another.
-// Any Worker may bind its stores.
+// EmulatorAccount is the account of the embedded emulator if no other account is named. Any
+// Worker may bind its stores.
 const EmulatorAccount planner.AccountID = "0000000000000000000000000000e000"
 
-// Options are what bindings are compared with.
+// Options are what the bindings are compared with.
 type Options struct {
 	Manifest *manifest.Manifest
 	// Lock supplies the ids of the stores that were applied.
 	Lock *lockfile.File
-	// Account is that of stores and Workers that name none, as CLOUDFLARE_ACCOUNT_ID
-	// gives it; it may be empty.
+	// Account is the account of stores and Workers that name none, usually from
+	// CLOUDFLARE_ACCOUNT_ID; it may be empty.
 	Account string
 }
 
-// Project is a manifest with the Workers that it names, and the ids of its stores that
-// the lockfile knows.
+// Project is a manifest with the Workers that it names, and the ids of its stores from the
+// lockfile.
 type Project struct {
 	// Configs are the Workers' configurations that could be read.
 	Configs []*wrangler.Config
 
 	opts   Options
-	data   map[string][]byte // of each configuration, by its name
+	data   map[string][]byte //  the content of each configuration, by file name
 	stores []store
 }
 
-// store is a store of the manifest. Several may be one in Cloudflare.
+// store is a store of the manifest. Several of them may be the same store in Cloudflare.
 type store struct {
 	manifest.Store
 	key planner.StoreKey
-	id  string // empty where it was never applied
+	id  string //  empty if it was never applied
 }
 
-// New reads the configurations that the manifest names. Mistakes in them come beside the
-// project, which has the bindings that are right.
+// New reads the configurations that the manifest names. It returns their mistakes
+// separately: the project contains the valid bindings.
 func New(o Options) (*Project, []*syntax.Error) {
 	p := &Project{opts: o, data: map[string][]byte{}}
 	for _, st := range o.Manifest.Stores {
@@ -69,8 +69,8 @@ func New(o Options) (*Project, []*syntax.Error) {
 	return p, p.read()
 }
 
-// likelyAccount is a store's account. It only decides what names are matched with, so it
-// may be unknown.
+// likelyAccount returns a store's account. It is used only for matching names, so it may be
+// unknown.
 func (o Options) likelyAccount(st manifest.Store) planner.AccountID {
 	id, ok := hexid.Parse(cmp.Or(st.AccountID, o.Account))
 	if !ok {
@@ -79,8 +79,8 @@ func (o Options) likelyAccount(st manifest.Store) planner.AccountID {
 	return planner.AccountID(id)
 }
 
-// OnlyAccount is the account of a lockfile that has records of one account alone, else
-// [planner.UnknownAccount].
+// OnlyAccount returns the account of a lockfile whose records all belong to one account, or
+// else [planner.UnknownAccount].
 func OnlyAccount(lock *lockfile.File) planner.AccountID {
 	var only planner.AccountID
 	for k := range lock.Stores {
@@ -93,17 +93,17 @@ func OnlyAccount(lock *lockfile.File) planner.AccountID {
 	return cmp.Or(only, planner.UnknownAccount)
 }
 
-// lockKey is a store's key as the lockfile has it.
+// lockKey returns a store's key in the lockfile.
 func lockKey(k planner.StoreKey) lockfile.StoreKey {
 	return lockfile.StoreKey{Account: lockfile.AccountID(k.Account), Name: k.Name}
 }
 
-// read parses the wrangler configurations; each environment gets the account that it is
+// read parses the wrangler configurations, and sets the account that each environment is
 // deployed to.
 func (p *Project) read() []*syntax.Error {
 	files, mistakes := p.opts.Manifest.WorkerFiles()
 	errs := syntax.ErrorList(mistakes)
-	missing := map[position.Position]*syntax.Error{} // environments that no file has so far
+	missing := map[position.Position]*syntax.Error{} //  environments not found in any file so far
 	for _, f := range files {
 		c, mistakes := wrangler.Parse(f.Name, f.Data)
 		errs = append(errs, mistakes...)
@@ -124,7 +124,7 @@ func (p *Project) read() []*syntax.Error {
 		}
 		for i := range c.Environments {
 			env := &c.Environments[i]
-			if env.Previews { // of the environment before it, with its account
+			if env.Previews { //  previews belong to the preceding environment, and share its account
 				env.AccountID = cmp.Or(env.AccountID, c.Environments[i-1].AccountID)
 			}
 			env.AccountID = p.accountOf(*env)
@@ -139,7 +139,7 @@ func (p *Project) read() []*syntax.Error {
 	return errs.Sorted()
 }
 
-// accountOf is the account that a Worker is deployed to; empty where nothing tells.
+// accountOf returns the account that a Worker is deployed to; empty if unknown.
 func (p *Project) accountOf(env wrangler.Environment) string {
 	id := cmp.Or(env.AccountID, p.opts.Account)
 	for _, b := range env.Bindings {
@@ -152,13 +152,13 @@ func (p *Project) accountOf(env wrangler.Environment) string {
 	return id
 }
 
-// reaches reports whether a Worker can read the stores of an account: of its own alone.
-// An account that nobody has named may be any.
+// reaches reports whether a Worker can read the stores of an account, which has to be its
+// own. An unknown account matches any.
 func reaches(env wrangler.Environment, account planner.AccountID) bool {
 	return env.AccountID == "" || strings.EqualFold(env.AccountID, string(account)) || account == planner.UnknownAccount || account == EmulatorAccount
 }
 
-// Text is all that the configurations say which a report may show.
+// Text returns all text from the configurations that a report may show.
 func (p *Project) Text() []string {
 	var text []string
 	for _, c := range p.Configs {

@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// CheckAll returns what is wrong with the bindings of all Workers, and how many bindings
-// there are, each counted once however many environments inherit it.
+// CheckAll returns what is wrong with the bindings of all Workers, and the number of
+// bindings. A binding that several environments inherit counts once.
 func (p *Project) CheckAll() (bindings int, errs syntax.ErrorList) {
 	seen := map[position.Position]bool{}
 	for _, c := range p.Configs {
@@ -26,7 +26,7 @@ func (p *Project) CheckAll() (bindings int, errs syntax.ErrorList) {
 	return len(seen), errs
 }
 
-// check says all that is wrong with a binding.
+// check returns everything that is wrong with a binding.
 func (p *Project) check(env wrangler.Environment, b wrangler.Binding) []*syntax.Error {
 	var errs []*syntax.Error
 	st := p.storeOf(env, b)
@@ -54,9 +54,10 @@ func (p *Project) check(env wrangler.Environment, b wrangler.Binding) []*syntax.
 	return errs
 }
 
-// guess is the store that a placeholder stands for, so that what is wrong with the secret
-// is told too: the only one that has it, else the only one within reach. Nil for other
-// ids, which may be of a store that is none of ours.
+// guess returns the store that a placeholder stands for, so that errors about the secret
+// can be reported too: the only store that has the secret, or else the only store that the
+// Worker can read. It returns nil for other ids, which may belong to stores outside the
+// manifest.
 func (p *Project) guess(env wrangler.Environment, b wrangler.Binding) *store {
 	if _, isID := hexid.Parse(b.StoreID); isID {
 		return nil
@@ -77,7 +78,7 @@ func otherAccount(env wrangler.Environment, st *store, b wrangler.Binding) *synt
 	}
 }
 
-// unknownStore says which id is meant, where that is certain.
+// unknownStore suggests the right id, if that is certain.
 func (p *Project) unknownStore(env wrangler.Environment, b wrangler.Binding) *syntax.Error {
 	e := &syntax.Error{Pos: b.StoreIDPos, What: fmt.Sprintf("store id %q is none of the manifest's stores", b.StoreID)}
 	if st, name := p.meant(env, b); st != nil && st.id != "" {
@@ -104,7 +105,7 @@ func (p *Project) unknownStore(env wrangler.Environment, b wrangler.Binding) *sy
 	return e
 }
 
-// unknownSecret says which secret may be meant.
+// unknownSecret suggests the right secret, if it finds a likely one.
 func (p *Project) unknownSecret(st *store, b wrangler.Binding) *syntax.Error {
 	e := &syntax.Error{Pos: b.SecretNamePos, What: fmt.Sprintf("secret %q is not in the manifest's store %q", b.SecretName, st.Name)}
 	var names []string

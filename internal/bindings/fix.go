@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/internal/wrangler"
 )
 
-// Fix corrects what is bound in all configurations, and reports each file that it wrote
-// with the number of its corrections. Files with mistakes are left as they are.
+// Fix corrects the bindings in all configurations, and reports each file that it wrote with
+// the number of corrections. Files with mistakes are left unchanged.
 func (p *Project) Fix(wrote func(file string, corrections int) error) error {
 	for _, c := range p.Configs {
 		want := p.corrections(c)
@@ -35,8 +35,8 @@ func (p *Project) Fix(wrote func(file string, corrections int) error) error {
 	return nil
 }
 
-// Write puts the bindings of one environment into a configuration, and reports whether
-// that changed it.
+// Write writes the bindings of one environment into a configuration, and reports whether
+// the configuration changed.
 func (p *Project) Write(file, env string, want []wrangler.Binding) (changed bool, err error) {
 	before := p.data[file]
 	after, err := wrangler.Edit(file, before, env, want)
@@ -46,8 +46,8 @@ func (p *Project) Write(file, env string, want []wrangler.Binding) (changed bool
 	return true, atomicfile.Write(file, after, 0o644)
 }
 
-// corrections are the bindings of a configuration whose store or secret has another id or
-// name than they say, as they should be.
+// corrections returns, in corrected form, the bindings of a configuration whose store id or
+// secret name has to change.
 func (p *Project) corrections(c *wrangler.Config) []wrangler.Binding {
 	var want []wrangler.Binding
 	seen := map[position.Position]bool{}

@@ -10,12 +10,12 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 )
 
-// localPlace is where wrangler dev has a secret: to it two bindings of one store id and
-// one name are the same, whatever the accounts of their Workers.
+// localPlace identifies a secret in wrangler dev: two bindings with the same store id and
+// name are the same secret, even if their Workers are in different accounts.
 type localPlace struct{ storeID, name string }
 
-// LocalSecrets are the secrets of all environments of a Worker, each under the id that its
-// binding gives, and warnings about the bindings for which there is no value.
+// LocalSecrets returns the secrets of all environments of a Worker, each under the store id
+// in its binding, and warnings about the bindings for which there is no value.
 func (p *Project) LocalSecrets(c *wrangler.Config, values map[manifest.SecretRef]secret.Value) (secrets []localdev.Secret, warnings []string) {
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	put, told := map[localPlace]manifest.SecretRef{}, map[localPlace]bool{}
@@ -41,7 +41,7 @@ func (p *Project) LocalSecrets(c *wrangler.Config, values map[manifest.SecretRef
 	return secrets, warnings
 }
 
-// whyNoValue says why nothing can be put for a binding.
+// whyNoValue says why a binding gets no value.
 func (p *Project) whyNoValue(env wrangler.Environment, b wrangler.Binding) string {
 	within := p.storesWith(env, b.SecretName)
 	anywhere := p.storesWith(wrangler.Environment{}, b.SecretName)
@@ -55,8 +55,8 @@ func (p *Project) whyNoValue(env wrangler.Environment, b wrangler.Binding) strin
 	return "the manifest has no value for it"
 }
 
-// Values reads the values of what the Workers bind, and of nothing else. Generated
-// values are generated here, once for all Workers; known hears of each.
+// Values reads only the values that the Workers bind. Generated values are generated once
+// for all Workers, and passed to known.
 func (p *Project) Values(ctx context.Context, configs []*wrangler.Config, known func(secret.Value)) (map[manifest.SecretRef]secret.Value, error) {
 	bound := map[manifest.SecretRef]manifest.Secret{}
 	for _, c := range configs {
@@ -83,9 +83,9 @@ func (p *Project) Values(ctx context.Context, configs []*wrangler.Config, known 
 	return values, nil
 }
 
-// boundSecret is what a binding means: by its store where that is known, else by the
-// secret's name alone, so that placeholders work locally. Nil where it is none of ours,
-// or not certain.
+// boundSecret returns the secret that a binding refers to: in its store if that is known,
+// or else by the secret's name alone, so that placeholders work locally. It returns nil if
+// the manifest has no such secret, or if several match.
 func (p *Project) boundSecret(env wrangler.Environment, b wrangler.Binding) (manifest.SecretRef, *manifest.Secret) {
 	st := p.storeOf(env, b)
 	if st == nil {
@@ -101,7 +101,7 @@ func (p *Project) boundSecret(env wrangler.Environment, b wrangler.Binding) (man
 	return manifest.SecretRef{Store: st.Label, Secret: sec.Label}, sec
 }
 
-// BoundPlaces are what the bindings of all environments name, each once and without
+// BoundPlaces returns what the bindings of all environments name, each once and without
 // values.
 func BoundPlaces(c *wrangler.Config) []localdev.Secret {
 	var bound []localdev.Secret

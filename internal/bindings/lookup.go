@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// storeOf is the manifest's store that a binding names by its id, or nil. While a store
-// has no id yet, as before the first apply, the secret's name decides.
+// storeOf returns the manifest's store that a binding names by its id, or nil. If the id of
+// no store is known yet, as before the first apply, the secret's name decides.
 func (p *Project) storeOf(env wrangler.Environment, b wrangler.Binding) *store {
 	if st := p.withID(b.StoreID); st != nil {
 		return st
@@ -21,7 +21,8 @@ func (p *Project) storeOf(env wrangler.Environment, b wrangler.Binding) *store {
 	return nil
 }
 
-// storeWith is the only store within reach that has a secret of that name, or nil.
+// storeWith returns the only store that the Worker can read and that has a secret of that
+// name, or nil.
 func (p *Project) storeWith(env wrangler.Environment, name string) *store {
 	if stores := p.storesWith(env, name); len(stores) == 1 {
 		return stores[0]
@@ -29,7 +30,7 @@ func (p *Project) storeWith(env wrangler.Environment, name string) *store {
 	return nil
 }
 
-// storesWith are the stores within a Worker's reach that have a secret of that name.
+// storesWith returns the stores that a Worker can read and that have a secret of that name.
 func (p *Project) storesWith(env wrangler.Environment, name string) []*store {
 	return slices.DeleteFunc(p.within(env), func(st *store) bool {
 		_, sec := p.secretOf(st.key, name)
@@ -37,7 +38,8 @@ func (p *Project) storesWith(env wrangler.Environment, name string) []*store {
 	})
 }
 
-// within are the stores that a Worker can read, each once however many parts it has.
+// within returns the stores that a Worker can read, each once even if the manifest splits
+// it into several parts.
 func (p *Project) within(env wrangler.Environment) []*store {
 	var stores []*store
 	for i := range p.stores {
@@ -49,7 +51,7 @@ func (p *Project) within(env wrangler.Environment) []*store {
 	return stores
 }
 
-// withID is the manifest's store of an id, or nil.
+// withID returns the manifest's store with the given id, or nil.
 func (p *Project) withID(id string) *store {
 	i := slices.IndexFunc(p.stores, func(st store) bool { return id != "" && st.id == id })
 	if i < 0 {
@@ -58,8 +60,8 @@ func (p *Project) withID(id string) *store {
 	return &p.stores[i]
 }
 
-// secretOf finds a secret by its name in Cloudflare, with its store; or any store of
-// the key, and nil.
+// secretOf finds a secret by its name in Cloudflare, with its store. If there is none, it
+// returns any store with the key, and nil.
 func (p *Project) secretOf(k planner.StoreKey, name string) (*store, *manifest.Secret) {
 	var store *store
 	for i := range p.stores {
@@ -77,14 +79,15 @@ func (p *Project) secretOf(k planner.StoreKey, name string) (*store, *manifest.S
 	return store, nil
 }
 
-// meant is the store and the secret that a binding means: in the store that it names, or,
-// where its id is none of ours, in the only store that has the secret. The secret may
-// have another name now. Nil where that is not certain.
+// meant returns the store and the name of the secret that a binding refers to: in the store
+// that it names or, if the manifest has no store with that id, in the only store that has
+// the secret. The secret may have been renamed since. It returns nil if that is not
+// certain.
 func (p *Project) meant(env wrangler.Environment, b wrangler.Binding) (*store, string) {
 	for _, named := range []func(manifest.Secret) bool{
 		func(sec manifest.Secret) bool { return sec.Name == b.SecretName },
 		func(sec manifest.Secret) bool { return sec.RenamedFrom != "" && sec.RenamedFrom == b.SecretName },
-		func(sec manifest.Secret) bool { return sec.Label == b.SecretName }, // without the store's prefix
+		func(sec manifest.Secret) bool { return sec.Label == b.SecretName }, //  the name without the store's prefix
 	} {
 		var only *store
 		name, several := "", false
@@ -107,7 +110,7 @@ func (p *Project) meant(env wrangler.Environment, b wrangler.Binding) (*store, s
 	return nil, ""
 }
 
-// Config is the configuration of that name, however it is spelled, or nil.
+// Config returns the configuration with the given path, however it is spelled, or nil.
 func (p *Project) Config(name string) *wrangler.Config {
 	abs := func(name string) string {
 		if a, err := filepath.Abs(name); err == nil {

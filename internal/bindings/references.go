@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// References are the bindings as the planner reads them: one of each that several
-// environments inherit.
+// References returns the bindings for the planner. A binding that several environments
+// inherit appears once.
 func (p *Project) References() []planner.Reference {
 	var refs []planner.Reference
 	seen := map[planner.Reference]bool{}
@@ -23,7 +23,7 @@ func (p *Project) References() []planner.Reference {
 				}
 				inherited := ref
 				inherited.Worker = ""
-				if !seen[inherited] { // one is enough of the environments that inherit it
+				if !seen[inherited] { //  report an inherited binding for one environment only
 					seen[inherited] = true
 					refs = append(refs, ref)
 				}
@@ -33,8 +33,8 @@ func (p *Project) References() []planner.Reference {
 	return refs
 }
 
-// boundStore is the id of the store that a binding means. A placeholder stands for the
-// only store that has the secret, of those that the Worker can read.
+// boundStore returns the id of the store that a binding refers to. A placeholder stands for
+// the only store that has the secret, among those that the Worker can read.
 func boundStore(lock *lockfile.File, env wrangler.Environment, b wrangler.Binding) planner.StoreID {
 	if id, ok := hexid.Parse(b.StoreID); ok {
 		return planner.StoreID(id)

@@ -12,9 +12,9 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Wanted are the bindings that a Worker has, corrected where it is certain what they mean,
-// and after them one for every other secret of its account that Workers may use and that
-// the targets select.
+// Wanted returns the existing bindings of a Worker, corrected where it is certain what they
+// refer to, followed by new ones for every other secret in its account that Workers may use
+// and the targets select.
 func (p *Project) Wanted(env wrangler.Environment, targets []string) ([]wrangler.Binding, error) {
 	env.AccountID = p.accountOf(env)
 	want, bound, err := p.corrected(env)
@@ -31,8 +31,8 @@ func (p *Project) Wanted(env wrangler.Environment, targets []string) ([]wrangler
 	return want, nil
 }
 
-// corrected are the bindings that a Worker has, as they should be, and the secrets that
-// they bind.
+// corrected returns the existing bindings of a Worker in corrected form, and the secrets
+// that they bind.
 func (p *Project) corrected(env wrangler.Environment) (want []wrangler.Binding, bound map[planner.SecretKey]bool, err error) {
 	bound = map[planner.SecretKey]bool{}
 	for _, b := range env.Bindings {
@@ -48,7 +48,7 @@ func (p *Project) corrected(env wrangler.Environment) (want []wrangler.Binding, 
 	return want, bound, nil
 }
 
-// unbound are new bindings for the secrets that have none yet.
+// unbound returns new bindings for the secrets that have none yet.
 func (p *Project) unbound(env wrangler.Environment, bound map[planner.SecretKey]bool, targets []string) ([]wrangler.Binding, error) {
 	var added []wrangler.Binding
 	var account planner.AccountID
@@ -81,8 +81,8 @@ func (p *Project) unbound(env wrangler.Environment, bound map[planner.SecretKey]
 	return added, nil
 }
 
-// bindingName makes a JavaScript identifier of a secret's name, as Workers usually have
-// them: stripe-key becomes STRIPE_KEY. One that is taken gets a number.
+// bindingName turns a secret's name into a JavaScript identifier in the usual style:
+// stripe-key becomes STRIPE_KEY. If the identifier is taken, a number is appended.
 func bindingName(label string, taken map[string]bool) string {
 	name := strings.ToUpper(strings.ReplaceAll(label, "-", "_"))
 	if name[0] >= '0' && name[0] <= '9' {

@@ -16,8 +16,8 @@ const (
 	PermissionWrite Permission = "write"
 )
 
-// credential is a request's API token, or else a user's API key, which goes with an
-// email address: wrangler prefers the latter where both are set (docs/cloudflare-api.md §9).
+// credential is a request's API token or a user's API key, which comes with an email
+// address: wrangler prefers the key if both are set (docs/cloudflare-api.md §9).
 func credential(r *http.Request) string {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return token
@@ -28,7 +28,7 @@ func credential(r *http.Request) string {
 	return r.Header.Get("X-Auth-Key")
 }
 
-// authorize returns why the request's credential doesn't allow it.
+// authorize returns the error if the request's credential does not permit it.
 func (s *Server) authorize(r *http.Request) error {
 	held := credential(r)
 	if held == "" {

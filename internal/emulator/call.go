@@ -5,19 +5,19 @@ import (
 	"regexp"
 )
 
-// endpoint serves a request on one account. It may change the account, which is
-// a copy: that replaces the original if no error is returned.
+// endpoint handles a request for one account. It may modify the account, a copy that
+// replaces the original if no error is returned.
 type endpoint func(*call) (any, error)
 
-// call is a request on its way through an [endpoint].
+// call is a request being handled by an [endpoint].
 type call struct {
 	*Server
 	*http.Request
 	account account
-	keep    bool // the change stands in spite of the error
+	keep    bool //  keep the change despite the error
 }
 
-// isAccountID tells what Cloudflare's router takes for an account's id.
+// isAccountID matches what Cloudflare's router accepts as an account id.
 var isAccountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func (s *Server) handle(e endpoint) http.Handler {

@@ -11,13 +11,13 @@ import (
 // maxValue is the longest value, in bytes of UTF-8 (docs/cloudflare-api.md §5).
 const maxValue = 65536
 
-// newStore is the body of a store's creation.
+// newStore is the request body that creates a store.
 type newStore struct {
 	Name string `json:"name"`
 }
 
-// newSecret is an item of a secret's creation, and but for its value the body of
-// a duplication.
+// newSecret is an item of the request that creates secrets. Without the value, it is also
+// the request body of a duplication.
 type newSecret struct {
 	Name    string   `json:"name"`
 	Value   *string  `json:"value"`
@@ -25,8 +25,8 @@ type newSecret struct {
 	Comment *string  `json:"comment"`
 }
 
-// patch is the body of a secret's change. What is absent or null stays as it is;
-// a name is ignored (docs/cloudflare-api.md §1.4).
+// patch is the request body that changes a secret. A field that is absent or null leaves
+// the secret's as it is; a name is ignored (docs/cloudflare-api.md §1.4).
 type patch struct {
 	Value   *string  `json:"value"`
 	Scopes  []string `json:"scopes"`
@@ -38,19 +38,19 @@ type secretID struct {
 	ID string `json:"id"`
 }
 
-// decode reads a body of exactly the form T; null has none. Nothing of the body,
-// which may hold a value, is in the error.
+// decode reads a body of exactly the form T, which may not be null. The error never quotes
+// the body, which may contain a value.
 func decode[T any](body io.Reader) (T, error) {
 	var form *T
 	data, err := io.ReadAll(body)
-	// encoding/json would replace what isn't UTF-8, and so alter a value unseen.
+	// encoding/json would replace invalid UTF-8, and so change a value silently.
 	if err != nil || !utf8.Valid(data) || json.Unmarshal(data, &form) != nil || form == nil {
 		return *new(T), errInvalidBody
 	}
 	return *form, nil
 }
 
-// decodeItems reads an array that has at least one item.
+// decodeItems reads a non-empty array.
 func decodeItems[T any](body io.Reader) ([]T, error) {
 	items, err := decode[[]T](body)
 	if err == nil && len(items) == 0 {
@@ -61,7 +61,7 @@ func decodeItems[T any](body io.Reader) ([]T, error) {
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// check looks at what a creation and a duplication have in common.
+// check validates the fields that creation and duplication share.
 func (s newSecret) check() error {
 	switch {
 	case s.Name == "":
@@ -72,7 +72,7 @@ func (s newSecret) check() error {
 	return checkScopes(s.Scopes)
 }
 
-// checkScopes knows the scopes of docs/cloudflare-api.md §4.
+// checkScopes accepts the scopes in docs/cloudflare-api.md §4.
 func checkScopes(scopes []string) error {
 	if len(scopes) == 0 {
 		return errScopesEmpty
@@ -87,15 +87,15 @@ func checkScopes(scopes []string) error {
 	return nil
 }
 
-// sorted is the order in which the API returns scopes, whatever it was given
-// (docs/cloudflare-api.md §1.2).
+// sorted returns scopes in the order in which the API returns them, regardless of the order
+// in the request (docs/cloudflare-api.md §1.2).
 func sorted(scopes []string) []string {
 	s := slices.Clone(scopes)
 	slices.Sort(s)
 	return slices.Compact(s)
 }
 
-// checkValue accepts an empty value: whether Cloudflare does is unknown.
+// checkValue accepts an empty value: it is unknown whether Cloudflare does.
 func checkValue(value string) error {
 	if len(value) > maxValue {
 		return errValueTooLong

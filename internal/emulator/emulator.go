@@ -1,14 +1,13 @@
-// Package emulator serves Cloudflare's Secrets Store API on this machine, as
-// faithfully as docs/cloudflare-api.md allows, for trying things out and for tests.
+// Package emulator serves Cloudflare's Secrets Store API on this machine, as faithfully as
+// docs/cloudflare-api.md allows, for experiments and tests.
 //
-// Call [Listen] for a server on a loopback address, or [Embed] for one on a port
-// that is free. [New] makes the [net/http.Handler] alone. The zero [Options]
-// behave as Cloudflare does; where nobody knows how it behaves (section 12
-// there), an option switches between the possibilities or a comment says which
-// of them was chosen.
+// Call [Listen] for a server on a loopback address, or [Embed] for one on a free port.
+// [New] returns only the [net/http.Handler]. The zero [Options] behave as Cloudflare does.
+// Where Cloudflare's behaviour is unknown (section 12 of that document), an option selects
+// one of the possibilities, or a comment says which one was chosen.
 //
-// Values are write-only here too: no answer holds one, and what is kept of a
-// value can only say whether another is equal to it ([Server.HasValue]).
+// Values are write-only here too: no response contains one, and what the emulator stores of
+// a value can only confirm that another value is equal ([Server.HasValue]).
 package emulator
 
 import (
@@ -21,50 +20,51 @@ import (
 
 // Options say how a [Server] behaves. A zero field means its default.
 type Options struct {
-	// StateFile keeps the state from one process to the next. Default: memory alone.
+	// StateFile keeps the state between processes. Default: in memory only.
 	StateFile string
 
 	MaxStores      int // stores an account may have; default 1
 	MaxSecrets     int // secrets an account may have, in all its stores; default 100
-	DefaultPerPage int // items in a page of a list where none are asked for; default 20
-	MaxPerPage     int // items in a page at most; default 100
-	MaxBody        int // bytes of a request's body at most; default 16 MiB
+	DefaultPerPage int //  items per page of a list if the request names no number; default 20
+	MaxPerPage     int //  maximum items per page; default 100
+	MaxBody        int //  maximum size of a request's body in bytes; default 16 MiB
 
-	// PendingFor is how long a new secret stays pending. By default it is pending
-	// in the answer that makes it and active whenever it is read.
+	// PendingFor is how long a new secret stays pending. By default it is pending in the
+	// response that creates it, and active whenever it is read.
 	PendingFor time.Duration
-	// Lag is how far all reads lag behind writes. By default they don't; nobody
-	// knows by how much Cloudflare's do (docs/cloudflare-api.md §3).
+	// Lag is how far all reads lag behind writes. By default they do not; by how much
+	// Cloudflare's do is unknown (docs/cloudflare-api.md §3).
 	Lag time.Duration
-	// PartialBulkCreate keeps the secrets that precede the refused one in a bulk
-	// create. By default such a request makes none.
+	// PartialBulkCreate makes a bulk create keep the secrets that precede the refused one.
+	// By default such a request creates none.
 	PartialBulkCreate bool
-	// BareNameConflict leaves out of the message which name is in use.
+	// BareNameConflict omits the conflicting name from the message.
 	BareNameConflict bool
-	// NameConflictStatus answers a name that is in use: 400 (default) or 409.
+	// NameConflictStatus is the HTTP status for a name that is in use: 400 (default) or
+	// 409.
 	NameConflictStatus int
-	// TotalPages adds total_pages to lists, which Cloudflare's specification has
-	// and its servers leave out (docs/cloudflare-api.md §2).
+	// TotalPages adds total_pages to lists. Cloudflare's specification has it, but its
+	// servers omit it (docs/cloudflare-api.md §2).
 	TotalPages bool
 
-	// RateLimit is the number of requests in a RateWindow; default 1200 in 5
-	// minutes. A negative limit is none.
+	// RateLimit is the number of requests per RateWindow; default 1200 per 5 minutes. A
+	// negative number means no limit.
 	RateLimit  int
 	RateWindow time.Duration
 
-	// Tokens are the API tokens and the users' API keys there are. By default any may write.
+	// Tokens are the valid API tokens and user API keys. By default any token may write.
 	Tokens map[string]Permission
 
-	// Fault decides, request by request, what goes wrong; see [ParseFault] too. It
-	// may be called concurrently and must leave the request's body alone.
+	// Fault decides for each request what goes wrong; see also [ParseFault]. It may be
+	// called concurrently and must not read the request's body.
 	Fault func(*http.Request) Fault
 	// Now is the clock; default [time.Now].
 	Now func() time.Time
-	// Log hears of every request: method, path and status. Default: nobody.
+	// Log receives the method, path and status of every request. Default: no log.
 	Log *slog.Logger
 }
 
-// withDefaults fills in what is zero and refuses what makes no sense.
+// withDefaults sets the defaults of zero fields, and refuses invalid options.
 func (o Options) withDefaults() (Options, error) {
 	o.MaxStores = cmp.Or(o.MaxStores, 1)
 	o.MaxSecrets = cmp.Or(o.MaxSecrets, 100)

@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// apiError is an entry of the envelope's errors. Codes name families, so clients
-// go by the message (docs/cloudflare-api.md §6).
+// apiError is an entry of the envelope's errors. Codes only identify families of errors, so
+// clients rely on the message (docs/cloudflare-api.md §6).
 type apiError struct {
 	status  int
 	Code    int    `json:"code"`
@@ -24,9 +24,9 @@ func (e apiError) with(format string, args ...any) error {
 	return e
 }
 
-// The errors of docs/cloudflare-api.md §6. Where that gives no HTTP status, it is 404
-// for what is not there and 400 for the rest; where it gives no code, 1001 is
-// for what is wrong in itself and 1003 for what the account's state forbids.
+// The errors of docs/cloudflare-api.md §6. Where it gives no HTTP status, the status is 404
+// for something that does not exist, else 400. Where it gives no code, the code is 1001 for
+// an invalid request and 1003 for one that the account's state forbids.
 var (
 	errNotFound        = apiError{http.StatusNotFound, 1000, "not found"}
 	errInvalidBody     = apiError{http.StatusBadRequest, 1001, "invalid_json_body"}
@@ -41,7 +41,7 @@ var (
 	errTooManyStores   = apiError{http.StatusBadRequest, 1003, "maximum_stores_exceeded"}
 	errTooManySecrets  = apiError{http.StatusBadRequest, 1003, "maximum_secrets_exceeded"}
 	errStoreNotEmpty   = apiError{http.StatusConflict, 1003, "store_not_empty"}
-	errStoreNameTaken  = apiError{http.StatusBadRequest, 1003, "store_name_already_exists"} // a guess: one store is all there can be
+	errStoreNameTaken  = apiError{http.StatusBadRequest, 1003, "store_name_already_exists"} //  a guess: an account can have only one store
 	errCouldNotRoute   = apiError{http.StatusNotFound, 7003, "Could not route"}
 	errNoRoute         = apiError{http.StatusNotFound, 7000, "No route for that URI"}
 	errUnauthenticated = apiError{http.StatusUnauthorized, 10001, "Unable to authenticate request"}
@@ -53,14 +53,14 @@ var (
 	errUnavailable     = apiError{http.StatusServiceUnavailable, 10001, "internal error"}
 )
 
-// Errors that only an emulator has.
+// Errors that only the emulator returns.
 var (
 	errBodyTooLarge = apiError{http.StatusRequestEntityTooLarge, 1001, "request_body_too_large"}
 	errState        = apiError{http.StatusInternalServerError, 10001, "the emulator cannot keep its state"}
 	errClosed       = apiError{http.StatusServiceUnavailable, 10001, "the emulator is closed"}
 )
 
-// envelope is the form of every answer (docs/cloudflare-api.md §6).
+// envelope is the form of every response (docs/cloudflare-api.md §6).
 type envelope struct {
 	Success    bool        `json:"success"`
 	Errors     []apiError  `json:"errors"`
@@ -84,10 +84,10 @@ func writeEnvelope(w http.ResponseWriter, result any, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(e) // plain data into a buffer
+	_ = json.NewEncoder(w).Encode(e) //  encoding plain data into a buffer cannot fail
 }
 
-// answer is an answer that has not been sent yet.
+// answer is a response that has not been sent yet.
 type answer struct {
 	status int
 	header http.Header
@@ -103,7 +103,7 @@ func (a *answer) WriteHeader(status int) { a.status = status }
 // Write implements [http.ResponseWriter].
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
-// replace drops what the answer said, but for its rate limit headers.
+// replace replaces the response, except for its rate limit headers.
 func (a *answer) replace(err error) {
 	a.body.Reset()
 	writeEnvelope(a, nil, err)

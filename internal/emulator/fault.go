@@ -7,37 +7,37 @@ import (
 	"time"
 )
 
-// FaultKind is a way in which a request can go wrong.
+// FaultKind is a way for a request to fail.
 type FaultKind string
 
 // The kinds of fault. The zero kind is none.
 const (
 	FaultCut             FaultKind = "cut"       // the connection is closed
 	FaultReset           FaultKind = "reset"     // the connection is reset
-	FaultStall           FaultKind = "stall"     // nothing comes until the client gives up or the server ends
-	FaultInternal        FaultKind = "500"       // an error in the envelope
-	FaultBadGateway      FaultKind = "502"       // a page of HTML
-	FaultUnavailable     FaultKind = "503"       // an error in the envelope
-	FaultTruncated       FaultKind = "truncated" // the answer ends in the middle, and so does the connection
-	FaultMalformed       FaultKind = "malformed" // the answer isn't JSON, though it says so
-	FaultEmpty           FaultKind = "empty"     // the answer has no body
+	FaultStall           FaultKind = "stall"     //  no response until the client gives up or the server stops
+	FaultInternal        FaultKind = "500"       //  an error in an envelope
+	FaultBadGateway      FaultKind = "502"       //  an HTML page
+	FaultUnavailable     FaultKind = "503"       //  an error in an envelope
+	FaultTruncated       FaultKind = "truncated" //  the response and the connection end midway
+	FaultMalformed       FaultKind = "malformed" //  the response is not JSON, although its content type says so
+	FaultEmpty           FaultKind = "empty"     //  the response has no body
 	FaultTooManyRequests FaultKind = "429"       // the rate limit
 	FaultThrottled       FaultKind = "971"       // the rate limit inside a 200 (docs/cloudflare-api.md §6)
 	FaultForbidden       FaultKind = "403"       // an authentication error
-	FaultNotFound        FaultKind = "404"       // secret_not_found, though it is there
-	FaultLag             FaultKind = "lag"       // a read answers from before the latest writes (docs/cloudflare-api.md §3)
+	FaultNotFound        FaultKind = "404"       //  secret_not_found, although the secret exists
+	FaultLag             FaultKind = "lag"       //  a read returns the state before the latest writes (docs/cloudflare-api.md §3)
 )
 
-// Fault is what goes wrong with one request. The zero Fault is nothing.
+// Fault is what goes wrong with one request. The zero Fault is no fault.
 type Fault struct {
 	Kind FaultKind
-	// After says that the request is handled first: what it asks for is done, and
-	// its client doesn't hear so. [FaultTruncated], [FaultMalformed] and
-	// [FaultEmpty], which spoil an answer, imply it.
+	// After makes the server handle the request first, so that it takes effect although the
+	// client sees a failure. [FaultTruncated], [FaultMalformed] and [FaultEmpty], which
+	// damage a response, imply it.
 	After bool
-	// RetryAfter is what the header of that name asks for; zero leaves it out.
+	// RetryAfter is the value of the Retry-After header; zero omits the header.
 	RetryAfter time.Duration
-	// Lag is how far a [FaultLag] looks back; zero is to before the latest write.
+	// Lag is how far a [FaultLag] looks back; zero means before the latest write.
 	Lag time.Duration
 }
 
@@ -50,7 +50,7 @@ func (f Fault) handles() bool {
 	return f.After
 }
 
-// spoil makes of the right answer the one that is sent.
+// spoil turns the correct response into the faulty one.
 func (f Fault) spoil(a *answer) {
 	if f.RetryAfter > 0 {
 		a.header.Set("Retry-After", seconds(f.RetryAfter))
@@ -83,7 +83,7 @@ func (f Fault) spoil(a *answer) {
 	}
 }
 
-// send sends the answer, or does to the connection what the fault says.
+// send sends the response, or breaks the connection as the fault says.
 func (f Fault) send(w http.ResponseWriter, r *http.Request, a *answer, done <-chan struct{}) {
 	switch f.Kind {
 	case FaultReset:
@@ -96,7 +96,7 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request, a *answer, done <-ch
 		}
 		panic(http.ErrAbortHandler)
 	case FaultCut:
-		panic(http.ErrAbortHandler) // net/http's way to close a connection
+		panic(http.ErrAbortHandler) //  the way to close a connection in net/http
 	}
 	for name, values := range a.header {
 		w.Header()[name] = values
@@ -110,10 +110,10 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request, a *answer, done <-ch
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(body) // a client that has gone needs no answer
+	_, _ = w.Write(body) //  a client that has disconnected needs no response
 }
 
-// reset closes the connection so that its client sees a reset.
+// reset closes the connection with a TCP reset.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

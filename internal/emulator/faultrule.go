@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// ParseFault reads rules for [Options.Fault]; the first that fits a request
-// decides. A rule is
+// ParseFault parses rules for [Options.Fault]; the first rule that matches a request
+// applies. A rule is
 //
 //	METHOD PATH KIND[-after][=TIME] [once | COUNT]
 //
-// as in "POST /secrets cut-after once", "* /secrets/* 429=2s 3" or "GET /secrets
-// lag=2s". TIME is what Retry-After asks for, or how far a read lags. PATH is
-// compared with the end of the request's path, "*" standing for any method and
-// any part of a path; so "POST /secrets" doesn't fit a duplication. KIND is a
-// [FaultKind], and the count says how many requests the rule is for.
+// as in "POST /secrets cut-after once", "* /secrets/* 429=2s 3" or "GET /secrets lag=2s".
+// TIME is the value of Retry-After, or how far a read lags. PATH is compared with the end
+// of the request's path. "*" matches any method, or any part of a path, so "POST /secrets"
+// does not match a duplication. KIND is a [FaultKind], and COUNT says how many requests the
+// rule applies to.
 func ParseFault(rules ...string) (func(*http.Request) Fault, error) {
 	parsed := make([]*rule, len(rules))
 	for i, text := range rules {

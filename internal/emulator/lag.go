@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// maxPast bounds how many earlier states of an account are kept for reads that lag.
+// maxPast limits how many earlier states of an account are kept for reads that lag.
 const maxPast = 100
 
-// version is an account as it was until a write at some time replaced it.
+// version is the state of an account until a write replaced it.
 type version struct {
 	until   time.Time
 	account account
@@ -22,7 +22,7 @@ func (s *Server) remember(id string, before account) {
 	s.past[id] = past[max(0, len(past)-maxPast):]
 }
 
-// before returns an account as it was some time ago; zero is before the latest write.
+// before returns an account's state some time ago; zero means before the latest write.
 func (s *Server) before(id string, lag time.Duration) account {
 	past := s.past[id]
 	if lag == 0 && len(past) > 0 {
@@ -37,7 +37,7 @@ func (s *Server) before(id string, lag time.Duration) account {
 
 type lagKey struct{}
 
-// mark tells the endpoint that is to handle r of a [FaultLag].
+// mark passes a [FaultLag] to the endpoint that will handle r.
 func (f Fault) mark(r *http.Request) *http.Request {
 	if f.Kind != FaultLag {
 		return r
@@ -45,7 +45,7 @@ func (f Fault) mark(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), lagKey{}, f.Lag))
 }
 
-// lag is how far a read lags, if it does.
+// lag returns how far a read lags, and whether it does.
 func (s *Server) lag(r *http.Request) (time.Duration, bool) {
 	if d, ok := r.Context().Value(lagKey{}).(time.Duration); ok {
 		return d, true

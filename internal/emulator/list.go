@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// resultInfo says which part of a list an answer holds.
+// resultInfo says which part of a list the response contains.
 type resultInfo struct {
 	Count      int  `json:"count"`
 	Page       int  `json:"page"`
@@ -21,8 +21,8 @@ type listing struct {
 	info  resultInfo
 }
 
-// paginate sorts items as the query says, newest first by default, and returns
-// the page that it asks for. What makes no sense in a query is passed over.
+// paginate sorts items as the query says, newest first by default, and returns the
+// requested page. It ignores invalid parameters.
 func paginate[T interface{ field(order string) string }](c *call, items []T) listing {
 	query := c.URL.Query()
 	order := query.Get("order")

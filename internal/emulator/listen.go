@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// Embedded is a [Server] that listens, in this process.
+// Embedded is a [Server] that listens in this process.
 type Embedded struct {
 	*Server
 	baseURL string
 	stop    func()
 }
 
-// Embed starts a server on a loopback port that is free.
+// Embed starts a server on a free loopback port.
 func Embed(ctx context.Context, opts Options) (*Embedded, error) {
 	return Listen(ctx, "127.0.0.1:0", opts)
 }
 
-// Listen starts a server on a loopback address, as "127.0.0.1:8787" or
-// "localhost:0"; port 0 takes one that is free. It refuses any other address:
-// the emulator guards nothing. The context is for the start alone: what runs,
-// runs until [Embedded.Stop], so that an interrupted apply can finish.
+// Listen starts a server on a loopback address, such as "127.0.0.1:8787" or "localhost:0";
+// port 0 chooses a free one. It refuses any other address, because the emulator does not
+// protect anything. The context only applies to the start: the server runs until
+// [Embedded.Stop], so that an interrupted apply can finish.
 func Listen(ctx context.Context, addr string, opts Options) (*Embedded, error) {
 	addr, err := loopback(addr)
 	if err != nil {
@@ -48,7 +48,7 @@ func Listen(ctx context.Context, addr string, opts Options) (*Embedded, error) {
 		_ = server.Serve(listener) // until it is closed
 	}()
 	return &Embedded{s, "http://" + listener.Addr().String() + "/client/v4", sync.OnceFunc(func() {
-		_ = s.Close() // nothing is to be lost: every change is in the state file
+		_ = s.Close() //  nothing is lost: every change is already in the state file
 		_ = server.Close()
 		<-served
 	})}, nil
@@ -69,9 +69,9 @@ func loopback(addr string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// BaseURL is what clients take for https://api.cloudflare.com/client/v4.
+// BaseURL replaces https://api.cloudflare.com/client/v4 for clients.
 func (e *Embedded) BaseURL() string { return e.baseURL }
 
-// Stop ends the server and cuts the connections that are left. It may be called
-// more than once.
+// Stop stops the server and closes the remaining connections. It may be called more than
+// once.
 func (e *Embedded) Stop() { e.stop() }

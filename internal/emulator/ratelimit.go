@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// limiter counts requests as Cloudflare does for one user, all tokens together:
-// so many in a window, and when there was one too many, none for the length of
-// a window (docs/cloudflare-api.md §7).
+// limiter counts requests as Cloudflare does: per user, for all tokens together. A window
+// allows a fixed number of requests; exceeding it blocks the user for the length of a
+// window (docs/cloudflare-api.md §7).
 type limiter struct {
 	quota  int // negative: no limit
 	window time.Duration
 	used   int
-	ends   time.Time // of the window, or of the time without any
+	ends   time.Time //  the end of the window or of the block
 }
 
-// take counts a request and returns how long the client has to wait if it is one
-// too many.
+// take counts a request. If the limit is exceeded, it returns how long the client has to
+// wait.
 func (l *limiter) take(now time.Time) time.Duration {
 	if !now.Before(l.ends) {
 		l.used, l.ends = 0, now.Add(l.window)
@@ -33,7 +33,7 @@ func (l *limiter) take(now time.Time) time.Duration {
 	return 0
 }
 
-// rate counts a request and writes the headers that every answer has.
+// rate counts a request and sets the headers that every response has.
 func (s *Server) rate(h http.Header) (wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +48,7 @@ func (s *Server) rate(h http.Header) (wait time.Duration) {
 	return wait
 }
 
-// seconds rounds up: who waits so long has waited long enough.
+// seconds rounds up, so that a client that waits this long has waited long enough.
 func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }

@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// maxRequests bounds the memory that the request log of a long run takes.
+// maxRequests limits the memory that the request log of a long run uses.
 const maxRequests = 20_000
 
-// Request is an entry of the request log. It holds nothing that a client sent
-// but the path.
+// Request is an entry of the request log. Of the request's content it only contains the
+// path.
 type Request struct {
 	Method, Path string
-	Status       int // 0 where no status was sent
+	Status       int //  0 if no status was sent
 }
 
-// record notes a request before its answer is sent, so that whoever has the
-// answer finds the request in the log.
+// record logs a request before its response is sent, so that a client that has the response
+// finds the request in the log.
 func (s *Server) record(r Request) {
 	s.opts.Log.Info("request", slog.String("method", r.Method), slog.String("path", r.Path), slog.Int("status", r.Status))
 	s.mu.Lock()
@@ -27,8 +27,8 @@ func (s *Server) record(r Request) {
 	s.requests = append(s.requests, r)
 }
 
-// Requests returns the requests since the start or the last
-// [Server.ResetRequests], the latest ones if there are very many.
+// Requests returns the requests since the start or the last [Server.ResetRequests]; the
+// latest ones if the log was full.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

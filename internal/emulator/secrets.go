@@ -50,7 +50,7 @@ func (st *store) view(r record, status string) secretView {
 	return secretView{r.ID, st.ID, r.Name, r.Comment, r.Scopes, status, stamp(r.Created), stamp(r.Modified)}
 }
 
-// status is a secret's status where it is read.
+// status returns a secret's status when it is read.
 func (c *call) status(r record, now time.Time) string {
 	if c.opts.PendingFor > 0 && now.Before(r.Created.Add(c.opts.PendingFor)) {
 		return pending
@@ -58,7 +58,7 @@ func (c *call) status(r record, now time.Time) string {
 	return active
 }
 
-// secret finds the store and the secret that the path names.
+// secret returns the store and the secret that the path names.
 func (c *call) secret() (*store, int, error) {
 	st, err := c.store()
 	if err != nil {
@@ -78,7 +78,7 @@ func listSecrets(c *call) (any, error) {
 	}
 	now, query := c.opts.Now(), c.URL.Query()
 	search := strings.ToLower(query.Get("search"))
-	// Each parameter may name several scopes; that a secret needs all of them is a guess.
+	// Each parameter may name several scopes. That a secret needs all of them is a guess.
 	scopes := strings.FieldsFunc(strings.Join(query["scopes"], ","), func(r rune) bool { return r == ',' })
 	views := []secretView{}
 	for _, r := range st.Secrets {
@@ -208,8 +208,8 @@ func deleteSecret(c *call) (any, error) {
 	return nil, nil
 }
 
-// deleteSecrets is the bulk delete. That it deletes all or nothing, and answers
-// with the secrets as they were, is a guess (docs/cloudflare-api.md §12).
+// deleteSecrets is the bulk delete. That it deletes all or nothing, and returns the secrets
+// as they were, is a guess (docs/cloudflare-api.md §12).
 func deleteSecrets(c *call) (any, error) {
 	st, err := c.store()
 	if err != nil {

@@ -11,26 +11,26 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// root precedes the paths of all endpoints (docs/cloudflare-api.md §1).
+// root is the prefix of all endpoints' paths (docs/cloudflare-api.md §1).
 const root = "/client/v4/accounts/{account}/secrets_store"
 
-// Server is an [http.Handler] that behaves as Cloudflare's Secrets Store API. It
-// serves any number of accounts, each with a state of its own.
+// Server is an [http.Handler] that behaves like Cloudflare's Secrets Store API. It serves
+// any number of accounts, each with its own state.
 type Server struct {
 	opts Options
 	mux  *http.ServeMux
-	lock *flock.Flock  // on the state file; nil where there is none
+	lock *flock.Flock  //  on the state file; nil if there is none
 	done chan struct{} // closed by Close
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex //  guards the fields below
 	state    state
 	past     map[string][]version // by account; see remember
 	limiter  limiter
 	requests []Request
 }
 
-// New makes a server, with the state of opts.StateFile if there is one. Call
-// [Server.Close] to let go of that file.
+// New creates a server, with the state in opts.StateFile if there is one. Call
+// [Server.Close] to release that file.
 func New(opts Options) (*Server, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -67,7 +67,7 @@ func endpoints() map[string]endpoint {
 	}
 }
 
-// Close ends stalled requests, refuses later ones and lets go of the state file.
+// Close ends stalled requests, refuses later ones and releases the state file.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,18 +90,18 @@ func (s *Server) closed() bool {
 	}
 }
 
-// ServeHTTP answers a request. The answer is complete before any of it is sent,
-// so that a fault can come before it, after it or in the middle.
+// ServeHTTP answers a request. The response is complete before any of it is sent, so that a
+// fault can occur before it, after it or midway.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// One byte more than allowed tells that there is more; the rest is read too, so
-	// that a client gets to the answer. Only with its body read does a request
-	// notice that its client has gone.
+	// One byte beyond the limit shows that the body is too large. The rest is read too, so
+	// that the client can receive the response, and because net/http detects a disconnected
+	// client only after the body has been read.
 	body, err := io.ReadAll(io.LimitReader(r.Body, int64(s.opts.MaxBody)+1))
 	if err == nil {
 		_, err = io.Copy(io.Discard, r.Body)
 	}
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client broke off: it asked for nothing
+		panic(http.ErrAbortHandler) //  the client disconnected while sending its request
 	}
 	fault := s.opts.Fault(r)
 	a := &answer{header: http.Header{"Date": {s.opts.Now().UTC().Format(http.TimeFormat)}}}
@@ -114,8 +114,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault.send(w, r, a, s.done)
 }
 
-// respond does what Cloudflare does to every request before it looks at it
-// closely, and then routes it.
+// respond applies the checks that Cloudflare applies to every request, and then routes it.
 func (s *Server) respond(a *answer, r *http.Request, size int) {
 	wait := s.rate(a.header)
 	auth := s.authorize(r)
@@ -127,15 +126,15 @@ func (s *Server) respond(a *answer, r *http.Request, size int) {
 		writeEnvelope(a, nil, errBodyTooLarge)
 	case auth != nil:
 		writeEnvelope(a, nil, auth)
-	case path.Clean(r.URL.Path) != r.URL.Path: // the mux would redirect
+	case path.Clean(r.URL.Path) != r.URL.Path: //  the mux would redirect
 		writeEnvelope(a, nil, emptyID(r))
 	default:
 		s.mux.ServeHTTP(a, r)
 	}
 }
 
-// emptyID answers a path that lacks an id. Bulk delete is known to answer
-// otherwise than the rest (docs/cloudflare-api.md §6).
+// emptyID returns the error for a path with an empty id. Bulk delete is known to differ
+// from the other endpoints (docs/cloudflare-api.md §6).
 func emptyID(r *http.Request) error {
 	if r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/stores//secrets") {
 		return errStoreNotFound
@@ -143,8 +142,8 @@ func emptyID(r *http.Request) error {
 	return errNotFound
 }
 
-// HasValue reports whether a secret has exactly this value. It is for tests: the
-// API itself has no such question.
+// HasValue reports whether a secret has exactly this value. It is for tests: the API itself
+// has no such operation.
 func (s *Server) HasValue(account, store, name string, value []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

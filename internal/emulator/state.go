@@ -17,13 +17,13 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 )
 
-// stateVersion is the state file's format.
+// stateVersion is the version of the state file's format.
 const stateVersion = 1
 
-// state is what a state file holds.
+// state is the content of a state file.
 type state struct {
 	Version  int                `json:"emulator_state"`
-	Last     time.Time          `json:"last"` // the latest time given out
+	Last     time.Time          `json:"last"` //  the latest timestamp issued
 	Accounts map[string]account `json:"accounts"`
 }
 
@@ -39,7 +39,7 @@ type store struct {
 	Secrets  []record  `json:"secrets"`
 }
 
-// record is a secret. Its slices and pointers are replaced, never written to:
+// record is a secret. Its slices and pointers are replaced and never modified, because
 // copies share them.
 type record struct {
 	ID       string    `json:"id"`
@@ -59,7 +59,7 @@ func (a account) clone() account {
 	return account{stores}
 }
 
-// secrets counts those of all stores.
+// secrets returns the number of secrets in all stores.
 func (a account) secrets() int {
 	n := 0
 	for _, s := range a.Stores {
@@ -76,10 +76,10 @@ func (st *store) indexName(name string) int {
 	return slices.IndexFunc(st.Secrets, func(r record) bool { return r.Name == name })
 }
 
-// digest is what is kept of a value: HMAC-SHA-256 under a random key of its own,
-// so that not even equal values show. The key lies beside it, since this server
-// has no better place: whoever reads the state file can try guesses. That is
-// good enough for values made for a development server, and for no others.
+// digest is what is stored of a value: HMAC-SHA-256 under a random key of its own, so that
+// equal values have different digests. The key is stored next to it, since this server has
+// no better place: anyone who can read the state file can test guesses. That is good enough
+// only for the values of a development server.
 type digest struct {
 	Key []byte `json:"key"`
 	MAC []byte `json:"mac"`
@@ -99,15 +99,15 @@ func sum(key, value []byte) []byte {
 	return h.Sum(nil)
 }
 
-// newID makes an id as Cloudflare's: 32 hexadecimal digits.
+// newID generates an id in Cloudflare's format: 32 hexadecimal digits.
 func newID() string {
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // never fails
 	return hex.EncodeToString(id)
 }
 
-// tick returns the time to the microsecond, and never the same or an earlier one
-// again: lists are sorted by it, and clients recognise a change by it.
+// tick returns the time to the microsecond, always later than the previous one: lists are
+// sorted by it, and clients detect changes by it.
 func (s *Server) tick() time.Time {
 	now := s.opts.Now().UTC().Truncate(time.Microsecond)
 	if !now.After(s.state.Last) {
@@ -117,10 +117,10 @@ func (s *Server) tick() time.Time {
 	return now
 }
 
-// stamp writes a time as the API does. Stamps sort as the times do.
+// stamp formats a time as the API does. Stamps sort in the order of their times.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// open locks and reads the state file, if there is to be one.
+// open locks and reads the state file, if one is configured.
 func (s *Server) open() error {
 	s.state = state{Version: stateVersion, Accounts: map[string]account{}}
 	file := s.opts.StateFile
@@ -154,7 +154,7 @@ func (s *Server) load(file string) error {
 		return fmt.Errorf("reading the emulator's state: %w", err)
 	}
 	var loaded state
-	// The cause is left out: this may be a file of secrets, named by mistake.
+	// The cause is omitted: the file may contain secrets, and be named by mistake.
 	if json.Unmarshal(data, &loaded) != nil || loaded.Version != stateVersion || loaded.Accounts == nil {
 		return fmt.Errorf("%q is not an emulator's state, or is damaged: name another file, or delete it to start anew", file)
 	}

@@ -43,8 +43,8 @@ func listStores(c *call) (any, error) {
 	return paginate(c, views), nil
 }
 
-// createStore counts the stores before it looks at the body: that explains both
-// reports in docs/cloudflare-api.md §6, "conflict in evidence".
+// createStore counts the stores before it validates the body: that explains both reports in
+// docs/cloudflare-api.md §6, "conflict in evidence".
 func createStore(c *call) (any, error) {
 	if len(c.account.Stores) >= c.opts.MaxStores {
 		return nil, errTooManyStores

@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// Encoding is how random bytes become text.
+// Encoding says how random bytes are written as text.
 type Encoding string
 
 // The encodings.
@@ -23,20 +23,20 @@ const (
 	UUID         Encoding = "uuid" // version 4
 )
 
-// Encodings lists them all, for messages and completion.
+// Encodings lists all of them, for messages and completion.
 var Encodings = []Encoding{Hex, Base64, Base64URL, Alphanumeric, UUID}
 
-// The bounds. A value of fewer than 16 random bytes can be guessed some day; a
-// value in the Secrets Store has at most 65,536 bytes (docs/cloudflare-api.md §5).
+// The limits. A value with fewer than 16 random bytes may become guessable; a value in the
+// Secrets Store has at most 65,536 bytes (docs/cloudflare-api.md §5).
 const (
 	minBytes  = 16
-	maxBytes  = 32768 // as hex, the largest value there can be
+	maxBytes  = 32768 //  in hex, as long as the largest allowed value
 	minLength = 22    // letters and digits with 128 random bits
 	maxLength = 65536
 )
 
-// Spec says what value to generate: Bytes random bytes in an encoding, or for Alphanumeric
-// Length characters, or for UUID neither.
+// Spec describes the value to generate: Bytes random bytes in an encoding; Length
+// characters for Alphanumeric; neither for UUID.
 type Spec struct {
 	Bytes, Length int
 	Encoding      Encoding
@@ -69,8 +69,7 @@ func (s Spec) Check() error {
 	return nil
 }
 
-// String describes the value, for people. Equal specs have equal texts, others
-// don't.
+// String describes the value in words. Two specs have the same text only if they are equal.
 func (s Spec) String() string {
 	switch s.Encoding {
 	case UUID:
@@ -103,8 +102,8 @@ func (s Spec) Value() secret.Value {
 
 const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// alphanumeric takes each character with the same chance: bytes that would make
-// the first letters likelier are thrown away.
+// alphanumeric chooses every character with equal probability: it discards bytes that would
+// favour the first characters of the alphabet.
 func alphanumeric(n int) []byte {
 	const fair = 256 - 256%len(letters)
 	text := make([]byte, 0, n)

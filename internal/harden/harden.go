@@ -1,8 +1,8 @@
-// Package harden keeps what a process holds in memory from being written to a
-// disk or read by another process. Call [Process] before the first secret is read.
+// Package harden prevents a process's memory from being written to disk or read by another
+// process. Call [Process] before reading the first secret.
 package harden
 
-// Process forbids core dumps of this process and, by the limit that they inherit,
-// of its children. On Linux it also keeps other processes of the same user from
-// reading its memory and environment. Elsewhere it does nothing.
+// Process disables core dumps of this process and, through the inherited limit, of its
+// children. On Linux it also prevents other processes of the same user from reading its
+// memory and environment. On other systems it does nothing.
 func Process() error { return process() }

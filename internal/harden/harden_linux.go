@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process sets both: where core dumps are piped to a program, as systemd has it,
-// the limit alone does not forbid them (core(5)); and the flag ends at an exec,
-// which the limit survives (prctl(2), PR_SET_DUMPABLE).
+// process needs both settings. If core dumps are piped to a program, as systemd configures
+// it, the limit alone does not prevent them (core(5)). The flag does not survive an exec,
+// but the limit does (prctl(2), PR_SET_DUMPABLE).
 func process() error {
 	var errs []error
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {

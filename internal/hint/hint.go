@@ -1,5 +1,5 @@
-// Package hint attaches to an error what to do about it, so that the text of the error
-// says only what is wrong. [With] adds a hint, [Of] finds it again.
+// Package hint attaches to an error a hint about what to do, so that the error's text says
+// only what is wrong. [With] adds a hint, [Of] returns it.
 package hint
 
 import (
@@ -17,7 +17,7 @@ type hinted struct {
 func (h *hinted) Error() string { return h.err.Error() }
 func (h *hinted) Unwrap() error { return h.err }
 
-// With returns err with a hint, a sentence for a person; nil for a nil error.
+// With returns err with a hint, a sentence for the user; nil for a nil error.
 func With(err error, text string) error {
 	if err == nil {
 		return nil
@@ -34,8 +34,8 @@ func Of(err error) string {
 	return ""
 }
 
-// Join returns one error of several: all mistakes in order, with the first hint. Any
-// error that is no list of mistakes is returned alone.
+// Join combines several errors into one: a list of all mistakes in order, with the first
+// hint. If one of the errors is not a list of mistakes, Join returns that error alone.
 func Join(errs ...error) error {
 	var all syntax.ErrorList
 	text := ""

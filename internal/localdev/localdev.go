@@ -1,9 +1,9 @@
-// Package localdev puts secrets into the local Secrets Store that wrangler dev and
-// Miniflare read, and takes them out. It drives the project's own Miniflare by Node.js:
-// the files behind it are nobody's interface (docs/cloudflare-api.md §9).
+// Package localdev writes secrets into the local Secrets Store that wrangler dev and
+// Miniflare read, and removes them. It runs the project's own Miniflare in Node.js, because
+// the format of its files is not a public interface (docs/cloudflare-api.md §9).
 //
-// Call [Put] and [Clear] with the [Place] of a Worker. Values are handed over on standard
-// input. Miniflare keeps them in plain text in [Place.Values].
+// Call [Put] and [Clear] with the [Place] of a Worker. Node.js receives the values on
+// standard input. Miniflare stores them in plain text in [Place.Values].
 package localdev
 
 import (
@@ -19,20 +19,19 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// Folder is where wrangler keeps local values, below the folder of a Worker's
-// configuration.
+// Folder is where wrangler keeps local values, in the folder of a Worker's configuration.
 const Folder = ".wrangler"
 
-// Place is where the local values of a Worker lie.
+// Place is where the local values of a Worker are.
 type Place struct {
 	// Dir is the folder of the Worker's configuration; its wrangler is used.
 	Dir string
-	// PersistTo is the option of wrangler dev of that name: a folder, relative to the
-	// one we run in. Empty for Folder/state in Dir.
+	// PersistTo is wrangler dev's --persist-to option: a folder, relative to the current
+	// one. Empty for Folder/state in Dir.
 	PersistTo string
 }
 
-// Root is the folder that git has to ignore. The record is in it, and the values below.
+// Root is the folder that git has to ignore. It contains the record and the values.
 func (p Place) Root() string {
 	if p.PersistTo != "" {
 		return p.PersistTo
@@ -40,7 +39,7 @@ func (p Place) Root() string {
 	return filepath.Join(p.Dir, Folder)
 }
 
-// persist is what Miniflare is told.
+// persist returns the folder that Miniflare is configured with.
 func (p Place) persist() string {
 	if p.PersistTo != "" {
 		return filepath.Join(p.PersistTo, "v3")
@@ -48,18 +47,18 @@ func (p Place) persist() string {
 	return filepath.Join(p.Dir, Folder, "state", "v3")
 }
 
-// Values is the folder that Miniflare keeps the values in.
+// Values is the folder in which Miniflare stores the values.
 func (p Place) Values() string { return filepath.Join(p.persist(), "secrets-store") }
 
-// Secret is a secret of the local store, under the id and name that a Worker's
-// configuration gives.
+// Secret is a secret of the local store, with the store id and name in the Worker's
+// configuration.
 type Secret struct {
 	StoreID, Name string
 	// Value is not used by Clear.
 	Value secret.Value
 }
 
-// What can be in the way. Errors that wrap them say more.
+// What can go wrong. Errors that wrap these say more.
 var (
 	ErrNoNode      = errors.New("no Node.js is installed: wrangler dev needs it too")
 	ErrNoMiniflare = errors.New("neither wrangler nor miniflare is installed here")
@@ -71,7 +70,7 @@ var (
 	ErrLink        = errors.New("is neither a folder nor a file: values would go wherever it leads")
 )
 
-// Put sets secrets, whether they are there or not, records which, and reads them back.
+// Put creates or overwrites secrets, records which, and reads them back.
 func Put(ctx context.Context, p Place, secrets []Secret) error {
 	if err := noLinks(p); err != nil {
 		return err
@@ -85,18 +84,18 @@ func Put(ctx context.Context, p Place, secrets []Secret) error {
 	if err != nil {
 		return err
 	}
-	if err := record(p, append(slices.Clone(before), secrets...)); err != nil { // before, so that none is left unknown
+	if err := record(p, append(slices.Clone(before), secrets...)); err != nil { //  first, so that no stored secret is unrecorded
 		return err
 	}
 	_, err = run(ctx, p, secrets, false)
-	if errors.Is(err, ErrNoNode) || errors.Is(err, ErrNoMiniflare) || errors.Is(err, ErrUnsupported) { // nothing was put
+	if errors.Is(err, ErrNoNode) || errors.Is(err, ErrNoMiniflare) || errors.Is(err, ErrUnsupported) { //  nothing was stored
 		return errors.Join(err, record(p, before))
 	}
 	return err
 }
 
-// Clear takes secrets out, with all also what else Put has put there, and returns those
-// that were there.
+// Clear removes the given secrets. With all, it also removes everything else that Put
+// stored there. It returns the secrets that existed.
 func Clear(ctx context.Context, p Place, secrets []Secret, all bool) ([]Secret, error) {
 	if _, err := os.Lstat(p.Root()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -124,7 +123,7 @@ func Clear(ctx context.Context, p Place, secrets []Secret, all bool) ([]Secret, 
 		}
 	}
 	if _, err := os.Lstat(p.Values()); len(secrets) == 0 || len(before) == 0 && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // and no Node.js is needed
+		return nil, nil //  nothing to remove, so Node.js is not needed
 	}
 	gone, err := run(ctx, p, secrets, true)
 	if err != nil {
@@ -133,14 +132,14 @@ func Clear(ctx context.Context, p Place, secrets []Secret, all bool) ([]Secret, 
 	return gone, record(p, stay)
 }
 
-// noLinks refuses to follow a symbolic link that a repository planted: plain text would
-// go wherever it leads. It looks at the folders on the way to the values, and at all that
-// is where they go.
+// noLinks refuses to follow a symbolic link that could be planted in a repository: the
+// plain text would be written to its target. It checks each folder on the path to the
+// values, and everything in the values' folder.
 func noLinks(p Place) error {
 	base, way := p.Dir, filepath.Join(Folder, "state", "v3")
 	if p.PersistTo != "" {
 		base, way = filepath.Dir(p.PersistTo), filepath.Join(filepath.Base(p.PersistTo), "v3")
-		if filepath.IsLocal(p.PersistTo) { // what is above was not asked for by name
+		if filepath.IsLocal(p.PersistTo) { //  the user did not name the folders above
 			base, way = "", filepath.Join(p.PersistTo, "v3")
 		}
 	}
@@ -153,7 +152,7 @@ func noLinks(p Place) error {
 	}
 	return filepath.WalkDir(p.Values(), func(path string, d fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // not yet, or gone while a wrangler dev runs
+		case errors.Is(err, fs.ErrNotExist): //  does not exist yet, or was removed by a running wrangler dev
 			return nil
 		case err != nil:
 			return err

@@ -12,11 +12,12 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockFile, in the root of a Place, is locked while one secretsync works there: two
-// Miniflares that start at once on one database fail. It stays, as a lockfile's does.
+// lockFile, in the root of a Place, is locked while secretsync works there: two instances
+// of Miniflare that start at the same time on the same database fail. Like the lockfile's
+// lock, the file is never removed.
 const lockFile = "secretsync-dev.flock"
 
-// lockTimeout is how long another secretsync dev is waited for: it takes seconds.
+// lockTimeout is how long to wait for another secretsync dev, which takes seconds.
 const lockTimeout = 2 * time.Minute
 
 func lock(ctx context.Context, p Place) (unlock func(), err error) {
@@ -24,7 +25,7 @@ func lock(ctx context.Context, p Place) (unlock func(), err error) {
 		return nil, err
 	}
 	path := filepath.Join(p.Root(), lockFile)
-	// A link planted in a repository would have its target overwritten.
+	// Opening a link that was planted in the repository would overwrite its target.
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("lock: %q is not a regular file: remove it", path)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -19,13 +19,13 @@ import (
 //go:embed seed.cjs
 var seed string
 
-// answerMark begins the line that seed.cjs answers with.
+// answerMark starts the line with seed.cjs's answer.
 const answerMark = "\nsecretsync-dev:"
 
-// endsWithin is how long Node.js may take to end its workerd when it is told to.
+// endsWithin is how long Node.js may take to stop workerd after a signal.
 const endsWithin = 5 * time.Second
 
-// job is what seed.cjs reads.
+// job is the input of seed.cjs.
 type job struct {
 	Dir     string      `json:"dir"`
 	Persist string      `json:"persist"`
@@ -66,7 +66,7 @@ func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret,
 	cmd := exec.CommandContext(ctx, node, "-e", seed)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stderr = j.Dir, environ(os.Environ()), bytes.NewReader(input), io.Discard
 	cmd.Cancel = func() error {
-		if cmd.Process.Signal(syscall.SIGTERM) == nil { // it ends its workerd first
+		if cmd.Process.Signal(syscall.SIGTERM) == nil { //  it stops workerd first
 			return nil
 		}
 		return cmd.Process.Kill() // Windows has no signals
@@ -79,7 +79,7 @@ func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret,
 	return answer(secrets, out, err)
 }
 
-// answer reads what seed.cjs printed, which stands after whatever else was printed.
+// answer parses the answer of seed.cjs, which follows any other output.
 func answer(secrets []Secret, out []byte, err error) ([]Secret, error) {
 	var a struct {
 		Error, By, Node, Cause string
@@ -123,12 +123,12 @@ func names(secrets []Secret) string {
 	return strings.Join(list, ", ")
 }
 
-// environ is the environment less the credentials, which Miniflare has no need of.
+// environ returns the environment without the credentials, which Miniflare does not need.
 func environ(all []string) []string {
 	var kept []string
 	for _, v := range all {
 		name, _, _ := strings.Cut(v, "=")
-		name = strings.ToUpper(name) // Windows doesn't tell the cases apart
+		name = strings.ToUpper(name) //  on Windows, names are case-insensitive
 		credential := false
 		for _, prefix := range []string{"CLOUDFLARE_", "CF_", "SECRETSYNC_", "SOPS_"} {
 			credential = credential || strings.HasPrefix(name, prefix)

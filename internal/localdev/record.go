@@ -12,8 +12,8 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 )
 
-// recordFile, in the root of a Place, says which secrets Put has put there, and nothing
-// of their values: so Clear finds them when no configuration binds them any more.
+// recordFile, in the root of a Place, lists the secrets that Put has stored there, without
+// their values. With it, Clear finds secrets that no configuration binds any more.
 const recordFile = "secretsync-dev.json"
 
 type recorded struct {
@@ -21,10 +21,10 @@ type recorded struct {
 	Name    string `json:"name"`
 }
 
-// Record is the file that lists what Put has put there.
+// Record is the file that lists what Put has stored.
 func (p Place) Record() string { return filepath.Join(p.Root(), recordFile) }
 
-// Recorded lists what Put has put there, without values.
+// Recorded lists what Put has stored, without values.
 func Recorded(p Place) ([]Secret, error) {
 	data, err := os.ReadFile(p.Record())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -44,7 +44,7 @@ func Recorded(p Place) ([]Secret, error) {
 	return secrets, nil
 }
 
-// record replaces the record; with nothing in it, it goes.
+// record replaces the record, and removes the file if the list is empty.
 func record(p Place, secrets []Secret) error {
 	list := []recorded{}
 	for _, s := range secrets {

@@ -1,4 +1,4 @@
-// Package metrics writes what a run of drift found for the textfile collector of
+// Package metrics writes the findings of a drift run for the textfile collector of
 // Prometheus's node exporter. Call [Write].
 package metrics
 
@@ -13,8 +13,8 @@ import (
 // Run is one run of drift.
 type Run struct {
 	Now time.Time
-	// Success says that all of Cloudflare that was asked for could be read. The rest
-	// is left out of the file where it could not.
+	// Success is true if every requested part of Cloudflare could be read. If it is false,
+	// the file contains only the run's own metrics.
 	Success bool
 	Drift   []planner.Drift
 	Secrets []Secret
@@ -25,13 +25,13 @@ type Run struct {
 type Secret struct {
 	Store planner.StoreKey
 	Name  string
-	// Applied is when its value was last sent; the zero time where that is not known.
+	// Applied is when its value was last sent; the zero time if unknown.
 	Applied time.Time
 	// RotateAfter is the age at which its value is due for rotation; 0 for never.
 	RotateAfter time.Duration
 }
 
-// Write replaces the file as a whole.
+// Write replaces the whole file.
 func Write(path string, r Run) error {
 	reg := prometheus.NewRegistry()
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {

@@ -1,4 +1,4 @@
-// Package pause waits, for as long as a context lasts.
+// Package pause waits for a time or until a context ends.
 package pause
 
 import (

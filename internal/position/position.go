@@ -1,6 +1,6 @@
-// Package position is the one type for a place in a file. It is a leaf, so that
-// every package, the planner included, can use the same type. Public packages
-// give it a name of their own by an alias.
+// Package position is the one type for a place in a file. It imports no other package of
+// this module, so every package, including the planner, can use it. Public packages declare
+// aliases of it.
 package position
 
 import (
@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// Position is a place in a file. Line and Column count from 1, columns in
-// characters; a zero Line means the file as a whole, and the zero Position no
-// file at all. The JSON form is that of plan files.
+// Position is a place in a file. Line and Column count from 1, columns in characters. A
+// zero Line means the whole file, and the zero Position no file at all. The JSON form is
+// that of plan files.
 type Position struct {
 	File   string `json:"file"`
 	Line   int    `json:"line,omitempty"`
@@ -25,8 +25,8 @@ func (p Position) String() string {
 	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
 }
 
-// IsZero reports whether the position names no file. encoding/json leaves such a
-// position out where it is a field with the option omitzero.
+// IsZero reports whether the position names no file. encoding/json omits such a position
+// from a field with the option omitzero.
 func (p Position) IsZero() bool { return p.File == "" }
 
 // Compare orders positions by file, line and column. It returns -1, 0 or +1.

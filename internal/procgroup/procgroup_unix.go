@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package procgroup ends what a command has started together with the command.
+// Package procgroup ends a command together with the processes that it started.
 package procgroup
 
 import (
@@ -8,17 +8,17 @@ import (
 	"syscall"
 )
 
-// New puts a command that has not started into a process group of its own, which ends with it where it
-// is called off.
+// New puts a command that has not started into its own process group. Cancelling the
+// command's context kills the whole group.
 func New(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// End ends what a command has left behind in its group. What has left the group
-// by itself is out of reach.
+// End kills what the command has left running in its group. Processes that have left the
+// group are not reached.
 func End(cmd *exec.Cmd) {
 	if cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // usually there is nothing
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) //  usually the group is already empty
 	}
 }

@@ -1,5 +1,5 @@
-// Package repo reads the files that a manifest names: regular files of the repository,
-// which no link leads out of, and none that hold credentials.
+// Package repo reads the files that a manifest names: only regular files inside the
+// repository, none reached by a link that leads out of it, and none that hold credentials.
 //
 // Call [New], then [Files.Read] for a file and [Files.Glob] for the names that match a
 // pattern.
@@ -18,21 +18,21 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// ErrOutside is the kind of a mistake about a file outside the repository.
+// ErrOutside identifies mistakes about a file outside the repository.
 var ErrOutside = errors.New("a file outside the repository is refused")
 
-// Files reads the repository's files. Names are as the caller would open them;
-// neither ".." nor a symbolic link leads out of the root.
+// Files reads the repository's files. Names are those that the caller would pass to open.
+// Neither ".." nor a symbolic link can lead out of the root.
 type Files struct {
 	// Root is the repository's folder, as an absolute path.
 	Root         string
 	base         string // the manifest's folder
 	allowOutside bool
-	private      []string // files that no source may name
+	private      []string //  files that no source may read
 }
 
-// New takes the nearest folder with a .git entry as the root, at or above base, the
-// manifest's folder, else base itself. private are files that may not be read.
+// New uses as the root the nearest folder at or above base that has a .git entry, or else
+// base itself. base is the manifest's folder. private are files that may not be read.
 func New(base string, allowOutside bool, private ...string) Files {
 	own, err := filepath.Abs(base)
 	if err != nil {
@@ -51,7 +51,7 @@ func New(base string, allowOutside bool, private ...string) Files {
 	return f
 }
 
-// Join returns the name of a path that a file names.
+// Join returns the name of a file, given the path that another file contains.
 func Join(from, path string) string {
 	if path = filepath.FromSlash(path); filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -59,8 +59,8 @@ func Join(from, path string) string {
 	return filepath.Join(filepath.Dir(from), path)
 }
 
-// Shown is a name as descriptions have it: relative to the manifest, so that it
-// is the same wherever the tool is started.
+// Shown returns the name used in descriptions: relative to the manifest, so that it does
+// not depend on the current folder.
 func (f Files) Shown(name string) string {
 	base, err1 := filepath.Abs(f.base)
 	abs, err2 := filepath.Abs(name)
@@ -80,9 +80,9 @@ func (f Files) inside(name string) (string, bool) {
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
-// open opens a regular file. It looks before it opens, as opening a device may do
-// anything, and looks again at what it opened, without waiting for the other end of
-// a pipe that has replaced it meanwhile.
+// open opens a regular file. It checks the type before opening, because opening a device
+// can have side effects, and again afterwards. If a pipe has replaced the file in between,
+// open does not wait for the pipe's other end.
 func (f Files) open(at position.Position, name string) (*os.File, *syntax.Error) {
 	stat := os.Stat
 	openFile := func(name string) (*os.File, error) { return os.OpenFile(name, os.O_RDONLY|noWait, 0) }
@@ -114,7 +114,8 @@ func (f Files) open(at position.Position, name string) (*os.File, *syntax.Error)
 	return file, nil
 }
 
-// checkOpened checks the opened file, since its name may mean another one by now.
+// checkOpened checks the file that was opened, since its name may refer to another file by
+// now.
 func (f Files) checkOpened(at position.Position, name string, file *os.File) *syntax.Error {
 	info, err := file.Stat()
 	switch {
@@ -128,9 +129,9 @@ func (f Files) checkOpened(at position.Position, name string, file *os.File) *sy
 	return nil
 }
 
-// isPrivate reports whether a file holds the tool's own keys, is one of git's (CI
-// leaves the job's token in .git/config), or shows what goes on in the system. As a secret's source it would be handed to
-// whoever may read the secret.
+// isPrivate reports whether a file holds the tool's own keys, belongs to git (CI leaves the
+// job's token in .git/config), or exposes system state. As a secret's source, it would be
+// disclosed to everyone who may read the secret.
 func (f Files) isPrivate(name string, info fs.FileInfo) bool {
 	for _, own := range f.private {
 		if other, err := os.Stat(own); err == nil && os.SameFile(info, other) {
@@ -141,13 +142,13 @@ func (f Files) isPrivate(name string, info fs.FileInfo) bool {
 		name = resolved
 	}
 	root, err := filepath.EvalSymlinks(f.Root)
-	for _, system := range []string{"/proc/", "/sys/", "/dev/"} { // where, for one, every process's environment lies
+	for _, system := range []string{"/proc/", "/sys/", "/dev/"} { //  for example, the environment of every process
 		if strings.HasPrefix(filepath.ToSlash(name), system) && !strings.HasPrefix(filepath.ToSlash(root), system) {
 			return true
 		}
 	}
 	if below, ok := (Files{Root: root}).inside(name); err == nil && ok {
-		name = below // the repository itself may lie anywhere
+		name = below //  the repository itself may be anywhere
 	}
 	parts := strings.Split(filepath.ToSlash(name), "/")
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.EqualFold(part, ".git") })
@@ -170,7 +171,7 @@ func (f Files) Read(at position.Position, name string, limit int) ([]byte, *synt
 	return data, nil
 }
 
-// Check reports why a file could not be read.
+// Check returns the error that reading a file would cause.
 func (f Files) Check(at position.Position, name string) *syntax.Error {
 	file, bad := f.open(at, name)
 	if bad == nil {
@@ -179,7 +180,7 @@ func (f Files) Check(at position.Position, name string) *syntax.Error {
 	return bad
 }
 
-// explain turns an error of the file system into a mistake.
+// explain turns an error of the file system into an error with a position.
 func (f Files) explain(at position.Position, name string, err error) *syntax.Error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -188,7 +189,7 @@ func (f Files) explain(at position.Position, name string, err error) *syntax.Err
 		return syntax.Errorf(at, "", "file %q: permission denied", name)
 	case f.leads(name):
 		return outside(at, name)
-	case f.linked(name): // Go follows no absolute link below a root, wherever it leads
+	case f.linked(name): //  Go follows no absolute link below a root, even one that stays inside
 		return syntax.Errorf(at, "below the repository's folder a link has to be a relative one: ln -sr", "file %q is reached by a link with an absolute path", name)
 	}
 	return syntax.Errorf(at, "", "file %q cannot be read", name)

@@ -11,14 +11,14 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// maxMatches bounds the files that one pattern may name.
+// maxMatches limits how many files one pattern may match.
 const maxMatches = 1000
 
-// maxLooked bounds what one pattern may look at: links that lead in circles make few
-// folders many.
+// maxLooked limits how many names one pattern may visit: cyclic links can multiply a few
+// folders.
 const maxLooked = 20000
 
-// Glob returns the files that match a pattern which a file names, sorted.
+// Glob returns the files that match a pattern from another file, sorted.
 func (f Files) Glob(at position.Position, from, pattern string) ([]string, *syntax.Error) {
 	rel, bad := f.pattern(at, from, pattern)
 	if bad != nil {
@@ -33,7 +33,7 @@ func (f Files) Glob(at position.Position, from, pattern string) ([]string, *synt
 		}
 		top := filepath.VolumeName(abs) + string(filepath.Separator)
 		looked.FS = os.DirFS(top)
-		names, _ = fs.Glob(looked, filepath.ToSlash(strings.TrimPrefix(abs, top))) // pattern has checked it
+		names, _ = fs.Glob(looked, filepath.ToSlash(strings.TrimPrefix(abs, top))) //  pattern has checked the syntax
 		for i, name := range names {
 			names[i] = f.named(filepath.Join(top, filepath.FromSlash(name)))
 		}
@@ -55,7 +55,7 @@ func (f Files) Glob(at position.Position, from, pattern string) ([]string, *synt
 	return f.someOf(at, pattern, rel, names)
 }
 
-// budget is a file system that shows no more once maxLooked names were looked at.
+// budget is a file system that returns nothing more after maxLooked names.
 type budget struct {
 	fs.FS
 	looked int
@@ -79,13 +79,13 @@ func (b *budget) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-// CheckPattern reports what is wrong with a pattern that a file names, whatever it matches.
+// CheckPattern reports what is wrong with a pattern, regardless of what it matches.
 func (f Files) CheckPattern(at position.Position, from, pattern string) *syntax.Error {
 	_, bad := f.pattern(at, from, pattern)
 	return bad
 }
 
-// pattern checks a pattern that a file names, and returns it relative to the root.
+// pattern checks a pattern from another file, and returns it relative to the root.
 func (f Files) pattern(at position.Position, from, pattern string) (string, *syntax.Error) {
 	dir, _ := f.inside(filepath.Dir(from))
 	rel := path.Join(escapePattern.Replace(filepath.ToSlash(dir)), filepath.ToSlash(pattern))
@@ -101,8 +101,8 @@ func (f Files) pattern(at position.Position, from, pattern string) (string, *syn
 	return rel, nil
 }
 
-// someOf refuses a pattern that matches nothing, or too much. Where a link on the way leads out of
-// the root, it says so, as what lies there was not looked at.
+// someOf refuses a pattern that matches nothing or too much. If a link on the path leads
+// out of the root, the error says so, because its target was not searched.
 func (f Files) someOf(at position.Position, pattern, rel string, names []string) ([]string, *syntax.Error) {
 	switch {
 	case len(names) > maxMatches:
@@ -118,7 +118,7 @@ func (f Files) someOf(at position.Position, pattern, rel string, names []string)
 	return nil, syntax.Errorf(at, "paths are relative to the file that names them", "no file matches %q", pattern)
 }
 
-// leadingOut returns a match of a pattern, or of a folder on its way, that is a link
+// leadingOut returns a match of a pattern, or of one of its parent folders, that is a link
 // out of the root. The shortest come first, so that no folder outside is listed.
 func (f Files) leadingOut(rel string) string {
 	if f.allowOutside {
@@ -137,10 +137,10 @@ func (f Files) leadingOut(rel string) string {
 	return ""
 }
 
-// escapePattern keeps a folder's name from being read as a pattern.
+// escapePattern escapes a folder's name so that it is not read as a pattern.
 var escapePattern = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
-// named is the name of a file as the caller would open it.
+// named returns the name of a file as the caller would open it.
 func (f Files) named(abs string) string {
 	base, err1 := filepath.Abs(f.base)
 	below, err2 := filepath.Rel(base, abs)

@@ -2,5 +2,5 @@
 
 package repo
 
-// noWait is for systems that have pipes among their files.
+// noWait is zero: this system has no named pipes in its file system.
 const noWait = 0

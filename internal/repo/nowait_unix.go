@@ -4,5 +4,5 @@ package repo
 
 import "syscall"
 
-// noWait has a pipe opened without waiting for who writes to it.
+// noWait opens a pipe without waiting for its writer.
 const noWait = syscall.O_NONBLOCK

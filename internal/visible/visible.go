@@ -1,12 +1,12 @@
-// Package visible makes foreign text harmless where it is shown: names, comments
-// and file names come from manifests, lockfiles and servers that may be hostile.
+// Package visible makes foreign text harmless to display: names, comments and file names
+// come from manifests, lockfiles and servers that may be hostile.
 //
-// Call [Text] for a piece of a line, and [JSON] or [YAML] for a whole document.
+// Call [Text] for part of a line, and [JSON] or [YAML] for a whole document.
 //
-// Harmless is what moves no cursor, hides nothing, turns no direction, and is no
-// command to a CI runner. GitHub's takes "::command::" at the start of a line, after
-// blanks, and "##[command]" anywhere in one (ActionCommand.cs in actions/runner);
-// Azure Pipelines has "##vso[" and TeamCity "##teamcity[".
+// Harmless text moves no cursor, hides nothing, changes no text direction, and is not a
+// command to a CI runner. GitHub's runner accepts "::command::" at the start of a line,
+// after blanks, and "##[command]" anywhere in it (ActionCommand.cs in actions/runner);
+// Azure Pipelines accepts "##vso[" and TeamCity "##teamcity[".
 package visible
 
 import (
@@ -18,12 +18,12 @@ import (
 	"unicode/utf8"
 )
 
-// runnerCommand is where "##" begins a command to a CI runner.
+// runnerCommand matches "##" at the start of a command to a CI runner.
 var runnerCommand = regexp.MustCompile(`##([A-Za-z]*\[)`)
 
-// Text shows control characters, line breaks, the invisible and direction-changing
-// characters of Unicode, and the beginnings of commands to CI runners as escapes. Text
-// that was already escaped stays as it is.
+// Text escapes control characters, line breaks, invisible and direction-changing Unicode
+// characters, and the beginnings of commands to CI runners. Text that is already escaped is
+// unchanged.
 func Text(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -43,10 +43,10 @@ func Text(text string) string {
 	return text
 }
 
-// JSON does the same to a JSON document by JSON's own escapes, so that it still means
-// the same: what is escaped stands in strings alone. Control characters below space
-// are escaped in any JSON, but not DEL and the other 32, nor the rest (RFC 8259,
-// section 7).
+// JSON does the same for a JSON document, using JSON's own escapes, so that its meaning is
+// unchanged: escaped characters occur only in strings. Any JSON encoder escapes control
+// characters below space, but not DEL, the other 32 control characters or the rest (RFC
+// 8259, section 7).
 func JSON(document []byte) []byte {
 	out := escape(document, func(out []byte, r rune) []byte {
 		high, low := utf16.EncodeRune(r)
@@ -55,15 +55,15 @@ func JSON(document []byte) []byte {
 	return runnerCommand.ReplaceAll(out, []byte(`#\u0023$1`))
 }
 
-// YAML does the same to a YAML document in which whatever [Text] would change stands in
+// YAML does the same for a YAML document in which everything that [Text] would change is in
 // double quotes.
 func YAML(document []byte) []byte {
 	out := escape(document, func(out []byte, r rune) []byte { return fmt.Appendf(out, `\U%08x`, r) })
 	return runnerCommand.ReplaceAll(out, []byte(`#\u0023$1`))
 }
 
-// escape escapes what is not harmless, but control characters below space; large writes
-// characters of more than 16 bits.
+// escape escapes everything that is not harmless except control characters below space;
+// large writes characters of more than 16 bits.
 func escape(document []byte, large func(out []byte, r rune) []byte) []byte {
 	out := make([]byte, 0, len(document))
 	for i := 0; i < len(document); {
