@@ -103,7 +103,7 @@ stores:
 		t.Errorf("the Worker reads %q", got)
 	}
 	if got := get("DRAWN", 200); !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(got) {
-		t.Errorf("the Worker reads %q where 16 bytes in hex were drawn", got)
+		t.Errorf("the Worker reads %q where 16 bytes in hex were generated", got)
 	}
 	if got := get("MISSING", 500); got != `Secret "missing" not found` { // docs/cloudflare-api.md §9
 		t.Errorf("a missing secret gives %q", got)

@@ -26,7 +26,7 @@ const (
 	madeTOML = "version = 1\n[stores.s.secrets.k]\nform = {env = \"canary-x\"}\n"
 )
 
-// made are files that git would not keep as they are, or nobody would want to keep: a
+// made are files that git would not keep as they are, or that no one would want to keep: a
 // name with a format's extension, and what makes the file.
 func made() map[string]func(t *testing.T, name string) {
 	text := func(content string) func(*testing.T, string) {

@@ -151,7 +151,7 @@ func TestSOPSFiles(t *testing.T) {
 	if fake.opens["x.enc.yaml"] != 1 {
 		t.Errorf("opened %v", fake.opens)
 	}
-	// What is wrong with the whole file is told once.
+	// What is wrong with the whole file is reported once.
 	fake.fail = ErrorList{{Pos: Position{File: "x.enc.yaml"}, What: "no key fits"}}
 	_, err = m.Resolve(t.Context())
 	wantError(t, err, "secretsync.yaml:2:28: x.enc.yaml: no key fits")

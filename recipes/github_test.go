@@ -147,7 +147,7 @@ func (p *place) driftAndRepair() {
 		t.Fatalf("issues: %+v", p.github.issues)
 	}
 
-	// Nobody reviewed a repair: the apply by hand needs the id of a plan that somebody read.
+	// No one reviewed a repair: the apply by hand needs the id of a plan that someone read.
 	r := p.dispatch("").ends(true)
 	r.says("no plan was reviewed")
 	if p.writes() != 0 {

@@ -35,7 +35,7 @@ func TestGitHubLockfile(t *testing.T) {
 	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"c": {`) {
 		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
 	}
-	// The rest is another plan, which somebody has to read.
+	// The rest is another plan, which someone has to read.
 	r := p.apply(sha).ends(true)
 	p.dispatch(planID.FindStringSubmatch(r.summary)[1]).ends(false)
 	p.live("a", p.values["a"])

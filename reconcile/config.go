@@ -45,7 +45,7 @@ type Config struct {
 	// LockTimeout is how long Lock waits for another apply to end; 0 for not at all.
 	LockTimeout time.Duration
 	// RequestTimeout is the API's limit for one request; 30 seconds if zero. A request that
-	// was cut short may still take effect until it is over.
+	// was interrupted may still take effect until it is over.
 	RequestTimeout time.Duration
 	// Wait is how long an apply waits for what it wrote to become active; 0 for not at all.
 	Wait time.Duration

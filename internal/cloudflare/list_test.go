@@ -18,9 +18,9 @@ type pager struct {
 	n          int
 	limit      int  // of a page's size
 	noTotal    bool // leaves total_count out
-	totalPages bool // tells of total_pages, wrongly
+	totalPages bool // reports total_pages, wrongly
 	ignorePage bool
-	total      int             // tells of so many, if not 0
+	total      int             // reports so many, if not 0
 	before     func(n int) int // changes the number of secrets before a request
 }
 

@@ -391,7 +391,7 @@ func TestInterruptedWaitEndsAtOnce(t *testing.T) {
 	}
 }
 
-// When the context ends, reads are cut short; a write under way is finished, and
+// When the context ends, reads are interrupted; a write under way is finished, and
 // not tried again.
 func TestInterruptedUnderWay(t *testing.T) {
 	for method, call := range calls {
@@ -528,7 +528,7 @@ func TestRatelimitHeaderIsNotOverdrawn(t *testing.T) {
 			return answer.to(r)
 		}}
 		c := newClient(t, s)
-		if err := calls["DELETE"](t.Context(), c); err != nil { // tells of the quota
+		if err := calls["DELETE"](t.Context(), c); err != nil { // reports the quota
 			t.Fatal(err)
 		}
 		start := time.Now()

@@ -136,7 +136,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// logged is a log that tells of each request, before its answer is sent.
+// logged is a log that reports each request, before its answer is sent.
 type logged chan struct{}
 
 func (l logged) Write(b []byte) (int, error) { l <- struct{}{}; return len(b), nil }

@@ -156,7 +156,7 @@ func (s *Server) load(file string) error {
 	var loaded state
 	// The cause is omitted: the file may contain secrets, and be named by mistake.
 	if json.Unmarshal(data, &loaded) != nil || loaded.Version != stateVersion || loaded.Accounts == nil {
-		return fmt.Errorf("%q is not an emulator's state, or is damaged: name another file, or delete it to start anew", file)
+		return fmt.Errorf("%q is not an emulator's state, or is damaged: name another file, or delete it to start again", file)
 	}
 	s.state = loaded
 	return nil

@@ -75,7 +75,7 @@ secretsync_secret_rotation_due_timestamp_seconds{account="0123456789abcdef012345
 	}
 }
 
-// TestFailure: of a run that could not look, only that is told.
+// TestFailure: of a run that could not look, only that is reported.
 func TestFailure(t *testing.T) {
 	got := samples(t, metrics.Run{Now: now, Secrets: []metrics.Secret{{Store: store, Name: "a", Applied: now}}})
 	if want := "secretsync_last_run_success 0\nsecretsync_last_run_timestamp_seconds 1.7954352e+09\n"; got != want {

@@ -35,7 +35,7 @@ func (e *Events) Plan(f *planfile.File) error {
 	}{e.head("plan"), f})
 }
 
-// Result tells of an action that ended.
+// Result writes an action that ended.
 func (e *Events) Result(r applier.Result) error {
 	message := ""
 	if r.Err != nil {

@@ -47,7 +47,7 @@ func PlanGitHub(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	return out.err
 }
 
-// aggregated tells of many notes of one kind together, since few annotations are kept,
+// aggregated groups many notes of one kind together, since few annotations are kept,
 // and leaves the first ones as they are.
 func aggregated(all []annotation, notes []string, first int) []annotation {
 	if len(all) <= maxAnnotations {

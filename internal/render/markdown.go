@@ -32,7 +32,7 @@ func PlanMarkdown(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	return fitted(w, func(b *comment) { planMarkdown(b, p, info) })
 }
 
-// fitted writes the longest form that a comment can hold. A form is told how many rows
+// fitted writes the longest form that a comment can hold. A form is given how many rows
 // its lists and its folded lists may have: the folded ones give way first, then reasons
 // do, and last of all rows.
 func fitted(w io.Writer, form func(b *comment)) error {
@@ -116,7 +116,7 @@ func rows(actions []planner.Action) []string {
 	return list
 }
 
-// item is a row of a list, and how many things it tells of.
+// item is a row of a list, and how many things it stands for.
 type item struct {
 	text   string
 	things int

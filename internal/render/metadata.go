@@ -7,7 +7,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// metadata tells of scopes and comment: what a new secret has, and what changes of others.
+// metadata describes scopes and comment: those of a new secret, and changes to an existing one.
 func metadata(a planner.Action) (parts []string) {
 	switch s := a.Scopes; {
 	case s == nil:
@@ -26,7 +26,7 @@ func metadata(a planner.Action) (parts []string) {
 	return parts
 }
 
-// policy tells of the delete policy where it changes, or is not the usual one from the
+// policy describes the delete policy where it changes, or is not the usual one from the
 // beginning: a secret is deleted when it leaves the manifest, a store is not.
 func policy(a planner.Action) []string {
 	changed, usual := slices.Contains(a.Reasons, planner.ReasonPolicy), a.Secret != ""

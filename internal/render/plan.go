@@ -122,7 +122,7 @@ func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 }
 
 // sourceOnly counts the values that nothing in the plan stands for, but for those that
-// are yet to be drawn.
+// are yet to be generated.
 func sourceOnly(p *planner.Plan) int {
 	n := 0
 	for _, a := range p.Actions {
@@ -221,7 +221,7 @@ func storesOf(actions []planner.Action) []planner.StoreKey {
 	return stores
 }
 
-// noteLines tells of notes of one kind and store together.
+// noteLines describes notes of one kind and store together.
 func noteLines(notes []planner.Note) []string {
 	type group struct {
 		kind  planner.NoteKind

@@ -37,7 +37,7 @@ func Problem(p planner.Problem) (what, hint string) {
 	return fmt.Sprintf("%s: %s", Safe(string(p.Kind)), name), ""
 }
 
-// forged tells of a planted key, or, where some of the fingerprints are the key's, perhaps
+// forged describes a planted key, or, where some of the fingerprints are the key's, perhaps
 // of nothing but a merge.
 func forged(p planner.Problem) (what, hint string) {
 	var names []string

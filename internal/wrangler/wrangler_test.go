@@ -128,7 +128,7 @@ func TestAccountIDInCapitals(t *testing.T) {
 	}
 }
 
-// TestMistakes: all are told, with their places, and what is right is still read.
+// TestMistakes: all are reported, with their places, and what is right is still read.
 func TestMistakes(t *testing.T) {
 	c, mistakes := wrangler.Parse("w.jsonc", []byte(`{
   "secrets_store_secrets": [

@@ -19,7 +19,7 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// TestClocksApart has an apply cut short on a machine whose clock is wrong.
+// TestClocksApart has an apply interrupted on a machine whose clock is wrong.
 func TestClocksApart(t *testing.T) {
 	for _, ahead := range []time.Duration{-5 * time.Minute, 5 * time.Minute, 15 * time.Minute, -3 * time.Hour} {
 		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestClocksApart(t *testing.T) {
 
 var createdField = regexp.MustCompile(`"created": ?"([^"]*)",?`)
 
-// TestTimesOfAnotherClock has an apply cut short, or killed, where the API's times of its
+// TestTimesOfAnotherClock has an apply interrupted, or killed, where the API's times of its
 // secrets are missing, or are not those of its Date header.
 func TestTimesOfAnotherClock(t *testing.T) {
 	for name, created := range map[string]func(time.Time) string{

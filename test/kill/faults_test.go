@@ -21,7 +21,7 @@ var allFaults = flag.Bool("faults", false, "run the whole fault matrix, which ta
 // TestFaultMatrix lets each request of two applies go wrong in each way: of one that
 // makes everything, the store too, and of one that creates, updates, renames and
 // deletes. Whatever the apply says must be true; two more at most make everything as
-// the manifest says; somebody else's secret stays as it was; and the lockfile can be
+// the manifest says; another client's secret stays as it was; and the lockfile can be
 // read at every step.
 func TestFaultMatrix(t *testing.T) {
 	kinds := program.FaultKinds[:2]
@@ -103,7 +103,7 @@ func (f *faultTable) text(kinds []string) string {
 type faultSecret struct {
 	name, before, after string
 	scopes              int    // after it
-	told                string // under which name its action is told; "" for none
+	told                string // under which name its action is reported; "" for none
 }
 
 // faultScenario is an apply in which something goes wrong.
@@ -247,7 +247,7 @@ func (c *faultCase) checkReport(code int) {
 	told := map[string]string{}
 	for _, m := range toldOf.FindAllStringSubmatch(c.output, -1) {
 		if told[m[2]] != "" {
-			c.Errorf("%s is told of twice: %s, %s", m[2], told[m[2]], m[1])
+			c.Errorf("%s is reported twice: %s, %s", m[2], told[m[2]], m[1])
 		}
 		told[m[2]], _, _ = strings.Cut(m[1], ":")
 	}
@@ -256,7 +256,7 @@ func (c *faultCase) checkReport(code int) {
 		c.check()
 	case program.Error:
 		if len(told) > 0 {
-			c.Errorf("it ends with an error, and tells of what it did: %v", told)
+			c.Errorf("it ends with an error, and reports what it did: %v", told)
 		}
 	case program.Incomplete:
 		if !strings.Contains(c.output, "error: the apply is incomplete") {
@@ -269,11 +269,11 @@ func (c *faultCase) checkReport(code int) {
 		switch told[s.told] {
 		case "created", "updated", "renamed", "deleted":
 			if !c.is(s.name, s.after) {
-				c.Errorf("%s is told to be %s, and is not", s.name, told[s.told])
+				c.Errorf("%s is reported as %s, and is not", s.name, told[s.told])
 			}
 		case "failed", "skipped":
 			if !c.is(s.name, s.before) {
-				c.Errorf("%s is told to be %s, and has changed", s.name, told[s.told])
+				c.Errorf("%s is reported as %s, and has changed", s.name, told[s.told])
 			}
 		case "":
 			if code == program.Incomplete && strings.Contains(c.output, " "+s.told+" ") && s.told != "" {

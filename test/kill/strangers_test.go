@@ -31,10 +31,10 @@ func strangersManifest() string {
 	return m
 }
 
-// TestStrangersWhileCreating has somebody else create secrets of the same names, which
+// TestStrangersWhileCreating has another client create secrets of the same names, which
 // look the same, between our list and our request: whatever Cloudflare makes of a bulk
 // create that it refuses, and however it words that, theirs are left alone, and what the
-// report tells of as made is ours.
+// report lists as created is ours.
 func TestStrangersWhileCreating(t *testing.T) {
 	for _, partial := range []bool{false, true} {
 		for _, bare := range []bool{false, true} {
@@ -70,10 +70,10 @@ func TestStrangersWhileCreating(t *testing.T) {
 					for _, name := range strangersNames {
 						stranger := slices.Contains(theirs, name)
 						if stranger && !has(name, "theirs") {
-							t.Errorf("%s is somebody else's, and was overwritten", name)
+							t.Errorf("%s is another client's, and was overwritten", name)
 						}
 						if said := strings.Contains(out, "created prod/"+name+"\n"); said == stranger && (!partial || !bare) {
-							t.Errorf("%s is told to be created: %v", name, said)
+							t.Errorf("%s is reported as created: %v", name, said)
 						}
 					}
 					if code, _ := c.Run("apply", "--auto-approve"); code != program.Error { // a conflict
@@ -122,12 +122,12 @@ func TestTwoClonesAtOnce(t *testing.T) {
 				if strings.Contains(out, "created prod/"+name+"\n") {
 					owners++
 					if !server.HasValue(program.Account, "prod", name, fmt.Append(nil, "value of ", i)) {
-						t.Errorf("%s is told to be made by %d, and has another value", name, i)
+						t.Errorf("%s is reported as made by %d, and has another value", name, i)
 					}
 				}
 			}
 			if owners != 1 {
-				t.Errorf("%s is told to be made by %d", name, owners)
+				t.Errorf("%s is reported as made by %d", name, owners)
 			}
 		}
 	}
@@ -135,7 +135,7 @@ func TestTwoClonesAtOnce(t *testing.T) {
 
 // TestListsThatLag: for seconds after an apply, lists show what was before it, and the
 // first read of a secret by its id finds nothing. What they
-// lack is neither made again, nor forgotten, and no generated value is drawn anew.
+// lack is neither made again, nor forgotten, and no generated value is generated again.
 func TestListsThatLag(t *testing.T) {
 	var lagging atomic.Bool
 	var read sync.Map // the secrets that were read by their ids
@@ -189,7 +189,7 @@ func TestListsThatLag(t *testing.T) {
 	}
 }
 
-// TestAStrangerTakesTheLastRoom has somebody else create a secret between our look at the
+// TestAStrangerTakesTheLastRoom has another client create a secret between our look at the
 // quota and our bulk create, where Cloudflare makes those of it that there is room for:
 // they are ours, and the report says so.
 func TestAStrangerTakesTheLastRoom(t *testing.T) {

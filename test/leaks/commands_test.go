@@ -104,7 +104,7 @@ func (p *leakProject) everyCommand() {
 	p.changeValues()
 	p.shown(program.OK, "plan", "--allow-commands")
 	p.shown(program.Stale, "apply", "plan.json", "--allow-commands")
-	p.debug("apply") // nobody answers
+	p.debug("apply") // no one answers
 	p.debug("lock", "rekey", "--new-key-env", "LEAK_c000")
 	p.rekey()
 	for _, args := range [][]string{{"plan"}, {"apply", "--auto-approve"}, {"drift"}, {"plan", "--format", "json"}} {
@@ -177,7 +177,7 @@ func (p *leakProject) rebuild() {
 	p.write("secretsync.lock", string(whole))
 }
 
-// rekey changes the fingerprint key, to one that was drawn and to one that was given.
+// rekey changes the fingerprint key, to one that was generated and to one that was given.
 func (p *leakProject) rekey() {
 	p.want(program.OK, "lock", "rekey", "--new-key-env", "NEXT_KEY")
 	p.env["SECRETSYNC_FINGERPRINT_KEY"], p.env["NEXT_KEY"] = p.env["NEXT_KEY"], p.env["SECRETSYNC_FINGERPRINT_KEY"]
@@ -217,7 +217,7 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// awaitServer returns once somebody listens.
+// awaitServer returns once a server listens.
 func awaitServer(t *testing.T, address string) {
 	for range 1000 {
 		if c, err := net.Dial("tcp", address); err == nil { //nolint:noctx // on this machine
@@ -226,5 +226,5 @@ func awaitServer(t *testing.T, address string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("nobody listens")
+	t.Fatal("no one listens")
 }

@@ -185,7 +185,7 @@ func (p *leakProject) wrongSettings() {
 		p.env[name] = old
 	}
 	if *allLeaks { // it is tried for seconds
-		p.env["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:1" // nobody listens
+		p.env["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:1" // no one listens
 		p.debug("plan")
 	}
 	stranger, err := age.GenerateX25519Identity()

@@ -41,7 +41,7 @@ func TestLockfileTellsNothing(t *testing.T) {
 		for _, r := range publicOf(f) {
 			where, sec := name+" "+r.subject.Secret, r.sec
 			if length = max(length, len(sec.Fingerprint)); len(sec.Fingerprint) != length {
-				t.Errorf("%s: the length of a fingerprint tells of its value", where)
+				t.Errorf("%s: the length of a fingerprint depends on its value", where)
 			}
 			if name != "second" && r.subject.Secret != "a" {
 				continue // these two are the same record
@@ -118,7 +118,7 @@ func (p lockProject) apply(values map[string]string) {
 	}
 }
 
-// copy is the same project of somebody else, who has another key and no lockfile.
+// copy is the same project of another user, who has another key and no lockfile.
 func (p lockProject) copy(t *testing.T) lockProject {
 	return lockProject{program.NewProject(t, p.Env["CLOUDFLARE_API_BASE_URL"])}
 }
@@ -150,7 +150,7 @@ func publicOf(f *lockfile.File) (all []public) {
 	return all
 }
 
-// guess digests every value in every way that somebody without the key can, and looks
+// guess digests every value in every way that an attacker without the key can, and looks
 // for the digests in a lockfile. It returns how many it tried, and what it found.
 func guess(f *lockfile.File, values []string) (tried int, found []string) {
 	content := f.Format()

@@ -68,7 +68,7 @@ func hash6[T string | []byte](b T) uint64 {
 	return x * 0x9e3779b97f4a7c15 >> 44 % filterBits
 }
 
-// look searches what was written somewhere. One leak of a kind is told.
+// look searches what was written somewhere. One leak of a kind is reported.
 func (s *search) look(place string, content []byte) {
 	found := map[string]bool{}
 	for i := 0; i+6 <= len(content); i++ {

@@ -16,7 +16,7 @@ import (
 )
 
 // watch gives every file that appears in some folders a second name elsewhere, as soon
-// as the kernel tells of it, so that its content outlives it.
+// as the kernel reports it, so that its content outlives it.
 type watch struct {
 	t      *testing.T
 	fd     int
@@ -131,7 +131,7 @@ func (w *watch) catchUp() {
 	select {
 	case <-seen:
 	case <-time.After(20 * time.Second):
-		w.t.Error("the kernel tells of no files")
+		w.t.Error("the kernel reports no files")
 	}
 	_ = os.Remove(filepath.Join(w.first, name))
 }

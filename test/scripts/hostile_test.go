@@ -14,7 +14,7 @@ import (
 type trapKey struct{}
 
 // setTrap listens where no program under test should ever connect: it is the address
-// of every key server, in KEYSERVER and in the variables that cloud clients heed.
+// of every key server, in KEYSERVER and in the variables that cloud clients respect.
 func setTrap(env *testscript.Env) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

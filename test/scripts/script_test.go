@@ -72,7 +72,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	                             what the sops command line does to an encrypted file
 //	plant beside|alone FILE TYPE...
 //	                             put keys of these types into a SOPS file or a lockfile's key; KEYSERVER is their address
-//	connections                  somebody connected to KEYSERVER
+//	connections                  a client connected to KEYSERVER
 //	nbytes FILE N                make a file of N bytes
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

@@ -44,7 +44,7 @@ func (h *simulation) checkOthers(now map[place]live) {
 	h.Helper()
 	for p, was := range h.foreign {
 		if !reflect.DeepEqual(now[p], was) {
-			h.Fatalf("%v is somebody else's, and is gone or changed", p)
+			h.Fatalf("%v is another client's, and is gone or changed", p)
 		}
 	}
 	for p, value := range h.kept {

@@ -25,7 +25,7 @@ import (
 type history struct {
 	*rapid.T
 	dir      string
-	prefix   string // of our secrets' names; somebody else's have another
+	prefix   string // of our secrets' names; another client's have another
 	emulator *emulator.Embedded
 	wanted   map[string]spec
 	meddled  map[string]meddling // since the last apply
@@ -51,7 +51,7 @@ type spec struct {
 var historyNames = []string{"a", "b", "api-key", "API_KEY", "z"}
 
 // TestHistories checks, after every apply of random histories, that the store is what
-// the manifest says, that somebody else's secrets are as they were, that another
+// the manifest says, that another client's secrets are as they were, that another
 // plan is empty and there is no drift, and that nothing printed held a value.
 func TestHistories(t *testing.T) {
 	base := t.TempDir()
@@ -191,7 +191,7 @@ func (h *history) check() {
 	}
 	for name, value := range h.foreign {
 		if !has(name, value) {
-			h.Fatalf("%s is somebody else's, and is gone or changed", name)
+			h.Fatalf("%s is another client's, and is gone or changed", name)
 		}
 	}
 	var live []struct{ Name string }

@@ -22,7 +22,7 @@ type simulation struct {
 	wanted         map[place]*simSpec // the manifest
 	stays          map[place]bool     // left the manifest, and may still be there
 	kept           map[place]string   // left it under delete: false: must be there, with this value
-	replaced       map[place]bool     // somebody made it anew since the last convergence: not ours
+	replaced       map[place]bool     // another client recreated it since the last convergence: not ours
 	foreign        map[place]live
 	parallelism    string
 	names          int
@@ -140,7 +140,7 @@ func (h *simulation) remove(now map[place]live, p place) {
 }
 
 // rename gives a secret a new name. Its old one goes, unless the value has to be
-// sent anew and the old one stays under delete: false.
+// sent again and the old one stays under delete: false.
 func (h *simulation) rename(now map[place]live, old place, at func(string) place) {
 	s := *h.wanted[old]
 	if _, there := now[old]; !there {
