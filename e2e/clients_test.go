@@ -143,7 +143,7 @@ func TestWranglerAndSecretsync(t *testing.T) {
 	p.wrangler("", "store", "create", "prod", "--remote")
 	store := p.find(p.wrangler("", "store", "list", "--remote"), "prod")
 
-	// secretsync uses the store that wrangler made, and wrangler sees its secrets.
+	// secretsync uses the store that wrangler created, and wrangler sees its secrets.
 	contains(t, p.run("", 0, secretsync, "apply", "--auto-approve"), "2 created")
 	list := p.wrangler("", "secret", "list", store, "--remote")
 	contains(t, list, "api-key", "other-key", "made by secretsync", "active")
@@ -153,7 +153,7 @@ func TestWranglerAndSecretsync(t *testing.T) {
 	}
 	contains(t, p.run("", 0, secretsync, "plan", "--detailed-exitcode"), "No changes")
 
-	// What wrangler makes is not ours: told, and left alone.
+	// What wrangler creates is not ours: it is reported, and left alone.
 	p.wrangler("by hand", "secret", "create", store, "--name", "by-hand", "--scopes", "workers,ai_gateway", "--remote")
 	if !p.emulator.HasValue(account, "prod", "by-hand", []byte("by hand")) {
 		t.Error("wrangler's value did not arrive")
@@ -168,7 +168,7 @@ func TestWranglerAndSecretsync(t *testing.T) {
 	contains(t, p.run("", 0, secretsync, "apply", "--auto-approve"), "1 created", "1 updated")
 	contains(t, p.run("", 0, secretsync, "drift"), "No drift")
 	if !p.emulator.HasValue(account, "prod", "api-key", []byte("line one\r\nline two\n")) {
-		t.Error("the value was not put back")
+		t.Error("the value was not restored")
 	}
 
 	// A duplicate keeps the value.

@@ -15,7 +15,7 @@ func TestHeld(t *testing.T) {
 		t.Fatalf("nothing there: held by %v, error %v", h, err)
 	}
 	if _, err := os.Lstat(sidePath(path)); err == nil {
-		t.Error("looking made the side file")
+		t.Error("reading created the side file")
 	}
 	cmd, in := hold(t, path)
 	h, err := Held(path)

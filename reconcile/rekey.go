@@ -30,7 +30,7 @@ type LostReason int
 
 // The reasons.
 const (
-	// LostValueDiffers is a value at hand that is not the one that was applied.
+	// LostValueDiffers is an available value that differs from the one that was applied.
 	LostValueDiffers LostReason = iota
 	// LostNoValue is a secret for which the manifest supplies no value.
 	LostNoValue

@@ -70,8 +70,8 @@ func config(store, name, more string) string {
 func TestCheckAll(t *testing.T) {
 	for name, test := range map[string]struct{ store, secret, more, want string }{
 		"right":                     {storeID, "p-api-key", "", ""},
-		"another store":             {other, "p-api-key", "", "is none of the manifest's stores"},
-		"a placeholder":             {"<STORE_ID>", "p-api-key", "", "is none of the manifest's stores"},
+		"another store":             {other, "p-api-key", "", "matches no store of the manifest"},
+		"a placeholder":             {"<STORE_ID>", "p-api-key", "", "matches no store of the manifest"},
 		"no such secret":            {storeID, "p-nothing", "", `secret "p-nothing" is not in the manifest's store "prod"`},
 		"without the prefix":        {storeID, "api-key", "", `secret "api-key" is not in`},
 		"without the scope workers": {storeID, "p-gateway", "", `secret "p-gateway" has no scope "workers"`},
@@ -171,7 +171,7 @@ func TestLocalSecrets(t *testing.T) {
 	if len(secrets) != 1 || secrets[0].StoreID != "any" || secrets[0].Name != "p-api-key" || string(secrets[0].Value.Reveal()) != "value of api-key" {
 		t.Errorf("%d secrets", len(secrets))
 	}
-	if len(warnings) != 1 || !strings.Contains(warnings[0], `binds "nothing", and the manifest has no value for it`) {
+	if len(warnings) != 1 || !strings.Contains(warnings[0], `binds "nothing", but the manifest has no value for it`) {
 		t.Errorf("warnings: %q", warnings)
 	}
 	if known != 0 {

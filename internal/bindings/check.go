@@ -73,16 +73,18 @@ func (p *Project) guess(env wrangler.Environment, b wrangler.Binding) *store {
 
 func otherAccount(env wrangler.Environment, st *store, b wrangler.Binding) *syntax.Error {
 	return &syntax.Error{
-		Pos: b.StoreIDPos, What: fmt.Sprintf("store %q is in account %s, and this Worker is deployed to account %q", st.Name, st.key.Account, env.AccountID),
-		Hint: "a Worker reads stores of its own account alone: account_id names it, else CLOUDFLARE_ACCOUNT_ID, else its first binding",
+		Pos:  b.StoreIDPos,
+		What: fmt.Sprintf("store %q is in account %s, and this Worker is deployed to account %q", st.Name, st.key.Account, env.AccountID),
+		Hint: "a Worker can read only the stores of its own account, " +
+			"which comes from account_id, else CLOUDFLARE_ACCOUNT_ID, else its first binding",
 	}
 }
 
 // unknownStore suggests the right id, if that is certain.
 func (p *Project) unknownStore(env wrangler.Environment, b wrangler.Binding) *syntax.Error {
-	e := &syntax.Error{Pos: b.StoreIDPos, What: fmt.Sprintf("store id %q is none of the manifest's stores", b.StoreID)}
+	e := &syntax.Error{Pos: b.StoreIDPos, What: fmt.Sprintf("store id %q matches no store of the manifest", b.StoreID)}
 	if st, name := p.meant(env, b); st != nil && st.id != "" {
-		e.Hint = fmt.Sprintf("store %q, which has %q, has the id %s: bindings check --fix puts it in", st.Name, name, st.id)
+		e.Hint = fmt.Sprintf("store %q, which has %q, has the id %s: bindings check --fix inserts it", st.Name, name, st.id)
 		return e
 	}
 	ids := map[string]string{}
@@ -92,13 +94,13 @@ func (p *Project) unknownStore(env wrangler.Environment, b wrangler.Binding) *sy
 			ids[st.id] = st.Name
 		}
 	}
-	e.Hint = "apply first: the lockfile keeps the ids of the manifest's stores"
+	e.Hint = "run apply first, which records the ids of the manifest's stores in the lockfile"
 	for id, name := range ids {
 		e.Hint = fmt.Sprintf("store %q has the id %s", name, id)
 	}
 	switch {
 	case len(ids) > 1:
-		e.Hint = "the manifest has several stores: lock status lists them, the lockfile their ids"
+		e.Hint = "the manifest has several stores: lock status lists them, and the lockfile contains their ids"
 	case len(stores) == 0 && len(p.stores) > 0:
 		e.Hint = fmt.Sprintf("the manifest has no store in account %q, to which this Worker is deployed", env.AccountID)
 	}

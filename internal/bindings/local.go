@@ -27,10 +27,11 @@ func (p *Project) LocalSecrets(c *wrangler.Config, values map[manifest.SecretRef
 			switch {
 			case taken && (first == ref || ref == manifest.SecretRef{}) || told[at]:
 			case taken:
-				warn("%s binds %q of store %q, and gets that of %q from wrangler dev, which tells them apart by their store ids alone", b.Pos, b.SecretName, ref.Store, first.Store)
+				warn("%s binds %q of store %q, but wrangler dev gives it that of store %q, because both bindings have the same store id",
+					b.Pos, b.SecretName, ref.Store, first.Store)
 				told[at] = true
 			case !values[ref].IsSet():
-				warn("%s binds %q, and %s", b.Pos, b.SecretName, p.whyNoValue(env, b))
+				warn("%s binds %q, but %s", b.Pos, b.SecretName, p.whyNoValue(env, b))
 				told[at] = true
 			default:
 				put[at] = ref
@@ -48,9 +49,10 @@ func (p *Project) whyNoValue(env wrangler.Environment, b wrangler.Binding) strin
 	switch {
 	case p.withID(b.StoreID) != nil:
 	case len(within) > 1:
-		return "several stores of the manifest have it: the Worker's account_id, or the store's id, says which is meant"
+		return "several stores of the manifest have it: set the Worker's account_id or the binding's store id"
 	case len(within) == 0 && len(anywhere) > 0:
-		return fmt.Sprintf("the manifest has it for account %s, while this Worker is deployed to account %q", anywhere[0].key.Account, env.AccountID)
+		return fmt.Sprintf("the manifest has it for account %s, while this Worker is deployed to account %q",
+			anywhere[0].key.Account, env.AccountID)
 	}
 	return "the manifest has no value for it"
 }

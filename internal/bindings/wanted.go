@@ -68,9 +68,10 @@ func (p *Project) unbound(env wrangler.Environment, bound map[planner.SecretKey]
 			}
 			switch {
 			case st.id == "":
-				return nil, hint.With(fmt.Errorf("the id of store %q is not known yet", st.Name), "apply first: the lockfile keeps it")
+				return nil, hint.With(fmt.Errorf("the id of store %q is not known yet", st.Name), "run apply first, which records it in the lockfile")
 			case account != st.key.Account:
-				return nil, hint.With(errors.New("secrets of several accounts, and a Worker reads those of its own alone"),
+				return nil, hint.With(
+					errors.New("the new bindings would need secrets of several accounts, but a Worker can read only those of its own"),
 					"give it account_id, or set CLOUDFLARE_ACCOUNT_ID, or choose with --target ACCOUNT/STORE/SECRET")
 			}
 			name := bindingName(sec.Label, taken)

@@ -84,7 +84,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if lowest := min(o.MaxStores, o.MaxSecrets, o.DefaultPerPage, o.MaxPerPage, o.MaxBody); lowest < 0 {
-		return o, fmt.Errorf("emulator: a limit of %d makes no sense: it must be positive, or 0 for the default", lowest)
+		return o, fmt.Errorf("emulator: a limit of %d is invalid: it must be positive, or 0 for the default", lowest)
 	}
 	if s := o.NameConflictStatus; s != http.StatusBadRequest && s != http.StatusConflict {
 		return o, fmt.Errorf("emulator: a name conflict is answered with 400 or 409, not %d", s)

@@ -91,9 +91,9 @@ func parseKind(text string) (Fault, error) {
 	d, err := time.ParseDuration(wait)
 	switch {
 	case f.Kind == FaultLag && (err != nil || d <= 0):
-		return f, fmt.Errorf("%q is no time to lag behind: want 2s or 5m", wait)
+		return f, fmt.Errorf("%q is not a time to lag behind: want 2s or 5m", wait)
 	case err != nil || d <= 0:
-		return f, fmt.Errorf("%q is no time to retry after: want 2s or 5m", wait)
+		return f, fmt.Errorf("%q is not a time to retry after: want 2s or 5m", wait)
 	case f.Kind == FaultLag:
 		f.Lag = d
 	default:

@@ -64,7 +64,7 @@ func loopback(addr string) (string, error) {
 		host = "127.0.0.1" // whatever this machine resolves it to
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return "", fmt.Errorf("the emulator listens on loopback addresses alone, not on %q: want 127.0.0.1:PORT", addr)
+		return "", fmt.Errorf("the emulator listens on loopback addresses only, not on %q: want 127.0.0.1:PORT", addr)
 	}
 	return net.JoinHostPort(host, port), nil
 }

@@ -60,7 +60,7 @@ func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret,
 	}
 	input, err := json.Marshal(j)
 	if err != nil {
-		return nil, errors.New("a value cannot be handed to Node.js") // the error could quote it
+		return nil, errors.New("a value cannot be passed to Node.js") // the error could quote it
 	}
 	defer clear(input)
 	cmd := exec.CommandContext(ctx, node, "-e", seed)

@@ -1,7 +1,7 @@
-// Puts secrets into the local Secrets Store of a project, or takes them out, by the
-// Miniflare of the project's own wrangler. The job comes on standard input, so that no
-// value is in an argument list. The answer is one line with a mark of its own, since
-// whatever NODE_OPTIONS loads may print too; it holds no value.
+// Writes secrets into the local Secrets Store of a project, or removes them, with the
+// Miniflare of the project's own wrangler. The job arrives on standard input, so that no
+// value is in an argument list. The answer is one line that starts with a marker, since
+// code loaded by NODE_OPTIONS may print too. It contains no value.
 const { createRequire } = require("node:module");
 const path = require("node:path");
 
@@ -10,17 +10,17 @@ const say = (answer) => {
 	process.exitCode = answer.error ? 1 : 0;
 };
 
-let by = ""; // the package that is used, and its version
-let running; // the Miniflare that has to end with us
-let handed = false; // whether a value was given away: errors from then on could quote it
+let by = ""; // the package in use, and its version
+let running; // the Miniflare to stop when this process stops
+let handed = false; // whether a value was passed on: later errors could quote it
 
-// end leaves no workerd behind. A terminal's Ctrl-C comes here as well as to secretsync.
+// Stop workerd on a signal. A terminal's Ctrl-C reaches this process as well as secretsync.
 for (const signal of ["SIGINT", "SIGTERM"]) {
 	process.on(signal, () => Promise.resolve(running?.dispose()).catch(() => {}).finally(() => process.exit(1)));
 }
 
-// find tells where miniflare is: wrangler's own, which wrangler dev will use, whatever
-// other version lies beside wrangler.
+// find locates wrangler's own miniflare, which wrangler dev uses, even if another version is
+// installed next to wrangler.
 function find(dir) {
 	const project = createRequire(path.join(dir, "package.json"));
 	const version = (from, name) => {
@@ -42,8 +42,8 @@ function find(dir) {
 	}
 }
 
-// cause is what may be shown of an error: its class and code, and what it says, unless
-// that could hold a value.
+// cause returns what may be shown of an error: its class and code, and its message unless
+// that could contain a value.
 function cause(e, job) {
 	const word = (s) => (/^\w{1,60}$/.test(s) ? s : "");
 	const text = handed ? "" : String(e?.message ?? "").replace(/[^\x21-\x7e]+/g, " ").trim().slice(0, 300);
@@ -54,8 +54,8 @@ function cause(e, job) {
 function options(M, job) {
 	const secretsStoreSecrets = {};
 	job.secrets.forEach((s, i) => (secretsStoreSecrets[`S${i}`] = { store_id: s.store_id, secret_name: s.name }));
-	// Where the values go has had three names: seen in wrangler 4.11, 4.30 and 4.117. A wrong
-	// one is not an error: the values are then forgotten.
+	// The option for the values' location has had three names: seen in wrangler 4.11, 4.30
+	// and 4.117. A wrong name is not an error: the values are then lost.
 	const at = { secretsStorePersist: path.join(job.persist, "secrets-store"), defaultPersistRoot: job.persist, resourcePersistencePath: job.persist };
 	const o = { modules: true, script: "export default {}", ...at, secretsStoreSecrets };
 	return M.convertV4MiniflareOptions ? M.convertV4MiniflareOptions(o) : o;
@@ -67,7 +67,7 @@ async function withMiniflare(M, job, work) {
 		await running.ready;
 		return await work(running);
 	} finally {
-		await running.dispose().catch(() => {}); // not in the place of what went wrong before
+		await running.dispose().catch(() => {}); // must not hide an earlier error
 		running = undefined;
 	}
 }
@@ -93,8 +93,8 @@ async function write(mf, job) {
 	return changed;
 }
 
-// lost reads every value as a Worker does, by a Miniflare of its own: one that kept them
-// elsewhere, or nowhere, has them only while it runs.
+// lost reads every value as a Worker does, with a second Miniflare: one that stored them
+// elsewhere, or only in memory, has them only while it runs.
 async function lost(mf, job) {
 	const missing = [];
 	for (const [i, s] of job.secrets.entries()) {

@@ -197,13 +197,13 @@ func TestFilterTellsOfErrors(t *testing.T) {
 	f.Know(secret.New([]byte("hunter2-hunter2")))
 	w := f.Writer(broken{})
 	if _, err := io.WriteString(w, "text"); err == nil {
-		t.Error("an error of the writer is not told")
+		t.Error("an error of the writer is not reported")
 	}
 	if _, err := io.WriteString(w, "hunter2"); err != nil {
 		t.Errorf("what is held back fails: %v", err)
 	}
 	if f.Flush() == nil {
-		t.Error("an error of the end is not told")
+		t.Error("an error of the end is not reported")
 	}
 	if redact.Unwrap(w) != (broken{}) || redact.Unwrap(broken{}) != (broken{}) {
 		t.Error("Unwrap")

@@ -80,7 +80,7 @@ func planMarkdown(b *comment, p *planner.Plan, info PlanInfo) {
 	b.fold(count(len(others), "other change"), each(rows(others)))
 }
 
-// byRisk takes out the actions after which something can be read no more.
+// byRisk separates the actions after which something can no longer be read.
 func byRisk(actions []planner.Action) (risky, others []planner.Action) {
 	for _, a := range actions {
 		switch a.Op {
@@ -122,7 +122,7 @@ type item struct {
 	things int
 }
 
-// each makes items that tell of one thing each.
+// each creates items for one thing each.
 func each(rows []string) []item {
 	items := make([]item, len(rows))
 	for i, r := range rows {

@@ -50,7 +50,7 @@ func wordsFor(op planner.Op) opWord {
 	return opWord{op: op, sign: "?", verb: Safe(string(op)), past: Safe(string(op))}
 }
 
-// reasonWords tell why, to someone who reads a pull request.
+// reasonWords are the reasons, worded for the reader of a pull request.
 var reasonWords = map[planner.Reason]string{
 	planner.ReasonDeletedOutside: "deleted outside",
 	planner.ReasonValue:          "value changed",

@@ -216,7 +216,7 @@ func FuzzFingerprintParts(f *testing.F) {
 	other := NewKey()
 	f.Fuzz(func(t *testing.T, text string) {
 		if other.Matches(Fingerprint(text), s, v) {
-			t.Errorf("%q matches under a key that made no fingerprint", text)
+			t.Errorf("%q matches under a key that no fingerprint was computed with", text)
 		}
 	})
 }

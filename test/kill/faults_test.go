@@ -277,7 +277,7 @@ func (c *faultCase) checkReport(code int) {
 			}
 		case "":
 			if code == program.Incomplete && strings.Contains(c.output, " "+s.told+" ") && s.told != "" {
-				c.Errorf("%s is in the plan, and it isn't told what became of it", s.told)
+				c.Errorf("%s is in the plan, and its outcome is not reported", s.told)
 			}
 		}
 	}
