@@ -73,7 +73,7 @@ stores:
       api-key: {from: {file: value.txt}}
       drawn: {generate: {bytes: 16, encoding: hex}}
 `)
-	contains(t, p.run("", 0, secretsync, "dev"), "wrangler.jsonc: stored api-key, drawn", `binds "missing", and the manifest has no value for it`)
+	contains(t, p.run("", 0, secretsync, "dev"), "wrangler.jsonc: stored api-key, drawn", `binds "missing", but the manifest has no value for it`)
 
 	for _, path := range glob(t, filepath.Join(p.dir, ".wrangler", "state", "v3", "secrets-store", "*", "blobs", "*")) {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
