@@ -69,8 +69,11 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, 
 		return nil, err
 	}
 	prop.Unreachable, prop.unread = seen.err(), seen.unread
-	in.Quotas = p.quotas(ctx, in, certain)
-	prop.input, prop.Plan = in, planner.Build(in)
+	prop.Plan = planner.Build(in)
+	if in.Quotas = p.quotas(ctx, prop.Plan, in.Live, certain); len(in.Quotas) > 0 {
+		prop.Plan = planner.Build(in)
+	}
+	prop.input = in
 	if err := ctx.Err(); err != nil {
 		d.wipe()
 		return nil, err
@@ -96,12 +99,11 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observed, planner.
 	return seen, in, nil
 }
 
-// quotas reads the quotas that can matter to the plan of an input. Building it once more
-// with them is cheaper than one request.
-func (p *Project) quotas(ctx context.Context, in planner.Input, certain bool) map[planner.AccountID]planner.Quota {
-	plan := planner.Build(in)
+// quotas reads the quotas that can matter to a plan that was built without them. Building it
+// again with them is cheaper than one request.
+func (p *Project) quotas(ctx context.Context, plan *planner.Plan, stores []planner.LiveStore, certain bool) map[planner.AccountID]planner.Quota {
 	live, deletes := map[planner.AccountID]int{}, map[planner.AccountID]bool{}
-	for _, st := range in.Live {
+	for _, st := range stores {
 		live[st.Key.Account] += len(st.Secrets)
 	}
 	for _, a := range plan.Actions {
