@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/planner/planfile"
 )
@@ -15,8 +16,7 @@ var (
 	ErrNoAccount = errors.New("no Cloudflare account is set")
 	// ErrBadAccount says that an account id is none. It does not quote it: a token may have
 	// been put in its place by mistake.
-	ErrBadAccount = errors.New("the account id is not 32 hexadecimal digits: it stands in the dashboard's address," +
-		" https://dash.cloudflare.com/ACCOUNT_ID, and \"wrangler whoami\" prints it")
+	ErrBadAccount = hexid.ErrAccount
 	// ErrNoAPI says that Config.API is needed and unset.
 	ErrNoAPI = errors.New("no API is configured")
 	// ErrNoKey says that the lockfile has no fingerprint key.

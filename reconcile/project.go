@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/bindings"
@@ -131,7 +130,7 @@ func (p *Project) account(id planner.AccountID) (Account, error) {
 	}
 	tokenEnv := ""
 	for _, st := range p.manifest.Stores {
-		if strings.EqualFold(st.AccountID, string(id)) && st.TokenEnv != "" {
+		if st.AccountID == string(id) && st.TokenEnv != "" {
 			tokenEnv = st.TokenEnv
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ would be done now, nothing is, and the exit code is 3.
 			if cmd.Flags().Changed("plan-id") && o.planID == "" || len(args) == 1 && args[0] == "" {
 				return errors.New("the reviewed plan or plan id is empty")
 			}
-			if err := checks(o.changeFlags.check(), o.targetFlags.check(), o.adoptFlag.check()); err != nil {
+			if err := cmp.Or(o.changeFlags.check(), o.targetFlags.check(), o.adoptFlag.check()); err != nil {
 				return err
 			}
 			reviewed, err := a.review(cmd.Context(), strings.Join(args, ""), o.planID)

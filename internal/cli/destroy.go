@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
@@ -25,7 +26,7 @@ secrets. It reads no values, and never touches what secretsync does not manage.
 ` + exitCodesHelp,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checks(o.changeFlags.check(), o.targetFlags.check()); err != nil {
+			if err := cmp.Or(o.changeFlags.check(), o.targetFlags.check()); err != nil {
 				return err
 			}
 			c := change{flags: &o.changeFlags, ask: approval{auto: o.auto, word: "destroy"}, edits: []reconcile.Edit{reconcile.Destroy()}}

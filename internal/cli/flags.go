@@ -215,13 +215,3 @@ func (f *applyFlags) check() error {
 func registerNoColor(fs *pflag.FlagSet, noColor *bool) {
 	fs.BoolVar(noColor, "no-color", false, "no colors (also NO_COLOR)")
 }
-
-// checks returns the first of several errors, in the given order.
-func checks(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}

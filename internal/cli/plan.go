@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ as for a pull request from a fork.
 		Example: "  secretsync plan -o plan.json     # for review\n  secretsync apply plan.json       # does that and nothing else",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checks(o.targetFlags.check(), o.adoptFlag.check(), checkFormat(o.format)); err != nil {
+			if err := cmp.Or(o.targetFlags.check(), o.adoptFlag.check(), checkFormat(o.format)); err != nil {
 				return err
 			}
 			changes, err := a.plan(cmd.Context(), &o)

@@ -122,8 +122,7 @@ func (c Config) check() error {
 func ParseAccountID(text string) (planner.AccountID, error) {
 	id, ok := hexid.Parse(text)
 	if !ok {
-		return "", errors.New("the account id is not 32 hexadecimal digits: it stands in the dashboard's address," +
-			" https://dash.cloudflare.com/ACCOUNT_ID, and \"wrangler whoami\" prints it")
+		return "", hexid.ErrAccount
 	}
 	return planner.AccountID(id), nil
 }
