@@ -3,11 +3,13 @@
 package connect
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,7 +59,7 @@ func Cloudflare(o Options) (reconcile.API, error) {
 		return nil, fmt.Errorf("the API's address %q: %w", o.BaseURL, err)
 	}
 	if o.Token == nil {
-		o.Token = tokenFromEnvironment
+		o.Token = func(account planner.AccountID, tokenEnv string) (string, error) { return Token(os.LookupEnv, account, tokenEnv) }
 	}
 	return &api{
 		opts: o, loopback: cloudflare.IsLoopback(u.Hostname()), pace: cloudflare.NewPace(), clock: &cloudflare.Clock{},
@@ -67,6 +69,7 @@ func Cloudflare(o Options) (reconcile.API, error) {
 
 // NoTokenError says that an environment variable should hold an API token and is unset.
 type NoTokenError struct {
+	// Variable is its name, or a description where the name might be a token.
 	Variable string
 	Account  planner.AccountID
 }
@@ -75,13 +78,15 @@ func (e *NoTokenError) Error() string {
 	return fmt.Sprintf("%s is not set: it holds the API token of account %s", e.Variable, e.Account)
 }
 
-func tokenFromEnvironment(account planner.AccountID, tokenEnv string) (string, error) {
-	variable := TokenVariable
-	if tokenEnv != "" {
-		variable = tokenEnv
-	}
-	if token := os.Getenv(variable); token != "" {
+// Token reads the API token of an account from the environment, as [Options.Token] does by
+// default. The error is a [NoTokenError].
+func Token(lookup func(string) (string, bool), account planner.AccountID, tokenEnv string) (string, error) {
+	variable := cmp.Or(tokenEnv, TokenVariable)
+	if token, _ := lookup(variable); token != "" {
 		return token, nil
+	}
+	if strings.ToUpper(variable) != variable { // it may be a token that was entered instead of a variable's name
+		variable = "the variable that token_env names"
 	}
 	return "", &NoTokenError{variable, account}
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/secretsync/secretsync/connect"
@@ -160,16 +159,9 @@ func (c *connection) token(account planner.AccountID, tokenEnv string) (string, 
 	if c.embedded != nil {
 		return emulatorToken, nil
 	}
-	variable := connect.TokenVariable
-	if tokenEnv != "" {
-		variable = tokenEnv
-	}
-	token, _ := c.app.LookupEnv(variable)
-	if token == "" {
-		if strings.ToUpper(variable) != variable { //  this may be a token entered by mistake instead of a variable's name
-			variable = "the variable that token_env names"
-		}
-		return "", hint.With(&connect.NoTokenError{Variable: variable, Account: account},
+	token, err := connect.Token(c.app.LookupEnv, account, tokenEnv)
+	if err != nil {
+		return "", hint.With(err,
 			"create a token with the permission \"Secrets Store Write\" (for plan and drift, \"Secrets Store Read\"), or try --emulator")
 	}
 	c.app.Filter.Know(secret.New([]byte(token)))

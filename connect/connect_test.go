@@ -1,0 +1,36 @@
+package connect_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/connect"
+)
+
+func TestToken(t *testing.T) {
+	env := map[string]string{"CLOUDFLARE_API_TOKEN": "usual", "TOKEN_PROD": "prod", "EMPTY": ""}
+	lookup := func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}
+	for tokenEnv, want := range map[string]string{"": "usual", "TOKEN_PROD": "prod"} {
+		if token, err := connect.Token(lookup, "account", tokenEnv); err != nil || token != want {
+			t.Errorf("%q: %q, %v", tokenEnv, token, err)
+		}
+	}
+	for tokenEnv, want := range map[string]string{
+		"UNSET": "UNSET is not set: it holds the API token of account a1",
+		"EMPTY": "EMPTY is not set: it holds the API token of account a1",
+		// A token where its variable's name belongs is not printed.
+		"v1.0-abcdef": "the variable that token_env names is not set: it holds the API token of account a1",
+	} {
+		token, err := connect.Token(lookup, "a1", tokenEnv)
+		if token != "" || err == nil || err.Error() != want || !errors.As(err, new(*connect.NoTokenError)) {
+			t.Errorf("%q: %q, %v, want %q", tokenEnv, token, err, want)
+		}
+		if strings.Contains(err.Error(), "abcdef") {
+			t.Errorf("the error quotes %q", tokenEnv)
+		}
+	}
+}
