@@ -27,6 +27,11 @@ func FindKey(ctx context.Context, c Config, key lockfile.Key) KeyStatus {
 	return c.withDefaults().ring("", "").Status(ctx, key.ID, key.Sealed)
 }
 
+// FindKey looks for a fingerprint key of the project's lockfile.
+func (p *Project) FindKey(ctx context.Context, key lockfile.Key) KeyStatus {
+	return p.ring().Status(ctx, key.ID, key.Sealed)
+}
+
 // ring is where the fingerprint key of the lockfile is looked for. A new one is sealed for
 // the recipients that root's .sops.yaml names for the lockfile or the manifest.
 func (c Config) ring(root, manifest string) keyring.Ring {

@@ -216,6 +216,6 @@ func (r *Run) CreateKey(ctx context.Context) (CreatedKey, error) {
 			return CreatedKey{}, err
 		}
 	}
-	created.Status = r.project.ring().Status(ctx, recorded.ID, recorded.Sealed)
+	created.Status = r.project.FindKey(ctx, recorded)
 	return created, nil
 }

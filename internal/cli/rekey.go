@@ -44,7 +44,7 @@ were reviewed before no longer hold.`,
 				if err != nil {
 					return err
 				}
-				return a.reportRekey(cmd.Context(), &o.manifestFlags, run.Project(), done)
+				return a.reportRekey(cmd.Context(), run.Project(), done)
 			})
 		},
 	}
@@ -55,7 +55,7 @@ were reviewed before no longer hold.`,
 	return cmd
 }
 
-func (a *App) reportRekey(ctx context.Context, f *manifestFlags, p *reconcile.Project, r *reconcile.Rekeyed) error {
+func (a *App) reportRekey(ctx context.Context, p *reconcile.Project, r *reconcile.Rekeyed) error {
 	_, err := fmt.Fprintf(a.Out, "%s now uses the fingerprint key %s. Fingerprints computed again: %d.\n", render.Safe(p.Lockfile()), r.Key.ID, r.Kept)
 	if len(r.Lost) > 0 {
 		fmt.Fprintln(a.Out, "Without a fingerprint now:")
@@ -63,11 +63,7 @@ func (a *App) reportRekey(ctx context.Context, f *manifestFlags, p *reconcile.Pr
 	for _, l := range r.Lost {
 		fmt.Fprintf(a.Out, "  %s/%s  %s\n", render.Safe(l.Secret.Store.Name), render.Safe(l.Secret.Name), whyLost(l.Reason))
 	}
-	next, failed := a.afterRekey(ctx, f, p, r.Key)
-	if failed != nil {
-		return failed
-	}
-	for _, todo := range next {
+	for _, todo := range a.afterRekey(ctx, p, r.Key) {
 		_, err = fmt.Fprintf(a.Out, "Next: %s.\n", render.Safe(todo))
 	}
 	return err
@@ -86,13 +82,9 @@ func whyLost(r reconcile.LostReason) string {
 }
 
 // afterRekey returns what is left to do, so that every run finds the new key.
-func (a *App) afterRekey(ctx context.Context, f *manifestFlags, p *reconcile.Project, key lockfile.Key) ([]string, error) {
-	c, err := a.config(f, p.Manifest().File, nil)
-	if err != nil {
-		return nil, err
-	}
+func (a *App) afterRekey(ctx context.Context, p *reconcile.Project, key lockfile.Key) []string {
 	todo, file := []string{"commit " + p.Lockfile()}, p.KeyFile()
-	now := reconcile.FindKey(ctx, c, key)
+	now := p.FindKey(ctx, key)
 	_, noFile := os.Lstat(file)
 	switch {
 	case now.Err != nil:
@@ -105,5 +97,5 @@ func (a *App) afterRekey(ctx context.Context, f *manifestFlags, p *reconcile.Pro
 	if old, _ := a.LookupEnv(keyring.Variable); old != "" {
 		todo = append(todo, keyring.Variable+" takes precedence: set it to the new key, or unset it if the key is sealed or in a file")
 	}
-	return todo, nil
+	return todo
 }
