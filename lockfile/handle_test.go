@@ -88,7 +88,7 @@ func TestLookups(t *testing.T) {
 	}
 }
 
-// All iterates in the order of the format, and stops when it is told to.
+// All iterates in the order of the format, and stops when the caller does.
 func TestAll(t *testing.T) {
 	f := full()
 	f.PutStore(StoreKey{accountB, "a"}, "")

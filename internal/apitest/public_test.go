@@ -2,6 +2,7 @@ package apitest_test
 
 import (
 	"go/importer"
+	"go/parser"
 	"go/token"
 	"go/types"
 	"io"
@@ -31,6 +32,35 @@ func TestPublicPackages(t *testing.T) {
 	}
 	for _, problem := range apitest.Check(module, all) {
 		t.Error(problem)
+	}
+}
+
+// Examples show how the packages are used from outside, so they import nothing internal.
+func TestExamplesImportNothingInternal(t *testing.T) {
+	checked := map[string]bool{}
+	for path := range publicPackages(t) {
+		dir := filepath.Join("..", "..", strings.TrimPrefix(path, module+"/"))
+		files, err := filepath.Glob(filepath.Join(dir, "example*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checked[strings.TrimPrefix(path, module+"/")] = true
+			for _, imp := range f.Imports {
+				if strings.Contains(imp.Path.Value, "/internal/") {
+					t.Errorf("%s imports %s", file, imp.Path.Value)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"reconcile", "connect", "manifest", "planner", "planner/planfile", "lockfile", "secretsynctest"} {
+		if !checked[name] {
+			t.Errorf("no example of %s was found", name)
+		}
 	}
 }
 
