@@ -59,7 +59,9 @@ func Cloudflare(o Options) (reconcile.API, error) {
 		return nil, fmt.Errorf("the API's address %q: %w", o.BaseURL, err)
 	}
 	if o.Token == nil {
-		o.Token = func(account planner.AccountID, tokenEnv string) (string, error) { return Token(os.LookupEnv, account, tokenEnv) }
+		o.Token = func(account planner.AccountID, tokenEnv string) (string, error) {
+			return Token(os.LookupEnv, account, tokenEnv)
+		}
 	}
 	return &api{
 		opts: o, loopback: cloudflare.IsLoopback(u.Hostname()), pace: cloudflare.NewPace(), clock: &cloudflare.Clock{},
