@@ -69,6 +69,11 @@ func desiredCells() []desiredCell {
 		name  string
 		state planner.ValueState
 	}{{"new", planner.ValueNew}, {"same", planner.ValueSame}, {"changed", planner.ValueChanged}, {"re-encrypted", planner.ValueReencrypted}, {"edited", planner.ValueEdited}, {"unknown", planner.ValueUnknown}}
+	for _, v := range values[:3] {
+		s := desired()
+		s.Value, s.Generated = v.state, true
+		cells = append(cells, desiredCell{cell[planner.DesiredSecret]{"generated " + v.name, s}, v.state})
+	}
 	for _, v := range values {
 		for _, metadata := range []string{"same", "changed"} {
 			for _, policy := range []string{"delete", "keep"} {

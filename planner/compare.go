@@ -56,10 +56,13 @@ func (r *RecordedSecret) compareWrites(l *LiveSecret) int {
 }
 
 // addUpdate adds an update that has something to do. Where only the delete policy differs,
-// that is recorded.
+// that is recorded. To send a generated value is to generate another one, whatever the
+// reason: that is a rotation.
 func (b *builder) addUpdate(a Action, t *triple) {
 	d, r := t.desired, t.recorded
 	switch {
+	case a.SetValue && a.Op == OpUpdate && d.Generated:
+		a.Op = OpRotate
 	case len(a.Reasons) == 0 && d.Delete == r.Delete:
 		b.plan.Unchanged++
 		return
@@ -100,10 +103,8 @@ func (b *builder) compareValue(a *Action, s *versions, t *triple) {
 	due := d.RotateAfter > 0 && b.in.Now.Sub(r.Applied) >= d.RotateAfter
 	switch {
 	case d.Rotate && d.Generated:
-		a.Op = OpRotate
 		a.sendValue(ReasonRotationAsked)
 	case due && d.Generated:
-		a.Op = OpRotate
 		a.sendValue(ReasonRotationDue)
 	case d.Value == ValueUnknown:
 		b.note(NoteValueUnknown, s, d.Name)

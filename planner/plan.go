@@ -30,7 +30,9 @@ const (
 	// OpAdopt takes over an existing secret.
 	OpAdopt  Op = "adopt"
 	OpUpdate Op = "update"
-	// OpRotate gives a generated secret a new value.
+	// OpRotate gives a generated secret a new value. Whatever would send the value of another
+	// secret again (it was changed outside, or a write was interrupted) does this to a
+	// generated one, because its old value cannot be restored.
 	OpRotate Op = "rotate"
 	OpDelete Op = "delete"
 	// OpDeleteStore deletes a store whose secrets are all gone.

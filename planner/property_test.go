@@ -279,3 +279,26 @@ func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 		Applied: w.Now,
 	})
 }
+
+// TestOnlyCreationsRotationsAndAdoptionsGenerateValues: whoever reads a plan sees which
+// secrets get a new random value, because no update of a generated secret sends one.
+func TestOnlyCreationsRotationsAndAdoptionsGenerateValues(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		for _, a := range planner.Build(w.Input).Actions {
+			d := w.desired(place{a.Store, a.Secret})
+			generates := a.SetValue && d != nil && d.Generated
+			switch a.Op {
+			case planner.OpCreate, planner.OpAdopt:
+			case planner.OpRotate:
+				if !generates {
+					t.Fatalf("%s is rotated, but no value is generated for it", a.Secret)
+				}
+			default:
+				if generates {
+					t.Fatalf("%s of %s generates a value", a.Op, a.Secret)
+				}
+			}
+		}
+	})
+}

@@ -75,7 +75,7 @@ func TestRename(t *testing.T) {
 			in.Desired[0].Secrets[0] = *desired()
 			in.Desired[0].Secrets[0].Generated, in.Desired[0].Secrets[0].Value = true, planner.ValueChanged
 			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}
-		}, "update+value (interrupted); note interrupted"},
+		}, "rotate+value (interrupted); note interrupted"},
 		{"interrupted after the duplicate, generated: the value stays", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated = true
 			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,

@@ -124,7 +124,7 @@ func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *loc
 		if a.Op == planner.OpAdopt && ours {
 			pending.Op = sec.Pending.Op // a duplicate of a generated value, which only Cloudflare has
 		}
-		if a.Op == planner.OpUpdate && ours { // what is live may be the first request's work
+		if (a.Op == planner.OpUpdate || a.Op == planner.OpRotate) && ours { // what is live may be the first request's work
 			pending.Since, pending.ListedAt = sec.Pending.Since, sec.Pending.ListedAt
 		}
 	}

@@ -61,8 +61,8 @@ func TestKilled(t *testing.T) {
 			name: "rotate", before: "prod: {secrets: {a: {generate: {encoding: uuid}}}}", after: "prod: {secrets: {a: {generate: {encoding: uuid}}}}",
 			edits: []Edit{Rotate("prod/a")}, values: map[string]string{"prod/a": "any"},
 			plans: `
-				update st1/id1 value, before: update prod/a interrupted +value
-				update st1/id1 value, after: update prod/a interrupted +value`,
+				update st1/id1 value, before: rotate prod/a interrupted +value
+				update st1/id1 value, after: rotate prod/a interrupted +value`,
 		},
 		{
 			name: "adopt", theirs: "a", after: "prod: {adopt: overwrite, secrets: {a: {from: {env: A}}}}", values: map[string]string{"prod/a": "va"},

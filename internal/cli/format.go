@@ -64,7 +64,7 @@ func (a *App) showPlan(file *planfile.File, format string, noColor bool) error {
 		s := file.Summary
 		return a.tellGitHub(func(w io.Writer) error { return render.PlanMarkdown(w, p, info) }, []output{
 			{"changes", s.Total > 0}, {"plan_id", file.PlanID}, {"total", s.Total}, {"create", s.Create + s.CreateStore},
-			{"update", s.Update + s.Adopt + s.Rotate}, {"rename", s.Rename}, {"delete", s.Delete + s.DeleteStore},
+			{"update", s.Update + s.Adopt}, {"rotate", s.Rotate}, {"rename", s.Rename}, {"delete", s.Delete + s.DeleteStore},
 			{"forget", s.Forget}, {"problems", len(file.Problems)},
 		})
 	case formatGitLab:

@@ -71,6 +71,23 @@ var reasonWords = map[planner.Reason]string{
 	planner.ReasonUnmanaged:      "not managed by this manifest (unmanaged: delete)",
 }
 
+// rotationWords tell why a value is rotated, where that is for a reason that sends other
+// values again.
+var rotationWords = map[planner.Reason]string{
+	planner.ReasonValue:          "generated in another way from now on",
+	planner.ReasonChangedOutside: "changed outside: the old value cannot be restored, so a new one is generated",
+	planner.ReasonReplaced:       "deleted and recreated outside: the old value cannot be restored, so a new one is generated",
+	planner.ReasonInterrupted:    "the last apply was interrupted, outcome unknown: a new value is generated",
+}
+
+// reasonWord tells why an action is in the plan; empty where its operation says it all.
+func reasonWord(op planner.Op, r planner.Reason) string {
+	if w := rotationWords[r]; op == planner.OpRotate && w != "" {
+		return w
+	}
+	return reasonWords[r]
+}
+
 // PlanInfo is what a report says about a plan besides the plan itself.
 type PlanInfo struct {
 	// ID is the plan's id; empty where it is of no interest.
@@ -175,8 +192,8 @@ func row(a planner.Action, width int, style Style) string {
 func detail(a planner.Action) string {
 	var parts []string
 	for _, r := range a.Reasons {
-		if reasonWords[r] != "" && r != planner.ReasonPolicy {
-			parts = append(parts, reasonWords[r])
+		if w := reasonWord(a.Op, r); w != "" && r != planner.ReasonPolicy {
+			parts = append(parts, w)
 		}
 	}
 	if a.Op == planner.OpRename {

@@ -78,15 +78,22 @@ func covers(reviewed, now planner.Action) bool {
 	if reviewed.Op == planner.OpDelete && now.Op == planner.OpForget {
 		return slices.Contains(now.Reasons, planner.ReasonGone)
 	}
-	if reviewed.Op == planner.OpUpdate && now.Op == planner.OpRecord { // the policy alone is left to do
+	if updates(reviewed.Op) && now.Op == planner.OpRecord { // the policy alone is left to do
 		r, n := fromAction(reviewed), fromAction(now)
 		return same(r.Delete, n.Delete) && same(r.Precondition, n.Precondition)
 	}
 	if !coversValue(reviewed, now) || now.BeforeCreates && !reviewed.BeforeCreates {
 		return false
 	}
-	return same(besidesValue(reviewed), besidesValue(now))
+	r, n := besidesValue(reviewed), besidesValue(now)
+	if reviewed.Op == planner.OpRotate && now.Op == planner.OpUpdate && !now.SetValue { // the metadata alone is left to do
+		r.Op = now.Op
+	}
+	return same(r, n)
 }
+
+// updates reports whether an operation changes a secret in its place.
+func updates(op planner.Op) bool { return op == planner.OpUpdate || op == planner.OpRotate }
 
 // coversValue reports whether an action sends the value that was reviewed, or none. An unverified
 // value is whatever its source returns. Adopting a secret with the value that it has is not a
@@ -133,13 +140,13 @@ func completes(reviewed, now planner.Action) bool {
 	var known bool // whether it is certainly the same secret
 	switch reviewed.Op {
 	case planner.OpCreate:
-		known = now.Op == planner.OpCreate || now.Op == planner.OpUpdate
-	case planner.OpRename: // a newly generated value would be another one
+		known = now.Op == planner.OpCreate || updates(now.Op)
+	case planner.OpRename: // which keeps the value, unlike a rotation
 		known = now.Op == planner.OpAdopt || now.Op == planner.OpUpdate && fromAction(now).Value != Unverified
 	case planner.OpAdopt:
-		known = (now.Op == planner.OpAdopt || now.Op == planner.OpUpdate) && now.ID == reviewed.ID
+		known = (now.Op == planner.OpAdopt || updates(now.Op)) && now.ID == reviewed.ID
 	case planner.OpUpdate, planner.OpRotate:
-		known = now.Op == planner.OpUpdate && now.ID == reviewed.ID
+		known = now.Op == reviewed.Op && now.ID == reviewed.ID
 	}
 	again := reviewed.Op == planner.OpUpdate && !reviewed.SetValue && now.Recovery.ValueUnchanged
 	return known && slices.Contains(now.Reasons, planner.ReasonInterrupted) && (again || coversValue(reviewed, now)) &&

@@ -191,6 +191,17 @@ func TestCompare(t *testing.T) {
 			}
 		})
 	}
+	generated := func(op planner.Op, edit func(*planner.Action)) planner.Action {
+		return with(func(a *planner.Action) {
+			if a.Op, a.ValueID, a.Source = op, planfile.Unverified, "generate uuid"; edit != nil {
+				edit(a)
+			}
+		})
+	}
+	metadataAlone := func(a *planner.Action) {
+		a.SetValue, a.ValueID, a.Source, a.Comment = false, "", "", &planner.Change[string]{After: "new"}
+	}
+	cut := func(a *planner.Action) { a.Reasons = interrupted }
 	// What a plan without keys says of a rename, and what one with keys says.
 	made := planner.Action{
 		Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: planfile.Unverified, Source: "env KEY",
@@ -275,6 +286,33 @@ func TestCompare(t *testing.T) {
 		{
 			"the value sent again where nothing was interrupted", planOf(commented),
 			planOf(with(func(a *planner.Action) { a.Recovery.ValueUnchanged = true })), 0, 1, 0,
+		},
+		{"a rotation", planOf(generated(planner.OpRotate, nil)), planOf(generated(planner.OpRotate, nil)), 0, 0, 0},
+		{"a rotation, and an update was reviewed", planOf(generated(planner.OpUpdate, nil)), planOf(generated(planner.OpRotate, nil)), 0, 1, 0},
+		{"an update with a value, and a rotation was reviewed", planOf(generated(planner.OpRotate, nil)), planOf(generated(planner.OpUpdate, nil)), 0, 1, 0},
+		{
+			"less: the metadata alone is left of a rotation",
+			planOf(generated(planner.OpRotate, func(a *planner.Action) { a.Comment = &planner.Change[string]{After: "new"} })),
+			planOf(generated(planner.OpUpdate, metadataAlone)), 0, 0, 0,
+		},
+		{"metadata that was not reviewed with a rotation", planOf(generated(planner.OpRotate, nil)), planOf(generated(planner.OpUpdate, metadataAlone)), 0, 1, 0},
+		{
+			"less: the policy alone is left of a rotation", planOf(generated(planner.OpRotate, func(a *planner.Action) { a.Delete = new(false) })),
+			planOf(kept(record)), 0, 0, 0,
+		},
+		{"a rotation that was interrupted", planOf(generated(planner.OpRotate, nil)), planOf(generated(planner.OpRotate, cut)), 0, 0, 0},
+		{"a creation that was interrupted, generated", planOf(with(func(a *planner.Action) {
+			a.Op, a.ID, a.Current, a.ValueID, a.Source = planner.OpCreate, "", planner.LiveState{}, planfile.Unverified, "generate uuid"
+		})), planOf(generated(planner.OpRotate, cut)), 0, 0, 0},
+		{
+			"an interrupted update of metadata alone, and the value is rotated now", planOf(generated(planner.OpUpdate, metadataAlone)),
+			planOf(generated(planner.OpRotate, cut)), 0, 1, 0,
+		},
+		{
+			"an interrupted rename, and the value is rotated now", planOf(rename),
+			planOf(planner.Action{
+				Op: planner.OpRotate, Store: store, Secret: "new", ID: "id-new", SetValue: true, ValueID: planfile.Unverified, Reasons: interrupted,
+			}), 0, 1, 0,
 		},
 		{"taken over as it is instead", planOf(adoption(true)), planOf(adoption(false)), 0, 1, 0},
 		{"overwritten instead", planOf(adoption(false)), planOf(adoption(true)), 0, 1, 0},
