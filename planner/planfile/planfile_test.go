@@ -1,6 +1,7 @@
 package planfile_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,6 +138,41 @@ func TestIDIsOfWhatIsDone(t *testing.T) {
 	}
 }
 
+// TestIDHoldsToAnUnverifiedSource: the source is all that a reviewer knows of such a value.
+func TestIDHoldsToAnUnverifiedSource(t *testing.T) {
+	from := func(source string) *planner.Plan {
+		a := change("a")
+		a.ValueID, a.Source = planfile.Unverified, source
+		return planOf(a)
+	}
+	if planfile.ID(from("env KEY")) == planfile.ID(from("env OTHER")) {
+		t.Error("a value from another source has the same id")
+	}
+}
+
+// TestHolds: a plan holds if nothing in it goes beyond the review, whatever is gone.
+func TestHolds(t *testing.T) {
+	actions, pairs, blocked := []planner.Action{change("a")}, []planfile.Pair{{}}, []planfile.Blocked{{}}
+	for _, c := range []struct {
+		name string
+		d    planfile.Difference
+		want bool
+	}{
+		{"the same", planfile.Difference{}, true},
+		{"less", planfile.Difference{Gone: actions}, true},
+		{"more", planfile.Difference{Added: actions}, false},
+		{"other details", planfile.Difference{Changed: pairs}, false},
+		{"a problem", planfile.Difference{Blocked: blocked}, false},
+		{"more, with other details", planfile.Difference{Added: actions, Changed: pairs}, false},
+		{"more, and a problem", planfile.Difference{Added: actions, Blocked: blocked}, false},
+		{"other details, and a problem", planfile.Difference{Changed: pairs, Blocked: blocked}, false},
+	} {
+		if got := c.d.Holds(); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
 func TestCompare(t *testing.T) {
 	with := func(edit func(*planner.Action)) planner.Action {
 		a := change("a")
@@ -202,6 +238,15 @@ func TestCompare(t *testing.T) {
 		a.SetValue, a.ValueID, a.Source, a.Comment = false, "", "", &planner.Change[string]{After: "new"}
 	}
 	cut := func(a *planner.Action) { a.Reasons = interrupted }
+	// An update of all that there is, of which the scopes were not sent yet.
+	everything := with(func(a *planner.Action) {
+		a.Scopes, a.Comment = &planner.Change[[]string]{After: []string{"dex"}}, &planner.Change[string]{After: "new"}
+	})
+	scopesLeft := func(scope string) planner.Action {
+		return with(func(a *planner.Action) {
+			a.Scopes, a.Current.Comment, a.Reasons = &planner.Change[[]string]{After: []string{scope}}, "new", interrupted
+		})
+	}
 	// What a plan without keys says of a rename, and what one with keys says.
 	made := planner.Action{
 		Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: planfile.Unverified, Source: "env KEY",
@@ -361,6 +406,25 @@ func TestCompare(t *testing.T) {
 				Op: planner.OpUpdate, Store: store, Secret: "new", ID: "id-new", SetValue: true, ValueID: "sha256:2", Reasons: []planner.Reason{planner.ReasonInterrupted},
 			}), 0, 1, 0,
 		},
+		{"an update interrupted, the scopes are left to send", planOf(everything), planOf(scopesLeft("dex")), 0, 0, 0},
+		{"an update interrupted, and other scopes now", planOf(everything), planOf(scopesLeft("access")), 0, 1, 0},
+		{"a creation interrupted, and tried again without the comment", planOf(with(func(a *planner.Action) {
+			*a = creation
+			a.Comment = &planner.Change[string]{After: "new"}
+		})), planOf(with(func(a *planner.Action) { *a, a.Reasons = creation, interrupted })), 0, 0, 0},
+		{
+			"a creation interrupted, and deleted instead of completed", planOf(creation),
+			planOf(planner.Action{Op: planner.OpDelete, Store: store, Secret: "a", ID: "id-a", Reasons: interrupted}), 0, 1, 0,
+		},
+		{"overwritten and interrupted, the value sent again", planOf(adoption(true)), planOf(with(func(a *planner.Action) { a.Reasons = interrupted })), 0, 0, 0},
+		{
+			"overwritten and interrupted, and deleted instead", planOf(adoption(false)),
+			planOf(planner.Action{Op: planner.OpDelete, Store: store, Secret: "a", ID: "id-a", Current: change("a").Current, Reasons: interrupted}), 0, 1, 0,
+		},
+		{
+			"a rename interrupted, and the old name is gone already", planOf(rename),
+			planOf(completion, planner.Action{Op: planner.OpForget, Store: store, Secret: "old", Reasons: interrupted}), 0, 0, 0,
+		},
 		{
 			"the old name is another secret's now", planOf(rename),
 			planOf(completion, planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-another", Reasons: interrupted}), 1, 0, 0,
@@ -383,8 +447,13 @@ func TestCompareProblems(t *testing.T) {
 	now := planOf()
 	now.Problems = []planner.Problem{{Kind: planner.ProblemConflict, Store: store, Secret: "a"}, {Kind: planner.ProblemQuota, Store: store}}
 	d := planfile.Compare(planOf(change("a"), change("b")), now)
-	if len(d.Blocked) != 1 || len(d.Gone) != 1 || d.Holds() {
-		t.Errorf("%+v", d)
+	want := planfile.Difference{Blocked: []planfile.Blocked{{Reviewed: change("a"), Problem: now.Problems[0]}}, Gone: []planner.Action{change("b")}}
+	if diff := cmp.Diff(want, d); diff != "" || d.Holds() {
+		t.Error(diff)
+	}
+	created := planner.Action{Op: planner.OpCreateStore, Store: store}
+	if d := planfile.Compare(planOf(created), now); len(d.Blocked) != 0 || len(d.Gone) != 1 {
+		t.Errorf("a problem of the account is taken for one of its store: %+v", d)
 	}
 }
 
@@ -396,6 +465,18 @@ func TestParseErrors(t *testing.T) {
 		if _, err := planfile.Parse("plan.json", []byte(data)); err == nil || errors.Is(err, planfile.ErrStale) != stale {
 			t.Errorf("%q: %v", data, err)
 		}
+	}
+}
+
+// TestMaxSize: a file of the largest size is read, and one of a byte more is no plan file.
+func TestMaxSize(t *testing.T) {
+	data := planfile.New(planOf(change("a")), planfile.Inputs{Manifest: "m"}).Format()
+	data = append(data, bytes.Repeat([]byte(" "), planfile.MaxSize-len(data))...)
+	if !planfile.Is(data) {
+		t.Error("the largest file is no plan file")
+	}
+	if planfile.Is(append(data, ' ')) {
+		t.Error("a larger one is")
 	}
 }
 
