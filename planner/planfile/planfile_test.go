@@ -488,3 +488,11 @@ func TestProblemsHaveAnIDOfTheirOwn(t *testing.T) {
 		t.Error("it is that of the same actions without the problem")
 	}
 }
+
+// TestIDStays: an id that was quoted in a review is still that plan's in another version.
+func TestIDStays(t *testing.T) {
+	const want = "8d534d5be6ac0987421685ea0ae52c26aecb919843ac2b4c03fbdbcc204cf105"
+	if got := planfile.ID(planOf(change("a"))); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
