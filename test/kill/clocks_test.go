@@ -19,7 +19,7 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// TestClocksApart has an apply interrupted on a machine whose clock is wrong.
+// TestClocksApart interrupts an apply on a machine whose clock is wrong.
 func TestClocksApart(t *testing.T) {
 	for _, ahead := range []time.Duration{-5 * time.Minute, 5 * time.Minute, 15 * time.Minute, -3 * time.Hour} {
 		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
@@ -47,8 +47,8 @@ func TestClocksApart(t *testing.T) {
 
 var createdField = regexp.MustCompile(`"created": ?"([^"]*)",?`)
 
-// TestTimesOfAnotherClock has an apply interrupted, or killed, where the API's times of its
-// secrets are missing, or are not those of its Date header.
+// TestTimesOfAnotherClock interrupts or kills an apply when the API's timestamps are
+// missing, or disagree with its Date header.
 func TestTimesOfAnotherClock(t *testing.T) {
 	for name, created := range map[string]func(time.Time) string{
 		"missing":        func(time.Time) string { return "" },
@@ -101,7 +101,7 @@ func TestTimesOfAnotherClock(t *testing.T) {
 	}
 }
 
-// killed has an apply die when its POST of secrets has taken effect.
+// killed runs an apply that dies once its POST of secrets has taken effect.
 func killed(c *program.Project, server *emulator.Embedded) {
 	c.T.Helper()
 	cmd := c.Process("secretsync", "apply", "--auto-approve")
@@ -115,7 +115,7 @@ func killed(c *program.Project, server *emulator.Embedded) {
 	_ = cmd.Wait()
 }
 
-// newTrouble is an emulator with the store prod, in which something goes wrong.
+// newTrouble starts an emulator with the store prod and a fault.
 func newTrouble(t *testing.T, opts emulator.Options, fault string) *emulator.Embedded {
 	t.Helper()
 	parsed, err := emulator.ParseFault(fault)
@@ -125,8 +125,8 @@ func newTrouble(t *testing.T, opts emulator.Options, fault string) *emulator.Emb
 	return server
 }
 
-// rewriting stands before a server, and changes its answers. What goes wrong there goes
-// wrong here.
+// rewriting is a proxy before a server that changes its answers. The faults of that server
+// are injected here.
 func rewriting(t *testing.T, base string, change func(body []byte) []byte) string {
 	t.Helper()
 	target, err := url.Parse(base)
@@ -152,11 +152,12 @@ func rewriting(t *testing.T, base string, change func(body []byte) []byte) strin
 
 var untilField = regexp.MustCompile(`"until": "[^"]*"`)
 
-// TestARequestThatWaitedIsRecordedAgain: the lockfile says, before a request is sent, when
-// it will have ended: what it makes, should this process not live to hear of it, is ours.
+// TestARequestThatWaitedIsRecordedAgain: before a request is sent, the lockfile records by
+// when it will have ended. What it creates is recognised as ours by that time, even if this
+// process is killed first.
 func TestARequestThatWaitedIsRecordedAgain(t *testing.T) {
 	var c *program.Project
-	var until []string // as each request finds it in the lockfile
+	var until []string // as seen in the lockfile at each request
 	throttle, err := emulator.ParseFault("POST /secrets 429=2s once")
 	program.Must(t, err)
 	server := program.Emulator(t, emulator.Options{RateLimit: -1, Fault: func(r *http.Request) emulator.Fault {

@@ -18,11 +18,10 @@ import (
 
 var allFaults = flag.Bool("faults", false, "run the whole fault matrix, which takes two minutes")
 
-// TestFaultMatrix lets each request of two applies go wrong in each way: of one that
-// makes everything, the store too, and of one that creates, updates, renames and
-// deletes. Whatever the apply says must be true; two more at most make everything as
-// the manifest says; another client's secret stays as it was; and the lockfile can be
-// read at every step.
+// TestFaultMatrix injects each fault into each request of two applies: one that creates
+// everything including the store, and one that creates, updates, renames and deletes.
+// Whatever the apply reports must be true, at most two more applies must converge, another
+// client's secret must be unchanged, and the lockfile must be readable at every step.
 func TestFaultMatrix(t *testing.T) {
 	kinds := program.FaultKinds[:2]
 	if *allFaults {
@@ -49,15 +48,15 @@ func TestFaultMatrix(t *testing.T) {
 	t.Log(table.text(kinds))
 }
 
-// faultTable is what became of the cases, by the kind of fault.
+// faultTable counts the results by kind of fault.
 type faultTable struct {
 	mu   sync.Mutex
 	rows map[string]*faultRow
 }
 
 type faultRow struct {
-	cases, complete, incomplete, refused int // by the exit code of the apply in which it happened
-	most                                 int // applies after it, to converge
+	cases, complete, incomplete, refused int // by the exit code of the apply with the fault
+	most                                 int // applies needed after it to converge
 	lost                                 int
 }
 
@@ -99,17 +98,17 @@ func (f *faultTable) text(kinds []string) string {
 	return text
 }
 
-// faultSecret is a secret's value before an apply and after it: "" where there is none.
+// faultSecret is a secret's value before and after an apply: "" if it does not exist.
 type faultSecret struct {
 	name, before, after string
-	scopes              int    // after it
-	told                string // under which name its action is reported; "" for none
+	scopes              int    // after the apply
+	told                string // the name that its action is reported under; "" for none
 }
 
-// faultScenario is an apply in which something goes wrong.
+// faultScenario is an apply to inject faults into.
 type faultScenario struct {
 	name          string
-	before, after string // the manifest's secrets; before is "" for no apply before it
+	before, after string // the manifest's secrets; before is "" if nothing was applied before
 	requests      int
 	secrets       []faultSecret
 }
@@ -127,7 +126,7 @@ var faultScenarios = []faultScenario{
 	everyChange,
 }
 
-// everyChange has an action of every kind that is about a secret.
+// everyChange has one action of every kind on secrets.
 var everyChange = faultScenario{
 	name: "changes", requests: 8,
 	before: `
@@ -155,7 +154,7 @@ var everyChange = faultScenario{
 	},
 }
 
-// faultCase is a project at the point where something is to go wrong.
+// faultCase is a project just before the apply with the fault.
 type faultCase struct {
 	*testing.T
 	*program.Project
@@ -166,7 +165,7 @@ type faultCase struct {
 
 	mu      sync.Mutex
 	countup int // requests of the apply under test; negative outside it
-	at      int // the request that goes wrong
+	at      int // the request to inject the fault into
 	fault   emulator.Fault
 }
 
@@ -190,7 +189,7 @@ func newFaultCase(t *testing.T, s faultScenario, kind string) *faultCase {
 	return c
 }
 
-// decide lets the chosen request go wrong.
+// decide injects the fault into the chosen request.
 func (c *faultCase) decide(*http.Request) emulator.Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,7 +203,7 @@ func (c *faultCase) decide(*http.Request) emulator.Fault {
 	return emulator.Fault{}
 }
 
-// requests lists those of an apply in which nothing goes wrong, one after the other.
+// requests lists the requests of an apply without faults, in order.
 func (c *faultCase) requests() []string {
 	c.emulator.ResetRequests()
 	c.secretsync(program.OK, "apply", "--auto-approve", "--parallelism", "1")
@@ -215,8 +214,8 @@ func (c *faultCase) requests() []string {
 	return list
 }
 
-// run has the n-th request go wrong. It returns that apply's exit code, and how many
-// more it took to make everything as the manifest says.
+// run injects the fault into the n-th request. It returns the exit code of that apply, and
+// how many more applies it took to converge.
 func (c *faultCase) run(n int) (code, more int) {
 	c.mu.Lock()
 	c.countup, c.at = 0, n
@@ -241,7 +240,7 @@ func (c *faultCase) run(n int) (code, more int) {
 
 var toldOf = regexp.MustCompile(`(?m)^(created|updated|renamed|deleted|failed: \w+|unknown: \w+|skipped: \w+) prod/([a-z-]+)(?::.*)?$`)
 
-// checkReport holds what the last apply said against what is there.
+// checkReport compares the last apply's report with what exists.
 func (c *faultCase) checkReport(code int) {
 	c.Helper()
 	told := map[string]string{}
@@ -283,7 +282,7 @@ func (c *faultCase) checkReport(code int) {
 	}
 }
 
-// is reports whether a secret has a value, or is not there.
+// is reports whether a secret has a value, or does not exist.
 func (c *faultCase) is(name, value string) bool {
 	if value != "" {
 		return c.emulator.HasValue(program.Account, "prod", name, []byte(value))
@@ -304,7 +303,7 @@ func (c *faultCase) live() (live []liveSecret) {
 	return live
 }
 
-// check holds the store to the manifest.
+// check compares the store with the manifest.
 func (c *faultCase) check() {
 	c.Helper()
 	scopes := map[string]int{}
@@ -334,7 +333,7 @@ func (c *faultCase) storeID() string {
 	return stores[0].ID
 }
 
-// behind makes a request of the store's secrets that nothing happens to.
+// behind sends a request about the store's secrets that no fault affects.
 func (c *faultCase) behind(method, rest string, body any) json.RawMessage {
 	c.Helper()
 	result, err := program.Send(c.emulator.BaseURL(), method, "/stores/"+c.storeID()+"/secrets"+rest, body)
@@ -342,8 +341,8 @@ func (c *faultCase) behind(method, rest string, body any) json.RawMessage {
 	return result
 }
 
-// secretsync runs a command, wants an exit code unless it is negative, and a
-// lockfile that can be read.
+// secretsync runs a command. It checks the exit code, unless code is negative, and that the
+// lockfile is readable.
 func (c *faultCase) secretsync(wantCode int, args ...string) int {
 	c.Helper()
 	code, output := c.Project.Run(append(args, "--request-timeout", "1s")...)

@@ -17,14 +17,14 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// TestProcessLeavesNoCore looks at the real program while it runs.
+// TestProcessLeavesNoCore checks the limits of the real program while it runs.
 func TestProcessLeavesNoCore(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "secretsync", "emulator", "--listen", "127.0.0.1:0")
 	out, err := cmd.StdoutPipe()
 	program.Must(t, err)
 	program.Must(t, cmd.Start())
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it is up
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it has started
 		t.Fatal(err)
 	}
 	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", cmd.Process.Pid))
@@ -39,13 +39,13 @@ func TestProcessLeavesNoCore(t *testing.T) {
 	}
 }
 
-// TestGoDebug runs the real program with the switch that has net/http log each header
-// and body of HTTP/2.
+// TestGoDebug runs the real program with the GODEBUG setting that makes net/http log every
+// HTTP/2 header and body.
 func TestGoDebug(t *testing.T) {
 	spoken := ""
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		spoken = r.Proto
-		w.WriteHeader(http.StatusForbidden) // it is not asked again
+		w.WriteHeader(http.StatusForbidden) // not retried
 	}))
 	server.EnableHTTP2 = true
 	server.StartTLS()
@@ -59,7 +59,7 @@ func TestGoDebug(t *testing.T) {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GODEBUG=http2debug=2", "SSL_CERT_FILE="+filepath.Join(dir, "ca.pem"), "HTTPS_PROXY=", "A=x",
 		"CLOUDFLARE_API_BASE_URL="+server.URL, "CLOUDFLARE_API_TOKEN="+token, "CLOUDFLARE_ACCOUNT_ID="+program.Account)
-	out, _ := cmd.CombinedOutput() // it fails: the answer is a refusal
+	out, _ := cmd.CombinedOutput() // it fails, because the request is refused
 	if spoken != "HTTP/2.0" {
 		t.Fatalf("the request came over %q:\n%s", spoken, out)
 	}

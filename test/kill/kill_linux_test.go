@@ -15,11 +15,11 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// TestKillWhileWriting kills the real program with SIGKILL before every system call
-// that writes the lockfile, in a first apply, and in one that creates, updates, renames
-// and deletes: before the temporary file is made, before its mode, its content and its fsync,
-// before the rename, and before the directory's fsync, which is after the rename.
-// The program is traced (ptrace), so it needs no switch for that.
+// TestKillWhileWriting kills the real program with SIGKILL before every system call that
+// writes the lockfile: creating the temporary file, its mode, its content, its fsync, the
+// rename, and the fsync of the directory. It does so in a first apply, and in one that
+// creates, updates, renames and deletes. The program is traced with ptrace, so it needs no
+// test hook.
 func TestKillWhileWriting(t *testing.T) {
 	var killed atomic.Int32
 	t.Cleanup(func() {
@@ -43,11 +43,11 @@ func TestKillWhileWriting(t *testing.T) {
 	}
 }
 
-// traced runs an apply, kills it before its n-th call that writes the lockfile
-// unless n is negative, and returns those calls.
+// traced runs an apply and returns its system calls that write the lockfile. It kills the
+// program before the n-th of them, unless n is negative.
 func (c *faultCase) traced(n int) (calls []string) {
 	c.Helper()
-	runtime.LockOSThread() // a tracer is a thread
+	runtime.LockOSThread() // ptrace ties a tracer to one thread
 	defer runtime.UnlockOSThread()
 	cmd := c.Process("traceable", "apply", "--auto-approve", "--parallelism", "1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
@@ -67,7 +67,7 @@ func (c *faultCase) traced(n int) (calls []string) {
 			}
 			continue
 		}
-		if !options { // it has stopped for the first time
+		if !options { // its first stop
 			program.Must(c.T, syscall.PtraceSetOptions(pid, syscall.PTRACE_O_TRACECLONE|syscall.PTRACE_O_TRACESYSGOOD|ptraceExitKill))
 			options = true
 		}
@@ -81,16 +81,16 @@ func (c *faultCase) traced(n int) (calls []string) {
 				}
 			}
 			sig = 0
-		case syscall.SIGTRAP, syscall.SIGSTOP: // an event, or a thread begins
+		case syscall.SIGTRAP, syscall.SIGSTOP: // an event, or a new thread
 			sig = 0
 		}
-		_ = syscall.PtraceSyscall(tid, int(sig)) // fails for one that was killed
+		_ = syscall.PtraceSyscall(tid, int(sig)) // fails for a thread that was killed
 	}
 	_ = cmd.Process.Release()
 	return calls
 }
 
-// From linux/ptrace.h; package syscall lacks them.
+// From linux/ptrace.h, because package syscall lacks them.
 const (
 	ptraceExitKill       = 0x100000
 	ptraceGetSyscallInfo = 0x420e
@@ -107,15 +107,15 @@ type syscallInfo struct {
 	_        [2]uint64
 }
 
-// writesLock names the call that a thread is about to make, if it writes the
-// lockfile, and is "" otherwise.
+// writesLock names the system call that a thread is about to make if it writes the lockfile,
+// and returns "" otherwise.
 func (c *faultCase) writesLock(tid int) string {
 	var info syscallInfo
 	_, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, ptraceGetSyscallInfo, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
 	if errno != 0 || info.op != syscallEntry {
 		return ""
 	}
-	file := func() string { // that a descriptor stands for
+	file := func() string { // the path of a file descriptor
 		name, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tid, info.args[0]))
 		return name
 	}
@@ -150,7 +150,7 @@ func text(tid int, at uint64) string {
 		return ""
 	}
 	defer mem.Close()
-	data, _ := io.ReadAll(io.NewSectionReader(mem, int64(at), 4096)) // as far as it is mapped
+	data, _ := io.ReadAll(io.NewSectionReader(mem, int64(at), 4096)) // up to the end of the mapping
 	s, _, _ := strings.Cut(string(data), "\x00")
 	return s
 }

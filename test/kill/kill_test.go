@@ -10,11 +10,11 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// TestKill kills the real program with SIGKILL at every request of a first apply, and of
-// one that creates, updates, renames and deletes: when the request has come in and nothing
-// has been done, which is after the lockfile's intent was written, and when it was
-// done and no answer has gone out. The next plan must tell the truth, and the next
-// apply must make everything as the manifest says.
+// TestKill kills the real program with SIGKILL at every request of a first apply, and of one
+// that creates, updates, renames and deletes: once when the server receives the request (the
+// intent is recorded, and nothing has happened), and once when the request has taken effect
+// but the answer has not been sent. The next plan must be accurate, and the next apply must
+// converge.
 func TestKill(t *testing.T) {
 	points := 0
 	for _, s := range faultScenarios {
@@ -30,7 +30,7 @@ func TestKill(t *testing.T) {
 	t.Logf("kill points %d", points)
 }
 
-// kill has the program die at the n-th request.
+// kill stops the program at the n-th request.
 func (c *faultCase) kill(n int, after bool) {
 	c.mu.Lock()
 	c.countup, c.at = 0, n
@@ -40,7 +40,7 @@ func (c *faultCase) kill(n int, after bool) {
 	program.Must(c.T, cmd.Start())
 	c.awaitRequest(n)
 	if after {
-		time.Sleep(100 * time.Millisecond) // its handler has nothing to wait for
+		time.Sleep(100 * time.Millisecond) // the handler has nothing else to wait for
 	}
 	program.Must(c.T, cmd.Process.Kill())
 	if err := cmd.Wait(); err == nil {
@@ -50,12 +50,12 @@ func (c *faultCase) kill(n int, after bool) {
 	c.countup = -1
 	c.mu.Unlock()
 
-	// Nothing is as the manifest says yet, so a plan that finds nothing to do lies.
+	// Nothing matches the manifest yet, so an empty plan would be wrong.
 	c.secretsync(program.Changes, "plan", "--detailed-exitcode")
 	c.recovers()
 }
 
-// recovers looks at what a killed apply left behind.
+// recovers checks that a plan and an apply recover from a kill.
 func (c *faultCase) recovers() {
 	c.Helper()
 	switch code := c.secretsync(-1, "plan", "--detailed-exitcode"); code {

@@ -14,7 +14,7 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// newClone is a checkout of a manifest with a lockfile of its own.
+// newClone is a checkout of a manifest with its own lockfile.
 func newClone(t *testing.T, baseURL, manifest string) *program.Project {
 	c := program.NewProject(t, baseURL)
 	c.Write("secretsync.yaml", manifest)
@@ -31,17 +31,17 @@ func strangersManifest() string {
 	return m
 }
 
-// TestStrangersWhileCreating has another client create secrets of the same names, which
-// look the same, between our list and our request: whatever Cloudflare makes of a bulk
-// create that it refuses, and however it words that, theirs are left alone, and what the
-// report lists as created is ours.
+// TestStrangersWhileCreating has another client create identical secrets of the same names
+// between our list and our request. However Cloudflare treats and words the refusal of a
+// bulk create, the other client's secrets are left alone, and every secret that the report
+// lists as created is ours.
 func TestStrangersWhileCreating(t *testing.T) {
 	for _, partial := range []bool{false, true} {
 		for _, bare := range []bool{false, true} {
 			for _, theirs := range [][]string{{"a"}, {"c"}, {"d"}, {"b", "c"}, {"a", "d"}, {"a", "b", "c", "d"}} {
 				t.Run(fmt.Sprintf("partial %v, bare %v, theirs %v", partial, bare, theirs), func(t *testing.T) {
 					t.Parallel()
-					var came atomic.Bool // strangers' own requests come by here, too
+					var came atomic.Bool // the other client's own requests pass through here too
 					var server *emulator.Embedded
 					server = program.Emulator(t, emulator.Options{
 						PartialBulkCreate: partial, BareNameConflict: bare, RateLimit: -1,
@@ -101,8 +101,8 @@ func TestStrangersWhileCreating(t *testing.T) {
 	}
 }
 
-// TestTwoClonesAtOnce has two checkouts, with lockfiles of their own, create the same
-// names at the same time, again and again: each name is one's or the other's.
+// TestTwoClonesAtOnce has two checkouts with their own lockfiles create the same names at
+// the same time, repeatedly: each secret belongs to exactly one of them.
 func TestTwoClonesAtOnce(t *testing.T) {
 	for n := range 6 {
 		server := program.Emulator(t, emulator.Options{RateLimit: -1, PartialBulkCreate: n%2 == 1})
@@ -133,12 +133,12 @@ func TestTwoClonesAtOnce(t *testing.T) {
 	}
 }
 
-// TestListsThatLag: for seconds after an apply, lists show what was before it, and the
-// first read of a secret by its id finds nothing. What they
-// lack is neither made again, nor forgotten, and no generated value is generated again.
+// TestListsThatLag: for seconds after an apply, lists show the earlier state, and the first
+// read of a secret by its id is a 404. Secrets missing from such lists are neither created
+// again nor forgotten, and no value is generated again.
 func TestListsThatLag(t *testing.T) {
 	var lagging atomic.Bool
-	var read sync.Map // the secrets that were read by their ids
+	var read sync.Map // the secrets that were read by id
 	server := program.Emulator(t, emulator.Options{RateLimit: -1, Fault: func(r *http.Request) emulator.Fault {
 		if !lagging.Load() || r.Method != http.MethodGet {
 			return emulator.Fault{}
@@ -179,7 +179,7 @@ func TestListsThatLag(t *testing.T) {
 			t.Errorf("%s %s", r.Method, r.Path)
 		}
 	}
-	// What leaves the manifest is deleted, though the list doesn't show it.
+	// What was removed from the manifest is deleted, although the list does not show it.
 	c.Write("secretsync.yaml", "version: 1\nstores:\n  prod:\n    secrets:\n      drawn: {generate: {bytes: 32, encoding: hex}}\n")
 	if _, out := c.Run("apply", "--auto-approve"); !strings.Contains(out, "deleted prod/temp") {
 		t.Error("temp was not deleted")
@@ -189,9 +189,9 @@ func TestListsThatLag(t *testing.T) {
 	}
 }
 
-// TestAStrangerTakesTheLastRoom has another client create a secret between our look at the
-// quota and our bulk create, where Cloudflare makes those of it that there is room for:
-// they are ours, and the report says so.
+// TestAStrangerTakesTheLastRoom has another client create a secret between our reading of
+// the quota and our bulk create. Cloudflare then creates as many as there is room for: those
+// are ours, and the report says so.
 func TestAStrangerTakesTheLastRoom(t *testing.T) {
 	var came atomic.Bool
 	var server *emulator.Embedded

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// logs are the ways to log.
+// logs are the log settings to try.
 func (p *leakProject) logs() [][]string {
 	levels := []string{"debug"}
 	if *allLeaks {
@@ -29,14 +29,14 @@ func (p *leakProject) logs() [][]string {
 	return all
 }
 
-// formats are those of plan. Other commands have some of them.
+// formats are the formats of plan. Other commands have some of them.
 func formats(t *testing.T) []string {
 	plan, _, err := program.Root().Find([]string{"plan"})
 	program.Must(t, err)
 	return strings.Split(plan.Flags().Lookup("format").Usage, ", ")
 }
 
-// shown runs a command in every one of formats and logs that it has.
+// shown runs a command with each combination of formats and logs that it accepts.
 func (p *leakProject) shown(wantCode int, args ...string) {
 	p.t.Helper()
 	cmd, _, err := program.Root().Find(args)
@@ -44,7 +44,7 @@ func (p *leakProject) shown(wantCode int, args ...string) {
 	for i, log := range p.logs() {
 		logged := program.With(args, log...)
 		if i > 0 && len(logged) == len(args) {
-			continue // it has no log
+			continue // the command has no log
 		}
 		for j, format := range formats(p.t) {
 			all := logged
@@ -61,7 +61,7 @@ func (p *leakProject) shown(wantCode int, args ...string) {
 	}
 }
 
-// debug runs a command with all that can be logged.
+// debug runs a command with everything logged.
 func (p *leakProject) debug(args ...string) int {
 	p.t.Helper()
 	return p.run(debugging(args)...)
@@ -104,7 +104,7 @@ func (p *leakProject) everyCommand() {
 	p.changeValues()
 	p.shown(program.OK, "plan", "--allow-commands")
 	p.shown(program.Stale, "apply", "plan.json", "--allow-commands")
-	p.debug("apply") // no one answers
+	p.debug("apply") // without approval
 	p.debug("lock", "rekey", "--new-key-env", "LEAK_c000")
 	p.rekey()
 	for _, args := range [][]string{{"plan"}, {"apply", "--auto-approve"}, {"drift"}, {"plan", "--format", "json"}} {
@@ -116,7 +116,7 @@ func (p *leakProject) everyCommand() {
 	p.noneLeftOut()
 }
 
-// want runs a command that has to end with a code.
+// want runs a command and checks its exit code.
 func (p *leakProject) want(code int, args ...string) {
 	p.t.Helper()
 	if got := p.debug(args...); got != code {
@@ -124,8 +124,8 @@ func (p *leakProject) want(code int, args ...string) {
 	}
 }
 
-// workers are the commands about a Worker. dev puts values where they lie in plain text,
-// by a stand-in for Miniflare; that folder is among the inputs, and not searched.
+// workers runs the commands about a Worker. dev writes values in plain text, through a stub
+// of Miniflare; that folder counts as an input and is not searched.
 func (p *leakProject) workers() {
 	const file = inputs + "/app/wrangler.json"
 	p.want(program.OK, "bindings", "check")
@@ -144,7 +144,7 @@ func (p *leakProject) workers() {
 	p.files()
 }
 
-// emulate serves the API for a moment, and has values sent to it.
+// emulate serves the API for a moment and sends values to it.
 func (p *leakProject) emulate() {
 	ctx, stop := context.WithCancel(p.t.Context())
 	address := "127.0.0.1:" + freePort(p.t)
@@ -165,7 +165,7 @@ func (p *leakProject) emulate() {
 	p.files()
 }
 
-// rebuild writes a manifest of what exists, and a lockfile where it was lost.
+// rebuild writes a manifest of what exists, and a lockfile after it was lost.
 func (p *leakProject) rebuild() {
 	p.want(program.OK, "import", "-o", "nothing.yaml")
 	whole, err := os.ReadFile("secretsync.lock")
@@ -177,7 +177,7 @@ func (p *leakProject) rebuild() {
 	p.write("secretsync.lock", string(whole))
 }
 
-// rekey changes the fingerprint key, to one that was generated and to one that was given.
+// rekey changes the fingerprint key, to a generated one and to one from the environment.
 func (p *leakProject) rekey() {
 	p.want(program.OK, "lock", "rekey", "--new-key-env", "NEXT_KEY")
 	p.env["SECRETSYNC_FINGERPRINT_KEY"], p.env["NEXT_KEY"] = p.env["NEXT_KEY"], p.env["SECRETSYNC_FINGERPRINT_KEY"]
@@ -194,7 +194,7 @@ func (p *leakProject) rekey() {
 	program.Must(p.t, os.Remove(".sops.yaml"))
 }
 
-// noneLeftOut finds commands that were not run.
+// noneLeftOut finds commands that no test ran.
 func (p *leakProject) noneLeftOut() {
 	var visit func(*cobra.Command)
 	visit = func(c *cobra.Command) {
@@ -217,7 +217,7 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// awaitServer returns once a server listens.
+// awaitServer waits until a server accepts connections.
 func awaitServer(t *testing.T, address string) {
 	for range 1000 {
 		if c, err := net.Dial("tcp", address); err == nil { //nolint:noctx // on this machine

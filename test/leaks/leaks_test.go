@@ -18,10 +18,10 @@ import (
 
 var allLeaks = flag.Bool("leaks", false, "run the whole leak suite, which takes a minute")
 
-// TestLeaks sends random values through every source, command, format, log level,
-// kind of error and of fault, and searches all that is printed, every file that is
-// written, be it for a moment, and the arguments of children for each of them, in
-// every encoding and for every piece of those that are random throughout.
+// TestLeaks sends random values through every source, command, format, log level, kind of
+// error and fault. It searches all output, every file that is written (even if it exists
+// only for a moment) and the arguments of child processes for each value, in every encoding,
+// and for pieces of it.
 func TestLeaks(t *testing.T) {
 	n := 2 * len(canaryKinds())
 	if *allLeaks {
@@ -51,7 +51,8 @@ func (p *leakProject) changeValues() {
 	p.env["LEAK_c000"] = last
 }
 
-// everyFault lets the requests that carry values, or follow them, go wrong in every way.
+// everyFault injects every fault into the requests that carry values, and into those that
+// follow.
 func (p *leakProject) everyFault(t *testing.T) {
 	echoed, kinds := echoes(), slices.Concat(program.FaultKinds, []string{"404"})
 	if !*allLeaks {
@@ -72,7 +73,7 @@ func (p *leakProject) everyFault(t *testing.T) {
 	}
 }
 
-// goesWrong has creates, updates, deletions and lists go wrong, each in its turn.
+// goesWrong injects faults into creates, updates, deletions and lists in turn.
 func (p *leakProject) goesWrong(how string, fault emulator.Fault) {
 	file := filepath.Join(p.dir, "secretsync.json")
 	step := func(method string, args ...string) {
@@ -89,7 +90,7 @@ func (p *leakProject) goesWrong(how string, fault emulator.Fault) {
 	p.watch.search(p.search)
 }
 
-// everyMistake has values in the wrong places, and files that are damaged.
+// everyMistake places values where none belongs, and damages files.
 func (p *leakProject) everyMistake() {
 	p.valuesInWrongPlaces()
 	p.filesOfAnotherKind()
@@ -97,7 +98,7 @@ func (p *leakProject) everyMistake() {
 	p.wrongSettings()
 }
 
-// valuesInWrongPlaces writes manifests in which a value stands where none belongs.
+// valuesInWrongPlaces writes manifests with a value where none belongs.
 func (p *leakProject) valuesInWrongPlaces() {
 	for i, place := range []string{
 		`%s`, `{value: %s}`, `{value: [%s]}`, `{value: {a: %s}}`, `{from: %s}`, `{from: [%s]}`, `{generate: %s}`, `{generate: {bytes: %s}}`,
@@ -109,7 +110,7 @@ func (p *leakProject) valuesInWrongPlaces() {
 				continue
 			}
 			text := fmt.Sprintf("version: 1\nstores: {prod: {secrets: {a: "+place+"}}}\n", asJSON(c.value))
-			text = strings.Replace(text, `" "`, "", 1) // a whole command line in the place of a program
+			text = strings.Replace(text, `" "`, "", 1) // a whole command line instead of a program
 			p.write(inputs+"/bad.yaml", text)
 			p.debug("validate", "-f", "inputs/bad.yaml")
 			p.debug("plan", "-f", "inputs/bad.yaml", "--allow-plaintext-values", "--lockfile", "bad.lock")
@@ -123,11 +124,11 @@ func (p *leakProject) valuesInWrongPlaces() {
 	}
 }
 
-// filesOfAnotherKind names a value's file where another file is expected.
+// filesOfAnotherKind names a file that holds a value where another kind of file is expected.
 func (p *leakProject) filesOfAnotherKind() {
 	for i, c := range p.values {
 		if i >= len(canaryKinds()) && !*allLeaks || i > 30 {
-			break // one of each kind will do
+			break // one of each kind is enough
 		}
 		for _, ext := range []string{"txt", "json", "yaml", "toml", "lock", "env", "ini"} {
 			p.write(inputs+"/other."+ext, c.value)
@@ -143,7 +144,7 @@ func (p *leakProject) filesOfAnotherKind() {
 	}
 }
 
-// damagedFiles spoils each of the project's own files.
+// damagedFiles damages each of the project's own files.
 func (p *leakProject) damagedFiles() {
 	for _, name := range []string{"secretsync.json", "values.json", "values.yaml", "secretsync.lock", "plan.json"} {
 		whole, err := os.ReadFile(name)
@@ -165,7 +166,7 @@ func (p *leakProject) damagedFiles() {
 	}
 }
 
-// wrongSettings has credentials that do not fit, or stand in the wrong place.
+// wrongSettings tries credentials that do not match, or are in the wrong place.
 func (p *leakProject) wrongSettings() {
 	token := p.env["CLOUDFLARE_API_TOKEN"]
 	for name, values := range map[string][]string{
@@ -184,8 +185,8 @@ func (p *leakProject) wrongSettings() {
 		}
 		p.env[name] = old
 	}
-	if *allLeaks { // it is tried for seconds
-		p.env["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:1" // no one listens
+	if *allLeaks { // connecting is retried for seconds
+		p.env["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:1" // nothing listens there
 		p.debug("plan")
 	}
 	stranger, err := age.GenerateX25519Identity()
@@ -195,7 +196,7 @@ func (p *leakProject) wrongSettings() {
 	p.debug("plan", "--keyless")
 }
 
-// TestShortLivedFilesAreSeen is about files that are there for a moment.
+// TestShortLivedFilesAreSeen is about files that exist only for a moment.
 func TestShortLivedFilesAreSeen(t *testing.T) {
 	p := newLeakProject(t, 1)
 	for _, dir := range []string{p.dir, os.Getenv("TMPDIR"), os.Getenv("HOME")} {

@@ -18,7 +18,7 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// TestLeaksAreSeen has a program that leaks, in every place that the suite looks at.
+// TestLeaksAreSeen runs a program that leaks in every place that the suite searches.
 func TestLeaksAreSeen(t *testing.T) {
 	p := newLeakProject(t, len(canaryKinds()))
 	value := p.values[2].value
@@ -43,7 +43,7 @@ func TestLeaksAreSeen(t *testing.T) {
 		"an argument of a child": func() {
 			p.write(inputs+"/child.json", string(asJSON(m{"version": 1, "stores": m{"prod": m{"secrets": m{"a": m{
 				"from": m{"command": []string{"./show.sh", "x" + value}}}}}}})))
-			p.debug("plan", "-f", "inputs/child.json", "--lockfile", "c.lock") // show.sh notes its arguments
+			p.debug("plan", "-f", "inputs/child.json", "--lockfile", "c.lock") // show.sh writes its arguments to a file
 			data, err := os.ReadFile(filepath.Join(inputs, "argv.txt"))
 			program.Must(t, err)
 			p.search.look("arguments", data)
@@ -56,8 +56,8 @@ func TestLeaksAreSeen(t *testing.T) {
 	}
 }
 
-// leaky is a transport that leaks a value of each request that carries some, while the
-// program runs as it does otherwise: what a careless line in the client would do.
+// leaky is a transport that leaks a value of every request that carries some, as a careless
+// line in the client might. The rest of the program is unchanged.
 type leaky struct {
 	app  *cli.App
 	leak func(a *cli.App, value string) error
@@ -73,7 +73,7 @@ func (l *leaky) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		var sent []struct{ Name, Value string }
-		_ = json.Unmarshal(body, &sent) // of a create; others are let through
+		_ = json.Unmarshal(body, &sent) // a create; other requests pass unchanged
 		for _, s := range sent {
 			if s.Name != "c002" {
 				continue
@@ -87,9 +87,9 @@ func (l *leaky) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestLeakyProgramIsCaught runs an apply that leaks, in every place that a program can
-// leak into. Where the last resort knows what is written, it withholds it and says so;
-// what it does not know (pieces, digests, other alphabets) the search finds.
+// TestLeakyProgramIsCaught runs an apply that leaks everywhere a program can leak to. The
+// last line of defence withholds what it recognises and says so; the search finds what it
+// does not recognise (pieces, digests, other alphabets).
 func TestLeakyProgramIsCaught(t *testing.T) {
 	const hidden = "an encoding that the last resort does not know"
 	for place, leak := range map[string]func(*cli.App, string) error{
@@ -114,7 +114,7 @@ func TestLeakyProgramIsCaught(t *testing.T) {
 			return errors.Join(err, f.Close())
 		},
 		"a child's arguments": func(_ *cli.App, v string) error {
-			return exec.CommandContext(t.Context(), filepath.Join(inputs, "show.sh"), "/dev/null", v).Run() // it notes them
+			return exec.CommandContext(t.Context(), filepath.Join(inputs, "show.sh"), "/dev/null", v).Run() // the script writes its arguments to a file
 		},
 	} {
 		t.Run(place, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestLeakyProgramIsCaught(t *testing.T) {
 			}
 		})
 	}
-	// The same program, which does not leak.
+	// The same program without leaks.
 	p := newLeakProject(t, len(canaryKinds()))
 	p.runAs(func(a *cli.App) int {
 		a.Transport = &leaky{app: a, leak: func(*cli.App, string) error { return nil }}
@@ -145,7 +145,7 @@ func TestLeakyProgramIsCaught(t *testing.T) {
 	}
 }
 
-// leakIntoLockfile puts a value where a comment belongs, until the next write.
+// leakIntoLockfile writes a value in place of a comment, until the next write.
 func leakIntoLockfile(_ *cli.App, value string) error {
 	f, err := lockfile.Read("secretsync.lock")
 	if err != nil {

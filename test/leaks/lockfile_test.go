@@ -22,9 +22,9 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// TestLockfileTellsNothing attacks lockfiles as their readers can: with a list of
-// 10,000 values, the right ones among them, with two lockfiles of the same values, and
-// with the lockfiles of two days.
+// TestLockfileTellsNothing attacks lockfiles as a reader could: with a list of 10,000 values
+// that includes the right ones, with two lockfiles of the same values, and with the
+// lockfiles of two days.
 func TestLockfileTellsNothing(t *testing.T) {
 	short, long, other := "hunter2", strings.Repeat("correct horse ", 200), "battery staple"
 	first := applied(t, map[string]string{"a": short, "same-as-a": short, "b": long})
@@ -35,7 +35,7 @@ func TestLockfileTellsNothing(t *testing.T) {
 	first.apply(map[string]string{"a": short, "same-as-a": short, "b": long})
 	back := first.lock(t)
 
-	parts := map[string]string{} // where each salt and each MAC stands
+	parts := map[string]string{} // where each salt and each MAC was found
 	for name, f := range map[string]*lockfile.File{"first": changed, "second": second.lock(t), "first, when a value went back": back} {
 		length := 0
 		for _, r := range publicOf(f) {
@@ -44,7 +44,7 @@ func TestLockfileTellsNothing(t *testing.T) {
 				t.Errorf("%s: the length of a fingerprint depends on its value", where)
 			}
 			if name != "second" && r.subject.Secret != "a" {
-				continue // these two are the same record
+				continue // one record compared with itself
 			}
 			for _, part := range strings.Split(string(sec.Fingerprint), ".")[1:] {
 				if at, ok := parts[part]; ok {
@@ -130,7 +130,7 @@ func (p lockProject) lock(t *testing.T) *lockfile.File {
 	return f
 }
 
-// public is what anybody knows of a record.
+// public is what every reader knows about a record.
 type public struct {
 	sec                 *lockfile.Secret
 	subject             secret.Subject
@@ -150,11 +150,11 @@ func publicOf(f *lockfile.File) (all []public) {
 	return all
 }
 
-// guess digests every value in every way that an attacker without the key can, and looks
-// for the digests in a lockfile. It returns how many it tried, and what it found.
+// guess computes every digest of every value that an attacker without the key could, and
+// searches a lockfile for them. It returns how many it tried, and the matches.
 func guess(f *lockfile.File, values []string) (tried int, found []string) {
 	content := f.Format()
-	records, there := publicOf(f), map[[16]byte]bool{} // a digest that was cut is one too
+	records, there := publicOf(f), map[[16]byte]bool{} // truncated digests count too
 	note := func(b []byte) {
 		for i := 0; i+16 <= len(b); i++ {
 			there[[16]byte(b[i:])] = true
@@ -180,7 +180,7 @@ func guess(f *lockfile.File, values []string) (tried int, found []string) {
 				}
 			}
 		}
-		for _, r := range records { // the fingerprint itself, under keys that anybody has
+		for _, r := range records { // the fingerprint itself, under well-known keys
 			for _, key := range []string{f.Key.ID, r.subject.Secret, strings.Repeat("\x00", 32)} {
 				k, _ := secret.ParseKey(base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%-32.32s", key)))
 				if tried++; k.Matches(r.sec.Fingerprint, r.subject, secret.New([]byte(v))) {
@@ -195,7 +195,7 @@ func guess(f *lockfile.File, values []string) (tried int, found []string) {
 	return tried, found
 }
 
-// digestsOf are those of a value that need no secret.
+// digestsOf are a value's digests that need no secret.
 func digestsOf(h func() hash.Hash, r public, keyID, v string) (sums [][]byte) {
 	for _, text := range [][]byte{[]byte(v), join(r.salt, []byte(v)), join([]byte(v), r.salt), join(r.together, r.salt, []byte(v))} {
 		d := h()

@@ -25,8 +25,8 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// leakProject is a folder with a manifest that has canaries in every source, an API
-// that can be told to quote what it is sent, and a search of all that is written.
+// leakProject is a folder with a manifest that has canaries in every source, an API that can
+// echo what it receives, and a search of everything written.
 type leakProject struct {
 	t      *testing.T
 	base   string // the folder that holds all others
@@ -35,14 +35,14 @@ type leakProject struct {
 	from   map[string]string // each value's source
 	env    map[string]string
 	server *echoServer
-	// recipient is whom the values are encrypted for; node says that dev can run here.
+	// recipient can decrypt the values; node says whether dev can run here.
 	recipient string
 	node      bool
 	watch     *watch
 	search    *search
 }
 
-// The values in clear that the user has are in this folder. It alone is not searched.
+// The user's values in plain text are in this folder. Only this folder is not searched.
 const inputs = "inputs"
 
 func newLeakProject(t *testing.T, n int) *leakProject {
@@ -82,8 +82,8 @@ func (p *leakProject) watchAndServe(dirs ...string) {
 	p.env["CLOUDFLARE_API_BASE_URL"] = api.URL + "/client/v4"
 }
 
-// clone is a project with the same values and a server of its own, where nothing was
-// applied yet. It can be used beside others.
+// clone is a project with the same values, its own server, and nothing applied yet. It can
+// run in parallel with others.
 func (p *leakProject) clone(t *testing.T, name string) *leakProject {
 	q := *p
 	q.t, q.dir, q.env = t, filepath.Join(p.base, name), maps.Clone(p.env)
@@ -93,7 +93,7 @@ func (p *leakProject) clone(t *testing.T, name string) *leakProject {
 	return &q
 }
 
-// fill makes the manifest and its sources, each with its share of the values.
+// fill writes the manifest and its sources, each with its share of the values.
 func (p *leakProject) fill() {
 	identity, err := age.GenerateX25519Identity()
 	program.Must(p.t, err)
@@ -125,7 +125,7 @@ cat "$1"; echo
 			sealed[c.name] = c.value
 			secrets[c.name] = m{"from": m{"sops": "values.json", "key": "deep." + c.name}}
 		case "sops YAML":
-			yaml += "  " + c.name + ": " + string(visible.JSON(asJSON(c.value))) + "\n" // YAML takes no DEL
+			yaml += "  " + c.name + ": " + string(visible.JSON(asJSON(c.value))) + "\n" // YAML does not allow DEL
 			secrets[c.name] = m{"from": m{"sops": "values.yaml", "key": "deep." + c.name}}
 		case "inline":
 			secrets[c.name] = m{"value": c.value}
@@ -138,7 +138,7 @@ cat "$1"; echo
 	p.seal("secretsync.json", string(asJSON(m{"version": 1, "workers": []string{inputs + "/app/wrangler.json"}, "stores": m{"prod": m{"secrets": secrets}}})), "^value$", p.recipient)
 }
 
-// worker makes a Worker for dev and bindings, and a stand-in for Miniflare that notes its
+// worker writes a Worker for dev and bindings, and a stub of Miniflare that records its
 // arguments and environment.
 func (p *leakProject) worker() {
 	modules := filepath.Join(inputs, "app", "node_modules", "miniflare")
@@ -194,8 +194,8 @@ func (p *leakProject) write(name, text string) {
 	program.Must(p.t, os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600))
 }
 
-// run runs secretsync and searches all that it printed, and every file that appeared
-// meanwhile. What the last resort had to withhold is a leak too.
+// run runs secretsync, and searches all its output and every file that appeared meanwhile.
+// Output that the last line of defence had to withhold counts as a leak too.
 func (p *leakProject) run(args ...string) int {
 	p.t.Helper()
 	return p.runIn(p.t.Context(), args...)
@@ -231,7 +231,7 @@ func (p *leakProject) searched(args []string, out, errs []byte) {
 	p.watch.search(p.search)
 }
 
-// exec runs the program in a process of its own.
+// exec runs the program in its own process.
 func (p *leakProject) exec(args ...string) {
 	p.t.Helper()
 	cmd := exec.CommandContext(p.t.Context(), "secretsync", args...)
@@ -241,14 +241,14 @@ func (p *leakProject) exec(args ...string) {
 	}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	_ = cmd.Run() // what it prints is looked at, whatever came of it
+	_ = cmd.Run() // its output is searched, whatever the exit code
 	p.searched(args, out.Bytes(), errs.Bytes())
 	if text := out.String() + errs.String(); strings.Contains(text, redact.Withheld) {
 		p.search.leak("%v: the last resort withheld a value:\n%s", args, text)
 	}
 }
 
-// files searches every file that is there now.
+// files searches every file that exists now.
 func (p *leakProject) files() {
 	program.Must(p.t, filepath.WalkDir(p.base, func(path string, d fs.DirEntry, err error) error {
 		switch {

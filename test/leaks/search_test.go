@@ -9,11 +9,10 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// search looks for canaries in everything it is shown. It may be shown several things
-// at once.
+// search looks for canaries in everything it is given. It is safe for concurrent use.
 type search struct {
 	needles map[[6]byte][]needle
-	maybe   []uint64 // a bit for each hash of a needle's beginning: most of what is seen ends there
+	maybe   []uint64 // one bit per hash of a needle's beginning: rules out most of the text quickly
 	pieces  int
 	runs    atomic.Int64
 
@@ -21,11 +20,11 @@ type search struct {
 	places int
 	size   int
 	leaks  []string
-	// commands are those that were run.
+	// commands are the commands that were run.
 	commands map[string]bool
 }
 
-// needle is a value as it would be written.
+// needle is a value in one encoding.
 type needle struct {
 	text []byte
 	what string
@@ -68,7 +67,7 @@ func hash6[T string | []byte](b T) uint64 {
 	return x * 0x9e3779b97f4a7c15 >> 44 % filterBits
 }
 
-// look searches what was written somewhere. One leak of a kind is reported.
+// look searches text from one place. One leak of each kind is reported.
 func (s *search) look(place string, content []byte) {
 	found := map[string]bool{}
 	for i := 0; i+6 <= len(content); i++ {
@@ -97,7 +96,7 @@ func (s *search) leak(format string, args ...any) {
 	s.leaks = append(s.leaks, fmt.Sprintf(format, args...))
 }
 
-// running notes that a command is run.
+// running records that a command is run.
 func (s *search) running(args []string) {
 	if cmd, _, err := program.Root().Find(args); err == nil {
 		s.mu.Lock()

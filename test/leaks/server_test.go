@@ -14,8 +14,7 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// echoServer is an emulator that can be told to answer with all that it is sent, in
-// every place that an answer has.
+// echoServer is an emulator that can echo all that it receives, in every part of an answer.
 type echoServer struct {
 	t     *testing.T
 	watch *watch
@@ -24,12 +23,12 @@ type echoServer struct {
 
 	mu     sync.Mutex
 	fault  emulator.Fault
-	method string // of the requests that go wrong
-	echo   string // how they do: one of echoes; empty: by the emulator's fault
-	left   int    // how many of them do
+	method string // the method of the requests to fail
+	echo   string // how they fail: one of echoes; empty: by the emulator's fault
+	left   int    // how many of them fail
 }
 
-// echoes are the ways to answer. Those that a client repeats go wrong once.
+// echoes are the ways to answer. A way that the client retries is used once.
 func echoes() []string {
 	return []string{
 		"400", "401", "403", "404", "409", "413", "418", "422", "302", "known", "success", "refused",
@@ -51,8 +50,8 @@ func newEchoServer(t *testing.T, w *watch) *echoServer {
 	return s
 }
 
-// set lets the requests of a method go wrong from now on: "ECHO [once]", or an
-// emulator's fault; nothing for none.
+// set makes the requests of a method fail from now on: "ECHO [once]", or an emulator's
+// fault; nothing ends it.
 func (s *echoServer) set(method, how string, fault emulator.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,11 +62,11 @@ func (s *echoServer) set(method, how string, fault emulator.Fault) {
 	case once || fault.Kind != "":
 		s.left = 1
 	case how != "":
-		s.left = 12 // a refused batch is tried one by one
+		s.left = 12 // a refused batch is retried one secret at a time
 	}
 }
 
-// hit reports whether a request goes wrong. Of POSTs it is those that carry values.
+// hit reports whether to fail a request. Of POSTs only those that carry values count.
 func (s *echoServer) hit(r *http.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +78,7 @@ func (s *echoServer) hit(r *http.Request) bool {
 }
 
 func (s *echoServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.watch.catchUp() // what was written before the request is seen before the next
+	s.watch.catchUp() // see what was written before the request ahead of what is written after it
 	s.mu.Lock()
 	how := s.echo
 	s.mu.Unlock()

@@ -20,20 +20,20 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// canary is a random value that is looked for in everything that is written.
+// canary is a random value that is searched for in everything that is written.
 type canary struct {
 	name  string
 	value string
-	// parts are those parts of it that are random throughout: a piece of one is looked
-	// for too, as of a value that was cut, or written line by line.
+	// parts are its parts that are random throughout. Pieces of them are searched for too,
+	// because a value may be truncated or wrapped.
 	parts []part
 }
 
 // part is a random part of a value.
 type part struct {
 	text string
-	// piece is how long a piece of it is that no other text has by chance: six characters
-	// where some are odd ones, more of base64, which is in every encrypted file.
+	// piece is the length of a piece that no other text contains by chance: six characters
+	// if some are unusual ones, more of base64, which every encrypted file has.
 	piece int
 }
 
@@ -49,7 +49,7 @@ func linesOf(lines ...string) (parts []part) {
 	return parts
 }
 
-// pieces are all pieces of a value that are looked for.
+// pieces are all pieces of a value that are searched for.
 func (c canary) pieces() (pieces []string) {
 	for _, p := range c.parts {
 		for i := 0; i+p.piece <= len(p.text); i++ {
@@ -59,8 +59,8 @@ func (c canary) pieces() (pieces []string) {
 	return pieces
 }
 
-// randomText draws n characters, every fifth of which is none that base64,
-// hexadecimal or the words of this program have: no piece of six is there by chance.
+// randomText generates n characters. Every fifth is one that base64, hexadecimal and this
+// program's messages do not contain, so that no piece of six occurs by chance.
 func randomText(n int) string {
 	const letters, odd = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", "~^|!@"
 	b := make([]byte, n)
@@ -82,7 +82,7 @@ func number32(n int) int {
 	return int(i.Int64())
 }
 
-// canaryKinds are values that are written in different ways wherever they are.
+// canaryKinds are values that each encoding writes differently.
 func canaryKinds() []func() (value string, parts []part) {
 	random := func(n int) []byte { b := make([]byte, n); rand.Read(b); return b }
 	line := func() string { return base64.StdEncoding.EncodeToString(random(45)) }
@@ -131,7 +131,7 @@ func newCanaries(n int) []canary {
 	return all
 }
 
-// newCredential is one of secretsync's own credentials.
+// newCredential is a credential of secretsync itself.
 func newCredential(name, value string) canary {
 	_, parts := whole(value, base64Piece)
 	return canary{name, value, parts}
@@ -139,11 +139,11 @@ func newCredential(name, value string) canary {
 
 func newToken() string { return "tok_" + rand.Text() }
 
-// encoding is a way in which a value could be written down.
+// encoding is a way in which a value could be written.
 type encoding struct {
 	name string
 	of   func(v string) []string
-	// least is the length below which the text could be there by chance.
+	// least is the length below which the text could occur by chance.
 	least int
 }
 
@@ -178,7 +178,8 @@ func encodings() []encoding {
 	}
 }
 
-// TestLeakSearchFindsWhatWasCut has parts of values: what fits on a line, or in a field.
+// TestLeakSearchFindsWhatWasCut searches for parts of values: what fits on a line, or in a
+// field.
 func TestLeakSearchFindsWhatWasCut(t *testing.T) {
 	for kind, c := range newCanaries(len(canaryKinds())) {
 		lines := strings.Split(c.value, "\n")
@@ -206,8 +207,8 @@ func unescapedHTML(s string) string {
 	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(s)
 }
 
-// amid is what v looks like in the base64 of a longer text, at each alignment, less
-// the digits that its neighbours have a part in.
+// amid is v within the base64 of a longer text, at each alignment, without the digits that
+// depend on its neighbours.
 func amid(enc *base64.Encoding, v string) []string {
 	var all []string
 	for shift := range 3 {
@@ -220,7 +221,7 @@ func amid(enc *base64.Encoding, v string) []string {
 	return all
 }
 
-// digests have no key: whoever has one can look for the value that it is of.
+// digests have no key: whoever has one can test guesses of the value against it.
 func digests(v string) []string {
 	sum1, sum256, sum5 := sha1.Sum([]byte(v)), sha256.Sum256([]byte(v)), md5.Sum([]byte(v))
 	var all []string
@@ -230,8 +231,8 @@ func digests(v string) []string {
 	return all
 }
 
-// TestLeakSearchFinds has every value written in every way: a search that did not see
-// one of them would be worth nothing.
+// TestLeakSearchFinds writes every value in every encoding, and checks that the search finds
+// each of them.
 func TestLeakSearchFinds(t *testing.T) {
 	values := newCanaries(len(canaryKinds()))
 	tried := 0

@@ -15,23 +15,23 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// watch gives every file that appears in some folders a second name elsewhere, as soon
-// as the kernel reports it, so that its content outlives it.
+// watch hard-links every file that appears in some folders to another folder as soon as the
+// kernel reports it, so that its content outlives it.
 type watch struct {
 	t      *testing.T
 	fd     int
-	events *os.File // of fd
-	store  string   // where the second names are
+	events *os.File // wraps fd
+	store  string   // the folder of the links
 	first  string   // one of the folders
 
 	mu     sync.Mutex
 	dirs   map[int32]string
 	synced map[string]chan struct{}
-	kept   map[string]bool // files that have their second name
-	missed map[string]bool // files with content that have none
-	moved  map[uint32]bool // the same, on their way to another name
+	kept   map[string]bool // files that are linked
+	missed map[string]bool // files with content that could not be linked
+	moved  map[uint32]bool // the same, while they are being renamed
 	n      int
-	gone   int // files that had content, and were gone before they could be kept
+	gone   int // files that had content and were removed before they could be linked
 }
 
 func newWatch(t *testing.T, store string, dirs ...string) *watch {
@@ -51,11 +51,11 @@ func newWatch(t *testing.T, store string, dirs ...string) *watch {
 	return w
 }
 
-// add watches one more folder. While it is followed, the caller holds w.mu.
+// add watches one more folder. Once follow runs, the caller holds w.mu.
 func (w *watch) add(dir string) {
 	wd, err := unix.InotifyAddWatch(w.fd, dir, unix.IN_CREATE|unix.IN_MODIFY|unix.IN_MOVED_FROM|unix.IN_MOVED_TO|unix.IN_DELETE)
 	if err != nil {
-		return // it is gone already
+		return // removed already
 	}
 	w.dirs[int32(wd)] = dir
 }
@@ -87,7 +87,7 @@ func (w *watch) keep(wd int32, mask, cookie uint32, name string) {
 		w.add(path)
 	case mask&unix.IN_CREATE != 0:
 		w.link(path)
-	case mask&unix.IN_MODIFY != 0 && !w.kept[path]: // it was gone already, and had content
+	case mask&unix.IN_MODIFY != 0 && !w.kept[path]: // it had content, and was removed already
 		w.missed[path] = !w.link(path)
 	case mask&unix.IN_MOVED_FROM != 0:
 		w.moved[cookie] = w.missed[path]
@@ -116,7 +116,7 @@ func (w *watch) forget(path string) {
 	delete(w.missed, path)
 }
 
-// catchUp returns once all that was there before is kept.
+// catchUp returns once everything that existed before is linked.
 func (w *watch) catchUp() {
 	w.mu.Lock()
 	w.n++
@@ -136,7 +136,7 @@ func (w *watch) catchUp() {
 	_ = os.Remove(filepath.Join(w.first, name))
 }
 
-// search looks through what was kept since the last time.
+// search searches what was linked since the last time.
 func (w *watch) search(s *search) {
 	w.catchUp()
 	entries, err := os.ReadDir(w.store)
@@ -145,7 +145,7 @@ func (w *watch) search(s *search) {
 	}
 	for _, e := range entries {
 		path := filepath.Join(w.store, e.Name())
-		if data, err := os.ReadFile(path); err == nil { // what is no file holds nothing
+		if data, err := os.ReadFile(path); err == nil { // only regular files have content
 			s.look("the file "+e.Name(), data)
 		}
 		_ = os.Remove(path)

@@ -4,7 +4,7 @@ package leaks
 
 import "testing"
 
-// watch sees files that came and went, on Linux alone.
+// watch sees short-lived files on Linux only.
 type watch struct{ gone int }
 
 func newWatch(*testing.T, string, ...string) *watch { return &watch{} }

@@ -21,15 +21,15 @@ func Emulator(t testing.TB, opts emulator.Options) *emulator.Embedded {
 	return e
 }
 
-// FaultKinds are the ways in which a request goes wrong, as emulator --fault has them.
-// Those of the first line are tried in every test run.
+// FaultKinds are the kinds of fault, by the names of emulator --fault. Those of the first
+// line are tried in every test run.
 var FaultKinds = []string{
 	"cut-after", "403",
 	"cut", "reset", "reset-after", "stall", "stall-after", "500", "500-after", "502", "502-after", "503", "503-after",
 	"truncated", "malformed", "empty", "429", "429=1s", "971", "971=1s", "lag", "lag=2s",
 }
 
-// Fault is the fault of a kind, for any request.
+// Fault is a fault of a kind, for every request.
 func Fault(t testing.TB, kind string) emulator.Fault {
 	t.Helper()
 	parsed, err := emulator.ParseFault("* * " + kind)
@@ -69,8 +69,8 @@ func Send(baseURL, method, path string, body any) (json.RawMessage, error) {
 	return envelope.Result, nil
 }
 
-// FindID returns the id of what has a name in a list: a store in "/stores", or a secret in
-// "/stores/ID/secrets".
+// FindID returns the id of the entry with a name in a list: of a store in "/stores", or of a
+// secret in "/stores/ID/secrets".
 func FindID(baseURL, list, name string) (string, error) {
 	result, err := Send(baseURL, http.MethodGet, list+"?per_page=100", nil)
 	if err != nil {

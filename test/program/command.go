@@ -8,15 +8,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Root is the root of all commands, those that cobra adds among them.
+// Root is the root of all commands, including those that cobra adds.
 func Root() *cobra.Command {
 	root := (&cli.App{}).Command()
 	root.InitDefaultCompletionCmd()
 	return root
 }
 
-// With adds flags to a command's arguments: those of them that the command has. A flag is
-// one argument, as "--wait=0".
+// With adds flags to a command's arguments, as far as the command has them. A flag is one
+// argument, such as "--wait=0".
 func With(args []string, flags ...string) []string {
 	args = slices.Clone(args)
 	cmd, _, err := Root().Find(args)

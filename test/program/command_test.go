@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestWith: the suites leave no flag out where a command has it.
+// TestWith: the suites pass each flag to every command that has it.
 func TestWith(t *testing.T) {
 	const logs, commands, wait = "--log-level=debug --log-format=json", " --allow-commands", " --wait=0"
 	for command, want := range map[string]string{

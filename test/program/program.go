@@ -1,5 +1,5 @@
-// Package program runs secretsync for the suites below test/: in this process, or as a
-// program of its own.
+// Package program runs secretsync for the suites below test/, in this process or as a child
+// process.
 package program
 
 import (
@@ -30,11 +30,11 @@ const (
 // Account is the account that the suites use.
 const Account = "0123456789abcdef0123456789abcdef"
 
-// Main is what a suite's TestMain calls. It makes the test binary stand in for secretsync,
-// for processes of their own: "secretsync" is the program, and "traceable" the same without
-// what keeps a tracer from reading its memory.
+// Main is what a suite's TestMain calls. It makes the test binary act as secretsync in child
+// processes: "secretsync" is the program, and "traceable" is the same without the protection
+// against tracers.
 func Main(m *testing.M) {
-	// These tests wait more than they work. A -parallel of the command line goes before.
+	// These tests mostly wait. A -parallel on the command line takes precedence.
 	_ = flag.Set("test.parallel", "8")
 	testscript.Main(m, map[string]func(){
 		"secretsync": func() {
@@ -49,14 +49,13 @@ func Main(m *testing.M) {
 type Program struct {
 	// Env is its whole environment.
 	Env map[string]string
-	// Transport sends its requests; nil for the usual one.
+	// Transport sends its requests; nil for the default.
 	Transport http.RoundTripper
-	// Out and Err receive its output; nil for one that Run returns.
+	// Out and Err receive its output. If they are nil, Run returns it.
 	Out, Err io.Writer
 }
 
-// Run runs a command, and returns its exit code and the output for which there is no
-// writer.
+// Run runs a command, and returns its exit code and the output that has no writer.
 func (p Program) Run(ctx context.Context, args ...string) (code int, output string) {
 	var both bytes.Buffer
 	a := p.App()
@@ -69,7 +68,7 @@ func (p Program) Run(ctx context.Context, args ...string) (code int, output stri
 	return a.Run(ctx, args), both.String()
 }
 
-// App is the program before it runs.
+// App is the program, ready to run.
 func (p Program) App() *cli.App {
 	return &cli.App{In: strings.NewReader(""), Out: p.Out, Err: p.Err, Transport: p.Transport, LookupEnv: func(name string) (string, bool) {
 		v, ok := p.Env[name]
@@ -77,7 +76,7 @@ func (p Program) App() *cli.App {
 	}}
 }
 
-// Must ends a test after an error.
+// Must fails the test after an error.
 func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

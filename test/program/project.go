@@ -13,7 +13,7 @@ import (
 type Project struct {
 	T   *testing.T
 	Dir string
-	// Env is the whole environment of Run, and added to that of a Process.
+	// Env is the whole environment of Run, and is added to that of a Process.
 	Env map[string]string
 }
 
@@ -22,12 +22,12 @@ func NewProject(t *testing.T, baseURL string) *Project {
 	return &Project{T: t, Dir: t.TempDir(), Env: Environment(baseURL)}
 }
 
-// Environment is what secretsync needs to know of an API.
+// Environment is the environment variables that secretsync needs to use an API.
 func Environment(baseURL string) map[string]string {
 	return map[string]string{"CLOUDFLARE_API_BASE_URL": baseURL, "CLOUDFLARE_API_TOKEN": "t", "CLOUDFLARE_ACCOUNT_ID": Account}
 }
 
-// Path is that of a file in the project.
+// Path returns the path of a file in the project.
 func (p *Project) Path(name string) string { return filepath.Join(p.Dir, name) }
 
 // Write writes a file of the project.
@@ -36,8 +36,8 @@ func (p *Project) Write(name, text string) {
 	Must(p.T, os.WriteFile(p.Path(name), []byte(text), 0o600))
 }
 
-// Run runs a command in this process, and returns its exit code and all that it wrote. It
-// does not wait for what it wrote to become active.
+// Run runs a command in this process, and returns its exit code and all its output. It does
+// not wait for secrets to become active.
 func (p *Project) Run(args ...string) (code int, output string) {
 	p.T.Helper()
 	args = With(p.about(args), "--wait=0")
@@ -46,7 +46,7 @@ func (p *Project) Run(args ...string) (code int, output string) {
 	return code, output
 }
 
-// Process is a command in a process of its own, of the program "secretsync" or "traceable".
+// Process is a command in a child process, of the program "secretsync" or "traceable".
 func (p *Project) Process(program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(p.T.Context(), program, p.about(args)...)
 	cmd.Env = os.Environ()

@@ -12,8 +12,8 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// TestEmulatorCommand: what is not known of Cloudflare can be had both ways, by flags; and
-// wrangler's other credential is one.
+// TestEmulatorCommand: where Cloudflare's behaviour is not known, flags select either; and
+// wrangler's other credential is accepted.
 func TestEmulatorCommand(t *testing.T) {
 	const alike = `[{"name":"a","value":"v","scopes":["workers"]},{"name":"a","value":"v","scopes":["workers"]}]`
 	for _, c := range []struct {
@@ -44,7 +44,8 @@ func TestEmulatorCommand(t *testing.T) {
 	}
 }
 
-// startEmulatorCommand runs secretsync emulator, and returns what sends it requests.
+// startEmulatorCommand runs secretsync emulator, and returns a function that sends it
+// requests.
 func startEmulatorCommand(t *testing.T, flags ...string) func(method, path, body string) (int, string) {
 	ctx, stop := context.WithCancel(t.Context())
 	out, w := io.Pipe()

@@ -13,8 +13,8 @@ import (
 
 type trapKey struct{}
 
-// setTrap listens where no program under test should ever connect: it is the address
-// of every key server, in KEYSERVER and in the variables that cloud clients respect.
+// setTrap listens at the address that no program under test may ever connect to: it stands
+// for every key server, in KEYSERVER and in the variables of cloud clients.
 func setTrap(env *testscript.Env) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -47,7 +47,7 @@ func checkConnections(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// plantKeys puts key servers into a SOPS file, or into the key of a lockfile.
+// plantKeys adds key servers to a SOPS file, or to the key of a lockfile.
 func plantKeys(ts *testscript.TestScript, _ bool, args []string) {
 	alone := args[0] == "alone"
 	path, types, url := ts.MkAbs(args[1]), args[2:], ts.Getenv("KEYSERVER")

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// bench is a folder with an emulator, for tests that count.
+// bench is a folder with an emulator, for tests that count requests.
 type bench struct {
 	*testing.T
 	env      map[string]string
@@ -27,8 +27,8 @@ func newBench(t *testing.T, opts emulator.Options) *bench {
 	return &bench{T: t, emulator: e, env: program.Environment(e.BaseURL())}
 }
 
-// secretsync runs a command in process and returns what it printed, and the
-// requests it made by method.
+// secretsync runs a command in process, and returns its output and the number of requests of
+// each method.
 func (b *bench) secretsync(wantCode int, args ...string) (string, map[string]int) {
 	b.Helper()
 	b.emulator.ResetRequests()
@@ -43,8 +43,8 @@ func (b *bench) secretsync(wantCode int, args ...string) (string, map[string]int
 	return out, methods
 }
 
-// manifest writes a manifest of n secrets in one store, of which each has its name
-// and a suffix as its value.
+// manifest writes a manifest of n secrets in one store. Each value is the secret's name and
+// a suffix.
 func (b *bench) manifest(n int, suffix func(i int) string) {
 	b.Helper()
 	var m strings.Builder
@@ -65,7 +65,7 @@ func (b *bench) expect(what string, got map[string]int, want map[string]int) {
 	}
 }
 
-// TestRequests counts what a hundred secrets cost.
+// TestRequests counts the requests for a hundred secrets.
 func TestRequests(t *testing.T) {
 	b := newBench(t, emulator.Options{})
 	b.manifest(100, same)
@@ -91,13 +91,14 @@ func TestRequests(t *testing.T) {
 		}
 	}
 
-	// A store that the lockfile doesn't know, and that is full.
+	// A full store that the lockfile does not know.
 	program.Must(t, os.WriteFile("other.yaml", []byte("version: 1\nstores: {prod: {secrets: {another: {from: {env: V001}}}}}\n"), 0o600))
 	_, got = b.secretsync(program.Error, "plan", "-f", "other.yaml")
 	b.expect("plan one secret more than the usual quota in a store not known yet: list stores, list secrets, quota", got, map[string]int{http.MethodGet: 3})
 }
 
-// modified is each secret's time of change, as the lockfile and so the last answers have it.
+// modified returns each secret's modified time in the lockfile, which comes from the last
+// answers.
 func (b *bench) modified() map[string]string {
 	b.Helper()
 	lock, err := lockfile.Read("secretsync.lock")
@@ -111,7 +112,7 @@ func (b *bench) modified() map[string]string {
 	return times
 }
 
-// TestPages has 250 secrets listed by servers that grant pages of several sizes.
+// TestPages lists 250 secrets from servers with different page sizes.
 func TestPages(t *testing.T) {
 	for size, pages := range map[int]int{20: 13, 50: 5, 100: 3} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {

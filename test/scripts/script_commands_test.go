@@ -61,9 +61,8 @@ func countRequests(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// dashboard sends what a colleague does by hand: create STORE/SECRET VALUE,
-// create-store STORE, update STORE/SECRET JSON, delete STORE/SECRET,
-// delete-store STORE.
+// dashboard makes a colleague's change by hand: create STORE/SECRET VALUE, create-store
+// STORE, update STORE/SECRET JSON, delete STORE/SECRET, delete-store STORE.
 func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: dashboard VERB STORE[/SECRET] [TEXT]")

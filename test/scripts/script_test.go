@@ -26,12 +26,12 @@ func TestMain(m *testing.M) { program.Main(m) }
 
 type serverKey struct{}
 
-// troubled is an emulator whose faults can be set while it runs.
+// troubled is an emulator whose faults can be changed while it runs.
 type troubled struct {
 	*emulator.Embedded
 	mu    sync.Mutex
 	fault func(*http.Request) emulator.Fault
-	came  map[string]bool // methods and the ends of paths
+	came  map[string]bool // methods and last path segments of the requests received
 }
 
 func (e *troubled) decide(r *http.Request) emulator.Fault {
@@ -54,26 +54,26 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 	clear(e.came)
 }
 
-// TestScripts runs testdata/scripts: each is a user at a shell, with an emulator
-// of their own behind the usual variables. Besides testscript's own commands:
+// TestScripts runs testdata/scripts: each is a user at a shell, with an emulator of their
+// own that the usual variables point to. Besides testscript's own commands:
 //
 //	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page, pending (milliseconds)
-//	fault RULE                   let requests go wrong from now on, as emulator --fault does
-//	await METHOD NAME            wait until such a request has come in since the last fault, its path ending in
+//	fault RULE                   make requests fail from now on, as emulator --fault does
+//	await METHOD NAME            wait for such a request since the last fault, with a path that ends in
 //	                             /NAME; * for any
-//	requests N [METHOD=N ...]    there were N requests since the last call, so many of each method
+//	requests N [METHOD=N ...]    there were N requests since the last call, and N of each METHOD
 //	value STORE/SECRET TEXT      the secret's value is TEXT, byte for byte
 //	valuefile STORE/SECRET FILE  the secret's value is FILE's content, byte for byte
 //	exits CODE PROGRAM ARGS...   exec, with this exit code
-//	dashboard ARGS...            what a colleague does behind git's back
-//	agekey FILE                  make an age key; SOPS_AGE_KEY_FILE and AGE_RECIPIENT name it
+//	dashboard ARGS...            a change that a colleague makes by hand
+//	agekey FILE                  generate an age key; SOPS_AGE_KEY_FILE and AGE_RECIPIENT name it
 //	sops FILE                    encrypt FILE in place for AGE_RECIPIENT
 //	sopsedit set FILE KEY VALUE | rotate FILE | updatekeys FILE
 //	                             what the sops command line does to an encrypted file
 //	plant beside|alone FILE TYPE...
-//	                             put keys of these types into a SOPS file or a lockfile's key; KEYSERVER is their address
+//	                             add keys of these types to a SOPS file or a lockfile's key; KEYSERVER is their address
 //	connections                  a client connected to KEYSERVER
-//	nbytes FILE N                make a file of N bytes
+//	nbytes FILE N                write a file of N bytes
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "..", "testdata", "scripts"), UpdateScripts: *update, RequireExplicitExec: true,

@@ -13,8 +13,7 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// apply applies, and checks that what is gone or has another value was to be so by
-// the plan that was shown.
+// apply applies, and checks that only what the shown plan allows was deleted or changed.
 func (h *simulation) apply(k *kill, trouble func(*http.Request) emulator.Fault) int {
 	h.Helper()
 	before := h.truth(h.accounts()...)
@@ -34,12 +33,12 @@ func (h *simulation) apply(k *kill, trouble func(*http.Request) emulator.Fault) 
 	return code
 }
 
-// planned reports whether the plan that was shown has such a row.
+// planned reports whether the shown plan has such a row.
 func planned(said, row string) bool {
 	return regexp.MustCompile(`(?m)^  ` + row).MatchString(said + " ")
 }
 
-// checkOthers looks at what is not the program's to change.
+// checkOthers checks that another client's secrets are unchanged.
 func (h *simulation) checkOthers(now map[place]live) {
 	h.Helper()
 	for p, was := range h.foreign {
@@ -54,7 +53,7 @@ func (h *simulation) checkOthers(now map[place]live) {
 	}
 }
 
-// wrong says what in Cloudflare is not as the manifest says, or "".
+// wrong says how Cloudflare differs from the manifest, or returns "".
 func (h *simulation) wrong() string {
 	now := h.truth(h.accounts()...)
 	for p, s := range h.wanted {
@@ -83,7 +82,7 @@ func (h *simulation) checkLive(because string) {
 	}
 }
 
-// plan looks at what is left to do. To say that nothing is would have to be true.
+// plan checks that a plan is accurate: an empty one must be true.
 func (h *simulation) plan() {
 	h.Helper()
 	lock := h.lock()
@@ -99,7 +98,7 @@ func (h *simulation) plan() {
 	}
 }
 
-// converge has nothing go wrong any more.
+// converge applies without faults.
 func (h *simulation) converge() {
 	h.Helper()
 	time.Sleep(2 * simLag)
@@ -129,6 +128,6 @@ func (h *simulation) converge() {
 }
 
 func (h *simulation) lock() string {
-	data, _ := os.ReadFile(filepath.Join(h.dir, "secretsync.lock")) // none yet: ""
+	data, _ := os.ReadFile(filepath.Join(h.dir, "secretsync.lock")) // "" if there is none yet
 	return string(data)
 }

@@ -20,26 +20,26 @@ import (
 	"pgregory.net/rapid"
 )
 
-// history is a project and its store over some rounds of edits to the manifest,
-// changes behind git's back, and applies; and the test's own account of both.
+// history is a project and its store over rounds of edits to the manifest, changes outside
+// git, and applies, with the test's own account of both.
 type history struct {
 	*rapid.T
 	dir      string
-	prefix   string // of our secrets' names; another client's have another
+	prefix   string // of our secrets' names; another client uses another
 	emulator *emulator.Embedded
 	wanted   map[string]spec
 	meddled  map[string]meddling // since the last apply
-	kept     map[string]string   // left the manifest and stay: name and value
+	kept     map[string]string   // removed from the manifest but kept: name and value
 	foreign  map[string]string
 	said     bytes.Buffer
 	values   []string
 }
 
-// meddling is what was done to a secret of ours behind git's back.
+// meddling is a change to one of our secrets outside git.
 type meddling struct {
-	value   string // "" for the value it had
+	value   string // "" if the value is unchanged
 	deleted bool
-	another bool // it was deleted and made again: it isn't ours
+	another bool // deleted and created again: no longer ours
 }
 
 // spec is a secret of the manifest.
@@ -50,9 +50,9 @@ type spec struct {
 
 var historyNames = []string{"a", "b", "api-key", "API_KEY", "z"}
 
-// TestHistories checks, after every apply of random histories, that the store is what
-// the manifest says, that another client's secrets are as they were, that another
-// plan is empty and there is no drift, and that nothing printed held a value.
+// TestHistories checks after every apply of random histories that the store matches the
+// manifest, that another client's secrets are unchanged, that another plan is empty, that
+// there is no drift, and that no output contained a value.
 func TestHistories(t *testing.T) {
 	base := t.TempDir()
 	t.Chdir(base)
@@ -64,7 +64,7 @@ func TestHistories(t *testing.T) {
 			kept: map[string]string{}, foreign: map[string]string{}, prefix: rapid.SampledFrom([]string{"", "p-"}).Draw(rt, "prefix"),
 		}
 		program.Must(t, os.Mkdir(h.dir, 0o755))
-		var later atomic.Int64 // or what was deleted moments after a write is looked for again and again
+		var later atomic.Int64 // otherwise a secret deleted moments after a write would be read again and again
 		e, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{
 			RateLimit: -1, Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
 		})
@@ -92,8 +92,8 @@ func (h *history) edit() {
 	for _, name := range historyNames {
 		old, there := h.wanted[name]
 		switch rapid.IntRange(0, 3).Draw(h.T, "edit "+name) {
-		case 0: // leave it
-		case 1: // take it out
+		case 0: // unchanged
+		case 1: // remove it
 			if !there {
 				continue
 			}
@@ -101,7 +101,7 @@ func (h *history) edit() {
 			if m := h.meddled[name]; !m.deleted && (old.keep || m.another) {
 				h.kept[name] = cmp.Or(m.value, old.value)
 			}
-		default: // put it in, or change it
+		default: // set or change it
 			s := spec{
 				value:   old.value,
 				scope:   rapid.SampledFrom([]string{"workers", "dex"}).Draw(h.T, "scope"),
@@ -117,7 +117,7 @@ func (h *history) edit() {
 	}
 }
 
-// meddle changes the store behind git's back.
+// meddle changes the store outside git.
 func (h *history) meddle() {
 	store := h.id("/stores", "prod")
 	secrets := "/stores/" + store + "/secrets"

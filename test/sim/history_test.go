@@ -14,14 +14,14 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// simulation is a history with the test's own account of what has to be true.
+// simulation is a history with the test's own account of what must be true.
 type simulation struct {
 	*world
 	rng            *rand.Rand
 	stores         []simStore
 	wanted         map[place]*simSpec // the manifest
-	stays          map[place]bool     // left the manifest, and may still be there
-	kept           map[place]string   // left it under delete: false: must be there, with this value
+	stays          map[place]bool     // removed from the manifest, and may still exist
+	kept           map[place]string   // removed under delete: false: must exist, with this value
 	replaced       map[place]bool     // another client recreated it since the last convergence: not ours
 	foreign        map[place]live
 	parallelism    string
@@ -31,7 +31,7 @@ type simulation struct {
 
 type simStore struct{ account, name, prefix string }
 
-// simSpec is a secret of the manifest. Its name there is without the prefix.
+// simSpec is a secret of the manifest. Its name there has no prefix.
 type simSpec struct {
 	label, value   string // no value: a generated one
 	scope, comment string
@@ -76,7 +76,7 @@ func (h *simulation) edit() {
 	now := h.truth(h.accounts()...)
 	for n, st := range h.stores {
 		at := func(label string) place { return place{st.account, st.name, st.prefix + label} }
-		for i := range 4 { // names differ from store to store, so that a plan's rows can be told apart
+		for i := range 4 { // names differ between stores, so that a plan's rows can be told apart
 			label := fmt.Sprintf("s%d-%d", n, i)
 			h.editOne(now, at(label), label)
 		}
@@ -96,7 +96,7 @@ func (h *simulation) edit() {
 func (h *simulation) editOne(now map[place]live, p place, label string) {
 	s := h.wanted[p]
 	switch h.rng.IntN(4) {
-	case 0: // leave it
+	case 0: // unchanged
 		return
 	case 1:
 		if s != nil {
@@ -114,7 +114,7 @@ func (h *simulation) editOne(now map[place]live, p place, label string) {
 		delete(h.kept, p)
 		h.wanted[p] = s
 		for _, other := range h.wanted {
-			if other.from == label { // what is described cannot be renamed from
+			if other.from == label { // a described secret cannot be renamed from
 				other.from = ""
 			}
 		}
@@ -126,8 +126,8 @@ func (h *simulation) editOne(now map[place]live, p place, label string) {
 	s.everKept, s.everDeleted = s.everKept || s.keep, s.everDeleted || !s.keep
 }
 
-// remove takes a secret out of the manifest. One that was always under delete:
-// false must stay as it is now.
+// remove removes a secret from the manifest. One that always had delete: false must stay as
+// it is now.
 func (h *simulation) remove(now map[place]live, p place) {
 	s := h.wanted[p]
 	delete(h.wanted, p)
@@ -139,8 +139,8 @@ func (h *simulation) remove(now map[place]live, p place) {
 	}
 }
 
-// rename gives a secret a new name. Its old one goes, unless the value has to be
-// sent again and the old one stays under delete: false.
+// rename gives a secret a new name. The old one is deleted, unless the value has to be sent
+// again and the old one is kept under delete: false.
 func (h *simulation) rename(now map[place]live, old place, at func(string) place) {
 	s := *h.wanted[old]
 	if _, there := now[old]; !there {
@@ -195,7 +195,7 @@ func (h *simulation) writeManifest() {
 	fmt.Fprintf(&h.told, "== the manifest:\n%s", text)
 }
 
-// meddle changes Cloudflare behind git's back.
+// meddle changes Cloudflare outside git.
 func (h *simulation) meddle() {
 	now := h.truth(h.accounts()...)
 	for _, p := range h.sortedWanted() {
@@ -229,7 +229,7 @@ func (h *simulation) meddle() {
 	}
 }
 
-// secrets is the path of a store's secrets, or "" where there is no such store.
+// secrets returns the path of a store's secrets, or "" if there is no such store.
 func (h *simulation) secrets(p place) string {
 	var stores []struct{ ID, Name string }
 	h.send(p.account, http.MethodGet, "/stores", nil, &stores)

@@ -20,10 +20,10 @@ var (
 	simSeed      = flag.Uint64("sim-seed", 1, "seed of its first history; the others count up from there")
 )
 
-// TestSimulation lets random histories happen to a project: edits of its manifest,
-// changes behind git's back, and applies in which requests go wrong, lists lag, or
-// the program is killed. After each of them it checks that nothing was lost, that
-// what the program says is true, and that two clean applies at most put all right.
+// TestSimulation runs random histories: edits of the manifest, changes outside git, and
+// applies during which requests fail, lists lag, or the program is killed. After each of
+// them it checks that nothing was lost, that the program's reports are true, and that at
+// most two applies without faults converge.
 func TestSimulation(t *testing.T) {
 	var mu sync.Mutex
 	var sum simTally
@@ -54,7 +54,7 @@ func TestSimulation(t *testing.T) {
 		sum.histories, sum.applies, sum.faults, sum.kills, sum.histories-sum.lost, sum.lost)
 }
 
-// simTally counts what happened.
+// simTally counts the events.
 type simTally struct{ histories, applies, faults, kills, lost int }
 
 func (s *simTally) add(one simTally) {
@@ -65,18 +65,17 @@ func (s *simTally) add(one simTally) {
 	s.lost += one.lost
 }
 
-// live is a history: some rounds, each of which begins and ends with everything as
-// the manifest says.
+// live runs a history: some rounds, each of which begins and ends converged.
 func (h *simulation) live() {
 	for range 2 + h.rng.IntN(2) {
 		time.Sleep([]time.Duration{time.Second, 5 * time.Minute, time.Hour, 30 * 24 * time.Hour}[h.rng.IntN(4)])
 		h.meddle()
-		time.Sleep(2 * simLag) // what others did is seen: only our own writes lag
+		time.Sleep(2 * simLag) // wait until the changes of others are visible: only our own writes may lag
 		h.edit()
 		for range h.rng.IntN(4) {
 			h.attempt()
 			if h.rng.IntN(3) == 0 {
-				time.Sleep(2 * simLag) // no one edits faster than lists catch up
+				time.Sleep(2 * simLag) // nobody edits faster than lists catch up
 				h.edit()
 			}
 		}
@@ -84,11 +83,10 @@ func (h *simulation) live() {
 	}
 }
 
-// simLag is by how much lists lag.
+// simLag is the lag of lists.
 const simLag = 20 * time.Second
 
-// attempt is an apply in which something goes wrong. What it leaves behind is
-// looked at by a plan, at once or later.
+// attempt is an apply with faults. Its result is checked by a plan, at once or later.
 func (h *simulation) attempt() {
 	var k *kill
 	trouble := h.trouble()
@@ -110,17 +108,17 @@ func (h *simulation) attempt() {
 		h.Fatalf("exit code %d", code)
 	}
 	if h.rng.IntN(2) == 0 {
-		return // the next thing follows at once, while lists lag
+		return // the next event follows at once, while lists lag
 	}
 	time.Sleep(2 * simLag)
 	h.plan()
 }
 
-// trouble draws what goes wrong with the requests of an apply.
+// trouble chooses the faults of an apply's requests.
 func (h *simulation) trouble() func(*http.Request) emulator.Fault {
 	from, often, lags := 1+h.rng.IntN(8), h.rng.IntN(3), h.rng.IntN(3) == 0
 	seed := h.rng.Uint64()
-	rngs, counts := map[string]*rand.Rand{}, map[string]int{} // accounts are done side by side: each has its own
+	rngs, counts := map[string]*rand.Rand{}, map[string]int{} // accounts run in parallel: each has its own
 	return func(r *http.Request) emulator.Fault {
 		account := strings.Split(r.URL.Path, "/")[4]
 		if rngs[account] == nil {
@@ -132,7 +130,7 @@ func (h *simulation) trouble() func(*http.Request) emulator.Fault {
 		switch often {
 		case 1: // now and then
 			goesWrong = rng.IntN(4) == 0
-		case 2: // from there on, for good
+		case 2: // permanently, from there on
 			goesWrong = n >= from
 		}
 		f := simFaults[rng.IntN(len(simFaults))]
@@ -153,5 +151,5 @@ var simFaults = []emulator.Fault{
 	{Kind: emulator.FaultUnavailable}, {Kind: emulator.FaultUnavailable, After: true},
 	{Kind: emulator.FaultTruncated}, {Kind: emulator.FaultMalformed}, {Kind: emulator.FaultEmpty},
 	{Kind: emulator.FaultTooManyRequests, RetryAfter: time.Second}, {Kind: emulator.FaultThrottled}, {Kind: emulator.FaultForbidden},
-	{Kind: emulator.FaultNotFound}, // reads alone: a DELETE is right to believe it
+	{Kind: emulator.FaultNotFound}, // reads only: a DELETE rightly trusts it
 }

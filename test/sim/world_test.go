@@ -24,30 +24,30 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// world is what a simulated run of the program sees: a project's directory, and
-// Cloudflare without a network between. Time is a synctest bubble's.
+// world is what a simulated run of the program sees: a project's directory, and Cloudflare
+// without a network. Its time is that of a synctest bubble.
 type world struct {
 	*testing.T
 	dir    string
 	server *emulator.Server
-	values map[string]bool   // all that were ever sent or are in a file
+	values map[string]bool   // every value ever sent or in a file
 	known  map[string]string // the value of a secret, by id and modified
-	told   bytes.Buffer      // the history, for a failure
+	told   bytes.Buffer      // the history, printed on failure
 
 	mu      sync.Mutex
 	trouble func(r *http.Request) emulator.Fault // nil for none
 	count   int                                  // requests of this run
-	writes  int                                  // those of them that are no reads
-	faults  int                                  // requests that went wrong, of all runs
-	kill    *kill                                // nil: this run is not killed
+	writes  int                                  // those that are writes
+	faults  int                                  // requests with faults, of all runs
+	kill    *kill                                // nil if this run is not killed
 }
 
-// kill is a SIGKILL when a request comes in, or when it was done and its answer is
-// on the way. What the directory holds then is what the program leaves behind.
+// kill is a SIGKILL when a request arrives, or after it took effect but before its answer.
+// The program leaves behind what the directory holds then.
 type kill struct {
 	at    int
 	after bool
-	stop  func() // ends the run: what it does from then on is undone
+	stop  func() // ends the run: its later changes are undone
 	dead  bool
 	left  map[string][]byte
 }
@@ -125,7 +125,7 @@ func (w *world) die(r *http.Request, body []byte) {
 	w.kill.stop()
 }
 
-// serve has the emulator answer, as far as its fault lets it.
+// serve has the emulator answer, as its fault allows.
 func (w *world) serve(r *http.Request, body []byte, fault emulator.Fault) (res *http.Response, err error) {
 	rec := httptest.NewRecorder()
 	served := r.Clone(context.WithValue(r.Context(), faultKey{}, fault))
@@ -144,7 +144,7 @@ func (w *world) serve(r *http.Request, body []byte, fault emulator.Fault) (res *
 	return nil, nil
 }
 
-// learn notes the values in a request's body.
+// learn records the values in a request's body.
 func (w *world) learn(body []byte) {
 	var one struct{ Value string }
 	var many []struct{ Value string }
@@ -174,7 +174,7 @@ func (w *world) snapshot() map[string][]byte {
 	return files
 }
 
-// restore puts the directory back.
+// restore restores the directory to a snapshot.
 func (w *world) restore(files map[string][]byte) {
 	for name := range w.snapshot() {
 		if _, was := files[name]; !was {
@@ -190,7 +190,7 @@ func (w *world) write(name, text string) {
 	program.Must(w.T, os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600))
 }
 
-// run runs the program, and returns its exit code (-1 if it was killed) and all it said.
+// run runs the program, and returns its exit code (-1 if it was killed) and all its output.
 func (w *world) run(k *kill, trouble func(*http.Request) emulator.Fault, args ...string) (code int, said string) {
 	ctx, cancel := context.WithCancel(w.Context())
 	defer cancel()
@@ -218,7 +218,7 @@ func (w *world) run(k *kill, trouble func(*http.Request) emulator.Fault, args ..
 	return code, said
 }
 
-// checkSaid looks for values in what was said.
+// checkSaid searches output for values.
 func (w *world) checkSaid(out []byte) {
 	for v := range w.values {
 		for _, form := range []string{v, hex.EncodeToString([]byte(v)), base64.StdEncoding.EncodeToString([]byte(v))} {
@@ -229,17 +229,17 @@ func (w *world) checkSaid(out []byte) {
 	}
 }
 
-// live is a secret in Cloudflare, with its value, which only a test can know.
+// live is a secret in Cloudflare with its value, which only a test can know.
 type live struct {
 	ID, Name, Comment, Modified string
 	Scopes                      []string
 	value                       string
 }
 
-// place is where a secret is.
+// place identifies a secret: its store and name.
 type place struct{ account, store, name string }
 
-// send makes a request that nothing happens to.
+// send sends a request that no fault affects.
 func (w *world) send(account, method, path string, body, result any) {
 	w.Helper()
 	data, err := json.Marshal(body)
@@ -261,7 +261,7 @@ func (w *world) send(account, method, path string, body, result any) {
 	}
 }
 
-// truth is everything that is in an account.
+// truth is everything in an account.
 func (w *world) truth(accounts ...string) map[place]live {
 	all := map[place]live{}
 	for _, account := range accounts {
