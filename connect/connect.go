@@ -21,34 +21,34 @@ import (
 // BaseURL is the address of Cloudflare's API.
 const BaseURL = "https://api.cloudflare.com/client/v4"
 
-// TokenVariable is the environment variable of the API token where the manifest names none.
+// TokenVariable is the environment variable of the API token if the manifest names none.
 const TokenVariable = "CLOUDFLARE_API_TOKEN"
 
 // Options say how Cloudflare's API is reached. The zero Options are usable.
 type Options struct {
-	// BaseURL is the API's address; [BaseURL] if empty. Only a loopback address may do
-	// without https.
+	// BaseURL is the API's address; [BaseURL] if empty. Anything but a loopback address
+	// needs https.
 	BaseURL string
 	// Token returns the API token of an account. tokenEnv is the environment variable that
 	// the manifest names for it; empty for none. If nil, the token is read from that
 	// variable, else from [TokenVariable].
 	Token func(account planner.AccountID, tokenEnv string) (string, error)
-	// DefaultAccount is the account of stores for which nothing names one; it may be empty.
+	// DefaultAccount is the account of stores that name none; it may be empty.
 	DefaultAccount planner.AccountID
 	// RequestTimeout is the limit for one request; 30 seconds if zero.
 	RequestTimeout time.Duration
-	// Transport sends the requests; nil for one with the usual settings.
+	// Transport sends the requests; nil for a default one.
 	Transport http.RoundTripper
 	// Log receives every request at level debug, without headers and bodies; it may be nil.
 	Log *slog.Logger
-	// OnWait is called before a wait of half a second or more, as for the rate limit. It may
-	// be nil, and may be called from several goroutines at once.
+	// OnWait is called before a wait of half a second or more, such as for the rate limit.
+	// It may be nil, and may be called from several goroutines at once.
 	OnWait func(reason string, delay time.Duration)
-	// UserAgent names the program to Cloudflare.
+	// UserAgent identifies the program to Cloudflare.
 	UserAgent string
 }
 
-// Cloudflare returns the API. It sends nothing yet. All accounts share one pace, so that
+// Cloudflare returns the API. It sends nothing yet. All accounts share one limiter, so that
 // together they stay within Cloudflare's rate limit.
 func Cloudflare(o Options) (reconcile.API, error) {
 	if o.BaseURL == "" {
@@ -69,9 +69,9 @@ func Cloudflare(o Options) (reconcile.API, error) {
 	}, nil
 }
 
-// NoTokenError says that an environment variable should hold an API token and is unset.
+// NoTokenError means that the environment variable that should hold an API token is unset.
 type NoTokenError struct {
-	// Variable is its name, or a description where the name might be a token.
+	// Variable is its name, or a description if the name might be a token.
 	Variable string
 	Account  planner.AccountID
 }

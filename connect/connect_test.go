@@ -22,7 +22,7 @@ func TestToken(t *testing.T) {
 	for tokenEnv, want := range map[string]string{
 		"UNSET": "UNSET is not set: it holds the API token of account a1",
 		"EMPTY": "EMPTY is not set: it holds the API token of account a1",
-		// A token where its variable's name belongs is not printed.
+		// A token in place of its variable's name is not printed.
 		"v1.0-abcdef": "the variable that token_env names is not set: it holds the API token of account a1",
 	} {
 		token, err := connect.Token(lookup, "a1", tokenEnv)

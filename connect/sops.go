@@ -10,9 +10,9 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// SOPS reads and writes SOPS files with keys of the given types; age and PGP if there are
-// none. Others name servers to ask, and whoever can edit a file could have them be sent the
-// caller's credentials.
+// SOPS reads and writes SOPS files with keys of the given types: age and PGP if none are
+// given. Other types name servers, so whoever can edit a file could have the caller's
+// credentials sent to a server of their choice.
 func SOPS(keyTypes ...string) (reconcile.SOPS, error) {
 	opener, err := sopsfile.New(sopsfile.Options{KeyTypes: keyTypes})
 	if err != nil {
@@ -21,12 +21,12 @@ func SOPS(keyTypes ...string) (reconcile.SOPS, error) {
 	return sops{opener}, nil
 }
 
-// TypesNotAllowed is the kind of an error about a SOPS file that names keys of types other
-// than the given ones, as [errors.As] finds it. It lists the types that the file takes, with
-// commas.
+// TypesNotAllowed is the type of the error, for [errors.As], about a SOPS file that can only
+// be decrypted with keys of other types than the given ones. It lists those types, separated
+// by commas.
 type TypesNotAllowed = sopsfile.TypesNotAllowed
 
-// sops adapts package sopsfile to what reconcile and manifest ask for.
+// sops implements the interfaces of reconcile and manifest with package sopsfile.
 type sops struct{ opener *sopsfile.Opener }
 
 func (s sops) Open(name string, data []byte) (manifest.SOPSFile, error) {
@@ -51,8 +51,8 @@ func (s sops) Unseal(ctx context.Context, doc []byte, name string) (secret.Value
 
 type sopsFile struct{ *sopsfile.File }
 
-// Value reads any scalar: manifest refuses by its type what a secret cannot be, and
-// a wholly encrypted manifest has fields that are no strings.
+// Value reads any scalar: manifest refuses types that a secret cannot have, and a wholly
+// encrypted manifest has fields that are not strings.
 func (f sopsFile) Value(ctx context.Context, path []string) (secret.Value, error) {
 	return f.Scalar(ctx, path)
 }

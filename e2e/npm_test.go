@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestNPMPackage runs Cloudflare's npm package on what secretsync applied, and
-// secretsync on what the package did.
+// TestNPMPackage runs Cloudflare's npm package on what secretsync applied, and secretsync on
+// what the package created.
 func TestNPMPackage(t *testing.T) {
 	p := newPlace(t)
 	p.write("value.txt", "v")

@@ -48,7 +48,7 @@ func TestKeylessPlansSeeWhatTheSOPSCommandLineDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// keyless plans with neither key nor token, and gives the key back.
+	// keyless plans with neither key nor token, and restores the key.
 	keyless := func(wantExit int) string {
 		t.Helper()
 		away := keyFile + ".away"

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// TestWalkthrough does what docs/workers.md says, from its empty folder to the Worker
-// that reads a secret: it writes each block that names a file, runs each command, and
-// holds what that prints to what stands there. "…" stands for what differs from run to run.
+// TestWalkthrough follows docs/workers.md from an empty folder to the Worker that reads a
+// secret: it writes each block that names a file, runs each command, and compares its output
+// with the documented one. "…" stands for what differs from run to run.
 func TestWalkthrough(t *testing.T) {
 	p := newPlace(t)
 	doc, err := os.ReadFile(filepath.Join("..", "docs", "workers.md"))
@@ -50,13 +50,13 @@ func TestWalkthrough(t *testing.T) {
 			for _, step := range strings.Split(text, "$ ")[1:] {
 				command, want, _ := strings.Cut(step, "\n")
 				switch {
-				case strings.HasPrefix(command, "export CLOUDFLARE_"): // the emulator's are set
+				case strings.HasPrefix(command, "export CLOUDFLARE_"): // the emulator's variables are set
 					continue
 				case strings.HasPrefix(command, "npx wrangler dev"):
 					port := strings.TrimPrefix(p.wranglerDev(path), "http://")
 					env += "export DEV=" + port + "\n"
 					continue
-				case command == "secretsync apply": // it asks only at a terminal
+				case command == "secretsync apply": // it asks only on a terminal
 					command += " --auto-approve"
 					want = regexp.MustCompile("\nApply these .*\n").ReplaceAllString(want, "")
 				}
@@ -82,7 +82,7 @@ func TestWalkthrough(t *testing.T) {
 	}
 }
 
-// shell runs a command of the walkthrough. What needs the internet is imitated: npm install
+// shell runs a command of the walkthrough. What needs the internet is simulated: npm install
 // links the packages that are installed already, and nothing is deployed.
 func (p *place) shell(home, path, modules, env, command string) string {
 	p.Helper()
@@ -109,7 +109,7 @@ func (p *place) shell(home, path, modules, env, command string) string {
 	return string(out)
 }
 
-// matches compares output with what is documented.
+// matches compares output with the documented output.
 func matches(want, got string) bool {
 	parts := strings.Split(strings.TrimSpace(want), "…")
 	for i, part := range parts {

@@ -15,8 +15,8 @@ var (
 	option    = regexp.MustCompile(`--[a-z][a-z-]*|\s-[a-z]\b`)
 )
 
-// TestDocs holds every command of docs/ci.md to the program's help: the command is
-// there, and so is each of its options.
+// TestDocs compares every command in docs/ci.md with the program's help: the command exists,
+// and so does each of its options.
 func TestDocs(t *testing.T) {
 	data, err := os.ReadFile("../docs/ci.md")
 	must(t, err)
@@ -45,7 +45,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// TestCron runs the guide's line for cron, without its time and with a mail of ours.
+// TestCron runs the guide's crontab line without its schedule, and with a stub of mail.
 func TestCron(t *testing.T) {
 	data, err := os.ReadFile("../docs/ci.md")
 	must(t, err)

@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// gh does what the recipes ask of `gh api`, at the fake GitHub. Its --jq is gojq, which
-// is what gh has built in.
+// gh does what the recipes use `gh api` for, at the fake GitHub. Its --jq is gojq, which gh
+// uses too.
 func gh(args []string) error {
 	if len(args) < 2 || args[0] != "api" || os.Getenv("GH_TOKEN") == "" {
 		return fmt.Errorf("want gh api, and GH_TOKEN; got %q", args)
@@ -99,7 +99,7 @@ func filter(jq string, data []byte) ([]byte, error) {
 	return cmd.Output()
 }
 
-// fakeGitHub has the pull requests, comments and issues that the recipes touch.
+// fakeGitHub has the pull requests, comments and issues that the recipes use.
 type fakeGitHub struct {
 	pulls    []fakePull
 	comments []*fakeComment
@@ -170,8 +170,8 @@ func (f *fakeGitHub) start(t *testing.T) string {
 	return server.URL
 }
 
-// listComments has one comment on a page, so that whoever reads the first page alone is
-// found out.
+// listComments returns one comment per page, so that a client that reads only the first page
+// fails.
 func (f *fakeGitHub) listComments(w http.ResponseWriter, r *http.Request) {
 	on := []*fakeComment{}
 	for _, c := range f.comments {

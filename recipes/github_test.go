@@ -13,7 +13,7 @@ import (
 
 var planID = regexp.MustCompile(`plan id <code>([0-9a-f]{64})</code>`)
 
-// plan runs plan.yml for a pull request, which is numbered as it was opened.
+// plan runs plan.yml for a pull request that was just opened or updated.
 func (p *place) plan(branch string, number int) *run {
 	p.t.Helper()
 	return p.runJob("examples/github/plan.yml", "plan", map[string]string{
@@ -22,11 +22,11 @@ func (p *place) plan(branch string, number int) *run {
 	})
 }
 
-// merged merges a pull request, and has GitHub know.
+// merged merges a pull request, in git and in the fake GitHub.
 func (p *place) merged(branch string, number int) string {
 	p.t.Helper()
 	sha := p.merge(branch)
-	p.github.pulls = append([]fakePull{{99, "0000"}}, fakePull{number, sha}) // it may list others, which contain the commit
+	p.github.pulls = append([]fakePull{{99, "0000"}}, fakePull{number, sha}) // it may list other pull requests that contain the commit
 	return sha
 }
 
@@ -56,7 +56,7 @@ func (r *run) ends(failed bool) *run {
 	return r
 }
 
-// says fails the test unless a text is in the log.
+// says fails the test unless the log contains a text.
 func (r *run) says(text string) {
 	r.t.Helper()
 	if !strings.Contains(r.log.String(), text) {
@@ -67,12 +67,12 @@ func (r *run) says(text string) {
 // one is an edit with a random value.
 func one(name string) map[string]string { return map[string]string{name: rand.Text()} }
 
-// TestGitHub is the life of a repository: pull requests, merges, drift.
+// TestGitHub goes through the life of a repository: pull requests, merges, drift.
 func TestGitHub(t *testing.T) {
 	p := newPlace(t)
 
-	// A plan on the pull request: one comment, kept up to date, with a token that only reads.
-	// Comments of others are left alone and not believed, whatever they look like.
+	// A plan on the pull request: one comment, kept up to date, with a read-only token.
+	// Comments by others are left alone and not trusted, whatever they look like.
 	forged := "<!-- secretsync-plan -->\nplan id <code>" + strings.Repeat("0", 64) + "</code>"
 	p.github.comments = append(p.github.comments, &fakeComment{1, fakeUser{"stranger"}, forged, "1"}, &fakeComment{2, fakeUser{bot}, "of another workflow", "1"})
 	p.branch("first", one("a"))
@@ -88,7 +88,7 @@ func TestGitHub(t *testing.T) {
 		t.Fatalf("summary %q, artefact of %d bytes", r.summary, len(p.artifact))
 	}
 
-	// Merged, it is applied, and the lockfile is on main.
+	// After the merge it is applied, and the lockfile is on main.
 	sha := p.merged("first", 1)
 	p.apply(sha).ends(false)
 	p.live("a", p.values["a"])
@@ -112,7 +112,8 @@ func TestGitHub(t *testing.T) {
 	p.fork()
 }
 
-// pin sets the id of the fingerprint key as a variable: from here on no other key is accepted.
+// pin sets the id of the fingerprint key as a variable: from now on no other key is
+// accepted.
 func (p *place) pin() {
 	sha := p.sha(p.origin, "main")
 	p.keyID = strings.Repeat("0", 16)
@@ -147,7 +148,7 @@ func (p *place) driftAndRepair() {
 		t.Fatalf("issues: %+v", p.github.issues)
 	}
 
-	// No one reviewed a repair: the apply by hand needs the id of a plan that someone read.
+	// Nobody reviewed a repair: to apply it by hand takes the id of a plan that was read.
 	r := p.dispatch("").ends(true)
 	r.says("no plan was reviewed")
 	if p.writes() != 0 {
@@ -161,7 +162,7 @@ func (p *place) driftAndRepair() {
 	}
 }
 
-// notAsReviewed merges what was changed after its plan.
+// notAsReviewed merges a change made after the plan.
 func (p *place) notAsReviewed() {
 	t := p.t
 	p.branch("second", one("c"))
@@ -185,14 +186,14 @@ func (p *place) notAsReviewed() {
 	p.live("d", p.values["d"])
 }
 
-// quickMerges merges a second pull request before the first is applied: each apply does
-// what its own review showed.
+// quickMerges merges a second pull request before the first is applied: each apply does what
+// its own review showed.
 func (p *place) quickMerges() {
 	t := p.t
 	p.branch("third", map[string]string{"e": rand.Text()})
 	p.plan("third", 3).ends(false)
 	e := p.values["e"]
-	delete(p.values, "e") // which the next branch does not have
+	delete(p.values, "e") // the next branch does not have it
 	p.branch("fourth", map[string]string{"b": rand.Text()})
 	p.plan("fourth", 4).ends(false)
 	p.values["e"] = e
@@ -209,7 +210,7 @@ func (p *place) quickMerges() {
 	p.drift().ends(false)
 }
 
-// fork plans without a credential, a request or a comment.
+// fork plans without credentials, requests or a comment.
 func (p *place) fork() {
 	t := p.t
 	p.branch("fifth", one("f"))
@@ -228,6 +229,6 @@ func (p *place) fork() {
 	}
 	id := planID.FindStringSubmatch(r.summary)[1]
 	p.apply(p.merged("fifth", 5)).ends(true).says("no plan was reviewed")
-	p.dispatch(id).ends(false) // which an apply with keys agrees to
+	p.dispatch(id).ends(false) // an apply with keys matches it
 	p.live("f", p.values["f"])
 }

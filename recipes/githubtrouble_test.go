@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// TestGitHubLockfile keeps the lockfile, whatever becomes of the apply and of the push.
+// TestGitHubLockfile keeps the lockfile, however the apply and the push end.
 func TestGitHubLockfile(t *testing.T) {
 	p := newPlace(t)
 	p.branch("first", map[string]string{"a": rand.Text(), "b": rand.Text()})
@@ -35,7 +35,7 @@ func TestGitHubLockfile(t *testing.T) {
 	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"c": {`) {
 		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
 	}
-	// The rest is another plan, which someone has to read.
+	// The rest is another plan, which has to be reviewed.
 	r := p.apply(sha).ends(true)
 	p.dispatch(planID.FindStringSubmatch(r.summary)[1]).ends(false)
 	p.live("a", p.values["a"])
@@ -69,7 +69,7 @@ func TestGitHubLockfile(t *testing.T) {
 	}
 }
 
-// TestAction gives the action what the workflows don't.
+// TestAction uses inputs of the action that the workflows do not use.
 func TestAction(t *testing.T) {
 	p := newPlace(t)
 	p.branch("first", one("a"))

@@ -16,7 +16,7 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// gitLab is what the recipe uses of GitLab's format. A key that is not here is an error.
+// gitLab is the part of GitLab's format that the recipe uses. Any other key is an error.
 type gitLab struct {
 	Stages    []string
 	Variables map[string]string
@@ -43,10 +43,10 @@ type gitLabJob struct {
 	}
 }
 
-// install is the line that the test does not run: nothing is released.
+// install is the line that the test does not run, because there is no release yet.
 const install = "go install github.com/secretsync/secretsync/cmd/secretsync@latest"
 
-// gitLabPipeline is the pipeline of a commit, in a folder that its jobs' artifacts are in.
+// gitLabPipeline is the pipeline of a commit, in a folder that contains its jobs' artifacts.
 type gitLabPipeline struct {
 	*place
 	sha       string
@@ -59,7 +59,7 @@ func (p *place) pipeline(sha string, variables map[string]string) *gitLabPipelin
 	return &gitLabPipeline{place: p, sha: sha, variables: variables, artifacts: map[string][]byte{}}
 }
 
-// job runs a job as GitLab does, all lines of its scripts in one shell, and returns its
+// job runs a job as GitLab does, with all lines of its scripts in one shell, and returns its
 // exit code.
 func (l *gitLabPipeline) job(name string) int {
 	l.t.Helper()
@@ -100,7 +100,7 @@ func (l *gitLabPipeline) job(name string) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// collect keeps a job's artifacts, all of which have to be there.
+// collect keeps a job's artifacts, all of which must exist.
 func (l *gitLabPipeline) collect(dir string, job gitLabJob, env map[string]string) {
 	paths := slices.Clone(job.Artifacts.Paths)
 	for _, report := range job.Artifacts.Reports {
@@ -128,7 +128,7 @@ func (l *gitLabPipeline) exits(name string, code int) {
 	}
 }
 
-// TestGitLab is the life of a project: merge requests, merges, drift.
+// TestGitLab goes through the life of a project: merge requests, merges, drift.
 func TestGitLab(t *testing.T) {
 	p := newPlace(t)
 	p.branch("first", map[string]string{"a": rand.Text(), "b": rand.Text()})
@@ -155,7 +155,7 @@ func TestGitLab(t *testing.T) {
 	}
 	p.pipeline(head, p.withSecrets()).exits("secretsync-drift", 0)
 
-	// A plan that was approved no longer holds: the secret was changed since.
+	// A plan that was approved no longer holds, because the secret was changed since.
 	p.branch("second", map[string]string{"a": rand.Text()})
 	main = p.pipeline(p.merge("second"), p.withSecrets())
 	main.exits("secretsync-plan-merged", 0)
@@ -175,7 +175,7 @@ func TestGitLab(t *testing.T) {
 	p.live("a", p.values["a"])
 }
 
-// TestGitLabLockfile keeps the lockfile, whatever becomes of the apply and of the push.
+// TestGitLabLockfile keeps the lockfile, however the apply and the push end.
 func TestGitLabLockfile(t *testing.T) {
 	p := newPlace(t)
 	p.branch("first", map[string]string{"a": rand.Text(), "b": rand.Text()})
@@ -210,8 +210,8 @@ func TestGitLabLockfile(t *testing.T) {
 	}
 }
 
-// TestScriptsParse holds all scripts to bash's grammar, and to shellcheck where there is
-// one.
+// TestScriptsParse checks the syntax of all scripts with bash, and with shellcheck if it is
+// installed.
 func TestScriptsParse(t *testing.T) {
 	var scripts []string
 	for _, s := range parse[action](t, "action.yml").Runs.Steps {

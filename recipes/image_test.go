@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestImage checks what of the Dockerfile can be checked without Docker: what goes in is
-// all that the build needs, and what comes out needs nothing of the image.
+// TestImage checks what can be checked of the Dockerfile without Docker: the context
+// contains all that the build needs, and the binary needs nothing from the image.
 func TestImage(t *testing.T) {
 	ignore, err := os.ReadFile("../.dockerignore")
 	must(t, err)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// cronJob is what the recipe uses of batch/v1. A key that is not here is an error; that
-// a kubelet takes the rest was checked by reading alone.
+// cronJob is the part of batch/v1 that the recipe uses. Any other key is an error. Whether a
+// kubelet accepts the rest was only checked by reading.
 type cronJob struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string
@@ -84,7 +84,7 @@ type container struct {
 	Resources struct{ Requests, Limits map[string]string }
 }
 
-// TestKubernetes runs the containers in turn, their volumes being folders.
+// TestKubernetes runs the containers in turn, with folders as their volumes.
 func TestKubernetes(t *testing.T) {
 	p := newPlace(t)
 	p.branch("first", one("a"))

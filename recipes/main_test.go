@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestMain lets the test binary stand in for gh, GitHub's command line, whose module the
-// module proxy does not have.
+// TestMain makes the test binary act as gh, GitHub's command line, whose module the module
+// proxy does not have.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "gh" {
 		if err := gh(os.Args[1:]); err != nil {
@@ -29,14 +29,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// built is the program, which tests share since it takes long to link.
+// built is the program, shared between tests because it takes long to link.
 var built struct {
 	sync.Once
 	temp string
 	err  error
 }
 
-// program is secretsync, built by the step of action.yml that does.
+// program builds secretsync by the step of action.yml that does.
 func program(t *testing.T) string {
 	t.Helper()
 	built.Do(func() {

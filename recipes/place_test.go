@@ -30,8 +30,8 @@ const (
 	store   = "default_secrets_store"
 )
 
-// place is a repository with its origin, an emulator behind two tokens, a fake GitHub,
-// and everything that a runner was seen to write.
+// place is a repository with its origin, an emulator with two tokens, a fake GitHub, and
+// everything that a runner wrote.
 type place struct {
 	t         *testing.T
 	origin    string // a bare repository
@@ -39,14 +39,14 @@ type place struct {
 	bin       string // what runners have on their PATH
 	emulator  *emulator.Embedded
 	fault     func(*http.Request) emulator.Fault
-	tokens    sync.Map // that came in requests
+	tokens    sync.Map // seen in requests
 	github    fakeGitHub
 	githubURL string
 
 	identity, recipient   string
 	readToken, writeToken string
 	values                map[string]string // in the SOPS file, by key
-	keyID                 string            // of the fingerprint key, where it is pinned
+	keyID                 string            // of the fingerprint key, if it is pinned
 	artifact              []byte
 	written               []string
 }
@@ -95,14 +95,14 @@ func (p *place) startEmulator() {
 	p.emulator = e
 }
 
-// installInto puts the program where an earlier step of the job would have.
+// installInto installs the program where an earlier step of the job would have.
 func (p *place) installInto(temp string) {
 	must(p.t, os.MkdirAll(filepath.Join(temp, "secretsync"), 0o755))
 	must(p.t, os.Symlink(program(p.t), filepath.Join(temp, "secretsync", "secretsync")))
 }
 
-// environment is all that a script on a runner has; nothing of the machine's that could
-// make up for what a recipe lacks.
+// environment is the whole environment of a script on a runner. It contains nothing of this
+// machine that could hide a gap in a recipe.
 func (p *place) environment(more map[string]string) map[string]string {
 	env := map[string]string{
 		"PATH": p.bin + ":" + os.Getenv("PATH"), "HOME": p.t.TempDir(), "GIT_CONFIG_NOSYSTEM": "1",
@@ -140,7 +140,7 @@ func (p *place) live(name, value string) {
 	}
 }
 
-// usedOnly fails the test unless all requests since the last call came with a token.
+// usedOnly fails the test unless all requests since the last call had one token.
 func (p *place) usedOnly(token string) {
 	p.t.Helper()
 	p.tokens.Range(func(used, _ any) bool {
@@ -164,7 +164,7 @@ func (p *place) writes() int {
 	return n
 }
 
-// dashboard changes a secret's value behind git's back.
+// dashboard changes a secret's value outside git.
 func (p *place) dashboard(name, value string) {
 	p.t.Helper()
 	stores := p.api("GET", "/stores", nil)
@@ -200,11 +200,11 @@ func (p *place) api(method, path string, body any) []named {
 		p.t.Fatalf("%s %s: %s", method, path, resp.Status)
 	}
 	var found []named
-	_ = json.Unmarshal(envelope.Result, &found) // one object, where there is no list
+	_ = json.Unmarshal(envelope.Result, &found) // an object instead of a list
 	return found
 }
 
-// checkNothingLeaked looks for values and credentials in all that was written.
+// checkNothingLeaked searches everything written for values and credentials.
 func (p *place) checkNothingLeaked() {
 	all := strings.Join(p.written, "\n")
 	for _, c := range p.github.comments {

@@ -16,7 +16,7 @@ import (
 	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
 
-// edit sets values, an empty one to remove it, and writes the manifest and the SOPS file.
+// edit sets values (an empty one removes it), and writes the manifest and the SOPS file.
 func (p *place) edit(values map[string]string) {
 	p.t.Helper()
 	maps.Copy(p.values, values)
@@ -45,8 +45,8 @@ func (p *place) commit(message string) {
 	git(p.t, p.dev, "commit", "--quiet", "--message", message)
 }
 
-// branch starts a branch from main with an edit, and pushes it. Another edit of the
-// same branch goes on top.
+// branch creates a branch from main with an edit, and pushes it. A second edit of the same
+// branch is a second commit.
 func (p *place) branch(name string, values map[string]string) {
 	p.t.Helper()
 	git(p.t, p.dev, "fetch", "--quiet", "origin")
@@ -59,7 +59,7 @@ func (p *place) branch(name string, values map[string]string) {
 	git(p.t, p.dev, "push", "--quiet", "origin", name)
 }
 
-// preview is the commit that GitHub makes to try a merge, and plans on.
+// preview is the merge commit that GitHub creates for a pull request, and plans on.
 func (p *place) preview(name string) string {
 	p.t.Helper()
 	git(p.t, p.dev, "checkout", "--quiet", "--detach", "origin/main")
@@ -68,7 +68,7 @@ func (p *place) preview(name string) string {
 	return p.sha(p.dev, "HEAD")
 }
 
-// merge merges a branch, and returns the merge.
+// merge merges a branch, and returns the merge commit.
 func (p *place) merge(name string) string {
 	p.t.Helper()
 	git(p.t, p.dev, "fetch", "--quiet", "origin")

@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// run is one job on a runner of GitHub's, as far as the recipes use one: bash runs
-// every script; what actions of others do is a table; expressions are another.
+// run is one job on a GitHub runner, as far as the recipes use it: bash runs every script;
+// other people's actions and expressions are looked up in tables.
 type run struct {
 	t       *testing.T
 	place   *place
@@ -46,8 +46,8 @@ func (p *place) newRun(event map[string]string) *run {
 	return r
 }
 
-// runJob runs a job of a recipe for an event, and returns what became of it; nil if its
-// condition keeps it from running.
+// runJob runs a job of a recipe for an event, and returns the result; nil if its condition
+// is false.
 func (p *place) runJob(path, name string, event map[string]string) *run {
 	p.t.Helper()
 	w := parse[workflow](p.t, path)
@@ -121,7 +121,7 @@ func (r *run) step(s step, env map[string]string) bool {
 	return false
 }
 
-// script runs a script as GitHub does: from a file, with its options for bash.
+// script runs a script as GitHub does: from a file, with the same options for bash.
 func (r *run) script(s step, env map[string]string) bool {
 	if strings.Contains(s.Run, "${{") {
 		r.t.Fatalf("step %q pastes an expression into a script", s.Name)
@@ -146,7 +146,7 @@ func (r *run) script(s step, env map[string]string) bool {
 	return err == nil
 }
 
-// composite runs action.yml with a step's inputs, in a scope of its own.
+// composite runs action.yml with a step's inputs, in its own scope.
 func (r *run) composite(s step, env map[string]string) bool {
 	a := parse[action](r.t, "action.yml")
 	inner := &run{
@@ -181,7 +181,7 @@ func (r *run) composite(s step, env map[string]string) bool {
 
 var expression = regexp.MustCompile(`\$\{\{ (.*?) \}\}`)
 
-// expand puts in the values of expressions.
+// expand replaces expressions by their values.
 func (r *run) expand(text string) string {
 	return expression.ReplaceAllStringFunc(text, func(e string) string {
 		for _, term := range strings.Split(expression.FindStringSubmatch(e)[1], " || ") {
@@ -193,7 +193,7 @@ func (r *run) expand(text string) string {
 	})
 }
 
-// condition evaluates the few forms that conditions of the recipes have.
+// condition evaluates the few forms of conditions that the recipes use.
 func (r *run) condition(text string) bool {
 	for _, term := range strings.Split(text, " && ") {
 		left, right, equal := strings.Cut(term, " == ")
@@ -215,8 +215,8 @@ var (
 	outcomeOf = regexp.MustCompile(`^steps\.([a-z]+)\.outcome$`)
 )
 
-// value is an operand's: a literal, a step's, or one of the table. Anything else fails
-// the test.
+// value is the value of an operand: a literal, a step's outcome, or an entry of the table.
+// Anything else fails the test.
 func (r *run) value(operand string) string {
 	if m := outputOf.FindStringSubmatch(operand); m != nil {
 		return r.outputs[m[1]][m[2]]

@@ -10,8 +10,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// workflow is what the recipes use of GitHub's format. A key that is not here is an
-// error: the test would not know what it does.
+// workflow is the part of GitHub's format that the recipes use. Any other key is an error,
+// because the test would not know what it does.
 type workflow struct {
 	Name        string
 	On          map[string]any
@@ -40,7 +40,7 @@ type step struct {
 	With, Env                      map[string]string
 }
 
-// action is what action.yml uses of GitHub's format.
+// action is the part of GitHub's format that action.yml uses.
 type action struct {
 	Name, Description string
 	Inputs            map[string]struct {

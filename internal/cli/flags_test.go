@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// sources are the package's files without its tests.
+// sources parses the package's files without its tests.
 func sources(t *testing.T) (*token.FileSet, []*ast.File) {
 	t.Helper()
 	names, err := filepath.Glob("*.go")
@@ -38,7 +38,7 @@ func sources(t *testing.T) (*token.FileSet, []*ast.File) {
 
 var flagTypes = regexp.MustCompile(`(Options|Flags?)$`)
 
-// typeName is the name of a type or of what it points to.
+// typeName is the name of a type, or of the type it points to.
 func typeName(e ast.Expr) string {
 	if star, ok := e.(*ast.StarExpr); ok {
 		e = star.X
@@ -49,8 +49,8 @@ func typeName(e ast.Expr) string {
 	return ""
 }
 
-// TestFlagsAreNotAssigned: what a command was told is what its flags say. An assignment
-// would pass an argument that no signature shows.
+// TestFlagsAreNotAssigned: only the flag parser sets flags. Any other assignment would be an
+// argument that no signature shows.
 func TestFlagsAreNotAssigned(t *testing.T) {
 	fset, files := sources(t)
 	checked := 0
