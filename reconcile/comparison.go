@@ -10,18 +10,18 @@ import (
 
 // comparison compares the values that the manifest wants with the lockfile's fingerprints.
 type comparison struct {
-	desired        *desired // gets what is found
+	desired        *desired // receives the findings
 	lock           *lockfile.File
 	unchangedFiles map[string]bool
 }
 
-// subjectOf is what the fingerprint of a secret's value is bound to.
+// subjectOf is the account, store and name that a fingerprint is bound to.
 func subjectOf(k planner.SecretKey) secret.Subject {
 	return secret.Subject{AccountID: string(k.Store.Account), Store: k.Store.Name, Secret: k.Name}
 }
 
-// unchangedFiles finds the SOPS files that were not re-encrypted as a whole. The keys are
-// those of the manifest's stores, in order.
+// unchangedFiles finds the SOPS files that were not re-encrypted as a whole. keys are the
+// keys of the manifest's stores, in order.
 func unchangedFiles(m *manifest.Manifest, lock *lockfile.File, keys []planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved) map[string]bool {
 	unchanged := map[string]bool{}
 	for i, st := range m.Stores {
@@ -35,7 +35,7 @@ func unchangedFiles(m *manifest.Manifest, lock *lockfile.File, keys []planner.St
 	return unchanged
 }
 
-// store is a store of the manifest as the planner reads it, its values compared.
+// store returns a store of the manifest as the planner reads it, with its values compared.
 func (c *comparison) store(st manifest.Store, key planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved, adopt planner.AdoptPolicy) planner.DesiredStore {
 	d := desiredStore(st, key)
 	for _, sec := range st.Secrets {
@@ -57,8 +57,8 @@ func (c *comparison) store(st manifest.Store, key planner.StoreKey, values map[m
 	return d
 }
 
-// state compares a value with the one last applied; of a secret that does not exist yet,
-// with the one under its previous name.
+// state compares a value with the last applied one. If the secret does not exist yet, that
+// is the value under its previous name.
 func (c *comparison) state(k planner.SecretKey, renamedFrom string, w want) planner.ValueState {
 	if renamedFrom != "" && !exists(c.lock, k) {
 		k.Name = renamedFrom
@@ -67,7 +67,7 @@ func (c *comparison) state(k planner.SecretKey, renamedFrom string, w want) plan
 	switch {
 	case r == nil:
 		return planner.ValueNew
-	case w.generate != nil && r.Source == w.source: // its value is known to Cloudflare alone
+	case w.generate != nil && r.Source == w.source: // only Cloudflare knows its value
 		return planner.ValueSame
 	case w.generate != nil:
 		return planner.ValueChanged
@@ -79,9 +79,9 @@ func (c *comparison) state(k planner.SecretKey, renamedFrom string, w want) plan
 	return c.fingerprintState(k, r, w)
 }
 
-// fingerprintState also finds fingerprints that do not match although the ciphertext is the
-// recorded one, so that the value is too. The two are always recorded together: such a
-// fingerprint, or the key, is not what an apply wrote.
+// fingerprintState also detects a fingerprint that does not match although the ciphertext is
+// the recorded one. Both are always recorded together, so that fingerprint, or the key, was
+// not written by an apply.
 func (c *comparison) fingerprintState(k planner.SecretKey, r *lockfile.Secret, w want) planner.ValueState {
 	d := c.desired
 	d.compared++
@@ -96,8 +96,9 @@ func (c *comparison) fingerprintState(k planner.SecretKey, r *lockfile.Secret, w
 }
 
 // ciphertextState compares without a key. SOPS leaves the ciphertext of an unchanged value
-// as it is, unless it encrypts the whole file again (docs/sops.md §2), or the value was another in
-// between. A ciphertext from another place proves nothing: SOPS binds it to its place.
+// byte-identical, unless it encrypts the whole file again (docs/sops.md §2) or the value was
+// different in between. A ciphertext from another place proves nothing, because SOPS binds
+// it to its place.
 func (c *comparison) ciphertextState(r *lockfile.Secret, w want) planner.ValueState {
 	switch {
 	case w.ciphertext.Digest == "":
@@ -110,7 +111,7 @@ func (c *comparison) ciphertextState(r *lockfile.Secret, w want) planner.ValueSt
 	return planner.ValueReencrypted
 }
 
-// valueID is what stands for a value in plans.
+// valueID identifies a value in plans.
 func (c *comparison) valueID(k planner.SecretKey, w want) string {
 	keyed := ""
 	if c.desired.key.IsSet() && w.value.IsSet() {
@@ -123,8 +124,8 @@ func (c *comparison) valueID(k planner.SecretKey, w want) string {
 	return planfile.ValueID(w.ciphertext.Digest, keyed)
 }
 
-// exists reports whether a secret is recorded as existing, not merely as about to be
-// created by a rename.
+// exists reports whether the record is of a secret that exists, not only of one that a
+// rename is about to create.
 func exists(lock *lockfile.File, k planner.SecretKey) bool {
 	r := record(lock, k)
 	return r != nil && (r.ID != "" || r.Pending == nil || r.Pending.Op != string(planner.OpRename))

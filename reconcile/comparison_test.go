@@ -16,8 +16,8 @@ var stateNames = map[planner.ValueState]string{
 
 func drawn() secret.Value { return secret.New([]byte("drawn")) }
 
-// TestValueState is the table of what becomes of a value, with and without keys. The
-// records are of the value "old", from the source "env OLD", with the ciphertext 1.
+// TestValueState is the table of comparisons of a value, with and without keys. The records
+// have the value "old", the source "env OLD" and the ciphertext 1.
 func TestValueState(t *testing.T) {
 	old, generated := applied("a", 0), applied("a", 0)
 	generated.Source, generated.Ciphertext = "generate uuid", ""
@@ -35,10 +35,10 @@ func TestValueState(t *testing.T) {
 		recorded  map[string]lockfile.Secret
 		from      string // the previous name
 		want      want
-		unchanged bool   // the file has another ciphertext that is as it was recorded
+		unchanged bool   // another ciphertext of the file is the recorded one
 		state     string // with keys
 		keyless   string
-		forged    string // the name of the secret whose fingerprint is
+		forged    string // the name of the secret with a forged fingerprint
 	}{
 		{name: "not recorded", want: value("old", "env OLD", 1), state: "new", keyless: "new"},
 		{
@@ -156,7 +156,7 @@ func TestValueState(t *testing.T) {
 	}
 }
 
-// The fingerprints that are compared, and those that match, are counted.
+// The compared and the matching fingerprints are counted.
 func TestComparedAndMatched(t *testing.T) {
 	lock := &lockfile.File{}
 	for _, name := range []string{"a", "b", "c"} {
@@ -169,7 +169,7 @@ func TestComparedAndMatched(t *testing.T) {
 	equal(t, "compared and matched", []int{c.desired.compared, c.desired.matched}, []int{3, 2})
 }
 
-// A fingerprint is of one secret of one store of one account.
+// A fingerprint is bound to one secret of one store of one account.
 func TestFingerprintOfAnotherSecret(t *testing.T) {
 	elsewhere := map[string]planner.SecretKey{
 		"name": prod.Secret("b"), "store": {Store: planner.StoreKey{Account: account, Name: "b"}, Name: "a"},
@@ -185,7 +185,7 @@ func TestFingerprintOfAnotherSecret(t *testing.T) {
 	}
 }
 
-// A file is unchanged as soon as one of its ciphertexts is the recorded one.
+// A file is unchanged if one of its ciphertexts is the recorded one.
 func TestUnchangedFiles(t *testing.T) {
 	m := &manifest.Manifest{Stores: []manifest.Store{
 		{Label: "one", Name: "prod", Secrets: []manifest.Secret{{Label: "l-a", Name: "a"}, {Label: "l-b", Name: "b"}}},
@@ -219,8 +219,8 @@ func TestUnchangedFiles(t *testing.T) {
 	}
 }
 
-// What stands for a value in a plan is its ciphertext, else a digest under the key that is
-// another after each apply, else nothing.
+// A plan identifies a value by its ciphertext, else by a digest under the key that differs
+// after each apply, else not at all.
 func TestValueID(t *testing.T) {
 	lock := &lockfile.File{}
 	c := &comparison{desired: &desired{key: testKey}, lock: lock}
@@ -229,7 +229,7 @@ func TestValueID(t *testing.T) {
 	equal(t, "with a ciphertext", id(want{value: inClear.value, ciphertext: ciphertext(1)}), digest(1))
 	first := id(inClear)
 	equal(t, "in clear", first, "hmac-sha256:"+testKey.Digest(subjectOf(prod.Secret("a")), "", inClear.value))
-	equal(t, "the value not at hand", id(want{}), "unverified")
+	equal(t, "the value not available", id(want{}), "unverified")
 
 	f := applied("a", 0).Fingerprint
 	lock.PutStore(lockKey(prod), "st1").PutSecret("a", lockfile.Secret{Fingerprint: f})

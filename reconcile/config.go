@@ -12,117 +12,122 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Config says what to reconcile, and with what. Only Manifest is required; without API
-// nothing but offline plans can be made.
+// Config says what to reconcile, and with what. Only Manifest is required. Without an API,
+// only offline plans are possible.
 type Config struct {
-	// Manifest is the manifest's file.
+	// Manifest is the path of the manifest.
 	Manifest string
-	// Lockfile is its lockfile; empty for the one beside it ([lockfile.PathFor]).
+	// Lockfile is the path of its lockfile; empty for the one beside it
+	// ([lockfile.PathFor]).
 	Lockfile string
-	// Account is the account id of stores for which the manifest names none.
+	// Account is the account id of stores whose account the manifest does not name.
 	Account string
 	// Vars override the manifest's variables.
 	Vars map[string]string
-	// Values says that values will be read. Where the manifest has mistakes, what the
-	// environment lacks is then reported with them.
+	// Values says that values will be read. Missing environment variables are then reported
+	// together with the manifest's mistakes.
 	Values bool
 
 	// Targets limit plans to the secrets that match one of these globs, STORE/SECRET or
 	// ACCOUNT/STORE/SECRET.
 	Targets []string
-	// MaxDeletes is how many deletions a plan may have; nil for what the manifest says.
+	// MaxDeletes is the limit of deletions in a plan; nil for the manifest's limit.
 	MaxDeletes *int
-	// StrictBindings makes a plan that breaks a Worker's binding a problem, whatever the
-	// manifest says.
+	// StrictBindings turns a plan that breaks a Worker's binding into a problem, whatever
+	// the manifest says.
 	StrictBindings bool
-	// Adopt is what becomes of secrets that exist already, where the manifest says nothing.
+	// Adopt says how to adopt secrets that exist already, if the manifest does not.
 	Adopt planner.AdoptPolicy
-	// Allow is what a manifest may do besides.
+	// Allow lists what the manifest is permitted to do beyond the defaults.
 	Allow Allow
 
-	// Parallelism is the number of requests under way at once; 8 if zero.
+	// Parallelism is the maximum number of concurrent requests; 8 if zero.
 	Parallelism int
-	// LockTimeout is how long Lock waits for another apply to end; 0 for not at all.
+	// LockTimeout is how long Lock waits for another apply to end; 0 means not at all.
 	LockTimeout time.Duration
-	// RequestTimeout is the API's limit for one request; 30 seconds if zero. A request that
-	// was interrupted may still take effect until it is over.
+	// RequestTimeout is the API's limit for one request; 30 seconds if zero. An interrupted
+	// request may still take effect within it.
 	RequestTimeout time.Duration
-	// Wait is how long an apply waits for what it wrote to become active; 0 for not at all.
+	// Wait is how long an apply waits for what it wrote to become active; 0 means not at
+	// all.
 	Wait time.Duration
 
 	// LookupEnv reads the environment, for sources and the fingerprint key ([KeyVariable]);
 	// os.LookupEnv if nil.
 	LookupEnv func(string) (string, bool)
-	// SOPS decrypts sources and seals the fingerprint key. It may be nil where nothing is
+	// SOPS decrypts sources and seals the fingerprint key. It may be nil if nothing is
 	// encrypted.
 	SOPS SOPS
-	// API reaches Cloudflare.
+	// API provides access to Cloudflare.
 	API API
 	// Guard keeps values out of what is printed; it may be nil.
 	Guard Guard
-	// Notify receives what happens meanwhile; it may be nil. It is never called twice at
-	// once.
+	// Notify receives events as they happen; it may be nil. Calls never overlap.
 	Notify func(Event)
 }
 
-// Allow is what a manifest may do only where that was asked for, since the author of a pull
-// request can edit it.
+// Allow lists what a manifest may do only with the user's permission, because the author of
+// a pull request can edit it.
 type Allow struct {
 	// Commands permits sources that run commands.
 	Commands bool
 	// Outside permits files outside the repository.
 	Outside bool
-	// PlaintextValues permits values in the clear in the manifest.
+	// PlaintextValues permits plaintext values in an unencrypted manifest.
 	PlaintextValues bool
 }
 
 // API is Cloudflare's API, or an emulator of it.
 type API interface {
-	// Account returns the client of an account. tokenEnv names the environment variable
-	// that holds its token; empty for the usual one. It sends no request.
+	// Account returns the client of an account. tokenEnv names the environment variable of
+	// its token; empty for the default one. It sends no request.
 	Account(id planner.AccountID, tokenEnv string) (Account, error)
 	// DefaultAccount is the account of stores for which neither the manifest nor
-	// Config.Account names one; empty for none.
+	// Config.Account names one; it may be empty.
 	DefaultAccount() planner.AccountID
-	// Now is the time by the API's clock, as its answers give it.
+	// Now is the current time by the API's clock, as the Date headers of its answers show
+	// it.
 	Now() time.Time
-	// Loopback reports whether the API is on this machine, and so not Cloudflare's. A
-	// lockfile is bound to one kind or the other.
+	// Loopback reports whether the API is on this machine, and therefore not Cloudflare's. A
+	// lockfile belongs to one or the other.
 	Loopback() bool
 }
 
 // Account is the client of one account.
 type Account interface {
 	applier.Target
-	// GetSecret reads a secret by its id; [applier.ErrNotFound] where there is none.
+	// GetSecret reads a secret by its id. The error is [applier.ErrNotFound] if it does not
+	// exist.
 	GetSecret(context.Context, planner.StoreID, planner.SecretID) (planner.LiveSecret, error)
-	// GetQuota reads how many secrets the account has, and how many it may have.
+	// GetQuota reads the number of secrets in the account, and the limit.
 	GetQuota(context.Context) (usage, limit int, err error)
 }
 
 // SOPS reads and writes SOPS documents.
 type SOPS interface {
 	manifest.SOPS
-	// Seal encrypts a fingerprint key for the recipients that the project's .sops.yaml names
-	// for the first of the targets that it has a rule for. It looks in dir and above, and
-	// follows no link out of root. Where there is no rule, it returns no document. The
-	// document is a JSON object with SOPS's metadata in "sops"; the lockfile holds no other.
+	// Seal encrypts a fingerprint key for the recipients of the creation rule in .sops.yaml
+	// that matches the first of targets that any rule matches. It searches dir and its
+	// parents, and follows no link out of root. Without a matching rule it returns no
+	// document. The document is a JSON object with SOPS's metadata under "sops", because the
+	// lockfile stores nothing else.
 	Seal(ctx context.Context, key manifest.Value, root, dir string, targets ...string) (doc []byte, recipients int, err error)
-	// Unseal decrypts what Seal returned. name is the file that errors name.
+	// Unseal decrypts what Seal returned. name is the file to name in errors.
 	Unseal(ctx context.Context, doc []byte, name string) (manifest.Value, error)
 }
 
-// Guard is the last resort against values in output: a filter in front of it.
+// Guard is the last line of defence against values in output: a filter in front of it.
 type Guard interface {
-	// Know adds a value that must never be printed. It is wiped when its plan is closed, so
-	// a filter keeps a copy.
+	// Know adds a value that must never be printed. The plan wipes its own copy when it is
+	// closed, so the guard must keep a copy.
 	Know(manifest.Value)
-	// Public adds text that others chose, such as names and comments, and that reports show.
-	// Without that, "value withheld" would confirm a guess: that a name is a value.
+	// Public adds text chosen by others that reports show, such as names and comments.
+	// Without it, a report that says "value withheld" would confirm a guess that a name is a
+	// value.
 	Public(...string)
 }
 
-// withDefaults fills in what was left out.
+// withDefaults fills in defaults.
 func (c Config) withDefaults() Config {
 	if c.Lockfile == "" {
 		c.Lockfile = lockfile.PathFor(c.Manifest)
@@ -159,7 +164,7 @@ type noGuard struct{}
 func (noGuard) Know(manifest.Value) {}
 func (noGuard) Public(...string)    {}
 
-// noSOPS has no recipients and reads nothing.
+// noSOPS has no recipients, and reads nothing.
 type noSOPS struct{}
 
 func (noSOPS) Open(name string, _ []byte) (manifest.SOPSFile, error) {

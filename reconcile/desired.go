@@ -15,42 +15,43 @@ import (
 
 // Mode says how much a plan may read.
 type Mode struct {
-	// Keyless compares ciphertexts instead of values, and needs no key.
+	// Keyless compares ciphertexts instead of values. It needs no key.
 	Keyless bool
-	// Offline takes the lockfile's word for what is live, and sends no request.
+	// Offline takes the live state from the lockfile, and sends no request.
 	Offline bool
 }
 
-// desired is the manifest's side of a plan: the stores as the planner reads them, and what
-// the planner must not know, by the secret's key.
+// desired is the manifest's side of a plan: the stores as the planner reads them, and, by
+// key, what the planner must not know.
 type desired struct {
 	mode    Mode
 	stores  []planner.DesiredStore
 	secrets map[planner.SecretKey]want
-	key     secret.Key // unset where none was ever created
-	// references are what the wrangler configurations bind, and unread those of them that
-	// could not be read.
+	key     secret.Key // unset if none was created yet
+	// references are the bindings in the wrangler configurations; unread are the
+	// configurations that could not be read.
 	references []planner.Reference
 	unread     []planner.Position
 	// unchangedFiles are the SOPS files with at least one ciphertext equal to the recorded
-	// one; so the file was edited, not re-encrypted.
+	// one: such a file was edited, not re-encrypted.
 	unchangedFiles map[string]bool
-	// forged are the secrets whose recorded fingerprint no apply wrote. Of the fingerprints,
-	// compared were compared with values, and matched did match.
+	// forged are the secrets whose recorded fingerprint was not written by an apply.
+	// compared and matched count the fingerprints that were compared with values, and those
+	// that matched.
 	forged            map[planner.SecretKey]bool
 	compared, matched int
 }
 
-// want is a desired secret with what the planner does not need to know.
+// want is a desired secret with the parts that the planner does not need.
 type want struct {
 	value      secret.Value // unset without keys
 	source     string
 	ciphertext manifest.Ciphertext
 	delete     bool
-	generate   func() secret.Value // nil but for generated values
+	generate   func() secret.Value // generates a new value; nil for other sources
 }
 
-// desire reads the values and compares them with the lockfile's fingerprints; without keys
+// desire reads the values and compares them with the lockfile's fingerprints. Without keys
 // it compares their ciphertexts.
 func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*desired, error) {
 	if err := p.checkLock(lock, mode); err != nil {
@@ -88,8 +89,8 @@ func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*
 	return d, d.checkDuplicates()
 }
 
-// checkLock refuses a lockfile of another API, and one under a planted key: a keyless plan
-// in a pull request is where such a key is met first.
+// checkLock refuses a lockfile of another API, and one with a planted key, which the keyless
+// plan of a pull request is the first to meet.
 func (p *Project) checkLock(lock *lockfile.File, mode Mode) error {
 	if !mode.Offline {
 		if err := p.checkAPI(lock); err != nil {
@@ -99,7 +100,7 @@ func (p *Project) checkLock(lock *lockfile.File, mode Mode) error {
 	return p.checkPin(lock)
 }
 
-// values reads what the manifest wants; without keys only their ciphertexts' digests.
+// values reads the desired values; without keys only the digests of their ciphertexts.
 func (p *Project) values(ctx context.Context, mode Mode) (map[manifest.SecretRef]manifest.Resolved, error) {
 	if !mode.Keyless {
 		return p.manifest.Resolve(ctx)
@@ -112,14 +113,14 @@ func (p *Project) values(ctx context.Context, mode Mode) (map[manifest.SecretRef
 	return values, err
 }
 
-// wipe overwrites the values, as far as they can be reached.
+// wipe overwrites the values, where Go allows it.
 func (d *desired) wipe() {
 	for _, w := range d.secrets {
 		w.value.Wipe()
 	}
 }
 
-// generate fills in the values that the plan sends and that are generated for it.
+// generate generates the values that the plan sends.
 func (d *desired) generate(p *planner.Plan, know func(secret.Value)) {
 	for _, a := range p.Actions {
 		key := a.Store.Secret(a.Secret)
@@ -131,7 +132,8 @@ func (d *desired) generate(p *planner.Plan, know func(secret.Value)) {
 	}
 }
 
-// checkDuplicates finds secrets that two stores of the manifest make one in Cloudflare.
+// checkDuplicates finds secrets of two stores of the manifest that are the same secret in
+// Cloudflare.
 func (d *desired) checkDuplicates() error {
 	seen := map[planner.SecretKey]planner.Position{}
 	var errs syntax.ErrorList
@@ -148,7 +150,8 @@ func (d *desired) checkDuplicates() error {
 	return errs.Err()
 }
 
-// keyless are stores, which were compared with a key, as they would be without one.
+// keyless returns stores, which were compared with a key, as a comparison without a key
+// would have them.
 func (d *desired) keyless(lock *lockfile.File, stores []planner.DesiredStore) []planner.DesiredStore {
 	c := &comparison{desired: &desired{mode: Mode{Keyless: true}}, lock: lock, unchangedFiles: d.unchangedFiles}
 	stores = slices.Clone(stores)
@@ -172,7 +175,7 @@ func desiredStore(st manifest.Store, key planner.StoreKey) planner.DesiredStore 
 	}
 }
 
-// desiredSecret is a secret of the manifest as the planner reads it, its value not yet
+// desiredSecret is a secret of the manifest as the planner reads it, before its value is
 // compared.
 func desiredSecret(sec manifest.Secret) planner.DesiredSecret {
 	return planner.DesiredSecret{

@@ -23,7 +23,7 @@ func (w *world) desire(mode Mode, changes ...func(*Config)) *desired {
 	return d
 }
 
-// What the planner gets of a manifest: everything but the values.
+// What the planner receives of a manifest: everything but the values.
 func TestDesire(t *testing.T) {
 	w := newWorld(t, `stores:
   prod:
@@ -72,7 +72,7 @@ func TestDesire(t *testing.T) {
 	equal(t, "the value after wipe", string(a.value.Reveal()), "\x00\x00")
 }
 
-// Without keys no value is read, and no key is looked for.
+// Without keys, no value is read and no key is looked for.
 func TestDesireKeyless(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}, b: {from: {env: UNSET}}}}}\n")
 	w.write("values.yaml", "a: va n1\n")
@@ -98,16 +98,16 @@ func TestDesireFails(t *testing.T) {
 		name, manifest string
 		mode           Mode
 		change         func(*world)
-		unreadable     bool // it is a ValuesError
+		unreadable     bool // the error is a ValuesError
 		texts          []string
 	}{
-		{"value not at hand", one, Mode{}, func(*world) {}, true, []string{`"A"`}},
+		{"value not available", one, Mode{}, func(*world) {}, true, []string{`"A"`}},
 		{"file gone", sops, Mode{}, func(*world) {}, true, []string{"gone.yaml"}},
 		{"file gone, without keys", sops, Mode{Keyless: true}, func(*world) {}, false, []string{"gone.yaml"}},
 		{"key broken", one, Mode{}, func(w *world) { w.env["A"], w.env[keyring.Variable] = "va", "x" }, false, []string{"not a fingerprint key"}},
 		{"no account", one, Mode{}, func(w *world) { w.env["A"], w.api.usual = "va", "" }, false, []string{"no Cloudflare account is set"}},
 		{
-			"bindings unreadable and strict, and a value not at hand", strict + one, Mode{},
+			"bindings unreadable and strict, and a value not available", strict + one, Mode{},
 			func(w *world) { w.write("wrangler.jsonc", "{") }, true, []string{`"A"`, "wrangler.jsonc"},
 		},
 		{
@@ -138,7 +138,7 @@ func TestDesireFails(t *testing.T) {
 	}
 }
 
-// A ValuesError is its mistakes.
+// A ValuesError unwraps to its mistakes.
 func TestValuesError(t *testing.T) {
 	cause := errors.New("why")
 	err := error(&ValuesError{cause})
@@ -147,7 +147,7 @@ func TestValuesError(t *testing.T) {
 	}
 }
 
-// Values are generated for the actions that send them, and for no others; the guard knows
+// Values are generated for the actions that send them, and for no others. The guard knows
 // them.
 func TestGenerate(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {generate: {encoding: uuid}}, b: {generate: {encoding: uuid}}, c: {from: {env: C}}}}}\n")
@@ -164,7 +164,7 @@ func TestGenerate(t *testing.T) {
 	equal(t, "another value", string(d.secrets[prod.Secret("c")].value.Reveal()), "vc")
 }
 
-// The values are wiped when a plan cannot be made, and when it is closed.
+// The values are wiped when planning fails, and when the plan is closed.
 func TestValuesAreWiped(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}, b: {generate: {encoding: uuid}}}}}\n")
 	w.write("values.yaml", "a: va n1\n")
@@ -173,11 +173,11 @@ func TestValuesAreWiped(t *testing.T) {
 	equal(t, "the value", string(value.Reveal()), "va")
 	p.Close()
 	equal(t, "after Close", string(value.Reveal()), "\x00\x00")
-	(*Proposal)(nil).Close() // and no panic
+	(*Proposal)(nil).Close() // does not panic
 	(*Found)(nil).Close()
 }
 
-// Two stores of one name in two accounts are two.
+// Stores of the same name in two accounts are two stores.
 func TestNoDuplicatesAcrossAccounts(t *testing.T) {
 	d := &desired{stores: []planner.DesiredStore{
 		{Key: prod, Secrets: []planner.DesiredSecret{{Name: "a"}}},
@@ -238,7 +238,7 @@ func TestAccountID(t *testing.T) {
 	}
 }
 
-// The ciphertexts' digests are those that were applied, once an apply has recorded them.
+// The ciphertext digests are the applied ones, once an apply has recorded them.
 func TestKeylessAfterApply(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}, b: {from: {sops: values.yaml, key: b}}}}}\n")
 	w.write("values.yaml", "a: va n1\nb: vb n1\n")

@@ -13,11 +13,11 @@ import (
 // Drift is how the live state differs from the lockfile.
 type Drift struct {
 	Findings []planner.Drift
-	// Unreachable is an error of all accounts that could not be read; nil for none.
+	// Unreachable joins the errors of all accounts that could not be read; it may be nil.
 	Unreachable error
 	// Secrets are the recorded secrets that were checked.
 	Secrets []CheckedSecret
-	// Time is the API's.
+	// Time is the API's clock.
 	Time time.Time
 
 	project *Project
@@ -25,17 +25,17 @@ type Drift struct {
 	input   planner.Input
 }
 
-// CheckedSecret is a recorded secret that drift was looked for in.
+// CheckedSecret is a recorded secret that was checked for drift.
 type CheckedSecret struct {
 	Key planner.SecretKey
-	// Applied is when its value was last sent, and RotateAfter how long it may stay; 0 for
-	// ever.
+	// Applied is when its value was last sent. RotateAfter is how long the value may be
+	// used; 0 means forever.
 	Applied     time.Time
 	RotateAfter time.Duration
 }
 
-// Drift compares the live state with the lockfile. It reads no value and needs no key.
-// Where no account could be read, the error is that, and the drift says what would have
+// Drift compares the live state with the lockfile. It reads no values and needs no key. If
+// no account could be read, it returns that error, and a Drift that lists what would have
 // been checked.
 func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 	lock, err := lockfile.Read(p.cfg.Lockfile)
@@ -62,7 +62,7 @@ func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 	return d, nil
 }
 
-// withoutValues is what the lockfile and the manifest name, without values.
+// withoutValues is what the lockfile and the manifest describe, without values.
 func (p *Project) withoutValues(lock *lockfile.File) (planner.Input, error) {
 	in := planner.Input{Recorded: recordedStores(lock)}
 	for _, st := range p.manifest.Stores {
@@ -96,7 +96,7 @@ func checked(in planner.Input) []CheckedSecret {
 	return all
 }
 
-// Counted is how many findings count as drift.
+// Counted is the number of findings that count as drift.
 func (d *Drift) Counted() int {
 	n := 0
 	for _, f := range d.Findings {
@@ -107,7 +107,7 @@ func (d *Drift) Counted() int {
 	return n
 }
 
-// Quotas reads the quotas of the recorded accounts, as far as they can be read.
+// Quotas reads the quotas of the recorded accounts. Those that cannot be read are missing.
 func (d *Drift) Quotas(ctx context.Context) map[planner.AccountID]planner.Quota {
 	quotas, asked := map[planner.AccountID]planner.Quota{}, map[planner.AccountID]bool{}
 	for _, st := range d.input.Recorded {
@@ -121,9 +121,9 @@ func (d *Drift) Quotas(ctx context.Context) map[planner.AccountID]planner.Quota 
 	return quotas
 }
 
-// Repair is the plan that would undo the drift, made from what was seen: a keyless plan,
-// limited to what drifted. It is nil where no plan could repair anything. unrepairable is
-// how many findings it leaves, such as unmanaged secrets.
+// Repair is a keyless plan, based on this reading of the live state, that would undo the
+// drift and nothing else. It is nil if no plan could repair anything. unrepairable is the
+// number of findings that it leaves, such as unmanaged secrets.
 func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err error) {
 	targets := driftedTargets(d.Findings)
 	unrepairable = d.Counted() - len(targets)
@@ -140,7 +140,7 @@ func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err 
 	return &Proposal{Plan: planner.Build(in), project: d.project, lock: d.lock, desired: desired, input: in}, unrepairable, nil
 }
 
-// driftedTargets are globs of what has drift that a plan can repair.
+// driftedTargets are globs that match what a plan can repair.
 func driftedTargets(found []planner.Drift) []string {
 	var targets []string
 	for _, d := range found {
@@ -157,7 +157,7 @@ func driftedTargets(found []planner.Drift) []string {
 	return targets
 }
 
-// escapeGlob makes a name match itself alone.
+// escapeGlob returns a glob that matches only the name.
 func escapeGlob(name string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// driftWorld has applied the secrets a and b, an hour ago.
+// driftWorld applied the secrets a and b an hour ago.
 func driftWorld(t *testing.T) *world {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -53,7 +53,7 @@ func findings(d *Drift) []string {
 	return all
 }
 
-// Drift reads no value, and needs no key.
+// Drift reads no value and needs no key.
 func TestDrift(t *testing.T) {
 	w := driftWorld(t)
 	w.env = map[string]string{}
@@ -115,8 +115,8 @@ func TestDriftWithoutRecords(t *testing.T) {
 	}
 }
 
-// Where no account can be read, the drift says all the same what would have been checked;
-// where some can, it is about those.
+// If no account can be read, drift still lists what would have been checked. If some can, it
+// covers those.
 func TestDriftUnreachable(t *testing.T) {
 	w := newWorld(t, `accounts: {second: {id: `+string(other)+`}}
 stores:
@@ -198,7 +198,7 @@ func TestRepair(t *testing.T) {
 		{
 			"two, of which one can be repaired", func(w *world) { w.drop("a"); w.notActive("b") }, "create prod/a deleted_outside +value", 1,
 		},
-		{ // what the manifest asks for besides is no repair
+		{ // other changes that the manifest asks for are not repairs
 			"another change of the manifest", func(w *world) {
 				w.manifest(strings.Replace(two, "delete: false", "comment: new", 1))
 				w.drop("a")
@@ -252,7 +252,8 @@ func TestRepairFails(t *testing.T) {
 	}
 }
 
-// A name matches itself alone, whatever is in it, and a store that is gone all its secrets.
+// A name matches only itself, whatever characters it has; a missing store matches all its
+// secrets.
 func TestDriftedTargets(t *testing.T) {
 	odd := planner.StoreKey{Account: account, Name: `a*[b]\?`}
 	got := driftedTargets([]planner.Drift{

@@ -10,38 +10,39 @@ import (
 )
 
 // Errors that a front end can give advice on. Their texts say what is wrong, not which of
-// its options would help.
+// the front end's options would help.
 var (
-	// ErrNoAccount says that nothing names the account of a store.
+	// ErrNoAccount means that nothing names the account of a store.
 	ErrNoAccount = errors.New("no Cloudflare account is set")
-	// ErrBadAccount says that an account id is none. It does not quote it: a token may have
-	// been put in its place by mistake.
+	// ErrBadAccount means that an account id is malformed. It does not quote the id, which
+	// may be a token in the wrong place.
 	ErrBadAccount = hexid.ErrAccount
-	// ErrNoAPI says that Config.API is needed and unset.
+	// ErrNoAPI means that Config.API is required and unset.
 	ErrNoAPI = errors.New("no API is configured")
-	// ErrNoKey says that the lockfile has no fingerprint key.
+	// ErrNoKey means that the lockfile has no fingerprint key.
 	ErrNoKey = errors.New("has no fingerprint key to change")
-	// ErrKeyNotAtHand says that the lockfile's fingerprint key was not found, or that another
-	// one is in its place.
-	ErrKeyNotAtHand = keyring.ErrNotAtHand
-	// ErrKeyNotPinned says that a fingerprint key is not the one that [KeyIDVariable] allows.
+	// ErrKeyUnavailable means that the lockfile's fingerprint key was not found, or that
+	// another key was found in its place.
+	ErrKeyUnavailable = keyring.ErrUnavailable
+	// ErrKeyNotPinned means that a fingerprint key is not the one that [KeyIDVariable]
+	// allows.
 	ErrKeyNotPinned = keyring.ErrNotPinned
-	// ErrNoRecords says that nothing was ever applied with the lockfile.
+	// ErrNoRecords means that nothing was ever applied with the lockfile.
 	ErrNoRecords = errors.New("has no records: nothing was applied with it")
-	// ErrHasRecords says that the lockfile has records, and none is replaced.
+	// ErrHasRecords means that the lockfile already has records, which are not replaced.
 	ErrHasRecords = errors.New("is there and has records: import --lock-only rebuilds a lost lockfile, and replaces none")
-	// ErrNotRefreshed says that everything was applied, but not recorded where the values that
-	// did not change come from now.
+	// ErrNotRefreshed means that everything was applied, but the lockfile could not be
+	// updated with new sources of unchanged values.
 	ErrNotRefreshed = errors.New("recording where unchanged values come from")
-	// ErrProblems says that a plan has problems and cannot be applied.
+	// ErrProblems means that a plan has problems and cannot be applied.
 	ErrProblems = errors.New("the plan has problems")
 )
 
-// OtherAPIError says that a lockfile belongs to Cloudflare and the API is an emulator, or
-// the other way round. Mixed up, each would look as if everything had been deleted.
+// OtherAPIError means that the lockfile belongs to Cloudflare and the API is an emulator, or
+// the other way round. With the wrong API, every secret would look deleted.
 type OtherAPIError struct {
 	Lockfile string
-	// Emulator says that the lockfile was written against an emulator.
+	// Emulator says whether the lockfile was written against an emulator.
 	Emulator bool
 }
 
@@ -53,7 +54,7 @@ func (e *OtherAPIError) Error() string {
 	return fmt.Sprintf("%s was made against %s, and this run talks to %s", e.Lockfile, written, now)
 }
 
-// ValuesError says that values could not be read.
+// ValuesError means that values could not be read.
 type ValuesError struct{ Err error }
 
 func (e *ValuesError) Error() string { return e.Err.Error() }
@@ -61,12 +62,12 @@ func (e *ValuesError) Error() string { return e.Err.Error() }
 // Unwrap returns the mistakes.
 func (e *ValuesError) Unwrap() error { return e.Err }
 
-// StaleError says that a plan goes further than the reviewed one, or is another.
+// StaleError means that a plan does more than the reviewed one, or has another id.
 type StaleError struct {
-	// Difference is what differs from a reviewed plan file; nil where only an id was
+	// Difference lists what differs from a reviewed plan file; nil if only an id was
 	// reviewed.
 	Difference *planfile.Difference
-	// PlanID is the id of the plan made now.
+	// PlanID is the id of the current plan.
 	PlanID string
 }
 

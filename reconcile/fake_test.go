@@ -25,13 +25,13 @@ type fakeAPI struct {
 	usual    planner.AccountID
 	loopback bool
 	clock    func() time.Time
-	// tokens are the variables that accounts were asked for with.
+	// tokens are the variables of the requested clients.
 	tokens map[planner.AccountID]string
 
 	accounts map[planner.AccountID]*fakeAccount
 }
 
-// newFakeAPI has an account that is used where nothing names one.
+// newFakeAPI has an account that is used if nothing names one.
 func newFakeAPI() *fakeAPI {
 	f := &fakeAPI{usual: account, clock: time.Now, tokens: map[planner.AccountID]string{}, accounts: map[planner.AccountID]*fakeAccount{}}
 	f.add(account)
@@ -68,12 +68,12 @@ type fakeAccount struct {
 	stores []*fakeStore
 	limit  int
 	ids    int
-	// before is asked before a call takes effect: an error refuses it. after is asked when
-	// it has: an error is an answer that was lost. Both may be nil.
+	// before is called before a call takes effect: an error refuses it. after is called
+	// after it: an error is a lost answer. Both may be nil.
 	before, after func(call string) error
 	// slow is how long a read of one secret takes.
 	slow            time.Duration
-	reading, atOnce int // reads of one secret that are under way, and the most that were
+	reading, atOnce int // concurrent reads of one secret, now and at most
 }
 
 type fakeStore struct {
@@ -81,10 +81,10 @@ type fakeStore struct {
 	id      planner.StoreID
 	secrets map[string]planner.LiveSecret
 	values  map[string]string
-	hidden  map[string]bool // names that lists lack
+	hidden  map[string]bool // names that are missing from lists
 }
 
-// put adds a store, or returns the one of that name.
+// put adds a store, or returns the existing one of that name.
 func (a *fakeAccount) put(name string) *fakeStore {
 	for _, st := range a.stores {
 		if st.name == name {
@@ -122,7 +122,7 @@ func (a *fakeAccount) values() map[string]string {
 	return all
 }
 
-// clone is a copy that shares nothing but the clock, and has no log and no hooks.
+// clone is a copy that shares only the clock, and has no log and no hooks.
 func (a *fakeAccount) clone() *fakeAccount {
 	c := &fakeAccount{id: a.id, clock: a.clock, limit: a.limit, ids: a.ids}
 	for _, st := range a.stores {
@@ -142,7 +142,7 @@ func (a *fakeAccount) transcript() []string {
 	return log
 }
 
-// call logs a call and does it, unless a hook refuses. The hooks may look at the account.
+// call logs a call and executes it, unless a hook refuses. The hooks may read the account.
 func (a *fakeAccount) call(ctx context.Context, name string, do func() error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

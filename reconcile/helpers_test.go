@@ -23,10 +23,10 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// start is the time at which the tests' clocks begin.
+// start is the time at which the tests' clocks start.
 var start = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 
-// testKey is the fingerprint key of the tests, which their environment holds.
+// testKey is the fingerprint key in the environment of the tests.
 var testKey = parseKey("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 
 func parseKey(text string) secret.Key {
@@ -51,7 +51,7 @@ type world struct {
 	events []Event
 }
 
-// newWorld has the manifest, and a key in its environment.
+// newWorld has the manifest, and a fingerprint key in its environment.
 func newWorld(t *testing.T, manifest string) *world {
 	t.Helper()
 	w := &world{
@@ -63,7 +63,7 @@ func newWorld(t *testing.T, manifest string) *world {
 	return w
 }
 
-// live is the account that is used where nothing names one.
+// live is the account that is used if nothing names one.
 func (w *world) live() *fakeAccount { return w.api.accounts[account] }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
@@ -103,7 +103,7 @@ func (w *world) config() Config {
 	}
 }
 
-// notified returns the events since it was last called, but for outcomes of actions.
+// notified returns the events since the last call, without the outcomes of actions.
 func (w *world) notified() []Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -137,7 +137,7 @@ func (w *world) lock(changes ...func(*Config)) *Run {
 	return run
 }
 
-// plan makes a plan without the lock.
+// plan plans without the lock.
 func (w *world) plan(mode Mode, changes ...func(*Config)) *Proposal {
 	w.t.Helper()
 	p, err := w.open(changes...).Plan(w.t.Context(), mode)
@@ -148,7 +148,7 @@ func (w *world) plan(mode Mode, changes ...func(*Config)) *Proposal {
 	return p
 }
 
-// apply plans and applies, and frees the lock.
+// apply plans, applies and releases the lock.
 func (w *world) apply(edits ...Edit) *applier.Report {
 	w.t.Helper()
 	run := w.lock()
@@ -161,7 +161,7 @@ func (w *world) apply(edits ...Edit) *applier.Report {
 	return report
 }
 
-// applied applies, and has the test end if not everything was done.
+// applied applies, and fails the test unless everything was done.
 func (w *world) applied() {
 	w.t.Helper()
 	if report := w.apply(); !report.Complete() {
@@ -182,7 +182,7 @@ func planned(t *testing.T, run *Run, edits ...Edit) *Proposal {
 	return p
 }
 
-// equal fails the test where two things differ.
+// equal fails the test if two things differ.
 func equal(t *testing.T, what string, got, want any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -202,7 +202,7 @@ func lines(t *testing.T, what string, got []string, want string) {
 	equal(t, what, got, wanted)
 }
 
-// actions describes a plan: an action, a problem or a note a line.
+// actions describes a plan with one action, problem or note per line.
 func actions(p *planner.Plan) []string {
 	var all []string
 	for _, a := range p.Actions {
@@ -224,8 +224,8 @@ func actions(p *planner.Plan) []string {
 	return all
 }
 
-// records describes a lockfile: its key, and each secret in a line. Values are those of
-// the candidates that a fingerprint is of.
+// records describes a lockfile: its key, and each secret in a line. Of a value, it shows
+// which of the candidates the fingerprint is of.
 func records(f *lockfile.File, candidates ...string) []string {
 	var all []string
 	for k, st := range f.All() {
@@ -241,7 +241,7 @@ func records(f *lockfile.File, candidates ...string) []string {
 	return all
 }
 
-// valueOf is the candidate that a fingerprint is of; "?" for a fingerprint of none.
+// valueOf returns the candidate that a fingerprint is of; "?" if none is.
 func valueOf(k planner.SecretKey, sec *lockfile.Secret, candidates []string) string {
 	for _, v := range candidates {
 		if testKey.Matches(sec.Fingerprint, subjectOf(k), secret.New([]byte(v))) {
@@ -292,7 +292,7 @@ func describe(name string, sec *lockfile.Secret, value string) string {
 	return b.String()
 }
 
-// fakeGuard remembers what it was given.
+// fakeGuard records its calls.
 type fakeGuard struct {
 	mu     sync.Mutex
 	known  []string
@@ -311,13 +311,13 @@ func (g *fakeGuard) Public(s ...string) {
 	g.public = append(g.public, s...)
 }
 
-// fakeSOPS reads files of lines "key: value nonce", in which the nonce stands for what
-// makes the ciphertext of a value another each time that it is encrypted.
+// fakeSOPS reads files of lines "key: value nonce". The nonce stands for the randomness of
+// SOPS's ciphertexts.
 type fakeSOPS struct {
-	// recipients are those that a key is sealed for, and fail the error of Seal and Unseal.
+	// recipients receive sealed keys; fail is the error of Seal and Unseal.
 	recipients int
 	fail       error
-	// sealed are the files that a key was sealed for.
+	// sealed are the files whose rules were used to seal a key.
 	sealed []string
 }
 

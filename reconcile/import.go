@@ -12,7 +12,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Found is what a lost lockfile can be rebuilt from.
+// Found is the information to rebuild a lost lockfile from.
 type Found struct {
 	// Live are the desired secrets that exist, Missing those that do not, and Unmanaged the
 	// live ones within the manifest's prefixes that it does not describe.
@@ -26,7 +26,7 @@ type Found struct {
 // FoundSecret is a desired secret that exists.
 type FoundSecret struct {
 	Key planner.SecretKey
-	// Source says in words where the manifest has its value from.
+	// Source describes where the manifest takes its value from.
 	Source string
 
 	storeID planner.StoreID
@@ -40,7 +40,7 @@ func (f *Found) Close() {
 	}
 }
 
-// Find looks for what a lost lockfile had. It refuses a lockfile with records.
+// Find looks for what a lost lockfile recorded. It refuses a lockfile with records.
 func (r *Run) Find(ctx context.Context) (*Found, error) {
 	lock := r.handle.File()
 	if len(lock.Stores) > 0 {
@@ -51,7 +51,7 @@ func (r *Run) Find(ctx context.Context) (*Found, error) {
 		return nil, err
 	}
 	seen, in, err := r.project.see(ctx, planner.Input{Desired: d.stores})
-	// Half a lockfile is worse than none: it has records, and cannot be imported again.
+	// A partial lockfile is worse than none: it has records, so it cannot be imported again.
 	if err := errors.Join(err, seen.err()); err != nil {
 		d.wipe()
 		return nil, err
@@ -71,8 +71,8 @@ func (r *Run) Find(ctx context.Context) (*Found, error) {
 	return found, nil
 }
 
-// Import records what was found, as an apply that adopts secrets and keeps their values
-// does. Nothing is written to Cloudflare.
+// Import records what was found, as an apply does that adopts secrets and keeps their
+// values. It writes nothing to Cloudflare.
 func (r *Run) Import(ctx context.Context, found *Found) error {
 	d := found.desired
 	key, recorded, err := r.project.ensureKey(ctx, d.key, found.lock.Key)
@@ -98,8 +98,8 @@ func (r *Run) Import(ctx context.Context, found *Found) error {
 	})
 }
 
-// DraftUnmanaged describes the live secrets of the manifest's stores, within their
-// prefixes, that neither the manifest nor the lockfile knows: as a draft of a manifest.
+// DraftUnmanaged describes, as a draft of a manifest, the live secrets of the manifest's
+// stores and prefixes that neither the manifest nor the lockfile has.
 func (p *Project) DraftUnmanaged(ctx context.Context) ([]manifest.DraftStore, error) {
 	lock, err := lockfile.Read(p.cfg.Lockfile)
 	if err != nil {
@@ -137,8 +137,8 @@ func (p *Project) DraftUnmanaged(ctx context.Context) ([]manifest.DraftStore, er
 	return drafts, nil
 }
 
-// DraftAccount describes all that an account has, as a draft of a first manifest. Of Config,
-// only Account and API count.
+// DraftAccount describes everything in an account, as a draft of a first manifest. It uses
+// only Account and API of Config.
 func DraftAccount(ctx context.Context, c Config) ([]manifest.DraftStore, error) {
 	p := &Project{cfg: c.withDefaults(), manifest: &manifest.Manifest{File: c.Manifest}}
 	id, err := p.accountID(manifest.Store{}, &lockfile.File{}, false)

@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// importWorld has lost its lockfile.
+// importWorld lost its lockfile.
 func importWorld(t *testing.T) *world {
 	w := newWorld(t, `stores:
   prod:
@@ -62,7 +62,7 @@ func TestImport(t *testing.T) {
 	}
 	lines(t, "calls of the import", w.live().transcript(), "")
 	got := records(w.disk(), "va")
-	for i := range got { // a digest that is no number
+	for i := range got { // a digest that is not a number
 		got[i] = strings.ReplaceAll(got[i], strings.TrimLeft(strings.TrimPrefix(digestOf("va", "n1"), "sha256:"), "0"), "DIGEST")
 	}
 	lines(t, "records", got, `
@@ -78,7 +78,7 @@ func TestImport(t *testing.T) {
 	lines(t, "plan", actions(w.plan(Mode{}).Plan), "create prod/p-later new +value")
 }
 
-// An import creates the fingerprint key where there is none.
+// An import creates the fingerprint key if there is none.
 func TestImportCreatesTheKey(t *testing.T) {
 	w := importWorld(t)
 	w.env = map[string]string{}
@@ -102,7 +102,7 @@ func TestImportCreatesTheKey(t *testing.T) {
 	}
 }
 
-// Half a lockfile is worse than none.
+// A partial lockfile is worse than none.
 func TestFindUnreachable(t *testing.T) {
 	w := newWorld(t, `accounts: {second: {id: `+string(other)+`}}
 stores:
@@ -118,7 +118,7 @@ stores:
 	delete(w.env, "A")
 	var values *ValuesError
 	if found, err := run.Find(t.Context()); found != nil || !errors.As(err, &values) {
-		t.Errorf("a value not at hand: %v, %v", found, err)
+		t.Errorf("a value not available: %v, %v", found, err)
 	}
 }
 
@@ -161,8 +161,8 @@ func TestDraftUnmanaged(t *testing.T) {
 	}
 }
 
-// A draft of a first manifest has all that an account has. A store's name that is no label
-// stands beside one.
+// A draft of a first manifest has everything in the account. A store whose name cannot be a
+// label gets one.
 func TestDraftAccount(t *testing.T) {
 	w := newWorld(t, two)
 	for _, name := range []string{"prod", "my store"} {

@@ -13,8 +13,8 @@ import (
 
 const module = "github.com/secretsync/secretsync/"
 
-// front are the packages of front ends and of the far side of the API: an engine that
-// imports one of them could not be driven by another.
+// front are the packages of front ends and of the API: if the engine imported one of them,
+// another could not take its place.
 var front = []string{
 	"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	module + "internal/render", module + "internal/cli", module + "internal/emulator", module + "internal/cloudflare",
@@ -23,9 +23,8 @@ var front = []string{
 // terminal is what speaks to a terminal or ends the process.
 var terminal = regexp.MustCompile(`\bos\.(Stdin|Stdout|Stderr|Exit)\b|\bfmt\.Print|\blog\.(Print|Fatal|Panic)|\b(print|println)\(`)
 
-// TestPurity: nothing that the engine imports, through whatever package of this module, is
-// a terminal, a library for flags, the emulator or the client. The engine itself prints
-// nothing and ends no process.
+// TestPurity: nothing that the engine imports, directly or indirectly, is a terminal, a flag
+// library, the emulator or the API client. The engine itself prints nothing and never exits.
 func TestPurity(t *testing.T) {
 	seen := map[string]bool{}
 	inspect(t, ".", nil, seen)
@@ -41,7 +40,7 @@ func TestPurity(t *testing.T) {
 	}
 }
 
-// inspect follows the imports of a package's files. The path is how it was reached.
+// inspect follows the imports of a package's files. path is how it was reached.
 func inspect(t *testing.T, dir string, path []string, seen map[string]bool) {
 	t.Helper()
 	if seen[dir] {
@@ -70,7 +69,7 @@ func inspect(t *testing.T, dir string, path []string, seen map[string]bool) {
 	}
 }
 
-// forbidden is the forbidden package that an import is of, or "".
+// forbidden returns the forbidden package that an import belongs to, or "".
 func forbidden(name string) string {
 	for _, bad := range front {
 		if name == bad || strings.HasPrefix(name, bad+"/") {
@@ -80,7 +79,7 @@ func forbidden(name string) string {
 	return ""
 }
 
-// sources are the files of a package that are no tests, for all systems.
+// sources are the files of a package for all systems, without tests.
 func sources(t *testing.T, dir string) []string {
 	t.Helper()
 	all, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -117,6 +116,6 @@ func TestPurityIsSeen(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat("imports_test.go"); err != nil {
-		t.Error(err) // the folder is the package's
+		t.Error(err) // the folder is that of the package
 	}
 }

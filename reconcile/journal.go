@@ -11,25 +11,24 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// journal writes the applier's intents and outcomes into the lockfile.
+// journal records the applier's intents and outcomes in the lockfile.
 type journal struct {
 	// update changes the lockfile, and saves it.
 	update func(func(*lockfile.File)) error
-	// api is the kind of API that the records belong to, and key names the key of their
-	// fingerprints: both are part of the first write.
+	// api is the kind of API of the records, and key names the key of their fingerprints.
+	// Both are part of the first write.
 	api string
 	key lockfile.Key
-	// secrets are what the manifest wants, and fingerprints the key that their values are
-	// recorded with.
+	// secrets are the desired secrets, and fingerprints the key to record their values with.
 	secrets      map[planner.SecretKey]want
 	fingerprints secret.Key
-	// storePolicy is whether a store is deleted on the day it leaves the manifest.
+	// storePolicy says whether a store is deleted once it is removed from the manifest.
 	storePolicy map[planner.StoreKey]bool
 	now         func() time.Time
-	// timeout is the limit for one request: after it, a request has ended.
+	// timeout is the limit for one request, after which it has ended.
 	timeout time.Duration
 
-	before map[planner.SecretKey]*lockfile.Secret // what an intent replaced; nil where there was no record
+	before map[planner.SecretKey]*lockfile.Secret // what an intent replaced; nil if there was no record
 }
 
 func newJournal(p *Proposal, h *lockfile.Handle, key lockfile.Key) *journal {
@@ -74,7 +73,7 @@ func (j *journal) Record(e applier.Entry) error {
 	})
 }
 
-// until is when a request that is sent now will have ended.
+// until is when a request sent now will have ended.
 func (j *journal) until() time.Time { return j.now().Add(j.timeout) }
 
 // intend records that an action is about to be sent.
@@ -88,7 +87,7 @@ func (j *journal) intend(f *lockfile.File, a planner.Action) {
 	if sec != nil {
 		j.carryOver(sec, a, pending)
 	}
-	if sec == nil || a.Op == planner.OpCreate { // the id of one that was deleted outside means nothing any more
+	if sec == nil || a.Op == planner.OpCreate { // the id of a secret that was deleted outside means nothing any more
 		sec = st.PutSecret(a.Secret, j.intended(a))
 	}
 	sec.Pending = pending
@@ -98,7 +97,7 @@ func (j *journal) intend(f *lockfile.File, a planner.Action) {
 	}
 }
 
-// remember keeps a record as it is before an intent, for takeBack.
+// remember saves a record as it is before an intent, for takeBack.
 func (j *journal) remember(k planner.SecretKey, sec *lockfile.Secret) {
 	if sec != nil {
 		was := *sec
@@ -107,8 +106,8 @@ func (j *journal) remember(k planner.SecretKey, sec *lockfile.Secret) {
 	j.before[k] = sec
 }
 
-// carryOver merges an earlier apply's unfinished intent into the new one, so that a secret
-// which shows up late in a list is still recognised as ours.
+// carryOver merges the unfinished intent of an earlier apply into the new one, so that a
+// secret which appears late in a list is still recognised as ours.
 func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *lockfile.Pending) {
 	ours := slices.Contains(a.Reasons, planner.ReasonInterrupted) || slices.Contains(a.Reasons, planner.ReasonNotDesired)
 	if sec.ID == "" && ours { // it was recognised by its times and metadata, which are about to change
@@ -128,7 +127,7 @@ func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *loc
 			pending.Since, pending.ListedAt = sec.Pending.Since, sec.Pending.ListedAt
 		}
 	}
-	// Lists may lag behind our own last write: what shows up then is ours too.
+	// Lists may lag behind our own last write: what appears then is ours too.
 	if a.Op == planner.OpCreate && !written.IsZero() && j.now().Sub(written) < planner.ListLag {
 		pending.Since = written
 	}
@@ -148,21 +147,21 @@ func (j *journal) intended(a planner.Action) lockfile.Secret {
 	return sec
 }
 
-// resend records that a request which was intended earlier is sent only now.
+// resend records that a request intended earlier is sent only now.
 func (j *journal) resend(f *lockfile.File, a planner.Action) {
 	if sec := f.Stores[lockKey(a.Store)].Secret(a.Secret); sec != nil && sec.Pending != nil {
 		sec.Pending.Until = j.until()
 	}
 }
 
-// activated records that a secret became active, which changed its modification time.
+// activated records that a secret became active, which changed its modified time.
 func (j *journal) activated(f *lockfile.File, r applier.Result) {
 	if sec := f.Stores[lockKey(r.Action.Store)].Secret(r.Action.Secret); sec != nil {
 		sec.Modified = string(r.Live.Modified)
 	}
 }
 
-// settle records what became of an action.
+// settle records the outcome of an action.
 func (j *journal) settle(f *lockfile.File, r applier.Result) {
 	a := r.Action
 	if a.Secret == "" {
@@ -180,7 +179,7 @@ func (j *journal) settle(f *lockfile.File, r applier.Result) {
 	}
 }
 
-// settleStore records what became of a store.
+// settleStore records the outcome of an action on a store.
 func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
 	a := r.Action
 	switch {
@@ -193,8 +192,8 @@ func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
 	}
 }
 
-// takeBack undoes an intent after which nothing changed in Cloudflare: the record is as it
-// was, with what an earlier apply left pending.
+// takeBack undoes an intent after which nothing changed in Cloudflare: it restores the
+// record, including what an earlier apply left pending.
 func (j *journal) takeBack(st *lockfile.Store, store planner.StoreKey, name string) {
 	switch was, intended := j.before[store.Secret(name)]; {
 	case !intended:
@@ -245,9 +244,9 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	}
 }
 
-// refresh records where unchanged values come from now, and under which id a store was
-// found: a value that moved to another file, or was re-encrypted, changes nothing but the
-// lockfile. The file is the one on disk; without records it is left alone.
+// refresh records new sources of unchanged values, and new ids of stores: a value that moved
+// to another file or was re-encrypted changes nothing but the lockfile. It uses the file on
+// disk. A file without records is left alone.
 func (j *journal) refresh(lock *lockfile.File, live []planner.LiveStore) error {
 	if len(lock.Stores) == 0 {
 		return nil

@@ -17,7 +17,7 @@ var prod = planner.StoreKey{Account: account, Name: "prod"}
 // digest is a digest that describes itself as n.
 func digest(n int) string { return fmt.Sprintf("sha256:%064d", n) }
 
-// journaled is a journal over a lockfile in a folder.
+// journaled is a journal of a lockfile in a folder.
 type journaled struct {
 	*journal
 	t     *testing.T
@@ -25,7 +25,7 @@ type journaled struct {
 	clock time.Time
 }
 
-// newJournaled has a lockfile with the secrets, and wants new values of a, b and new.
+// newJournaled has a lockfile with the secrets; a, b and new have new values.
 func newJournaled(t *testing.T, recorded map[string]lockfile.Secret) *journaled {
 	t.Helper()
 	j := &journaled{t: t, path: t.TempDir() + "/secretsync.lock", clock: start}
@@ -87,7 +87,7 @@ func (j *journaled) outcome(r applier.Result) {
 	j.record(applier.Entry{Kind: applier.EntryOutcome, Results: []applier.Result{r}})
 }
 
-// records describes the lockfile as it is on the disk.
+// records describes the lockfile on disk.
 func (j *journaled) records() []string {
 	j.t.Helper()
 	f, err := lockfile.Read(j.path)
@@ -97,7 +97,7 @@ func (j *journaled) records() []string {
 	return records(f, "old", "new")
 }
 
-// on is an action of the store.
+// on is an action on a secret of the store.
 func on(op planner.Op, name string, reasons ...planner.Reason) planner.Action {
 	return planner.Action{
 		Op: op, Store: prod, StoreID: "st1", Secret: name, Reasons: reasons, Recovery: planner.Recovery{ListedAt: start.Add(-time.Second)},
@@ -114,9 +114,9 @@ func withMetadata(a planner.Action, comment string, scopes ...string) planner.Ac
 	return a
 }
 
-// TestJournal follows each operation from its intent to every outcome. The outcome comes
-// ten seconds after the intent. Of a write that failed or was not tried, the records are
-// those before the intent; of one whose outcome is unknown, the intent stays.
+// TestJournal follows each operation from its intent to every outcome, ten seconds later.
+// After a write that failed or was not tried, the records are those before the intent. After
+// an unknown outcome, the intent stays.
 func TestJournal(t *testing.T) {
 	anHour := map[string]lockfile.Secret{"a": applied("a", time.Hour)}
 	const a = "a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m1 applied=-1h0m0s"
@@ -152,7 +152,7 @@ func TestJournal(t *testing.T) {
 			done: "a id-a from=env_NEW value=new digest=2 scopes=workers comment=c1 modified=m2 applied=10s delete",
 		},
 		{
-			name: "update of metadata", recorded: anHour, // the fingerprint is that of the value that is there
+			name: "update of metadata", recorded: anHour, // the fingerprint is that of the live value
 			action: withMetadata(on(planner.OpUpdate, "a", planner.ReasonScopes), "c2", "access"),
 			live:   planner.LiveSecret{ID: "id-a", Modified: "m2", Comment: "c2", Scopes: []string{"access"}},
 			before: a, intent: a + " pending=update since=0s until=30s listed=-1s",
@@ -173,7 +173,7 @@ func TestJournal(t *testing.T) {
 			done:   "new id-9 from=env_NEW value=new digest=2 scopes=access comment=c2 modified=m2 applied=10s delete",
 		},
 		{
-			name: "rename", recorded: anHour, // the value is as old as it was
+			name: "rename", recorded: anHour, // the value keeps its age
 			action: withMetadata(rename, "c1", "workers"),
 			live:   planner.LiveSecret{ID: "id-b", Modified: "m2", Comment: "c1", Scopes: []string{"workers"}},
 			before: a,
@@ -213,7 +213,7 @@ func TestJournal(t *testing.T) {
 	}
 }
 
-// Actions that change the lockfile alone have no intent.
+// Actions that change only the lockfile have no intent.
 func TestJournalWithoutIntent(t *testing.T) {
 	anHour := map[string]lockfile.Secret{"a": applied("a", time.Hour)}
 	for _, tt := range []struct {
@@ -256,7 +256,7 @@ func TestJournalOfAGeneratedValue(t *testing.T) {
 	lines(t, "records", j.records(), "prod st1\nb id-b from=generate_uuid scopes=workers comment=c1 modified=m2 applied=-1h0m0s")
 }
 
-// A renamed secret whose previous name has no record has no known age.
+// The age of a renamed secret is unknown if its previous name has no record.
 func TestJournalOfARenameWithoutItsPreviousName(t *testing.T) {
 	j := newJournaled(t, nil)
 	rename := withMetadata(on(planner.OpRename, "b"), "c1", "workers")
@@ -268,7 +268,7 @@ func TestJournalOfARenameWithoutItsPreviousName(t *testing.T) {
 	lines(t, "after the outcome", j.records(), "prod st1\nb id-b from=env_NEW value=new digest=2 scopes=workers comment=c1 modified=m2 delete")
 }
 
-// TestJournalOfStores has no intents: a store that was created is found by its name.
+// TestJournalOfStores has no intents: a created store is found by its name.
 func TestJournalOfStores(t *testing.T) {
 	second := planner.StoreKey{Account: account, Name: "second"}
 	createStore := planner.Action{Op: planner.OpCreateStore, Store: second}
@@ -298,8 +298,8 @@ func TestJournalOfStores(t *testing.T) {
 	}
 }
 
-// TestCarryOver: what an earlier apply left unfinished, or wrote moments ago, may show up
-// late. The new intent remembers enough of it.
+// TestCarryOver: what an earlier apply left unfinished, or wrote moments ago, may appear
+// late. The new intent remembers enough to recognise it.
 func TestCarryOver(t *testing.T) {
 	fiveMinutes := 5 * time.Minute
 	unfinished := func(op planner.Op, previous lockfile.SecretID) lockfile.Pending {
@@ -392,7 +392,7 @@ func TestCarryOver(t *testing.T) {
 	}
 }
 
-// A request that waited, as for the rate limit, ends later than it was recorded to.
+// A request that waited, such as for the rate limit, ends later than recorded.
 func TestResend(t *testing.T) {
 	j := newJournaled(t, nil)
 	create := withMetadata(on(planner.OpCreate, "new"), "c", "workers")
@@ -417,7 +417,7 @@ func TestResend(t *testing.T) {
 	equal(t, "after one that is done", j.records(), done)
 }
 
-// A secret that becomes active has another modification time, which is our own doing.
+// A secret that becomes active has another modified time, which is our own doing.
 func TestActive(t *testing.T) {
 	j := newJournaled(t, map[string]lockfile.Secret{"a": applied("a", time.Hour)})
 	active := func(name string, store planner.StoreKey) applier.Result {
@@ -432,7 +432,7 @@ func TestActive(t *testing.T) {
 		a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m3 applied=-1h0m0s`)
 }
 
-// Every write says which API and which key the records belong to.
+// Every write records the kind of API and the key of the records.
 func TestJournalNamesAPIAndKey(t *testing.T) {
 	j := newJournaled(t, nil)
 	j.api, j.key = "", lockfile.Key{ID: strings.Repeat("0", 16)}
@@ -444,8 +444,8 @@ func TestJournalNamesAPIAndKey(t *testing.T) {
 	equal(t, "API and key", []string{f.API, f.Key.ID}, []string{"", strings.Repeat("0", 16)})
 }
 
-// What is not wanted any more has no policy, and several entries of a manifest may be one
-// store: it is deleted if one of them says so.
+// What is no longer desired has no policy. Several entries of a manifest may be one store:
+// it is deleted if one of them says so.
 func TestStorePolicy(t *testing.T) {
 	w := newWorld(t, `stores:
   one: {name: prod, prefix: one-, secrets: {a: {from: {env: A}}}}

@@ -9,31 +9,31 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 )
 
-// The environment variables that concern the fingerprint key, which Config.LookupEnv reads.
+// The environment variables about the fingerprint key, read with Config.LookupEnv.
 const (
-	// KeyVariable can hold the key: the base64 of 32 bytes.
+	// KeyVariable can hold the key: 32 bytes in base64.
 	KeyVariable = keyring.Variable
-	// KeyIDVariable can hold the id of the only key that is accepted, so that a pull request
-	// cannot bring another one.
+	// KeyIDVariable can hold the id of the only accepted key, so that a pull request cannot
+	// plant another one.
 	KeyIDVariable = keyring.PinVariable
 )
 
-// KeyStatus says where a lockfile's fingerprint key is, and whether it fits.
+// KeyStatus says where a lockfile's fingerprint key is, and whether it is the right one.
 type KeyStatus = keyring.Status
 
-// FindKey looks for the fingerprint key of a lockfile. It needs no manifest: of Config, only
-// Lockfile, SOPS and LookupEnv count.
+// FindKey looks for the fingerprint key of a lockfile. It needs no manifest: it uses only
+// Lockfile, SOPS and LookupEnv of Config.
 func FindKey(ctx context.Context, c Config, key lockfile.Key) KeyStatus {
 	return c.withDefaults().ring("", "").Status(ctx, key.ID, key.Sealed)
 }
 
-// FindKey looks for a fingerprint key of the project's lockfile.
+// FindKey looks for the fingerprint key of the project's lockfile.
 func (p *Project) FindKey(ctx context.Context, key lockfile.Key) KeyStatus {
 	return p.ring().Status(ctx, key.ID, key.Sealed)
 }
 
-// ring is where the fingerprint key of the lockfile is looked for. A new one is sealed for
-// the recipients that root's .sops.yaml names for the lockfile or the manifest.
+// ring looks for the fingerprint key of the lockfile. A new key is sealed for the recipients
+// that root's .sops.yaml names for the lockfile or the manifest.
 func (c Config) ring(root, manifest string) keyring.Ring {
 	return keyring.Ring{
 		Lockfile: c.Lockfile, LookupEnv: c.LookupEnv,
@@ -52,7 +52,7 @@ func (c Config) ring(root, manifest string) keyring.Ring {
 
 func (p *Project) ring() keyring.Ring { return p.cfg.ring(p.manifest.Root, p.manifest.File) }
 
-// keyFiles are the files that keys are read from; a manifest may name none of them.
+// keyFiles are the files that keys are read from. A manifest may not name them as sources.
 func (c Config) keyFiles() []string {
 	key := c.ring("", "").KeyFile()
 	files := []string{key, key + ".new"}
@@ -64,11 +64,11 @@ func (c Config) keyFiles() []string {
 	return files
 }
 
-// KeyFile is the file that holds the fingerprint key where neither the environment nor the
-// lockfile does.
+// KeyFile is the file of the fingerprint key if neither the environment nor the lockfile
+// holds it.
 func (p *Project) KeyFile() string { return p.ring().KeyFile() }
 
-// findKey returns an unset key where none was ever created.
+// findKey returns an unset key if none was created yet.
 func (p *Project) findKey(ctx context.Context, lock *lockfile.File) (secret.Key, error) {
 	key, err := p.ring().Find(ctx, lock.Key.ID, lock.Key.Sealed)
 	if key.IsSet() {
@@ -82,8 +82,8 @@ func (p *Project) checkPin(lock *lockfile.File) error {
 	return p.ring().CheckPin(lock.Key.ID)
 }
 
-// ensureKey creates a fingerprint key where there is none. It returns the key, and how the
-// lockfile names it from its next write on.
+// ensureKey creates a fingerprint key if there is none. It returns the key, and the
+// lockfile's description of it from the next write on.
 func (p *Project) ensureKey(ctx context.Context, key secret.Key, recorded lockfile.Key) (secret.Key, lockfile.Key, error) {
 	switch {
 	case recorded.ID != "":
@@ -104,9 +104,8 @@ func (p *Project) ensureKey(ctx context.Context, key secret.Key, recorded lockfi
 	return key, lockfile.Key{ID: key.ID(), Sealed: sealed}, nil
 }
 
-// warnOfKey reports what looks like a planted key and may be none: no fingerprint matches,
-// another key lies beside the lockfile, or nothing outside the repository says which key is
-// the project's.
+// warnOfKey reports what may be a planted key: no fingerprint matches, another key is beside
+// the lockfile, or nothing outside the repository names the project's key.
 func (p *Project) warnOfKey(lock *lockfile.File, d *desired) {
 	pinned, _ := p.cfg.LookupEnv(keyring.PinVariable)
 	if pinned != "" || len(lock.Key.Sealed) == 0 || d.mode.Keyless {

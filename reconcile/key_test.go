@@ -34,15 +34,15 @@ func onDisk(path string) bool {
 	return err == nil
 }
 
-// withoutKey is a world in which no key was created yet.
+// withoutKey is a world without a fingerprint key.
 func withoutKey(t *testing.T, manifest string) *world {
 	w := newWorld(t, manifest)
 	delete(w.env, "SECRETSYNC_FINGERPRINT_KEY")
 	return w
 }
 
-// The first apply creates a key: in a file beside the lockfile, or sealed in it where the
-// project has SOPS recipients.
+// The first apply creates a key: in a file beside the lockfile, or sealed in the lockfile if
+// the project has SOPS recipients.
 func TestFirstApplyCreatesAKey(t *testing.T) {
 	t.Run("in a file", func(t *testing.T) {
 		w := withoutKey(t, "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
@@ -104,7 +104,7 @@ func TestCreateKey(t *testing.T) {
 	equal(t, "key file", w.open().KeyFile(), w.path("secretsync.key"))
 }
 
-// A key that is there already, as in the environment, is recorded, and none is created.
+// An existing key, such as in the environment, is recorded, and none is created.
 func TestCreateKeyOfTheEnvironment(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {}}}\n")
 	created, err := w.lock().CreateKey(t.Context())
@@ -143,7 +143,7 @@ func TestCreateKeyFails(t *testing.T) {
 	}
 }
 
-// A key that is not the pinned one is refused by every plan, also one without keys.
+// A key that is not the pinned one is refused by every plan, including keyless ones.
 func TestPinnedKey(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
 	w.env["A"] = "va"
@@ -161,8 +161,7 @@ func TestPinnedKey(t *testing.T) {
 	}
 }
 
-// Warnings of what looks like a planted key: only of a sealed one, and only where no pin
-// decides it.
+// Warnings about a possibly planted key: only for a sealed one, and only without a pin.
 func TestWarningsOfTheKey(t *testing.T) {
 	w := withoutKey(t, "stores: {prod: {secrets: {a: {from: {env: A}}, b: {from: {env: B}}}}}\n")
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -188,7 +187,7 @@ func TestWarningsOfTheKey(t *testing.T) {
 	equal(t, "pinned", warnings(Mode{}), []Event(nil))
 }
 
-// One value that changed says nothing about the key.
+// One changed value says nothing about the key.
 func TestNoWarningOfOneFingerprint(t *testing.T) {
 	w := withoutKey(t, "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
 	w.env["A"] = "va"
@@ -199,7 +198,7 @@ func TestNoWarningOfOneFingerprint(t *testing.T) {
 	equal(t, "events", w.notified(), []Event{KeyNotPinned{w.disk().Key.ID}})
 }
 
-// The files that hold keys are no sources of secrets.
+// The files that hold keys cannot be sources of secrets.
 func TestKeyFilesArePrivate(t *testing.T) {
 	for name, env := range map[string]string{
 		"secretsync.key": "", "secretsync.key.new": "", "age.txt": "SOPS_AGE_KEY_FILE", "ssh": "SOPS_AGE_SSH_PRIVATE_KEY_FILE",

@@ -11,10 +11,10 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestKilled kills an apply right before each request that changes something, and right
-// after: that is once after every record in the journal. What is on the disk then has to
-// be enough for the next plan to say what is left, and for the next apply to do it. An
-// apply that goes on moments later and one that goes on an hour later see the same.
+// TestKilled kills an apply right before and right after each request that changes
+// something, which is after every record in the journal. What is on disk then must be enough
+// for the next plan to be accurate, and for the next apply to converge, moments later or an
+// hour later.
 func TestKilled(t *testing.T) {
 	for _, tt := range []killTest{
 		{
@@ -100,11 +100,11 @@ func TestKilled(t *testing.T) {
 // killTest is a change of a manifest's stores.
 type killTest struct {
 	name          string
-	before, after string // nothing was applied where before is empty
+	before, after string // before is empty if nothing was applied
 	theirs        string // a secret that another client created
 	edits         []Edit
-	// plans are those after each kill, and values what is in Cloudflare at the end; "as X"
-	// is what X had before, and "any" is a value that is generated.
+	// plans are the plans after each kill. values are those in Cloudflare at the end: "as X"
+	// is the value that X had before, and "any" is a generated one.
 	plans  string
 	values map[string]string
 }
@@ -140,7 +140,7 @@ func (k killTest) run(t *testing.T, later time.Duration) {
 	k.check(t, "without a kill", w.live().values(), had)
 }
 
-// killWorld has the bubble's clock.
+// killWorld uses the clock of the bubble.
 func killWorld(t *testing.T, stores string) *world {
 	w := newWorld(t, "stores: {"+stores+"}\n")
 	w.api.clock = time.Now
@@ -150,7 +150,7 @@ func killWorld(t *testing.T, stores string) *world {
 	return w
 }
 
-// points applies, and returns the points at which it could have been killed.
+// points applies, and returns the state at each point at which it could have been killed.
 func (k killTest) points(w *world) []killPoint {
 	var points []killPoint
 	live := w.live()
@@ -174,7 +174,7 @@ func (k killTest) points(w *world) []killPoint {
 	return points
 }
 
-// goOn plans and applies with what is left, and returns the plan.
+// goOn plans and applies from what is left, and returns the plan.
 func (k killTest) goOn(t *testing.T, p killPoint, later time.Duration, had map[string]string) string {
 	t.Helper()
 	w := killWorld(t, k.after)
@@ -203,7 +203,7 @@ func (k killTest) goOn(t *testing.T, p killPoint, later time.Duration, had map[s
 	return strings.Join(actions(plan), "; ")
 }
 
-// check compares what is in Cloudflare with what is wanted.
+// check compares Cloudflare with the wanted values.
 func (k killTest) check(t *testing.T, when string, values, had map[string]string) {
 	t.Helper()
 	for name, want := range k.values {
@@ -218,7 +218,7 @@ func (k killTest) check(t *testing.T, when string, values, had map[string]string
 	}
 }
 
-// TestKilledBetween is an apply that was killed, and something that was done since then.
+// TestKilledBetween: something else happens between the kill and the next apply.
 func TestKilledBetween(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := killTest{before: "prod: {secrets: {b: {from: {env: B}}}}", after: "prod: {secrets: {a: {from: {env: A}}, b: {from: {env: B}}}}"}
@@ -236,7 +236,7 @@ func TestKilledBetween(t *testing.T) {
 		points[i].live.create(points[i].live.stores[0], "a", "theirs", []string{"workers"}, "")
 		lines(t, "plan", actions(again.plan(Mode{}).Plan), "problem conflict prod/a")
 
-		// Nothing of it is wanted any more: theirs is left alone.
+		// The manifest no longer wants the secret: theirs is left alone.
 		again.manifest("stores: {" + k.before + "}\n")
 		lines(t, "plan", actions(again.plan(Mode{}).Plan), "forget prod/a not_in_manifest replaced_outside")
 		again.apply()

@@ -14,14 +14,14 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// place is a store that is to be read, with what the lockfile knows of it.
+// place is a store to read, with what the lockfile knows about it.
 type place struct {
 	key      planner.StoreKey
-	id       planner.StoreID // empty where it was never applied
+	id       planner.StoreID // empty if it was never applied
 	recorded []planner.RecordedSecret
 }
 
-// places are the stores that the manifest or the lockfile names, each once.
+// places are the stores of the manifest and the lockfile, without duplicates.
 func places(desired []planner.DesiredStore, recorded []planner.RecordedStore) []place {
 	var all []place
 	index := map[planner.StoreKey]int{}
@@ -46,11 +46,11 @@ func places(desired []planner.DesiredStore, recorded []planner.RecordedStore) []
 // observed is the live state of some stores.
 type observed struct {
 	live []planner.LiveStore
-	// unread are the accounts that could not be read, and why.
+	// unread are the errors of the accounts that could not be read.
 	unread map[planner.AccountID]error
 }
 
-// err is one error of all accounts that could not be read, in order; nil for none.
+// err joins the errors of all accounts that could not be read, in order; it may be nil.
 func (o observed) err() error {
 	var failed []error
 	for _, id := range slices.Sorted(maps.Keys(o.unread)) {
@@ -70,8 +70,8 @@ func (p *Project) observer() observer {
 	return observer{account: p.account, parallelism: p.cfg.Parallelism, now: p.now}
 }
 
-// observe reads the stores at the places, the accounts side by side. An account that cannot
-// be read does not stop the others.
+// observe reads the stores at the places, with the accounts in parallel. An account that
+// cannot be read does not stop the others.
 func (o observer) observe(ctx context.Context, all []place) observed {
 	looks := map[planner.AccountID]*look{}
 	for _, p := range all {
@@ -99,16 +99,16 @@ func (o observer) observe(ctx context.Context, all []place) observed {
 	return seen
 }
 
-// look is the reading of one account, with as few requests as can be: the secrets of a
-// store whose id the lockfile knows are listed at once; the account's stores are listed only
-// where an id is missing or no longer holds.
+// look reads one account with as few requests as possible. The secrets of a store with a
+// recorded id are listed at once; the account's stores are listed only if an id is missing
+// or no longer valid.
 type look struct {
 	account     Account
 	places      []place
 	now         func() time.Time
 	parallelism int
 
-	stores []planner.LiveStore // the account's, once listed
+	stores []planner.LiveStore // of the account, once listed
 	live   []planner.LiveStore
 	err    error
 }
@@ -129,7 +129,7 @@ func (l *look) read(ctx context.Context) error {
 		store.Secrets = append(store.Secrets, hidden...)
 		l.live = append(l.live, *store)
 	}
-	for _, st := range l.stores { // seen besides those asked for
+	for _, st := range l.stores { // seen in addition to the requested ones
 		if !slices.ContainsFunc(l.places, func(p place) bool { return p.key == st.Key }) {
 			l.live = append(l.live, st)
 		}
@@ -137,7 +137,7 @@ func (l *look) read(ctx context.Context) error {
 	return nil
 }
 
-// store returns nil where there is no such store.
+// store returns nil if there is no such store.
 func (l *look) store(ctx context.Context, p place) (*planner.LiveStore, error) {
 	if p.id != "" {
 		secrets, err := l.list(ctx, p)
@@ -164,8 +164,8 @@ func (l *look) store(ctx context.Context, p place) (*planner.LiveStore, error) {
 	return nil, nil
 }
 
-// list lists the secrets of a store that the lockfile knows. Where the store was written to
-// moments ago, a 404 may be a replica that lags.
+// list lists the secrets of a store that the lockfile knows. If the store was written to
+// moments ago, a 404 may come from a lagging replica.
 func (l *look) list(ctx context.Context, p place) ([]planner.LiveSecret, error) {
 	fresh := func(r planner.RecordedSecret) bool { return r.Fresh(l.now()) }
 	for n := 0; ; n++ {
@@ -176,8 +176,9 @@ func (l *look) list(ctx context.Context, p place) ([]planner.LiveSecret, error) 
 	}
 }
 
-// hidden are the secrets that a list lacks although they exist. Lists may lag behind writes
-// (docs/cloudflare-api.md §3), so what was written moments ago is read by its id.
+// hidden reads the secrets that are missing from a list although they exist. Lists may lag
+// behind writes (docs/cloudflare-api.md §3), so what was written moments ago is read by its
+// id.
 func (l *look) hidden(ctx context.Context, p place, st planner.LiveStore) ([]planner.LiveSecret, error) {
 	listed, names := map[planner.SecretID]bool{}, map[string]bool{}
 	for _, sec := range st.Secrets {
@@ -202,14 +203,14 @@ func (l *look) hidden(ctx context.Context, p place, st planner.LiveStore) ([]pla
 	wg.Wait()
 	var hidden []planner.LiveSecret
 	for _, sec := range found {
-		if sec != nil && !names[sec.Name] { // else another of its name took its place
+		if sec != nil && !names[sec.Name] { // otherwise another secret of that name replaced it
 			hidden = append(hidden, *sec)
 		}
 	}
 	return hidden, errors.Join(errs...)
 }
 
-// get returns nil where there is no such secret.
+// get returns nil if there is no such secret.
 func (l *look) get(ctx context.Context, store planner.StoreID, r planner.RecordedSecret) (*planner.LiveSecret, error) {
 	for n := 0; ; n++ {
 		switch sec, err := l.account.GetSecret(ctx, store, r.ID); {
@@ -223,8 +224,8 @@ func (l *look) get(ctx context.Context, store planner.StoreID, r planner.Recorde
 	}
 }
 
-// GET by id is eventually consistent too: a 404 for what was written moments ago is retried
-// retries times, after pauses that begin with firstPause and double.
+// GET by id is eventually consistent too: for what was written moments ago, a 404 is retried
+// retries times. The pauses begin with firstPause and double.
 const (
 	retries    = 2
 	firstPause = 500 * time.Millisecond

@@ -12,8 +12,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// bubble runs a test with a clock that jumps ahead whenever everything waits, and an API
-// that shares it.
+// bubble runs a test with a clock that advances whenever every goroutine waits, and an API
+// with that clock.
 func bubble(t *testing.T, test func(t *testing.T, api *fakeAPI, o observer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -23,7 +23,7 @@ func bubble(t *testing.T, test func(t *testing.T, api *fakeAPI, o observer)) {
 	})
 }
 
-// at is the place of a store, with records of secrets that were written some time ago.
+// at is a place with records of secrets that were written some time ago.
 func at(k planner.StoreKey, id planner.StoreID, ago time.Duration, ids ...planner.SecretID) place {
 	p := place{key: k, id: id}
 	for _, secret := range ids {
@@ -32,7 +32,7 @@ func at(k planner.StoreKey, id planner.StoreID, ago time.Duration, ids ...planne
 	return p
 }
 
-// seen describes live stores: a store and its secrets a line.
+// seen describes live stores with one store or secret per line.
 func seen(o observed) []string {
 	var all []string
 	for _, st := range o.live {
@@ -105,7 +105,7 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// An account without stores is asked for them once, however many are looked for.
+// The stores of an empty account are listed once, however many are looked for.
 func TestObserveEmptyAccount(t *testing.T) {
 	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
 		got := o.observe(t.Context(), []place{at(prod, "", 0), at(planner.StoreKey{Account: account, Name: "second"}, "", 0)})
@@ -114,12 +114,12 @@ func TestObserveEmptyAccount(t *testing.T) {
 	})
 }
 
-// A list may lack what was written moments ago: that is read by its id.
+// What was written moments ago may be missing from a list: it is read by its id.
 func TestObserveLaggingList(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		ago   time.Duration
-		hide  string // lists lack it
+		hide  string // missing from lists
 		drop  string // does not exist
 		calls string
 		seen  string
@@ -158,8 +158,8 @@ func TestObserveLaggingList(t *testing.T) {
 	}
 }
 
-// Another secret of the name took its place: then the one that the list lacks is not there
-// twice.
+// If another secret of that name replaced it, the secret that the list lacks is not reported
+// as well.
 func TestObserveReplaced(t *testing.T) {
 	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
 		live := api.accounts[account]
@@ -175,7 +175,7 @@ func TestObserveReplaced(t *testing.T) {
 	})
 }
 
-// A read by id that answers with another secret is as good as none.
+// A read by id that returns another secret counts as not found.
 func TestObserveAnswerOfAnotherID(t *testing.T) {
 	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
 		live := api.accounts[account]
@@ -197,12 +197,12 @@ func (w wrongID) GetSecret(ctx context.Context, store planner.StoreID, id planne
 	return sec, err
 }
 
-// A store that was written to moments ago and is not found may be a replica that lags.
+// A store that was written to moments ago and is not found may come from a lagging replica.
 func TestObserveLaggingStore(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		ago   time.Duration
-		found int // the list that finds it; 0 for none
+		found int // the list that finds it; 0 if none does
 		calls string
 		seen  string
 		took  time.Duration
@@ -285,7 +285,7 @@ func TestObserveUnreachable(t *testing.T) {
 	}
 }
 
-// All accounts that could not be read are in the error, in order.
+// The error joins those of all accounts that could not be read, in order.
 func TestObserveNothingReachable(t *testing.T) {
 	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
 		api.accounts = nil
@@ -295,7 +295,7 @@ func TestObserveNothingReachable(t *testing.T) {
 	})
 }
 
-// Reads by id go side by side, but not all at once.
+// Reads by id run in parallel, up to a limit.
 func TestObserveBoundedParallelism(t *testing.T) {
 	for parallelism, want := range map[int]struct {
 		atOnce int
@@ -320,7 +320,7 @@ func TestObserveBoundedParallelism(t *testing.T) {
 	}
 }
 
-// The accounts are read side by side.
+// The accounts are read in parallel.
 func TestObserveAccountsSideBySide(t *testing.T) {
 	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
 		var places []place
@@ -336,7 +336,7 @@ func TestObserveAccountsSideBySide(t *testing.T) {
 	})
 }
 
-// An interruption ends the pauses, and leaves no goroutine behind, which the bubble would
+// An interruption ends the pauses and leaves no goroutine behind, which the bubble would
 // report.
 func TestObserveInterrupted(t *testing.T) {
 	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
@@ -354,7 +354,7 @@ func TestObserveInterrupted(t *testing.T) {
 	})
 }
 
-// Each store is read once, whatever names it.
+// Each store is read once, however many entries name it.
 func TestPlaces(t *testing.T) {
 	second, third := planner.StoreKey{Account: account, Name: "second"}, planner.StoreKey{Account: other, Name: "prod"}
 	recorded := []planner.RecordedSecret{{Name: "a"}}

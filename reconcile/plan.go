@@ -12,18 +12,18 @@ import (
 	"github.com/secretsync/secretsync/planner/planfile"
 )
 
-// Proposal is a plan with what it was made from. It holds values: close it.
+// Proposal is a plan with its inputs. It holds values, so it must be closed.
 type Proposal struct {
 	Plan *planner.Plan
-	// Unreachable is an error of all accounts that could not be read: the plan leaves them
-	// out. Nil for none.
+	// Unreachable joins the errors of all accounts that could not be read, which the plan
+	// leaves out; it may be nil.
 	Unreachable error
 
 	project *Project
-	run     *Run // nil unless it was made under the lock
+	run     *Run // nil if it was planned without the lock
 	lock    *lockfile.File
 	desired *desired
-	input   planner.Input // what the plan was built from
+	input   planner.Input // the plan's input
 	unread  map[planner.AccountID]error
 }
 
@@ -47,11 +47,11 @@ func (p *Project) Plan(ctx context.Context, mode Mode) (*Proposal, error) {
 	return p.propose(ctx, lock, d, false)
 }
 
-// propose reads the live state and decides. Accounts that cannot be read are left out of
-// the plan; if there are no others, that is an error.
+// propose reads the live state and builds the plan. Accounts that cannot be read are left
+// out of it; if no others are left, that is an error.
 //
-// To be certain of the quota takes a request. Unless certain is set, it is sent only if
-// the account comes near the usual quota, or if the order of the plan depends on it.
+// Reading the quota costs a request. Unless certain is set, it is read only if the account
+// comes near the usual quota, or if the order of the plan depends on it.
 func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, certain bool) (*Proposal, error) {
 	prop := &Proposal{project: p, lock: lock, desired: d}
 	in := planner.Input{
@@ -81,8 +81,8 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, 
 	return prop, nil
 }
 
-// see adds the live state to an input. Accounts that cannot be read are taken out of it; if
-// no others are left, that is an error.
+// see adds the live state to an input, and removes the accounts that cannot be read. If no
+// others are left, that is an error.
 func (p *Project) see(ctx context.Context, in planner.Input) (observed, planner.Input, error) {
 	if p.cfg.API == nil {
 		return observed{}, in, ErrNoAPI
@@ -92,15 +92,15 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observed, planner.
 	in.Live = seen.live
 	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return seen.unread[st.Key.Account] != nil })
 	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return seen.unread[st.Key.Account] != nil })
-	in.Now = p.now() // which the answers have set
+	in.Now = p.now() // updated by the answers
 	if len(in.Desired)+len(in.Recorded) == 0 {
 		return seen, in, seen.err()
 	}
 	return seen, in, nil
 }
 
-// quotas reads the quotas that can matter to a plan that was built without them. Building it
-// again with them is cheaper than one request.
+// quotas reads the quotas that could change a plan that was built without them. Building it
+// again is cheaper than a request.
 func (p *Project) quotas(ctx context.Context, plan *planner.Plan, stores []planner.LiveStore, certain bool) map[planner.AccountID]planner.Quota {
 	live, deletes := map[planner.AccountID]int{}, map[planner.AccountID]bool{}
 	for _, st := range stores {
@@ -120,17 +120,17 @@ func (p *Project) quotas(ctx context.Context, plan *planner.Plan, stores []plann
 	return quotas
 }
 
-// forgery are the fingerprints that are not what an apply wrote, for the planner.
+// forgery describes, for the planner, the fingerprints that were not written by an apply.
 func (d *desired) forgery(lock *lockfile.File, path string) planner.Forgery {
 	return planner.Forgery{
 		Secrets: slices.Collect(maps.Keys(d.forged)), Matched: d.matched, KeyID: lock.Key.ID, Pos: planner.Position{File: path},
 	}
 }
 
-// File is the plan as a file for review: complete, and without values.
+// File is the plan as a plan file for review: complete, and without values.
 func (p *Proposal) File() *planfile.File { return planfile.New(p.Plan, p.inputs()) }
 
-// inputs say what the plan was made from.
+// inputs describes what the plan was built from.
 func (p *Proposal) inputs() planfile.Inputs {
 	m := p.project.manifest
 	in := planfile.Inputs{

@@ -15,7 +15,7 @@ import (
 
 var errDown = errors.New("down")
 
-// down refuses every call that begins so.
+// down refuses every call with that prefix.
 func (a *fakeAccount) down(prefix string) {
 	a.before = func(call string) error {
 		if strings.HasPrefix(call, prefix) {
@@ -25,7 +25,8 @@ func (a *fakeAccount) down(prefix string) {
 	}
 }
 
-// A plan without the lock changes nothing: not Cloudflare, not the lockfile, not the key.
+// A plan without the lock changes nothing: neither Cloudflare, nor the lockfile, nor the
+// key.
 func TestPlanChangesNothing(t *testing.T) {
 	w := withoutKey(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -42,7 +43,7 @@ func TestPlanChangesNothing(t *testing.T) {
 	}
 }
 
-// An account that cannot be read is left out of the plan, and named.
+// An account that cannot be read is named, and left out of the plan.
 func TestPlanLeavesOutWhatIsUnreachable(t *testing.T) {
 	w := newWorld(t, `accounts: {second: {id: `+string(other)+`}}
 stores:
@@ -75,8 +76,8 @@ stores:
 	}
 }
 
-// The quota takes a request, which is sent only where it can matter: for a plan that
-// creates, under the lock, or near the usual quota, or where the order depends on it.
+// The quota costs a request, which is sent only if it can matter: for a plan that creates,
+// under the lock, near the usual quota, or if the order depends on it.
 func TestQuota(t *testing.T) {
 	many := func(n int) string {
 		var b strings.Builder
@@ -126,7 +127,7 @@ func TestPlanIsHeldToTheQuota(t *testing.T) {
 		problem quota`)
 }
 
-// That the quota cannot be read is an event, and no reason to stop.
+// A quota that cannot be read is an event and does not stop the plan.
 func TestQuotaUnread(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -152,7 +153,7 @@ func TestQuotaUnread(t *testing.T) {
 	equal(t, "events", w.notified(), []Event(nil))
 }
 
-// An offline plan takes the lockfile's word for what is live, and sends nothing.
+// An offline plan takes the live state from the lockfile, and sends nothing.
 func TestOfflinePlan(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -170,7 +171,7 @@ func TestOfflinePlan(t *testing.T) {
 	}
 }
 
-// A creation that was interrupted is not there, by the lockfile's word.
+// An interrupted creation does not exist, according to the lockfile.
 func TestAsRecorded(t *testing.T) {
 	got := asRecorded([]planner.RecordedStore{{Key: prod, ID: "st1", Secrets: []planner.RecordedSecret{
 		{Name: "a", ID: "id1", Scopes: []string{"workers"}, Comment: "c", Modified: "m", Applied: start}, {Name: "b", Pending: &planner.Pending{}},
@@ -195,7 +196,7 @@ func TestPlanWithoutAPI(t *testing.T) {
 	}
 }
 
-// A lockfile of Cloudflare is not used with an emulator, and the other way round.
+// A lockfile of Cloudflare is not used with an emulator, nor the other way round.
 func TestOtherAPI(t *testing.T) {
 	for _, loopback := range []bool{false, true} {
 		w := newWorld(t, two)
@@ -224,11 +225,11 @@ func TestOtherAPI(t *testing.T) {
 			t.Errorf("rekey: %v", err)
 		}
 		equal(t, "calls", w.live().transcript(), []string(nil))
-		w.plan(Mode{Offline: true}) // sends nothing, so it may
+		w.plan(Mode{Offline: true}) // allowed, because it sends nothing
 	}
 }
 
-// What limits a plan: the configuration before the manifest.
+// The configuration's limits take precedence over the manifest's.
 func TestOptions(t *testing.T) {
 	w := newWorld(t, "safety: {max_deletes: 0}\n"+two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -244,8 +245,8 @@ func TestOptions(t *testing.T) {
 	equal(t, "targets of the file", p.File().Inputs.Targets, []string{"prod/b"})
 }
 
-// A plan that breaks a Worker's binding is a problem where bindings are strict, by the
-// manifest or the configuration; else it is noted.
+// A plan that breaks a Worker's binding is a problem if bindings are strict, by the manifest
+// or the configuration; otherwise it is a note.
 func TestBindings(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -261,7 +262,7 @@ func TestBindings(t *testing.T) {
 	}
 	lines(t, "strict", actions(w.plan(Mode{}, func(c *Config) { c.StrictBindings = true }).Plan), deletion+"problem breaks_worker prod/a")
 
-	// A configuration that cannot be read is an event, and noted where something may break.
+	// A configuration that cannot be read is an event, and a note where something may break.
 	w.write("wrangler.json", "{")
 	w.notified()
 	p = w.plan(Mode{})
@@ -277,7 +278,7 @@ func TestBindings(t *testing.T) {
 	}
 }
 
-// Fingerprints that no apply wrote forbid a plan.
+// A plan with fingerprints that were not written by an apply has a problem.
 func TestForgedFingerprints(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}, b: {from: {sops: values.yaml, key: b}}}}}\n")
 	w.write("values.yaml", "a: va n1\nb: vb n1\n")
@@ -289,7 +290,7 @@ func TestForgedFingerprints(t *testing.T) {
 	}})
 }
 
-// forge replaces a fingerprint by that of another secret.
+// forge replaces a fingerprint with that of another secret.
 func (w *world) forge(name string) {
 	w.t.Helper()
 	run := w.lock()
@@ -300,7 +301,7 @@ func (w *world) forge(name string) {
 	}
 }
 
-// A plan file says what its plan was made from.
+// A plan file describes its inputs.
 func TestPlanFileInputs(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"

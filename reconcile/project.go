@@ -15,15 +15,15 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Project is a manifest that was read, and where its lockfile and its API are.
+// Project is an opened manifest with its lockfile and its API.
 type Project struct {
 	cfg      Config
 	manifest *manifest.Manifest
 }
 
-// Open reads the manifest and everything it includes: no value, and no request is sent. All
-// mistakes come as one [manifest.ErrorList], those in the wrangler configurations that the
-// manifest names among them.
+// Open reads the manifest and everything it includes. It reads no values and sends no
+// request. All mistakes are returned as one [manifest.ErrorList], including those in the
+// wrangler configurations that the manifest names.
 func Open(ctx context.Context, c Config) (*Project, error) {
 	p := &Project{cfg: c.withDefaults()}
 	c = p.cfg
@@ -50,14 +50,14 @@ func Open(ctx context.Context, c Config) (*Project, error) {
 	return p, nil
 }
 
-// Manifest is what was read.
+// Manifest is the manifest that was read.
 func (p *Project) Manifest() *manifest.Manifest { return p.manifest }
 
 // Lockfile is the path of the lockfile.
 func (p *Project) Lockfile() string { return p.cfg.Lockfile }
 
-// Check reports the mistakes that can be found without a key and without a request, besides
-// those that Open reports: in sources, and in the wrangler configurations.
+// Check reports the mistakes beyond those of Open that can be found without a key and
+// without a request: in sources, and in the wrangler configurations.
 func (p *Project) Check() error {
 	_, workers := p.bindings(&lockfile.File{})
 	return hint.Join(p.manifest.Check(), syntax.ErrorList(workers).Err())
@@ -71,7 +71,7 @@ func (p *Project) bindings(lock *lockfile.File) (*bindings.Project, []*syntax.Er
 }
 
 // references are the bindings as the planner reads them, and the configurations that could
-// not be read: mistakes where bindings are strict, else warnings.
+// not be read. With strict bindings those are mistakes, otherwise warnings.
 func (p *Project) references(lock *lockfile.File) (refs []planner.Reference, unread []planner.Position, err error) {
 	b, mistakes := p.bindings(lock)
 	if p.options().StrictBindings && len(mistakes) > 0 {
@@ -84,7 +84,7 @@ func (p *Project) references(lock *lockfile.File) (refs []planner.Reference, unr
 	return b.References(), unread, nil
 }
 
-// options are the limits that configuration and manifest set to a plan.
+// options are the limits on a plan, from the configuration and the manifest.
 func (p *Project) options() planner.Options {
 	o := planner.Options{
 		Targets: slices.Clone(p.cfg.Targets), MaxDeletes: p.manifest.Safety.MaxDeletes,
@@ -96,8 +96,8 @@ func (p *Project) options() planner.Options {
 	return o
 }
 
-// accountID is a store's account: the manifest's, else the configured one, else the API's
-// own. For a plan made offline, the only account of the lockfile will do.
+// accountID is the account of a store: the manifest's, else the configured one, else the
+// API's default. An offline plan can also use the lockfile's account if there is only one.
 func (p *Project) accountID(st manifest.Store, lock *lockfile.File, offline bool) (planner.AccountID, error) {
 	id := st.AccountID
 	if id == "" {
@@ -137,7 +137,7 @@ func (p *Project) account(id planner.AccountID) (Account, error) {
 	return p.cfg.API.Account(id, tokenEnv)
 }
 
-// now is the time by the API's clock.
+// now is the current time by the API's clock.
 func (p *Project) now() time.Time {
 	if p.cfg.API == nil {
 		return time.Now()
@@ -145,7 +145,8 @@ func (p *Project) now() time.Time {
 	return p.cfg.API.Now()
 }
 
-// quota is an account's quota. That it cannot be read is an event, and no reason to stop.
+// quota is the quota of an account. If it cannot be read, that is an event and does not stop
+// the plan.
 func (p *Project) quota(ctx context.Context, id planner.AccountID) (planner.Quota, bool) {
 	account, err := p.account(id)
 	if err == nil {
@@ -160,7 +161,7 @@ func (p *Project) quota(ctx context.Context, id planner.AccountID) (planner.Quot
 	return planner.Quota{}, false
 }
 
-// checkAPI refuses a lockfile that belongs to another kind of API.
+// checkAPI refuses a lockfile that belongs to the other kind of API.
 func (p *Project) checkAPI(lock *lockfile.File) error {
 	if len(lock.Stores) == 0 || lock.API == p.apiKind() {
 		return nil

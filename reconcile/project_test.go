@@ -8,8 +8,8 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 )
 
-// Open reports all mistakes at once, those in wrangler configurations among them, and
-// reads no value and sends no request.
+// Open reports all mistakes at once, including those in wrangler configurations. It reads no
+// value and sends no request.
 func TestOpenReportsAllMistakes(t *testing.T) {
 	w := newWorld(t, "workers: [wrangler.json]\nstores: {prod: {secrets: {a: {from: {env: A}, typo: 1}, b: {typo: 2, from: {env: B}}}}}\n")
 	w.write("wrangler.json", "{")
@@ -36,7 +36,7 @@ func TestOpenNothing(t *testing.T) {
 	}
 }
 
-// Commands, values in clear and files outside are refused unless they are allowed.
+// Commands, plaintext values and files outside the repository are refused unless allowed.
 func TestAllow(t *testing.T) {
 	for name, tt := range map[string]struct {
 		secret string
@@ -50,7 +50,7 @@ func TestAllow(t *testing.T) {
 		w := newWorld(t, "stores: {prod: {secrets: {a: "+tt.secret+"}}}\n")
 		c := w.config()
 		_, err := Open(t.Context(), c)
-		if err == nil { // some are refused only where the value is read
+		if err == nil { // some are refused only when the value is read
 			err = w.open().Check()
 		}
 		if !errors.Is(err, tt.kind) {
@@ -90,7 +90,7 @@ func TestProject(t *testing.T) {
 	equal(t, "check", p.Check(), error(nil))
 }
 
-// A variable is set for the manifest.
+// A variable overrides the manifest's.
 func TestVars(t *testing.T) {
 	w := newWorld(t, "vars: {name: one}\nstores: {prod: {name: \"${vars.name}\", secrets: {}}}\n")
 	p := w.open(func(c *Config) { c.Vars = map[string]string{"name": "other"} })

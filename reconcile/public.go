@@ -6,8 +6,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// What others chose (the author of a pull request, a colleague at the dashboard) and
-// reports show is given to the guard as public before it is shown: see [Guard.Public].
+// Text chosen by others (the author of a pull request, a colleague at the dashboard) is
+// passed to the guard as public before a report shows it: see [Guard.Public].
 
 func manifestText(m *manifest.Manifest) []string {
 	var text []string

@@ -5,10 +5,10 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// The lockfile and the planner import nothing of each other: the translations between their
-// types are here.
+// The lockfile and the planner do not import each other: the conversions between their types
+// are here.
 
-// lockKey is a store's key as the lockfile has it.
+// lockKey is the lockfile's key for a store.
 func lockKey(k planner.StoreKey) lockfile.StoreKey {
 	return lockfile.StoreKey{Account: lockfile.AccountID(k.Account), Name: k.Name}
 }
@@ -17,7 +17,7 @@ func planKey(k lockfile.StoreKey) planner.StoreKey {
 	return planner.StoreKey{Account: planner.AccountID(k.Account), Name: k.Name}
 }
 
-// record is what the lockfile has of a secret, or nil.
+// record returns the record of a secret, or nil.
 func record(lock *lockfile.File, k planner.SecretKey) *lockfile.Secret {
 	return lock.Stores[lockKey(k.Store)].Secret(k.Name)
 }
@@ -48,7 +48,7 @@ func recordedSecret(name string, sec *lockfile.Secret) planner.RecordedSecret {
 	return r
 }
 
-// asRecorded is what is live by the lockfile's word.
+// asRecorded is the live state according to the lockfile.
 func asRecorded(recorded []planner.RecordedStore) []planner.LiveStore {
 	var live []planner.LiveStore
 	for _, st := range recorded {

@@ -9,17 +9,17 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Rekeyed is a change of the fingerprint key, and what became of the records.
+// Rekeyed is the result of changing the fingerprint key.
 type Rekeyed struct {
-	// Key is the new one, as the lockfile names it.
+	// Key is the new key, as the lockfile names it.
 	Key lockfile.Key
-	// Kept is how many records have a fingerprint under the new key.
+	// Kept is the number of records with a fingerprint under the new key.
 	Kept int
 	// Lost are the others.
 	Lost []LostFingerprint
 }
 
-// LostFingerprint is a record whose value is not compared any more.
+// LostFingerprint is a record whose value can no longer be compared.
 type LostFingerprint struct {
 	Secret planner.SecretKey
 	Reason LostReason
@@ -30,19 +30,19 @@ type LostReason int
 
 // The reasons.
 const (
-	// LostValueDiffers is an available value that differs from the one that was applied.
+	// LostValueDiffers means that the available value is not the one that was applied.
 	LostValueDiffers LostReason = iota
-	// LostNoValue is a secret for which the manifest supplies no value.
+	// LostNoValue means that the manifest supplies no value for the secret.
 	LostNoValue
-	// LostForged is a fingerprint that no apply made under the old key.
+	// LostForged means that no apply recorded this fingerprint under the old key.
 	LostForged
-	// LostGenerated is a generated value, which only Cloudflare has.
+	// LostGenerated means that the value was generated, so only Cloudflare has it.
 	LostGenerated
 )
 
-// Rekey computes all fingerprints again under another key: the one in the environment
-// variable newKeyEnv, or a new random one if that is empty. It sends no request, and needs
-// the old key and the values.
+// Rekey recomputes all fingerprints under another key: the one in the environment variable
+// newKeyEnv, or a new random one if that is empty. It sends no request, and needs the old
+// key and the values.
 func (r *Run) Rekey(ctx context.Context, newKeyEnv string) (*Rekeyed, error) {
 	lock := r.handle.File()
 	if lock.Key.ID == "" {
@@ -51,7 +51,7 @@ func (r *Run) Rekey(ctx context.Context, newKeyEnv string) (*Rekeyed, error) {
 	if err := r.project.checkAPI(lock); err != nil {
 		return nil, err
 	}
-	d, err := r.project.desire(ctx, lock, Mode{Offline: true}) // no request is sent: the lockfile's account will do
+	d, err := r.project.desire(ctx, lock, Mode{Offline: true}) // no request is sent: the lockfile's account is enough
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (r *Run) Rekey(ctx context.Context, newKeyEnv string) (*Rekeyed, error) {
 	return &k.result, nil
 }
 
-// rekeying is a change of key under way.
+// rekeying is a key change in progress.
 type rekeying struct {
 	handle  *lockfile.Handle
 	desired *desired
@@ -102,8 +102,8 @@ func (k *rekeying) save(key secret.Key, sealed []byte) error {
 	})
 }
 
-// fingerprint is the new fingerprint of a secret; empty where the old one is not of the
-// value at hand.
+// fingerprint is the new fingerprint of a secret; empty if the old one does not match the
+// value that the manifest supplies.
 func (k *rekeying) fingerprint(key secret.Key, of planner.SecretKey, old secret.Fingerprint) secret.Fingerprint {
 	value, wanted := k.values[of]
 	reason := LostValueDiffers
@@ -122,8 +122,8 @@ func (k *rekeying) fingerprint(key secret.Key, of planner.SecretKey, old secret.
 	return ""
 }
 
-// recordedValues are the values that the manifest wants, under the names that the lockfile
-// may have them by: a secret that is still to be renamed has its previous one.
+// recordedValues are the manifest's values under the names of the lockfile: a secret that is
+// still to be renamed has its previous name there.
 func (d *desired) recordedValues(lock *lockfile.File) map[planner.SecretKey]secret.Value {
 	values := map[planner.SecretKey]secret.Value{}
 	for _, st := range d.stores {

@@ -17,7 +17,7 @@ import (
 
 var newKey = base64.StdEncoding.EncodeToString([]byte("98765432109876543210987654321098"))
 
-// fingerprints says which records have a fingerprint of a value under a key.
+// fingerprints lists which records have a fingerprint of a value under a key.
 func (w *world) fingerprints(key secret.Key, values map[string]string) []string {
 	w.t.Helper()
 	var all []string
@@ -37,8 +37,8 @@ func (w *world) fingerprints(key secret.Key, values map[string]string) []string 
 	return all
 }
 
-// TestRekey: all that can be computed again is; what cannot be is said, and why. No request
-// is sent.
+// TestRekey: everything that can be recomputed is; what cannot is reported with the reason.
+// No request is sent.
 func TestRekey(t *testing.T) {
 	w := newWorld(t, `stores:
   prod:
@@ -92,8 +92,7 @@ func TestRekey(t *testing.T) {
 	}
 }
 
-// A secret that was renamed by an apply is under its new name alone: one that has the
-// previous name now is another.
+// A renamed secret has only its new name: a secret with its previous name is another one.
 func TestRekeyAfterARename(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {old: {from: {env: A}}, new: {from: {env: A}}}}}\n")
 	w.env["A"], w.env["NEW_KEY"] = "va", newKey
@@ -141,8 +140,8 @@ func TestRekeyFails(t *testing.T) {
 		check    func(error) bool
 	}{
 		{"no key yet", "", func(w *world) { remove(t, w.path("secretsync.lock")) }, func(err error) bool { return errors.Is(err, ErrNoKey) }},
-		{"old key not at hand", "", func(w *world) { delete(w.env, keyring.Variable) }, func(err error) bool { return errors.Is(err, keyring.ErrNotAtHand) }},
-		{"value not at hand", "", func(w *world) { delete(w.env, "A") }, func(err error) bool { return errors.As(err, &values) }},
+		{"old key not available", "", func(w *world) { delete(w.env, keyring.Variable) }, func(err error) bool { return errors.Is(err, keyring.ErrUnavailable) }},
+		{"value not available", "", func(w *world) { delete(w.env, "A") }, func(err error) bool { return errors.As(err, &values) }},
 		{"variable not set", "NEW_KEY", func(*world) {}, func(err error) bool { return strings.Contains(err.Error(), "NEW_KEY is not set") }},
 		{
 			"the same key", "NEW_KEY", func(w *world) { w.env["NEW_KEY"] = w.env[keyring.Variable] },
@@ -200,8 +199,8 @@ func TestRecordedValues(t *testing.T) {
 	equal(t, "names", names, []string{"a", "b", "c", "c-old"})
 }
 
-// A rename that was interrupted has a record under the new name already, without an id or a
-// fingerprint: the value is still recorded under the previous name.
+// An interrupted rename has a record under the new name without id and fingerprint: the
+// value is still recorded under the previous name.
 func TestRekeyDuringARename(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {old: {from: {env: A}}}}}\n")
 	w.env["A"], w.env["NEW_KEY"] = "va", newKey

@@ -5,7 +5,7 @@ import (
 	"github.com/secretsync/secretsync/planner/planfile"
 )
 
-// Review is what was reviewed before an apply: a plan file, a plan's id, or nothing.
+// Review is what was reviewed before an apply: a plan file, a plan id, or nothing.
 type Review struct {
 	File *planfile.File
 	ID   string
@@ -14,27 +14,27 @@ type Review struct {
 // Given reports whether anything was reviewed.
 func (r Review) Given() bool { return r.File != nil || r.ID != "" }
 
-// SkipReason is why a reviewed action is not in the plan made now.
+// SkipReason says why a reviewed action is not in the current plan.
 type SkipReason int
 
 // The reasons.
 const (
-	// SkipNotNeeded is an action that has become unnecessary.
+	// SkipNotNeeded means that the action is no longer necessary.
 	SkipNotNeeded SkipReason = iota
-	// SkipNotDesired is a value that the manifest no longer asks for.
+	// SkipNotDesired means that the manifest no longer asks for the value.
 	SkipNotDesired
-	// SkipUnread is an action in an account that could not be read.
+	// SkipUnread means that the account could not be read.
 	SkipUnread
 )
 
-// Skipped is a reviewed action that is not in the plan made now.
+// Skipped is a reviewed action that is not in the current plan.
 type Skipped struct {
 	Action planner.Action
 	Reason SkipReason
 }
 
-// Check compares the plan with the reviewed one. It returns the reviewed actions that the
-// plan does not have, and a [StaleError] if the plan goes further than what was reviewed.
+// Check compares the plan with the reviewed one. It returns the reviewed actions that are
+// not in the plan, and a [StaleError] if the plan does more than was reviewed.
 func (p *Proposal) Check(r Review) ([]Skipped, error) {
 	stale := &StaleError{PlanID: planfile.ID(p.Plan)}
 	if r.File == nil {
@@ -57,8 +57,8 @@ func (p *Proposal) Check(r Review) ([]Skipped, error) {
 	return skipped, stale
 }
 
-// hasID reports whether an id is the plan's, or that of a plan made without a key which
-// covers it. Problems that are new are reported next, and forbid it.
+// hasID reports whether id is that of the plan, or of a keyless plan that covers it. New
+// problems are reported next, and block it.
 func (p *Proposal) hasID(id string) bool {
 	if id == planfile.ID(p.Plan) {
 		return true
@@ -68,7 +68,7 @@ func (p *Proposal) hasID(id string) bool {
 	return id == planfile.ID(&good) || id == planfile.ID(&keyless) && planfile.Compare(&keyless, &good).Holds()
 }
 
-// keyless is the plan that the same state gives without a key.
+// keyless is the plan for the same state without a key.
 func (p *Proposal) keyless() *planner.Plan {
 	in := p.input
 	in.Desired = p.desired.keyless(p.lock, in.Desired)

@@ -12,7 +12,7 @@ import (
 	"github.com/secretsync/secretsync/planner/planfile"
 )
 
-// reviewWorld has applied the values va and vb, of a SOPS file and of the environment.
+// reviewWorld applied the values va (from a SOPS file) and vb (from the environment).
 func reviewWorld(t *testing.T) *world {
 	w := newWorld(t, reviewed)
 	w.write("values.yaml", "a: va n1\nc: vc n1\n")
@@ -23,7 +23,7 @@ func reviewWorld(t *testing.T) *world {
 
 const reviewed = "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}, b: {from: {env: B}}}}}\n"
 
-// check checks the plan of now.
+// check checks the current plan.
 func (w *world) check(r Review) ([]string, error) {
 	w.t.Helper()
 	skipped, err := w.plan(Mode{}).Check(r)
@@ -35,7 +35,7 @@ func (w *world) check(r Review) ([]string, error) {
 	return all, err
 }
 
-// file is the plan of now, as it comes back from a review.
+// file is the current plan, as it comes back from a review.
 func (w *world) file(mode Mode) *planfile.File {
 	w.t.Helper()
 	f, err := planfile.Parse("plan.json", w.plan(mode).File().Format())
@@ -56,7 +56,7 @@ func TestCheckFile(t *testing.T) {
 		t.Errorf("nothing changed: %v", err)
 	}
 
-	// A value that is as it was, and one that the manifest no longer has.
+	// An unchanged value, and one that the manifest no longer has.
 	w.env["B"] = "vb"
 	skipped, err = w.check(Review{File: f})
 	equal(t, "one unnecessary", skipped, []string{"update b: not needed"})
@@ -126,8 +126,8 @@ stores:
 	}
 }
 
-// A plan made without keys covers one made with them, that does no more: here a file was
-// encrypted again, and one of its values is another.
+// A keyless plan covers a plan with keys that does no more: here a file was re-encrypted,
+// and one of its values changed.
 func TestCheckKeyless(t *testing.T) {
 	const both = "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}, c: {from: {sops: values.yaml, key: c}}}}}\n"
 	w := newWorld(t, both)
@@ -151,8 +151,8 @@ func TestCheckKeyless(t *testing.T) {
 	}
 }
 
-// The plan that a keyless review saw is made again from what is known now: also of a value
-// that was renamed, and of one that is as it was.
+// The plan of a keyless review is reconstructed from what is known now, including a value
+// that was renamed and an unchanged one.
 func TestKeylessPlan(t *testing.T) {
 	w := reviewWorld(t)
 	w.manifest("stores: {prod: {secrets: {x: {from: {sops: values.yaml, key: a}, renamed_from: a}, b: {from: {env: B}}}}}\n")
@@ -188,15 +188,15 @@ func TestCheckID(t *testing.T) {
 	given := []bool{Review{}.Given(), Review{ID: id}.Given(), Review{File: p.File()}.Given()}
 	equal(t, "given", given, []bool{false, true, true})
 
-	w.applied() // then there is nothing to do, which needs no review
+	w.applied() // there is nothing left to do, which needs no review
 	p = w.plan(Mode{})
 	if err := check(Review{ID: "0"}); err != nil {
 		t.Errorf("nothing to do: %v", err)
 	}
 }
 
-// Problems that are new are reported by themselves: the id is that of the plan all the
-// same. A plan that has problems alone is another.
+// New problems are reported separately: the id is still that of the plan. A plan with
+// problems only is another plan.
 func TestCheckIDWithNewProblems(t *testing.T) {
 	w := reviewWorld(t)
 	w.env["B"] = "new"
@@ -218,7 +218,7 @@ func TestCheckIDWithNewProblems(t *testing.T) {
 	}
 }
 
-// Forged fingerprints are no part of a keyless plan, which compares none.
+// Forged fingerprints are not part of a keyless plan, which compares none.
 func TestCheckForged(t *testing.T) {
 	w := reviewWorld(t)
 	keyless := w.plan(Mode{Keyless: true}).Plan
@@ -230,7 +230,7 @@ func TestCheckForged(t *testing.T) {
 	equal(t, "problems without keys", p.keyless().Problems, keyless.Problems)
 }
 
-// A review made before an apply holds for the rest of it after a kill: see TestKilled for
+// A review made before an apply also covers the rest of it after a kill: see TestKilled for
 // the plans.
 func TestCheckAfterAFailure(t *testing.T) {
 	w := reviewWorld(t)

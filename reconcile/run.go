@@ -13,14 +13,15 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Run is a project under its lock: no other apply changes the lockfile meanwhile. Plans
-// made with it can be applied.
+// Run is a project that holds its lock: no other apply changes the lockfile meanwhile. Only
+// its plans can be applied.
 type Run struct {
 	project *Project
 	handle  *lockfile.Handle
 }
 
-// Lock takes the lock of the lockfile, waiting up to Config.LockTimeout. Close the run.
+// Lock acquires the lock of the lockfile, waiting up to Config.LockTimeout. The run must be
+// closed.
 func (p *Project) Lock(ctx context.Context) (*Run, error) {
 	handle, err := lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout)
 	if err != nil {
@@ -36,7 +37,7 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 // Close releases the lock.
 func (r *Run) Close() { r.handle.Close() }
 
-// Project is what the run is of.
+// Project is the project of the run.
 func (r *Run) Project() *Project { return r.project }
 
 // Edit changes what a run plans: [Rotate] or [Destroy].
@@ -45,11 +46,11 @@ type Edit struct {
 	destroy bool
 }
 
-// Rotate wants new values for the generated secrets whose STORE/SECRET matches the glob.
+// Rotate requests new values for the generated secrets whose STORE/SECRET matches the glob.
 func Rotate(glob string) Edit { return Edit{rotate: glob} }
 
-// Destroy wants nothing: every secret that the lockfile owns is deleted, or forgotten where
-// its policy says so. It reads no values.
+// Destroy requests nothing to exist: every secret in the lockfile is deleted, or forgotten
+// if its policy says so. It reads no values.
 func Destroy() Edit { return Edit{destroy: true} }
 
 // Plan says what Apply would do.
@@ -86,7 +87,7 @@ func (r *Run) desire(ctx context.Context, lock *lockfile.File, edits []Edit) (*d
 	return d, nil
 }
 
-// desireNothing is what a manifest without secrets wants.
+// desireNothing is the desired state of a manifest without secrets.
 func (p *Project) desireNothing(lock *lockfile.File) (*desired, error) {
 	if err := p.checkAPI(lock); err != nil {
 		return nil, err
@@ -98,10 +99,12 @@ func (p *Project) desireNothing(lock *lockfile.File) (*desired, error) {
 	return d, err
 }
 
-// RotateError says that a rotation names secrets that cannot be rotated.
+// RotateError means that the glob matches no secret that can be rotated, or also matches
+// others.
 type RotateError struct {
 	Glob string
-	// Matching are how many secrets match, and Generated how many of them are generated.
+	// Matching is the number of secrets that match, and Generated the number of generated
+	// ones among them.
 	Matching, Generated int
 }
 
@@ -112,7 +115,7 @@ func (e *RotateError) Error() string {
 	return "only generated secrets can be rotated here, and some that match come from elsewhere"
 }
 
-// rotate wants new values for the generated secrets that match.
+// rotate requests new values for the generated secrets that match.
 func (d *desired) rotate(glob string) error {
 	e := &RotateError{Glob: glob}
 	for _, st := range d.stores {
@@ -134,10 +137,10 @@ func (d *desired) rotate(glob string) error {
 	return nil
 }
 
-// Apply executes a plan of this run. The report is nil only where nothing was tried.
+// Apply executes a plan of this run. The report is nil only if nothing was attempted.
 //
-// It refuses a plan with problems. An action that fails does not stop the others; what was
-// done, what was not and what is unknown is in the report, and the lockfile agrees with it.
+// It refuses a plan with problems. A failed action does not stop the others. The report says
+// what was done, what failed and what is unknown, and the lockfile agrees with it.
 func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	switch {
 	case p.run != r:
@@ -174,7 +177,7 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	return report, err
 }
 
-// targets are the clients of all accounts that the plan's actions name.
+// targets are the clients of all accounts in the plan's actions.
 func (r *Run) targets(p *planner.Plan) (map[planner.AccountID]applier.Target, error) {
 	targets := map[planner.AccountID]applier.Target{}
 	for _, a := range p.Actions {
@@ -190,11 +193,11 @@ func (r *Run) targets(p *planner.Plan) (map[planner.AccountID]applier.Target, er
 	return targets, nil
 }
 
-// CreatedKey is the fingerprint key of a lockfile, and where it is.
+// CreatedKey is the fingerprint key of a lockfile, and its location.
 type CreatedKey struct {
 	ID     string
 	Status KeyStatus
-	// Existed says that the lockfile had it before.
+	// Existed says whether the lockfile already had it.
 	Existed bool
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// two is a manifest of two secrets with values of the environment.
+// two is a manifest of two secrets with values from the environment.
 const two = `stores:
   prod:
     secrets:
@@ -64,8 +64,8 @@ func TestEveryActionIsNotified(t *testing.T) {
 		create b done`)
 }
 
-// The values, also those generated for it, and the key are known to the guard before
-// anything is printed; names and comments are public.
+// The values (generated ones too) and the key are known to the guard before anything is
+// printed; names and comments are public.
 func TestGuardKnows(t *testing.T) {
 	w := newWorld(t, `stores:
   prod:
@@ -121,7 +121,7 @@ func TestApplyRefuses(t *testing.T) {
 	equal(t, "records", len(w.disk().Stores), 0)
 }
 
-// A new run plans again: what the lockfile had when the first run ended is not assumed.
+// A new run plans from scratch: it does not assume the state at the end of the first run.
 func TestLock(t *testing.T) {
 	w := newWorld(t, two)
 	run := w.lock()
@@ -151,8 +151,8 @@ func TestLockWaits(t *testing.T) {
 	again.Close()
 }
 
-// Git is made to ignore the lock's side file, and a .gitignore that cannot be read is an
-// error that leaves no lock behind.
+// Git ignores the lock's side file. A .gitignore that cannot be read is an error that leaves
+// no lock behind.
 func TestLockIgnoresTheSideFile(t *testing.T) {
 	w := newWorld(t, two)
 	if err := mkdir(w.path(".git")); err != nil {
@@ -215,7 +215,7 @@ func TestRotate(t *testing.T) {
 		rotate prod/drawn-2 rotation_asked_for +value`)
 }
 
-// actionsOf describes a report, an action a line.
+// actionsOf describes a report with one action per line.
 func actionsOf(r *applier.Report) []string {
 	var all []string
 	for _, res := range r.Results {
@@ -224,7 +224,7 @@ func actionsOf(r *applier.Report) []string {
 	return all
 }
 
-// Destroy needs no values: what the manifest has them from may be gone.
+// Destroy needs no values: their sources may be gone.
 func TestDestroy(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -249,7 +249,7 @@ func TestDestroyRefusesAnotherAPI(t *testing.T) {
 	}
 }
 
-// A failed action does not stop the others, and the lockfile has what was done.
+// A failed action does not stop the others, and the lockfile records what was done.
 func TestApplyGoesOnAfterAFailure(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -293,7 +293,7 @@ func TestApplyInterrupted(t *testing.T) {
 	}
 }
 
-// The accounts' clients are those that the manifest has tokens for.
+// Each account's client has the token that the manifest names.
 func TestApplyTokens(t *testing.T) {
 	w := newWorld(t, `accounts:
   second: {id: `+strings.ToUpper(string(other))+`, token_env: OTHER_TOKEN}
@@ -317,8 +317,8 @@ stores:
 	equal(t, "values", w.live().values(), map[string]string{"prod/a": "va"})
 }
 
-// Where all was applied, and then the lockfile cannot be written, the error says that this
-// is all that is missing.
+// If everything was applied but the lockfile could not be updated, the error says that only
+// this is missing.
 func TestApplyNotRefreshed(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -338,7 +338,7 @@ func TestApplyNotRefreshed(t *testing.T) {
 	}
 }
 
-// An error of the apply itself is not covered up by that of the refreshing.
+// An error of the refresh does not hide an error of the apply.
 func TestApplyLockfileLost(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -352,8 +352,8 @@ func TestApplyLockfileLost(t *testing.T) {
 	equal(t, "actions", actionsOf(report), []string{"create-store prod/ done", "create prod/a skipped", "create prod/b skipped"})
 }
 
-// What an unchanged value comes from may change, and so may a store's id: both are recorded
-// without an action. Records of writes that are under way, and of other values, stay.
+// The source of an unchanged value may change, and so may a store's id: both are recorded
+// without an action. Records of unfinished writes and of other values are unchanged.
 func TestRefresh(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -382,7 +382,7 @@ func TestNothingToDoWritesNoLockfile(t *testing.T) {
 	}
 }
 
-// A program without a guard and without a listener can use it all the same.
+// A program without a guard and a listener can use it too.
 func TestWithoutGuardAndNotify(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -400,12 +400,12 @@ func TestConfigDefaults(t *testing.T) {
 	if v, ok := c.LookupEnv("SECRETSYNC_TEST"); v != "set" || !ok {
 		t.Errorf("LookupEnv: %q, %v", v, ok)
 	}
-	c.Notify(KeyNotPinned{}) // and no panic
+	c.Notify(KeyNotPinned{}) // does not panic
 	set := Config{Manifest: "m", Lockfile: "l", Parallelism: 1, RequestTimeout: time.Second}.withDefaults()
 	equal(t, "what was set", []any{set.Lockfile, set.Parallelism, set.RequestTimeout}, []any{"l", 1, time.Second})
 }
 
-// Without a reader of SOPS files, those are mistakes and nothing is sealed.
+// Without a SOPS implementation, SOPS files are mistakes and nothing is sealed.
 func TestWithoutSOPS(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}}}}\n")
 	w.write("values.yaml", "a: va n1\n")

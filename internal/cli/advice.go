@@ -55,7 +55,7 @@ func lockAdvice(err error) string {
 		return "unless a colleague changed the key on purpose, it was planted: do not apply, and look at fingerprint_key in the lockfile's history"
 	case errors.Is(err, keyring.ErrBadPin):
 		return "lock status shows the id"
-	case errors.Is(err, keyring.ErrNotAtHand):
+	case errors.Is(err, keyring.ErrUnavailable):
 		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with import --lock-only"
 	case errors.Is(err, reconcile.ErrNoKey):
 		return "the first apply creates one"

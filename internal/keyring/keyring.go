@@ -59,10 +59,10 @@ func (r Ring) Find(ctx context.Context, id string, sealed []byte) (secret.Key, e
 	case id == "" || key.IsSet() && key.ID() == id:
 		return key, nil
 	case !key.IsSet():
-		return secret.Key{}, errorf(ErrNotAtHand, "the fingerprint key %s of %s is needed: set %s, or put it into %s",
+		return secret.Key{}, errorf(ErrUnavailable, "the fingerprint key %s of %s is needed: set %s, or put it into %s",
 			id, r.Lockfile, Variable, r.KeyFile())
 	}
-	return secret.Key{}, errorf(ErrNotAtHand, "%s was written under the fingerprint key %s, but %s holds the key %s",
+	return secret.Key{}, errorf(ErrUnavailable, "%s was written under the fingerprint key %s, but %s holds the key %s",
 		r.Lockfile, id, from, key.ID())
 }
 

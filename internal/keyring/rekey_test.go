@@ -126,13 +126,13 @@ func TestStatus(t *testing.T) {
 	if s := r.Status(t.Context(), key.ID(), nil); s.From != r.KeyFile() || !s.Fits || s.Err != nil {
 		t.Errorf("the key file: %+v", s)
 	}
-	if s := r.Status(t.Context(), "0123456789abcdef", nil); s.Fits || s.ID != key.ID() || !errors.Is(s.Err, keyring.ErrNotAtHand) {
+	if s := r.Status(t.Context(), "0123456789abcdef", nil); s.Fits || s.ID != key.ID() || !errors.Is(s.Err, keyring.ErrUnavailable) {
 		t.Errorf("another key: %+v", s)
 	}
 	if s := r.Status(t.Context(), key.ID(), []byte("{}")); s.From != keyring.FromSealed || s.Fits || s.Err == nil {
 		t.Errorf("a sealed key that cannot be opened: %+v", s)
 	}
-	if s := ring(t).Status(t.Context(), key.ID(), nil); s.From != "" || s.Fits || !errors.Is(s.Err, keyring.ErrNotAtHand) {
+	if s := ring(t).Status(t.Context(), key.ID(), nil); s.From != "" || s.Fits || !errors.Is(s.Err, keyring.ErrUnavailable) {
 		t.Errorf("no key: %+v", s)
 	}
 }

@@ -50,8 +50,8 @@ func (r Ring) Beside(id string) string {
 
 // Kinds of errors that callers may have more advice on. [errors.Is] finds them.
 var (
-	// ErrNotAtHand means that the lockfile's key was not found, or another key instead.
-	ErrNotAtHand = errors.New("the lockfile's fingerprint key is not at hand")
+	// ErrUnavailable means that the lockfile's key was not found, or another key instead.
+	ErrUnavailable = errors.New("the lockfile's fingerprint key is not available")
 	// ErrNotPinned means that a key is not the pinned one.
 	ErrNotPinned = errors.New("not the fingerprint key that is pinned")
 	// ErrBadPin means that [PinVariable] holds something other than an id.

@@ -330,7 +330,7 @@ func TestKeyServersAreNotContacted(t *testing.T) {
 	}
 }
 
-// An age key that is at hand decrypts without a look at the other keys.
+// An available age key decrypts without a look at the other keys.
 func TestAgeComesFirst(t *testing.T) {
 	id := identity(t)
 	onlyKey(t, id.String())
