@@ -83,7 +83,7 @@ func TestARequestThatIsSentAgainIsJournaledAgain(t *testing.T) {
 	})
 }
 
-// TestARequestThatHadToWaitIsJournaledAgain: what it makes is known as ours by when it
+// TestARequestThatHadToWaitIsJournaledAgain: what it creates is known as ours by when it
 // was sent.
 func TestARequestThatHadToWaitIsJournaledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

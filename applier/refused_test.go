@@ -57,7 +57,7 @@ func TestWhatARefusedCreateCreatedIsFoundInAListThatLags(t *testing.T) {
 	}
 }
 
-// TestWhatARefusedCreateCreatedIsCompleted: a server that makes some of a bulk create and
+// TestWhatARefusedCreateCreatedIsCompleted: a server that creates some of a bulk create and
 // refuses the rest.
 func TestWhatARefusedCreateCreatedIsCompleted(t *testing.T) {
 	for name, refusal := range map[string]error{"quota": applier.ErrQuota, "invalid": applier.ErrInvalid} {

@@ -26,7 +26,7 @@ func readFile(t testing.TB, name string) []byte {
 //
 // SOPS is a fake here, which needs no key: a wrong key, a broken MAC, a swapped ciphertext
 // and missing keys have their golden errors in testdata/scripts/sops-mistakes.txtar of the
-// repository, made by the real SOPS.
+// repository, encrypted by the real SOPS.
 func TestBad(t *testing.T) {
 	var names []string
 	for _, pattern := range []string{"*.yaml", "*.toml", "*.json"} {

@@ -16,7 +16,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// enc is what the fake makes of a plaintext.
+// enc is the ciphertext of a plaintext in the fake.
 func enc(plain, kind string) string {
 	return "ENC[AES256_GCM,data:" + base64.StdEncoding.EncodeToString([]byte(plain)) + ",type:" + kind + "]"
 }
@@ -88,7 +88,7 @@ func (f *fakeFile) Value(ctx context.Context, path []string) (Value, error) {
 	return secret.New(plain), err
 }
 
-// write makes files in a fresh folder that is a repository of its own.
+// write creates files in a new folder that is a repository of its own.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

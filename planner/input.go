@@ -19,7 +19,7 @@ type (
 	SecretID string
 )
 
-// UnknownAccount stands for the account of a plan made offline, where nothing names one.
+// UnknownAccount stands for the account of an offline plan, where nothing names one.
 const UnknownAccount AccountID = "unknown"
 
 // StoreKey names a store: an account's stores have distinct names.
@@ -56,7 +56,7 @@ type Input struct {
 	Quotas map[AccountID]Quota
 	// Forged are recorded fingerprints that no apply can have written.
 	Forged Forgery
-	// Now is the time the plan is made at.
+	// Now is the time of the plan.
 	Now     time.Time
 	Options Options
 }

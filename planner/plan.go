@@ -85,7 +85,7 @@ type Action struct {
 	// From is the old name, for OpRename.
 	From string
 	// ID is the live secret to update, rename or delete, and Current its state when the
-	// plan was made. Together they are the action's precondition.
+	// plan was built. Together they are the action's precondition.
 	ID      SecretID
 	Current LiveState
 	Reasons []Reason

@@ -193,7 +193,7 @@ func (w *world) record(at place) *planner.RecordedSecret {
 	return nil
 }
 
-// recordedStore finds the record of a store, or makes one.
+// recordedStore finds the record of a store, or adds one.
 func (w *world) recordedStore(k planner.StoreKey) *planner.RecordedStore {
 	i := slices.IndexFunc(w.Recorded, func(r planner.RecordedStore) bool { return r.Key == k })
 	if i < 0 {
@@ -227,7 +227,7 @@ func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 			if l.secret(a.Secret) != nil {
 				t.Fatalf("%s is created though it exists", a.Secret)
 			}
-			l.Secrets = append(l.Secrets, planner.LiveSecret{ID: "made", Name: a.Secret, Status: "active", Created: newer})
+			l.Secrets = append(l.Secrets, planner.LiveSecret{ID: "created", Name: a.Secret, Status: "active", Created: newer})
 			w.write(a, l.secret(a.Secret))
 		case planner.OpRename:
 			l, from := w.live(at), place{a.Store, a.From}

@@ -140,7 +140,7 @@ func TestGitLab(t *testing.T) {
 	p.emulator.ResetRequests()
 	p.pipeline(p.preview("first"), nil).exits("secretsync-plan-fork", 0)
 	if len(p.emulator.Requests()) != 0 {
-		t.Fatal("the plan of a fork made requests")
+		t.Fatal("the plan of a fork sent requests")
 	}
 
 	main := p.pipeline(p.merge("first"), p.withSecrets())

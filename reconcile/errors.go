@@ -51,7 +51,7 @@ func (e *OtherAPIError) Error() string {
 	if e.Emulator {
 		written, now = now, written
 	}
-	return fmt.Sprintf("%s was made against %s, and this run talks to %s", e.Lockfile, written, now)
+	return fmt.Sprintf("%s was written against %s, and this run talks to %s", e.Lockfile, written, now)
 }
 
 // ValuesError means that values could not be read.

@@ -210,7 +210,7 @@ func TestOtherAPI(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		want := map[bool]string{
-			false: "was made against Cloudflare, and this run talks to an emulator", true: "was made against an emulator, and this run talks to Cloudflare",
+			false: "was written against Cloudflare, and this run talks to an emulator", true: "was written against an emulator, and this run talks to Cloudflare",
 		}[loopback]
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%v", err)

@@ -144,7 +144,7 @@ func (d *desired) rotate(glob string) error {
 func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	switch {
 	case p.run != r:
-		return nil, fmt.Errorf("the plan was not made by this run")
+		return nil, fmt.Errorf("the plan does not belong to this run")
 	case len(p.Plan.Problems) > 0:
 		return nil, ErrProblems
 	}

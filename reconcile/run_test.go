@@ -103,7 +103,7 @@ func TestApplyRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, p := range map[string]*Proposal{"of another run": foreign, "made without the lock": unlocked} {
-		if report, err := run.Apply(t.Context(), p); report != nil || err == nil || err.Error() != "the plan was not made by this run" {
+		if report, err := run.Apply(t.Context(), p); report != nil || err == nil || err.Error() != "the plan does not belong to this run" {
 			t.Errorf("a plan %s: %v, %v", name, report, err)
 		}
 	}

@@ -47,8 +47,8 @@ type checker struct {
 	aliases  map[*types.TypeName]string // internal types, to the public names for them
 	made     map[*types.TypeName]bool   // types that an exported function or method returns
 
-	named    map[string]bool          //  declarations already checked
-	passed   map[*types.TypeName]bool //  types that callers have to pass, already checked
+	named    map[string]bool          // declarations already checked
+	passed   map[*types.TypeName]bool // types that callers have to pass, already checked
 	problems map[string]bool
 }
 

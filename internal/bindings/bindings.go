@@ -43,7 +43,7 @@ type Project struct {
 	Configs []*wrangler.Config
 
 	opts   Options
-	data   map[string][]byte //  the content of each configuration, by file name
+	data   map[string][]byte // the content of each configuration, by file name
 	stores []store
 }
 
@@ -51,7 +51,7 @@ type Project struct {
 type store struct {
 	manifest.Store
 	key planner.StoreKey
-	id  string //  empty if it was never applied
+	id  string // empty if it was never applied
 }
 
 // New reads the configurations that the manifest names. It returns their mistakes
@@ -103,7 +103,7 @@ func lockKey(k planner.StoreKey) lockfile.StoreKey {
 func (p *Project) read() []*syntax.Error {
 	files, mistakes := p.opts.Manifest.WorkerFiles()
 	errs := syntax.ErrorList(mistakes)
-	missing := map[position.Position]*syntax.Error{} //  environments not found in any file so far
+	missing := map[position.Position]*syntax.Error{} // environments not found in any file so far
 	for _, f := range files {
 		c, mistakes := wrangler.Parse(f.Name, f.Data)
 		errs = append(errs, mistakes...)
@@ -124,7 +124,7 @@ func (p *Project) read() []*syntax.Error {
 		}
 		for i := range c.Environments {
 			env := &c.Environments[i]
-			if env.Previews { //  previews belong to the preceding environment, and share its account
+			if env.Previews { // previews belong to the preceding environment, and share its account
 				env.AccountID = cmp.Or(env.AccountID, c.Environments[i-1].AccountID)
 			}
 			env.AccountID = p.accountOf(*env)

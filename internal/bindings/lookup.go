@@ -87,7 +87,7 @@ func (p *Project) meant(env wrangler.Environment, b wrangler.Binding) (*store, s
 	for _, named := range []func(manifest.Secret) bool{
 		func(sec manifest.Secret) bool { return sec.Name == b.SecretName },
 		func(sec manifest.Secret) bool { return sec.RenamedFrom != "" && sec.RenamedFrom == b.SecretName },
-		func(sec manifest.Secret) bool { return sec.Label == b.SecretName }, //  the name without the store's prefix
+		func(sec manifest.Secret) bool { return sec.Label == b.SecretName }, // the name without the store's prefix
 	} {
 		var only *store
 		name, several := "", false

@@ -23,7 +23,7 @@ func (p *Project) References() []planner.Reference {
 				}
 				inherited := ref
 				inherited.Worker = ""
-				if !seen[inherited] { //  report an inherited binding for one environment only
+				if !seen[inherited] { // report an inherited binding for one environment only
 					seen[inherited] = true
 					refs = append(refs, ref)
 				}

@@ -173,13 +173,13 @@ func incomplete(unreachable error) error {
 // outcome combines a report and the error of Apply into the command's error, or nil.
 func outcome(ctx context.Context, report *applier.Report, err error) error {
 	switch {
-	case len(report.Results) == 0: //  there was nothing to do
+	case len(report.Results) == 0: // there was nothing to do
 		return err
 	case ctx.Err() != nil:
 		return &status{exitInterrupted, hint.With(errors.New("interrupted"), "run plan to see what is left")}
 	case errors.Is(err, reconcile.ErrNotRefreshed):
 		return err
-	case err != nil: //  the lockfile could not be written
+	case err != nil: // the lockfile could not be written
 		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err),
 			"the outcome of the last requests was not recorded: free disk space and run apply again")}
 	case !report.Complete():
@@ -218,7 +218,7 @@ func (p *progress) notify(e reconcile.Event) {
 	case !ok:
 		p.app.notify(e)
 	case p.json:
-		_ = p.events().Result(done.Result) //  the write of the last event reports whether the reader is still there
+		_ = p.events().Result(done.Result) // the write of the last event reports whether the reader is still there
 	default:
 		p.app.Say("%s", render.Progress(done.Result))
 	}

@@ -39,7 +39,7 @@ func Main() int {
 	// so a second signal exits immediately.
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as by nohup
-		signals = append(signals, syscall.SIGHUP) //  the terminal was closed
+		signals = append(signals, syscall.SIGHUP) // the terminal was closed
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop)

@@ -74,7 +74,7 @@ type connection struct {
 	address  string
 	loopback bool
 	embedded *emulator.Embedded
-	api      reconcile.API //  nil until started
+	api      reconcile.API // nil until started
 }
 
 func (a *App) connect(f *apiFlags) (*connection, error) {
@@ -97,7 +97,7 @@ func (a *App) logger(f *apiFlags) (*slog.Logger, error) {
 		return nil, fmt.Errorf("--log-level %q is not one of debug, info, warn, error", f.logLevel)
 	}
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
-		if attr.Value.Kind() == slog.KindString { //  the JSON handler does not escape everything that a terminal would interpret
+		if attr.Value.Kind() == slog.KindString { // the JSON handler does not escape everything that a terminal would interpret
 			attr.Value = slog.StringValue(render.Safe(attr.Value.String()))
 		}
 		return attr

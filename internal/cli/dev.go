@@ -204,7 +204,7 @@ func checkIgnored(ctx context.Context, place localdev.Place) error {
 	if !keyring.InWorkTree(root) {
 		return nil
 	}
-	at := root //  git needs an existing folder to start in
+	at := root // git needs an existing folder to start in
 	for {
 		if info, err := os.Stat(at); err == nil && info.IsDir() {
 			break

@@ -130,7 +130,7 @@ func (a *App) sopsKeyTypes(f *manifestFlags) []string {
 
 // limitFlags limit what a plan may do.
 type limitFlags struct {
-	maxDeletes     int //  negative: use the manifest's limit
+	maxDeletes     int // negative: use the manifest's limit
 	strictBindings bool
 }
 

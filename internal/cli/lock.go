@@ -86,7 +86,7 @@ type lockStatus struct {
 	Stores   []storeStatus    `json:"stores"`
 	Pending  []pendingStatus  `json:"pending"`
 	HeldBy   *lockfile.Holder `json:"held_by,omitempty"`
-	problem  error            //  the error of finding out who holds the lock
+	problem  error            // the error of finding out who holds the lock
 }
 
 type keyStatus struct {
@@ -150,7 +150,7 @@ func inspectKey(ctx context.Context, c reconcile.Config, key lockfile.Key) *keyS
 	st := &keyStatus{ID: key.ID, Sealed: len(key.Sealed) > 0, From: found.From, Fits: found.Fits}
 	if found.Err != nil {
 		st.Problem = found.Err.Error()
-		if errors.As(found.Err, new(sopsfile.TypesNotAllowed)) { //  the status has no separate line for advice
+		if errors.As(found.Err, new(sopsfile.TypesNotAllowed)) { // the status has no separate line for advice
 			st.Problem += " (" + advice(found.Err) + ")"
 		}
 	}

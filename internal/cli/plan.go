@@ -163,7 +163,7 @@ func problemsOf(p *planner.Plan, manifest string) error {
 	for _, q := range p.Problems {
 		what, todo := render.Problem(q)
 		pos := q.Pos
-		if pos.File == "" { //  not about a position in the manifest
+		if pos.File == "" { // not about a position in the manifest
 			pos.File = manifest
 		}
 		errs.Add(pos, todo, "%s", what)

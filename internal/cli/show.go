@@ -44,7 +44,7 @@ lockfile, no key and no token.
 // <(...)), it waits for the other end until ctx ends.
 func readPlan(ctx context.Context, path string) (*planfile.File, error) {
 	switch info, err := os.Stat(path); {
-	case err != nil: //  readBounded returns the same error
+	case err != nil: // readBounded returns the same error
 	case !info.Mode().IsRegular() && (info.Mode()&fs.ModeNamedPipe == 0 || !strings.HasPrefix(path, "/dev/fd/")):
 		return nil, fmt.Errorf("%s is not a plan file: it is not a regular file", path)
 	case info.Size() > planfile.MaxSize:

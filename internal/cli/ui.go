@@ -54,7 +54,7 @@ func (a *App) PrintError(err error) {
 	var list syntax.ErrorList
 	switch {
 	case err == nil || err.Error() == "":
-	case errors.Is(err, syscall.EPIPE) && exitCode(err) == exitError: //  the reader has closed the output, as head does
+	case errors.Is(err, syscall.EPIPE) && exitCode(err) == exitError: // the reader has closed the output, as head does
 	case errors.Is(err, context.Canceled):
 		a.Say("error: interrupted")
 	case errors.As(err, &list):
@@ -90,12 +90,12 @@ func (a *App) style(noColor bool) render.Style {
 // confirm asks on the terminal. Any answer but the word means no. An interrupt ends it.
 func (a *App) confirm(ctx context.Context, question, word string) (bool, error) {
 	fmt.Fprintf(a.Err, "%s Only %q is accepted: ", question, word)
-	_ = a.Filter.Flush() //  if the question cannot be written, the end of input answers it
+	_ = a.Filter.Flush() // if the question cannot be written, the end of input answers it
 	answers := make(chan string, 1)
-	go func() { //  outlives an interrupt, since a read cannot be cancelled
+	go func() { // outlives an interrupt, since a read cannot be cancelled
 		answer, err := bufio.NewReader(a.In).ReadString('\n')
 		if err != nil {
-			a.Say("") //  at the end of input the cursor is still on the question's line
+			a.Say("") // at the end of input the cursor is still on the question's line
 		}
 		answers <- answer
 	}()

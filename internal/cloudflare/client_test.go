@@ -26,7 +26,7 @@ const (
 	secretPath  = secretsPath + "/" + id1
 )
 
-// Every method, by what it sends and what it makes of the answer.
+// Every method: what it sends, and how it reads the answer.
 func TestRequests(t *testing.T) {
 	live := planner.LiveSecret{
 		ID: id1, Name: "a", Scopes: []string{"workers"}, Status: "pending",
@@ -167,12 +167,12 @@ func TestValuesArriveByteExact(t *testing.T) {
 		if err := json.NewDecoder(r.Body).Decode(&items); err != nil {
 			t.Error(err)
 		}
-		var made []string
+		var created []string
 		for i, it := range items {
 			got[it.Name] = it.Value
-			made = append(made, secretJSON(fmt.Sprintf("%032d", i), it.Name))
+			created = append(created, secretJSON(fmt.Sprintf("%032d", i), it.Name))
 		}
-		_, _ = io.WriteString(w, ok("["+strings.Join(made, ",")+"]").body)
+		_, _ = io.WriteString(w, ok("["+strings.Join(created, ",")+"]").body)
 	})
 	var items []applier.NewSecret
 	for name, v := range values {
@@ -267,8 +267,8 @@ func TestWhatTheSDKCannotBuildIsNotSent(t *testing.T) {
 
 func TestNothingToCreateSendsNothing(t *testing.T) {
 	s := replies(ok(`[]`))
-	if made, err := newClient(t, s).CreateSecrets(t.Context(), storeID, nil, nil); len(made) != 0 || err != nil || len(s.sent) != 0 {
-		t.Errorf("made %v, error %v, %d requests", made, err, len(s.sent))
+	if created, err := newClient(t, s).CreateSecrets(t.Context(), storeID, nil, nil); len(created) != 0 || err != nil || len(s.sent) != 0 {
+		t.Errorf("created %v, error %v, %d requests", created, err, len(s.sent))
 	}
 }
 

@@ -14,7 +14,7 @@ type call struct {
 	*Server
 	*http.Request
 	account account
-	keep    bool //  keep the change despite the error
+	keep    bool // keep the change despite the error
 }
 
 // isAccountID matches what Cloudflare's router accepts as an account id.

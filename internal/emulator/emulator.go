@@ -25,9 +25,9 @@ type Options struct {
 
 	MaxStores      int // stores an account may have; default 1
 	MaxSecrets     int // secrets an account may have, in all its stores; default 100
-	DefaultPerPage int //  items per page of a list if the request names no number; default 20
-	MaxPerPage     int //  maximum items per page; default 100
-	MaxBody        int //  maximum size of a request's body in bytes; default 16 MiB
+	DefaultPerPage int // items per page of a list if the request names no number; default 20
+	MaxPerPage     int // maximum items per page; default 100
+	MaxBody        int // maximum size of a request's body in bytes; default 16 MiB
 
 	// PendingFor is how long a new secret stays pending. By default it is pending in the
 	// response that creates it, and active whenever it is read.

@@ -41,7 +41,7 @@ var (
 	errTooManyStores   = apiError{http.StatusBadRequest, 1003, "maximum_stores_exceeded"}
 	errTooManySecrets  = apiError{http.StatusBadRequest, 1003, "maximum_secrets_exceeded"}
 	errStoreNotEmpty   = apiError{http.StatusConflict, 1003, "store_not_empty"}
-	errStoreNameTaken  = apiError{http.StatusBadRequest, 1003, "store_name_already_exists"} //  a guess: an account can have only one store
+	errStoreNameTaken  = apiError{http.StatusBadRequest, 1003, "store_name_already_exists"} // a guess: an account can have only one store
 	errCouldNotRoute   = apiError{http.StatusNotFound, 7003, "Could not route"}
 	errNoRoute         = apiError{http.StatusNotFound, 7000, "No route for that URI"}
 	errUnauthenticated = apiError{http.StatusUnauthorized, 10001, "Unable to authenticate request"}
@@ -84,7 +84,7 @@ func writeEnvelope(w http.ResponseWriter, result any, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(e) //  encoding plain data into a buffer cannot fail
+	_ = json.NewEncoder(w).Encode(e) // encoding plain data into a buffer cannot fail
 }
 
 // answer is a response that has not been sent yet.

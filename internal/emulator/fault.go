@@ -14,18 +14,18 @@ type FaultKind string
 const (
 	FaultCut             FaultKind = "cut"       // the connection is closed
 	FaultReset           FaultKind = "reset"     // the connection is reset
-	FaultStall           FaultKind = "stall"     //  no response until the client gives up or the server stops
-	FaultInternal        FaultKind = "500"       //  an error in an envelope
-	FaultBadGateway      FaultKind = "502"       //  an HTML page
-	FaultUnavailable     FaultKind = "503"       //  an error in an envelope
-	FaultTruncated       FaultKind = "truncated" //  the response and the connection end midway
-	FaultMalformed       FaultKind = "malformed" //  the response is not JSON, although its content type says so
-	FaultEmpty           FaultKind = "empty"     //  the response has no body
+	FaultStall           FaultKind = "stall"     // no response until the client gives up or the server stops
+	FaultInternal        FaultKind = "500"       // an error in an envelope
+	FaultBadGateway      FaultKind = "502"       // an HTML page
+	FaultUnavailable     FaultKind = "503"       // an error in an envelope
+	FaultTruncated       FaultKind = "truncated" // the response and the connection end midway
+	FaultMalformed       FaultKind = "malformed" // the response is not JSON, although its content type says so
+	FaultEmpty           FaultKind = "empty"     // the response has no body
 	FaultTooManyRequests FaultKind = "429"       // the rate limit
 	FaultThrottled       FaultKind = "971"       // the rate limit inside a 200 (docs/cloudflare-api.md §6)
 	FaultForbidden       FaultKind = "403"       // an authentication error
-	FaultNotFound        FaultKind = "404"       //  secret_not_found, although the secret exists
-	FaultLag             FaultKind = "lag"       //  a read returns the state before the latest writes (docs/cloudflare-api.md §3)
+	FaultNotFound        FaultKind = "404"       // secret_not_found, although the secret exists
+	FaultLag             FaultKind = "lag"       // a read returns the state before the latest writes (docs/cloudflare-api.md §3)
 )
 
 // Fault is what goes wrong with one request. The zero Fault is no fault.
@@ -96,7 +96,7 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request, a *answer, done <-ch
 		}
 		panic(http.ErrAbortHandler)
 	case FaultCut:
-		panic(http.ErrAbortHandler) //  the way to close a connection in net/http
+		panic(http.ErrAbortHandler) // the way to close a connection in net/http
 	}
 	for name, values := range a.header {
 		w.Header()[name] = values
@@ -110,7 +110,7 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request, a *answer, done <-ch
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(body) //  a client that has disconnected needs no response
+	_, _ = w.Write(body) // a client that has disconnected needs no response
 }
 
 // reset closes the connection with a TCP reset.

@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// laggard is a store of which a secret was made at 10 s, changed at 20 s and
-// deleted at 30 s, and another made then; it is 35 s now.
+// laggard is a store of which a secret was created at 10 s, changed at 20 s and
+// deleted at 30 s, and another created then; it is 35 s now.
 func laggard(t *testing.T, rule string) (c *client, store string) {
 	t.Helper()
 	clock := newClock()
@@ -80,8 +80,8 @@ func TestLagOption(t *testing.T) {
 	c, _ := newClient(t, emulator.Options{Now: clock.now, Lag: 2 * time.Second})
 	store := c.newStore("prod")
 	clock.add(3 * time.Second)
-	made := c.newSecret(store, "one", "1")
-	c.refused("GET", "/stores/"+store+"/secrets/"+made.ID, nil, "404 1001 secret_not_found")
+	created := c.newSecret(store, "one", "1")
+	c.refused("GET", "/stores/"+store+"/secrets/"+created.ID, nil, "404 1001 secret_not_found")
 	clock.add(3 * time.Second)
 	if all := c.list(store); len(all) != 1 {
 		t.Errorf("the list shows %v", all)

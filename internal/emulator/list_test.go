@@ -94,12 +94,12 @@ func TestOrderAndFilters(t *testing.T) {
 	c, _ := newClient(t, emulator.Options{MaxStores: 3})
 	id := c.newStore("prod")
 	path := "/stores/" + id + "/secrets"
-	made := get[[]secret](c, "POST", path, []any{
+	created := get[[]secret](c, "POST", path, []any{
 		with(with(item("beta", "x"), "comment", "Zoo"), "scopes", []string{"workers", "dex"}),
 		with(item("Alpha", "x"), "comment", "ape"),
 		with(item("gamma", "x"), "scopes", []string{"dex"}),
 	})
-	get[secret](c, "PATCH", path+"/"+made[0].ID, "{}")
+	get[secret](c, "PATCH", path+"/"+created[0].ID, "{}")
 	for query, want := range map[string]string{
 		"?direction=asc":                  "beta Alpha gamma",
 		"?order=created&direction=desc":   "gamma Alpha beta",

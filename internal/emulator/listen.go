@@ -48,7 +48,7 @@ func Listen(ctx context.Context, addr string, opts Options) (*Embedded, error) {
 		_ = server.Serve(listener) // until it is closed
 	}()
 	return &Embedded{s, "http://" + listener.Addr().String() + "/client/v4", sync.OnceFunc(func() {
-		_ = s.Close() //  nothing is lost: every change is already in the state file
+		_ = s.Close() // nothing is lost: every change is already in the state file
 		_ = server.Close()
 		<-served
 	})}, nil

@@ -14,7 +14,7 @@ type limiter struct {
 	quota  int // negative: no limit
 	window time.Duration
 	used   int
-	ends   time.Time //  the end of the window or of the block
+	ends   time.Time // the end of the window or of the block
 }
 
 // take counts a request. If the limit is exceeded, it returns how long the client has to

@@ -12,7 +12,7 @@ const maxRequests = 20_000
 // path.
 type Request struct {
 	Method, Path string
-	Status       int //  0 if no status was sent
+	Status       int // 0 if no status was sent
 }
 
 // record logs a request before its response is sent, so that a client that has the response

@@ -82,23 +82,23 @@ func TestSDKSecrets(t *testing.T) {
 	if err != nil || len(stores.Result) != 1 || stores.Result[0].ID != id || stores.Result[0].Name != "prod" || stores.Result[0].Created.IsZero() {
 		t.Fatalf("stores %+v, error %v", stores, err)
 	}
-	made, err := s.create(id, "one", "two")
-	if err != nil || len(made) != 2 || made[0].Name != "one" || made[1].Status != secrets_store.StoreSecretNewResponseStatusPending ||
+	created, err := s.create(id, "one", "two")
+	if err != nil || len(created) != 2 || created[0].Name != "one" || created[1].Status != secrets_store.StoreSecretNewResponseStatusPending ||
 		!s.HasValue(account, "prod", "two", []byte("value of two")) {
-		t.Fatalf("made %+v, error %v", made, err)
+		t.Fatalf("created %+v, error %v", created, err)
 	}
 
 	var edit secrets_store.StoreSecretEditParams
 	set(&edit.AccountID, account)
 	set(&edit.Value, "new")
-	edited, err := s.stores.Secrets.Edit(t.Context(), id, made[0].ID, edit, option.WithJSONSet("comment", "edited"))
-	if err != nil || edited.Comment != "edited" || !edited.Modified.After(made[0].Modified) || !s.HasValue(account, "prod", "one", []byte("new")) {
+	edited, err := s.stores.Secrets.Edit(t.Context(), id, created[0].ID, edit, option.WithJSONSet("comment", "edited"))
+	if err != nil || edited.Comment != "edited" || !edited.Modified.After(created[0].Modified) || !s.HasValue(account, "prod", "one", []byte("new")) {
 		t.Errorf("edited %+v, error %v", edited, err)
 	}
 
 	var one secrets_store.StoreSecretGetParams
 	set(&one.AccountID, account)
-	got, err := s.stores.Secrets.Get(t.Context(), id, made[0].ID, one)
+	got, err := s.stores.Secrets.Get(t.Context(), id, created[0].ID, one)
 	if err != nil || got.StoreID != id || got.Status != secrets_store.StoreSecretGetResponseStatusActive ||
 		got.JSON.ExtraFields["scopes"].Raw() != `["ai_gateway","workers"]` {
 		t.Errorf("got %+v, error %v", got, err)
@@ -112,14 +112,14 @@ func TestSDKSecrets(t *testing.T) {
 
 	var remove secrets_store.StoreSecretDeleteParams
 	set(&remove.AccountID, account)
-	if _, err := s.stores.Secrets.Delete(t.Context(), id, made[0].ID, remove); err != nil {
+	if _, err := s.stores.Secrets.Delete(t.Context(), id, created[0].ID, remove); err != nil {
 		t.Error(err)
 	}
 	// The SDK sends no body of its own (docs/cloudflare-api.md §10.4).
 	var bulk secrets_store.StoreSecretBulkDeleteParams
 	set(&bulk.AccountID, account)
 	deleted, err := s.stores.Secrets.BulkDelete(t.Context(), id, bulk,
-		option.WithRequestBody("application/json", []byte(`[{"id":"`+made[1].ID+`"}]`)))
+		option.WithRequestBody("application/json", []byte(`[{"id":"`+created[1].ID+`"}]`)))
 	if err != nil || len(deleted.Result) != 1 || deleted.Result[0].Name != "two" {
 		t.Errorf("deleted %+v, error %v", deleted, err)
 	}
@@ -133,7 +133,7 @@ func TestSDKSecrets(t *testing.T) {
 func TestSDKDuplicate(t *testing.T) {
 	s := newSDK(t, emulator.Options{})
 	id := s.makeStore("prod")
-	made, err := s.create(id, "one")
+	created, err := s.create(id, "one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,10 +141,10 @@ func TestSDKDuplicate(t *testing.T) {
 	set(&p.AccountID, account)
 	set(&p.Name, "copy")
 	// As at Cloudflare, the SDK's body is not enough (docs/cloudflare-api.md §10.8).
-	if _, err := s.stores.Secrets.Duplicate(t.Context(), id, made[0].ID, p); err == nil || !strings.Contains(err.Error(), "secret_scopes_empty") {
+	if _, err := s.stores.Secrets.Duplicate(t.Context(), id, created[0].ID, p); err == nil || !strings.Contains(err.Error(), "secret_scopes_empty") {
 		t.Errorf("error %v", err)
 	}
-	copied, err := s.stores.Secrets.Duplicate(t.Context(), id, made[0].ID, p, option.WithJSONSet("scopes", []string{"dex"}))
+	copied, err := s.stores.Secrets.Duplicate(t.Context(), id, created[0].ID, p, option.WithJSONSet("scopes", []string{"dex"}))
 	if err != nil || copied.Name != "copy" || !s.HasValue(account, "prod", "copy", []byte("value of one")) {
 		t.Errorf("copied %+v, error %v", copied, err)
 	}
@@ -192,7 +192,7 @@ func TestSDKErrors(t *testing.T) {
 	_, err := s.stores.New(t.Context(), p)
 	// The type of the SDK's errors is internal to it.
 	if err == nil || !strings.Contains(err.Error(), "invalid_json_body") {
-		t.Errorf("the SDK's array made a store: %v", err)
+		t.Errorf("the SDK's array created a store: %v", err)
 	}
 	var list secrets_store.StoreSecretListParams
 	set(&list.AccountID, account)

@@ -17,25 +17,25 @@ import (
 
 func TestStores(t *testing.T) {
 	c, _ := newClient(t, emulator.Options{Now: newClock().now})
-	made := get[store](c, "POST", "/stores", `{"name":"prod"}`)
-	want := store{ID: made.ID, Name: "prod", Created: "2026-11-23T12:00:00.123456Z", Modified: "2026-11-23T12:00:00.123456Z", AccountID: account}
-	if made != want || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(made.ID) {
-		t.Errorf("created %+v", made)
+	created := get[store](c, "POST", "/stores", `{"name":"prod"}`)
+	want := store{ID: created.ID, Name: "prod", Created: "2026-11-23T12:00:00.123456Z", Modified: "2026-11-23T12:00:00.123456Z", AccountID: account}
+	if created != want || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(created.ID) {
+		t.Errorf("created %+v", created)
 	}
-	if got := get[store](c, "GET", "/stores/"+made.ID, nil); got != want {
+	if got := get[store](c, "GET", "/stores/"+created.ID, nil); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got := get[[]store](c, "GET", "/stores", nil); !slices.Equal(got, []store{want}) {
 		t.Errorf("listed %+v", got)
 	}
-	c.newSecret(made.ID, "one", "1")
-	if r := c.send("DELETE", "/stores/"+made.ID+"?force=true", nil); r.status != 200 || string(r.Result) != "null" {
+	c.newSecret(created.ID, "one", "1")
+	if r := c.send("DELETE", "/stores/"+created.ID+"?force=true", nil); r.status != 200 || string(r.Result) != "null" {
 		t.Errorf("delete: %s", r.text)
 	}
 	if got := get[[]store](c, "GET", "/stores", nil); len(got) != 0 {
 		t.Errorf("still there: %+v", got)
 	}
-	if again := c.newStore("prod"); again == made.ID {
+	if again := c.newStore("prod"); again == created.ID {
 		t.Error("a new store has the id of an old one")
 	}
 }
@@ -45,25 +45,25 @@ func TestSecretsLifecycle(t *testing.T) {
 	id := c.newStore("prod")
 	secrets := "/stores/" + id + "/secrets"
 	values := [][]byte{[]byte("line\r\nline\n\t\"\\"), []byte("smile \U0001F600 \u2028"), bytes.Repeat([]byte("é"), 32768)}
-	made := get[[]secret](c, "POST", secrets, []any{
+	created := get[[]secret](c, "POST", secrets, []any{
 		with(with(item("a", string(values[0])), "comment", "first"), "scopes", []string{"workers", "access", "ai_gateway", "access"}),
 		item("B_2-c", string(values[1])),
 		item("long", string(values[2])),
 	})
-	if len(made) != 3 || made[0].Name != "a" || made[1].Name != "B_2-c" || made[0].StoreID != id || made[0].ID == made[1].ID {
-		t.Fatalf("made %+v", made)
+	if len(created) != 3 || created[0].Name != "a" || created[1].Name != "B_2-c" || created[0].StoreID != id || created[0].ID == created[1].ID {
+		t.Fatalf("created %+v", created)
 	}
-	if made[0].Comment == nil || *made[0].Comment != "first" || made[1].Comment != nil {
+	if created[0].Comment == nil || *created[0].Comment != "first" || created[1].Comment != nil {
 		t.Error("comments are not as sent")
 	}
-	if diff := cmp.Diff([]string{"access", "ai_gateway", "workers"}, made[0].Scopes); diff != "" {
+	if diff := cmp.Diff([]string{"access", "ai_gateway", "workers"}, created[0].Scopes); diff != "" {
 		t.Errorf("scopes: %s", diff)
 	}
-	if made[0].Status != "pending" {
-		t.Errorf("a new secret is %s", made[0].Status)
+	if created[0].Status != "pending" {
+		t.Errorf("a new secret is %s", created[0].Status)
 	}
-	made[0].Status = "active"
-	if diff := cmp.Diff(made[0], get[secret](c, "GET", secrets+"/"+made[0].ID, nil)); diff != "" {
+	created[0].Status = "active"
+	if diff := cmp.Diff(created[0], get[secret](c, "GET", secrets+"/"+created[0].ID, nil)); diff != "" {
 		t.Errorf("read after create: %s", diff)
 	}
 	for i, name := range []string{"a", "B_2-c", "long"} {
@@ -74,14 +74,14 @@ func TestSecretsLifecycle(t *testing.T) {
 	if s.HasValue(account, "prod", "none", nil) || s.HasValue(account, "none", "a", values[0]) || s.HasValue("none", "prod", "a", values[0]) {
 		t.Error("what doesn't exist has a value")
 	}
-	if r := c.send("DELETE", secrets+"/"+made[0].ID, nil); r.status != 200 || string(r.Result) != "null" {
+	if r := c.send("DELETE", secrets+"/"+created[0].ID, nil); r.status != 200 || string(r.Result) != "null" {
 		t.Errorf("delete: %s", r.text)
 	}
 	if left := c.list(id); len(left) != 2 || s.HasValue(account, "prod", "a", values[0]) {
 		t.Errorf("after delete: %+v", left)
 	}
-	gone := get[[]secret](c, "DELETE", secrets, []any{map[string]string{"id": made[1].ID}, map[string]string{"id": made[2].ID}})
-	if len(gone) != 2 || gone[0].ID != made[1].ID || gone[0].Status != "deleted" || len(c.list(id)) != 0 {
+	gone := get[[]secret](c, "DELETE", secrets, []any{map[string]string{"id": created[1].ID}, map[string]string{"id": created[2].ID}})
+	if len(gone) != 2 || gone[0].ID != created[1].ID || gone[0].Status != "deleted" || len(c.list(id)) != 0 {
 		t.Errorf("bulk delete: %+v", gone)
 	}
 }
@@ -89,7 +89,7 @@ func TestSecretsLifecycle(t *testing.T) {
 func TestPatch(t *testing.T) {
 	c, s := newClient(t, emulator.Options{Now: newClock().now})
 	id := c.newStore("prod")
-	made := c.newSecret(id, "one", "1")
+	created := c.newSecret(id, "one", "1")
 	for _, tt := range []struct{ body, comment, scopes, value string }{
 		{`{}`, "<nil>", "[workers]", "1"},
 		{`{"comment":"new"}`, "new", "[workers]", "1"},
@@ -101,12 +101,12 @@ func TestPatch(t *testing.T) {
 		{`{"comment":""}`, "", "[dex workers]", "3"},
 	} {
 		before := c.list(id)[0]
-		got := get[secret](c, "PATCH", "/stores/"+id+"/secrets/"+made.ID, tt.body)
+		got := get[secret](c, "PATCH", "/stores/"+id+"/secrets/"+created.ID, tt.body)
 		comment := "<nil>"
 		if got.Comment != nil {
 			comment = *got.Comment
 		}
-		if comment != tt.comment || fmt.Sprint(got.Scopes) != tt.scopes || got.Name != "one" || got.ID != made.ID {
+		if comment != tt.comment || fmt.Sprint(got.Scopes) != tt.scopes || got.Name != "one" || got.ID != created.ID {
 			t.Errorf("%s: got %+v", tt.body, got)
 		}
 		if got.Modified <= before.Modified || got.Created != before.Created {
@@ -124,14 +124,14 @@ func TestPatch(t *testing.T) {
 func TestDuplicate(t *testing.T) {
 	c, s := newClient(t, emulator.Options{MaxSecrets: 2})
 	id := c.newStore("prod")
-	made := c.newSecret(id, "one", "1")
-	path := "/stores/" + id + "/secrets/" + made.ID + "/duplicate"
+	created := c.newSecret(id, "one", "1")
+	path := "/stores/" + id + "/secrets/" + created.ID + "/duplicate"
 	copied := get[secret](c, "POST", path, `{"name":"two","scopes":["dex"],"comment":"copy"}`)
-	if copied.ID == made.ID || copied.Name != "two" || *copied.Comment != "copy" || copied.Status != "pending" || copied.Scopes[0] != "dex" {
+	if copied.ID == created.ID || copied.Name != "two" || *copied.Comment != "copy" || copied.Status != "pending" || copied.Scopes[0] != "dex" {
 		t.Errorf("copied %+v", copied)
 	}
 	c.refused("POST", path, `{"name":"three","scopes":["dex"]}`, "400 1003 maximum_secrets_exceeded: max 2")
-	get[secret](c, "PATCH", "/stores/"+id+"/secrets/"+made.ID, `{"value":"new"}`)
+	get[secret](c, "PATCH", "/stores/"+id+"/secrets/"+created.ID, `{"value":"new"}`)
 	if !s.HasValue(account, "prod", "two", []byte("1")) || !s.HasValue(account, "prod", "one", []byte("new")) {
 		t.Error("the copy doesn't keep its own value")
 	}
@@ -167,8 +167,8 @@ func TestDefaultQuotas(t *testing.T) {
 		items = append(items, item(fmt.Sprint("s", i), "x"))
 	}
 	c.refused("POST", "/stores/"+id+"/secrets", items, "400 1003 maximum_secrets_exceeded: max 100")
-	if made := get[[]secret](c, "POST", "/stores/"+id+"/secrets", items[:100]); len(made) != 100 {
-		t.Errorf("%d made", len(made))
+	if created := get[[]secret](c, "POST", "/stores/"+id+"/secrets", items[:100]); len(created) != 100 {
+		t.Errorf("%d created", len(created))
 	}
 }
 
@@ -210,8 +210,8 @@ func TestActiveFromTheNextRead(t *testing.T) {
 	c, _ := newClient(t, emulator.Options{Now: newClock().now})
 	id := c.newStore("prod")
 	for _, name := range []string{"one", "two", "three"} {
-		if made := c.newSecret(id, name, "x"); made.Status != "pending" {
-			t.Errorf("%s is made %s", name, made.Status)
+		if created := c.newSecret(id, name, "x"); created.Status != "pending" {
+			t.Errorf("%s is created %s", name, created.Status)
 		}
 	}
 	for _, one := range c.list(id) {

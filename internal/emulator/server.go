@@ -19,10 +19,10 @@ const root = "/client/v4/accounts/{account}/secrets_store"
 type Server struct {
 	opts Options
 	mux  *http.ServeMux
-	lock *flock.Flock  //  on the state file; nil if there is none
+	lock *flock.Flock  // on the state file; nil if there is none
 	done chan struct{} // closed by Close
 
-	mu       sync.Mutex //  guards the fields below
+	mu       sync.Mutex // guards the fields below
 	state    state
 	past     map[string][]version // by account; see remember
 	limiter  limiter
@@ -101,7 +101,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, err = io.Copy(io.Discard, r.Body)
 	}
 	if err != nil {
-		panic(http.ErrAbortHandler) //  the client disconnected while sending its request
+		panic(http.ErrAbortHandler) // the client disconnected while sending its request
 	}
 	fault := s.opts.Fault(r)
 	a := &answer{header: http.Header{"Date": {s.opts.Now().UTC().Format(http.TimeFormat)}}}
@@ -126,7 +126,7 @@ func (s *Server) respond(a *answer, r *http.Request, size int) {
 		writeEnvelope(a, nil, errBodyTooLarge)
 	case auth != nil:
 		writeEnvelope(a, nil, auth)
-	case path.Clean(r.URL.Path) != r.URL.Path: //  the mux would redirect
+	case path.Clean(r.URL.Path) != r.URL.Path: // the mux would redirect
 		writeEnvelope(a, nil, emptyID(r))
 	default:
 		s.mux.ServeHTTP(a, r)

@@ -23,7 +23,7 @@ const stateVersion = 1
 // state is the content of a state file.
 type state struct {
 	Version  int                `json:"emulator_state"`
-	Last     time.Time          `json:"last"` //  the latest timestamp issued
+	Last     time.Time          `json:"last"` // the latest timestamp issued
 	Accounts map[string]account `json:"accounts"`
 }
 

@@ -60,9 +60,9 @@ func createStore(c *call) (any, error) {
 		return nil, errStoreNameTaken.with("%s: %s", errStoreNameTaken.Message, body.Name)
 	}
 	now := c.tick()
-	made := store{ID: newID(), Name: body.Name, Created: now, Modified: now}
-	c.account.Stores = append(c.account.Stores, made)
-	return c.viewStore(&made), nil
+	created := store{ID: newID(), Name: body.Name, Created: now, Modified: now}
+	c.account.Stores = append(c.account.Stores, created)
+	return c.viewStore(&created), nil
 }
 
 func getStore(c *call) (any, error) {

@@ -30,7 +30,7 @@ var Encodings = []Encoding{Hex, Base64, Base64URL, Alphanumeric, UUID}
 // Secrets Store has at most 65,536 bytes (docs/cloudflare-api.md §5).
 const (
 	minBytes  = 16
-	maxBytes  = 32768 //  in hex, as long as the largest allowed value
+	maxBytes  = 32768 // in hex, as long as the largest allowed value
 	minLength = 22    // letters and digits with 128 random bits
 	maxLength = 65536
 )

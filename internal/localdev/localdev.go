@@ -84,11 +84,11 @@ func Put(ctx context.Context, p Place, secrets []Secret) error {
 	if err != nil {
 		return err
 	}
-	if err := record(p, append(slices.Clone(before), secrets...)); err != nil { //  first, so that no stored secret is unrecorded
+	if err := record(p, append(slices.Clone(before), secrets...)); err != nil { // first, so that no stored secret is unrecorded
 		return err
 	}
 	_, err = run(ctx, p, secrets, false)
-	if errors.Is(err, ErrNoNode) || errors.Is(err, ErrNoMiniflare) || errors.Is(err, ErrUnsupported) { //  nothing was stored
+	if errors.Is(err, ErrNoNode) || errors.Is(err, ErrNoMiniflare) || errors.Is(err, ErrUnsupported) { // nothing was stored
 		return errors.Join(err, record(p, before))
 	}
 	return err
@@ -123,7 +123,7 @@ func Clear(ctx context.Context, p Place, secrets []Secret, all bool) ([]Secret, 
 		}
 	}
 	if _, err := os.Lstat(p.Values()); len(secrets) == 0 || len(before) == 0 && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //  nothing to remove, so Node.js is not needed
+		return nil, nil // nothing to remove, so Node.js is not needed
 	}
 	gone, err := run(ctx, p, secrets, true)
 	if err != nil {
@@ -139,7 +139,7 @@ func noLinks(p Place) error {
 	base, way := p.Dir, filepath.Join(Folder, "state", "v3")
 	if p.PersistTo != "" {
 		base, way = filepath.Dir(p.PersistTo), filepath.Join(filepath.Base(p.PersistTo), "v3")
-		if filepath.IsLocal(p.PersistTo) { //  the user did not name the folders above
+		if filepath.IsLocal(p.PersistTo) { // the user did not name the folders above
 			base, way = "", filepath.Join(p.PersistTo, "v3")
 		}
 	}
@@ -152,7 +152,7 @@ func noLinks(p Place) error {
 	}
 	return filepath.WalkDir(p.Values(), func(path string, d fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist): //  does not exist yet, or was removed by a running wrangler dev
+		case errors.Is(err, fs.ErrNotExist): // does not exist yet, or was removed by a running wrangler dev
 			return nil
 		case err != nil:
 			return err

@@ -66,7 +66,7 @@ func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret,
 	cmd := exec.CommandContext(ctx, node, "-e", seed)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stderr = j.Dir, environ(os.Environ()), bytes.NewReader(input), io.Discard
 	cmd.Cancel = func() error {
-		if cmd.Process.Signal(syscall.SIGTERM) == nil { //  it stops workerd first
+		if cmd.Process.Signal(syscall.SIGTERM) == nil { // it stops workerd first
 			return nil
 		}
 		return cmd.Process.Kill() // Windows has no signals
@@ -128,7 +128,7 @@ func environ(all []string) []string {
 	var kept []string
 	for _, v := range all {
 		name, _, _ := strings.Cut(v, "=")
-		name = strings.ToUpper(name) //  on Windows, names are case-insensitive
+		name = strings.ToUpper(name) // on Windows, names are case-insensitive
 		credential := false
 		for _, prefix := range []string{"CLOUDFLARE_", "CF_", "SECRETSYNC_", "SOPS_"} {
 			credential = credential || strings.HasPrefix(name, prefix)

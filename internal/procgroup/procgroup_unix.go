@@ -19,6 +19,6 @@ func New(cmd *exec.Cmd) {
 // group are not reached.
 func End(cmd *exec.Cmd) {
 	if cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) //  usually the group is already empty
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // usually the group is already empty
 	}
 }

@@ -59,7 +59,7 @@ func differing(c planfile.Pair) []string {
 		what = append(what, "how the value is obtained: a command's arguments or folder, or trim")
 	case r.ValueID == n.ValueID:
 	case n.ValueID == planfile.Unverified:
-		what = append(what, "the value, which cannot be compared: the plan was made with a fingerprint key, and there is none now")
+		what = append(what, "the value, which cannot be compared: the plan was built with a fingerprint key, and there is none now")
 	default:
 		what = append(what, "the value")
 	}

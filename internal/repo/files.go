@@ -28,7 +28,7 @@ type Files struct {
 	Root         string
 	base         string // the manifest's folder
 	allowOutside bool
-	private      []string //  files that no source may read
+	private      []string // files that no source may read
 }
 
 // New uses as the root the nearest folder at or above base that has a .git entry, or else
@@ -142,13 +142,13 @@ func (f Files) isPrivate(name string, info fs.FileInfo) bool {
 		name = resolved
 	}
 	root, err := filepath.EvalSymlinks(f.Root)
-	for _, system := range []string{"/proc/", "/sys/", "/dev/"} { //  for example, the environment of every process
+	for _, system := range []string{"/proc/", "/sys/", "/dev/"} { // for example, the environment of every process
 		if strings.HasPrefix(filepath.ToSlash(name), system) && !strings.HasPrefix(filepath.ToSlash(root), system) {
 			return true
 		}
 	}
 	if below, ok := (Files{Root: root}).inside(name); err == nil && ok {
-		name = below //  the repository itself may be anywhere
+		name = below // the repository itself may be anywhere
 	}
 	parts := strings.Split(filepath.ToSlash(name), "/")
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.EqualFold(part, ".git") })
@@ -189,7 +189,7 @@ func (f Files) explain(at position.Position, name string, err error) *syntax.Err
 		return syntax.Errorf(at, "", "file %q: permission denied", name)
 	case f.leads(name):
 		return outside(at, name)
-	case f.linked(name): //  Go follows no absolute link below a root, even one that stays inside
+	case f.linked(name): // Go follows no absolute link below a root, even one that stays inside
 		return syntax.Errorf(at, "below the repository's folder a link has to be a relative one: ln -sr", "file %q is reached by a link with an absolute path", name)
 	}
 	return syntax.Errorf(at, "", "file %q cannot be read", name)

@@ -33,7 +33,7 @@ func (f Files) Glob(at position.Position, from, pattern string) ([]string, *synt
 		}
 		top := filepath.VolumeName(abs) + string(filepath.Separator)
 		looked.FS = os.DirFS(top)
-		names, _ = fs.Glob(looked, filepath.ToSlash(strings.TrimPrefix(abs, top))) //  pattern has checked the syntax
+		names, _ = fs.Glob(looked, filepath.ToSlash(strings.TrimPrefix(abs, top))) // pattern has checked the syntax
 		for i, name := range names {
 			names[i] = f.named(filepath.Join(top, filepath.FromSlash(name)))
 		}

@@ -48,7 +48,7 @@ func (v Value) Reveal() []byte {
 func (v Value) IsSet() bool { return v.reveal != nil }
 
 // Wipe overwrites the plaintext, for every copy of v. Copies that the runtime,
-// net/http or a library has made are out of its reach.
+// net/http or a library created are out of its reach.
 func (v Value) Wipe() { clear(v.Reveal()) }
 
 // Equal compares in time that depends on the lengths alone.

@@ -17,7 +17,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// newKey makes an age key, the only available one. It returns what files are
+// newKey generates an age key, the only available one. It returns what files are
 // encrypted for.
 func newKey(t *testing.T) (recipient string) {
 	t.Helper()

@@ -22,7 +22,7 @@ func TestPGP(t *testing.T) {
 	out, err := exec.Command("gpg", "--batch", "--passphrase", "", "--status-fd", "1", "--quick-generate-key", "test@example.com", "default", "default", "never").Output()
 	made := regexp.MustCompile(`KEY_CREATED \w ([0-9A-F]{40})`).FindSubmatch(out)
 	if err != nil || made == nil {
-		t.Fatalf("gpg makes no key: %v", err)
+		t.Fatalf("gpg generates no key: %v", err)
 	}
 	data := encrypt(t, "a.yaml", "a: text\n", recipient, func(m *sops.Metadata) {
 		m.KeyGroups = []sops.KeyGroup{{pgp.NewMasterKeyFromFingerprint(string(made[1]))}}

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/sopsfile"
 )
 
-// project makes a folder with these rules in its .sops.yaml, and a folder below.
+// project creates a folder with these rules in its .sops.yaml, and a folder below.
 func project(t *testing.T, rules string) (dir, below string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -43,7 +43,7 @@ type Change[T any] struct {
 	After  T `json:"after"`
 }
 
-// Precondition is the state of a live secret or store when the plan was made.
+// Precondition is the state of a live secret or store when the plan was built.
 type Precondition struct {
 	StoreID  string   `json:"store_id"`
 	ID       string   `json:"id,omitempty"`

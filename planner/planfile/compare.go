@@ -117,7 +117,7 @@ func besidesValue(a planner.Action) Action {
 }
 
 // coverRename reports whether a reviewed creation and a reviewed deletion cover a rename. The
-// reviewed plan was made without the keys, so that it was unknown whether the value stays.
+// reviewed plan was built without the keys, so that it was unknown whether the value stays.
 func coverRename(creation, deletion, now planner.Action) bool {
 	c, d, n := besidesValue(creation), besidesValue(deletion), besidesValue(now)
 	if creation.Op != planner.OpCreate || deletion.Op != planner.OpDelete || c.Scopes == nil {

@@ -10,12 +10,12 @@ import (
 // MaxSize is the size of the largest plan file that is accepted, in bytes.
 const MaxSize = 32 << 20
 
-// ErrStale means that a plan file is not valid any more: it was edited, or made for another
+// ErrStale means that a plan file is not valid any more: it was edited, or is for another
 // version of the format.
 var ErrStale = errors.New("the reviewed plan does not hold")
 
 // Parse parses a plan file. Its errors name the file and say what to do. They are ErrStale if the
-// plan has to be made and reviewed again.
+// plan has to be created and reviewed again.
 func Parse(name string, data []byte) (*File, error) {
 	version, ok := version(data)
 	if !ok {

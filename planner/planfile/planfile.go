@@ -75,7 +75,7 @@ func Summarize(p *planner.Plan) Summary {
 	}
 }
 
-// Inputs describe what a plan was made from.
+// Inputs describe what a plan was built from.
 type Inputs struct {
 	// Manifest is the manifest's path, as it was given.
 	Manifest string `json:"manifest"`
@@ -83,7 +83,7 @@ type Inputs struct {
 	ManifestDigest string `json:"manifest_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
 	// LockfileDigest covers the lockfile; empty if there was none.
 	LockfileDigest string `json:"lockfile_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
-	// LiveDigest covers what Cloudflare reported; empty for a plan made offline.
+	// LiveDigest covers what Cloudflare reported; empty for an offline plan.
 	LiveDigest string `json:"live_digest,omitempty" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
 	// Keyless says that the plan compared ciphertexts, not values.
 	Keyless bool `json:"keyless"`

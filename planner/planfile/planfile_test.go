@@ -248,7 +248,7 @@ func TestCompare(t *testing.T) {
 		})
 	}
 	// What a plan without keys says of a rename, and what one with keys says.
-	made := planner.Action{
+	created := planner.Action{
 		Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: planfile.Unverified, Source: "env KEY",
 		Scopes: &planner.Change[[]string]{After: []string{"workers"}},
 	}
@@ -280,7 +280,7 @@ func TestCompare(t *testing.T) {
 		{"scopes besides", planOf(change("a")), planOf(with(func(a *planner.Action) { a.Scopes = &planner.Change[[]string]{After: []string{"dex"}} })), 0, 1, 0},
 		{"reviewed without keys", planOf(unverified), planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env KEY" })), 0, 0, 0},
 		{"from another source", planOf(unverified), planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env OTHER" })), 0, 1, 0},
-		{"reviewed with keys, made without", planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env KEY" })), planOf(unverified), 0, 1, 0},
+		{"reviewed with keys, built without", planOf(with(func(a *planner.Action) { a.ValueID, a.Source = "hmac-sha256:3", "env KEY" })), planOf(unverified), 0, 1, 0},
 		{
 			"a creation that was interrupted and happened", planOf(creation),
 			planOf(with(func(a *planner.Action) { a.Reasons = []planner.Reason{planner.ReasonInterrupted} })), 0, 0, 0,
@@ -380,12 +380,12 @@ func TestCompare(t *testing.T) {
 		{"from another source, interrupted, without keys", planOf(unverified), planOf(with(func(a *planner.Action) {
 			a.ValueID, a.Source, a.Reasons = planfile.Unverified, "env OTHER", interrupted
 		})), 0, 1, 0},
-		{"a rename, reviewed without keys", planOf(made, old), planOf(renamed(nil)), 0, 0, 0},
-		{"a rename, reviewed without keys, that keeps another comment", planOf(made, old), planOf(renamed(func(a *planner.Action) { a.Comment.After = "new" })), 0, 1, 1},
-		{"a rename, reviewed without keys, with other scopes", planOf(made, old), planOf(renamed(func(a *planner.Action) { a.Scopes.After = []string{"dex"} })), 0, 1, 1},
-		{"a rename, reviewed without keys, from another source", planOf(made, old), planOf(renamed(func(a *planner.Action) { a.Source = "env OTHER" })), 0, 1, 1},
-		{"a rename, reviewed without keys, of another secret", planOf(made, old), planOf(renamed(func(a *planner.Action) { a.ID = "id-another" })), 0, 1, 1},
-		{"a rename, reviewed without keys, of one that was to stay", planOf(made), planOf(renamed(nil)), 0, 1, 0},
+		{"a rename, reviewed without keys", planOf(created, old), planOf(renamed(nil)), 0, 0, 0},
+		{"a rename, reviewed without keys, that keeps another comment", planOf(created, old), planOf(renamed(func(a *planner.Action) { a.Comment.After = "new" })), 0, 1, 1},
+		{"a rename, reviewed without keys, with other scopes", planOf(created, old), planOf(renamed(func(a *planner.Action) { a.Scopes.After = []string{"dex"} })), 0, 1, 1},
+		{"a rename, reviewed without keys, from another source", planOf(created, old), planOf(renamed(func(a *planner.Action) { a.Source = "env OTHER" })), 0, 1, 1},
+		{"a rename, reviewed without keys, of another secret", planOf(created, old), planOf(renamed(func(a *planner.Action) { a.ID = "id-another" })), 0, 1, 1},
+		{"a rename, reviewed without keys, of one that was to stay", planOf(created), planOf(renamed(nil)), 0, 1, 0},
 		{
 			"an update that was interrupted", planOf(change("a")),
 			planOf(with(func(a *planner.Action) { a.Current.Modified, a.Reasons = "2026-11-23T13:00:00Z", interrupted })), 0, 0, 0,
@@ -395,7 +395,7 @@ func TestCompare(t *testing.T) {
 			planOf(with(func(a *planner.Action) { a.ID, a.Reasons = "id-another", interrupted })), 0, 1, 0,
 		},
 		{
-			"a rename that was interrupted after the new name was made", planOf(rename),
+			"a rename that was interrupted after the new name was created", planOf(rename),
 			planOf(planner.Action{
 				Op: planner.OpUpdate, Store: store, Secret: "new", ID: "id-new", SetValue: true, ValueID: "sha256:1", Reasons: []planner.Reason{planner.ReasonInterrupted},
 			}), 0, 0, 0,

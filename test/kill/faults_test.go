@@ -32,7 +32,7 @@ func TestFaultMatrix(t *testing.T) {
 		for _, s := range faultScenarios {
 			requests := newFaultCase(t, s, "").requests()
 			if len(requests) != s.requests {
-				t.Fatalf("%s makes %d requests: %v", s.name, len(requests), requests)
+				t.Fatalf("%s sends %d requests: %v", s.name, len(requests), requests)
 			}
 			for _, kind := range kinds {
 				for n, request := range requests {

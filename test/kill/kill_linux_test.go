@@ -34,7 +34,7 @@ func TestKillWhileWriting(t *testing.T) {
 				t.Parallel()
 				c := newFaultCase(t, s, "")
 				if did := c.traced(n); len(did) != n+1 {
-					t.Skipf("not killed: outcomes that come together are written together, and this time it made %d such calls", len(did))
+					t.Skipf("not killed: outcomes that come together are written together, and this time it had %d such calls", len(did))
 				}
 				killed.Add(1)
 				c.recovers()

@@ -122,12 +122,12 @@ func TestTwoClonesAtOnce(t *testing.T) {
 				if strings.Contains(out, "created prod/"+name+"\n") {
 					owners++
 					if !server.HasValue(program.Account, "prod", name, fmt.Append(nil, "value of ", i)) {
-						t.Errorf("%s is reported as made by %d, and has another value", name, i)
+						t.Errorf("%s is reported as created by %d, and has another value", name, i)
 					}
 				}
 			}
 			if owners != 1 {
-				t.Errorf("%s is reported as made by %d", name, owners)
+				t.Errorf("%s is reported as created by %d", name, owners)
 			}
 		}
 	}

@@ -27,8 +27,8 @@ func TestEmulatorCommand(t *testing.T) {
 	} {
 		t.Run(c.flags, func(t *testing.T) {
 			send := startEmulatorCommand(t, strings.Fields(c.flags)...)
-			_, made := send("POST", "/stores", `{"name":"prod"}`)
-			_, rest, _ := strings.Cut(made, `"id":"`)
+			_, created := send("POST", "/stores", `{"name":"prod"}`)
+			_, rest, _ := strings.Cut(created, `"id":"`)
 			secrets := "/stores/" + rest[:32] + "/secrets"
 			if status, text := send("POST", secrets, alike); status != c.status {
 				t.Errorf("a name that is in use: %d %s", status, text)
