@@ -124,6 +124,6 @@ func liveCells() []cell[planner.LiveSecret] {
 	other.ID = "s2"
 	ours.Created = planner.Modified(now.Add(-50 * time.Second).Format(time.RFC3339)) // after the intent of a half create
 	return []cell[planner.LiveSecret]{
-		{"-", nil}, {"same", same}, {"older", before}, {"newer", after}, {"late", late}, {"other id", other}, {"just created", ours},
+		{"-", nil}, {"same", same}, {"older", before}, {"newer", after}, {"late", late}, {"other id", other}, {"just made", ours},
 	}
 }
