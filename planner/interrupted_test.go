@@ -7,7 +7,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestInterrupted: what is sent again after a write that was interrupted.
+// TestInterrupted: what is sent again after an interrupted write.
 func TestInterrupted(t *testing.T) {
 	cut := func(op planner.Op, value bool) *planner.RecordedSecret {
 		r := recorded()
@@ -37,12 +37,12 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestInterruptedAndChangedOutside: what was written when no request of ours was under way
-// is another client's work, unless its time is from another clock.
+// TestInterruptedAndChangedOutside: a write at a time when no request of ours was under way
+// is another client's, unless its time is from another clock.
 func TestInterruptedAndChangedOutside(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		modified time.Duration // from now
+		modified time.Duration // relative to now
 		recorded planner.Modified
 		want     planner.Reason
 	}{
