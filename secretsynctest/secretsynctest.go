@@ -52,12 +52,13 @@ type fault func(*http.Request) emulator.Fault
 // Option changes how a [Server] behaves.
 type Option struct{ set func(*emulator.Options) }
 
-// WithQuota limits the account to so many secrets; by default to 100.
+// WithQuota limits the account to a number of secrets; the default is 100.
 func WithQuota(secrets int) Option {
 	return Option{func(o *emulator.Options) { o.MaxSecrets = secrets }}
 }
 
-// WithStores limits the account to so many stores; by default to one, as Cloudflare does.
+// WithStores limits the account to a number of stores; the default is one, as with
+// Cloudflare.
 func WithStores(stores int) Option {
 	return Option{func(o *emulator.Options) { o.MaxStores = stores }}
 }
@@ -118,7 +119,7 @@ func (s *Server) API() reconcile.API {
 	return api
 }
 
-// Options are what [Server.API] is made from, for tests that need other ones.
+// Options are the options of [Server.API], for tests that need to change them.
 func (s *Server) Options() connect.Options {
 	return connect.Options{
 		BaseURL: s.BaseURL, DefaultAccount: Account, UserAgent: "secretsynctest",
@@ -134,7 +135,7 @@ func (s *Server) HasValue(store, name, value string) bool {
 // Request is a request that the server received.
 type Request struct {
 	Method, Path string
-	// Status is that of the response; 0 where none was sent.
+	// Status is the status of the response; 0 if none was sent.
 	Status int
 }
 

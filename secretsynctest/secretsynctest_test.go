@@ -160,7 +160,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// Every server has a state of its own and ends with its test.
+// Every server has its own state and ends with its test.
 func TestStart(t *testing.T) {
 	var first, second *secretsynctest.Server
 	t.Run("inner", func(t *testing.T) {

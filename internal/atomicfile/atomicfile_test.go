@@ -49,7 +49,7 @@ func put(t *testing.T, path, content string, mode os.FileMode) {
 	if err := os.WriteFile(path, []byte(content), mode); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(path, mode); err != nil { // past the umask
+	if err := os.Chmod(path, mode); err != nil { // regardless of the umask
 		t.Fatal(err)
 	}
 }
@@ -237,7 +237,7 @@ func TestSweep(t *testing.T) {
 	Sweep(path)
 	wantFiles(t, dir, append(keep, ".a.lock-99.tmp")...)
 	wantContent(t, path, "old")
-	Sweep(filepath.Join(dir, "missing", "x")) // nothing to sweep is no failure
+	Sweep(filepath.Join(dir, "missing", "x")) // nothing to sweep is not a failure
 }
 
 const tornSize = 1 << 20

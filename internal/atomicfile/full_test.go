@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// A limit on the size of files stands in for a disk that fills up halfway through a file.
+// A limit on the size of files simulates a disk that fills up halfway through a file.
 func TestDiskFull(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {

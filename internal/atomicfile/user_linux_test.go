@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// It is no error if a file system cannot sync directories. Proc is one of those.
+// A file system that cannot sync directories is not an error. Proc is one of those.
 func TestSyncDirWhereThatIsNotPossible(t *testing.T) {
 	const proc = "/proc"
 	d, err := os.Open(proc)

@@ -20,8 +20,8 @@ const (
 	storeID = "11111111111111111111111111111111"
 )
 
-// project is a manifest of one store, "prod" with the prefix "p-", and one Worker, in a
-// folder of their own.
+// project is a manifest of one store, "prod" with the prefix "p-", and one Worker, in their
+// own folder.
 func project(t *testing.T, wrangler string) *bindings.Project {
 	t.Helper()
 	dir := t.TempDir()

@@ -147,7 +147,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// What a real server decodes is, byte for byte, the value.
+// A real server decodes the value byte for byte.
 func TestValuesArriveByteExact(t *testing.T) {
 	values := map[string]string{
 		"quotes":       `he said "no\yes"`,
@@ -272,14 +272,14 @@ func TestNothingToCreateSendsNothing(t *testing.T) {
 	}
 }
 
-// Under the race detector: the options of calls under way at once must not mix.
+// Under the race detector: the options of concurrent calls must not mix.
 func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		var p struct{ Comment string }
 		_ = json.NewDecoder(r.Body).Decode(&p)
 		id := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 		_, _ = io.WriteString(w, ok(secretJSON(id, p.Comment)).body)
-	}, func(c *Config) { c.UserAgent = "secretsync/test" }) // one option more, so that append leaves spare room
+	}, func(c *Config) { c.UserAgent = "secretsync/test" }) // one more option, so that append leaves spare room
 	var wg sync.WaitGroup
 	for i := range 64 {
 		wg.Go(func() {

@@ -8,7 +8,7 @@ import (
 
 func TestClock(t *testing.T) {
 	for _, tt := range []struct {
-		ahead time.Duration // Cloudflare's clock, before ours
+		ahead time.Duration // how far Cloudflare's clock is ahead of ours
 		want  time.Duration
 	}{{0, 0}, {time.Second, 0}, {-2 * time.Second, 0}, {5 * time.Minute, 5 * time.Minute}, {-15 * time.Minute, -15 * time.Minute}, {20000 * time.Hour, 0}} {
 		var c Clock

@@ -53,7 +53,7 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// One account has one address, however its id is written.
+// An account has one address, however its id is written.
 func TestAccountIDInCapitals(t *testing.T) {
 	cfg := config(nil)
 	cfg.AccountID = strings.ToUpper(account)

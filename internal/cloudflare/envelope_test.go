@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Whatever comes, the decoder takes it or leaves it, and what it takes can be
-// judged, explained and read.
+// The decoder accepts or rejects any input, and what it accepts can be classified, explained
+// and read.
 func FuzzEnvelope(f *testing.F) {
 	for _, s := range []string{
 		"", "null", "{}", "[]", "<html>", `{"success":true}`, `{"success":null}`, `{"success":"true"}`, `{"success":true,"result":null}`,

@@ -12,8 +12,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 )
 
-// Whatever an answer holds, wherever it holds it: nothing of it is printed, nor
-// the token.
+// Whatever an answer contains, and wherever: nothing of it is printed, nor is the token.
 func TestNothingOfAnAnswerIsPrinted(t *testing.T) {
 	const canary = "canary-value\x1b[31m"
 	quoted := `canary-value\u001b[31m`
@@ -43,7 +42,7 @@ func TestNothingOfAnAnswerIsPrinted(t *testing.T) {
 						c.Log, c.OnWait = log.logger(), func(w Wait) { waits = append(waits, w) }
 					})
 					err := call(t.Context(), c)
-					if err == nil && method != "DELETE" { // which wants no result
+					if err == nil && method != "DELETE" { // DELETE needs no result
 						t.Fatal("no error")
 					}
 					out := fmt.Sprintf("%v %+v %#v %q %v\n", err, err, err, err, waits) + log.String()
@@ -111,8 +110,8 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// The code is a family: only the message tells which error it is. The first one
-// that is known counts.
+// A code is a family of errors: only the message says which one it is. The first known one
+// counts.
 func TestSeveralErrors(t *testing.T) {
 	c := newClient(t, replies(reply{status: 400, body: `{"success":false,"errors":[` +
 		`{"code":1001,"message":"something new"},{"code":1001,"message":"store_not_found"},{"code":1003,"message":"secret_not_found"}]}`}))
@@ -140,7 +139,8 @@ func TestLogTellsOfEveryRequest(t *testing.T) {
 	})
 }
 
-// Cloudflare's message may go on after the error's name in several ways (docs/cloudflare-api.md §6).
+// Cloudflare's message may continue after the error's name in several ways
+// (docs/cloudflare-api.md §6).
 func TestNameTaken(t *testing.T) {
 	for message, want := range map[string]bool{
 		"secret_name_already_exists: a":    true,

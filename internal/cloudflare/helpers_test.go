@@ -32,7 +32,7 @@ type sent struct {
 	length                    int64
 }
 
-// script is a transport that answers by itself and keeps what was sent.
+// script is a transport that answers by itself and records the requests.
 type script struct {
 	mu     sync.Mutex
 	sent   []sent
@@ -52,7 +52,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.answer(n, r)
 }
 
-// replies answers with each of the replies in turn, and with the last one for ever.
+// replies answers with each of the replies in turn, and then always with the last one.
 func replies(all ...reply) *script {
 	return &script{answer: func(n int, r *http.Request) (*http.Response, error) {
 		return all[min(n, len(all)-1)].to(r)

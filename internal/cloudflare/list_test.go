@@ -13,14 +13,14 @@ import (
 	"testing/synctest"
 )
 
-// pager is a server of n secrets that pages in its own way.
+// pager is a server with n secrets and a configurable pagination.
 type pager struct {
 	n          int
 	limit      int  // of a page's size
 	noTotal    bool // leaves total_count out
 	totalPages bool // reports total_pages, wrongly
 	ignorePage bool
-	total      int             // reports so many, if not 0
+	total      int             // reports this total, if not 0
 	before     func(n int) int // changes the number of secrets before a request
 }
 
@@ -114,7 +114,7 @@ func TestPageQuery(t *testing.T) {
 	}
 }
 
-// A part of a list must not pass for the whole.
+// A partial list must not be mistaken for a complete one.
 func TestServerThatHidesTheRest(t *testing.T) {
 	s := (&pager{n: 250, limit: 100, ignorePage: true}).script()
 	got, err := newClient(t, s).ListSecrets(t.Context(), storeID)
@@ -130,13 +130,13 @@ func TestEndlessListEnds(t *testing.T) {
 	}
 }
 
-// TestNullIsNoList: an answer without its list does not pass for an empty one.
+// TestNullIsNoList: an answer without its list is not an empty list.
 func TestNullIsNoList(t *testing.T) {
 	for info, want := range map[string]bool{``: false, `,"result_info":{"total_count":2}`: false, `,"result_info":{"total_count":0}`: true} {
 		s := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"success":true,"errors":[],"messages":[],"result":null` + info + `}`)), Request: r, Header: http.Header{}}, nil
 		}}
-		synctest.Test(t, func(t *testing.T) { // it is asked for again, after pauses
+		synctest.Test(t, func(t *testing.T) { // the request is retried after pauses
 			got, err := newClient(t, s).ListSecrets(t.Context(), storeID)
 			if (err == nil) != want || len(got) != 0 {
 				t.Errorf("null%s: %v, %v", info, got, err)

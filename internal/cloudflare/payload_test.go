@@ -38,7 +38,7 @@ func TestWipeOverwrites(t *testing.T) {
 	}
 }
 
-// The buffer that was too small is overwritten, and its content kept.
+// The buffer that was too small is wiped, and its content kept.
 func TestGrowingLeavesNoCopy(t *testing.T) {
 	w := writer{b: append(make([]byte, 0, 8), "canary"...)}
 	old := w.b
@@ -51,7 +51,7 @@ func TestGrowingLeavesNoCopy(t *testing.T) {
 	}
 }
 
-// As long as the estimate of the room needed holds, append never moves the buffer.
+// As long as the estimated size is large enough, append never moves the buffer.
 func TestEscapesFitTheEstimate(t *testing.T) {
 	for c := range 256 {
 		if n := len(appendJSONString(nil, []byte{byte(c)})) - 2; n > maxEscape {

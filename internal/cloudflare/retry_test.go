@@ -47,8 +47,7 @@ func throttle(after string) reply {
 
 var errReset = errors.New("connection reset by canary")
 
-// Every kind of trouble, met for ever: how often each method tries, and what the
-// error then is.
+// Every kind of permanent failure: the attempts of each method, and the resulting error.
 func TestTroubleThatStays(t *testing.T) {
 	const never, always = false, true
 	tests := []struct {
@@ -113,8 +112,8 @@ func TestTroubleThatStays(t *testing.T) {
 	}
 }
 
-// Trouble that passes: everything but an unclear POST comes to a good end, with
-// the same body every time.
+// Temporary failures: everything but an ambiguous POST succeeds, with the same body every
+// time.
 func TestTroubleThatPasses(t *testing.T) {
 	for name, trouble := range map[string]reply{
 		"429": throttle("2"), "971": refusal(200, 971, ""), "503": {status: 503}, "cut": {err: errReset}, "stalled": {stall: true},
@@ -182,7 +181,7 @@ func TestHowLongItWaits(t *testing.T) {
 	}
 }
 
-// A date is by the clock of the server that gives it.
+// A date is by the clock of the server that sent it.
 func TestRetryAfterByTheServersClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := throttle("Sat, 01 Jan 2000 00:10:03 GMT")
@@ -194,7 +193,7 @@ func TestRetryAfterByTheServersClock(t *testing.T) {
 	})
 }
 
-// A block lasts 5 minutes, also where no answer says so.
+// A block lasts 5 minutes, even if no answer says so.
 func TestABlockIsWaitedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -210,7 +209,7 @@ func TestABlockIsWaitedOut(t *testing.T) {
 	})
 }
 
-// createdAccount is an account that creates whatever it is asked for, and counts it.
+// createdAccount is an account that creates everything it is asked for, and counts it.
 type createdAccount struct {
 	throttled string // Retry-After of the next answer to a POST, if not empty
 	created   int
@@ -250,7 +249,7 @@ func TestBeforeSend(t *testing.T) {
 	}
 }
 
-// Each time that a POST is sent again is journaled, and nothing else is.
+// Every time a POST is sent again, and only then, it is journaled.
 func TestEveryResendIsJournaled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := replies(throttle("30"), throttle("30"), success["POST"])
@@ -292,7 +291,7 @@ func TestDeleteThatHappenedTheFirstTime(t *testing.T) {
 	})
 }
 
-// A write that may have happened is not made certain by what is refused later.
+// The outcome of a write stays unknown, even if a later attempt is refused.
 func TestUnknownStaysUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, replies(reply{status: 502}, refusal(400, 1001, "secret_value_too_long")))
@@ -342,7 +341,7 @@ func TestAnswersThatLackSomething(t *testing.T) {
 			})
 		})
 	}
-	t.Run("update", func(t *testing.T) { // what is left out is as before, or read
+	t.Run("update", func(t *testing.T) { // omitted fields are as before, or read
 		synctest.Test(t, func(t *testing.T) {
 			whole := success["PATCH"]
 			s := replies(ok(`{"name":"a"}`), whole, ok(`null`), whole, ok(`{"comment":null,"modified":"2026-01-01T00:00:00Z"}`))
@@ -391,8 +390,8 @@ func TestInterruptedWaitEndsAtOnce(t *testing.T) {
 	}
 }
 
-// When the context ends, reads are interrupted; a write under way is finished, and
-// not tried again.
+// When the context ends, reads are interrupted; a write under way is finished, and not
+// retried.
 func TestInterruptedUnderWay(t *testing.T) {
 	for method, call := range calls {
 		t.Run(method, func(t *testing.T) {
@@ -434,7 +433,7 @@ func TestInterruptedWriteThatFails(t *testing.T) {
 	})
 }
 
-// A request that never found a connection changed nothing.
+// A request that found no connection changed nothing.
 func TestNeverSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func(n int, r *http.Request) (*http.Response, error) {
@@ -503,8 +502,8 @@ func TestRatelimitHeader(t *testing.T) {
 	}
 }
 
-// What the header still allows is not overdrawn by requests under way together, whose
-// answers overtake each other: the block that follows lasts 5 minutes.
+// Concurrent requests whose answers arrive out of order do not exceed what the header
+// allows: the resulting block would last 5 minutes.
 func TestRatelimitHeaderIsNotOverdrawn(t *testing.T) {
 	const quota, window, requests = 10, 30 * time.Second, 45
 	synctest.Test(t, func(t *testing.T) {
@@ -554,7 +553,7 @@ func TestRatelimitHeaderIsNotOverdrawn(t *testing.T) {
 	})
 }
 
-// What an answer of an earlier period said, when another has begun, is over.
+// An answer from an earlier period is ignored once another has begun.
 func TestRatelimitOfAnotherPeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPace()
@@ -571,7 +570,8 @@ func TestRatelimitOfAnotherPeriod(t *testing.T) {
 	})
 }
 
-// Without a limiter of its own, a client keeps to 1,200 requests in 5 minutes.
+// Without a limiter in the configuration, a client sends at most 1,200 requests in 5
+// minutes.
 func TestDefaultLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := replies(success["DELETE"])

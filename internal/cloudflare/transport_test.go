@@ -17,8 +17,8 @@ import (
 	"github.com/secretsync/secretsync/applier"
 )
 
-// A refused connection and a failed handshake are known not to have carried the
-// request: even a create would be tried again, and its outcome is not unknown.
+// A refused connection and a failed handshake cannot have carried the request: even a create
+// is retried, and its outcome is known.
 func TestNoConnection(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,8 +51,8 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
-// A connection that breaks once it was there may have carried a create: it is
-// not sent again, over HTTP/1 and HTTP/2 alike.
+// A connection that breaks after it was established may have carried a create: it is not
+// sent again, over HTTP/1 and HTTP/2 alike.
 func TestConnectionThatBreaks(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		t.Run(map[bool]string{false: "http1", true: "http2"}[h2], func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestConnectionThatBreaks(t *testing.T) {
 	}
 }
 
-// What a broken server sends in place of HTTP is not quoted.
+// What a broken server sends instead of HTTP is not quoted.
 func TestNoHTTP(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -101,7 +101,7 @@ func TestNoHTTP(t *testing.T) {
 	}
 }
 
-// An answer without end is given up, not held in memory.
+// An endless answer is aborted, not held in memory.
 func TestEndlessAnswer(t *testing.T) {
 	var got atomic.Int64
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -121,9 +121,9 @@ func TestEndlessAnswer(t *testing.T) {
 	}
 }
 
-// A server that answers before it has read the request: the body is wiped while
-// the transport may still be sending it, which must be no race, and must not put
-// zeros in place of a value.
+// A server that answers before it has read the request: the body is wiped while the
+// transport may still be sending it, which must not be a race, and must not send zeros in
+// place of a value.
 func TestEarlyAnswer(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
@@ -139,8 +139,8 @@ func TestEarlyAnswer(t *testing.T) {
 	}
 }
 
-// A connection that the server closed meanwhile is replaced before a byte of the
-// request is lost to it; net/http needs the body twice for that.
+// A connection that the server closed meanwhile is replaced before any of the request is
+// lost; net/http needs the body twice for that.
 func TestBodyCanBeReadTwice(t *testing.T) {
 	rt := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
 		httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})

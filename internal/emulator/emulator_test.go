@@ -15,7 +15,7 @@ import (
 
 const account = "0123456789abcdef0123456789abcdef"
 
-// client speaks to a server without a network between them.
+// client calls a server without a network.
 type client struct {
 	*testing.T
 	server  http.Handler
@@ -23,7 +23,7 @@ type client struct {
 	token   string
 }
 
-// reply is an answer's envelope, and what surrounds it.
+// reply is an answer's envelope, with its status and headers.
 type reply struct {
 	status  int
 	header  http.Header
@@ -103,7 +103,7 @@ func (c *client) send(method, path string, body any) reply {
 	return r
 }
 
-// get sends what must succeed and decodes the result.
+// get sends a request that must succeed, and decodes the result.
 func get[T any](c *client, method, path string, body any) T {
 	c.Helper()
 	r := c.send(method, path, body)
@@ -117,7 +117,7 @@ func get[T any](c *client, method, path string, body any) T {
 	return result
 }
 
-// refused sends what must fail and says so as "400 1001 message".
+// refused sends a request that must fail, and checks the error, such as "400 1001 message".
 func (c *client) refused(method, path string, body any, want string) {
 	c.Helper()
 	r := c.send(method, path, body)
@@ -162,7 +162,7 @@ func (c *client) list(storeID string) []secret {
 	return get[[]secret](c, "GET", "/stores/"+storeID+"/secrets?order=name&direction=asc&per_page=100", nil)
 }
 
-// clock is a time that stands until it is moved.
+// clock is a time that advances only when told to.
 type clock struct{ time.Time }
 
 func newClock() *clock { return &clock{time.Date(2026, 11, 23, 12, 0, 0, 123456789, time.UTC)} }

@@ -10,8 +10,7 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// TestErrors goes through docs/cloudflare-api.md §6. Nothing that is refused changes
-// anything.
+// TestErrors goes through docs/cloudflare-api.md §6. A refused request changes nothing.
 func TestErrors(t *testing.T) {
 	c, _ := newClient(t, emulator.Options{MaxSecrets: 2})
 	id := c.newStore("prod")

@@ -18,7 +18,7 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// wire is a server behind a real connection, with the next fault to come.
+// wire is a server behind a real connection, with a fault for the next request.
 type wire struct {
 	*testing.T
 	*emulator.Embedded
@@ -55,7 +55,7 @@ type outcome struct {
 	err    error
 }
 
-// create sends a bulk create under a fault.
+// create sends a bulk create with a fault.
 func (w *wire) create(ctx context.Context, f emulator.Fault) outcome {
 	w.fault.Store(&f)
 	url := w.BaseURL() + "/accounts/" + account + "/secrets_store/stores/" + w.id + "/secrets"
@@ -76,7 +76,7 @@ func (w *wire) create(ctx context.Context, f emulator.Fault) outcome {
 func TestFaults(t *testing.T) {
 	for _, tt := range []struct {
 		fault   emulator.Fault
-		status  int // 0: none comes
+		status  int // 0: there is no response
 		body    string
 		err     error // of the connection
 		changed bool
@@ -180,7 +180,7 @@ func TestCloseEndsAStall(t *testing.T) {
 	}
 }
 
-// A request stalls no longer than there is a client.
+// A stalled request ends when its client disconnects.
 func TestStallWithoutClient(t *testing.T) {
 	s := newServer(t, emulator.Options{Fault: func(*http.Request) emulator.Fault { return emulator.Fault{Kind: emulator.FaultStall} }})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -193,8 +193,7 @@ func TestStallWithoutClient(t *testing.T) {
 	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil))
 }
 
-// A client that breaks off in the middle of its request has asked for nothing,
-// even if what came looks complete.
+// A request that is broken off midway has no effect, even if what arrived looks complete.
 func TestHalfARequest(t *testing.T) {
 	c, s := newClient(t, emulator.Options{})
 	id := c.newStore("prod")

@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// FuzzBody sends any body to every endpoint that takes one. Each is answered
-// with an envelope, and lists still work.
+// FuzzBody sends any body to every endpoint that takes one. The answer is always an
+// envelope, and lists still work.
 func FuzzBody(f *testing.F) {
 	for _, body := range []string{
 		"", "null", "{}", "[]", `[{"name":"a","value":"v","scopes":["workers"]}]`, `[{"name":"a","value":null,"scopes":null}]`,
@@ -44,7 +44,7 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// FuzzPath sends any path: it is answered with an envelope, and never redirected.
+// FuzzPath sends any path: the answer is an envelope, and never a redirect.
 func FuzzPath(f *testing.F) {
 	for _, path := range []string{"/stores", "/stores/", "/stores//secrets", "/stores/%2e%2e/x", "/../..", "/stores/%2F/secrets", "/quota?x=%zz", "//"} {
 		f.Add("GET", path)
@@ -61,7 +61,7 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// FuzzParseFault: a rule is understood or refused.
+// FuzzParseFault: a rule is parsed or refused.
 func FuzzParseFault(f *testing.F) {
 	for _, text := range []string{"POST /secrets cut-after once", "* /secrets/* 429=2s 3", "GET * 971", "", "a b c d e"} {
 		f.Add(text)

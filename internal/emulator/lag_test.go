@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// laggard is a store of which a secret was created at 10 s, changed at 20 s and
-// deleted at 30 s, and another created then; it is 35 s now.
+// laggard is a store in which a secret was created at 10 s, changed at 20 s and deleted at
+// 30 s, when another one was created; it is 35 s now.
 func laggard(t *testing.T, rule string) (c *client, store string) {
 	t.Helper()
 	clock := newClock()
@@ -43,7 +43,7 @@ func TestLag(t *testing.T) {
 		"GET /secrets lag=6s":  "one [dex]",
 		"GET /secrets lag=16s": "one [workers]",
 		"GET /secrets lag=26s": "",
-		"GET /secrets lag":     "", // before the latest write, two's
+		"GET /secrets lag":     "", // before the latest write, which is two's
 		"GET /quota lag=16s":   "two [workers]",
 		"* * lag=6s":           "one [dex]",
 	} {
@@ -60,7 +60,7 @@ func TestLag(t *testing.T) {
 	}
 }
 
-// A write sees what is, however far reads lag.
+// A write sees the current state, however far reads lag.
 func TestLagOfWrites(t *testing.T) {
 	c, store := laggard(t, "* * lag=26s")
 	c.refused("POST", "/stores/"+store+"/secrets", []any{item("two", "2")}, "400 1003 secret_name_already_exists: two")

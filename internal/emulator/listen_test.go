@@ -35,7 +35,7 @@ func TestListensOnLoopbackAlone(t *testing.T) {
 
 func TestStop(t *testing.T) {
 	opts := emulator.Options{StateFile: filepath.Join(t.TempDir(), "state.json")}
-	for range 2 { // stopped, it lets go of the port and of the state
+	for range 2 { // a stopped server releases the port and the state
 		e, err := emulator.Embed(t.Context(), opts)
 		if err != nil {
 			t.Fatal(err)
@@ -63,7 +63,7 @@ func TestPortInUse(t *testing.T) {
 	_ = newServer(t, emulator.Options{StateFile: state}) // the failed start holds no lock
 }
 
-// The log says what was asked for, and nothing that was sent.
+// The log has methods and paths, and nothing else of the requests.
 func TestLog(t *testing.T) {
 	var log bytes.Buffer
 	c, s := newClient(t, emulator.Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})
@@ -94,7 +94,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// The log of a long run doesn't grow for ever, and what it keeps is the latest.
+// The log of a long run is bounded, and keeps the latest requests.
 func TestRequestLogIsBounded(t *testing.T) {
 	c, s := newClient(t, emulator.Options{RateLimit: -1})
 	for range 25_000 {

@@ -19,7 +19,7 @@ func TestRateLimit(t *testing.T) {
 	}{
 		{0, 200, `"default";r=1;t=60`, ""},
 		{20 * time.Second, 200, `"default";r=0;t=40`, ""},
-		{20 * time.Second, 429, `"default";r=0;t=60`, "60"}, // one too many: from here a whole window
+		{20 * time.Second, 429, `"default";r=0;t=60`, "60"}, // one too many: blocked for a whole window from here
 		{30 * time.Second, 429, `"default";r=0;t=30`, "30"}, // the first window would be over
 		{29500 * time.Millisecond, 429, `"default";r=0;t=1`, "1"},
 		{500 * time.Millisecond, 200, `"default";r=1;t=60`, ""},

@@ -14,8 +14,8 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// set fills in a field of the SDK's parameters. Its own helper lives in the root
-// package, which takes minutes to build, and the field's type is internal.
+// set fills in a field of the SDK's parameters. The SDK's own helper is in the root package,
+// which takes minutes to build, and the field's type is internal.
 func set(field, value any) {
 	f := reflect.ValueOf(field).Elem()
 	f.FieldByName("Value").Set(reflect.ValueOf(value))
@@ -115,7 +115,7 @@ func TestSDKSecrets(t *testing.T) {
 	if _, err := s.stores.Secrets.Delete(t.Context(), id, created[0].ID, remove); err != nil {
 		t.Error(err)
 	}
-	// The SDK sends no body of its own (docs/cloudflare-api.md §10.4).
+	// The SDK sends no body (docs/cloudflare-api.md §10.4).
 	var bulk secrets_store.StoreSecretBulkDeleteParams
 	set(&bulk.AccountID, account)
 	deleted, err := s.stores.Secrets.BulkDelete(t.Context(), id, bulk,
@@ -140,7 +140,7 @@ func TestSDKDuplicate(t *testing.T) {
 	var p secrets_store.StoreSecretDuplicateParams
 	set(&p.AccountID, account)
 	set(&p.Name, "copy")
-	// As at Cloudflare, the SDK's body is not enough (docs/cloudflare-api.md §10.8).
+	// As with Cloudflare, the SDK's body is not enough (docs/cloudflare-api.md §10.8).
 	if _, err := s.stores.Secrets.Duplicate(t.Context(), id, created[0].ID, p); err == nil || !strings.Contains(err.Error(), "secret_scopes_empty") {
 		t.Errorf("error %v", err)
 	}
@@ -173,7 +173,7 @@ func TestSDKPages(t *testing.T) {
 	if diff := cmp.Diff(names, found); diff != "" || pager.Err() != nil {
 		t.Errorf("error %v: %s", pager.Err(), diff)
 	}
-	if n := len(s.Requests()); n != 4 { // one more than there is: docs/cloudflare-api.md §10.12
+	if n := len(s.Requests()); n != 4 { // one more than necessary: docs/cloudflare-api.md §10.12
 		t.Errorf("%d requests", n)
 	}
 }

@@ -221,7 +221,7 @@ func TestActiveFromTheNextRead(t *testing.T) {
 	}
 }
 
-// No answer to any request that carries a value holds any part of it.
+// No answer to a request that carries a value contains any part of it.
 func TestNoAnswerHoldsAValue(t *testing.T) {
 	c, _ := newClient(t, emulator.Options{})
 	value := rand.Text()
@@ -255,7 +255,7 @@ func TestNoAnswerHoldsAValue(t *testing.T) {
 	}
 }
 
-// Whoever comes first gets the name, and every change has a time of its own.
+// The first request gets the name, and every change has a different time.
 func TestConcurrentClients(t *testing.T) {
 	c, s := newClient(t, emulator.Options{RateLimit: -1})
 	id := c.newStore("prod")

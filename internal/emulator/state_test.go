@@ -30,7 +30,7 @@ func TestStateSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	clock.add(-3600e9) // a clock that was put back
+	clock.add(-3600e9) // a clock that was set back
 	c, s = newClient(t, opts)
 	if diff := cmp.Diff(want, c.list(id)); diff != "" {
 		t.Errorf("after a restart: %s", diff)
@@ -100,7 +100,7 @@ func TestOneServerPerStateFile(t *testing.T) {
 	_ = newServer(t, emulator.Options{StateFile: file})
 }
 
-// What isn't a state file is neither taken for one, nor shown, nor overwritten.
+// A file that is not a state file is rejected, and neither shown nor overwritten.
 func TestNotAStateFile(t *testing.T) {
 	canary := rand.Text()
 	for what, content := range map[string]string{
@@ -152,7 +152,7 @@ func TestStateFileThatCannotBe(t *testing.T) {
 	}
 }
 
-// A change that cannot be kept is refused and has not happened.
+// A change that cannot be saved is refused, and does not happen.
 func TestStateThatCannotBeKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -161,7 +161,7 @@ func TestStateThatCannotBeKept(t *testing.T) {
 	c, _ := newClient(t, emulator.Options{StateFile: filepath.Join(dir, "state.json")})
 	id := c.newStore("prod")
 	if err := os.RemoveAll(dir); err != nil {
-		t.Skip(err) // Windows doesn't remove a file in use
+		t.Skip(err) // Windows does not remove a file in use
 	}
 	r := c.send("POST", "/stores/"+id+"/secrets", []any{item("one", "1")})
 	if r.status != 500 || !strings.Contains(r.text, "the emulator cannot keep its state") {

@@ -16,9 +16,9 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// fakeMiniflare stands in for the package: it keeps what it is given in a file, and
-// writes down its arguments and environment. Like the real one it cannot run twice at
-// once on one folder. The real one is in the e2e tests.
+// fakeMiniflare is a stub of the package: it stores what it is given in a file, and records
+// its arguments and environment. Like the real one it cannot run twice at the same time on
+// one folder. The real one is in the e2e tests.
 const fakeMiniflare = `
 const fs = require("node:fs"), path = require("node:path");
 exports.Miniflare = class {
@@ -48,8 +48,8 @@ exports.Miniflare = class {
 	async dispose() { fs.rmdirSync(path.join(this.root, "busy")); }
 };`
 
-// fakeMiniflare5 differs as Miniflare 5 does: it wants converted options, and forgets
-// values without its own option for the folder.
+// fakeMiniflare5 differs as Miniflare 5 does: it needs converted options, and loses values
+// without its own option for the folder.
 const fakeMiniflare5 = fakeMiniflare + `
 const Base = exports.Miniflare;
 exports.convertV4MiniflareOptions = (o) => ({ converted: true, resourcePersistencePath: o.resourcePersistencePath, s: o.secretsStoreSecrets });
@@ -148,7 +148,7 @@ func putAndClear(t *testing.T, p localdev.Place) {
 	}
 }
 
-// TestPlantedLinks: plain text goes nowhere else.
+// TestPlantedLinks: plain text is written nowhere else.
 func TestPlantedLinks(t *testing.T) {
 	values := ".wrangler/state/v3/secrets-store"
 	for _, link := range []string{
@@ -178,7 +178,7 @@ func planted(t *testing.T, p localdev.Place, link string) {
 }
 
 func TestNothingInstalled(t *testing.T) {
-	project(t, "") // for the skip
+	project(t, "") // skips the test if Node.js is missing
 	p := localdev.Place{Dir: t.TempDir()}
 	if err := localdev.Put(t.Context(), p, one("v")); !errors.Is(err, localdev.ErrNoMiniflare) {
 		t.Error(err)
@@ -189,7 +189,7 @@ func TestNothingInstalled(t *testing.T) {
 		t.Error(err)
 	}
 	wantNoRecord(t, p)
-	if gone, err := localdev.Clear(t.Context(), p, one(""), true); err != nil || len(gone) > 0 { // nothing was put
+	if gone, err := localdev.Clear(t.Context(), p, one(""), true); err != nil || len(gone) > 0 { // nothing was stored
 		t.Errorf("cleared %d: %v", len(gone), err)
 	}
 }
@@ -210,7 +210,7 @@ func TestTooOld(t *testing.T) {
 	wantNoRecord(t, p)
 }
 
-// TestWranglersOwnMiniflare: another version beside wrangler is not what wrangler dev uses.
+// TestWranglersOwnMiniflare: wrangler dev does not use another version beside wrangler.
 func TestWranglersOwnMiniflare(t *testing.T) {
 	p := project(t, `throw new Error("the wrong one")`)
 	at := filepath.Join(p.Dir, "node_modules", "wrangler")
@@ -221,7 +221,7 @@ func TestWranglersOwnMiniflare(t *testing.T) {
 	}
 }
 
-// TestValuesThatAreNotKept: what the next Miniflare does not find is an error.
+// TestValuesThatAreNotKept: a value that the next Miniflare does not find is an error.
 func TestValuesThatAreNotKept(t *testing.T) {
 	forgets := strings.Replace(fakeMiniflare, "async dispose() {", "async dispose() { fs.rmSync(this.file, { force: true });", 1)
 	p := project(t, strings.Replace(forgets, "get: async () => ", "get: async () => { throw new Error('Secret not found') }, no: async () => ", 1))
@@ -231,7 +231,7 @@ func TestValuesThatAreNotKept(t *testing.T) {
 	}
 }
 
-// TestCause: errors say why as far as that cannot be a value.
+// TestCause: errors give the reason unless it could contain a value.
 func TestCause(t *testing.T) {
 	starting := `exports.Miniflare = class { constructor() { console.error("canary"); throw Object.assign(new TypeError("%"), { code: "ERR_X" }); } getSecretsStoreSecretAPI() {} getSecretsStoreSecret() {} };`
 	creating := strings.Replace(fakeMiniflare, "create: async (value) => ", "create: async (value) => { throw Object.assign(new RangeError('got ' + value.slice(0, 3)), { code: 'ERR_Y' }); }, no: async (value) => ", 1)
@@ -255,7 +255,7 @@ func TestCause(t *testing.T) {
 	}
 }
 
-// TestNoise: whatever else prints does not hide the answer.
+// TestNoise: other output does not hide the answer.
 func TestNoise(t *testing.T) {
 	p := project(t, fakeMiniflare)
 	write(t, filepath.Join(p.Dir, "noise.cjs"), `console.log("noise"); process.on("exit", () => process.stdout.write("more"));`)
@@ -276,7 +276,7 @@ func TestDamagedRecord(t *testing.T) {
 	}
 }
 
-// TestInterrupted: Miniflare has the time to end what it started.
+// TestInterrupted: Miniflare has time to finish what it started.
 func TestInterrupted(t *testing.T) {
 	p := project(t, strings.Replace(fakeMiniflare, "create: async (value) => ", "create: () => new Promise((r) => setTimeout(r, 60000)), no: async (value) => ", 1))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -298,7 +298,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestSeveralAtOnce: they take turns.
+// TestSeveralAtOnce: they run one after the other.
 func TestSeveralAtOnce(t *testing.T) {
 	p := project(t, fakeMiniflare)
 	var group sync.WaitGroup

@@ -17,7 +17,7 @@ var (
 	now   = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 )
 
-// samples are the lines that are no comments.
+// samples are the lines that are not comments.
 func samples(t *testing.T, r metrics.Run) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "secretsync.prom")
@@ -75,7 +75,7 @@ secretsync_secret_rotation_due_timestamp_seconds{account="0123456789abcdef012345
 	}
 }
 
-// TestFailure: of a run that could not look, only that is reported.
+// TestFailure: a run that could not read anything reports only that.
 func TestFailure(t *testing.T) {
 	got := samples(t, metrics.Run{Now: now, Secrets: []metrics.Secret{{Store: store, Name: "a", Applied: now}}})
 	if want := "secretsync_last_run_success 0\nsecretsync_last_run_timestamp_seconds 1.7954352e+09\n"; got != want {

@@ -10,7 +10,7 @@ import (
 
 func TestFor(t *testing.T) {
 	for name, tt := range map[string]struct {
-		wait, ends time.Duration // ends: when the context does; 0 for never
+		wait, ends time.Duration // ends: when the context ends; 0 for never
 		took       time.Duration
 		err        error
 	}{

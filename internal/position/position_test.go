@@ -46,7 +46,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestJSON holds the form to that of plan files.
+// TestJSON pins the form that plan files use.
 func TestJSON(t *testing.T) {
 	type holder struct {
 		Position position.Position `json:"position,omitzero"`

@@ -52,8 +52,8 @@ func TestFilterKnowsSpellings(t *testing.T) {
 	}
 }
 
-// TestBase64OfLongerText: exactly those digits are withheld that the value alone decides,
-// whatever stands beside it.
+// TestBase64OfLongerText: exactly those digits are withheld that depend only on the value,
+// whatever precedes and follows it.
 func TestBase64OfLongerText(t *testing.T) {
 	for name, enc := range map[string]*base64.Encoding{"standard": base64.RawStdEncoding, "URL": base64.RawURLEncoding} {
 		for _, value := range []string{"Hunter", "Hunter2", "Hunter22", "k?>\xff\xfe-w", "\xfe?>?k\xffxy"} {
@@ -72,7 +72,7 @@ func TestBase64OfLongerText(t *testing.T) {
 	}
 }
 
-// What is as short as a word, or shorter than anything that is known, is let through.
+// Text as short as a word, or shorter than every known value, passes.
 func TestFilterBounds(t *testing.T) {
 	for value, known := range map[string]bool{
 		"12345": false, "123456": true, "abcdefghijk": false, "abcdefghijkl": true, "Abcdefghijk": true, "abcdefghij1": true,
@@ -86,7 +86,7 @@ func TestFilterBounds(t *testing.T) {
 	}
 }
 
-// A value that nothing longer begins with is withheld as soon as it is whole.
+// A value is withheld as soon as it is complete, unless a longer one begins with it.
 func TestFilterAtTheEnd(t *testing.T) {
 	f := redact.New()
 	f.Know(secret.New([]byte("hunter2-1")))
@@ -97,7 +97,8 @@ func TestFilterAtTheEnd(t *testing.T) {
 	}
 }
 
-// Of a text that several values begin with, the longest is withheld, however they come.
+// If several values match a text, the longest is withheld, in whatever order they were
+// added.
 func TestFilterTakesTheLongest(t *testing.T) {
 	for _, values := range [][]string{{"hunter2", "hunter2-long"}, {"hunter2-long", "hunter2"}} {
 		if got, hits := filtered([]string{"hunter2-long hunter2-l"}, values...); got != redact.Withheld+" "+redact.Withheld+"-l" || hits != 2 {
@@ -106,7 +107,7 @@ func TestFilterTakesTheLongest(t *testing.T) {
 	}
 }
 
-// TestFilterAcrossWrites cuts a text with values anywhere: what comes out is the same.
+// TestFilterAcrossWrites splits a text with values anywhere: the output is the same.
 func TestFilterAcrossWrites(t *testing.T) {
 	values := []string{"aabaab1", "aabaab1aab2", "ab1aab1", "b1a b2a b3"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -140,7 +141,7 @@ func TestFilterLeavesTextAlone(t *testing.T) {
 	})
 }
 
-// Nothing of an ordinary line waits for the next one, so that a person sees it.
+// An ordinary line is never held back, so that a person sees it at once.
 func TestFilterHoldsNothingBack(t *testing.T) {
 	f := redact.New()
 	f.Know(secret.New([]byte("hunter2 and more")))
@@ -212,7 +213,7 @@ func TestFilterTellsOfErrors(t *testing.T) {
 
 func TestFilterOneAtATime(t *testing.T) {
 	f := redact.New()
-	var b bytes.Buffer // unprotected: the race detector sees writes at once
+	var b bytes.Buffer // not synchronized: the race detector finds concurrent writes
 	out, errs := f.Writer(&b), f.Writer(&b)
 	var wg sync.WaitGroup
 	for i := range 50 {

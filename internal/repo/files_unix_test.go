@@ -13,8 +13,8 @@ import (
 	"github.com/secretsync/secretsync/internal/repo"
 )
 
-// A file that becomes a pipe, a folder or a link out of the repository between the
-// look and the opening is neither waited for nor read.
+// A file that becomes a pipe, a folder or a link out of the repository between the check and
+// the opening neither blocks nor is read.
 func TestSwappedFile(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "repo", "v")

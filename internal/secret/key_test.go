@@ -13,7 +13,7 @@ import (
 func TestParseKey(t *testing.T) {
 	raw := make([]byte, KeySize)
 	for i := range raw {
-		raw[i] = 0xf8 + byte(i)%8 // both alphabets' own characters
+		raw[i] = 0xf8 + byte(i)%8 // the characters in which the two alphabets differ
 	}
 	std, plain := base64.StdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw)
 	good := map[string]string{
@@ -75,8 +75,8 @@ func TestKeyID(t *testing.T) {
 	}
 }
 
-// What is in lockfiles and plan files must mean the same to every later version.
-// The vectors were computed outside this program, from the encoding's description.
+// What is in lockfiles and plan files must mean the same to every later version. The vectors
+// were computed outside this program, from the description of the encoding.
 func TestVectors(t *testing.T) {
 	raw := make([]byte, KeySize)
 	for i := range raw {
@@ -101,7 +101,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// subjects draws names that are easily mistaken for each other.
+// subjects generates names that are easily mistaken for each other.
 func subjects() *rapid.Generator[Subject] {
 	name := rapid.StringMatching(`[ab.\x00]{0,3}`)
 	return rapid.Custom(func(t *rapid.T) Subject {
@@ -139,8 +139,8 @@ func TestFingerprintProperties(t *testing.T) {
 	})
 }
 
-// Moving characters from one field to the next makes another subject, and moving
-// them to the value another value.
+// A subject with characters moved from one field to the next is another subject, and with
+// characters moved to the value it has another value.
 func TestFieldsDoNotShift(t *testing.T) {
 	k := NewKey()
 	rapid.Check(t, func(t *rapid.T) {
@@ -198,7 +198,7 @@ func TestMalformedFingerprints(t *testing.T) {
 			t.Errorf("%q is accepted", bad)
 		}
 	}
-	for i := range f[:len(f)-1] { // the last character has bits to spare
+	for i := range f[:len(f)-1] { // the last character has spare bits
 		c := byte('A')
 		if f[i] == c {
 			c = 'B'

@@ -25,8 +25,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// canary draws what stands for a secret: as long as a key, of characters that no
-// encoding of text changes.
+// canary generates a stand-in for a secret: as long as a key, of characters that no text
+// encoding changes.
 func canary() string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	b := make([]byte, KeySize)
@@ -36,8 +36,8 @@ func canary() string {
 	return string(b)
 }
 
-// sinks are the ways in which a value might reach a reader. Each returns all that
-// it produced, errors included.
+// sinks are the ways in which a value might reach a reader. Each returns everything it
+// produced, including errors.
 func sinks() map[string]func(any) string {
 	all := map[string]func(any) string{
 		"Sprint":        func(v any) string { return fmt.Sprint(v) },
@@ -77,7 +77,7 @@ var (
 	exportAll    = cmp.Exporter(func(reflect.Type) bool { return true })
 )
 
-// holdingError is an error that carries more than it should.
+// holdingError is an error that contains more than it should.
 type holdingError struct{ what any }
 
 func (e holdingError) Error() string { return fmt.Sprintf("about %v", e.what) }
@@ -105,7 +105,7 @@ func logged(handler func(*bytes.Buffer) slog.Handler) func(any) string {
 	}
 }
 
-// call catches a panic: what a library says in one is output too.
+// call recovers from a panic: a library's panic message is output too.
 func call(sink func(any) string, v any) (out string) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -205,11 +205,11 @@ func TestNothingShows(t *testing.T) {
 
 func needlesOfExport(k Key) []string { return needles(string(k.Export().Reveal())) }
 
-// The matrix would see a type that hides nothing, or too little.
+// The matrix would detect a type that hides nothing, or too little.
 func TestMatrixSeesLeaks(t *testing.T) {
 	text := canary()
 	needles := needles(text)
-	never := map[string]bool{"TOML": true, "go-toml": true} // no document of its own for a string
+	never := map[string]bool{"TOML": true, "go-toml": true} // these formats have no document for a bare string
 	for name, sink := range sinks() {
 		if never[name] || strings.HasSuffix(name, "T") || strings.HasPrefix(name, "%10.3") {
 			continue
@@ -235,7 +235,7 @@ func TestMatrixSeesLeaks(t *testing.T) {
 	}
 }
 
-// Where a value is printed at all, people are told that something was left out.
+// Where a value is printed at all, the output says that something was left out.
 func TestRedactedIsSaid(t *testing.T) {
 	v := New([]byte(canary()))
 	for _, name := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "Sprint", "slog text", "slog JSON", "JSON", "YAML", "XML", "template", "HTML", "wrapped error"} {

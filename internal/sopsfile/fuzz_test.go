@@ -9,15 +9,15 @@ import (
 	"github.com/secretsync/secretsync/internal/sopsfile"
 )
 
-// FuzzOpen gives hostile files to everything that needs no key, and to decryption
-// with a key that doesn't fit. Nothing may panic or fail in other words than ours.
+// FuzzOpen gives hostile files to everything that needs no key, and to decryption with the
+// wrong key. Nothing may panic, or return an error that is not ours.
 func FuzzOpen(f *testing.F) {
 	recipient := identity(f).Recipient().String()
 	names := []string{"a.yaml", "a.json", "a.env", "a.ini", "a.pem"}
 	for i, plain := range []string{"# c\na: x\nb:\n  - y\n  - {c: 1}\n", `{"a":"x","b":["y",{"c":1}]}`, "# c\na=x\nb=\n", "k = v\n[b]\na = x\n", "x"} {
 		f.Add(uint8(i), encrypt(f, names[i], plain, recipient), "b.1.c")
 	}
-	o, err := sopsfile.New(sopsfile.Options{KeyTypes: []string{"hckms"}}) // so that no program and no server is asked
+	o, err := sopsfile.New(sopsfile.Options{KeyTypes: []string{"hckms"}}) // so that no program and no server is contacted
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -17,8 +17,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// newKey generates an age key, the only available one. It returns what files are
-// encrypted for.
+// newKey generates an age key, the only available one, and returns its recipient.
 func newKey(t *testing.T) (recipient string) {
 	t.Helper()
 	id := identity(t)
@@ -54,8 +53,8 @@ func onlyKey(t *testing.T, key string) {
 	t.Setenv("SOPS_AGE_KEY", key)
 }
 
-// encrypt does what `sops encrypt` does. Its format goes by the file's name; edit
-// sets other metadata than one group with one key.
+// encrypt does what `sops encrypt` does. The file's name decides the format; edit sets other
+// metadata than one group with one key.
 func encrypt(t testing.TB, name, plain, recipient string, edit ...func(*sops.Metadata)) []byte {
 	t.Helper()
 	store := common.DefaultStoreForPath(config.NewStoresConfig(), name)
@@ -140,7 +139,7 @@ func open(t *testing.T, name string, data []byte) *sopsfile.File {
 	return f
 }
 
-// read opens a file and decrypts one value: "a.b.c", or "" for a whole file.
+// read opens a file and decrypts one value: "a.b.c", or "" for the whole file.
 func read(t *testing.T, name string, data []byte, path string) (string, error) {
 	t.Helper()
 	f, err := opener(t).Open(name, data)
@@ -158,8 +157,8 @@ func keys(path string) []string {
 	return strings.Split(path, ".")
 }
 
-// wantError checks that an error is one of ours, has all the words, and shows
-// nothing of the secrets.
+// wantError checks that an error is one of ours, contains all the words, and shows nothing
+// of the secrets.
 func wantError(t *testing.T, err error, words []string, secrets ...string) {
 	t.Helper()
 	if err == nil {
@@ -179,7 +178,7 @@ func wantError(t *testing.T, err error, words []string, secrets ...string) {
 	shows(t, "the error", err.Error(), secrets...)
 }
 
-// wantTypes checks which types of keys an error says would have to be allowed.
+// wantTypes checks which key types would have to be allowed, according to an error.
 func wantTypes(t *testing.T, err error, want string) {
 	t.Helper()
 	var got sopsfile.TypesNotAllowed
@@ -202,7 +201,7 @@ func shows(t *testing.T, where, text string, secrets ...string) {
 	}
 }
 
-// replace fails where there is nothing to replace: the test would prove nothing.
+// replace fails if there is nothing to replace: the test would prove nothing.
 func replace(t *testing.T, data []byte, this, by string) []byte {
 	t.Helper()
 	if n := strings.Count(string(data), this); n != 1 {
@@ -234,7 +233,7 @@ func load(t *testing.T, name string, data []byte) sops.Tree {
 	return tree
 }
 
-// withGroups exchanges the keys in a file's metadata, as anybody can.
+// withGroups replaces the keys in a file's metadata, as anybody can.
 func withGroups(t *testing.T, name string, data []byte, groups []sops.KeyGroup) []byte {
 	t.Helper()
 	tree := load(t, name, data)

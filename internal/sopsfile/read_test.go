@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/position"
 )
 
-// What was encrypted comes out byte for byte.
+// What was encrypted is decrypted byte for byte.
 func TestFidelity(t *testing.T) {
 	recipient := newKey(t)
 	long := strings.Repeat("0123456789abcdef", 4096)
@@ -110,7 +110,7 @@ func TestEntry(t *testing.T) {
 	}
 }
 
-// Nothing that Entry tells needs a key.
+// Entry needs no key.
 func TestEntryNeedsNoKey(t *testing.T) {
 	data := encrypt(t, "a.yaml", "a: text\n", identity(t).Recipient().String())
 	onlyKey(t, "")
@@ -145,7 +145,7 @@ func TestDigestIsStable(t *testing.T) {
 	}
 }
 
-// Files that leave some of their values in clear are read like any other.
+// Files with some unencrypted values are read like any other.
 func TestRules(t *testing.T) {
 	recipient := newKey(t)
 	for name, c := range map[string]struct {
@@ -182,7 +182,7 @@ func TestShamir(t *testing.T) {
 	wantError(t, err, []string{theirs.Recipient().String(), third.Recipient().String()}, "text")
 }
 
-// One file may be asked from everywhere at once, and every answer is a copy.
+// A file can be used concurrently, and every result is a copy.
 func TestConcurrentUse(t *testing.T) {
 	f := open(t, "a.yaml", encrypt(t, "a.yaml", "a: the text\nb: [x]\n", newKey(t)))
 	var all sync.WaitGroup

@@ -16,7 +16,7 @@ import (
 	"github.com/secretsync/secretsync/internal/sopsfile"
 )
 
-// canary stands wherever a plaintext does, and nowhere in an error.
+// canary stands for every plaintext, and is in no error.
 const canary = "hunter2-CANARY"
 
 func wantKind(t *testing.T, err error, kind sopsfile.Kind) {
@@ -72,7 +72,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// Of these values Entry or Value says what is wrong, and where.
+// For these values, Entry or Value says what is wrong, and where.
 func TestValueRefuses(t *testing.T) {
 	recipient := newKey(t)
 	const plain = `number: 0123
@@ -119,7 +119,7 @@ broken_unencrypted: "ENC[AES256_GCM,data:AAAA]"
 	}
 }
 
-// The types are seen without a key, and whoever may have them gets them.
+// The key types are known without a key, and a caller that allows them can decrypt.
 func TestTypes(t *testing.T) {
 	plain := "n: 12\nf: 1.5\nb: false\nd: 2024-01-02\ns: text\nclear_unencrypted: 12\n"
 	f := open(t, "a.yaml", encrypt(t, "a.yaml", plain, newKey(t)))
@@ -212,7 +212,7 @@ func TestTampering(t *testing.T) {
 	}
 }
 
-// SOPS dereferences what a file may leave out.
+// SOPS dereferences fields that a file may omit.
 func TestPanicIsAnError(t *testing.T) {
 	data := encrypt(t, "a.yaml", "a: "+canary+"\n", newKey(t))
 	k := kmsKey()
@@ -222,7 +222,7 @@ func TestPanicIsAnError(t *testing.T) {
 	wantKind(t, err, sopsfile.Damaged)
 }
 
-// Names in the metadata are the file author's, so they are shown only as text.
+// Names in the metadata are chosen by the file's author, so they are shown only as text.
 func TestWrongKey(t *testing.T) {
 	theirs := identity(t).Recipient().String()
 	data := encrypt(t, "a.yaml", "a: "+canary+"\n", theirs)
@@ -267,7 +267,7 @@ func listen(t *testing.T) (url string, connections *atomic.Int32) {
 	return "http://" + l.Addr().String(), connections
 }
 
-// vaultKey and kmsKey are keys as a hostile file has them.
+// vaultKey and kmsKey are keys such as a hostile file has.
 func vaultKey(url string) *hcvault.MasterKey {
 	k := hcvault.NewMasterKey(url, "transit", "k")
 	k.EncryptedKey = "vault:v1:AAAA"
@@ -280,7 +280,7 @@ func kmsKey() *kms.MasterKey {
 	return k
 }
 
-// A file that names key servers has none of them contacted (docs/sops.md §1).
+// No key server that a file names is contacted (docs/sops.md §1).
 func TestKeyServersAreNotContacted(t *testing.T) {
 	id := identity(t)
 	recipient := id.Recipient().String()
@@ -318,7 +318,7 @@ func TestKeyServersAreNotContacted(t *testing.T) {
 		t.Errorf("%d connections to a server that a file named", n)
 	}
 
-	// The test would see one: with the type allowed, the server is asked.
+	// The test would see a connection: with the type allowed, the server is contacted.
 	f, err := opener(t, "hc_vault").Open("a.yaml", plant(sops.KeyGroup{vaultKey(url)}))
 	if err != nil {
 		t.Fatal(err)
@@ -330,7 +330,7 @@ func TestKeyServersAreNotContacted(t *testing.T) {
 	}
 }
 
-// An available age key decrypts without a look at the other keys.
+// An available age key decrypts without trying the other keys.
 func TestAgeComesFirst(t *testing.T) {
 	id := identity(t)
 	onlyKey(t, id.String())
@@ -360,7 +360,7 @@ func TestUnknownKeyType(t *testing.T) {
 	}
 }
 
-// SOPS warns of comments that it finds in clear, with their text (docs/sops.md §7).
+// SOPS logs unencrypted comments with their text (docs/sops.md §7).
 func TestNothingIsLogged(t *testing.T) {
 	recipient := newKey(t)
 	data := append([]byte("# "+canary+"\n"), encrypt(t, "a.yaml", "a: text\n", recipient)...)

@@ -141,7 +141,7 @@ func TestSealLike(t *testing.T) {
 	wantKind(t, err, sopsfile.KeyTypeRefused)
 }
 
-// What is wrong with a sealed key is reported for the file that it lies in.
+// Mistakes in a sealed key are reported for the file that contains it.
 func TestUnsealRefuses(t *testing.T) {
 	recipient := newKey(t)
 	sealed, _, err := opener(t).SealLike(t.Context(), secret.New([]byte(canary)), encrypt(t, "a.yaml", "a: text\n", recipient), "a.yaml")

@@ -184,7 +184,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A long line costs no more than its length.
+// The cost of a long line is proportional to its length.
 func TestLongLine(t *testing.T) {
 	n := MaxSize / 8
 	for f, in := range map[Format]string{
@@ -264,8 +264,8 @@ func FuzzParseJSON(f *testing.F) {
 	fuzz(f, JSON, "json", `{"a":[{}, 1e9, "\ud800"]}`, `{"a":1}{}`, `[[[[`)
 }
 
-// fuzz checks that no input makes Parse panic, and that what it returns is
-// placed inside the file.
+// fuzz checks that no input panics Parse, and that everything it returns has a position
+// inside the file.
 func fuzz(f *testing.F, format Format, ext string, seeds ...string) {
 	data, err := os.ReadFile("testdata/same." + ext)
 	if err != nil {
@@ -281,7 +281,7 @@ func fuzz(f *testing.F, format Format, ext string, seeds ...string) {
 			checkPlaces(t, n)
 			return
 		}
-		if n != nil && format == TOML { // where keys are given again, the rest is there
+		if n != nil && format == TOML { // if keys are repeated, the rest is still returned
 			checkPlaces(t, n)
 		}
 		for _, e := range mistakes {

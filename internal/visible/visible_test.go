@@ -33,8 +33,8 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestNothingInvisible: whatever shows as nothing or as a blank is escaped, in every form of
-// output, so that it can neither hide text nor push it out of sight.
+// TestNothingInvisible: every character that shows as nothing or as a blank is escaped, in
+// every form of output, so that it can neither hide text nor push it out of sight.
 func TestNothingInvisible(t *testing.T) {
 	invisible := func(r rune) bool {
 		return unicode.In(r, unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Cc, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
@@ -62,7 +62,7 @@ func TestNothingInvisible(t *testing.T) {
 	}
 }
 
-// hostile draws text in which everything that is to be found is likely.
+// hostile generates text that is likely to contain everything that must be escaped.
 func hostile() *rapid.Generator[string] {
 	piece := rapid.SampledFrom([]string{
 		"::", ":", " ", "#", "##", "[", "vso", "teamcity", "set-env name=x::y", "\x1b]0;x\x07", "\u009b2J", "\x7f", "\n", "\r", "\u2028",
@@ -73,7 +73,7 @@ func hostile() *rapid.Generator[string] {
 	})
 }
 
-// command is what a runner would act on, in a line.
+// command matches what a runner would interpret in a line.
 var command = regexp.MustCompile(`^\s*::|##\[|##vso\[|##teamcity\[`)
 
 func check(t *rapid.T, shown string) {

@@ -78,8 +78,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestPreviews: what wrangler preview gives to a Worker's previews is an environment too,
-// which those under env inherit.
+// TestPreviews: the bindings of wrangler preview are an environment too, which those under
+// env inherit.
 func TestPreviews(t *testing.T) {
 	c, err := wrangler.Parse("w.jsonc", []byte(`{
   "name": "w",
@@ -128,7 +128,7 @@ func TestAccountIDInCapitals(t *testing.T) {
 	}
 }
 
-// TestMistakes: all are reported, with their places, and what is right is still read.
+// TestMistakes: all are reported with their positions, and valid parts are still read.
 func TestMistakes(t *testing.T) {
 	c, mistakes := wrangler.Parse("w.jsonc", []byte(`{
   "secrets_store_secrets": [
@@ -233,7 +233,8 @@ secret_name = "send\"grid"
 	}
 }
 
-// TestCorrect: bindings are corrected where they stand, in previews too, and nothing else.
+// TestCorrect: bindings are corrected in place, in previews too, and nothing else is
+// changed.
 func TestCorrect(t *testing.T) {
 	previews := `{"previews": {"secrets_store_secrets": [{"binding": "P", "store_id": "old", "secret_name": "p"}]}, // as they are
   "env": {"e": {}}}`
@@ -259,7 +260,7 @@ func TestCorrect(t *testing.T) {
 	}
 }
 
-// TestLegalLayouts: what wrangler reads is read.
+// TestLegalLayouts: everything that wrangler reads is read.
 func TestLegalLayouts(t *testing.T) {
 	for file, text := range map[string]string{
 		"bom.jsonc":     "\ufeff// a Worker\n{\"name\": \"a\",}\n",
@@ -308,8 +309,8 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// FuzzEdit: what can be parsed can be edited, or is refused; an edit keeps all other
-// bindings and is done once.
+// FuzzEdit: everything that can be parsed can be edited, or is refused; an edit keeps all
+// other bindings and is idempotent.
 func FuzzEdit(f *testing.F) {
 	f.Add("w.toml", tomlFile, "staging")
 	f.Add("w.jsonc", jsoncFile, "prod")
