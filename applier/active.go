@@ -42,7 +42,7 @@ func (r *run) pendingByStore() map[planner.StoreID][]*Result {
 }
 
 // checkActive lists a store to see which of its pending secrets are active now, and journals
-// the modification times that changed.
+// those.
 func (r *run) checkActive(ctx context.Context, store planner.StoreID, results []*Result) {
 	t, err := r.target(results[0].Action)
 	if err != nil {
@@ -52,31 +52,30 @@ func (r *run) checkActive(ctx context.Context, store planner.StoreID, results []
 	if err != nil {
 		return
 	}
-	var moved []Result
+	var active []Result
 	for _, res := range results {
 		n := slices.IndexFunc(live, func(l planner.LiveSecret) bool { return l.ID == res.Live.ID })
 		if n >= 0 && res.becameActive(live[n]) {
-			moved = append(moved, *res)
+			active = append(active, *res)
 		}
 	}
-	if len(moved) > 0 {
-		_ = r.journal.record(Entry{Kind: EntryActive, Results: moved}) // stopped returns the error
+	if len(active) > 0 {
+		_ = r.journal.record(Entry{Kind: EntryActive, Results: active}) // stopped returns the error
 	}
 }
 
-// becameActive updates a pending secret from a list, and reports whether its modification
-// time changed. Activation changes that time, which is then recorded as our own write. If
-// the metadata changed too, another client wrote to the secret: the recorded time stays, so
-// that the next plan finds the change.
+// becameActive updates a pending secret from a list, and reports whether it is active now.
+// Activation may move its modification time, which is then recorded as our own write. If the
+// metadata changed too, another client wrote to the secret: the recorded time stays, so that
+// the next plan finds the change.
 func (r *Result) becameActive(listed planner.LiveSecret) bool {
 	if listed.Status == planner.StatusPending || listed.Modified.Compare(r.Live.Modified) < 0 {
 		return false // still pending, or from a list that lags behind our write
 	}
 	r.Live.Status = listed.Status
-	if listed.Modified == r.Live.Modified || listed.Comment != r.Live.Comment || !sameScopes(listed.Scopes, r.Live.Scopes) {
-		return false
+	if listed.Comment == r.Live.Comment && sameScopes(listed.Scopes, r.Live.Scopes) {
+		r.Live.Modified = listed.Modified
 	}
-	r.Live.Modified = listed.Modified
 	return true
 }
 

@@ -101,7 +101,7 @@ func TestWhatChangedWithTheActivation(t *testing.T) {
 				if live := r.Results[0].Live; live.Modified != tt.modified || live.Status != tt.status || r.Err != nil {
 					t.Errorf("modified %s, status %s, error %v", live.Modified, live.Status, r.Err)
 				}
-				if journaled := slices.Contains(f.log, "active 1"); journaled != (tt.modified == later) {
+				if journaled := slices.Contains(f.log, "active 1"); journaled != (tt.status == planner.StatusActive) {
 					t.Errorf("journaled: %v; log %v", journaled, f.log)
 				}
 			})

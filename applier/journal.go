@@ -37,7 +37,7 @@ const (
 	// the recorded intent; one that is Unknown leaves it in place.
 	EntryOutcome EntryKind = "outcome"
 	// EntryActive records that secrets became active after their outcomes were recorded.
-	// That changed Result.Live.Modified.
+	// That may have changed Result.Live.Modified.
 	EntryActive EntryKind = "active"
 )
 

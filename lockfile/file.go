@@ -28,6 +28,10 @@ const Version = 1
 // APILoopback is the value of [File.API] for an emulator.
 const APILoopback = "loopback"
 
+// StatusPending is the value of [Secret.Status] for a secret that is not active yet. It has
+// nothing to do with [Pending].
+const StatusPending = "pending"
+
 // AccountID identifies a Cloudflare account. The identifiers are distinct types, so that the
 // compiler rejects one in the place of another.
 type AccountID string
@@ -88,6 +92,9 @@ type Secret struct {
 	// Modified is the time of the last change that secretsync knows of, exactly as
 	// Cloudflare's API returned it.
 	Modified string
+	// Status is [StatusPending] if the last write was not active yet when secretsync last
+	// looked; otherwise empty.
+	Status string
 	// Applied is when the value was last sent.
 	Applied     time.Time
 	Fingerprint Fingerprint

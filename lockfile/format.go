@@ -34,6 +34,7 @@ type secretJSON struct {
 	Scopes      []string           `json:"scopes,omitempty"`
 	Comment     string             `json:"comment,omitempty"`
 	Modified    string             `json:"modified,omitempty"`
+	Status      string             `json:"status,omitempty"`
 	Applied     string             `json:"applied,omitempty"`
 	Fingerprint secret.Fingerprint `json:"fingerprint,omitempty"`
 	Source      string             `json:"source,omitempty"`
@@ -76,8 +77,8 @@ func (f *File) Format() []byte {
 
 func (s *Secret) json() secretJSON {
 	out := secretJSON{
-		ID: s.ID, Scopes: slices.Sorted(slices.Values(s.Scopes)), Comment: s.Comment, Modified: s.Modified, Applied: formatTime(s.Applied),
-		Fingerprint: s.Fingerprint, Source: s.Source, Ciphertext: s.Ciphertext, Delete: s.Delete,
+		ID: s.ID, Scopes: slices.Sorted(slices.Values(s.Scopes)), Comment: s.Comment, Modified: s.Modified, Status: s.Status,
+		Applied: formatTime(s.Applied), Fingerprint: s.Fingerprint, Source: s.Source, Ciphertext: s.Ciphertext, Delete: s.Delete,
 	}
 	if p := s.Pending; p != nil {
 		out.Pending = &pendingJSON{p.Op, formatTime(p.Since), formatTime(p.Until), formatTime(p.ListedAt), p.PreviousID, p.Value}

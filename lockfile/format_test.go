@@ -47,7 +47,7 @@ func full() *File {
 		Stores: map[StoreKey]*Store{
 			empty: {},
 			staging: {ID: "22222222222222222222222222222222", Secrets: map[string]*Secret{
-				"adopted": {ID: "id-1", Scopes: []string{"workers"}, Modified: "2026-10-01T12:00:00Z"},
+				"adopted": {ID: "id-1", Scopes: []string{"workers"}, Modified: "2026-10-01T12:00:00Z", Status: StatusPending},
 			}},
 			prod: {ID: "11111111111111111111111111111111", Secrets: map[string]*Secret{
 				"stripe-key": {
@@ -175,6 +175,9 @@ func drawSecret(t *rapid.T) Secret {
 	}
 	if rapid.Bool().Draw(t, "modified") {
 		x.Modified = time.Unix(0, rapid.Int64Range(0, 4e18).Draw(t, "when")).UTC().Format(time.RFC3339Nano)
+	}
+	if rapid.Bool().Draw(t, "not active") {
+		x.Status = StatusPending
 	}
 	if rapid.Bool().Draw(t, "fingerprinted") {
 		x.Fingerprint = someFingerprint(rapid.Byte().Draw(t, "fingerprint"))

@@ -114,6 +114,7 @@ func (r *reader) secret(name string, at int) Secret {
 		"scopes":      r.texts(&x.Scopes, plainName),
 		"comment":     text(r, &x.Comment, anyText),
 		"modified":    text(r, &x.Modified, moment),
+		"status":      text(r, &x.Status, notActive),
 		"applied":     r.time(&x.Applied),
 		"fingerprint": text(r, &x.Fingerprint, fingerprint),
 		"source":      text(r, &x.Source, anyText),
@@ -156,6 +157,7 @@ var (
 	// moment is RFC 3339 today. It allows more, because a change of Cloudflare's format
 	// must not stop an apply halfway.
 	moment    = form{regexp.MustCompile(`^[0-9A-Za-z:.+ -]{1,64}$`).MatchString, "a time"}
+	notActive = form{func(s string) bool { return s == StatusPending }, `"pending" (no such field for an active secret)`}
 	second    = form{func(s string) bool { _, ok := parseTime(s); return ok }, "an RFC 3339 time in UTC and whole seconds"}
 	plainName = form{isPlain, "a name"}
 	anyText   = form{func(string) bool { return true }, "a string"}

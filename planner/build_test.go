@@ -145,6 +145,35 @@ func TestOneSecret(t *testing.T) {
 			"update+value+scopes (changed_outside, scopes_changed)"},
 		{"modified that is no time", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Modified = "yesterday" },
 			"update+value (changed_outside)"},
+		{"became active after the apply, which moved modified", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Status, l.Modified = planner.StatusPending, newer
+		}, "note activated"},
+		{"the same with another value", desired(), recorded(), live(), func(d d, r r, l l) {
+			d.Value, r.Status, l.Modified = planner.ValueChanged, planner.StatusPending, newer
+		}, "update+value (value_changed); note activated"},
+		{"the same without scopes in the list", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Status, l.Modified, l.Scopes = planner.StatusPending, newer, nil
+		}, "note activated"},
+		{"became active without moving modified", desired(), recorded(), live(), func(_ d, r r, _ l) { r.Status = planner.StatusPending },
+			"nothing, 1 unchanged"},
+		{"still pending, and changed outside", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Status, l.Status, l.Modified = planner.StatusPending, planner.StatusPending, newer
+		}, "update+value (changed_outside)"},
+		{"became active, and its comment changed", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Status, l.Modified, l.Comment = planner.StatusPending, newer, "theirs"
+		}, "update+value (changed_outside)"},
+		{"became active, as another secret", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Status, l.Modified, l.ID = planner.StatusPending, newer, "s2"
+		}, "update+value (replaced_outside)"},
+		{"changed within an hour after a write that was pending", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Status, r.Modified, l.Modified = planner.StatusPending, "2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z"
+		}, "note activated"},
+		{"changed more than an hour after a write that was pending", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Status, r.Modified, l.Modified = planner.StatusPending, "2026-11-20T12:00:00Z", "2026-11-20T13:00:01Z"
+		}, "update+value (changed_outside)"},
+		{"became active, at a time that is none", desired(), recorded(), live(), func(_ d, r r, l l) {
+			r.Status, l.Modified = planner.StatusPending, "yesterday"
+		}, "update+value (changed_outside)"},
 		{"created again outside", desired(), recorded(), live(), func(_ d, _ r, l l) { l.ID, l.Modified = "s2", newer },
 			"update+value (replaced_outside)"},
 		{"the list lags", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Modified, l.Scopes = older, []string{"dex"} },
@@ -321,7 +350,7 @@ func TestUpdateCarriesWhatTheApplierNeeds(t *testing.T) {
 		Scopes:  &planner.Change[[]string]{Before: []string{"workers"}, After: []string{"dex", "workers"}},
 		Comment: &planner.Change[string]{Before: "ours", After: "new"},
 		Source:  "env API_KEY", Pos: d.Pos, Delete: ptr(true),
-		Current:  planner.LiveState{Metadata: planner.Metadata{Scopes: []string{"workers"}, Comment: "ours"}, Modified: applied},
+		Current:  planner.LiveState{Metadata: planner.Metadata{Scopes: []string{"workers"}, Comment: "ours"}, Modified: applied, Status: planner.StatusActive},
 		Recovery: planner.Recovery{ListedAt: now},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -41,15 +41,17 @@ func (b *builder) compareLive(a *Action, s *versions, t *triple) {
 		b.note(NoteLagging, s, r.Name)
 	case order < 0:
 		b.note(NoteBackwards, s, r.Name)
+	case r.activationMoved(t.live):
+		b.note(NoteActivated, s, r.Name)
 	}
 	b.compareValue(a, s, t)
 }
 
 // compareWrites is positive where the live secret was written to after our last write,
-// negative where the list shows a state before it, and zero where it shows our write, or
-// where Cloudflare reported no time for that.
+// negative where the list shows a state before it, and zero where it shows our write, whose
+// activation may have come later, or where Cloudflare reported no time for that.
 func (r *RecordedSecret) compareWrites(l *LiveSecret) int {
-	if r.Modified == "" {
+	if r.Modified == "" || r.activationMoved(l) {
 		return 0
 	}
 	return l.Modified.Compare(r.Modified)
@@ -130,10 +132,11 @@ type Metadata struct {
 	Comment string
 }
 
-// LiveState is what can be read back of a live secret.
+// LiveState is what can be read back of a live secret. Status is empty where it is not known.
 type LiveState struct {
 	Metadata
 	Modified Modified
+	Status   string
 }
 
 // sendMetadata sends the metadata that differs.

@@ -18,6 +18,8 @@
 //	yes      yes       older  as above, with a note: the list lags behind our last write
 //	yes      yes       newer  update that sends the value again: changed outside. A value
 //	                          cannot be read back, so a change must be assumed
+//	yes      yes       newer  nothing or update, as above, with a note, if the record was
+//	                          pending and the secret has become active since
 //	yes      yes       other  likewise: deleted and created again outside
 //	no       yes       yes    delete, or forget under the recorded policy delete: false
 //	no       yes       other  forget: the secret of that name isn't ours any more

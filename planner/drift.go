@@ -27,6 +27,9 @@ const (
 	DriftUnmanaged   DriftKind = "unmanaged"
 	// DriftRotationOverdue is a value past its rotate_after.
 	DriftRotationOverdue DriftKind = "rotation_overdue"
+	// DriftActivated is a secret that became active after the last apply had ended, which moved
+	// its modification time. It does not count.
+	DriftActivated DriftKind = "activated"
 	// DriftLagging is a list that shows an older state than our last write, which was
 	// recent. It does not count.
 	DriftLagging DriftKind = "lagging_read"
@@ -119,6 +122,11 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	}
 	if len(found) == 0 && order != 0 {
 		found = append(found, drift(DriftChanged))
+	}
+	if r.activationMoved(l) {
+		d := drift(DriftActivated)
+		d.Counts = false
+		found = append(found, d)
 	}
 	if l.Status != "" && l.Status != StatusActive {
 		d := drift(DriftNotActive)

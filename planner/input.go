@@ -224,6 +224,9 @@ type RecordedSecret struct {
 	// Modified is the modification time that Cloudflare reported for our last write; empty if
 	// it reported none.
 	Modified Modified
+	// Status is StatusPending if Cloudflare had not activated our last write when it was last
+	// looked at; otherwise empty.
+	Status string
 	// Applied is when the value was last sent.
 	Applied time.Time
 	// Delete is the policy for when it leaves the manifest: true deletes it, false forgets it.

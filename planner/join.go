@@ -60,7 +60,7 @@ type triple struct {
 // If the list shows an older state, the record is the better source.
 func (t *triple) current() LiveState {
 	l, r := t.live, t.recorded
-	m := LiveState{Metadata{l.Scopes, l.Comment}, l.Modified}
+	m := LiveState{Metadata{l.Scopes, l.Comment}, l.Modified, l.Status}
 	if r == nil || r.ID != l.ID {
 		return m
 	}
@@ -71,7 +71,7 @@ func (t *triple) current() LiveState {
 	case order == 0 && r.Modified != "":
 		m.Modified = r.Modified
 	case order < 0:
-		return LiveState{r.metadata(), r.Modified}
+		return LiveState{r.metadata(), r.Modified, r.Status}
 	}
 	return m
 }

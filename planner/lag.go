@@ -33,6 +33,12 @@ const readLag = time.Minute
 // reported as drift some minutes late.
 const activeWithin = 10 * time.Minute
 
+// activationMoves is how long after a write of ours the activation of the secret may move its
+// modification time. If it is too long, a value that another client set in that time goes
+// unnoticed; if it is too short, a secret that takes longer to become active is written again
+// at every apply.
+const activationMoves = time.Hour
+
 // DateNoise is how far a time read from a Date header may be off: the header counts whole
 // seconds, and the answer takes its time to arrive.
 const DateNoise = 3 * time.Second

@@ -26,6 +26,13 @@ func (m Modified) Compare(n Modified) int {
 	return a.Truncate(unit).Compare(b.Truncate(unit))
 }
 
+// follows reports whether m is at most d after n. Text that is not a time follows nothing.
+func (m Modified) follows(n Modified, d time.Duration) bool {
+	a, errA := time.Parse(time.RFC3339Nano, string(m))
+	b, errB := time.Parse(time.RFC3339Nano, string(n))
+	return errA == nil && errB == nil && a.After(b) && !a.After(b.Add(d))
+}
+
 // precision is the unit of m's last digit.
 func (m Modified) precision() time.Duration {
 	_, fraction, _ := strings.Cut(string(m), ".")

@@ -155,6 +155,9 @@ const (
 	// NoteBackwards is a secret whose last change is older than our last write, although that
 	// is too long ago for a list to lag: the lockfile was edited, or the store was restored.
 	NoteBackwards NoteKind = "modified_backwards"
+	// NoteActivated is a secret that became active after the last apply had ended, which moved
+	// its modification time. Its value is assumed to be the one that was sent.
+	NoteActivated NoteKind = "activated"
 	// NoteInterrupted is a record whose last write was interrupted.
 	NoteInterrupted NoteKind = "interrupted"
 	// NoteValueUnknown is a value that could not be compared.

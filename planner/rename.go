@@ -59,9 +59,11 @@ func (b *builder) renamable(t, from *triple) bool {
 		from.recorded.Pending != nil && !interrupted(from.recorded) {
 		return false
 	}
-	order := from.live.Modified.Compare(from.recorded.Modified)
-	if order < 0 {
+	switch order := from.live.Modified.Compare(from.recorded.Modified); {
+	case order < 0:
 		return from.recorded.Modified.canLag(b.in.Now)
+	case order > 0:
+		return from.recorded.activationMoved(from.live)
 	}
-	return order == 0
+	return true
 }

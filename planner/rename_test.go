@@ -42,6 +42,9 @@ func TestRename(t *testing.T) {
 			"rename+scopes+comment (renamed, delete_policy_changed); note renamed"},
 		{"changed outside", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer },
 			"create+value+scopes (new); delete (not_in_manifest)"},
+		{"became active after the apply, which moved modified", func(in *planner.Input) {
+			in.Recorded[0].Secrets[0].Status, in.Live[0].Secrets[0].Modified = planner.StatusPending, newer
+		}, "rename+scopes+comment (renamed); note renamed"},
 		{"the old name isn't ours", func(in *planner.Input) { in.Recorded[0].Secrets = nil },
 			"create+value+scopes (new); note unmanaged"},
 		{"the old name is gone", func(in *planner.Input) { in.Live[0].Secrets = nil },

@@ -275,6 +275,7 @@ func describe(name string, sec *lockfile.Secret, value string) string {
 	add("scopes=", strings.Join(sec.Scopes, ","))
 	add("comment=", sec.Comment)
 	add("modified=", sec.Modified)
+	add("status=", sec.Status)
 	add("applied=", clock(sec.Applied))
 	if sec.Delete {
 		add("", "delete")

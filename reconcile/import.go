@@ -86,7 +86,7 @@ func (r *Run) Import(ctx context.Context, found *Found) error {
 			w, live := d.secrets[s.Key], s.live
 			sec := lockfile.Secret{
 				ID: lockfile.SecretID(live.ID), Scopes: live.Scopes, Comment: live.Comment, Modified: string(live.Modified),
-				Applied: j.now(), Source: w.source, Delete: w.delete,
+				Status: inactive(live.Status), Applied: j.now(), Source: w.source, Delete: w.delete,
 			}
 			if w.value.IsSet() {
 				sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, key.Fingerprint(subjectOf(s.Key), w.value)

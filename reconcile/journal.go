@@ -154,11 +154,19 @@ func (j *journal) resend(f *lockfile.File, a planner.Action) {
 	}
 }
 
-// activated records that a secret became active, which changed its modified time.
+// activated records that a secret became active, which may have changed its modified time.
 func (j *journal) activated(f *lockfile.File, r applier.Result) {
 	if sec := f.Stores[lockKey(r.Action.Store)].Secret(r.Action.Secret); sec != nil {
-		sec.Modified = string(r.Live.Modified)
+		sec.Modified, sec.Status = string(r.Live.Modified), ""
 	}
+}
+
+// inactive is the status to record for a secret with that status in Cloudflare.
+func inactive(status string) string {
+	if status == planner.StatusPending {
+		return lockfile.StatusPending
+	}
+	return ""
 }
 
 // settle records the outcome of an action.
@@ -222,7 +230,7 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 		sec = st.PutSecret(a.Secret, j.intended(a))
 	}
 	sec.ID, sec.Modified, sec.Comment = lockfile.SecretID(r.Live.ID), string(r.Live.Modified), r.Live.Comment
-	sec.Source, sec.Delete, sec.Pending = w.source, w.delete, nil
+	sec.Status, sec.Source, sec.Delete, sec.Pending = inactive(r.Live.Status), w.source, w.delete, nil
 	switch {
 	case r.Live.Scopes != nil:
 		sec.Scopes = r.Live.Scopes
@@ -244,9 +252,9 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	}
 }
 
-// refresh records new sources of unchanged values, and new ids of stores: a value that moved
-// to another file or was re-encrypted changes nothing but the lockfile. It uses the file on
-// disk. A file without records is left alone.
+// refresh records new sources of unchanged values, new ids of stores, and which secrets became
+// active since the last apply: a value that moved to another file or was re-encrypted changes
+// nothing but the lockfile. It uses the file on disk. A file without records is left alone.
 func (j *journal) refresh(lock *lockfile.File, live []planner.LiveStore) error {
 	if len(lock.Stores) == 0 {
 		return nil
@@ -255,6 +263,7 @@ func (j *journal) refresh(lock *lockfile.File, live []planner.LiveStore) error {
 		for _, l := range live {
 			if st := f.Stores[lockKey(l.Key)]; st != nil {
 				st.ID = lockfile.StoreID(l.ID)
+				refreshActive(st, l.Secrets)
 			}
 		}
 		for k, w := range j.secrets {
@@ -264,4 +273,18 @@ func (j *journal) refresh(lock *lockfile.File, live []planner.LiveStore) error {
 			}
 		}
 	})
+}
+
+// refreshActive records which secrets of a store became active since the last apply ended.
+func refreshActive(st *lockfile.Store, live []planner.LiveSecret) {
+	for i := range live {
+		sec := st.Secret(live[i].Name)
+		if sec == nil {
+			continue
+		}
+		recorded := recordedSecret(live[i].Name, sec)
+		if at, ok := recorded.Activation(&live[i]); ok {
+			sec.Modified, sec.Status = string(at), ""
+		}
+	}
 }

@@ -419,7 +419,9 @@ func TestResend(t *testing.T) {
 
 // A secret that becomes active has another modified time, which is our own doing.
 func TestActive(t *testing.T) {
-	j := newJournaled(t, map[string]lockfile.Secret{"a": applied("a", time.Hour)})
+	pending := applied("a", time.Hour)
+	pending.Status = lockfile.StatusPending
+	j := newJournaled(t, map[string]lockfile.Secret{"a": pending})
 	active := func(name string, store planner.StoreKey) applier.Result {
 		a := on(planner.OpUpdate, name)
 		a.Store = store

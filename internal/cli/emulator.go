@@ -31,9 +31,9 @@ With KIND-after, the request takes effect first. For example:
   --fault 'POST /secrets cut-after once' --fault 'GET /secrets lag=2s'
 
 Where Cloudflare's behavior is not documented, flags choose it:
---partial-bulk-create, --name-conflict-status 409, and --pending-for 10m for
-secrets that stay pending. Any API token is accepted, and any API key with an
-email address.`,
+--partial-bulk-create, --name-conflict-status 409, --pending-for 10m for
+secrets that stay pending, and --activation-moves-modified. Any API token is
+accepted, and any API key with an email address.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.StateFile = state
@@ -65,6 +65,7 @@ email address.`,
 	f.BoolVar(&opts.PartialBulkCreate, "partial-bulk-create", false, "keep the secrets before the refused one of a bulk create (default: none)")
 	f.IntVar(&opts.NameConflictStatus, "name-conflict-status", 0, "HTTP status where a name is in use, 400 or 409 (default 400)")
 	f.DurationVar(&opts.PendingFor, "pending-for", 0, "how long a new secret stays pending when it is read (default: not at all)")
+	f.BoolVar(&opts.ActivationMoves, "activation-moves-modified", false, "each write of a value makes its secret pending, and activation moves its modification time (default: neither)")
 	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
 	return cmd
 }

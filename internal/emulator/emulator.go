@@ -32,6 +32,11 @@ type Options struct {
 	// PendingFor is how long a new secret stays pending. By default it is pending in the
 	// response that creates it, and active whenever it is read.
 	PendingFor time.Duration
+	// ActivationMoves makes a secret pending after each write of its value, and makes its
+	// activation move its modification time. By default, only a new secret is pending, and
+	// its activation moves nothing; what happens at Cloudflare is unknown
+	// (docs/cloudflare-api.md §3).
+	ActivationMoves bool
 	// Lag is how far all reads lag behind writes. By default they do not; by how much
 	// Cloudflare's do is unknown (docs/cloudflare-api.md §3).
 	Lag time.Duration

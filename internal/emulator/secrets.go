@@ -3,7 +3,6 @@ package emulator
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
 // The statuses of a secret (docs/cloudflare-api.md §1.2).
@@ -50,12 +49,20 @@ func (st *store) view(r record, status string) secretView {
 	return secretView{r.ID, st.ID, r.Name, r.Comment, r.Scopes, status, stamp(r.Created), stamp(r.Modified)}
 }
 
-// status returns a secret's status when it is read.
-func (c *call) status(r record, now time.Time) string {
-	if c.opts.PendingFor > 0 && now.Before(r.Created.Add(c.opts.PendingFor)) {
-		return pending
+// read returns a secret as a read shows it: it becomes active by itself.
+func (c *call) read(st *store, r record) secretView {
+	written := r.Created
+	if c.opts.ActivationMoves && r.Written.After(written) {
+		written = r.Written
 	}
-	return active
+	activated := written.Add(c.opts.PendingFor)
+	if c.opts.PendingFor > 0 && c.opts.Now().Before(activated) {
+		return st.view(r, pending)
+	}
+	if c.opts.ActivationMoves && activated.After(r.Modified) {
+		r.Modified = activated
+	}
+	return st.view(r, active)
 }
 
 // secret returns the store and the secret that the path names.
@@ -76,13 +83,13 @@ func listSecrets(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, query := c.opts.Now(), c.URL.Query()
+	query := c.URL.Query()
 	search := strings.ToLower(query.Get("search"))
 	// Each parameter may name several scopes. That a secret needs all of them is a guess.
 	scopes := strings.FieldsFunc(strings.Join(query["scopes"], ","), func(r rune) bool { return r == ',' })
 	views := []secretView{}
 	for _, r := range st.Secrets {
-		v := st.view(r, c.status(r, now))
+		v := c.read(st, r)
 		lacks := func(scope string) bool { return !slices.Contains(v.Scopes, scope) }
 		if strings.Contains(strings.ToLower(v.Name+"\n"+v.comment()), search) && !slices.ContainsFunc(scopes, lacks) {
 			views = append(views, v)
@@ -152,7 +159,7 @@ func getSecret(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.view(st.Secrets[i], c.status(st.Secrets[i], c.opts.Now())), nil
+	return c.read(st, st.Secrets[i]), nil
 }
 
 func patchSecret(c *call) (any, error) {
@@ -164,7 +171,7 @@ func patchSecret(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &st.Secrets[i]
+	r, now := &st.Secrets[i], c.tick()
 	if p.Scopes != nil {
 		if err := checkScopes(p.Scopes); err != nil {
 			return nil, err
@@ -175,13 +182,13 @@ func patchSecret(c *call) (any, error) {
 		if err := checkValue(*p.Value); err != nil {
 			return nil, err
 		}
-		r.Value = newDigest(*p.Value)
+		r.Value, r.Written = newDigest(*p.Value), now
 	}
 	if p.Comment != nil {
 		r.Comment = p.Comment
 	}
-	r.Modified = c.tick()
-	return st.view(*r, c.status(*r, c.opts.Now())), nil
+	r.Modified = now
+	return c.read(st, *r), nil
 }
 
 func duplicateSecret(c *call) (any, error) {

@@ -205,6 +205,40 @@ func TestPendingFor(t *testing.T) {
 	}
 }
 
+// With ActivationMoves, each write of the value makes the secret pending, and its activation
+// moves its modification time. A write of metadata does neither.
+func TestActivationMoves(t *testing.T) {
+	clock := newClock()
+	c, _ := newClient(t, emulator.Options{PendingFor: time.Second, ActivationMoves: true, Now: clock.now})
+	id := c.newStore("prod")
+	one := c.newSecret(id, "one", "1")
+	path := "/stores/" + id + "/secrets/" + one.ID
+	modified := one.Modified
+	for _, tt := range []struct {
+		patch  map[string]any
+		after  time.Duration
+		status string
+		moves  bool
+	}{
+		{nil, 900 * time.Millisecond, "pending", false},
+		{nil, 200 * time.Millisecond, "active", true},
+		{nil, time.Hour, "active", false},
+		{map[string]any{"comment": "c"}, time.Hour, "active", true},
+		{map[string]any{"value": "2"}, 0, "pending", true},
+		{nil, 2 * time.Second, "active", true},
+	} {
+		if tt.patch != nil {
+			c.send("PATCH", path, tt.patch)
+		}
+		clock.add(tt.after)
+		got := c.list(id)[0]
+		if got.Status != tt.status || (got.Modified > modified) != tt.moves {
+			t.Errorf("%v, %s later: %s, modified %s after %s", tt.patch, tt.after, got.Status, got.Modified, modified)
+		}
+		modified = got.Modified
+	}
+}
+
 // By default a secret is active when it is read, even if the clock stands still.
 func TestActiveFromTheNextRead(t *testing.T) {
 	c, _ := newClient(t, emulator.Options{Now: newClock().now})

@@ -48,6 +48,7 @@ type record struct {
 	Scopes   []string  `json:"scopes"`
 	Created  time.Time `json:"created"`
 	Modified time.Time `json:"modified"`
+	Written  time.Time `json:"written,omitzero"` // when a PATCH last set the value
 	Value    digest    `json:"value"`
 }
 

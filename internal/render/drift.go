@@ -78,6 +78,8 @@ func driftWords(d planner.Drift) string {
 		return "the last apply was interrupted, outcome unknown"
 	case planner.DriftRotationOverdue:
 		return "past rotate_after"
+	case planner.DriftActivated:
+		return "became active after the last apply had ended, which moved the time of its last change; the value is assumed to be the one that was sent"
 	case planner.DriftLagging:
 		return "Cloudflare's list is older than our last write"
 	case planner.DriftUnmanaged:

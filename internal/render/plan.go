@@ -289,6 +289,8 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 		return fmt.Sprintf("Cloudflare's list of %s is older than our last write; the lockfile is used instead: %s", in, list)
 	case planner.NoteBackwards:
 		return fmt.Sprintf("in %s, Cloudflare reports an older change than our last write; was the lockfile edited, or the store restored? The lockfile is used: %s", in, list)
+	case planner.NoteActivated:
+		return fmt.Sprintf("in %s, became active after the last apply had ended, which moved the time of the last change; the values are assumed to be the ones that were sent: %s", in, list)
 	case planner.NoteInterrupted:
 		return fmt.Sprintf("the last apply was interrupted in %s, outcome unknown: %s", in, list)
 	case planner.NoteValueUnknown:

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/lockfile"
@@ -126,6 +127,10 @@ var faultScenarios = []faultScenario{
 	everyChange,
 }
 
+// activatesAfter is how long a written secret stays pending. No apply here waits for it, so the
+// activation moves modification times after the apply has ended, or while it runs.
+const activatesAfter = 20 * time.Millisecond
+
 // everyChange has one action of every kind on secrets.
 var everyChange = faultScenario{
 	name: "changes", requests: 8,
@@ -175,7 +180,9 @@ func newFaultCase(t *testing.T, s faultScenario, kind string) *faultCase {
 	if kind != "" {
 		c.fault = program.Fault(t, kind)
 	}
-	c.emulator = program.Emulator(t, emulator.Options{Fault: c.decide, RateLimit: -1})
+	c.emulator = program.Emulator(t, emulator.Options{
+		Fault: c.decide, RateLimit: -1, PendingFor: activatesAfter, ActivationMoves: true,
+	})
 	c.Project = program.NewProject(t, c.emulator.BaseURL())
 	c.Write("one.txt", "one")
 	c.Write("two.txt", "two")

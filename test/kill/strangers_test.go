@@ -158,6 +158,9 @@ func TestListsThatLag(t *testing.T) {
 	if code, _ := c.Run("apply", "--auto-approve"); code != program.OK {
 		t.Fatal("the first apply fails")
 	}
+	if code, _ := c.Run("apply", "--auto-approve"); code != program.OK { // records that the secrets are active
+		t.Fatal("the second apply fails")
+	}
 	lockfile := func() string {
 		data, err := os.ReadFile(c.Path("secretsync.lock"))
 		program.Must(t, err)

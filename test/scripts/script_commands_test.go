@@ -28,6 +28,8 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 			opts.MaxPerPage = number(ts, n)
 		case "pending":
 			opts.PendingFor = time.Duration(number(ts, n)) * time.Millisecond
+		case "activation-moves":
+			opts.ActivationMoves = true
 		default:
 			ts.Fatalf("unknown option %s", name)
 		}

@@ -14,11 +14,11 @@ import (
 )
 
 // apply applies, and checks that only what the shown plan allows was deleted or changed.
-func (h *simulation) apply(k *kill, trouble func(*http.Request) emulator.Fault) int {
+func (h *simulation) apply(k *kill, trouble func(*http.Request) emulator.Fault, wait string) int {
 	h.Helper()
 	before := h.truth(h.accounts()...)
 	h.applies++
-	code, said := h.run(k, trouble, "apply", "--auto-approve", "--parallelism", h.parallelism)
+	code, said := h.run(k, trouble, "apply", "--auto-approve", "--parallelism", h.parallelism, "--wait", wait)
 	after := h.truth(h.accounts()...)
 	for p, was := range before {
 		is, there := after[p]
@@ -98,19 +98,22 @@ func (h *simulation) plan() {
 	}
 }
 
+// simWait is long enough for what is written to become active.
+const simWait = "30s"
+
 // converge applies without faults.
 func (h *simulation) converge() {
 	h.Helper()
 	time.Sleep(2 * simLag)
-	if h.apply(nil, nil) != program.OK {
+	if h.apply(nil, nil, simWait) != program.OK {
 		time.Sleep(time.Minute)
-		if h.apply(nil, nil) != program.OK {
+		if h.apply(nil, nil, simWait) != program.OK {
 			h.Fatal("two clean applies did not converge")
 		}
 	}
 	h.checkLive("it converged")
 	lock := h.lock()
-	if code := h.apply(nil, nil); code != program.OK || h.writes > 0 || h.lock() != lock {
+	if code := h.apply(nil, nil, simWait); code != program.OK || h.writes > 0 || h.lock() != lock {
 		h.Fatalf("another apply: exit code %d, %d writes, lockfile changed %v", code, h.writes, h.lock() != lock)
 	}
 	for _, args := range [][]string{{"plan", "--detailed-exitcode"}, {"drift"}} {

