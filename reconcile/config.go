@@ -41,6 +41,10 @@ type Config struct {
 	// Allow lists what the manifest is permitted to do beyond the defaults.
 	Allow Allow
 
+	// Commit is the commit that is planned, and RunURL the page of the CI job: plan files name
+	// them. Both may be empty.
+	Commit, RunURL string
+
 	// Parallelism is the maximum number of concurrent requests; 8 if zero.
 	Parallelism int
 	// LockTimeout is how long Lock waits for another apply to end; 0 means not at all.

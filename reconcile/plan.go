@@ -136,6 +136,7 @@ func (p *Proposal) inputs() planfile.Inputs {
 	in := planfile.Inputs{
 		Manifest: m.File, ManifestDigest: m.Digest,
 		Keyless: p.desired.mode.Keyless, Offline: p.desired.mode.Offline, Targets: p.input.Options.Targets,
+		Commit: p.project.cfg.Commit, RunURL: p.project.cfg.RunURL,
 	}
 	if !p.desired.mode.Offline {
 		in.LiveDigest = planfile.LiveDigest(p.input.Live)

@@ -28,6 +28,8 @@ type App struct {
 	// requests. Run sets both.
 	Filter *redact.Filter
 	Log    *slog.Logger
+
+	shown bool // a plan or drift was shown, which need not be complete
 }
 
 // Main runs the program as a process of its own, and returns its exit code.
@@ -58,7 +60,8 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	cmd.SetIn(a.In)
 	cmd.SetOut(a.Out)
 	cmd.SetErr(a.Err)
-	err := cmd.ExecuteContext(ctx)
+	executed, err := cmd.ExecuteContextC(ctx)
 	a.PrintError(err)
+	a.PrintError(a.reportFailure(ctx, executed, err))
 	return a.Finish(exitCode(err))
 }

@@ -83,7 +83,7 @@ func (a *App) drift(ctx context.Context, o *driftOptions) error {
 	if err := errors.Join(a.writeMetrics(ctx, o.metricsFile, drift), err); err != nil {
 		return err
 	}
-	if err := a.showDrift(drift.Findings, len(drift.Secrets), project.Manifest().File, o.format, o.noColor); err != nil {
+	if err := a.showDrift(ctx, drift.Findings, len(drift.Secrets), project.Manifest().File, o.format, o.noColor); err != nil {
 		return err
 	}
 	if o.repair {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -44,6 +45,7 @@ func checkFormat(format string) error {
 
 // showPlan writes a plan to stdout, and to the files that CI systems read.
 func (a *App) showPlan(file *planfile.File, format string, noColor bool) error {
+	a.shown = true
 	p, info := file.Plan(), planInfo(file)
 	switch format {
 	case formatGitHub:
@@ -68,10 +70,10 @@ func (a *App) showPlan(file *planfile.File, format string, noColor bool) error {
 			{"forget", s.Forget}, {"problems", len(file.Problems)},
 		})
 	case formatGitLab:
-		if err := writeReport(gitLabQualityFile, func(w io.Writer) error { return render.PlanCodeQuality(w, p, info) }); err != nil {
+		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error { return render.PlanCodeQuality(w, p, info) }); err != nil {
 			return err
 		}
-		if err := writeReport(gitLabReportFile, func(w io.Writer) error { return render.PlanReport(w, p) }); err != nil {
+		if err := a.writeReport(gitLabReportFile, func(w io.Writer) error { return render.PlanReport(w, p) }); err != nil {
 			return err
 		}
 	}
@@ -95,41 +97,52 @@ func (a *App) underRoot(variable string, p *planner.Plan, info *render.PlanInfo)
 }
 
 // fromRoot returns a function that rewrites a file name relative to the folder that an
-// environment variable names, if the current folder is inside it.
+// environment variable names, if the file is in it.
 func (a *App) fromRoot(variable string) func(string) string {
 	root, _ := a.LookupEnv(variable)
-	here, err := os.Getwd()
-	below, errRel := filepath.Rel(root, here)
 	return func(name string) string {
-		if root == "" || err != nil || errRel != nil || name == "" || filepath.IsAbs(name) || !filepath.IsLocal(below) {
+		abs, err := filepath.Abs(name)
+		if root == "" || name == "" || err != nil {
 			return name
 		}
-		return filepath.ToSlash(filepath.Join(below, name))
+		below, err := filepath.Rel(root, abs)
+		if err != nil || !filepath.IsLocal(below) {
+			return name
+		}
+		return filepath.ToSlash(below)
 	}
 }
 
 // planInfo is what a report says about a plan besides the plan itself.
 func planInfo(f *planfile.File) render.PlanInfo {
-	return render.PlanInfo{ID: f.PlanID, Manifest: f.Inputs.Manifest, Keyless: f.Inputs.Keyless, Offline: f.Inputs.Offline}
+	return render.PlanInfo{
+		ID: f.PlanID, Manifest: f.Inputs.Manifest, Keyless: f.Inputs.Keyless, Offline: f.Inputs.Offline,
+		Origin: render.NewOrigin(f.Inputs.Commit, f.Inputs.RunURL),
+	}
 }
 
 // showDrift writes drift to stdout, and to the files that CI systems read.
-func (a *App) showDrift(found []planner.Drift, checked int, manifest, format string, noColor bool) error {
+func (a *App) showDrift(ctx context.Context, found []planner.Drift, checked int, manifest, format string, noColor bool) error {
+	a.shown = true
+	var origin render.Origin
+	if format != formatText {
+		origin = a.origin(ctx, manifest)
+	}
 	switch format {
 	case formatJSON:
-		return render.DriftJSON(a.Out, found, checked)
+		return render.DriftJSON(a.Out, found, checked, origin)
 	case formatMarkdown:
-		return render.DriftMarkdown(a.Out, found, checked)
+		return render.DriftMarkdown(a.Out, found, checked, origin)
 	case formatGitHub:
 		if err := render.DriftGitHub(a.Out, found, checked); err != nil {
 			return err
 		}
 		counted := countedDrift(found)
-		return a.tellGitHub(func(w io.Writer) error { return render.DriftMarkdown(w, found, checked) }, []output{
+		return a.tellGitHub(func(w io.Writer) error { return render.DriftMarkdown(w, found, checked, origin) }, []output{
 			{"drift", counted > 0}, {"findings", counted}, {"checked", checked},
 		})
 	case formatGitLab:
-		if err := writeReport(gitLabQualityFile, func(w io.Writer) error {
+		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error {
 			return render.DriftCodeQuality(w, found, a.fromRoot("CI_PROJECT_DIR")(manifest))
 		}); err != nil {
 			return err
@@ -170,7 +183,7 @@ func (a *App) tellGitHub(summary func(io.Writer) error, outputs []output) error 
 		if path == "" {
 			continue
 		}
-		if err := appendTo(path, content); err != nil {
+		if err := appendTo(path, a.Filter.Text(content)); err != nil {
 			return fmt.Errorf("%s: %w", variable, err)
 		}
 	}
@@ -190,10 +203,10 @@ func appendTo(path string, content []byte) error {
 }
 
 // writeReport replaces a file.
-func writeReport(path string, write func(io.Writer) error) error {
+func (a *App) writeReport(path string, write func(io.Writer) error) error {
 	var b bytes.Buffer
 	if err := write(&b); err != nil {
 		return err
 	}
-	return atomicfile.Write(path, b.Bytes(), 0o644)
+	return atomicfile.Write(path, a.Filter.Text(b.Bytes()), 0o644)
 }

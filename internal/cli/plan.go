@@ -83,6 +83,8 @@ func (a *App) plan(ctx context.Context, o *planOptions) (changes bool, err error
 	}
 	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, func(c *reconcile.Config) {
 		c.Values, c.Targets, c.Adopt = !o.mode.Keyless, o.targets, o.policy()
+		origin := a.origin(ctx, c.Manifest)
+		c.Commit, c.RunURL = origin.Commit(), origin.RunURL()
 	})
 	if err != nil {
 		return false, err

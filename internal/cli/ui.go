@@ -3,23 +3,18 @@ package cli
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/secretsync/secretsync/applier"
-	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/secret"
-	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/reconcile"
 	"golang.org/x/term"
@@ -51,27 +46,20 @@ func (a *App) printJSON(v any) error {
 
 // PrintError writes an error with its hint, and nothing for one that was already reported.
 func (a *App) PrintError(err error) {
-	var list syntax.ErrorList
-	switch {
-	case err == nil || err.Error() == "":
-	case errors.Is(err, syscall.EPIPE) && exitCode(err) == exitError: // the reader has closed the output, as head does
-	case errors.Is(err, context.Canceled):
-		a.Say("error: interrupted")
-	case errors.As(err, &list):
-		for _, e := range list {
-			a.Say("error: %s: %s", e.Pos, e.What)
-			a.sayHint(advised(e.Hint, e))
+	if quiet(err) {
+		return
+	}
+	mistakes, hints := complaints(err)
+	for _, m := range mistakes {
+		if m.Pos.IsZero() {
+			a.Say("error: %s", m.What)
+		} else {
+			a.Say("error: %s: %s", m.Pos, m.What)
 		}
-		a.sayHint(cmp.Or(hint.Of(err), listAdvice(err)))
-	default:
-		text, suggestion, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n") // cobra's, for an unknown command
-		for line := range strings.Lines(text) {
-			a.Say("error: %s", strings.TrimSuffix(line, "\n"))
-		}
-		a.sayHint(cmp.Or(hint.Of(err), advice(err)))
-		if suggestion != "" {
-			a.sayHint("did you mean " + strings.Join(strings.Fields(suggestion), " or ") + "?")
-		}
+		a.sayHint(m.Hint)
+	}
+	for _, text := range hints {
+		a.sayHint(text)
 	}
 }
 

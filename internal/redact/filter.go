@@ -181,6 +181,15 @@ func (f *Filter) Writer(w io.Writer) io.Writer {
 	return out
 }
 
+// Text returns text without what is known, for a file that is written at once.
+func (f *Filter) Text(text []byte) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var b bytes.Buffer
+	_ = (&filtered{filter: f, w: &b}).pass(text, true) // a buffer takes everything
+	return b.Bytes()
+}
+
 // Flush writes what is held back.
 func (f *Filter) Flush() error {
 	f.mu.Lock()

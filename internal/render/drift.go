@@ -95,6 +95,8 @@ type driftReport struct {
 	Findings      int            `json:"findings"`
 	Checked       int            `json:"checked"`
 	Details       []driftFinding `json:"details"`
+	Commit        string         `json:"commit,omitempty"`
+	RunURL        string         `json:"run_url,omitempty"`
 }
 
 type driftFinding struct {
@@ -114,8 +116,8 @@ type beforeAfter struct {
 }
 
 // DriftJSON writes drift for programs (docs/output.md).
-func DriftJSON(w io.Writer, drift []planner.Drift, checked int) error {
-	r := driftReport{SchemaVersion: 1, Checked: checked, Details: []driftFinding{}}
+func DriftJSON(w io.Writer, drift []planner.Drift, checked int, origin Origin) error {
+	r := driftReport{SchemaVersion: 1, Checked: checked, Details: []driftFinding{}, Commit: origin.commit, RunURL: origin.runURL}
 	for _, d := range drift {
 		f := driftFinding{Kind: d.Kind, AccountID: string(d.Store.Account), Store: d.Store.Name, Secret: d.Secret, Counts: d.Counts, Status: d.Status}
 		if d.Scopes != nil {

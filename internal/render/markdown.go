@@ -16,8 +16,9 @@ const MaxMarkdown = 65536
 
 // The markers by which a recipe finds its own comment.
 const (
-	planMarker  = "<!-- secretsync-plan -->"
-	driftMarker = "<!-- secretsync-drift -->"
+	planMarker     = "<!-- secretsync-plan -->"
+	driftMarker    = "<!-- secretsync-drift -->"
+	validateMarker = "<!-- secretsync-validate -->"
 )
 
 // maxRows bounds the rows of a list: more would not fit, however short.
@@ -48,8 +49,9 @@ func fitted(w io.Writer, form func(b *comment)) error {
 }
 
 func planMarkdown(b *comment, p *planner.Plan, info PlanInfo) {
-	b.line("%s", planMarker)
+	b.head(planMarker, info.Origin)
 	b.line("### secretsync: %s\n", Summary(p))
+	b.origin(info.Origin)
 	if info.ID != "" {
 		b.line("%s · plan id %s\n", code(info.Manifest), code(info.ID))
 	}
@@ -247,10 +249,11 @@ func plain(text string) string {
 }
 
 // DriftMarkdown writes drift as a comment, as PlanMarkdown does.
-func DriftMarkdown(w io.Writer, drift []planner.Drift, checked int) error {
+func DriftMarkdown(w io.Writer, drift []planner.Drift, checked int, origin Origin) error {
 	return fitted(w, func(b *comment) {
-		b.line("%s", driftMarker)
+		b.head(driftMarker, origin)
 		b.line("### secretsync: %s\n", driftSummary(drift, checked))
+		b.origin(origin)
 		var counted, told []string
 		for _, d := range drift {
 			row := code(driftName(d)) + ": " + code(driftWords(d))

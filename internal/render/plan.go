@@ -95,6 +95,7 @@ type PlanInfo struct {
 	// Manifest is the manifest's path, as it was given.
 	Manifest         string
 	Keyless, Offline bool
+	Origin           Origin
 }
 
 // Plan writes a plan as text, and ends with a line that sums it up.

@@ -29,7 +29,7 @@ const SchemaVersion = 1
 // covers its source only.
 const Unverified = "unverified"
 
-// File is a plan file. The same plan gives the same bytes.
+// File is a plan file. The same plan of the same commit in the same CI job gives the same bytes.
 type File struct {
 	SchemaVersion int `json:"schema_version"`
 	// PlanID is [ID] of the plan.
@@ -91,6 +91,11 @@ type Inputs struct {
 	Offline bool `json:"offline"`
 	// Targets are the globs that the plan was limited to.
 	Targets []string `json:"targets,omitempty"`
+	// Commit is the commit that was planned. It ends in "-dirty" if there were changes that are
+	// not committed.
+	Commit string `json:"commit,omitempty"`
+	// RunURL is the page of the CI job that made the plan.
+	RunURL string `json:"run_url,omitempty"`
 }
 
 // New returns the file of a plan.

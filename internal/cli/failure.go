@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/secretsync/secretsync/internal/ci"
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/spf13/cobra"
+)
+
+// Rules of mistakes that have none of their own.
+const (
+	ruleError       = "error"       // such as a token that is missing, or a request that failed
+	ruleInterrupted = "interrupted" // by a signal
+)
+
+// complaints returns what an error says, in terms of the command line: the mistakes, and hints
+// about all of them.
+func complaints(err error) (mistakes []render.Mistake, hints []string) {
+	var list syntax.ErrorList
+	switch {
+	case errors.Is(err, context.Canceled):
+		return []render.Mistake{{Rule: ruleInterrupted, What: "interrupted"}}, nil
+	case errors.As(err, &list):
+		for _, e := range list {
+			mistakes = append(mistakes, render.Mistake{Pos: e.Pos, Rule: ruleError, What: e.What, Hint: advised(e.Hint, e)})
+		}
+		return mistakes, nonempty(cmp.Or(hint.Of(err), listAdvice(err)))
+	}
+	text, suggestion, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n") // cobra's, for an unknown command
+	for line := range strings.Lines(text) {
+		mistakes = append(mistakes, render.Mistake{Rule: ruleError, What: strings.TrimSuffix(line, "\n")})
+	}
+	hints = nonempty(cmp.Or(hint.Of(err), advice(err)))
+	if suggestion != "" {
+		hints = append(hints, "did you mean "+strings.Join(strings.Fields(suggestion), " or ")+"?")
+	}
+	return mistakes, hints
+}
+
+func nonempty(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+// quiet reports whether an error has nothing to say: everything was already printed, or the
+// reader has closed the output, as head does.
+func quiet(err error) bool {
+	return err == nil || err.Error() == "" || errors.Is(err, syscall.EPIPE) && exitCode(err) == exitError
+}
+
+// reported are the commands whose failure is reported in the format of their result, and what
+// the report says has failed.
+var reported = map[string]string{"plan": "plan", "show": "plan", "drift": "drift"}
+
+// reportFailure writes an error in the format that the command's result would have had, in the
+// same place: otherwise a CI system would go on showing an earlier result. It returns an error
+// if that fails too.
+func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, err error) error {
+	what, format := reported[cmd.Name()], cmd.Flags().Lookup("format")
+	if what == "" || format == nil || quiet(err) || a.shown {
+		return nil
+	}
+	mistakes, hints := complaints(err)
+	file := reportedManifest(cmd)
+	return a.showFailure(format.Value.String(), &render.Failure{
+		Command: what, Manifest: file, ExitCode: exitCode(err), Mistakes: mistakes, Hints: hints,
+		Origin: a.origin(context.WithoutCancel(ctx), file),
+	})
+}
+
+// reportedManifest is the manifest that a failed command was to read.
+func reportedManifest(cmd *cobra.Command) string {
+	if f := cmd.Flags().Lookup("file"); f != nil && f.Value.String() != "" {
+		return f.Value.String()
+	}
+	if found, err := manifest.Find("."); err == nil {
+		return found
+	}
+	return "secretsync.yaml"
+}
+
+// showFailure writes a failure to stdout, and to the files that CI systems read. As text, stderr
+// has it.
+func (a *App) showFailure(format string, f *render.Failure) error {
+	switch format {
+	case formatJSON:
+		return render.FailureJSON(a.Out, f)
+	case formatMarkdown:
+		return render.FailureMarkdown(a.Out, f)
+	case formatGitHub:
+		summary := func(w io.Writer) error { return render.FailureMarkdown(w, f) }
+		if err := a.tellGitHub(summary, []output{{"failed", true}}); err != nil {
+			return err
+		}
+		a.failureUnderRoot("GITHUB_WORKSPACE", f)
+		return render.FailureGitHub(a.Out, f)
+	case formatGitLab:
+		a.failureUnderRoot("CI_PROJECT_DIR", f)
+		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error { return render.FailureCodeQuality(w, f) }); err != nil || f.Command != "plan" {
+			return err
+		}
+		return a.writeReport(gitLabReportFile, func(w io.Writer) error { return render.FailureReport(w, f) })
+	}
+	return nil
+}
+
+// failureUnderRoot does for a failure what underRoot does for a plan.
+func (a *App) failureUnderRoot(variable string, f *render.Failure) {
+	name := a.fromRoot(variable)
+	f.Manifest = name(f.Manifest)
+	for i := range f.Mistakes {
+		f.Mistakes[i].Pos.File = name(f.Mistakes[i].Pos.File)
+	}
+}
+
+// origin is where a report about a manifest comes from, if it is written now.
+func (a *App) origin(ctx context.Context, file string) render.Origin {
+	return render.NewOrigin(ci.Find(ctx, filepath.Dir(file), a.LookupEnv))
+}

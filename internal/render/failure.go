@@ -1,0 +1,175 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Failure is why there is no plan and no drift to report, or what is wrong with a manifest.
+type Failure struct {
+	// Command is the command that failed: "plan", "drift" or "validate".
+	Command string
+	// Manifest is the manifest's path, for mistakes without a position.
+	Manifest string
+	ExitCode int
+	Mistakes []Mistake
+	// Hints are about the mistakes as a whole.
+	Hints  []string
+	Origin Origin
+}
+
+// Mistake is one reason of a failure.
+type Mistake struct {
+	// Pos is zero if it is not about a file.
+	Pos planner.Position
+	// Rule is the kind of mistake: a word that does not change when its message does.
+	Rule string
+	What string
+	Hint string // may be empty
+}
+
+// failureWords are what a failure of each command means to the reader.
+var failureWords = map[string]struct{ marker, title, meaning string }{
+	"plan":     {planMarker, "The plan failed", "There is no plan of this commit. An earlier plan is out of date."},
+	"drift":    {driftMarker, "The check for drift failed", "It is not known whether Cloudflare differs from what was last applied."},
+	"validate": {validateMarker, "The manifest is not valid", ""},
+}
+
+// Title is the failure in one sentence.
+func (f *Failure) Title() string {
+	return fmt.Sprintf("%s: %s.", failureWords[f.Command].title, count(len(f.Mistakes), "error"))
+}
+
+// FailureMarkdown writes a failure as the comment that replaces the one of an earlier plan.
+func FailureMarkdown(w io.Writer, f *Failure) error {
+	words := failureWords[f.Command]
+	return fitted(w, func(b *comment) {
+		b.head(words.marker, f.Origin)
+		b.line("### secretsync: %s\n", f.Title())
+		b.origin(f.Origin)
+		if words.meaning != "" {
+			b.line("%s\n", words.meaning)
+		}
+		b.fenced(f.lines(max(b.limit, 1)))
+	})
+}
+
+// lines are the first mistakes and all hints as text.
+func (f *Failure) lines(limit int) []string {
+	var lines []string
+	for _, m := range f.Mistakes[:min(limit, len(f.Mistakes))] {
+		where := ""
+		if !m.Pos.IsZero() {
+			where = clipped(m.Pos.String()) + ": "
+		}
+		lines = append(lines, where+clipped(m.What))
+		if m.Hint != "" {
+			lines = append(lines, "  hint: "+clipped(m.Hint))
+		}
+	}
+	if more := len(f.Mistakes) - limit; more > 0 {
+		lines = append(lines, fmt.Sprintf("… and %d more that do not fit in a comment: see the log", more))
+	}
+	for _, hint := range f.Hints {
+		lines = append(lines, "hint: "+clipped(hint))
+	}
+	return lines
+}
+
+// maxPiece bounds one piece of a message, in characters: a file's name can be as long as its
+// author likes.
+const maxPiece = 1000
+
+// clipped is foreign text as one short piece of a line.
+func clipped(text string) string {
+	text = Safe(text)
+	if runes := []rune(text); len(runes) > maxPiece {
+		return string(runes[:maxPiece]) + "…"
+	}
+	return text
+}
+
+var backticks = regexp.MustCompile("`+")
+
+// fenced writes lines as a block in which nothing is markup: its fence is longer than any that
+// a line could contain.
+func (b *comment) fenced(lines []string) {
+	fence := "```"
+	for _, line := range lines {
+		for _, run := range backticks.FindAllString(line, -1) {
+			if len(run) >= len(fence) {
+				fence = run + "`"
+			}
+		}
+	}
+	b.line("%stext", fence)
+	for _, line := range lines {
+		b.line("%s", Safe(line))
+	}
+	b.line("%s", fence)
+}
+
+// FailureGitHub writes a failure as annotations at its mistakes' positions.
+func FailureGitHub(w io.Writer, f *Failure) error {
+	var errs []annotation
+	for _, m := range f.Mistakes {
+		errs = append(errs, annotation{m.Pos, withHint(m.What, m.Hint)})
+	}
+	if n := len(f.Hints); n > 0 && len(errs) > 0 { // with the first, since few annotations are kept
+		errs[0].text = withHint(errs[0].text, strings.Join(f.Hints, "; "))
+	}
+	out := &printer{w: w}
+	annotate(out, "error", errs)
+	return out.err
+}
+
+// FailureCodeQuality writes a failure as GitLab's code quality report.
+func FailureCodeQuality(w io.Writer, f *Failure) error {
+	list := []finding{}
+	for _, m := range f.Mistakes {
+		list = append(list, newFinding(f.Manifest, m.Rule, "blocker", withHint(m.What, m.Hint), m.Pos))
+	}
+	return writeJSON(w, list)
+}
+
+// FailureReport writes what GitLab's widget for Terraform plans shows as a report that could not
+// be generated: without counts, which would look like a plan that changes nothing
+// (docs/findings.md §3).
+func FailureReport(w io.Writer, f *Failure) error {
+	return writeJSON(w, map[string]string{"error": f.Title()})
+}
+
+// failure is a failure as JSON (docs/output.md).
+type failure struct {
+	SchemaVersion int       `json:"schema_version"`
+	Failed        string    `json:"failed"`
+	ExitCode      int       `json:"exit_code"`
+	Errors        []mistake `json:"errors"`
+	Hints         []string  `json:"hints,omitempty"`
+	Commit        string    `json:"commit,omitempty"`
+	RunURL        string    `json:"run_url,omitempty"`
+}
+
+type mistake struct {
+	Rule     string           `json:"rule"`
+	Message  string           `json:"message"`
+	Hint     string           `json:"hint,omitempty"`
+	Position planner.Position `json:"position,omitzero"`
+}
+
+// FailureJSON writes a failure for programs.
+func FailureJSON(w io.Writer, f *Failure) error {
+	return writeJSON(w, failure{1, f.Command, f.ExitCode, listed(f.Mistakes), f.Hints, f.Origin.commit, f.Origin.runURL})
+}
+
+func listed(mistakes []Mistake) []mistake {
+	list := make([]mistake, len(mistakes))
+	for i, m := range mistakes {
+		list[i] = mistake{m.Rule, m.What, m.Hint, m.Pos}
+	}
+	return list
+}
