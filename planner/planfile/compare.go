@@ -31,28 +31,42 @@ type Blocked struct {
 // Holds reports whether the reviewed plan covers everything in the new one.
 func (d Difference) Holds() bool { return len(d.Added)+len(d.Changed)+len(d.Blocked) == 0 }
 
+// Union returns the actions of several reviewed plans, for [Compare]. Unlike other plans it can
+// have several actions on a secret.
+func Union(reviewed ...*planner.Plan) *planner.Plan {
+	union := &planner.Plan{}
+	for _, p := range reviewed {
+		for _, a := range p.Actions {
+			if !slices.ContainsFunc(union.Actions, func(b planner.Action) bool { return on(b, a.Store, a.Secret) && same(essence(a), essence(b)) }) {
+				union.Actions = append(union.Actions, a)
+			}
+		}
+	}
+	return union
+}
+
 // Compare looks for every action of a new plan in the reviewed one. Reasons are ignored: what an
-// action was decided on is in its precondition.
+// action was decided on is in its precondition. If there are several reviewed actions on a
+// secret, one of them has to cover the new one.
 func Compare(reviewed, now *planner.Plan) Difference {
 	var d Difference
 	used := make([]bool, len(reviewed.Actions))
 	for _, a := range now.Actions {
-		i, from := find(reviewed, a.Store, a.Secret), -1
-		if a.Op == planner.OpRename {
-			from = find(reviewed, a.Store, a.From)
+		if completesRename(reviewed, now, a) {
+			continue
 		}
+		candidates := find(reviewed, a.Store, a.Secret)
+		covering := coveredBy(reviewed, candidates, a)
 		switch {
-		case completesRename(reviewed, now, a):
-			continue
-		case i < 0:
+		case len(candidates) == 0:
 			d.Added = append(d.Added, a)
-			continue
-		case from >= 0 && coverRename(reviewed.Actions[i], reviewed.Actions[from], a):
-			used[from] = true
-		case !covers(reviewed.Actions[i], a) && !completes(reviewed.Actions[i], a):
-			d.Changed = append(d.Changed, Pair{reviewed.Actions[i], a})
+		case covering == nil:
+			d.Changed = append(d.Changed, Pair{reviewed.Actions[candidates[0]], a})
+			covering = candidates
 		}
-		used[i] = true
+		for _, i := range covering {
+			used[i] = true
+		}
 	}
 	for i, r := range reviewed.Actions {
 		if used[i] {
@@ -67,9 +81,40 @@ func Compare(reviewed, now *planner.Plan) Difference {
 	return d
 }
 
-// find returns the index of the action on a secret or a store, or -1.
-func find(p *planner.Plan, store planner.StoreKey, secret string) int {
-	return slices.IndexFunc(p.Actions, func(a planner.Action) bool { return a.Store == store && a.Secret == secret })
+// find returns the indices of the actions on a secret or a store.
+func find(p *planner.Plan, store planner.StoreKey, secret string) []int {
+	var found []int
+	for i, a := range p.Actions {
+		if on(a, store, secret) {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+func on(a planner.Action, store planner.StoreKey, secret string) bool {
+	return a.Store == store && a.Secret == secret
+}
+
+// coveredBy returns the indices of the reviewed actions that cover a new one, or nil. The
+// candidates are those on the same secret.
+func coveredBy(reviewed *planner.Plan, candidates []int, now planner.Action) []int {
+	for _, i := range candidates {
+		if r := reviewed.Actions[i]; covers(r, now) || completes(r, now) {
+			return []int{i}
+		}
+	}
+	if now.Op != planner.OpRename {
+		return nil
+	}
+	for _, i := range candidates {
+		for _, from := range find(reviewed, now.Store, now.From) {
+			if coverRename(reviewed.Actions[i], reviewed.Actions[from], now) {
+				return []int{i, from}
+			}
+		}
+	}
+	return nil
 }
 
 // covers reports whether an action does what was reviewed, or the same without sending a value.

@@ -10,7 +10,6 @@ package planfile
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -33,7 +32,7 @@ const Unverified = "unverified"
 type File struct {
 	SchemaVersion int `json:"schema_version"`
 	// PlanID is [ID] of the plan.
-	PlanID  string  `json:"plan_id" jsonschema:"pattern=^[0-9a-f]{64}$"`
+	PlanID  string  `json:"plan_id" jsonschema:"pattern=^[0-9a-f]{64}([0-9a-f]{32})*$"`
 	Summary Summary `json:"summary"`
 	// Actions are in the order in which they are carried out.
 	Actions []Action `json:"actions"`
@@ -146,35 +145,6 @@ func (f *File) digest() string {
 	whole := *f
 	whole.Digest = ""
 	return "sha256:" + sum("secretsync/plan-file/v1", whole)
-}
-
-// ID identifies what a plan does: the SHA-256 of its actions, in hexadecimal digits. It is the
-// same on every machine and for every order of the manifest. It does not cover the actions'
-// positions and reasons, nor the description of the source of an identified value. A plan with
-// problems has another id than the same actions without them, because it must not be applied.
-func ID(p *planner.Plan) string {
-	actions := make([]Action, len(p.Actions))
-	for i, a := range p.Actions {
-		actions[i] = essence(a)
-	}
-	slices.SortFunc(actions, func(x, y Action) int {
-		return cmp.Or(cmp.Compare(x.AccountID, y.AccountID), cmp.Compare(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret), cmp.Compare(x.Op, y.Op))
-	})
-	if len(p.Problems) > 0 {
-		return sum("secretsync/plan-id/forbidden/v1", actions)
-	}
-	return sum("secretsync/plan-id/v1", actions)
-}
-
-// essence is the part of an action that [ID] covers: without its position and reasons, and
-// without the source of an identified value.
-func essence(a planner.Action) Action {
-	e := fromAction(a)
-	e.Position, e.Reasons = planner.Position{}, nil
-	if e.Value != Unverified {
-		e.Source = ""
-	}
-	return e
 }
 
 // sum returns a digest of the JSON of v. Digests of different domains never agree.

@@ -491,7 +491,7 @@ func TestProblemsHaveAnIDOfTheirOwn(t *testing.T) {
 
 // TestIDStays: an id quoted in a review is that plan's id in later versions too.
 func TestIDStays(t *testing.T) {
-	const want = "8d534d5be6ac0987421685ea0ae52c26aecb919843ac2b4c03fbdbcc204cf105"
+	const want = "8d534d5be6ac0987421685ea0ae52c26aecb919843ac2b4c03fbdbcc204cf105" + "55bcd747680958b75b74fae37906e4a6"
 	if got := planfile.ID(planOf(change("a"))); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
