@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var planID = regexp.MustCompile(`plan id <code>([0-9a-f]{64})</code>`)
+var planID = regexp.MustCompile(`<!-- secretsync-plan-id ([0-9a-f]{64,}) -->`)
 
 // plan runs plan.yml for a pull request that was just opened or updated.
 func (p *place) plan(branch string, number int) *run {
@@ -73,7 +73,7 @@ func TestGitHub(t *testing.T) {
 
 	// A plan on the pull request: one comment, kept up to date, with a read-only token.
 	// Comments by others are left alone and not trusted, whatever they look like.
-	forged := "<!-- secretsync-plan -->\nplan id <code>" + strings.Repeat("0", 64) + "</code>"
+	forged := "<!-- secretsync-plan -->\n<!-- secretsync-plan-id " + strings.Repeat("0", 64) + " -->"
 	p.github.comments = append(p.github.comments, &fakeComment{1, fakeUser{"stranger"}, forged, "1"}, &fakeComment{2, fakeUser{bot}, "of another workflow", "1"})
 	p.branch("first", one("a"))
 	p.plan("first", 1).ends(false)

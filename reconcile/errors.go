@@ -64,8 +64,8 @@ func (e *ValuesError) Unwrap() error { return e.Err }
 
 // StaleError means that a plan does more than the reviewed one, or has another id.
 type StaleError struct {
-	// Difference lists what differs from a reviewed plan file; nil if only an id was
-	// reviewed.
+	// Difference lists what differs from what was reviewed; nil if only ids were reviewed, and
+	// none of them has an action of the plan.
 	Difference *planfile.Difference
 	// PlanID is the id of the current plan.
 	PlanID string

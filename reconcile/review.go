@@ -1,18 +1,21 @@
 package reconcile
 
 import (
+	"slices"
+
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
 )
 
-// Review is what was reviewed before an apply: a plan file, a plan id, or nothing.
+// Review is what was reviewed before an apply: plan files, plan ids, or nothing. Together they
+// allow every action that any of them has.
 type Review struct {
-	File *planfile.File
-	ID   string
+	Files []*planfile.File
+	IDs   []string
 }
 
 // Given reports whether anything was reviewed.
-func (r Review) Given() bool { return r.File != nil || r.ID != "" }
+func (r Review) Given() bool { return len(r.Files)+len(r.IDs) > 0 }
 
 // SkipReason says why a reviewed action is not in the current plan.
 type SkipReason int
@@ -33,39 +36,47 @@ type Skipped struct {
 	Reason SkipReason
 }
 
-// Check compares the plan with the reviewed one. It returns the reviewed actions that are
-// not in the plan, and a [StaleError] if the plan does more than was reviewed.
+// Check compares the plan with what was reviewed. It returns the reviewed actions that are not
+// in the plan, and a [StaleError] if the plan does more than was reviewed. Actions that are not
+// in the plan are known of plan files only, not of ids.
 func (p *Proposal) Check(r Review) ([]Skipped, error) {
 	stale := &StaleError{PlanID: planfile.ID(p.Plan)}
-	if r.File == nil {
-		if r.ID == "" || len(p.Plan.Actions)+len(p.Plan.Problems) == 0 || p.hasID(r.ID) {
-			return nil, nil
-		}
-		return nil, stale
+	nothing := len(p.Plan.Actions)+len(p.Plan.Problems) == 0
+	if !r.Given() || len(r.Files) == 0 && (nothing || slices.Contains(r.IDs, stale.PlanID)) {
+		return nil, nil
 	}
-	reviewed := r.File.Plan()
+	reviewed := p.reviewed(r)
 	p.project.cfg.Guard.Public(planText(reviewed)...)
 	d := planfile.Compare(reviewed, p.Plan)
 	var skipped []Skipped
 	for _, gone := range d.Gone {
 		skipped = append(skipped, Skipped{gone, p.whyNot(gone)})
 	}
-	if d.Holds() {
+	// Problems alone are none of the plans whose ids were given.
+	problemsAlone := len(r.Files) == 0 && len(p.Plan.Actions) == 0
+	if d.Holds() && !problemsAlone {
 		return skipped, nil
 	}
-	stale.Difference = &d
+	if len(reviewed.Actions) > 0 || len(r.Files) > 0 {
+		stale.Difference = &d
+	}
 	return skipped, stale
 }
 
-// hasID reports whether id is that of the plan, or of a keyless plan that covers it. New
-// problems are reported next, and block it.
-func (p *Proposal) hasID(id string) bool {
-	if id == planfile.ID(p.Plan) {
-		return true
+// reviewed returns the reviewed actions: those of the files, and those of the plan, or of the
+// keyless plan, that an id lists.
+func (p *Proposal) reviewed(r Review) *planner.Plan {
+	var plans []*planner.Plan
+	for _, f := range r.Files {
+		plans = append(plans, f.Plan())
 	}
-	good, keyless := *p.Plan, *p.keyless()
-	good.Problems, keyless.Problems = nil, nil
-	return id == planfile.ID(&good) || id == planfile.ID(&keyless) && planfile.Compare(&keyless, &good).Holds()
+	if len(r.IDs) > 0 {
+		keyless := p.keyless()
+		for _, id := range r.IDs {
+			plans = append(plans, &planner.Plan{Actions: planfile.Recognized(id, p.Plan)}, &planner.Plan{Actions: planfile.Recognized(id, keyless)})
+		}
+	}
+	return planfile.Union(plans...)
 }
 
 // keyless is the plan for the same state without a key.

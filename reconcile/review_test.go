@@ -50,7 +50,7 @@ func TestCheckFile(t *testing.T) {
 	w.write("values.yaml", "a: new n2\nc: vc n1\n")
 	w.env["B"] = "new"
 	f := w.file(Mode{})
-	skipped, err := w.check(Review{File: f})
+	skipped, err := w.check(Review{Files: []*planfile.File{f}})
 	equal(t, "nothing changed", skipped, []string(nil))
 	if err != nil {
 		t.Errorf("nothing changed: %v", err)
@@ -58,7 +58,7 @@ func TestCheckFile(t *testing.T) {
 
 	// An unchanged value, and one that the manifest no longer has.
 	w.env["B"] = "vb"
-	skipped, err = w.check(Review{File: f})
+	skipped, err = w.check(Review{Files: []*planfile.File{f}})
 	equal(t, "one unnecessary", skipped, []string{"update b: not needed"})
 	if err != nil {
 		t.Errorf("one unnecessary: %v", err)
@@ -67,7 +67,7 @@ func TestCheckFile(t *testing.T) {
 	// More than was reviewed.
 	w.env["B"] = "another"
 	var stale *StaleError
-	skipped, err = w.check(Review{File: f})
+	skipped, err = w.check(Review{Files: []*planfile.File{f}})
 	if !errors.As(err, &stale) || stale.Difference == nil || err.Error() != "the reviewed plan no longer holds: nothing was changed" {
 		t.Fatalf("another value: %v", err)
 	}
@@ -87,7 +87,7 @@ func TestCheckFileNotDesired(t *testing.T) {
 	w.env["B"] = "new"
 	f := w.file(Mode{})
 	w.manifest(reviewed)
-	skipped, err := w.check(Review{File: f})
+	skipped, err := w.check(Review{Files: []*planfile.File{f}})
 	equal(t, "skipped", skipped, []string{"create c: not desired"})
 	if err != nil {
 		t.Errorf("%v", err)
@@ -100,7 +100,7 @@ func TestCheckFileDeleted(t *testing.T) {
 	w.manifest("stores: {prod: {secrets: {b: {from: {env: B}}}}}\n")
 	f := w.file(Mode{})
 	w.applied()
-	skipped, err := w.check(Review{File: f})
+	skipped, err := w.check(Review{Files: []*planfile.File{f}})
 	equal(t, "skipped", skipped, []string{"delete a: not needed"})
 	if err != nil {
 		t.Errorf("%v", err)
@@ -119,7 +119,7 @@ stores:
 	w.env["A"] = "new"
 	f := w.file(Mode{})
 	w.api.accounts[other].down("")
-	skipped, err := w.check(Review{File: f})
+	skipped, err := w.check(Review{Files: []*planfile.File{f}})
 	equal(t, "skipped", skipped, []string{"update b: unread"})
 	if err != nil {
 		t.Errorf("%v", err)
@@ -137,15 +137,15 @@ func TestCheckKeyless(t *testing.T) {
 	f := w.file(Mode{Keyless: true})
 	lines(t, "reviewed", actions(f.Plan()), "update prod/a reencrypted +value\nupdate prod/c reencrypted +value")
 	lines(t, "now", actions(w.plan(Mode{}).Plan), "update prod/a value_changed +value")
-	for name, r := range map[string]Review{"the file": {File: f}, "its id": {ID: f.PlanID}} {
+	for name, r := range map[string]Review{"the file": {Files: []*planfile.File{f}}, "its id": {IDs: []string{f.PlanID}}} {
 		if _, err := w.check(r); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	w.write("values.yaml", "a: new n3\nc: vc n2\n")
-	for name, r := range map[string]Review{"the file": {File: f}, "its id": {ID: f.PlanID}} {
+	for name, r := range map[string]Review{"the file": {Files: []*planfile.File{f}}, "its id": {IDs: []string{f.PlanID}}} {
 		var stale *StaleError
-		if _, err := w.check(r); !errors.As(err, &stale) || (stale.Difference == nil) != (r.File == nil) {
+		if _, err := w.check(r); !errors.As(err, &stale) || stale.Difference == nil {
 			t.Errorf("%s, after another edit: %v", name, err)
 		}
 	}
@@ -176,22 +176,87 @@ func TestCheckID(t *testing.T) {
 		equal(t, "skipped", skipped, []Skipped(nil))
 		return err
 	}
-	for name, r := range map[string]Review{"its id": {ID: id}, "nothing": {}} {
+	for name, r := range map[string]Review{"its id": {IDs: []string{id}}, "its id without tags": {IDs: []string{planfile.WholeID(id)}}, "nothing": {}} {
 		if err := check(r); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	var stale *StaleError
-	if err := check(Review{ID: "0"}); !errors.As(err, &stale) || stale.Difference != nil || stale.PlanID != id {
+	if err := check(Review{IDs: []string{"0"}}); !errors.As(err, &stale) || stale.Difference != nil || stale.PlanID != id {
 		t.Errorf("another id: %v", err)
 	}
-	given := []bool{Review{}.Given(), Review{ID: id}.Given(), Review{File: p.File()}.Given()}
+	given := []bool{Review{}.Given(), Review{IDs: []string{id}}.Given(), Review{Files: []*planfile.File{p.File()}}.Given()}
 	equal(t, "given", given, []bool{false, true, true})
 
 	w.applied() // there is nothing left to do, which needs no review
 	p = w.plan(Mode{})
-	if err := check(Review{ID: "0"}); err != nil {
+	if err := check(Review{IDs: []string{"0"}}); err != nil {
 		t.Errorf("nothing to do: %v", err)
+	}
+}
+
+// TestCheckTogether: two reviews that land together allow what either has, in either form and
+// whatever was done already, and nothing else.
+func TestCheckTogether(t *testing.T) {
+	w := reviewWorld(t)
+	w.env["B"] = "new"
+	one := w.file(Mode{})
+	w.env["B"] = "vb"
+	w.write("values.yaml", "a: new n2\nc: vc n1\n")
+	two := w.file(Mode{})
+	w.env["B"] = "new"
+	files := func(f ...*planfile.File) Review { return Review{Files: f} }
+	ids := func(f ...string) Review { return Review{IDs: f} }
+	var stale *StaleError
+	for _, r := range []Review{files(one), files(two), ids(one.PlanID), ids(two.PlanID)} {
+		_, err := w.check(r)
+		if !errors.As(err, &stale) || stale.Difference == nil || len(stale.Difference.Added) != 1 {
+			t.Errorf("one of two reviews: %v", err)
+		}
+	}
+	short := planfile.WholeID
+	if _, err := w.check(ids(short(one.PlanID), short(two.PlanID))); !errors.As(err, &stale) {
+		t.Errorf("ids without tags: %v", err)
+	}
+	together := []Review{files(one, two), ids(one.PlanID, two.PlanID), ids(two.PlanID, one.PlanID)}
+	for _, r := range together {
+		if skipped, err := w.check(r); err != nil || len(skipped) > 0 {
+			t.Errorf("both: %v, %v", skipped, err)
+		}
+	}
+	w.env["B"] = "another"
+	for _, r := range together {
+		if _, err := w.check(r); !errors.As(err, &stale) || len(stale.Difference.Added)+len(stale.Difference.Changed) != 1 {
+			t.Errorf("another value: %v", err)
+		}
+	}
+	w.env["B"] = "vb" // as it was: one of the two is enough for what is left
+	for _, r := range append(together, files(two), ids(two.PlanID)) {
+		if _, err := w.check(r); err != nil {
+			t.Errorf("less: %v", err)
+		}
+	}
+}
+
+// TestCheckFirstApply: plans made before there is a store or a key hold one after the other,
+// although the first of them creates both.
+func TestCheckFirstApply(t *testing.T) {
+	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
+	w.env["A"], w.env["B"] = "va", "vb"
+	one := w.file(Mode{})
+	w.manifest("stores: {prod: {secrets: {b: {from: {env: B}}}}}\n")
+	two := w.file(Mode{})
+	w.manifest("stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
+	if _, err := w.check(Review{IDs: []string{one.PlanID}}); err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	w.applied()
+	w.manifest("stores: {prod: {secrets: {a: {from: {env: A}}, b: {from: {env: B}}}}}\n")
+	lines(t, "plan", actions(w.plan(Mode{}).Plan), "create prod/b new +value")
+	for name, r := range map[string]Review{"the file": {Files: []*planfile.File{two}}, "its id": {IDs: []string{two.PlanID}}} {
+		if _, err := w.check(r); err != nil {
+			t.Errorf("the second, by %s: %v", name, err)
+		}
 	}
 }
 
@@ -205,15 +270,15 @@ func TestCheckIDWithNewProblems(t *testing.T) {
 	w.manifest(reviewed[:len(reviewed)-4] + ", ext: {external: true}}}}\n")
 	p := w.plan(Mode{})
 	lines(t, "plan", actions(p.Plan), "update prod/b value_changed +value\nproblem external_missing prod/ext")
-	if _, err := p.Check(Review{ID: id}); err != nil {
+	if _, err := p.Check(Review{IDs: []string{id}}); err != nil {
 		t.Errorf("by its id: %v", err)
 	}
 	var stale *StaleError
-	if _, err := p.Check(Review{ID: keyless}); !errors.As(err, &stale) {
+	if _, err := p.Check(Review{IDs: []string{keyless}}); !errors.As(err, &stale) {
 		t.Errorf("by the id of a plan that does less: %v", err)
 	}
 	w.env["B"] = "vb"
-	if _, err := w.plan(Mode{}).Check(Review{ID: id}); !errors.As(err, &stale) {
+	if _, err := w.plan(Mode{}).Check(Review{IDs: []string{id}}); !errors.As(err, &stale) {
 		t.Errorf("problems alone: %v", err)
 	}
 }
@@ -247,7 +312,7 @@ func TestCheckAfterAFailure(t *testing.T) {
 	w.live().after = nil
 	equal(t, "outcome", actionsOf(report), []string{"update prod/b unknown"})
 	lines(t, "plan", actions(w.plan(Mode{}).Plan), "update prod/b interrupted +value")
-	if skipped, err := w.check(Review{File: f}); err != nil || len(skipped) > 0 {
+	if skipped, err := w.check(Review{Files: []*planfile.File{f}}); err != nil || len(skipped) > 0 {
 		t.Errorf("%v, %v", skipped, err)
 	}
 	if got := w.plan(Mode{}).Plan.Actions[0].Op; got != planner.OpUpdate {

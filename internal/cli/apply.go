@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
@@ -23,13 +22,13 @@ type applyOptions struct {
 	targetFlags
 	adoptFlag
 	limitFlags
-	planID string
+	planIDs []string
 }
 
 func (a *App) applyCommand() *cobra.Command {
 	var o applyOptions
 	cmd := &cobra.Command{
-		Use:   "apply [PLAN]",
+		Use:   "apply [PLAN...]",
 		Short: "Make Cloudflare match the manifest",
 		Long: `apply shows the plan, asks for approval, executes it and writes the lockfile,
 which belongs in git. It needs a token with the permission "Secrets Store
@@ -37,20 +36,20 @@ Write".
 
 With a PLAN that plan -o wrote, or with --plan-id, it executes the reviewed plan
 and does not ask. Everything is read again first: if anything more or different
-would be done now, nothing is, and the exit code is 3.
+would be done now, nothing is, and the exit code is 3. Several plans, or several
+ids, allow together what any of them has: for reviews that land together.
 
 ` + exitCodesHelp,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// An empty variable in a CI job must not turn a reviewed apply into an
 			// unreviewed one.
-			if cmd.Flags().Changed("plan-id") && o.planID == "" || len(args) == 1 && args[0] == "" {
+			if slices.Contains(o.planIDs, "") || slices.Contains(args, "") {
 				return errors.New("the reviewed plan or plan id is empty")
 			}
 			if err := cmp.Or(o.changeFlags.check(), o.targetFlags.check(), o.adoptFlag.check()); err != nil {
 				return err
 			}
-			reviewed, err := a.review(cmd.Context(), strings.Join(args, ""), o.planID)
+			reviewed, err := a.review(cmd.Context(), args, o.planIDs)
 			if err != nil {
 				return err
 			}
@@ -62,7 +61,7 @@ would be done now, nothing is, and the exit code is 3.
 	o.targetFlags.register(f)
 	o.adoptFlag.register(f)
 	o.limitFlags.register(f)
-	f.StringVar(&o.planID, "plan-id", "", "the id of the reviewed plan: refuse anything else")
+	f.StringArrayVar(&o.planIDs, "plan-id", nil, "the id of a reviewed plan: refuse anything else (repeatable)")
 	return cmd
 }
 
@@ -73,8 +72,8 @@ func (a *App) apply(ctx context.Context, o *applyOptions, reviewed reconcile.Rev
 	return a.change(ctx, c, readValues, o.limitFlags.apply, func(c *reconcile.Config) {
 		c.Adopt = o.policy()
 		c.Targets = o.targets
-		if reviewed.File != nil && len(o.targets) == 0 {
-			c.Targets = reviewed.File.Inputs.Targets
+		if len(o.targets) == 0 {
+			c.Targets = reviewedTargets(reviewed.Files)
 		}
 	})
 }

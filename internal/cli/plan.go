@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/hint"
@@ -29,6 +30,7 @@ type planOptions struct {
 	limitFlags
 	mode              reconcile.Mode
 	out, format       string
+	planIDs           []string
 	detailed, noColor bool
 }
 
@@ -46,10 +48,16 @@ cannot be known is said to be. --offline needs no token: the lockfile is taken
 at its word for what is in Cloudflare. Both together need no credentials at all,
 as for a pull request from a fork.
 
+--plan-id compares the plan with reviewed ones as apply does, for merge queues:
+if it goes further than all of them together, the exit code is 3.
+
 ` + exitCodesHelp,
 		Example: "  secretsync plan -o plan.json     # for review\n  secretsync apply plan.json       # does that and nothing else",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if slices.Contains(o.planIDs, "") {
+				return errors.New("the reviewed plan id is empty")
+			}
 			if err := cmp.Or(o.targetFlags.check(), o.adoptFlag.check(), checkFormat(o.format)); err != nil {
 				return err
 			}
@@ -68,6 +76,7 @@ as for a pull request from a fork.
 	o.limitFlags.register(f)
 	f.StringVarP(&o.out, "out", "o", "", "write the plan to this file, for review and for apply")
 	f.StringVar(&o.format, "format", "text", formatHelp)
+	f.StringArrayVar(&o.planIDs, "plan-id", nil, "the id of a reviewed plan: exit with 3 if this one goes further (repeatable)")
 	f.BoolVar(&o.mode.Keyless, "keyless", false, "compare ciphertexts, without decryption or fingerprint key")
 	f.BoolVar(&o.mode.Offline, "offline", false, "compare with the lockfile alone, without a token")
 	f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 where there are changes")
@@ -113,6 +122,10 @@ func (a *App) plan(ctx context.Context, o *planOptions) (changes bool, err error
 		return false, err
 	}
 	p := proposal.Plan
+	if err := a.compareReview(reconcile.Review{IDs: o.planIDs}, proposal, o.noColor); err != nil {
+		a.PrintError(problemsOf(p, project.Manifest().File))
+		return false, err
+	}
 	return len(p.Actions) > 0, errors.Join(problemsOf(p, project.Manifest().File), proposal.Unreachable)
 }
 

@@ -50,10 +50,13 @@ func fitted(w io.Writer, form func(b *comment)) error {
 
 func planMarkdown(b *comment, p *planner.Plan, info PlanInfo) {
 	b.head(planMarker, info.Origin)
+	if info.ID != "" && len(p.Problems) == 0 {
+		b.line("<!-- secretsync-plan-id %s -->", Safe(info.ID)) // for recipes: docs/output.md
+	}
 	b.line("### secretsync: %s\n", Summary(p))
 	b.origin(info.Origin)
 	if info.ID != "" {
-		b.line("%s · plan id %s\n", code(info.Manifest), code(info.ID))
+		b.line("%s · plan id %s\n", code(info.Manifest), code(quotedID(info.ID)))
 	}
 	var problems []string
 	for _, q := range p.Problems {

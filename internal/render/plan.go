@@ -134,9 +134,21 @@ func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 	}
 	out.line("%s", Summary(p))
 	if info.ID != "" && len(p.Actions) > 0 {
-		out.line("%s", style.paint(colorQuiet, "Plan id: "+info.ID))
+		out.line("%s", style.paint(colorQuiet, "Plan id: "+quotedID(info.ID)))
 	}
 	return out.err
+}
+
+// maxQuoted is the length of the longest id that is shown: that of a plan with ten actions.
+const maxQuoted = 64 + 10*32
+
+// quotedID is a plan's id as people copy it. If it is very long, only the part that identifies
+// the plan as a whole is shown.
+func quotedID(id string) string {
+	if len(id) > maxQuoted {
+		return planfile.WholeID(id)
+	}
+	return id
 }
 
 // sourceOnly counts the values that nothing in the plan stands for, but for those that

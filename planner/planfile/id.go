@@ -51,6 +51,9 @@ func ID(p *planner.Plan) string {
 // WholeID returns the part of an id that identifies the plan as a whole.
 func WholeID(id string) string { return id[:min(len(id), wholeDigits)] }
 
+// IsWhole reports whether an id has no tags, so that it identifies a plan as a whole only.
+func IsWhole(id string) bool { return len(id) == wholeDigits && idForm.MatchString(id) }
+
 // Recognized returns the actions of a plan that the plan with the given id has. If the id has no
 // tags, they are all actions or none.
 func Recognized(id string, p *planner.Plan) []planner.Action {

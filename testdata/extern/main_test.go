@@ -183,7 +183,7 @@ func TestReviewedPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer now.Close()
-	if skipped, err := now.Check(reconcile.Review{File: reviewed}); err != nil || len(skipped) > 0 {
+	if skipped, err := now.Check(reconcile.Review{Files: []*planfile.File{reviewed}}); err != nil || len(skipped) > 0 {
 		t.Errorf("the same plan: skipped %v, %v", skipped, err)
 	}
 	if _, err := run.Apply(t.Context(), now); err != nil {
@@ -207,7 +207,7 @@ func TestReviewedPlan(t *testing.T) {
 	}
 	defer destroy.Close()
 	var stale *reconcile.StaleError
-	if _, err := destroy.Check(reconcile.Review{File: reviewed}); !errors.As(err, &stale) {
+	if _, err := destroy.Check(reconcile.Review{Files: []*planfile.File{reviewed}}); !errors.As(err, &stale) {
 		t.Errorf("a plan that goes further: %v", err)
 	}
 }
