@@ -26,6 +26,7 @@ type remedy struct {
 var (
 	restore  = remedy{"restore the last good version from git", ErrLost}
 	unedit   = remedy{"do not edit lockfiles by hand: restore the last good version from git", nil}
+	unknown  = remedy{"upgrade secretsync if a newer version wrote it, else restore the last good version from git: lockfiles are not edited by hand", nil}
 	recode   = remedy{"save it as UTF-8 without a byte order mark, or restore it from git", nil}
 	settle   = remedy{"keep one of the two records of a secret that is on both sides, and all secrets that are on one side only", ErrConflict}
 	upgrade  = remedy{"upgrade secretsync", nil}

@@ -96,7 +96,11 @@ type Secret struct {
 	// looked; otherwise empty.
 	Status string
 	// Applied is when the value was last sent.
-	Applied     time.Time
+	Applied time.Time
+	// Accepted is when a live state that secretsync did not write was accepted. The value in
+	// Cloudflare is not known since then: it may not be the one that Fingerprint represents.
+	// It is zero if the value is the last applied one.
+	Accepted    time.Time
 	Fingerprint Fingerprint
 	// Source describes where the value came from, for people to read.
 	Source string

@@ -36,6 +36,7 @@ type secretJSON struct {
 	Modified    string             `json:"modified,omitempty"`
 	Status      string             `json:"status,omitempty"`
 	Applied     string             `json:"applied,omitempty"`
+	Accepted    string             `json:"accepted,omitempty"`
 	Fingerprint secret.Fingerprint `json:"fingerprint,omitempty"`
 	Source      string             `json:"source,omitempty"`
 	Ciphertext  string             `json:"ciphertext,omitempty"`
@@ -78,7 +79,8 @@ func (f *File) Format() []byte {
 func (s *Secret) json() secretJSON {
 	out := secretJSON{
 		ID: s.ID, Scopes: slices.Sorted(slices.Values(s.Scopes)), Comment: s.Comment, Modified: s.Modified, Status: s.Status,
-		Applied: formatTime(s.Applied), Fingerprint: s.Fingerprint, Source: s.Source, Ciphertext: s.Ciphertext, Delete: s.Delete,
+		Applied: formatTime(s.Applied), Accepted: formatTime(s.Accepted),
+		Fingerprint: s.Fingerprint, Source: s.Source, Ciphertext: s.Ciphertext, Delete: s.Delete,
 	}
 	if p := s.Pending; p != nil {
 		out.Pending = &pendingJSON{p.Op, formatTime(p.Since), formatTime(p.Until), formatTime(p.ListedAt), p.PreviousID, p.Value}

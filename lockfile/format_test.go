@@ -47,7 +47,7 @@ func full() *File {
 		Stores: map[StoreKey]*Store{
 			empty: {},
 			staging: {ID: "22222222222222222222222222222222", Secrets: map[string]*Secret{
-				"adopted": {ID: "id-1", Scopes: []string{"workers"}, Modified: "2026-10-01T12:00:00Z", Status: StatusPending},
+				"adopted": {ID: "id-1", Scopes: []string{"workers"}, Modified: "2026-10-01T12:00:00Z", Status: StatusPending, Accepted: noon.Add(time.Hour)},
 			}},
 			prod: {ID: "11111111111111111111111111111111", Secrets: map[string]*Secret{
 				"stripe-key": {
@@ -170,6 +170,7 @@ func drawSecret(t *rapid.T) Secret {
 		Comment: rapid.String().Draw(t, "comment"), Source: rapid.String().Draw(t, "source"),
 		Scopes:     rapid.SliceOfN(rapid.StringMatching(`[a-z_]{1,9}`), 1, 3).Draw(t, "scopes"),
 		Applied:    rapid.OneOf(rapid.Just(time.Time{}), seconds()).Draw(t, "applied"),
+		Accepted:   rapid.OneOf(rapid.Just(time.Time{}), seconds()).Draw(t, "accepted"),
 		Ciphertext: optional(t, rapid.StringMatching(`sha256:[0-9a-f]{64}`)),
 		Delete:     rapid.Bool().Draw(t, "delete"),
 	}

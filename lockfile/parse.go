@@ -116,6 +116,7 @@ func (r *reader) secret(name string, at int) Secret {
 		"modified":    text(r, &x.Modified, moment),
 		"status":      text(r, &x.Status, notActive),
 		"applied":     r.time(&x.Applied),
+		"accepted":    r.time(&x.Accepted),
 		"fingerprint": text(r, &x.Fingerprint, fingerprint),
 		"source":      text(r, &x.Source, anyText),
 		"ciphertext":  text(r, &x.Ciphertext, digest),

@@ -55,14 +55,15 @@ func TestDamage(t *testing.T) {
 // mistakes each replace a part of testdata/full.lock.
 var mistakes = []struct{ name, old, new, want string }{
 	{"unknown field", `"source"`, `"value"`, `x.lock:36:11: unknown field "value"`},
+	{"accepted is no time", `"accepted": "2026-10-01T13:00:00Z"`, `"accepted": "yes"`, `x.lock:54:23: expected an RFC 3339 time in UTC and whole seconds`},
 	{"unknown field on top", `"stores"`, `"shops"`, `x.lock:13:3: unknown field "shops"`},
 	{"field twice", `"comment":`, `"modified":`, `x.lock:33:11: "modified" is given twice, first in line 32`},
 	{"secret twice", `"half-made": {`, `"stripe-key": {`, `x.lock:26:9: "stripe-key" is given twice, first in line 19`},
 	{"store twice", `"staging"`, `"prod"`, `x.lock:42:5: store "prod" is given twice`},
 	{"wrong api", `"loopback"`, `"elsewhere"`, `x.lock:3:10: expected "loopback"`},
-	{"account id", accountB, "fedcba", `x.lock:59:21: expected an account id (32 hexadecimal digits)`},
-	{"no account id", `"account_id": "` + accountB + `",`, "", `x.lock:58:5: "account_id" is missing`},
-	{"no store name", `"name": "empty",`, "", `x.lock:58:5: "name" is missing`},
+	{"account id", accountB, "fedcba", `x.lock:60:21: expected an account id (32 hexadecimal digits)`},
+	{"no account id", `"account_id": "` + accountB + `",`, "", `x.lock:59:5: "account_id" is missing`},
+	{"no store name", `"name": "empty",`, "", `x.lock:59:5: "name" is missing`},
 	{"path as an id", `"id-1"`, `"../../tokens"`, `x.lock:48:17: expected a Cloudflare id`},
 	{"null", `"id-1"`, `null`, `x.lock:48:17: expected a string`},
 	{"number for a text", `"2026-10-01T12:00:00.123456Z"`, `20261001`, `x.lock:33:23: expected a string`},

@@ -107,7 +107,7 @@ func (r *reader) object(fields map[string]func(), required ...string) {
 	seen := r.members(func(name string, at int) {
 		read := fields[name]
 		if read == nil {
-			r.fail(at, unedit, "unknown field %s", syntax.QuoteKey(name)) // in another file it could be a value
+			r.fail(at, unknown, "unknown field %s", syntax.QuoteKey(name)) // in another file it could be a value
 			r.value()
 			return
 		}

@@ -6,7 +6,7 @@ import "slices"
 // comment have to be sent, if any.
 func (b *builder) compare(s *versions, t *triple) {
 	d, r, l := t.desired, t.recorded, t.live
-	if r.ID == "" && !b.mayBeOurs(r, l, d.Generated) {
+	if r.ID == "" && !b.mayBeOurs(r, l, d.Generated || r.Accepted) {
 		b.adopt(s, t) // another client's, as if nothing were recorded
 		return
 	}
@@ -22,7 +22,20 @@ func (b *builder) compare(s *versions, t *triple) {
 	if r.Pending != nil && len(a.Reasons) == 0 { // or it would stay pending
 		a.sendValue(ReasonInterrupted)
 	}
+	b.noteAccepted(&a, s, t)
 	b.addUpdate(a, t)
+}
+
+// noteAccepted adds the notes about what is live and was not applied: that it was accepted
+// before, or that adopt does not do that.
+func (b *builder) noteAccepted(a *Action, s *versions, t *triple) {
+	if t.recorded.Accepted && !a.SetValue {
+		b.note(NoteAccepted, s, a.Secret)
+	}
+	outside := slices.Contains(a.Reasons, ReasonReplaced) || slices.Contains(a.Reasons, ReasonChangedOutside)
+	if b.in.Options.AdoptRequested || t.desired.Adopt == AdoptKeep && outside {
+		b.note(NoteAdoptIgnored, s, a.Secret)
+	}
 }
 
 // compareLive compares the live secret's last write with ours, which is known to have
@@ -84,9 +97,10 @@ func (b *builder) finish(a *Action, s *versions, t *triple) {
 	case r.ID != "" && l.ID != r.ID:
 		a.sendValue(ReasonReplaced)
 	case r.Pending.Op == OpRename && d.Generated && d.Value != ValueChanged,
-		r.Pending.Op == OpAdopt && !r.Pending.Value && d.Adopt == AdoptKeep:
+		r.Pending.Op == OpAdopt && !r.Pending.Value && d.Adopt == AdoptKeep,
+		b.keepsAccepted(d, r, l):
 		// The live secret has the right value already: after a rename, it is a duplicate of
-		// the generated value, which exists in Cloudflare only.
+		// the generated value, which exists in Cloudflare only. An accepted value stays.
 		a.Op, a.Source = OpAdopt, ""
 		a.Reasons = append(a.Reasons, ReasonInterrupted)
 	case r.Pending.Op == OpUpdate && !r.Pending.Value && l.Modified.Compare(r.Modified) == 0:
@@ -98,6 +112,21 @@ func (b *builder) finish(a *Action, s *versions, t *triple) {
 		a.sendValue(ReasonInterrupted)
 		a.Recovery.ValueUnchanged = !r.Pending.Value && d.Value == ValueSame && !d.Generated
 	}
+}
+
+// keepsAccepted reports whether an accepted value is still live after a write of ours that did
+// not include a value was interrupted. Only another client's later write may have replaced it.
+func (b *builder) keepsAccepted(d *DesiredSecret, r *RecordedSecret, l *LiveSecret) bool {
+	if !r.Accepted || r.Pending.Value || d.Value != ValueSame {
+		return false
+	}
+	switch r.Pending.Op {
+	case OpRename:
+		return true
+	case OpUpdate:
+		return !b.overtaken(r, l)
+	}
+	return r.compareWrites(l) == 0
 }
 
 func (b *builder) compareValue(a *Action, s *versions, t *triple) {

@@ -30,6 +30,9 @@ const (
 	// DriftActivated is a secret that became active after the last apply had ended, which moved
 	// its modification time. It does not count.
 	DriftActivated DriftKind = "activated"
+	// DriftAccepted is a secret whose live state was accepted: its value is not known. It does
+	// not count.
+	DriftAccepted DriftKind = "accepted"
 	// DriftLagging is a list that shows an older state than our last write, which was
 	// recent. It does not count.
 	DriftLagging DriftKind = "lagging_read"
@@ -109,19 +112,13 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	if order < 0 && r.Modified.canLag(now) {
 		return []Drift{{Kind: DriftLagging, Store: store, Secret: r.Name}}
 	}
-	var found []Drift
-	if before, after := sorted(r.Scopes), sorted(l.Scopes); l.Scopes != nil && !slices.Equal(before, after) {
-		d := drift(DriftScopes)
-		d.Scopes = &Change[[]string]{Before: before, After: after}
-		found = append(found, d)
-	}
-	if r.Comment != l.Comment {
-		d := drift(DriftComment)
-		d.Comment = &Change[string]{Before: r.Comment, After: l.Comment}
-		found = append(found, d)
-	}
-	if len(found) == 0 && order != 0 {
+	found := metadataDrift(store, r, l)
+	switch {
+	case len(found) > 0:
+	case order != 0:
 		found = append(found, drift(DriftChanged))
+	case r.Accepted:
+		found = append(found, Drift{Kind: DriftAccepted, Store: store, Secret: r.Name})
 	}
 	if r.activationMoved(l) {
 		d := drift(DriftActivated)
@@ -134,6 +131,22 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 		// A secret that we have just written is pending for a while (docs/cloudflare-api.md §3).
 		d.Counts = l.Status != StatusPending || now.Sub(r.Applied) >= activeWithin
 		found = append(found, d)
+	}
+	return found
+}
+
+// metadataDrift compares scopes and comment.
+func metadataDrift(store StoreKey, r *RecordedSecret, l *LiveSecret) []Drift {
+	var found []Drift
+	if before, after := sorted(r.Scopes), sorted(l.Scopes); l.Scopes != nil && !slices.Equal(before, after) {
+		found = append(found, Drift{
+			Kind: DriftScopes, Store: store, Secret: r.Name, Counts: true, Scopes: &Change[[]string]{Before: before, After: after},
+		})
+	}
+	if r.Comment != l.Comment {
+		found = append(found, Drift{
+			Kind: DriftComment, Store: store, Secret: r.Name, Counts: true, Comment: &Change[string]{Before: r.Comment, After: l.Comment},
+		})
 	}
 	return found
 }

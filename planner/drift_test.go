@@ -40,6 +40,10 @@ func TestFindDrift(t *testing.T) {
 			in.Desired[0].Secrets = []planner.DesiredSecret{{Name: "api-key", RotateAfter: time.Hour}}
 			in.Live[0].Secrets[0].Modified, in.Live[0].Secrets[0].Status = newer, "deleted"
 		}, kinds{planner.DriftChanged, planner.DriftNotActive, planner.DriftRotationOverdue}},
+		{"accepted", func(in *planner.Input) { in.Recorded[0].Secrets[0].Accepted = true }, kinds{planner.DriftAccepted}},
+		{"accepted, and changed again", func(in *planner.Input) {
+			in.Recorded[0].Secrets[0].Accepted, in.Live[0].Secrets[0].Modified = true, newer
+		}, kinds{planner.DriftChanged}},
 		{"a lagging list", func(in *planner.Input) {
 			in.Live[0].Secrets[0].Modified, in.Live[0].Secrets[0].Comment = older, "before"
 		}, kinds{planner.DriftLagging}},
@@ -72,7 +76,7 @@ func TestFindDrift(t *testing.T) {
 			var got kinds
 			for _, d := range planner.FindDrift(in) {
 				got = append(got, d.Kind)
-				if want := !slices.Contains(kinds{planner.DriftUnmanaged, planner.DriftLagging, planner.DriftActivated}, d.Kind); d.Counts != want {
+				if want := !slices.Contains(kinds{planner.DriftUnmanaged, planner.DriftLagging, planner.DriftAccepted, planner.DriftActivated}, d.Kind); d.Counts != want {
 					t.Errorf("%s counts: %v, want %v", d.Kind, d.Counts, want)
 				}
 			}

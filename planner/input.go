@@ -90,6 +90,9 @@ type Options struct {
 	Offline bool
 	// StrictBindings makes a plan that breaks a Worker a problem.
 	StrictBindings bool
+	// AdoptRequested says that an adopt policy was requested for this plan, apart from what the
+	// manifest says. It does nothing for recorded secrets, which a note says then.
+	AdoptRequested bool
 }
 
 // Targeted reports whether a plan under these options may touch a secret.
@@ -229,6 +232,9 @@ type RecordedSecret struct {
 	Status string
 	// Applied is when the value was last sent.
 	Applied time.Time
+	// Accepted says that the user accepted a live state that we did not write, so that the
+	// live value is not known: it may not be the recorded one.
+	Accepted bool
 	// Delete is the policy for when it leaves the manifest: true deletes it, false forgets it.
 	Delete bool
 	// Pending is a write that the last apply began and whose outcome it did not learn.

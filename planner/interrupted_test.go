@@ -37,6 +37,62 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestInterruptedAndAccepted: a write without a value leaves an accepted value in its place,
+// unless another client wrote to the secret later.
+func TestInterruptedAndAccepted(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(d *planner.DesiredSecret, r *planner.RecordedSecret, l *planner.LiveSecret)
+		want   string
+	}{
+		{"metadata, written", func(*planner.DesiredSecret, *planner.RecordedSecret, *planner.LiveSecret) {}, "adopt (interrupted); note accepted; note interrupted"},
+		{"metadata, not written", func(d *planner.DesiredSecret, _ *planner.RecordedSecret, l *planner.LiveSecret) {
+			l.Modified, d.Scopes = applied, []string{"dex"}
+		}, "adopt+scopes (interrupted, scopes_changed); note accepted; note interrupted"},
+		{"metadata that is not wanted any more, not written", func(_ *planner.DesiredSecret, _ *planner.RecordedSecret, l *planner.LiveSecret) {
+			l.Modified = applied
+		}, "adopt (interrupted); note accepted; note interrupted"},
+		{"a generated value", func(d *planner.DesiredSecret, _ *planner.RecordedSecret, _ *planner.LiveSecret) { d.Generated = true },
+			"adopt (interrupted); note accepted; note interrupted"},
+		{"written by another client later", func(_ *planner.DesiredSecret, _ *planner.RecordedSecret, l *planner.LiveSecret) {
+			l.Modified = planner.Modified(now.Add(-5 * time.Second).Format(time.RFC3339))
+		}, "update+value (changed_outside); note interrupted"},
+		{"the value was to be sent", func(_ *planner.DesiredSecret, r *planner.RecordedSecret, _ *planner.LiveSecret) {
+			r.Pending.Value = true
+		},
+			"update+value (interrupted); note interrupted"},
+		{"the value changed at its source", func(d *planner.DesiredSecret, _ *planner.RecordedSecret, _ *planner.LiveSecret) {
+			d.Value = planner.ValueChanged
+		},
+			"update+value (interrupted); note interrupted"},
+		{"another secret", func(_ *planner.DesiredSecret, _ *planner.RecordedSecret, l *planner.LiveSecret) { l.ID = "s2" },
+			"update+value (replaced_outside); note interrupted"},
+		{"a deletion", func(_ *planner.DesiredSecret, r *planner.RecordedSecret, l *planner.LiveSecret) {
+			r.Pending.Op, l.Modified = planner.OpDelete, applied
+		}, "adopt (interrupted); note accepted; note interrupted"},
+		{"a deletion, and written by another client", func(_ *planner.DesiredSecret, r *planner.RecordedSecret, _ *planner.LiveSecret) {
+			r.Pending.Op = planner.OpDelete
+		}, "update+value (interrupted); note interrupted"},
+		{"a rename", func(_ *planner.DesiredSecret, r *planner.RecordedSecret, l *planner.LiveSecret) {
+			r.ID, r.Modified, r.Pending.Op = "", "", planner.OpRename
+			l.Created = l.Modified
+		}, "adopt (interrupted); note accepted; note interrupted"},
+		{"a rename, and another client's secret", func(_ *planner.DesiredSecret, r *planner.RecordedSecret, l *planner.LiveSecret) {
+			r.ID, r.Modified, r.Pending.Op = "", "", planner.OpRename
+			l.Created = older
+		}, "problem conflict"},
+	} {
+		d, r, l := desired(), recorded(), live()
+		r.Accepted = true
+		r.Pending = &planner.Pending{Op: planner.OpUpdate, Since: now.Add(-20 * time.Second), Until: now.Add(-18 * time.Second)}
+		l.Modified = planner.Modified(now.Add(-19 * time.Second).Format(time.RFC3339))
+		c.change(d, r, l)
+		if got := describe(planner.Build(input(d, r, l))); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
 // TestInterruptedAndChangedOutside: a write at a time when no request of ours was under way
 // is another client's, unless its time is from another clock.
 func TestInterruptedAndChangedOutside(t *testing.T) {

@@ -162,6 +162,12 @@ const (
 	NoteInterrupted NoteKind = "interrupted"
 	// NoteValueUnknown is a value that could not be compared.
 	NoteValueUnknown NoteKind = "value_unknown"
+	// NoteAccepted is a secret whose live state was accepted: its value is not known, and is not
+	// sent as long as the manifest's stays the same.
+	NoteAccepted NoteKind = "accepted"
+	// NoteAdoptIgnored is an adopt policy that does nothing, because the secret is recorded
+	// already.
+	NoteAdoptIgnored NoteKind = "adopt_ignored"
 	// NoteOtherStore is an existing store of an account in which the plan creates one. So far,
 	// Cloudflare has allowed one store per account (docs/cloudflare-api.md §5).
 	NoteOtherStore NoteKind = "other_store"

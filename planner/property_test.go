@@ -64,7 +64,7 @@ func drawSecret(t *rapid.T, name string, d *planner.DesiredStore, r *planner.Rec
 		s := planner.RecordedSecret{
 			Name: name, ID: id.Draw(t, "recorded id"), Scopes: scopes.Draw(t, "recorded scopes"),
 			Comment: comment.Draw(t, "recorded comment"), Modified: modified.Draw(t, "recorded modified"),
-			Delete: rapid.Bool().Draw(t, "recorded delete"),
+			Delete: rapid.Bool().Draw(t, "recorded delete"), Accepted: rapid.IntRange(0, 4).Draw(t, "accepted") == 0,
 		}
 		if rapid.IntRange(0, 4).Draw(t, "pending") == 0 {
 			s.Pending = &planner.Pending{Op: planner.OpUpdate, Since: now.Add(-time.Minute)}

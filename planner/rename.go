@@ -42,6 +42,9 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 		}
 		b.add(a)
 		b.note(NoteRenamed, s, a.From)
+		if from.recorded.Accepted {
+			b.note(NoteAccepted, s, a.Secret)
+		}
 		delete(secrets, name)
 		delete(secrets, from.live.Name)
 	}

@@ -38,6 +38,8 @@ func TestRename(t *testing.T) {
 		{"last changed long ago, by us", func(in *planner.Input) {
 			in.Recorded[0].Secrets[0].Modified, in.Live[0].Secrets[0].Modified = older, older
 		}, "rename+scopes+comment (renamed); note renamed"},
+		{"accepted: the value stays, and is not known", func(in *planner.Input) { in.Recorded[0].Secrets[0].Accepted = true },
+			"rename+scopes+comment (renamed); note accepted; note renamed"},
 		{"another policy", func(in *planner.Input) { in.Recorded[0].Secrets[0].Delete = false },
 			"rename+scopes+comment (renamed, delete_policy_changed); note renamed"},
 		{"changed outside", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer },

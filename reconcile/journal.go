@@ -94,6 +94,9 @@ func (j *journal) intend(f *lockfile.File, a planner.Action) {
 	if from := st.Secret(a.From); from != nil {
 		j.remember(a.Store.Secret(a.From), from)
 		from.Pending = pending
+		if !from.Accepted.IsZero() { // the duplicate has a value that is not known either
+			sec.Applied, sec.Accepted = from.Applied, from.Accepted
+		}
 	}
 }
 
@@ -239,11 +242,13 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	}
 	valueChanged := a.SetValue || a.Op == planner.OpAdopt
 	switch {
-	case valueChanged:
+	case a.SetValue:
+		sec.Applied, sec.Accepted = j.now(), time.Time{}
+	case valueChanged && sec.Accepted.IsZero(): // else the accepted value was kept
 		sec.Applied = j.now()
 	case a.Op == planner.OpRename:
 		if from := st.Secret(a.From); from != nil {
-			sec.Applied = from.Applied
+			sec.Applied, sec.Accepted = from.Applied, from.Accepted
 		}
 		delete(st.Secrets, a.From)
 	}

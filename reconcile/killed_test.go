@@ -71,6 +71,22 @@ func TestKilled(t *testing.T) {
 				update st1/id1 value+scopes, after: adopt prod/a adopted +value`,
 		},
 		{
+			name: "metadata of an accepted secret, whose value stays", before: "prod: {secrets: {a: {from: {env: A}}}}", accept: "a",
+			after: "prod: {secrets: {a: {from: {env: A}, comment: new}}}", values: map[string]string{"prod/a": "as prod/a"},
+			plans: `
+				update st1/id1 comment, before: adopt prod/a interrupted comment_changed
+				update st1/id1 comment, after: adopt prod/a interrupted`,
+		},
+		{
+			name: "rename of an accepted secret, whose value stays", before: "prod: {secrets: {a: {from: {env: A}}}}", accept: "a",
+			after: "prod: {secrets: {b: {from: {env: A}, renamed_from: a}}}", values: map[string]string{"prod/b": "as prod/a"},
+			plans: `
+				duplicate st1/id1 as b, before: rename prod/b from a renamed interrupted
+				duplicate st1/id1 as b, after: adopt prod/b interrupted; delete prod/a not_in_manifest interrupted
+				delete st1/id1, before: adopt prod/b interrupted; delete prod/a not_in_manifest interrupted
+				delete st1/id1, after: adopt prod/b interrupted; forget prod/a not_in_manifest interrupted already_gone`,
+		},
+		{
 			name: "delete", before: "prod: {secrets: {a: {from: {env: A}}, b: {from: {env: B}}}}", after: "prod: {secrets: {a: {from: {env: A}}}}",
 			values: map[string]string{"prod/a": "va"},
 			plans: `
@@ -102,6 +118,7 @@ type killTest struct {
 	name          string
 	before, after string // before is empty if nothing was applied
 	theirs        string // a secret that another client created
+	accept        string // a secret that another client changed, and whose state was accepted
 	edits         []Edit
 	// plans are the plans after each kill. values are those in Cloudflare at the end: "as X"
 	// is the value that X had before, and "any" is a generated one.
@@ -125,6 +142,11 @@ func (k killTest) run(t *testing.T, later time.Duration) {
 	}
 	if k.theirs != "" {
 		w.live().create(w.live().put("prod"), k.theirs, "theirs", nil, "")
+	}
+	if k.accept != "" {
+		time.Sleep(time.Minute)
+		w.outside("prod", k.accept, "theirs")
+		w.accept(k.accept)
 	}
 	time.Sleep(time.Hour)
 	had := w.live().values()

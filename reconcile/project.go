@@ -89,6 +89,7 @@ func (p *Project) options() planner.Options {
 	o := planner.Options{
 		Targets: slices.Clone(p.cfg.Targets), MaxDeletes: p.manifest.Safety.MaxDeletes,
 		StrictBindings: p.cfg.StrictBindings || p.manifest.Safety.StrictBindings,
+		AdoptRequested: p.cfg.Adopt != "",
 	}
 	if p.cfg.MaxDeletes != nil {
 		o.MaxDeletes = p.cfg.MaxDeletes

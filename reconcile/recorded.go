@@ -38,7 +38,8 @@ func recordedStores(lock *lockfile.File) []planner.RecordedStore {
 func recordedSecret(name string, sec *lockfile.Secret) planner.RecordedSecret {
 	r := planner.RecordedSecret{
 		Name: name, ID: planner.SecretID(sec.ID), Scopes: sec.Scopes, Comment: sec.Comment,
-		Modified: planner.Modified(sec.Modified), Status: sec.Status, Applied: sec.Applied, Delete: sec.Delete,
+		Modified: planner.Modified(sec.Modified), Status: sec.Status, Applied: sec.Applied, Accepted: !sec.Accepted.IsZero(),
+		Delete: sec.Delete,
 	}
 	if p := sec.Pending; p != nil {
 		r.Pending = &planner.Pending{

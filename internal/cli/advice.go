@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/lockfile"
@@ -23,7 +24,12 @@ func advice(err error) string {
 	var stale *reconcile.StaleError
 	var rotate *reconcile.RotateError
 	var types sopsfile.TypesNotAllowed
+	var pattern *reconcile.PatternError
 	switch {
+	case errors.As(err, &pattern) && len(pattern.Matching) > 0:
+		return "name one with its store, or write a glob of the form STORE/SECRET"
+	case errors.As(err, &pattern):
+		return "use the names in Cloudflare, STORE/PREFIX-AND-SECRET: " + render.Shortened(pattern.Suggestions())
 	case errors.As(err, &otherAPI):
 		return "name another lockfile with --lockfile, or use the same --emulator and API address as before"
 	case errors.As(err, &stale):

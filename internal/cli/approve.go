@@ -15,6 +15,8 @@ type approval struct {
 	auto     bool
 	word     string
 	reviewed reconcile.Review
+	// question replaces the question about the actions of a plan, for a command that has none.
+	question string
 }
 
 // approve asks for approval of the given number of actions.
@@ -22,6 +24,8 @@ func (a *App) approve(ctx context.Context, things int, ask approval) error {
 	switch {
 	case ask.auto || ask.reviewed.Given():
 		return nil
+	case !isTerminal(a.In) && ask.question != "":
+		return hint.With(errors.New("approval is needed, and there is no terminal to ask on"), "read the list, then run this again with --auto-approve")
 	case !isTerminal(a.In):
 		return hint.With(errors.New("apply needs approval, and there is no terminal to ask on"),
 			"read the plan, then run apply again with --auto-approve or with the reviewed plan")
@@ -29,6 +33,9 @@ func (a *App) approve(ctx context.Context, things int, ask approval) error {
 	question := "\nApply this action?"
 	if things > 1 {
 		question = fmt.Sprintf("\nApply these %d actions?", things)
+	}
+	if ask.question != "" {
+		question = "\n" + ask.question
 	}
 	switch ok, err := a.confirm(ctx, question, ask.word); {
 	case err != nil:

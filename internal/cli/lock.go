@@ -21,7 +21,7 @@ func (a *App) lockCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "lock",
 		Short: "Inspect and maintain the lockfile",
-	}, a.lockStatusCommand(), a.rekeyCommand())
+	}, a.lockStatusCommand(), a.lockAcceptCommand(), a.rekeyCommand())
 }
 
 func (a *App) lockStatusCommand() *cobra.Command {
@@ -85,6 +85,7 @@ type lockStatus struct {
 	Key      *keyStatus       `json:"fingerprint_key,omitempty"`
 	Stores   []storeStatus    `json:"stores"`
 	Pending  []pendingStatus  `json:"pending"`
+	Accepted []acceptedStatus `json:"accepted"`
 	HeldBy   *lockfile.Holder `json:"held_by,omitempty"`
 	problem  error            // the error of finding out who holds the lock
 }
@@ -112,10 +113,17 @@ type pendingStatus struct {
 	Since     time.Time          `json:"since"`
 }
 
+type acceptedStatus struct {
+	AccountID lockfile.AccountID `json:"account_id"`
+	Store     string             `json:"store"`
+	Secret    string             `json:"secret"`
+	Since     time.Time          `json:"since"`
+}
+
 // inspect collects the status. The error says what is wrong with the lockfile.
 func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
 	path := c.Lockfile
-	st := &lockStatus{Lockfile: path, State: "ok", Stores: []storeStatus{}, Pending: []pendingStatus{}}
+	st := &lockStatus{Lockfile: path, State: "ok", Stores: []storeStatus{}, Pending: []pendingStatus{}, Accepted: []acceptedStatus{}}
 	st.HeldBy, st.problem = lockfile.Held(path)
 	lock, err := lockfile.Read(path)
 	if err != nil {
@@ -138,6 +146,9 @@ func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
 		for name, sec := range s.All() {
 			if p := sec.Pending; p != nil {
 				st.Pending = append(st.Pending, pendingStatus{k.Account, k.Name, name, p.Op, p.Since})
+			}
+			if !sec.Accepted.IsZero() {
+				st.Accepted = append(st.Accepted, acceptedStatus{k.Account, k.Name, name, sec.Accepted})
 			}
 		}
 	}
@@ -184,6 +195,9 @@ func (st *lockStatus) print(w io.Writer) error {
 	}
 	if len(st.Pending) > 0 {
 		out.add("", "an apply was interrupted or is running: plan shows what is left, and the next apply settles it")
+	}
+	for _, s := range st.Accepted {
+		out.add("accepted", "%s/%s: its value has not been known since %s", render.Safe(s.Store), render.Safe(s.Secret), s.Since.Format(time.RFC3339))
 	}
 	switch {
 	case st.problem != nil:

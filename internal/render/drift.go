@@ -38,14 +38,17 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 }
 
 func driftSummary(drift []planner.Drift, checked int) string {
-	counted := 0
+	counted, since := 0, "the last apply"
 	for _, d := range drift {
 		if d.Counts {
 			counted++
 		}
+		if d.Kind == planner.DriftAccepted {
+			since = "they were last applied or accepted"
+		}
 	}
 	if counted == 0 {
-		return fmt.Sprintf("No drift: %s unchanged since the last apply.", count(checked, "secret"))
+		return fmt.Sprintf("No drift: %s unchanged since %s.", count(checked, "secret"), since)
 	}
 	return fmt.Sprintf("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
 }
@@ -65,13 +68,11 @@ func driftWords(d planner.Drift) string {
 	case planner.DriftDeleted:
 		return "deleted outside"
 	case planner.DriftRecreated:
-		return "deleted and recreated outside"
+		return changeWords(d)
 	case planner.DriftChanged:
-		return "changed outside: the value may differ"
-	case planner.DriftScopes:
-		return fmt.Sprintf("scopes changed outside: %s -> %s; the value may differ", Scopes(d.Scopes.Before), Scopes(d.Scopes.After))
-	case planner.DriftComment:
-		return fmt.Sprintf("comment changed outside: %s -> %s; the value may differ", quoted(d.Comment.Before), quoted(d.Comment.After))
+		return changeWords(d) + ": the value may differ"
+	case planner.DriftScopes, planner.DriftComment:
+		return changeWords(d) + "; the value may differ"
 	case planner.DriftNotActive:
 		return fmt.Sprintf("status %q, not active", Safe(d.Status))
 	case planner.DriftInterrupted:
@@ -80,12 +81,27 @@ func driftWords(d planner.Drift) string {
 		return "past rotate_after"
 	case planner.DriftActivated:
 		return "became active after the last apply had ended, which moved the time of its last change; the value is assumed to be the one that was sent"
+	case planner.DriftAccepted:
+		return "accepted with lock accept: its value is not known"
 	case planner.DriftLagging:
 		return "Cloudflare's list is older than our last write"
 	case planner.DriftUnmanaged:
 		return "not managed by this manifest"
 	}
 	return Safe(string(d.Kind))
+}
+
+// changeWords say how another client changed a secret, and nothing about its value.
+func changeWords(d planner.Drift) string {
+	switch d.Kind {
+	case planner.DriftRecreated:
+		return "deleted and recreated outside"
+	case planner.DriftScopes:
+		return fmt.Sprintf("scopes changed outside: %s -> %s", Scopes(d.Scopes.Before), Scopes(d.Scopes.After))
+	case planner.DriftComment:
+		return fmt.Sprintf("comment changed outside: %s -> %s", quoted(d.Comment.Before), quoted(d.Comment.After))
+	}
+	return "changed outside"
 }
 
 // driftReport is drift as JSON. It holds no value.

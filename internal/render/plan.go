@@ -286,7 +286,8 @@ func noteLines(notes []planner.Note) []string {
 // maxNames bounds the names in a note.
 const maxNames = 12
 
-func shortened(names []string) string {
+// Shortened is a list of names, with only the first few of many.
+func Shortened(names []string) string {
 	if more := len(names) - maxNames; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), more)
 	}
@@ -294,7 +295,7 @@ func shortened(names []string) string {
 }
 
 func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) string {
-	list, in := shortened(names), Safe(store.Name)
+	list, in := Shortened(names), Safe(store.Name)
 	switch kind {
 	case planner.NoteUnmanaged:
 		return fmt.Sprintf("%s in %s not managed by this manifest, left alone: %s", count(len(names), "secret"), in, list)
@@ -318,6 +319,10 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 		return fmt.Sprintf("no longer in the manifest under delete: false, kept in %s: %s", in, list)
 	case planner.NoteStoreKept:
 		return fmt.Sprintf("the store %s is kept: it has secrets that this manifest does not manage", in)
+	case planner.NoteAccepted:
+		return fmt.Sprintf("accepted with lock accept in %s; the values in Cloudflare are not known, and none is sent until it changes at its source: %s", in, list)
+	case planner.NoteAdoptIgnored:
+		return fmt.Sprintf("adopt does nothing in %s for secrets that the lockfile has already; lock accept keeps what is in Cloudflare: %s", in, list)
 	case planner.NoteOtherStore:
 		return fmt.Sprintf("account %s already has a store, %q, and Cloudflare allows one per account: name that one in the manifest", Safe(string(store.Account)), in)
 	}

@@ -45,7 +45,7 @@ func forged(p planner.Problem) (what, hint string) {
 		names = append(names, Safe(name))
 	}
 	what = fmt.Sprintf("%[2]d fingerprints do not match key %[1]s although the ciphertexts are unchanged (%[3]s): the key or the records were replaced",
-		Safe(p.KeyID), p.Count, shortened(names))
+		Safe(p.KeyID), p.Count, Shortened(names))
 	if p.Matched > 0 {
 		return what + ", or a branch that predates a lock rekey was merged",
 			"after such a merge, run lock rekey again: it creates a new key and drops what does not match; otherwise restore the lockfile from git, and find out who changed fingerprint_key or the records"

@@ -190,8 +190,9 @@ func completes(reviewed, now planner.Action) bool {
 		known = now.Op == planner.OpAdopt || now.Op == planner.OpUpdate && fromAction(now).Value != Unverified
 	case planner.OpAdopt:
 		known = (now.Op == planner.OpAdopt || updates(now.Op)) && now.ID == reviewed.ID
-	case planner.OpUpdate, planner.OpRotate:
-		known = now.Op == reviewed.Op && now.ID == reviewed.ID
+	case planner.OpUpdate, planner.OpRotate: // a value that was accepted is kept
+		kept := now.Op == planner.OpAdopt && !now.SetValue && !reviewed.SetValue
+		known = (now.Op == reviewed.Op || kept) && now.ID == reviewed.ID
 	}
 	again := reviewed.Op == planner.OpUpdate && !reviewed.SetValue && now.Recovery.ValueUnchanged
 	return known && slices.Contains(now.Reasons, planner.ReasonInterrupted) && (again || coversValue(reviewed, now)) &&

@@ -210,6 +210,11 @@ func TestCompare(t *testing.T) {
 		}
 		return a
 	}
+	acceptedCut := func(comment string) planner.Action {
+		return with(func(a *planner.Action) {
+			a.Op, a.SetValue, a.ValueID, a.Source, a.Reasons, a.Current.Comment = planner.OpAdopt, false, "", "", interrupted, comment
+		})
+	}
 	kept := func(edit func(*planner.Action)) planner.Action {
 		a := change("a")
 		if a.Delete = new(false); edit != nil {
@@ -291,6 +296,9 @@ func TestCompare(t *testing.T) {
 				a.ValueID, a.Reasons = "sha256:2", []planner.Reason{planner.ReasonInterrupted}
 			})), 0, 1, 0,
 		},
+		{"metadata that was interrupted, with an accepted value in place", planOf(commented), planOf(acceptedCut("new")), 0, 0, 0},
+		{"such metadata, with another comment in place", planOf(commented), planOf(acceptedCut("theirs")), 0, 1, 0},
+		{"a value that was interrupted, with an accepted one in place", planOf(change("a")), planOf(acceptedCut("")), 0, 1, 0},
 		{
 			"a rename that was interrupted", planOf(rename),
 			planOf(completion, planner.Action{Op: planner.OpDelete, Store: store, Secret: "old", ID: "id-old", Reasons: interrupted}), 0, 0, 0,

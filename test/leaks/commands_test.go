@@ -101,6 +101,7 @@ func (p *leakProject) everyCommand() {
 	p.emulate()
 	p.rebuild()
 	p.debug("rotate", "prod/generated", "--auto-approve", "--json")
+	p.acceptChange()
 	p.changeValues()
 	p.shown(program.OK, "plan", "--allow-commands")
 	p.shown(program.Stale, "apply", "plan.json", "--allow-commands")
@@ -175,6 +176,19 @@ func (p *leakProject) rebuild() {
 	p.want(program.OK, "import", "-o", "found.yaml", "-f", "few.json")
 	p.want(program.OK, "import", "--lock-only", "--auto-approve")
 	p.write("secretsync.lock", string(whole))
+}
+
+// acceptChange accepts what another client wrote to a secret.
+func (p *leakProject) acceptChange() {
+	base := p.env["CLOUDFLARE_API_BASE_URL"]
+	id, err := program.FindID(base, "/stores", "prod")
+	program.Must(p.t, err)
+	secrets := "/stores/" + id + "/secrets"
+	id, err = program.FindID(base, secrets, "generated")
+	program.Must(p.t, err)
+	_, err = program.Send(base, "PATCH", secrets+"/"+id, map[string]any{"comment": "theirs"})
+	program.Must(p.t, err)
+	p.shown(program.OK, "lock", "accept", "prod/generated", "--auto-approve", "--allow-commands")
 }
 
 // rekey changes the fingerprint key, to a generated one and to one from the environment.

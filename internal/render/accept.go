@@ -1,0 +1,66 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile"
+)
+
+// Acceptable writes which drifted secrets would be accepted, which cannot be, and why.
+func Acceptable(w io.Writer, found *reconcile.Acceptable, style Style) error {
+	out := &printer{w: w}
+	all := slices.Concat(found.Accept, found.Refuse)
+	width, unknown := 0, 0
+	for _, a := range all {
+		width = min(max(width, len([]rune(Safe(a.Key.Name)))), maxNameWidth)
+		if a.ValueUnknown {
+			unknown++
+		}
+	}
+	var last planner.StoreKey
+	for i, a := range all {
+		if i == 0 || a.Key.Store != last {
+			last = a.Key.Store
+			out.line("%s  %s", style.paint(colorStrong, Safe(last.Name)), style.paint(colorQuiet, "account "+Safe(string(last.Account))))
+		}
+		sign, color := "~ accept", colorChange
+		if a.Refusal != "" {
+			sign, color = "! refuse", colorRemove
+		}
+		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s  %-*s", sign, width, Safe(a.Key.Name))), acceptanceWords(a))
+	}
+	out.line("")
+	out.line("To accept: %d, cannot be accepted: %d. Nothing changes in Cloudflare.", len(found.Accept), len(found.Refuse))
+	if unknown > 0 {
+		out.line("Values that will count as not known, and are not sent until they change at their source: %d.", unknown)
+	}
+	return out.err
+}
+
+func acceptanceWords(a planner.Acceptance) string {
+	switch {
+	case a.Refusal == planner.AcceptDeleted && a.Desired:
+		return "deleted outside: the next apply creates it again, unless you remove it from the manifest"
+	case a.Refusal == planner.AcceptDeleted:
+		return "deleted outside, and no longer in the manifest: the next apply removes it from the lockfile"
+	case a.Refusal == planner.AcceptInterrupted:
+		return "the last apply was interrupted, outcome unknown: the next apply settles it"
+	case a.Refusal == planner.AcceptReplaced:
+		return "another client's secret has this name now, and the manifest does not manage it: the next apply forgets it"
+	}
+	var words []string
+	for _, d := range a.Drift {
+		words = append(words, changeWords(d))
+	}
+	if a.OtherScopes {
+		words = append(words, "the next apply sets the manifest's scopes")
+	}
+	if a.OtherComment {
+		words = append(words, "the next apply sets the manifest's comment")
+	}
+	return strings.Join(words, "; ")
+}

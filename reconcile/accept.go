@@ -1,0 +1,101 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Acceptable are secrets that drifted, among those that were named.
+type Acceptable struct {
+	// Accept are the secrets whose live state [Run.Accept] records, and Refuse those whose live
+	// state cannot be accepted, each with the reason.
+	Accept, Refuse []planner.Acceptance
+	// Named is how many secrets were named.
+	Named int
+}
+
+// FindAcceptable finds the recorded secrets that drifted, among those that the patterns name:
+// globs of STORE/SECRET or ACCOUNT/STORE/SECRET, or names without a store that only one secret
+// has. Like [Project.Drift], it reads no value and needs no key. A pattern that names nothing
+// is a [PatternError].
+func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptable, error) {
+	p, lock := r.project, r.handle.File()
+	if len(lock.Stores) == 0 {
+		return nil, fmt.Errorf("%s %w", p.cfg.Lockfile, ErrNoRecords)
+	}
+	if err := p.checkLock(lock, Mode{}); err != nil {
+		return nil, err
+	}
+	chosen, err := choose(patterns, p.cfg.Lockfile, recordedKeys(lock))
+	if err != nil {
+		return nil, err
+	}
+	in, err := p.withoutValues(lock)
+	if err != nil {
+		return nil, err
+	}
+	limit(&in, chosen)
+	seen, in, err := p.see(ctx, in)
+	if err := errors.Join(err, seen.err()); err != nil {
+		return nil, err
+	}
+	found := &Acceptable{Named: len(chosen)}
+	for _, a := range planner.FindAcceptable(in) {
+		if a.Refusal != "" {
+			found.Refuse = append(found.Refuse, a)
+		} else {
+			found.Accept = append(found.Accept, a)
+		}
+	}
+	return found, nil
+}
+
+// Accept records the live state of the secrets that can be accepted, as it was found. Nothing is
+// sent to Cloudflare, and the fingerprints stay: so a value is sent again only when it changes
+// at its source.
+func (r *Run) Accept(found *Acceptable) error {
+	if len(found.Accept) == 0 {
+		return nil
+	}
+	now := r.project.now()
+	return r.handle.Update(func(f *lockfile.File) {
+		for _, a := range found.Accept {
+			sec := f.PutStore(lockKey(a.Key.Store), lockfile.StoreID(a.StoreID)).Secret(a.Key.Name)
+			sec.ID, sec.Modified, sec.Status = lockfile.SecretID(a.Live.ID), string(a.Live.Modified), inactive(a.Live.Status)
+			sec.Scopes, sec.Comment = a.Live.Scopes, a.Live.Comment
+			if a.ValueUnknown {
+				sec.Accepted = now
+			}
+		}
+	})
+}
+
+// recordedKeys are the secrets of a lockfile, in its order.
+func recordedKeys(lock *lockfile.File) []planner.SecretKey {
+	var keys []planner.SecretKey
+	for k, st := range lock.All() {
+		for name := range st.All() {
+			keys = append(keys, planKey(k).Secret(name))
+		}
+	}
+	return keys
+}
+
+// limit leaves the other stores and the records of other secrets out of an input, so that no
+// request is sent for them.
+func limit(in *planner.Input, chosen []planner.SecretKey) {
+	other := func(store planner.StoreKey) bool {
+		return !slices.ContainsFunc(chosen, func(k planner.SecretKey) bool { return k.Store == store })
+	}
+	in.Desired = slices.DeleteFunc(in.Desired, func(st planner.DesiredStore) bool { return other(st.Key) })
+	in.Recorded = slices.DeleteFunc(in.Recorded, func(st planner.RecordedStore) bool { return other(st.Key) })
+	for i := range in.Recorded {
+		st := &in.Recorded[i]
+		st.Secrets = slices.DeleteFunc(st.Secrets, func(r planner.RecordedSecret) bool { return !slices.Contains(chosen, st.Key.Secret(r.Name)) })
+	}
+}
