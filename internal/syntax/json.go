@@ -32,6 +32,8 @@ func (p *parser) jsonError(err error) {
 	p.syntaxError(p.src.pos(at), why)
 }
 
+const notNumber = "not a number; text needs double quotes"
+
 var jsonReasons = []reason{
 	{"after top-level value", "more data after the document"},
 	{"looking for beginning of object key string", "expected a key in double quotes; after the last field there is no comma"},
@@ -42,6 +44,9 @@ var jsonReasons = []reason{
 	{"in string literal", `a line break or tab inside a string; write \n or \t`},
 	{"in string escape code", "an unknown escape in a string"},
 	{"hexadecimal character escape", `\u needs four hexadecimal digits`},
+	{"in numeric literal", notNumber},
+	{"in exponent of numeric literal", notNumber},
+	{"in literal", "a misspelled true, false or null; text needs double quotes"},
 	{"exceeded max depth", "nested too deep"},
 }
 

@@ -70,13 +70,16 @@ func (p *parser) syntaxError(pos position.Position, why string) {
 // reason is a part of a library's message, and what is reported instead.
 type reason struct{ theirs, ours string }
 
+// unexplained is the reason if a library's message is not known.
+const unexplained = "it cannot be read"
+
 func translate(message string, reasons []reason) string {
 	for _, r := range reasons {
 		if strings.Contains(message, r.theirs) {
 			return r.ours
 		}
 	}
-	return "it cannot be read"
+	return unexplained
 }
 
 // duplicate reports a key that its map has already.

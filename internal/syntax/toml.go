@@ -7,19 +7,26 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	gotoml "github.com/pelletier/go-toml/v2"
 	"github.com/secretsync/secretsync/internal/position"
 )
 
-// toml reads a TOML document. BurntSushi's library judges it and supplies the
-// values, but keeps no positions; those come from the other one's parser
-// (docs/findings.md §7). That one goes first, since it bounds how deep it descends.
+// toml reads a TOML document. BurntSushi's library supplies the values, but keeps no
+// positions and accepts some documents that TOML forbids. go-toml does both: its parser,
+// which goes first because it is told how deep to descend, and its decoder
+// (docs/findings.md §7).
 func (p *parser) toml() *Node {
 	root := &place{key: position.Position{File: p.src.name, Line: 1, Column: 1}, value: position.Position{File: p.src.name, Line: 1, Column: 1}}
 	if !p.tomlPlaces(root) {
 		return nil
 	}
+	text := p.withoutDuplicates()
+	if err := gotoml.Unmarshal([]byte(text), new(map[string]any)); err != nil {
+		p.tomlRefused(text, err)
+		return nil
+	}
 	var values map[string]any
-	if _, err := toml.Decode(p.withoutDuplicates(), &values); err != nil {
+	if _, err := toml.Decode(text, &values); err != nil {
 		p.tomlError(err)
 		return nil
 	}
@@ -66,7 +73,24 @@ func (p *parser) offset(changed int) int {
 	return changed
 }
 
-// tomlError rewords an error of the library, which quotes keys and values.
+// tomlRefused rewords an error of go-toml, which quotes keys and values.
+func (p *parser) tomlRefused(text string, err error) {
+	at := 0
+	var de *gotoml.DecodeError
+	if errors.As(err, &de) {
+		row, column := de.Position() // in bytes, from 1
+		for line := range strings.Lines(text) {
+			if row--; row == 0 {
+				at += min(column-1, len(line))
+				break
+			}
+			at += len(line)
+		}
+	}
+	p.syntaxError(p.src.pos(p.offset(at)), translate(err.Error(), tomlReasons))
+}
+
+// tomlError rewords an error of BurntSushi's library, which quotes keys and values.
 func (p *parser) tomlError(err error) {
 	pos := position.Position{File: p.src.name, Line: 1, Column: 1}
 	var pe toml.ParseError
@@ -76,11 +100,25 @@ func (p *parser) tomlError(err error) {
 	p.syntaxError(pos, translate(pe.Message, tomlReasons))
 }
 
+const (
+	isDefined  = "a key or table that is defined already"
+	outOfRange = "a number that is out of range"
+	notDate    = "not a date or a time"
+)
+
+// tomlReasons are reasons of both libraries.
 var tomlReasons = []reason{
-	{"already", "a key or table that is defined already"},
-	{"out of range", "a number that is out of range"},
+	{"already", isDefined},
+	{"should be a table", isDefined},
+	{"out of range", outOfRange},
+	{"too large", outOfRange},
 	{"escape", "an unknown escape in a string"},
-	{"datetime", "not a date"},
+	{"date", notDate},
+	{"time", notDate},
+	{"hour", notDate},
+	{"minutes", notDate},
+	{"seconds", notDate},
+	{"digit", notDate},
 }
 
 // tomlNode joins a value with its place.

@@ -120,6 +120,8 @@ func yamlScalar(y *yaml.Node) (Kind, string) {
 	return String, y.Value
 }
 
+const badDirective = "an unknown directive; text that begins with % needs quotes"
+
 var yamlReasons = []reason{
 	{"found character that cannot start any token", "a tab or a reserved character (@, `, %) where a value begins; use spaces, or quotes"},
 	{"could not find expected ':'", "expected ':' and a space after a key"},
@@ -135,6 +137,14 @@ var yamlReasons = []reason{
 	{"found unexpected document indicator", "a line of --- or ... inside a quoted text"},
 	{"found unknown escape character", "an unknown escape in a text in double quotes"},
 	{"found a tab character", "a tab where spaces are expected"},
+	{"did not find expected <document start>", "text after the end of the document, or a directive without --- below it"},
+	{"did not find expected alphabetic or numeric character", "an anchor (&) or alias (*) without a name; text that begins so needs quotes"},
+	{"indentation indicator", "a block of text (| or >) with a wrong indentation indicator"},
+	{"did not find expected comment or line break", "text behind |, > or a directive, where only a comment may stand"},
+	{"did not find expected whitespace or line break", "a tag (!) that is not followed by a space; text that begins so needs quotes"},
+	{"found incompatible YAML document", "a %YAML directive; remove the line: the file is read as YAML 1.2, as far as yaml.v3 knows it"},
+	{"could not find expected directive name", badDirective},
+	{"found unknown directive name", badDirective},
 	{"undefined tag handle", "an undefined tag"},
 	{"exceeded max depth", "nested too deep"},
 	{"unknown anchor", "an alias without an anchor; aliases are not supported"},
