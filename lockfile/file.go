@@ -155,9 +155,11 @@ func (f *File) PutStore(k StoreKey, id StoreID) *Store {
 
 // All iterates over the stores by account and name, the order in which they are formatted.
 func (f *File) All() iter.Seq2[StoreKey, *Store] {
-	return inOrder(f.Stores, func(a, b StoreKey) int {
-		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Name, b.Name))
-	})
+	return inOrder(f.Stores, compareStores)
+}
+
+func compareStores(a, b StoreKey) int {
+	return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Name, b.Name))
 }
 
 // Secret returns the secret with that name, or nil. A nil Store has no secrets.
