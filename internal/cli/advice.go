@@ -54,7 +54,13 @@ func lockAdvice(err error) string {
 	case errors.Is(err, lockfile.ErrLost):
 		return "if there is none, move this one away and run import --lock-only"
 	case errors.Is(err, lockfile.ErrConflict):
-		return "then run plan and apply"
+		return "or let lock merge do that; then run plan and apply"
+	case errors.Is(err, lockfile.ErrKeysDiffer):
+		return "if one side ran lock rekey, merge its version from before that, and run lock rekey again; if both created a first key, keep one lockfile and run apply --adopt=overwrite"
+	case errors.Is(err, lockfile.ErrAPIsDiffer):
+		return "keep the one that was written with Cloudflare: git checkout --ours or --theirs"
+	case errors.Is(err, lockfile.ErrAccountsDiffer):
+		return "a project's lockfile was replaced by another one's: keep the right one with git checkout --ours or --theirs"
 	case errors.Is(err, lockfile.ErrNotRegular):
 		return "name another lockfile with --lockfile"
 	case errors.Is(err, keyring.ErrNotPinned):

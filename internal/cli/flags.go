@@ -37,10 +37,15 @@ func (f *manifestFlags) register(fs *pflag.FlagSet) {
 
 // registerFiles registers only the flags that lock status reads, which needs no manifest.
 func (f *manifestFlags) registerFiles(fs *pflag.FlagSet) {
+	f.registerNames(fs)
+	fs.StringSliceVar(&f.sopsKeyTypes, "sops-key-types", nil, "SOPS key types that may be used (default age,pgp)")
+}
+
+// registerNames registers only the flags that say which lockfile is meant.
+func (f *manifestFlags) registerNames(fs *pflag.FlagSet) {
 	fs.SortFlags = false
 	fs.StringVarP(&f.file, "file", "f", "", "manifest (default secretsync.yaml, .yml, .toml or .json here)")
 	fs.StringVar(&f.lockfile, "lockfile", "", "lockfile (default beside the manifest: x.yaml -> x.lock)")
-	fs.StringSliceVar(&f.sopsKeyTypes, "sops-key-types", nil, "SOPS key types that may be used (default age,pgp)")
 }
 
 // path returns the manifest that the flags name, or the one in the current folder.

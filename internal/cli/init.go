@@ -61,7 +61,8 @@ func (a *App) initCommand() *cobra.Command {
 		Long: `init creates what does not exist yet: a first manifest, its schema for editors,
 and the key for the lockfile's fingerprints. The key is sealed in the lockfile
 for the recipients in .sops.yaml or, without any, stored in a file that git
-ignores. init sends no request and overwrites nothing.`,
+ignores. It also names the merge driver for the lockfile in .gitattributes
+(lock merge). init sends no request and overwrites nothing.`,
 		Example: "  secretsync init\n  secretsync init -f secretsync.toml",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.init(cmd.Context(), &o) },
@@ -94,7 +95,31 @@ func (a *App) init(ctx context.Context, o *initOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := a.initMerge(ctx, project.Lockfile()); err != nil {
+		return err
+	}
 	return a.reportInit(project, key)
+}
+
+// initMerge names the merge driver for the lockfile in .gitattributes, and says how to
+// configure it, which git does not let a repository do.
+func (a *App) initMerge(ctx context.Context, path string) error {
+	dir, name := filepath.Split(path)
+	added, err := keyring.MergeWith(filepath.Dir(path), name, "secretsync")
+	if err != nil {
+		return err
+	}
+	if added {
+		fmt.Fprintf(a.Out, "Added %s to %s.\n", render.Safe(name), render.Safe(filepath.Join(dir, ".gitattributes")))
+	}
+	if !keyring.InWorkTree(filepath.Dir(path)) {
+		return nil
+	}
+	if set, err := git(ctx, filepath.Dir(path), "config", "--get", "merge.secretsync.driver"); err == nil && len(set) > 0 {
+		return nil
+	}
+	_, err = fmt.Fprintf(a.Out, "To let git merge lockfiles record by record, run once in each clone:\n  %s\n  %s\n", configDriver, configRecursive)
+	return err
 }
 
 // initManifest writes a first manifest and its schema unless a manifest exists, and returns

@@ -21,7 +21,7 @@ func (a *App) lockCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "lock",
 		Short: "Inspect and maintain the lockfile",
-	}, a.lockStatusCommand(), a.lockAcceptCommand(), a.rekeyCommand())
+	}, a.lockStatusCommand(), a.lockAcceptCommand(), a.mergeCommand(), a.rekeyCommand())
 }
 
 func (a *App) lockStatusCommand() *cobra.Command {

@@ -17,33 +17,79 @@ func Ignore(dir string, names ...string) error {
 	if !InWorkTree(dir) {
 		return nil
 	}
-	path := filepath.Join(dir, ".gitignore")
-	old, err := readIgnored(path)
+	err := addLines(filepath.Join(dir, ".gitignore"), func(lines []string) (missing []string) {
+		for _, name := range names {
+			if !slices.Contains(lines, name) && !slices.Contains(lines, "/"+name) {
+				missing = append(missing, "/"+name)
+			}
+		}
+		return missing
+	})
 	if err != nil {
 		return fmt.Errorf("adding %s to .gitignore: %w", strings.Join(names, ", "), err)
 	}
-	lines := strings.Split(string(old), "\n")
-	var add strings.Builder
-	if len(old) > 0 && !strings.HasSuffix(string(old), "\n") {
-		add.WriteByte('\n')
+	return nil
+}
+
+// MergeWith adds to the .gitattributes file of dir that git merges the file name with the
+// named merge driver, unless a line for that file names one already. It reports whether it
+// did. Outside a git work tree it does nothing; it refuses what [Ignore] refuses.
+func MergeWith(dir, name, driver string) (added bool, err error) {
+	if !InWorkTree(dir) {
+		return false, nil
 	}
-	for _, name := range names {
-		if !slices.Contains(lines, name) && !slices.Contains(lines, "/"+name) {
-			add.WriteString("/" + name + "\n")
+	pattern := attributePattern(name)
+	err = addLines(filepath.Join(dir, ".gitattributes"), func(lines []string) []string {
+		for _, line := range lines {
+			fields := strings.Fields(line)
+			if len(fields) > 1 && (fields[0] == pattern || fields[0] == "/"+pattern) && strings.Contains(line, "merge") {
+				return nil
+			}
+		}
+		added = true
+		return []string{"/" + pattern + " merge=" + driver}
+	})
+	if err != nil {
+		return false, fmt.Errorf("adding %s to .gitattributes: %w", name, err)
+	}
+	return added, nil
+}
+
+// attributePattern returns a pattern for a file name without the characters that have a
+// meaning in .gitattributes: "?" matches any byte.
+func attributePattern(name string) string {
+	pattern := []byte(name)
+	for i, c := range pattern {
+		if !strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-", rune(c)) {
+			pattern[i] = '?'
 		}
 	}
-	if strings.TrimSpace(add.String()) == "" {
+	return string(pattern)
+}
+
+// addLines appends to the file at path the lines that missing returns for those it has.
+func addLines(path string, missing func(lines []string) []string) error {
+	old, err := readIgnored(path)
+	if err != nil {
+		return err
+	}
+	add := missing(strings.Split(strings.ReplaceAll(string(old), "\r\n", "\n"), "\n"))
+	if len(add) == 0 {
 		return nil
+	}
+	text := strings.Join(add, "\n") + "\n"
+	if len(old) > 0 && !strings.HasSuffix(string(old), "\n") {
+		text = "\n" + text
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
-		return fmt.Errorf("adding %s to .gitignore: %w", strings.Join(names, ", "), err)
+		return err
 	}
-	_, err = f.WriteString(add.String())
+	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())
 }
 
-// maxIgnored is far larger than any .gitignore.
+// maxIgnored is far larger than any .gitignore or .gitattributes.
 const maxIgnored = 4 << 20
 
 // readIgnored returns nil if there is no file.
