@@ -46,24 +46,57 @@ func lock(ctx context.Context, path string, timeout time.Duration) (*flock.Flock
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	l := flock.New(side, flock.SetPermissions(0o644)) // every user who may read it may wait for it
-	locked, err := l.TryLock()
-	if !locked && err == nil {
-		locked, err = wait(ctx, l, timeout)
-	}
+	l, err := acquire(ctx, side, time.Now().Add(timeout))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("lock %q: %w", side, err)
-	case !locked:
+	case l == nil:
 		return nil, &HeldError{path, readHolder(side), timeout}
 	}
 	writeHolder(side)
 	return l, nil
 }
 
-// wait reports false if the timeout expired, and an error if ctx ended before that.
-func wait(ctx context.Context, l *flock.Flock, timeout time.Duration) (bool, error) {
-	timed, cancel := context.WithTimeout(ctx, timeout)
+// acquire returns nil if the lock is held by another until the deadline, and an error if ctx
+// ended before that. If the side file was removed or replaced between opening and locking
+// it, as git clean does, another process may hold the lock of the new one: acquire locks
+// that instead.
+func acquire(ctx context.Context, side string, deadline time.Time) (*flock.Flock, error) {
+	for {
+		l := flock.New(side, flock.SetPermissions(0o644)) // every user who may read it may wait for it
+		locked, err := l.TryLock()
+		if !locked && err == nil {
+			locked, err = wait(ctx, l, deadline)
+		}
+		if err != nil || !locked {
+			return nil, err
+		}
+		named, err := stillNames(side, l)
+		if err == nil && named {
+			return l, nil
+		}
+		if err = errors.Join(err, l.Unlock(), ctx.Err()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// stillNames reports whether path still names the file that l has locked.
+func stillNames(path string, l *flock.Flock) (bool, error) {
+	locked, err := l.Stat()
+	if err != nil {
+		return false, fmt.Errorf("lock: %w", err)
+	}
+	now, err := lstat(path)
+	if err != nil {
+		return false, fmt.Errorf("lock: %w", err)
+	}
+	return now != nil && now.Mode().IsRegular() && os.SameFile(locked, now), nil
+}
+
+// wait reports false if the deadline passed, and an error if ctx ended before that.
+func wait(ctx context.Context, l *flock.Flock, deadline time.Time) (bool, error) {
+	timed, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	locked, err := l.TryLockContext(timed, retryEvery)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {

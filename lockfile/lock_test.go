@@ -151,3 +151,25 @@ func TestPlantedSideFile(t *testing.T) {
 		t.Errorf("the victim holds %q", data)
 	}
 }
+
+// A lock counts only while its file is the one that the next process would lock.
+func TestStillNames(t *testing.T) {
+	side := filepath.Join(t.TempDir(), ".x.lock.flock")
+	l, err := acquire(t.Context(), side, time.Now())
+	try(t, err)
+	defer func() { _ = l.Unlock() }()
+	for _, step := range []struct {
+		do   func() error
+		want bool
+	}{
+		{func() error { return nil }, true},
+		{func() error { return os.WriteFile(side, []byte("another holder"), 0o644) }, true},
+		{func() error { return os.Remove(side) }, false},
+		{func() error { return os.WriteFile(side, nil, 0o644) }, false},
+	} {
+		try(t, step.do())
+		if named, err := stillNames(side, l); err != nil || named != step.want {
+			t.Errorf("stillNames: %v, %v; want %v", named, err, step.want)
+		}
+	}
+}

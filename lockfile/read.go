@@ -14,16 +14,24 @@ var ErrNotRegular = errors.New("not a regular file")
 const maxSize = 64 << 20
 
 // Read reads the lockfile at path without locking it. If there is none, it returns an empty
-// File.
+// File. If the error is an [UnmergedError], Read returns what the lockfile holds as well.
 func Read(path string) (*File, error) {
+	unmerged := checkMerged(path)
+	if unmerged != nil && !errors.As(unmerged, new(*UnmergedError)) {
+		return nil, unmerged
+	}
 	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return new(File), nil
+		return new(File), unmerged
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the lockfile cannot be read: %w", err)
 	}
-	return Parse(path, data)
+	f, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	return f, unmerged
 }
 
 // readFile opens only regular files: a link may lead anywhere, and reading a pipe blocks.

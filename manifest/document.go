@@ -29,6 +29,7 @@ type defaults struct {
 
 // document reads one file and what it includes.
 func (l *loader) document(ctx context.Context, name string, data []byte) {
+	l.names = append(l.names, name)
 	l.digests = append(l.digests, fmt.Sprintf("%s %x\n", name, sha256.Sum256(data)))
 	format, ok := syntax.FormatOf(name)
 	if !ok {

@@ -89,8 +89,9 @@ type loader struct {
 	workers    []workerPattern
 	stores     []*storeDecl
 
-	digests []string // of each file
-	inClear bool     // they hold values in clear
+	names   []string // of each file
+	digests []string
+	inClear bool // they hold values in clear
 
 	// What is bounded: bytes that variables stand for, bytes of included files, secrets.
 	expansions, included, secrets int
@@ -131,7 +132,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 		m.Digest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Join(l.digests, ""))))
 	}
 	m.sources = sources{
-		files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
+		names: l.names, files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
 		tokenEnvs: l.tokenEnvs(), commandTime: commandTime, known: l.opts.Known, workers: l.workers,
 	}
 	m.Warnings = l.warnings.Sorted()

@@ -22,6 +22,7 @@ const (
 
 // sources is what reading values takes.
 type sources struct {
+	names     []string // of the manifest and its includes
 	files     repo.Files
 	sops      SOPS
 	lookup    func(string) (string, bool)

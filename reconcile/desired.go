@@ -58,6 +58,7 @@ func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*
 		return nil, err
 	}
 	p.cfg.Guard.Public(lockText(lock)...)
+	p.watchRecipients(lock)
 	d := &desired{mode: mode, secrets: map[planner.SecretKey]want{}, forged: map[planner.SecretKey]bool{}}
 	var bound, err error
 	d.references, d.unread, bound = p.references(lock) // first, for its events

@@ -52,6 +52,13 @@ type OtherKey struct {
 	Lockfile, KeyID string
 }
 
+// KeyFileRemoved says that the fingerprint key's file was removed during an apply, and was
+// written again unless Err is set.
+type KeyFileRemoved struct {
+	File string
+	Err  error
+}
+
 // ActionDone is the outcome of one action of an apply.
 type ActionDone struct{ Result applier.Result }
 
@@ -64,4 +71,5 @@ func (KeyCreated) event()           {}
 func (KeyNotPinned) event()         {}
 func (NoFingerprintMatches) event() {}
 func (OtherKey) event()             {}
+func (KeyFileRemoved) event()       {}
 func (ActionDone) event()           {}

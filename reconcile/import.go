@@ -75,6 +75,9 @@ func (r *Run) Find(ctx context.Context) (*Found, error) {
 // values. It writes nothing to Cloudflare.
 func (r *Run) Import(ctx context.Context, found *Found) error {
 	d := found.desired
+	if err := r.unchanged(ctx, d.key, found.lock.Key); err != nil {
+		return err
+	}
 	key, recorded, err := r.project.ensureKey(ctx, d.key, found.lock.Key)
 	if err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 
 // journal records the applier's intents and outcomes in the lockfile.
 type journal struct {
-	// update changes the lockfile, and saves it.
-	update func(func(*lockfile.File)) error
+	// handle is the lockfile.
+	handle *lockfile.Handle
 	// api is the kind of API of the records, and key names the key of their fingerprints.
 	// Both are part of the first write.
 	api string
@@ -33,7 +33,7 @@ type journal struct {
 
 func newJournal(p *Proposal, h *lockfile.Handle, key lockfile.Key) *journal {
 	j := &journal{
-		update: h.Update, api: p.project.apiKind(), key: key,
+		handle: h, api: p.project.apiKind(), key: key,
 		secrets: p.desired.secrets, fingerprints: p.desired.key, storePolicy: map[planner.StoreKey]bool{},
 		now: p.project.now, timeout: p.project.cfg.RequestTimeout, before: map[planner.SecretKey]*lockfile.Secret{},
 	}
@@ -43,17 +43,24 @@ func newJournal(p *Proposal, h *lockfile.Handle, key lockfile.Key) *journal {
 	return j
 }
 
-// write changes the lockfile.
-func (j *journal) write(change func(*lockfile.File)) error {
-	return j.update(func(f *lockfile.File) {
+// write changes the lockfile, before or without a request.
+func (j *journal) write(change func(*lockfile.File)) error { return j.handle.Update(j.under(change)) }
+
+// under is a change, with what all records depend on.
+func (j *journal) under(change func(*lockfile.File)) func(*lockfile.File) {
+	return func(f *lockfile.File) {
 		f.API, f.Key = j.api, j.key
 		change(f)
-	})
+	}
 }
 
 // Record implements [applier.Journal].
 func (j *journal) Record(e applier.Entry) error {
-	return j.write(func(f *lockfile.File) {
+	save := j.handle.Update
+	if e.Kind == applier.EntryOutcome || e.Kind == applier.EntryActive { // the request was sent
+		save = j.handle.Settle
+	}
+	return save(j.under(func(f *lockfile.File) {
 		for _, a := range e.Actions {
 			switch e.Kind {
 			case applier.EntryIntent:
@@ -70,7 +77,7 @@ func (j *journal) Record(e applier.Entry) error {
 				j.activated(f, r)
 			}
 		}
-	})
+	}))
 }
 
 // until is when a request sent now will have ended.

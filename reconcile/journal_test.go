@@ -35,7 +35,7 @@ func newJournaled(t *testing.T, recorded map[string]lockfile.Secret) *journaled 
 	}
 	t.Cleanup(func() { h.Close() })
 	j.journal = &journal{
-		update: h.Update, api: lockfile.APILoopback, key: lockfile.Key{ID: testKey.ID()}, fingerprints: testKey,
+		handle: h, api: lockfile.APILoopback, key: lockfile.Key{ID: testKey.ID()}, fingerprints: testKey,
 		secrets:     map[planner.SecretKey]want{},
 		storePolicy: map[planner.StoreKey]bool{prod: true},
 		now:         func() time.Time { return j.clock }, timeout: 30 * time.Second,

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -27,7 +28,9 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := keyring.Ignore(filepath.Dir(p.cfg.Lockfile), lockfile.SideFile(p.cfg.Lockfile)); err != nil {
+	ignored := []string{lockfile.SideFile(p.cfg.Lockfile), lockfile.OursPattern(p.cfg.Lockfile), lockfile.BasePattern(p.cfg.Lockfile)}
+	err = cmp.Or(p.checkInputs(), keyring.Ignore(filepath.Dir(p.cfg.Lockfile), ignored...)) // the manifest was read before waiting for the lock
+	if err != nil {
 		handle.Close()
 		return nil, err
 	}
@@ -139,14 +142,19 @@ func (d *desired) rotate(glob string) error {
 
 // Apply executes a plan of this run. The report is nil only if nothing was attempted.
 //
-// It refuses a plan with problems. A failed action does not stop the others. The report says
-// what was done, what failed and what is unknown, and the lockfile agrees with it.
+// It refuses a plan with problems. It sends nothing if another program has changed what the
+// plan was made from: the lockfile ([lockfile.ReplacedError]) or another file
+// ([ChangedError]). A failed action does not stop the others. The report says what was done,
+// what failed and what is unknown, and the lockfile agrees with it.
 func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	switch {
 	case p.run != r:
 		return nil, fmt.Errorf("the plan does not belong to this run")
 	case len(p.Plan.Problems) > 0:
 		return nil, ErrProblems
+	}
+	if err := r.unchanged(ctx, p.desired.key, p.lock.Key); err != nil {
+		return nil, err
 	}
 	if len(p.Plan.Actions) == 0 {
 		return &applier.Report{}, newJournal(p, r.handle, p.lock.Key).refresh(p.lock, p.input.Live)
@@ -171,6 +179,7 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 		},
 		Events: func(res applier.Result) { c.Notify(ActionDone{res}) },
 	})
+	r.project.restoreKey(key, recorded)
 	if refreshed := j.refresh(r.handle.File(), p.input.Live); err == nil && refreshed != nil {
 		err = fmt.Errorf("%w: %w", ErrNotRefreshed, refreshed)
 	}

@@ -22,30 +22,46 @@ import (
 // If an error occurs before the rename, the old file is unchanged. If syncing the directory
 // fails after it, the file has the new content, but a power failure may still undo that.
 func Write(path string, data []byte, perm fs.FileMode) error {
-	if err := write(path, data, perm); err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	return nil
+	_, err := WriteIf(path, data, perm, func() error { return nil })
+	return err
 }
 
-func write(path string, data []byte, perm fs.FileMode) error {
+// WriteIf is [Write] for a file that another program may replace meanwhile. It calls check
+// right before the rename, and replaces nothing if check returns an error, which it returns
+// unchanged. It reports whether the file was replaced, which it may have been despite an error.
+func WriteIf(path string, data []byte, perm fs.FileMode, check func() error) (replaced bool, err error) {
+	var checked error
+	replaced, err = write(path, data, perm, func() error { checked = check(); return checked })
+	switch {
+	case checked != nil:
+		return false, checked
+	case err != nil:
+		return replaced, fmt.Errorf("write %q: %w", path, err)
+	}
+	return true, nil
+}
+
+func write(path string, data []byte, perm fs.FileMode, check func() error) (replaced bool, err error) {
 	mode, err := targetMode(path, perm)
 	if err != nil {
-		return err
+		return false, err
 	}
 	tmp, err := createTemp(path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = fill(tmp, data, mode)
+	if err == nil {
+		err = check()
+	}
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {
 		_ = os.Remove(tmp.Name()) // if that fails, Sweep removes it later
-		return err
+		return false, err
 	}
-	return syncDir(filepath.Dir(path))
+	return true, syncDir(filepath.Dir(path))
 }
 
 // CheckWritable reports why [Write] would fail to write size bytes: it checks that path may

@@ -123,6 +123,23 @@ func TestFixCorrectsWhatIsCertain(t *testing.T) {
 	}
 }
 
+// What an editor saved since the configuration was read is not overwritten.
+func TestFixKeepsWhatChangedMeanwhile(t *testing.T) {
+	p := project(t, config("<STORE_ID>", "p-api-key", ""))
+	file := p.Configs[0].File
+	edited := config("<STORE_ID>", "p-api-key", `"account_id": "`+account+`", `)
+	if err := os.WriteFile(file, []byte(edited), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := p.Fix(func(string, int) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "another program changed "+file) {
+		t.Errorf("Fix: %v", err)
+	}
+	if text, _ := os.ReadFile(file); string(text) != edited {
+		t.Errorf("overwritten:\n%s", text)
+	}
+}
+
 func TestWantedKeepsAndAdds(t *testing.T) {
 	p := project(t, config("<STORE_ID>", "p-api-key", ""))
 	want, err := p.Wanted(p.Configs[0].Environments[0], nil)

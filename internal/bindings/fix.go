@@ -1,7 +1,10 @@
 package bindings
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/position"
@@ -25,7 +28,7 @@ func (p *Project) Fix(wrote func(file string, corrections int) error) error {
 		case err != nil:
 			return err
 		}
-		if err := atomicfile.Write(c.File, after, 0o644); err != nil {
+		if err := p.replace(c.File, after); err != nil {
 			return err
 		}
 		if err := wrote(c.File, len(want)); err != nil {
@@ -43,7 +46,20 @@ func (p *Project) Write(file, env string, want []wrangler.Binding) (changed bool
 	if err != nil || string(after) == string(before) {
 		return false, err
 	}
-	return true, atomicfile.Write(file, after, 0o644)
+	return true, p.replace(file, after)
+}
+
+// replace writes a configuration, unless another program, such as an editor, has changed it
+// since it was read.
+func (p *Project) replace(file string, after []byte) error {
+	_, err := atomicfile.WriteIf(file, after, 0o644, func() error {
+		now, err := os.ReadFile(file)
+		if err == nil && !bytes.Equal(now, p.data[file]) {
+			err = fmt.Errorf("another program changed %s meanwhile, so it was not written: run the command again", file)
+		}
+		return err
+	})
+	return err
 }
 
 // corrections returns, in corrected form, the bindings of a configuration whose store id or

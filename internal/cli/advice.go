@@ -17,7 +17,7 @@ import (
 // advice returns what to do about a library's error, in terms of the command line, which
 // libraries do not know. It is empty if the error already says everything.
 func advice(err error) string {
-	if text := cmp.Or(lockAdvice(err), manifestAdvice(err)); text != "" {
+	if text := cmp.Or(changedAdvice(err), lockAdvice(err), manifestAdvice(err)); text != "" {
 		return text
 	}
 	var otherAPI *reconcile.OtherAPIError
@@ -45,6 +45,28 @@ func advice(err error) string {
 	}
 	return ""
 }
+
+// changedAdvice is advice about files that another program changed during a run.
+func changedAdvice(err error) string {
+	var replaced *lockfile.ReplacedError
+	var unmerged *lockfile.UnmergedError
+	switch {
+	case errors.As(err, new(*reconcile.ChangedError)):
+		return "run the command again: it reads the files that are there now"
+	case errors.As(err, &unmerged):
+		return mergeAdvice
+	case !errors.As(err, &replaced):
+		return ""
+	case replaced.NotSaved != nil:
+		return "the outcome of the last requests was not recorded: free disk space, and run plan to see what is left"
+	case replaced.Saved != "":
+		return mergeAdvice
+	}
+	return "run the command again: it reads the lockfile that is there now"
+}
+
+// mergeAdvice says how to complete a lockfile that lacks the records of a run.
+const mergeAdvice = "run secretsync lock merge, which adds them to the lockfile, and then plan"
 
 // lockAdvice is advice about the lockfile and its key.
 func lockAdvice(err error) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -174,6 +175,8 @@ func outcome(ctx context.Context, report *applier.Report, err error) error {
 	switch {
 	case len(report.Results) == 0: // there was nothing to do
 		return err
+	case errors.As(err, new(*lockfile.ReplacedError)): // said even after an interrupt
+		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), changedAdvice(err))}
 	case ctx.Err() != nil:
 		return &status{exitInterrupted, hint.With(errors.New("interrupted"), "run plan to see what is left")}
 	case errors.Is(err, reconcile.ErrNotRefreshed):

@@ -33,7 +33,7 @@ func (a *App) lockStatusCommand() *cobra.Command {
 		Long: `status reads the lockfile and looks for its fingerprint key. It needs no token,
 no values and no key, and sends no request. Of the manifest it needs only the
 name, and not even that with --lockfile. It exits with 1 if the lockfile is
-damaged.`,
+damaged, or lacks records that wait beside it.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
@@ -80,6 +80,7 @@ func lockfilePath(f *manifestFlags) (string, error) {
 type lockStatus struct {
 	Lockfile string           `json:"lockfile"`
 	State    string           `json:"state"` // ok, absent or damaged
+	Unmerged []string         `json:"unmerged,omitempty"`
 	Version  int              `json:"version,omitempty"`
 	API      string           `json:"api,omitempty"`
 	Key      *keyStatus       `json:"fingerprint_key,omitempty"`
@@ -126,13 +127,17 @@ func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
 	st := &lockStatus{Lockfile: path, State: "ok", Stores: []storeStatus{}, Pending: []pendingStatus{}, Accepted: []acceptedStatus{}}
 	st.HeldBy, st.problem = lockfile.Held(path)
 	lock, err := lockfile.Read(path)
-	if err != nil {
+	waiting, _ := lockfile.Unmerged(path) // Read reports its errors
+	for _, saved := range waiting {
+		st.Unmerged = append(st.Unmerged, saved.Ours)
+	}
+	if lock == nil {
 		st.State = "damaged"
 		return st, err
 	}
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) {
 		st.State = "absent"
-		return st, nil
+		return st, err
 	}
 	st.Version, st.API = lockfile.Version, "cloudflare"
 	if lock.API != "" {
@@ -152,7 +157,7 @@ func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
 			}
 		}
 	}
-	return st, nil
+	return st, err
 }
 
 // inspectKey looks for the key. A missing key is no error: status does not need it.
@@ -175,6 +180,9 @@ func (st *lockStatus) print(w io.Writer) error {
 		"ok": fmt.Sprintf("version %d, written against %s", st.Version, st.madeAgainst()), "absent": "does not exist: nothing was applied yet, or it was lost",
 		"damaged": "cannot be used",
 	}[st.State])
+	for _, file := range st.Unmerged {
+		out.add("unmerged", "%s: the records of an apply during which the lockfile was replaced", render.Safe(file))
+	}
 	if k := st.Key; k != nil {
 		kept := "not in the lockfile"
 		if k.Sealed {

@@ -138,6 +138,25 @@ func (r Ring) Make(ctx context.Context) (secret.Key, []byte, error) {
 	return key, nil, Ignore(filepath.Dir(r.Lockfile), filepath.Base(r.KeyFile()))
 }
 
+// InFile reports whether the key of a lockfile, whose sealed key is sealed, is looked for in
+// the key file, where it can be lost.
+func (r Ring) InFile(sealed []byte) bool {
+	text, _ := r.LookupEnv(Variable)
+	return text == "" && len(sealed) == 0
+}
+
+// Restore writes the key file again if it was removed since the key was read from it, as git
+// clean does, and reports whether it did. It replaces no file.
+func (r Ring) Restore(key secret.Key) (bool, error) {
+	for _, path := range []string{r.KeyFile(), r.newFile()} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	err := writeFile(r.KeyFile(), key)
+	return err == nil, err
+}
+
 // writeFile creates a key file. It never replaces one, because without its key every
 // fingerprint is worthless.
 func writeFile(path string, key secret.Key) error {

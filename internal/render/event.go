@@ -29,6 +29,11 @@ func Event(e reconcile.Event, ci bool) []string {
 	case reconcile.OtherKey:
 		return warning("%s holds the key %s, but %s has %s sealed in it: after a lock rekey, remove the file; otherwise the sealed key was planted",
 			e.File, e.FileKeyID, e.Lockfile, e.KeyID)
+	case reconcile.KeyFileRemoved:
+		if e.Err != nil {
+			return warning("%s, which holds the fingerprint key, was removed during this run and cannot be written again; restore it from a copy: %s", e.File, Safe(e.Err.Error()))
+		}
+		return warning("%s, which holds the fingerprint key, was removed during this run, and was written again", e.File)
 	case reconcile.KeyNotPinned:
 		if ci {
 			return warning("%s is not set, so a pull request could plant another fingerprint key: if the key's id on your machine is %s too, set it to that",

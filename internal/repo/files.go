@@ -6,6 +6,7 @@
 package repo
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -25,7 +26,9 @@ var ErrOutside = errors.New("a file outside the repository is refused")
 // Neither ".." nor a symbolic link can lead out of the root.
 type Files struct {
 	// Root is the repository's folder, as an absolute path.
-	Root         string
+	Root string
+	// Seen remembers what Read has read. Copies share it.
+	Seen         *Seen
 	base         string // the manifest's folder
 	allowOutside bool
 	private      []string // files that no source may read
@@ -38,7 +41,7 @@ func New(base string, allowOutside bool, private ...string) Files {
 	if err != nil {
 		own = base
 	}
-	f := Files{base: base, Root: own, allowOutside: allowOutside, private: private}
+	f := Files{base: base, Root: own, Seen: &Seen{}, allowOutside: allowOutside, private: private}
 	for dir := own; ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
 			f.Root = dir
@@ -168,6 +171,7 @@ func (f Files) Read(at position.Position, name string, limit int) ([]byte, *synt
 	if len(data) > limit {
 		return nil, syntax.Errorf(at, "", "file %q is larger than %d bytes", name, limit)
 	}
+	f.Seen.add(name, sighting{true, sha256.Sum256(data)})
 	return data, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -39,6 +40,22 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Value(serverKey{}).(*troubled).Embedded = e
 	ts.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
+}
+
+// upon lets another program change files while secretsync waits for an answer.
+func upon(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: upon METHOD NAME PROGRAM ARGS...")
+	}
+	e, dir := ts.Value(serverKey{}).(*troubled), ts.MkAbs(".")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.upon[args[0]+" "+args[1]] = func() {
+		cmd := exec.CommandContext(context.Background(), args[2], args[3:]...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		ts.Logf("upon %s %s: %v %v\n%s", args[0], args[1], args[2:], err, out)
+	}
 }
 
 func countRequests(ts *testscript.TestScript, _ bool, args []string) {

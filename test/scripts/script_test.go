@@ -32,11 +32,18 @@ type troubled struct {
 	mu    sync.Mutex
 	fault func(*http.Request) emulator.Fault
 	came  map[string]bool // methods and last path segments of the requests received
+	upon  map[string]func()
 }
 
 func (e *troubled) decide(r *http.Request) emulator.Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for _, name := range []string{r.Method + " " + path.Base(r.URL.Path), r.Method + " *"} {
+		if do := e.upon[name]; do != nil {
+			delete(e.upon, name)
+			do()
+		}
+	}
 	e.came[r.Method+" "+path.Base(r.URL.Path)], e.came[r.Method+" *"] = true, true
 	if e.fault == nil {
 		return emulator.Fault{}
@@ -61,6 +68,8 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	fault RULE                   make requests fail from now on, as emulator --fault does
 //	await METHOD NAME            wait for such a request since the last fault, with a path that ends in
 //	                             /NAME; * for any
+//	upon METHOD NAME PROGRAM ARGS...
+//	                             run a program when the next such request comes in, before it is answered
 //	requests N [METHOD=N ...]    there were N requests since the last call, and N of each METHOD
 //	value STORE/SECRET TEXT      the secret's value is TEXT, byte for byte
 //	valuefile STORE/SECRET FILE  the secret's value is FILE's content, byte for byte
@@ -80,7 +89,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup:              func(env *testscript.Env) error { return startEmulator(env, emulator.Options{}) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"restart": restartEmulator, "fault": setFault, "await": await, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
+			"restart": restartEmulator, "fault": setFault, "await": await, "upon": upon, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
 			"dashboard": dashboard, "exits": exits,
 			"agekey": makeAgeKey, "sops": encryptFile, "sopsedit": editSOPS, "nbytes": makeBytes,
 			"plant": plantKeys, "connections": checkConnections,
@@ -105,7 +114,7 @@ func startEmulator(env *testscript.Env, opts emulator.Options) error {
 	if err := setTrap(env); err != nil {
 		return err
 	}
-	e := &troubled{came: map[string]bool{}}
+	e := &troubled{came: map[string]bool{}, upon: map[string]func(){}}
 	opts.Fault = e.decide
 	var err error
 	if e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts); err != nil {

@@ -1,0 +1,63 @@
+package repo_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/repo"
+)
+
+func TestChanged(t *testing.T) {
+	for what, tt := range map[string]struct {
+		change  func(dir string) error
+		changed []string
+	}{
+		"nothing": {func(string) error { return nil }, nil},
+		"a file that was not read": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "other"), []byte("new"), 0o600)
+		}, nil},
+		"the same content": {func(dir string) error {
+			if err := os.WriteFile(filepath.Join(dir, "tmp"), []byte("old"), 0o600); err != nil {
+				return err
+			}
+			return os.Rename(filepath.Join(dir, "tmp"), filepath.Join(dir, "read"))
+		}, nil},
+		"other content of the same size": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "read"), []byte("new"), 0o600)
+		}, []string{"read"}},
+		"removed":          {func(dir string) error { return os.Remove(filepath.Join(dir, "read")) }, []string{"read"}},
+		"a watched file":   {func(dir string) error { return os.Remove(filepath.Join(dir, "watched")) }, []string{"watched"}},
+		"one that appears": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "absent"), nil, 0o600) }, []string{"absent"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, name := range []string{"read", "watched", "other"} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f := repo.New(dir, false)
+			if _, bad := f.Read(position.Position{}, filepath.Join(dir, "read"), 100); bad != nil {
+				t.Fatal(bad)
+			}
+			f.Seen.Watch(filepath.Join(dir, "watched"))
+			f.Seen.Watch(filepath.Join(dir, "absent"))
+			if err := tt.change(dir); err != nil {
+				t.Fatal(err)
+			}
+			if _, bad := f.Read(position.Position{}, filepath.Join(dir, "read"), 100); bad != nil && what != "removed" {
+				t.Fatal(bad) // a second reading does not make the change unseen
+			}
+			var names []string
+			for _, name := range f.Seen.Changed() {
+				names = append(names, filepath.Base(name))
+			}
+			if !slices.Equal(names, tt.changed) {
+				t.Errorf("changed: %v, want %v", names, tt.changed)
+			}
+		})
+	}
+}

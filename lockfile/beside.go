@@ -1,0 +1,134 @@
+package lockfile
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"github.com/secretsync/secretsync/internal/atomicfile"
+)
+
+// ReplacedError means that another program, such as git, replaced a lockfile that a
+// [Handle] holds, or the file that carries its lock. Nothing was overwritten.
+type ReplacedError struct {
+	// Path is the lockfile's.
+	Path string
+	// What happened, such as "it was removed".
+	What string
+	// Saved is the file with this run's own records; empty if it had written none.
+	Saved string
+	// NotSaved is why this run's own records could not be saved, or nil.
+	NotSaved error
+}
+
+func (e *ReplacedError) Error() string {
+	text := fmt.Sprintf("another program replaced the lockfile %q while this run held its lock (%s), so it was not overwritten", e.Path, e.What)
+	switch {
+	case e.NotSaved != nil:
+		text += fmt.Sprintf("; this run's records could not be saved beside it: %v", e.NotSaved)
+	case e.Saved != "":
+		text += fmt.Sprintf("; this run's records are in %q", e.Saved)
+	}
+	return text
+}
+
+// UnmergedError means that a run could not write its records into the lockfile at Path,
+// and saved them beside it.
+type UnmergedError struct {
+	Path  string
+	Saved []Saved
+}
+
+func (e *UnmergedError) Error() string {
+	return fmt.Sprintf("the lockfile %q lacks the records of an apply during which it was replaced; they are in %q", e.Path, e.Saved[0].Ours)
+}
+
+// Saved names the files in which a run saved its records, because another program had
+// replaced the lockfile.
+type Saved struct {
+	// Ours is the lockfile as the run would have written it.
+	Ours string
+	// Base is the lockfile as the run had read it.
+	Base string
+}
+
+// OursPattern and BasePattern match the names, in the lockfile's folder, of all files that
+// [Saved] can name. Git should ignore them.
+func OursPattern(path string) string { return filepath.Base(path) + ".ours*" }
+
+// BasePattern is like [OursPattern].
+func BasePattern(path string) string { return filepath.Base(path) + ".base*" }
+
+// maxSaved is how many runs can have saved their records beside one lockfile. More than one
+// can only happen if the side file was removed too.
+const maxSaved = 9
+
+// savedAt returns the n-th pair of files, beginning with 1.
+func savedAt(path string, n int) Saved {
+	suffix := ""
+	if n > 1 {
+		suffix = strconv.Itoa(n)
+	}
+	return Saved{Ours: path + ".ours" + suffix, Base: path + ".base" + suffix}
+}
+
+// Unmerged returns the files beside the lockfile at path with records that it lacks.
+func Unmerged(path string) ([]Saved, error) {
+	var found []Saved
+	for n := 1; n <= maxSaved; n++ {
+		s := savedAt(path, n)
+		switch info, err := lstat(s.Ours); {
+		case err != nil:
+			return nil, fmt.Errorf("the lockfile cannot be read: %w", err)
+		case info != nil:
+			found = append(found, s)
+		}
+	}
+	return found, nil
+}
+
+// checkMerged returns an [UnmergedError] if there are records that have to be merged first.
+func checkMerged(path string) error {
+	found, err := Unmerged(path)
+	if err == nil && len(found) > 0 {
+		err = &UnmergedError{path, found}
+	}
+	return err
+}
+
+// saveBeside saves this Handle's records beside the lockfile, and returns h.replaced.
+func (h *Handle) saveBeside() error {
+	h.replaced.NotSaved = h.trySaving()
+	return h.replaced
+}
+
+// trySaving writes the file with the records last, because its presence means that there is
+// something to merge.
+func (h *Handle) trySaving() error {
+	if h.replaced.Saved == "" {
+		s, err := freeSaved(h.path)
+		if err != nil {
+			return err
+		}
+		if err := atomicfile.Write(s.Base, h.opened, 0o644); err != nil {
+			return err
+		}
+		if err := atomicfile.Write(s.Ours, h.saved, 0o644); err != nil {
+			return err
+		}
+		h.replaced.Saved = s.Ours
+		return nil
+	}
+	return atomicfile.Write(h.replaced.Saved, h.saved, 0o644)
+}
+
+// freeSaved returns the first pair of files that no other run has used.
+func freeSaved(path string) (Saved, error) {
+	for n := 1; n <= maxSaved; n++ {
+		s := savedAt(path, n)
+		if info, err := lstat(s.Ours); err != nil || info == nil {
+			return s, err
+		}
+	}
+	return Saved{}, fmt.Errorf("there are %d files such as %q already: merge them", maxSaved, savedAt(path, 1).Ours)
+}

@@ -1,0 +1,56 @@
+package lockfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// snapshot is a file as it was last read or written.
+type snapshot struct {
+	exists bool
+	data   []byte
+}
+
+// takeSnapshot reads the file at path, if there is one.
+func takeSnapshot(path string) (snapshot, error) {
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return snapshot{}, nil
+	}
+	return snapshot{err == nil, data}, err
+}
+
+// difference describes how the file at path differs from the snapshot, and is empty if it
+// does not. It always reads the file: a changed file may have the size and the times of the
+// previous one. Another file with the same content, such as a copy, is no difference:
+// nothing is lost if that is replaced.
+func (s snapshot) difference(path string) (string, error) {
+	data, err := readFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !s.exists:
+		return "", nil
+	case errors.Is(err, fs.ErrNotExist):
+		return "it was removed", nil
+	case errors.Is(err, ErrNotRegular):
+		return "it is no longer a regular file", nil
+	case err != nil && !errors.Is(err, ErrLost):
+		return "", fmt.Errorf("the lockfile cannot be checked: %w", err)
+	case !s.exists:
+		return "it was created", nil
+	case !bytes.Equal(data, s.data):
+		return "its content was changed", nil
+	}
+	return "", nil
+}
+
+// lstat returns nil if there is no file.
+func lstat(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return info, err
+}
