@@ -1,0 +1,90 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// noteLines describes notes of one kind and store together.
+func noteLines(notes []planner.Note) []string {
+	type group struct {
+		kind  planner.NoteKind
+		store planner.StoreKey
+	}
+	names := map[group][]string{}
+	var order []group
+	for _, n := range notes {
+		g := group{n.Kind, n.Store}
+		if names[g] == nil {
+			order = append(order, g)
+		}
+		names[g] = append(names[g], Safe(n.Secret))
+	}
+	var lines []string
+	for _, g := range order {
+		if g.kind != planner.NoteBreaksWorker && g.kind != planner.NoteBindingsUnread {
+			lines = append(lines, noteLine(g.kind, g.store, names[g]))
+		}
+	}
+	for _, n := range notes {
+		switch n.Kind {
+		case planner.NoteBreaksWorker:
+			lines = append(lines, breaksWorker(n.Store, n.Secret, n.Worker)+": "+Safe(n.Pos.String()))
+		case planner.NoteBindingsUnread:
+			lines = append(lines, "bindings could not be read, so it is unknown which Workers this plan breaks (bindings check says why): "+Safe(n.Pos.String()))
+		}
+	}
+	return lines
+}
+
+// maxNames bounds the names in a note.
+const maxNames = 12
+
+// Shortened is a list of names, with only the first few of many.
+func Shortened(names []string) string {
+	if more := len(names) - maxNames; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) string {
+	list, in := Shortened(names), Safe(store.Name)
+	switch kind {
+	case planner.NoteUnmanaged:
+		return fmt.Sprintf("%s in %s not managed by this manifest, left alone: %s", count(len(names), "secret"), in, list)
+	case planner.NoteLagging:
+		return fmt.Sprintf("Cloudflare's list of %s is older than our last write; the lockfile is used instead: %s", in, list)
+	case planner.NoteBackwards:
+		return fmt.Sprintf("in %s, Cloudflare reports an older change than our last write; was the lockfile edited, or the store restored? The lockfile is used: %s", in, list)
+	case planner.NoteActivated:
+		return fmt.Sprintf("in %s, became active after the last apply had ended, which moved the time of the last change; the values are assumed to be the ones that were sent: %s", in, list)
+	case planner.NoteInterrupted:
+		return fmt.Sprintf("the last apply was interrupted in %s, outcome unknown: %s", in, list)
+	case planner.NoteValueUnknown:
+		return fmt.Sprintf("values in %s could not be compared: %s", in, list)
+	case planner.NoteRenamed:
+		return fmt.Sprintf("old names that leave %s; deploy Workers that bind them with the new names, or keep both for one apply: %s", in, list)
+	case planner.NoteMaybeRenamed:
+		return fmt.Sprintf("had another name in %s before; without the key it is unknown whether this is a rename or a creation and a deletion: %s", in, list)
+	case planner.NoteRotationOverdue:
+		return fmt.Sprintf("past rotate_after in %s; change these values at their source: %s", in, list)
+	case planner.NoteKept:
+		return fmt.Sprintf("no longer in the manifest under delete: false, kept in %s: %s", in, list)
+	case planner.NoteStoreKept:
+		return fmt.Sprintf("the store %s is kept: it has secrets that this manifest does not manage", in)
+	case planner.NoteAccepted:
+		return fmt.Sprintf("accepted with lock accept in %s; the values in Cloudflare are not known, and none is sent until it changes at its source: %s", in, list)
+	case planner.NoteAdoptIgnored:
+		return fmt.Sprintf("adopt does nothing in %s for secrets that the lockfile has already; lock accept keeps what is in Cloudflare: %s", in, list)
+	case planner.NoteOtherStore:
+		return fmt.Sprintf("account %s already has a store, %q, and Cloudflare allows one per account: name that one in the manifest", Safe(string(store.Account)), in)
+	}
+	return fmt.Sprintf("%s in %s: %s", Safe(string(kind)), in, list)
+}
+
+func breaksWorker(store planner.StoreKey, secret, worker string) string {
+	return fmt.Sprintf("the Worker %q binds %s/%s, which it will no longer be able to read", Safe(worker), Safe(store.Name), Safe(secret))
+}
