@@ -203,11 +203,13 @@ func waited(ctx context.Context, wait time.Duration) string {
 type progress struct {
 	app           *App
 	json, noColor bool
+	names         render.Names // of what is in the plan
 }
 
 func (p *progress) events() *render.Events { return &render.Events{W: p.app.Out, Now: time.Now} }
 
 func (p *progress) plan(proposal *reconcile.Proposal) error {
+	p.names = render.PlanNames(proposal.Plan)
 	if p.json {
 		return p.events().Plan(proposal.File())
 	}
@@ -222,7 +224,7 @@ func (p *progress) notify(e reconcile.Event) {
 	case p.json:
 		_ = p.events().Result(done.Result) // the write of the last event reports whether the reader is still there
 	default:
-		p.app.Say("%s", render.Progress(done.Result))
+		p.app.Say("%s", render.Progress(done.Result, p.names))
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
@@ -88,17 +90,29 @@ func (a *App) importLock(ctx context.Context, o *importOptions) error {
 	})
 }
 
+// foundNames are the names of all secrets that were found.
+func foundNames(found *reconcile.Found) render.Names {
+	var stores []planner.StoreKey
+	for _, f := range found.Live {
+		stores = append(stores, f.Key.Store)
+	}
+	for _, k := range slices.Concat(found.Missing, found.Unmanaged) {
+		stores = append(stores, k.Store)
+	}
+	return render.NamesOf(stores...)
+}
+
 // showFound shows what would be recorded and what would not.
 func (a *App) showFound(found *reconcile.Found) error {
-	out := &lines{w: a.Out}
+	out, names := &lines{w: a.Out}, foundNames(found)
 	for _, f := range found.Live {
-		out.add("record", "%s/%s  %s", render.Safe(f.Key.Store.Name), render.Safe(f.Key.Name), render.Safe(f.Source))
+		out.add("record", "%s  %s", names.Secret(f.Key.Store, f.Key.Name), render.Safe(f.Source))
 	}
 	for _, k := range found.Missing {
-		out.add("missing", "%s/%s  not in Cloudflare: the next apply creates it", render.Safe(k.Store.Name), render.Safe(k.Name))
+		out.add("missing", "%s  not in Cloudflare: the next apply creates it", names.Secret(k.Store, k.Name))
 	}
 	for _, k := range found.Unmanaged {
-		out.add("unmanaged", "%s/%s  not in the manifest: not recorded", render.Safe(k.Store.Name), render.Safe(k.Name))
+		out.add("unmanaged", "%s  not in the manifest: not recorded", names.Secret(k.Store, k.Name))
 	}
 	switch {
 	case out.err != nil:

@@ -13,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
@@ -198,8 +199,14 @@ func (st *lockStatus) print(w io.Writer) error {
 	for _, s := range st.Stores {
 		out.add("store", "%s of account %s, secrets: %d", render.Safe(s.Name), s.AccountID, s.Secrets)
 	}
+	var stores []planner.StoreKey
+	for _, s := range st.Stores {
+		stores = append(stores, planner.StoreKey{Account: planner.AccountID(s.AccountID), Name: s.Name})
+	}
+	names := render.NamesOf(stores...)
 	for _, p := range st.Pending {
-		out.add("pending", "%s/%s: %s since %s", render.Safe(p.Store), render.Safe(p.Secret), p.Op, p.Since.Format(time.RFC3339))
+		store := planner.StoreKey{Account: planner.AccountID(p.AccountID), Name: p.Store}
+		out.add("pending", "%s: %s since %s", names.Secret(store, p.Secret), p.Op, p.Since.Format(time.RFC3339))
 	}
 	if len(st.Pending) > 0 {
 		out.add("", "an apply was interrupted or is running: plan shows what is left, and the next apply settles it")

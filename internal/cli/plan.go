@@ -175,8 +175,9 @@ func resolved(name string) string {
 // problemsOf returns a plan's problems as an error, or nil.
 func problemsOf(p *planner.Plan, manifest string) error {
 	var errs syntax.ErrorList
+	names := render.PlanNames(p)
 	for _, q := range p.Problems {
-		what, todo := render.Problem(q)
+		what, todo := render.Problem(q, names)
 		pos := q.Pos
 		if pos.File == "" { // not about a position in the manifest
 			pos.File = manifest

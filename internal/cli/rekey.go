@@ -8,6 +8,7 @@ import (
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
@@ -60,8 +61,13 @@ func (a *App) reportRekey(ctx context.Context, p *reconcile.Project, r *reconcil
 	if len(r.Lost) > 0 {
 		fmt.Fprintln(a.Out, "Without a fingerprint now:")
 	}
+	var stores []planner.StoreKey
 	for _, l := range r.Lost {
-		fmt.Fprintf(a.Out, "  %s/%s  %s\n", render.Safe(l.Secret.Store.Name), render.Safe(l.Secret.Name), whyLost(l.Reason))
+		stores = append(stores, l.Secret.Store)
+	}
+	names := render.NamesOf(stores...)
+	for _, l := range r.Lost {
+		fmt.Fprintf(a.Out, "  %s  %s\n", names.Secret(l.Secret.Store, l.Secret.Name), whyLost(l.Reason))
 	}
 	for _, todo := range a.afterRekey(ctx, p, r.Key) {
 		_, err = fmt.Fprintf(a.Out, "Next: %s.\n", render.Safe(todo))

@@ -81,8 +81,8 @@ func (a *App) checkReview(r reconcile.Review, p *reconcile.Proposal, noColor boo
 // compareReview does the same without showing the plan.
 func (a *App) compareReview(r reconcile.Review, p *reconcile.Proposal, noColor bool) error {
 	skipped, err := p.Check(r)
-	for _, s := range skipped {
-		a.Say("%s", render.Skipped(s))
+	for _, line := range render.Skipped(skipped, p.Plan) {
+		a.Say("%s", line)
 	}
 	var stale *reconcile.StaleError
 	if !errors.As(err, &stale) {

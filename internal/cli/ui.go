@@ -140,11 +140,12 @@ func (a *App) notify(e reconcile.Event) {
 // sayPending lists the secrets that Workers cannot read yet. waited is empty if an
 // interrupt ended the wait.
 func (a *App) sayPending(r *applier.Report, waited string) {
-	var names []string
+	var pending []string
+	names := render.ReportNames(r)
 	for _, res := range r.Pending() {
-		names = append(names, res.Action.Store.Name+"/"+res.Action.Secret)
+		pending = append(pending, names.Secret(res.Action.Store, res.Action.Secret))
 	}
-	if len(names) > 0 {
-		a.Say("warning: still pending in Cloudflare%s, so Workers cannot read them yet: %s", waited, render.Safe(strings.Join(names, ", ")))
+	if len(pending) > 0 {
+		a.Say("warning: still pending in Cloudflare%s, so Workers cannot read them yet: %s", waited, strings.Join(pending, ", "))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -16,7 +17,7 @@ func Acceptable(w io.Writer, found *reconcile.Acceptable, style Style) error {
 	all := slices.Concat(found.Accept, found.Refuse)
 	width, unknown := 0, 0
 	for _, a := range all {
-		width = min(max(width, len([]rune(Safe(a.Key.Name)))), maxNameWidth)
+		width = min(max(width, utf8.RuneCountInString(word(a.Key.Name))), maxNameWidth)
 		if a.ValueUnknown {
 			unknown++
 		}
@@ -25,13 +26,13 @@ func Acceptable(w io.Writer, found *reconcile.Acceptable, style Style) error {
 	for i, a := range all {
 		if i == 0 || a.Key.Store != last {
 			last = a.Key.Store
-			out.line("%s  %s", style.paint(colorStrong, Safe(last.Name)), style.paint(colorQuiet, "account "+Safe(string(last.Account))))
+			out.line("%s  %s", style.paint(colorStrong, word(last.Name)), style.paint(colorQuiet, "account "+Safe(string(last.Account))))
 		}
 		sign, color := "~ accept", colorChange
 		if a.Refusal != "" {
 			sign, color = "! refuse", colorRemove
 		}
-		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s  %-*s", sign, width, Safe(a.Key.Name))), acceptanceWords(a))
+		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s  %-*s", sign, width, word(a.Key.Name))), acceptanceWords(a))
 	}
 	out.line("")
 	out.line("To accept: %d, cannot be accepted: %d. Nothing changes in Cloudflare.", len(found.Accept), len(found.Refuse))

@@ -11,17 +11,18 @@ import (
 // Difference writes how a plan made now goes further than the reviewed one, action by
 // action.
 func Difference(w io.Writer, d planfile.Difference, style Style) error {
-	out := &printer{w: w}
+	out, in := &printer{w: w}, differenceNames(d)
+	said := func(a planner.Action) string { return said(a, in, style) }
 	for _, a := range d.Added {
-		out.line("not reviewed: %s", said(a, style))
+		out.line("not reviewed: %s", said(a))
 	}
 	for _, b := range d.Blocked {
-		out.line("reviewed:     %s", said(b.Reviewed, style))
-		out.line("  now:        %s", withHint(Problem(b.Problem)))
+		out.line("reviewed:     %s", said(b.Reviewed))
+		out.line("  now:        %s", withHint(Problem(b.Problem, in)))
 	}
 	for _, c := range d.Changed {
-		out.line("reviewed:     %s", said(c.Reviewed, style))
-		out.line("  now:        %s", said(c.Now, style))
+		out.line("reviewed:     %s", said(c.Reviewed))
+		out.line("  now:        %s", said(c.Now))
 		for _, what := range differing(c) {
 			out.line("  differs in: %s", what)
 		}
@@ -29,17 +30,30 @@ func Difference(w io.Writer, d planfile.Difference, style Style) error {
 	return out.err
 }
 
-// ActionName is what an action does, and to what: "update prod/api-key".
-func ActionName(a planner.Action) string {
-	w := wordsFor(a.Op)
-	if a.Secret == "" {
-		return w.verb + " store " + Safe(a.Store.Name)
+// differenceNames are the names of everything in a difference.
+func differenceNames(d planfile.Difference) Names {
+	var all planner.Plan
+	all.Actions = append(all.Actions, d.Added...)
+	for _, b := range d.Blocked {
+		all.Actions = append(all.Actions, b.Reviewed)
 	}
-	return w.verb + " " + Safe(a.Store.Name) + "/" + Safe(a.Secret)
+	for _, c := range d.Changed {
+		all.Actions = append(all.Actions, c.Reviewed, c.Now)
+	}
+	return PlanNames(&all)
 }
 
-func said(a planner.Action, style Style) string {
-	text := style.paint(wordsFor(a.Op).color, ActionName(a))
+// actionName is what an action does, and to what: "update prod/api-key".
+func actionName(a planner.Action, in Names) string {
+	w := wordsFor(a.Op)
+	if a.Secret == "" {
+		return w.verb + " store " + in.Store(a.Store)
+	}
+	return w.verb + " " + in.Secret(a.Store, a.Secret)
+}
+
+func said(a planner.Action, in Names, style Style) string {
+	text := style.paint(wordsFor(a.Op).color, actionName(a, in))
 	if why := detail(a); why != "" {
 		text += "  " + why
 	}

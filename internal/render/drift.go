@@ -3,23 +3,20 @@ package render
 import (
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Drift writes what differs between Cloudflare and the lockfile, and ends with a
+// Drift writes what differs between Cloudflare and the lockfile, the worst first, and ends with a
 // line that sums it up.
 func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	out := &printer{w: w}
-	width := 0
-	for _, d := range drift {
-		width = min(max(width, len([]rune(Safe(d.Secret)))), maxNameWidth)
-	}
-	var last planner.StoreKey
-	for i, d := range drift {
-		if i == 0 || d.Store != last {
-			out.line("%s  %s", style.paint(colorStrong, Safe(d.Store.Name)), style.paint(colorQuiet, "account "+Safe(string(d.Store.Account))))
-			last = d.Store
+	ranked := driftByRisk(drift)
+	width := driftWidth(drift)
+	for i, d := range ranked {
+		if i == 0 || d.Store != ranked[i-1].Store {
+			out.line("%s  %s", style.paint(colorStrong, word(d.Store.Name)), style.paint(colorQuiet, "account "+word(string(d.Store.Account))))
 		}
 		sign, color := "~", colorChange
 		switch {
@@ -28,13 +25,52 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 		case d.Kind == planner.DriftDeleted || d.Kind == planner.DriftStoreGone:
 			sign, color = "-", colorRemove
 		}
-		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s %-*s", sign, width, Safe(d.Secret))), driftWords(d))
+		out.line("  %s  %s", style.paint(color, sign+" "+driftRow(d, width)), driftWords(d))
 	}
 	if len(drift) > 0 {
 		out.line("")
 	}
 	out.line("%s", driftSummary(drift, checked))
 	return out.err
+}
+
+func driftWidth(drift []planner.Drift) int {
+	width := 0
+	for _, d := range drift {
+		if d.Secret != "" {
+			width = max(width, utf8.RuneCountInString(word(d.Secret)))
+		}
+	}
+	return min(width, maxNameWidth)
+}
+
+func driftRow(d planner.Drift, width int) string {
+	name := ""
+	if d.Secret != "" {
+		name = word(d.Secret)
+	}
+	return fmt.Sprintf("%-*s", width, name)
+}
+
+// driftEntries is drift in the form of a diff, and what does not count as drift.
+func driftEntries(drift []planner.Drift) (counted, others []entry) {
+	width := driftWidth(drift)
+	for _, d := range driftByRisk(drift) {
+		sign := "!"
+		if d.Counts && (d.Kind == planner.DriftDeleted || d.Kind == planner.DriftStoreGone) {
+			sign = "-"
+		}
+		e := entry{under: hunk(d.Store), text: sign + " " + driftRow(d, width) + "  " + driftWords(d)}
+		if n := utf8.RuneCountInString(e.text); n > maxEntry {
+			e.text = fmt.Sprintf("%s %s  is too long for a comment (%d characters): secretsync drift prints it", sign, shortName(d.Secret), n)
+		}
+		if d.Counts {
+			counted = append(counted, e)
+		} else {
+			others = append(others, e)
+		}
+	}
+	return counted, others
 }
 
 func driftSummary(drift []planner.Drift, checked int) string {
@@ -53,14 +89,6 @@ func driftSummary(drift []planner.Drift, checked int) string {
 	return fmt.Sprintf("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
 }
 
-// driftName is "store/secret", or "store".
-func driftName(d planner.Drift) string {
-	if d.Secret == "" {
-		return d.Store.Name
-	}
-	return d.Store.Name + "/" + d.Secret
-}
-
 func driftWords(d planner.Drift) string {
 	switch d.Kind {
 	case planner.DriftStoreGone:
@@ -72,9 +100,10 @@ func driftWords(d planner.Drift) string {
 	case planner.DriftChanged:
 		return changeWords(d) + ": the value may differ"
 	case planner.DriftScopes, planner.DriftComment:
-		return changeWords(d) + "; the value may differ"
+		what, change := metadataDrift(d)
+		return what + " changed outside, the value may differ: " + change
 	case planner.DriftNotActive:
-		return fmt.Sprintf("status %q, not active", Safe(d.Status))
+		return fmt.Sprintf("status %s, not active", excerpt(d.Status, maxText))
 	case planner.DriftInterrupted:
 		return "the last apply was interrupted, outcome unknown"
 	case planner.DriftRotationOverdue:
@@ -96,12 +125,19 @@ func changeWords(d planner.Drift) string {
 	switch d.Kind {
 	case planner.DriftRecreated:
 		return "deleted and recreated outside"
-	case planner.DriftScopes:
-		return fmt.Sprintf("scopes changed outside: %s -> %s", Scopes(d.Scopes.Before), Scopes(d.Scopes.After))
-	case planner.DriftComment:
-		return fmt.Sprintf("comment changed outside: %s -> %s", quoted(d.Comment.Before), quoted(d.Comment.After))
+	case planner.DriftScopes, planner.DriftComment:
+		what, change := metadataDrift(d)
+		return what + " changed outside: " + change
 	}
 	return "changed outside"
+}
+
+func metadataDrift(d planner.Drift) (what, change string) {
+	if d.Kind == planner.DriftScopes {
+		return "scopes", Scopes(d.Scopes.Before) + " -> " + Scopes(d.Scopes.After)
+	}
+	from, to := difference(d.Comment.Before, d.Comment.After)
+	return "comment", from + " -> " + to
 }
 
 // driftReport is drift as JSON. It holds no value.

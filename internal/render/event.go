@@ -2,8 +2,10 @@ package render
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 )
 
@@ -58,12 +60,24 @@ func keyCreated(e reconcile.KeyCreated, ci bool) []string {
 	return append(lines, fmt.Sprintf("set %s=%s in CI, so that a key planted by a pull request is rejected", keyring.PinVariable, e.ID))
 }
 
-// Skipped is a reviewed action that is not done, and why.
-func Skipped(s reconcile.Skipped) string {
-	why := map[reconcile.SkipReason]string{
+// Skipped are reviewed actions that are not in the plan, and why, in a line each.
+func Skipped(skipped []reconcile.Skipped, p *planner.Plan) []string {
+	all := *p
+	for _, s := range skipped {
+		all.Actions = append(slices.Clip(all.Actions), s.Action)
+	}
+	in := PlanNames(&all)
+	var lines []string
+	for _, s := range skipped {
+		lines = append(lines, skippedBecause(s)+": "+actionName(s.Action, in))
+	}
+	return lines
+}
+
+func skippedBecause(s reconcile.Skipped) string {
+	return map[reconcile.SkipReason]string{
 		reconcile.SkipUnread:     "unknown, because its account could not be read",
 		reconcile.SkipNotDesired: "no longer in this manifest",
 		reconcile.SkipNotNeeded:  "no longer needed",
 	}[s.Reason]
-	return why + ": " + ActionName(s.Action)
 }

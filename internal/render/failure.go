@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/secretsync/secretsync/planner"
@@ -93,31 +92,21 @@ func clipped(text string) string {
 	return text
 }
 
-var backticks = regexp.MustCompile("`+")
-
-// fenced writes lines as a block in which nothing is markup: its fence is longer than any that
-// a line could contain.
+// fenced writes lines as a block in which nothing is markup.
 func (b *comment) fenced(lines []string) {
-	fence := "```"
+	var text strings.Builder
 	for _, line := range lines {
-		for _, run := range backticks.FindAllString(line, -1) {
-			if len(run) >= len(fence) {
-				fence = run + "`"
-			}
-		}
+		text.WriteString(Safe(line) + "\n")
 	}
-	b.line("%stext", fence)
-	for _, line := range lines {
-		b.line("%s", Safe(line))
-	}
-	b.line("%s", fence)
+	fence := fenceFor(text.String(), 3)
+	b.line("%stext\n%s%s", fence, text.String(), fence)
 }
 
 // FailureGitHub writes a failure as annotations at its mistakes' positions.
 func FailureGitHub(w io.Writer, f *Failure) error {
 	var errs []annotation
 	for _, m := range f.Mistakes {
-		errs = append(errs, annotation{m.Pos, withHint(m.What, m.Hint)})
+		errs = append(errs, annotation{pos: m.Pos, text: withHint(m.What, m.Hint)})
 	}
 	if n := len(f.Hints); n > 0 && len(errs) > 0 { // with the first, since few annotations are kept
 		errs[0].text = withHint(errs[0].text, strings.Join(f.Hints, "; "))

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/planner"
@@ -15,29 +16,15 @@ const maxAnnotations = 10
 // PlanGitHub writes a plan as annotations at the manifest's positions, and as text in a
 // group.
 func PlanGitHub(w io.Writer, p *planner.Plan, info PlanInfo) error {
-	var errs, warnings []annotation
+	in := PlanNames(p)
+	var errs []annotation
 	for _, q := range p.Problems {
-		what, hint := Problem(q)
-		errs = append(errs, annotation{q.Pos, withHint(what, hint)})
-	}
-	breaks, notes := byBreaking(p.Notes)
-	for _, n := range breaks {
-		warnings = append(warnings, annotation{n.Pos, noteLines([]planner.Note{n})[0]})
-	}
-	risky, _ := byRisk(p.Actions)
-	for _, a := range risky {
-		if a.Pos.File == "" { // it left the manifest
-			a.Pos.File = info.Manifest
-		}
-		warnings = append(warnings, annotation{a.Pos, strings.TrimRight(ActionName(a)+": "+detail(a), ": ")})
-	}
-	first := len(warnings)
-	for _, n := range notes {
-		warnings = append(warnings, annotation{n.Pos, noteLines([]planner.Note{n})[0]})
+		what, hint := Problem(q, in)
+		errs = append(errs, annotation{pos: q.Pos, text: withHint(what, hint)})
 	}
 	out := &printer{w: w}
 	annotate(out, "error", errs)
-	annotate(out, "warning", aggregated(warnings, noteLines(notes), first))
+	annotate(out, "warning", planWarnings(p, in, info.Manifest))
 	out.line("::notice title=secretsync::%s", escapeMessage(Summary(p)))
 	out.line("::group::secretsync plan")
 	if out.err == nil {
@@ -47,25 +34,48 @@ func PlanGitHub(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	return out.err
 }
 
-// aggregated groups many notes of one kind together, since few annotations are kept,
-// and leaves the first ones as they are.
-func aggregated(all []annotation, notes []string, first int) []annotation {
-	if len(all) <= maxAnnotations {
-		return all
+// planWarnings are the risky changes, the riskiest first, and the notes after them: few
+// annotations are kept.
+func planWarnings(p *planner.Plan, in Names, manifest string) []annotation {
+	var risky, breaks, notes []annotation
+	changes, others := changesOf(p)
+	for _, c := range changes {
+		if c.risk > riskSends {
+			continue
+		}
+		if c.Pos.File == "" { // it left the manifest
+			c.Pos.File = manifest
+		}
+		risky = append(risky, annotation{c.Pos, c.sentence(in), c.Op})
+		for _, n := range c.breaks {
+			breaks = append(breaks, annotation{pos: n.Pos, text: noteLines([]planner.Note{n}, in)[0]})
+		}
 	}
-	short := all[:first:first]
-	for _, n := range notes {
-		short = append(short, annotation{text: n})
+	for _, n := range others {
+		notes = append(notes, annotation{pos: n.Pos, text: noteLines([]planner.Note{n}, in)[0]})
 	}
-	return short
+	if len(risky)+len(breaks)+len(notes) > maxAnnotations {
+		notes = nil
+		for _, n := range noteLines(others, in) { // several notes of a kind together
+			notes = append(notes, annotation{text: n})
+		}
+	}
+	return slices.Concat(risky, breaks, notes)
+}
+
+// sentence is a change in one line, with what it breaks.
+func (c change) sentence(in Names) string {
+	why := joined(facts(c.Action), joined(breaksLines(c.breaks)...), strings.Join(commentLines(c.Action), " "))
+	return strings.TrimSuffix(actionName(c.Action, in)+": "+why, ": ")
 }
 
 // DriftGitHub writes drift as annotations, and as text in a group.
 func DriftGitHub(w io.Writer, drift []planner.Drift, checked int) error {
 	var warnings []annotation
-	for _, d := range drift {
+	in := DriftNames(drift)
+	for _, d := range driftByRisk(drift) {
 		if d.Counts {
-			warnings = append(warnings, annotation{text: driftName(d) + ": " + driftWords(d)})
+			warnings = append(warnings, annotation{text: in.Secret(d.Store, d.Secret) + ": " + driftWords(d)})
 		}
 	}
 	out := &printer{w: w}
@@ -82,6 +92,7 @@ func DriftGitHub(w io.Writer, drift []planner.Drift, checked int) error {
 type annotation struct {
 	pos  planner.Position
 	text string
+	op   planner.Op // of a change
 }
 
 // annotate writes annotations of one level, the last of which sums up what GitHub would
@@ -89,7 +100,7 @@ type annotation struct {
 func annotate(out *printer, level string, list []annotation) {
 	for i, a := range list {
 		if i == maxAnnotations-1 && len(list) > maxAnnotations {
-			out.line("::%s title=secretsync::and %d more, see the log", level, len(list)-i)
+			out.line("::%s title=secretsync::and %d more, see the log%s", level, len(list)-i, changesAmong(list[i:]))
 			return
 		}
 		where := ""
@@ -102,6 +113,18 @@ func annotate(out *printer, level string, list []annotation) {
 		}
 		out.line("::%s %stitle=secretsync::%s", level, where, escapeMessage(a.text))
 	}
+}
+
+// changesAmong counts the changes among annotations: ": 2 to delete, 1 to update".
+func changesAmong(list []annotation) string {
+	var entries []entry
+	for _, a := range list {
+		entries = append(entries, entry{op: a.op})
+	}
+	if each := ofEach(entries); each != "" {
+		return ": " + each
+	}
+	return ""
 }
 
 func withHint(what, hint string) string {

@@ -37,22 +37,39 @@ func newFinding(manifest, check, severity, text string, pos planner.Position) fi
 	return finding{text, "secretsync/" + check, fmt.Sprintf("%x", sum[:16]), severity, location{Safe(pos.File), lines{max(pos.Line, 1)}}}
 }
 
-// PlanCodeQuality writes a plan as GitLab's code quality report: problems, what is
-// taken away, and what is worth knowing.
+// PlanCodeQuality writes a plan as GitLab's code quality report: problems, risky changes, and
+// what is worth knowing.
 func PlanCodeQuality(w io.Writer, p *planner.Plan, info PlanInfo) error {
-	list := []finding{}
+	list, in := []finding{}, PlanNames(p)
 	for _, q := range p.Problems {
-		what, hint := Problem(q)
+		what, hint := Problem(q, in)
 		list = append(list, newFinding(info.Manifest, string(q.Kind), "blocker", withHint(what, hint), q.Pos))
 	}
-	risky, _ := byRisk(p.Actions)
-	for _, a := range risky {
-		list = append(list, newFinding(info.Manifest, string(a.Op), "major", ActionName(a)+": "+detail(a), a.Pos))
+	changes, others := changesOf(p)
+	var notes []finding
+	for _, c := range changes {
+		if severity := severities[c.risk]; severity != "" {
+			list = append(list, newFinding(info.Manifest, string(c.Op), severity, c.sentence(in), c.Pos))
+		}
+		for _, n := range c.breaks {
+			notes = append(notes, noteFinding(n, in, info.Manifest))
+		}
 	}
-	for _, n := range p.Notes {
-		list = append(list, newFinding(info.Manifest, string(n.Kind), "minor", noteLines([]planner.Note{n})[0], n.Pos))
+	for _, n := range others {
+		notes = append(notes, noteFinding(n, in, info.Manifest))
 	}
-	return writeJSON(w, list)
+	return writeJSON(w, append(list, notes...))
+}
+
+// severities are those of changes that a reviewer has to see, by risk.
+var severities = map[risk]string{riskBreaks: "critical", riskLoses: "major", riskSends: "minor"}
+
+func noteFinding(n planner.Note, in Names, manifest string) finding {
+	severity := "minor"
+	if n.Kind == planner.NoteBreaksWorker {
+		severity = "critical"
+	}
+	return newFinding(manifest, string(n.Kind), severity, noteLines([]planner.Note{n}, in)[0], n.Pos)
 }
 
 // PlanReport writes a plan as the counts that GitLab's widget for Terraform plans reads.
@@ -73,13 +90,13 @@ func PlanReport(w io.Writer, p *planner.Plan) error {
 
 // DriftCodeQuality writes drift as GitLab's code quality report.
 func DriftCodeQuality(w io.Writer, drift []planner.Drift, manifest string) error {
-	list := []finding{}
-	for _, d := range drift {
+	list, in := []finding{}, DriftNames(drift)
+	for _, d := range driftByRisk(drift) {
 		severity := "info"
 		if d.Counts {
 			severity = "major"
 		}
-		list = append(list, newFinding(manifest, "drift-"+string(d.Kind), severity, driftName(d)+": "+driftWords(d), planner.Position{}))
+		list = append(list, newFinding(manifest, "drift-"+string(d.Kind), severity, in.Secret(d.Store, d.Secret)+": "+driftWords(d), planner.Position{}))
 	}
 	return writeJSON(w, list)
 }

@@ -2,28 +2,69 @@ package render
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/planner"
 )
 
-// metadata describes scopes and comment: those of a new secret, and changes to an existing one.
-func metadata(a planner.Action) (parts []string) {
+// facts are what a reviewer must not miss about an action: reasons, source, scopes and delete
+// policy. Nothing in them is cut, and no foreign text of any length comes before them.
+func facts(a planner.Action) string {
+	var parts []string
+	for _, r := range a.Reasons {
+		if w := reasonWord(a.Op, r); w != "" && r != planner.ReasonPolicy {
+			parts = append(parts, w)
+		}
+	}
+	if a.Op == planner.OpRename {
+		parts = append(parts, "from "+word(a.From)+", its value never leaves Cloudflare")
+	}
+	if a.SetValue && a.Source != "" {
+		parts = append(parts, "from "+source(a.Source))
+	}
+	return strings.Join(append(append(parts, scopes(a)...), policy(a)...), "; ")
+}
+
+// plainSource matches sources that cannot be mistaken for anything else in a line.
+var plainSource = regexp.MustCompile(`^(inline|generate [a-z0-9 ]+|command [^\s"';,\x60]+( \.\.\.)?|[a-z]+ [^\s"';,\x60]+)$`)
+
+func source(text string) string {
+	if plainSource.MatchString(text) {
+		return Safe(text)
+	}
+	return quoted(text)
+}
+
+// scopes describes those of a new secret, and changes to those of an existing one.
+func scopes(a planner.Action) []string {
 	switch s := a.Scopes; {
 	case s == nil:
 	case a.Op == planner.OpCreate:
-		parts = append(parts, "scopes "+Scopes(s.After))
+		return []string{"scopes " + Scopes(s.After)}
 	case !slices.Equal(s.Before, s.After):
-		parts = append(parts, fmt.Sprintf("scopes %s -> %s", Scopes(s.Before), Scopes(s.After)))
+		return []string{fmt.Sprintf("scopes %s -> %s", Scopes(s.Before), Scopes(s.After))}
 	}
+	return nil
+}
+
+// commentLines describes the comment of a new secret, or its change, in one line or two. It comes
+// after everything else, because anything can be in it.
+func commentLines(a planner.Action) []string {
 	switch c := a.Comment; {
 	case c == nil || c.Before == c.After:
+		return nil
 	case a.Op == planner.OpCreate:
-		parts = append(parts, "comment "+quoted(c.After))
+		return []string{"comment " + excerpt(c.After, maxText)}
 	default:
-		parts = append(parts, fmt.Sprintf("comment %s -> %s", quoted(c.Before), quoted(c.After)))
+		from, to := difference(c.Before, c.After)
+		if utf8.RuneCountInString(from+to) <= maxText {
+			return []string{"comment " + from + " -> " + to}
+		}
+		return []string{"comment " + from, "-> " + to}
 	}
-	return parts
 }
 
 // policy describes the delete policy where it changes, or is not the usual one from the

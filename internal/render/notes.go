@@ -8,7 +8,7 @@ import (
 )
 
 // noteLines describes notes of one kind and store together.
-func noteLines(notes []planner.Note) []string {
+func noteLines(notes []planner.Note, in Names) []string {
 	type group struct {
 		kind  planner.NoteKind
 		store planner.StoreKey
@@ -20,23 +20,31 @@ func noteLines(notes []planner.Note) []string {
 		if names[g] == nil {
 			order = append(order, g)
 		}
-		names[g] = append(names[g], Safe(n.Secret))
+		names[g] = append(names[g], shortName(n.Secret))
 	}
 	var lines []string
+	for _, n := range notes {
+		if n.Kind == planner.NoteBreaksWorker {
+			lines = append(lines, breaksWorker(in, n.Store, n.Secret, n.Worker)+": "+place(n.Pos))
+		}
+	}
 	for _, g := range order {
 		if g.kind != planner.NoteBreaksWorker && g.kind != planner.NoteBindingsUnread {
-			lines = append(lines, noteLine(g.kind, g.store, names[g]))
+			lines = append(lines, noteLine(g.kind, g.store, names[g], in))
 		}
 	}
 	for _, n := range notes {
-		switch n.Kind {
-		case planner.NoteBreaksWorker:
-			lines = append(lines, breaksWorker(n.Store, n.Secret, n.Worker)+": "+Safe(n.Pos.String()))
-		case planner.NoteBindingsUnread:
-			lines = append(lines, "bindings could not be read, so it is unknown which Workers this plan breaks (bindings check says why): "+Safe(n.Pos.String()))
+		if n.Kind == planner.NoteBindingsUnread {
+			lines = append(lines, "bindings could not be read, so it is unknown which Workers this plan breaks (bindings check says why): "+place(n.Pos))
 		}
 	}
 	return lines
+}
+
+// place is a position in a file.
+func place(pos planner.Position) string {
+	pos.File = path(pos.File)
+	return pos.String()
 }
 
 // maxNames bounds the names in a note.
@@ -50,8 +58,8 @@ func Shortened(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) string {
-	list, in := Shortened(names), Safe(store.Name)
+func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, known Names) string {
+	list, in := Shortened(names), known.Store(store)
 	switch kind {
 	case planner.NoteUnmanaged:
 		return fmt.Sprintf("%s in %s not managed by this manifest, left alone: %s", count(len(names), "secret"), in, list)
@@ -80,11 +88,11 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string) str
 	case planner.NoteAdoptIgnored:
 		return fmt.Sprintf("adopt does nothing in %s for secrets that the lockfile has already; lock accept keeps what is in Cloudflare: %s", in, list)
 	case planner.NoteOtherStore:
-		return fmt.Sprintf("account %s already has a store, %q, and Cloudflare allows one per account: name that one in the manifest", Safe(string(store.Account)), in)
+		return fmt.Sprintf("account %s already has a store, %q, and Cloudflare allows one per account: name that one in the manifest", word(string(store.Account)), Safe(store.Name))
 	}
 	return fmt.Sprintf("%s in %s: %s", Safe(string(kind)), in, list)
 }
 
-func breaksWorker(store planner.StoreKey, secret, worker string) string {
-	return fmt.Sprintf("the Worker %q binds %s/%s, which it will no longer be able to read", Safe(worker), Safe(store.Name), Safe(secret))
+func breaksWorker(in Names, store planner.StoreKey, secret, worker string) string {
+	return fmt.Sprintf("the Worker %s binds %s, which it will no longer be able to read", excerpt(worker, maxText), in.Secret(store, secret))
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
@@ -98,39 +99,19 @@ type PlanInfo struct {
 	Origin           Origin
 }
 
-// Plan writes a plan as text, and ends with a line that sums it up.
+// Plan writes a plan as text, the riskiest changes first, and ends with a line that sums it up.
 func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 	out := &printer{w: w}
-	width := nameWidth(p.Actions)
-	for _, store := range storesOf(p.Actions) {
-		out.line("%s  %s", style.paint(colorStrong, Safe(store.Name)), style.paint(colorQuiet, "account "+Safe(string(store.Account))))
-		for _, a := range p.Actions {
-			if a.Store == store {
-				out.line("%s", row(a, width, style))
-			}
-		}
-		out.line("")
-	}
-	for _, n := range noteLines(p.Notes) {
+	changes, notes := changesOf(p)
+	printChanges(out, changes, nameWidth(p.Actions), style)
+	for _, n := range noteLines(notes, PlanNames(p)) {
 		out.line("note: %s", n)
 	}
-	if len(p.Notes) > 0 {
+	if len(notes) > 0 {
 		out.line("")
 	}
-	if slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.BeforeCreates }) {
-		out.line("The quota is full: old secrets are deleted before new ones are created.")
-	}
-	if p.Targeted {
-		out.line("Limited by --target: other secrets were not considered.")
-	}
-	if n := sourceOnly(p); info.ID != "" && n > 0 {
-		out.line("%s, because there is no fingerprint key yet.", bySource(n))
-	}
-	if info.Keyless {
-		out.line("Planned without keys: values were compared by their ciphertexts.")
-	}
-	if info.Offline {
-		out.line("Planned offline: the state of Cloudflare was taken from the lockfile.")
+	for _, line := range remarks(p, info) {
+		out.line("%s", line)
 	}
 	out.line("%s", Summary(p))
 	if info.ID != "" && len(p.Actions) > 0 {
@@ -139,8 +120,105 @@ func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 	return out.err
 }
 
+func printChanges(out *printer, changes []change, width int, style Style) {
+	for i, c := range changes {
+		if i == 0 || c.Store != changes[i-1].Store {
+			if i > 0 {
+				out.line("")
+			}
+			out.line("%s  %s", style.paint(colorStrong, word(c.Store.Name)), style.paint(colorQuiet, "account "+word(string(c.Store.Account))))
+		}
+		w := wordsFor(c.Op)
+		head, details, below := c.lines(width)
+		out.line("%s", strings.TrimRight("  "+style.paint(w.color, w.sign+" "+head)+"  "+details, " "))
+		for _, line := range breaksLines(c.breaks) {
+			out.line("   %s%s", indent, style.paint(colorRemove, line))
+		}
+		for _, line := range below {
+			out.line("   %s%s", indent, line)
+		}
+	}
+	if len(changes) > 0 {
+		out.line("")
+	}
+}
+
+// lines are a change without its sign: what is done to which secret, the details, and the lines
+// below, which hold the comment. A comment that is all that changes needs no line of its own.
+func (c change) lines(width int) (head, details string, below []string) {
+	verb := wordsFor(c.Op).verb
+	head, details, below = verb+" store", facts(c.Action), commentLines(c.Action)
+	if c.Secret != "" {
+		head = fmt.Sprintf("%-6s  %-*s", verb, width, word(c.Secret))
+	}
+	if details == "" && len(below) == 1 {
+		details, below = below[0], nil
+	}
+	return head, details, below
+}
+
+// indent moves the lines below a change to its name, so that none looks like a change.
+const indent = "         "
+
+// maxBreaks bounds the Workers that are named below a change.
+const maxBreaks = 3
+
+func breaksLines(notes []planner.Note) []string {
+	var lines []string
+	for _, n := range notes[:min(len(notes), maxBreaks)] {
+		lines = append(lines, fmt.Sprintf("breaks the Worker %s: %s", excerpt(n.Worker, maxText), place(n.Pos)))
+	}
+	if more := len(notes) - maxBreaks; more > 0 {
+		lines = append(lines, fmt.Sprintf("breaks %s more", count(more, "binding")))
+	}
+	return lines
+}
+
+// detail is everything about an action in one line.
+func detail(a planner.Action) string {
+	return joined(facts(a), strings.Join(commentLines(a), " "))
+}
+
+// joined separates the parts that are not empty.
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
+}
+
+// remarks are about the plan as a whole.
+func remarks(p *planner.Plan, info PlanInfo) []string {
+	var lines []string
+	if slices.ContainsFunc(p.Actions, func(a planner.Action) bool { return a.BeforeCreates }) {
+		lines = append(lines, "The quota is full: old secrets are deleted before new ones are created.")
+	}
+	if p.Targeted {
+		lines = append(lines, "Limited by --target: other secrets were not considered.")
+	}
+	if n := sourceOnly(p); info.ID != "" && n > 0 {
+		lines = append(lines, bySource(n)+", because there is no fingerprint key yet.")
+	}
+	if info.Keyless {
+		lines = append(lines, "Planned without keys: values were compared by their ciphertexts.")
+	}
+	if info.Offline {
+		lines = append(lines, "Planned offline: the state of Cloudflare was taken from the lockfile.")
+	}
+	return lines
+}
+
 // maxQuoted is the length of the longest id that is shown: that of a plan with ten actions.
 const maxQuoted = 64 + 10*32
+
+// maxMarked is the length of the longest id in a comment's marker: that of a plan with 254 actions.
+// A longer one would take the room of the changes.
+const maxMarked = 8192
+
+// markedID is a plan's id for recipes.
+func markedID(id string) string {
+	if len(id) > maxMarked {
+		return planfile.WholeID(id)
+	}
+	return id
+}
 
 // quotedID is a plan's id as people copy it. If it is very long, only the part that identifies
 // the plan as a whole is shown.
@@ -192,39 +270,16 @@ func Summary(p *planner.Plan) string {
 	return fmt.Sprintf("Plan: %s; %d unchanged.", strings.Join(parts, ", "), p.Unchanged)
 }
 
-func row(a planner.Action, width int, style Style) string {
-	w := wordsFor(a.Op)
-	if a.Secret == "" {
-		return strings.TrimRight("  "+style.paint(w.color, w.sign+" "+w.verb+" store")+"  "+detail(a), " ")
-	}
-	head := fmt.Sprintf("%s %-6s  %-*s", w.sign, w.verb, width, Safe(a.Secret))
-	return strings.TrimRight("  "+style.paint(w.color, head)+"  "+detail(a), " ")
-}
-
-// detail says what changes and why.
-func detail(a planner.Action) string {
-	var parts []string
-	for _, r := range a.Reasons {
-		if w := reasonWord(a.Op, r); w != "" && r != planner.ReasonPolicy {
-			parts = append(parts, w)
-		}
-	}
-	if a.Op == planner.OpRename {
-		parts = append(parts, "from "+Safe(a.From)+", its value never leaves Cloudflare")
-	}
-	parts = append(append(parts, metadata(a)...), policy(a)...)
-	if a.SetValue && a.Source != "" {
-		parts = append(parts, "from "+Safe(a.Source))
-	}
-	return strings.Join(parts, "; ")
-}
-
 // Scopes lists scopes as one word each.
 func Scopes(scopes []string) string {
 	if len(scopes) == 0 {
 		return "none"
 	}
-	return Safe(strings.Join(scopes, ","))
+	words := make([]string, len(scopes))
+	for i, s := range scopes {
+		words[i] = word(s)
+	}
+	return strings.Join(words, ",")
 }
 
 // maxNameWidth bounds the column of names, so that one long name does not push
@@ -234,19 +289,9 @@ const maxNameWidth = 48
 func nameWidth(actions []planner.Action) int {
 	width := 0
 	for _, a := range actions {
-		width = max(width, len([]rune(Safe(a.Secret))))
-	}
-	return min(width, maxNameWidth)
-}
-
-func storesOf(actions []planner.Action) []planner.StoreKey {
-	var stores []planner.StoreKey
-	seen := map[planner.StoreKey]bool{}
-	for _, a := range actions {
-		if !seen[a.Store] {
-			seen[a.Store] = true
-			stores = append(stores, a.Store)
+		if a.Secret != "" {
+			width = max(width, utf8.RuneCountInString(word(a.Secret)))
 		}
 	}
-	return stores
+	return min(width, maxNameWidth)
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // Problem says why a plan cannot be applied, and what to do about it.
-func Problem(p planner.Problem) (what, hint string) {
-	name := fmt.Sprintf("secret %q of store %q", Safe(p.Secret), Safe(p.Store.Name))
+func Problem(p planner.Problem, in Names) (what, hint string) {
+	name := fmt.Sprintf("secret %s of store %s", excerpt(p.Secret, maxName), in.quoted(p.Store))
 	switch p.Kind {
 	case planner.ProblemConflict:
 		return name + " already exists and is not in the lockfile: it is left alone",
@@ -25,7 +25,7 @@ func Problem(p planner.Problem) (what, hint string) {
 				Safe(p.Store.Name), Safe(string(p.Store.Account))),
 			"set CLOUDFLARE_ACCOUNT_ID to that account; to move to another account, use a new lockfile for it with --lockfile, then run destroy with this one"
 	case planner.ProblemBreaksWorker:
-		return breaksWorker(p.Store, p.Secret, p.Worker), "deploy the Worker without the binding first, or keep the secret for one more apply"
+		return breaksWorker(in, p.Store, p.Secret, p.Worker), "deploy the Worker without the binding first, or keep the secret for one more apply"
 	case planner.ProblemForged:
 		return forged(p)
 	case planner.ProblemTooManyDeletes:

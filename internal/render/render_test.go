@@ -36,14 +36,14 @@ func TestNothingForeignReachesTheTerminalAsItIs(t *testing.T) {
 	if err := render.Plan(&out, p, render.PlanInfo{}, render.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	what, hint := render.Problem(p.Problems[0])
+	what, hint := render.Problem(p.Problems[0], render.Names{})
 	drift := []planner.Drift{{
 		Kind: planner.DriftComment, Store: s, Secret: hostile, Comment: &planner.Change[string]{Before: hostile, After: hostile},
 	}, {Kind: planner.DriftNotActive, Store: s, Secret: hostile, Status: hostile}}
 	if err := render.Drift(&out, drift, 1, render.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	out.WriteString(what + hint + render.Progress(applier.Result{Action: p.Actions[0], Outcome: applier.Failed, Err: errors.New(hostile)}))
+	out.WriteString(what + hint + render.Progress(applier.Result{Action: p.Actions[0], Outcome: applier.Failed, Err: errors.New(hostile)}, render.Names{}))
 	for _, bad := range []string{"\x1b", "\u202e", "\n::", "##["} {
 		if strings.Contains(out.String(), bad) {
 			t.Errorf("the output holds %q:\n%q", bad, out.String())
@@ -70,9 +70,9 @@ func TestPlan(t *testing.T) {
 		p.Notes = append(p.Notes, planner.Note{Kind: planner.NoteUnmanaged, Store: store, Secret: "x"})
 	}
 	want := `prod  account 0123456789abcdef0123456789abcdef
-  + create store
-  + create  new            scopes workers; from env NEW
   - delete  a-longer-name  no longer in the manifest
+  + create store
+  + create  new            from env NEW; scopes workers
 
 note: 14 secrets in prod not managed by this manifest, left alone: x, x, x, x, x, x, x, x, x, x, x, x and 2 more
 
@@ -108,7 +108,7 @@ func TestEverythingHasWords(t *testing.T) {
 		planner.ProblemConflict, planner.ProblemExternalMissing, planner.ProblemExternalScopes, planner.ProblemOtherPrefix, planner.ProblemOtherAccount,
 		planner.ProblemTooManyDeletes, planner.ProblemQuota, planner.ProblemBreaksWorker, planner.ProblemForged,
 	} {
-		if what, hint := render.Problem(planner.Problem{Kind: kind, Store: store, Secret: "s"}); hint == "" || strings.HasPrefix(what, string(kind)) {
+		if what, hint := render.Problem(planner.Problem{Kind: kind, Store: store, Secret: "s"}, render.Names{}); hint == "" || strings.HasPrefix(what, string(kind)) {
 			t.Errorf("no words for the problem %s", kind)
 		}
 	}

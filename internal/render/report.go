@@ -9,11 +9,8 @@ import (
 )
 
 // Progress is one result as a line of progress.
-func Progress(r applier.Result) string {
-	name := Safe(r.Action.Store.Name)
-	if r.Action.Secret != "" {
-		name += "/" + Safe(r.Action.Secret)
-	}
+func Progress(r applier.Result, in Names) string {
+	name := in.Secret(r.Action.Store, r.Action.Secret)
 	w := wordsFor(r.Action.Op)
 	if w.unit != "" {
 		name = w.unit + " " + name
