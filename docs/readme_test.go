@@ -40,6 +40,34 @@ func TestReadmePlan(t *testing.T) {
 	}
 }
 
+// TestOutputDiff holds the comment that output.md shows to what the program writes for the same
+// plan.
+func TestOutputDiff(t *testing.T) {
+	data, err := os.ReadFile("output.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "```diff\n", "```\n"
+	before, rest, found := strings.Cut(string(data), begin)
+	shown, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatal("output.md does not show the changes of a plan")
+	}
+	var comment strings.Builder
+	if err := render.PlanMarkdown(&comment, readmePlan(), render.PlanInfo{}); err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(comment.String(), begin)
+	written, _, _ := strings.Cut(block, end)
+	if *update {
+		if err := os.WriteFile("output.md", []byte(before+begin+written+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if diff := cmp.Diff(shown, written); diff != "" {
+		t.Errorf("output.md does not show what a comment has; go test ./docs -update rewrites it:\n%s", diff)
+	}
+}
+
 // readmePlan has one action of each common kind.
 func readmePlan() *planner.Plan {
 	store := planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "default_secrets_store"}

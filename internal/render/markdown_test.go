@@ -9,8 +9,11 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -332,3 +335,71 @@ func TestGitHubOfForeignText(t *testing.T) {
 }
 
 var ourCommand = regexp.MustCompile(`^::(error|warning|notice|group|endgroup)[ :]`)
+
+// TestNamesOfAccounts: where stores of two accounts have one name, each report says which it is
+// about.
+func TestNamesOfAccounts(t *testing.T) {
+	other := planner.StoreKey{Account: "fedcba9876543210fedcba9876543210", Name: store.Name}
+	p := &planner.Plan{
+		Actions:  []planner.Action{{Op: planner.OpDelete, Store: store, Secret: "a"}, {Op: planner.OpDelete, Store: other, Secret: "a"}},
+		Notes:    []planner.Note{{Kind: planner.NoteUnmanaged, Store: other, Secret: "n"}, {Kind: planner.NoteBindingsUnread}},
+		Problems: []planner.Problem{{Kind: planner.ProblemConflict, Store: other, Secret: "c"}, {Kind: planner.ProblemTooManyDeletes}},
+	}
+	account := " (account " + string(other.Account) + ")"
+	contains(t, string(markdown(t, p)),
+		"\n@@ store prod, account "+string(store.Account)+" @@\n- delete  a\n@@ store prod, account "+string(other.Account)+" @@\n- delete  a\n",
+		`secret "c" of store "prod"`+account, "in prod"+account+" not managed")
+	drift := []planner.Drift{{Kind: planner.DriftDeleted, Store: store, Secret: "a", Counts: true}, {Kind: planner.DriftDeleted, Store: other, Secret: "a", Counts: true}}
+	var github, gitlab, driftGitHub, driftGitLab, driftMarkdown, difference bytes.Buffer
+	for _, err := range []error{
+		render.PlanGitHub(&github, p, info), render.PlanCodeQuality(&gitlab, p, info), render.DriftGitHub(&driftGitHub, drift, 2),
+		render.DriftCodeQuality(&driftGitLab, drift, "secretsync.yaml"), render.DriftMarkdown(&driftMarkdown, drift, 2, render.Origin{}),
+		render.Difference(&difference, planfile.Difference{Added: p.Actions}, render.Style{}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	contains(t, github.String(), "::delete prod/a"+account+"\n", `::secret "c" of store "prod"`+account)
+	contains(t, gitlab.String(), "delete prod/a"+account, `"secret \"c\" of store \"prod\"`+account)
+	contains(t, driftGitHub.String(), "::prod/a"+account+": deleted outside")
+	contains(t, driftGitLab.String(), "prod/a"+account+": deleted outside")
+	contains(t, driftMarkdown.String(), "\n@@ store prod, account "+string(other.Account)+" @@\n- a  deleted outside\n")
+	contains(t, difference.String(), "not reviewed: delete prod/a"+account+"\n")
+	contains(t, render.Progress(applier.Result{Action: p.Actions[1], Outcome: applier.Done}, render.PlanNames(p)), "deleted prod/a"+account)
+	contains(t, render.Skipped([]reconcile.Skipped{{Action: p.Actions[1], Reason: reconcile.SkipNotNeeded}}, &planner.Plan{Actions: p.Actions[:1]})[0], "delete prod/a"+account)
+
+	// One account needs no name.
+	p.Actions, p.Notes, p.Problems = p.Actions[:1], nil, nil
+	github.Reset()
+	if err := render.PlanGitHub(&github, p, info); err != nil || strings.Contains(github.String(), "(account") {
+		t.Errorf("%v %s", err, github.String())
+	}
+}
+
+// TestDriftByRisk: what was deleted comes first, and what does not count as drift last.
+func TestDriftByRisk(t *testing.T) {
+	var drift []planner.Drift
+	for i, kind := range slices.Concat(planner.DriftKinds, []planner.DriftKind{planner.DriftLagging, planner.DriftAccepted, planner.DriftActivated}) {
+		drift = append(drift, planner.Drift{
+			Kind: kind, Store: store, Secret: fmt.Sprintf("%s-%d", kind, i), Counts: i < len(planner.DriftKinds),
+			Scopes: &planner.Change[[]string]{}, Comment: &planner.Change[string]{},
+		})
+	}
+	slices.Reverse(drift)
+	var out bytes.Buffer
+	if err := render.Drift(&out, drift, 1, render.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for _, kind := range []planner.DriftKind{
+		planner.DriftStoreGone, planner.DriftDeleted, planner.DriftRecreated, planner.DriftChanged, planner.DriftScopes, planner.DriftInterrupted, planner.DriftNotActive,
+		planner.DriftComment, planner.DriftUnmanaged, planner.DriftRotationOverdue, planner.DriftActivated, planner.DriftAccepted, planner.DriftLagging,
+	} {
+		at := strings.Index(out.String(), " "+string(kind)+"-")
+		if at < last {
+			t.Errorf("%s is missing or not in its place in\n%s", kind, out.String())
+		}
+		last = at
+	}
+}
