@@ -21,14 +21,22 @@ import (
 // runnerCommand matches "##" at the start of a command to a CI runner.
 var runnerCommand = regexp.MustCompile(`##([A-Za-z]*\[)`)
 
+// maxMarks is how many marks a letter may have. More could be stacked over the lines above, or
+// hang over those below; no language needs them.
+const maxMarks = 4
+
 // Text escapes control characters, line breaks, invisible and direction-changing Unicode
-// characters, and the beginnings of commands to CI runners. Text that is already escaped is
+// characters, stacks of marks, and the beginnings of commands to CI runners. Text that is already escaped is
 // unchanged.
 func Text(text string) string {
 	var b strings.Builder
+	marks := 0
 	for _, r := range text {
+		if marks++; !unicode.In(r, unicode.Mn, unicode.Me) {
+			marks = 0
+		}
 		switch {
-		case harmless(r):
+		case harmless(r) && marks <= maxMarks:
 			b.WriteRune(r)
 		case r < 0x100:
 			fmt.Fprintf(&b, `\x%02x`, r)

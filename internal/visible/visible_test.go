@@ -62,6 +62,20 @@ func TestNothingInvisible(t *testing.T) {
 	}
 }
 
+// TestMarks: a letter has a few marks as they are; a stack of them could cover other lines.
+func TestMarks(t *testing.T) {
+	for text, want := range map[string]string{
+		"o\u0308\u0301x":                  "o\u0308\u0301x",
+		"ग्ध्र्यो ผู้ ệ":                  "ग्ध्र्यो ผู้ ệ",
+		"o" + strings.Repeat("\u0301", 6): "o" + strings.Repeat("\u0301", 4) + `\u0301\u0301`,
+		strings.Repeat("\u20dd", 5) + "a": strings.Repeat("\u20dd", 4) + `\u20dda`,
+	} {
+		if got := visible.Text(text); got != want {
+			t.Errorf("%+q is shown as %+q, want %+q", text, got, want)
+		}
+	}
+}
+
 // hostile generates text that is likely to contain everything that must be escaped.
 func hostile() *rapid.Generator[string] {
 	piece := rapid.SampledFrom([]string{
