@@ -137,7 +137,7 @@ func metadataDrift(d planner.Drift) (what, change string) {
 		return "scopes", Scopes(d.Scopes.Before) + " -> " + Scopes(d.Scopes.After)
 	}
 	from, to := difference(d.Comment.Before, d.Comment.After)
-	return "comment", from + " -> " + to
+	return "comment", from + arrow(from, to) + to
 }
 
 // driftReport is drift as JSON. It holds no value.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -70,6 +71,17 @@ func difference(before, after string) (from, to string) {
 	skip := commonPrefix(before, after)
 	where := fmt.Sprintf("from character %d: ", utf8.RuneCountInString(before[:skip])+1)
 	return where + excerpt(before[skip:], maxText), excerpt(after[skip:], maxText)
+}
+
+// arrow is what stands between a text and the one that replaces it. A text of a script that is
+// written from right to left must not change places with the other: a word of ours prevents that.
+func arrow(before, after string) string {
+	for _, r := range before + after {
+		if r > unicode.MaxLatin1 {
+			return ", now "
+		}
+	}
+	return " -> "
 }
 
 // commonPrefix is the length of what two texts begin with, in bytes. It ends between characters.

@@ -60,10 +60,10 @@ func commentLines(a planner.Action) []string {
 		return []string{"comment " + excerpt(c.After, maxText)}
 	default:
 		from, to := difference(c.Before, c.After)
-		if utf8.RuneCountInString(from+to) <= maxText {
-			return []string{"comment " + from + " -> " + to}
+		if one := from + arrow(from, to) + to; c.Before == "" || utf8.RuneCountInString(one) <= maxText {
+			return []string{"comment " + one}
 		}
-		return []string{"comment " + from, "-> " + to}
+		return []string{"comment " + from, "now     " + to}
 	}
 }
 

@@ -33,12 +33,20 @@ func noteLines(notes []planner.Note, in Names) []string {
 			lines = append(lines, noteLine(g.kind, g.store, names[g], in))
 		}
 	}
-	for _, n := range notes {
-		if n.Kind == planner.NoteBindingsUnread {
-			lines = append(lines, "bindings could not be read, so it is unknown which Workers this plan breaks (bindings check says why): "+place(n.Pos))
-		}
+	if unread := unreadPlaces(notes); len(unread) > 0 {
+		lines = append(lines, "bindings could not be read, so it is unknown which Workers this plan breaks (bindings check says why): "+Shortened(unread))
 	}
 	return lines
+}
+
+func unreadPlaces(notes []planner.Note) []string {
+	var places []string
+	for _, n := range notes {
+		if n.Kind == planner.NoteBindingsUnread {
+			places = append(places, place(n.Pos))
+		}
+	}
+	return places
 }
 
 // place is a position in a file.
