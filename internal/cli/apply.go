@@ -69,7 +69,7 @@ ids, allow together what any of them has: for reviews that land together.
 // apply is the main flow: the manifest, the lock, a plan, its approval, the writes, the
 // report.
 func (a *App) apply(ctx context.Context, o *applyOptions, reviewed reconcile.Review) error {
-	c := change{flags: &o.changeFlags, ask: approval{auto: o.auto, word: "yes", reviewed: reviewed}}
+	c := change{flags: &o.changeFlags, ask: approval{command: "apply", auto: o.auto, word: "yes", reviewed: reviewed}}
 	return a.change(ctx, c, readValues, o.limitFlags.apply, func(c *reconcile.Config) {
 		c.Adopt = o.policy()
 		c.Targets = o.targets
@@ -121,7 +121,7 @@ func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.C
 			return err
 		}
 		if err := problemsOf(proposal.Plan, run.Project().Manifest().File); err != nil {
-			return err
+			return errors.Join(err, proposal.Unreachable)
 		}
 		nothing := len(proposal.Plan.Actions) == 0
 		if !nothing {
@@ -135,7 +135,7 @@ func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.C
 		}
 		a.sayPending(report, waited(ctx, f.wait))
 		reported := out.report(report, err, nothing)
-		return errors.Join(outcome(ctx, report, err), reported, incomplete(proposal.Unreachable))
+		return errors.Join(outcome(ctx, c.ask.command, report, err), reported, incomplete(proposal.Unreachable))
 	})
 }
 
@@ -170,8 +170,8 @@ func incomplete(unreachable error) error {
 	return &status{exitIncomplete, unreachable}
 }
 
-// outcome combines a report and the error of Apply into the command's error, or nil.
-func outcome(ctx context.Context, report *applier.Report, err error) error {
+// outcome combines a report and the error of Apply into the error of a command, or nil.
+func outcome(ctx context.Context, command string, report *applier.Report, err error) error {
 	switch {
 	case len(report.Results) == 0: // there was nothing to do
 		return err
@@ -183,10 +183,10 @@ func outcome(ctx context.Context, report *applier.Report, err error) error {
 		return err
 	case err != nil: // the lockfile could not be written
 		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err),
-			"the outcome of the last requests was not recorded: free disk space and run apply again")}
+			"the outcome of the last requests was not recorded: free disk space and run "+command+" again")}
 	case !report.Complete():
 		return &status{exitIncomplete, hint.With(errors.New("the apply is incomplete"),
-			"the lockfile records what was done: run plan to see what is left, then apply again")}
+			"the lockfile records what was done: run plan to see what is left, then "+command+" again")}
 	}
 	return nil
 }

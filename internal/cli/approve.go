@@ -12,6 +12,7 @@ import (
 // approval says how a plan is approved: by an earlier review, automatically, or by an
 // answer on the terminal.
 type approval struct {
+	command  string // that asks
 	auto     bool
 	word     string
 	reviewed reconcile.Review
@@ -27,8 +28,11 @@ func (a *App) approve(ctx context.Context, things int, ask approval) error {
 	case !isTerminal(a.In) && ask.question != "":
 		return hint.With(errors.New("approval is needed, and there is no terminal to ask on"), "read the list, then run this again with --auto-approve")
 	case !isTerminal(a.In):
-		return hint.With(errors.New("apply needs approval, and there is no terminal to ask on"),
-			"read the plan, then run apply again with --auto-approve or with the reviewed plan")
+		todo := fmt.Sprintf("read the plan, then run %s again with --auto-approve", ask.command)
+		if ask.command == "apply" {
+			todo += " or with the reviewed plan"
+		}
+		return hint.With(fmt.Errorf("%s needs approval, and there is no terminal to ask on", ask.command), todo)
 	}
 	question := "\nApply this action?"
 	if things > 1 {

@@ -29,7 +29,8 @@ secrets. It reads no values, and never touches what secretsync does not manage.
 			if err := cmp.Or(o.changeFlags.check(), o.targetFlags.check()); err != nil {
 				return err
 			}
-			c := change{flags: &o.changeFlags, ask: approval{auto: o.auto, word: "destroy"}, edits: []reconcile.Edit{reconcile.Destroy()}}
+			ask := approval{command: cmd.Name(), auto: o.auto, word: "destroy"}
+			c := change{flags: &o.changeFlags, ask: ask, edits: []reconcile.Edit{reconcile.Destroy()}}
 			return a.change(cmd.Context(), c, o.limitFlags.apply, func(c *reconcile.Config) { c.Targets = o.targets })
 		},
 	}

@@ -30,6 +30,12 @@ func complaints(err error) (mistakes []render.Mistake, hints []string) {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return []render.Mistake{{Rule: ruleInterrupted, What: "interrupted"}}, nil
+	case len(joined(err)) > 1:
+		for _, part := range joined(err) {
+			m, h := complaints(part)
+			mistakes, hints = append(mistakes, m...), append(hints, h...)
+		}
+		return mistakes, hints
 	case errors.As(err, &list):
 		for _, e := range list {
 			mistakes = append(mistakes, render.Mistake{Pos: e.Pos, Rule: ruleError, What: e.What, Hint: advised(e.Hint, e)})
@@ -45,6 +51,16 @@ func complaints(err error) (mistakes []render.Mistake, hints []string) {
 		hints = append(hints, "did you mean "+strings.Join(strings.Fields(suggestion), " or ")+"?")
 	}
 	return mistakes, hints
+}
+
+// joined returns the parts of an error that errors.Join made of several. A list of mistakes is
+// one error.
+func joined(err error) []error {
+	several, ok := err.(interface{ Unwrap() []error })
+	if _, list := err.(syntax.ErrorList); !ok || list { //nolint:errorlint // not a list that err wraps
+		return nil
+	}
+	return several.Unwrap()
 }
 
 func nonempty(text string) []string {

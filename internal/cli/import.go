@@ -79,7 +79,7 @@ func (a *App) importLock(ctx context.Context, o *importOptions) error {
 		if err := a.showFound(found); err != nil || len(found.Live) == 0 {
 			return err
 		}
-		if err := a.approve(ctx, 1, approval{auto: o.auto, word: "yes"}); err != nil {
+		if err := a.approve(ctx, 1, approval{command: "import", auto: o.auto, word: "yes"}); err != nil {
 			return err
 		}
 		if err := run.Import(ctx, found); err != nil {
