@@ -24,7 +24,7 @@ func TestDeletesFirst(t *testing.T) {
 		"intent 1", "delete later", "outcome map[done:1]")
 }
 
-// TestNothingIsDeletedForWhatCouldNotBeCreated: a deleted secret may be the one that the new
+// TestNothingIsDeletedForWhatCouldNotBeCreated: what is deleted may be what the new
 // secret was to replace.
 func TestNothingIsDeletedForWhatCouldNotBeCreated(t *testing.T) {
 	for call, err := range map[string]error{"create 1": errors.New("refused"), "create store": applier.ErrQuota} {
@@ -56,8 +56,8 @@ func TestDeleteStore(t *testing.T) {
 	}
 }
 
-// TestRoomIsMadeWhenTheQuotaIsUsedUp: if the quota could not be read, the plan could not
-// know that something has to be deleted first.
+// TestRoomIsMadeWhenTheQuotaIsUsedUp: where the quota could not be read, the plan could not tell
+// that something has to be deleted first.
 func TestRoomIsMadeWhenTheQuotaIsUsedUp(t *testing.T) {
 	f := newFake()
 	remove := func(name string) planner.Action {
@@ -75,7 +75,7 @@ func TestRoomIsMadeWhenTheQuotaIsUsedUp(t *testing.T) {
 	expectLog(t, f, "intent 1", "create 1", "outcome map[failed:1]", "intent 1", "delete old-1", "outcome map[done:1]",
 		"intent 1", "create 1", "outcome map[done:1]", "intent 1", "delete old-2", "outcome map[done:1]")
 
-	// Not if that would not make enough room.
+	// Not where that would not make room enough.
 	f = newFake()
 	f.before = func(call string) error {
 		if strings.HasPrefix(call, "create") {
@@ -89,8 +89,7 @@ func TestRoomIsMadeWhenTheQuotaIsUsedUp(t *testing.T) {
 	}
 }
 
-// TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother: the secret may have
-// moved.
+// TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother: it may have moved.
 func TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother(t *testing.T) {
 	good, bad := newFake(), newFake()
 	bad.before = func(string) error { return errors.New("refused") }

@@ -12,13 +12,11 @@ import (
 // again.
 func Build(in Input) *Plan {
 	b := &builder{plan: &Plan{}, in: &in}
-	for _, s := range join(in) {
-		b.store(s)
+	if len(in.Options.Rotate) > 0 {
+		b.buildRotations()
+	} else {
+		b.buildAll()
 	}
-	b.noteOtherStores(in.Live)
-	b.checkAccounts()
-	b.checkDeletes()
-	b.checkReferences()
 	b.checkForgery()
 	b.plan.sort()
 	for account, quota := range in.Quotas {
@@ -26,6 +24,17 @@ func Build(in Input) *Plan {
 	}
 	b.plan.sort() // deletions that have to go first have moved
 	return b.plan
+}
+
+// buildAll decides on all stores and secrets.
+func (b *builder) buildAll() {
+	for _, s := range join(*b.in) {
+		b.store(s)
+	}
+	b.noteOtherStores(b.in.Live)
+	b.checkAccounts()
+	b.checkDeletes()
+	b.checkReferences()
 }
 
 // builder collects the plan. Its methods add to it.

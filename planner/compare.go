@@ -133,8 +133,6 @@ func (b *builder) compareValue(a *Action, s *versions, t *triple) {
 	d, r := t.desired, t.recorded
 	due := d.RotateAfter > 0 && b.in.Now.Sub(r.Applied) >= d.RotateAfter
 	switch {
-	case d.Rotate && d.Generated:
-		a.sendValue(ReasonRotationAsked)
 	case due && d.Generated:
 		a.sendValue(ReasonRotationDue)
 	case d.Value == ValueUnknown:

@@ -26,12 +26,16 @@
 //	no       yes       no     forget
 //	no       no        yes    a note: unmanaged; or delete, under unmanaged: delete
 //
-// A generated secret is rotated when it is due, or on request. Where the table says that a
-// value is sent again, a generated one is rotated too: the old value cannot be restored. A secret that the manifest
-// renames is renamed within Cloudflare if its value stays the same. If that is unknown, because
-// no fingerprint key is available, the new name is created and the old one deleted, with a
-// note. An external secret is never written: it must exist with its scopes.
+// A generated secret is rotated when it is due. Where the table says that a value is sent
+// again, a generated one is rotated too: the old value cannot be restored. A secret that the
+// manifest renames is renamed within Cloudflare if its value stays the same. If that is
+// unknown, because no fingerprint key is available, the new name is created and the old one
+// deleted, with a note. An external secret is never written: it must exist with its scopes.
 // testdata/cells.txt has the decision for every combination.
+//
+// A plan for [Options.Rotate] has rotations only: of matching secrets that all three versions
+// have and that are generated. The other matching secrets of the manifest and the lockfile are
+// notes.
 //
 // A record whose last write was interrupted (pending) is settled by doing what is desired now,
 // which is idempotent.

@@ -84,6 +84,10 @@ type Options struct {
 	// Targets, if there are any, limit the plan to the secrets whose "store/secret" or
 	// "account/store/secret" matches one of these globs.
 	Targets []string
+	// Rotate, if there are any globs, limits the plan to rotations: the generated secrets whose
+	// "store/secret", "account/store/secret" or name alone matches one of them get new values,
+	// and nothing else is done.
+	Rotate []string
 	// MaxDeletes is the largest number of deletions that a plan may have; nil for any.
 	MaxDeletes *int
 	// Offline says that Live is a copy of Recorded, so that other secrets may exist too.
@@ -98,13 +102,27 @@ type Options struct {
 // Targeted reports whether a plan under these options may touch a secret.
 func (o Options) Targeted(store StoreKey, name string) bool {
 	return len(o.Targets) == 0 || slices.ContainsFunc(o.Targets, func(glob string) bool {
-		full := store.Name + "/" + name
-		if strings.Count(glob, "/") == 2 {
-			full = string(store.Account) + "/" + full
-		}
-		ok, err := path.Match(glob, full)
-		return err == nil && ok
+		return strings.Contains(glob, "/") && Matches(glob, store.Secret(name))
 	})
+}
+
+// rotates reports whether a rotation was requested for a secret.
+func (o Options) rotates(store StoreKey, name string) bool {
+	return slices.ContainsFunc(o.Rotate, func(glob string) bool { return Matches(glob, store.Secret(name)) })
+}
+
+// Matches reports whether a glob matches a secret: its "store/secret", with two slashes its
+// "account/store/secret", and without a slash its name.
+func Matches(glob string, k SecretKey) bool {
+	subject := k.Store.Name + "/" + k.Name
+	switch strings.Count(glob, "/") {
+	case 0:
+		subject = k.Name
+	case 2:
+		subject = string(k.Store.Account) + "/" + subject
+	}
+	ok, err := path.Match(glob, subject)
+	return err == nil && ok
 }
 
 // Reference is a Worker's binding of a secret.
@@ -156,8 +174,6 @@ type DesiredSecret struct {
 	Generated bool
 	// RotateAfter is the age at which the value is due for rotation; 0 for never.
 	RotateAfter time.Duration
-	// Rotate requests a new generated value now.
-	Rotate bool
 	// External says that it is managed elsewhere: it must exist, and is never written.
 	External bool
 	Pos      Position

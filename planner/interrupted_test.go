@@ -7,7 +7,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestInterrupted: what is sent again after an interrupted write.
+// TestInterrupted: what is sent again after a write that was interrupted.
 func TestInterrupted(t *testing.T) {
 	cut := func(op planner.Op, value bool) *planner.RecordedSecret {
 		r := recorded()
@@ -98,7 +98,7 @@ func TestInterruptedAndAccepted(t *testing.T) {
 func TestInterruptedAndChangedOutside(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		modified time.Duration // relative to now
+		modified time.Duration // from now
 		recorded planner.Modified
 		want     planner.Reason
 	}{

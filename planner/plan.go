@@ -15,6 +15,9 @@ type Plan struct {
 	Unchanged int
 	// Targeted says that the plan was limited to some secrets.
 	Targeted bool
+	// RotateOnly says that the plan was limited to rotations ([Options.Rotate]). Unchanged is
+	// not counted then.
+	RotateOnly bool
 }
 
 // Op is what an action does.
@@ -179,6 +182,20 @@ const (
 	// NoteRotationOverdue is a value past its rotate_after that is not generated, so that
 	// apply cannot rotate it.
 	NoteRotationOverdue NoteKind = "rotation_overdue"
+	// NoteRotateNotDesired and the kinds that follow are secrets that match [Options.Rotate] and
+	// cannot be rotated. This one left the manifest.
+	NoteRotateNotDesired NoteKind = "not_rotated_not_in_manifest"
+	// NoteRotateOtherSource is a secret whose value is not generated.
+	NoteRotateOtherSource NoteKind = "not_rotated_other_source"
+	// NoteRotateExternal is an external secret, which is never written.
+	NoteRotateExternal NoteKind = "not_rotated_external"
+	// NoteRotateNotLive is a secret that does not exist in Cloudflare.
+	NoteRotateNotLive NoteKind = "not_rotated_not_live"
+	// NoteRotateNotRecorded is a secret that exists and isn't ours.
+	NoteRotateNotRecorded NoteKind = "not_rotated_not_in_lockfile"
+	// NoteRotatePending is a secret whose creation, deletion, rename or adoption was
+	// interrupted.
+	NoteRotatePending NoteKind = "not_rotated_interrupted"
 	// NoteKept is a secret that left the manifest under delete: false, in a store whose
 	// unmanaged secrets are deleted. It stays recorded, so that it is not deleted.
 	NoteKept NoteKind = "kept"
@@ -227,6 +244,8 @@ const (
 	// ProblemBreaksWorker is NoteBreaksWorker under StrictBindings; Pos is in the
 	// Worker's configuration.
 	ProblemBreaksWorker ProblemKind = "breaks_worker"
+	// ProblemNothingToRotate is a plan limited to rotations that has none. Notes say why not.
+	ProblemNothingToRotate ProblemKind = "nothing_to_rotate"
 	// ProblemForged is a lockfile, named at Pos, with Count fingerprints, those of Secrets, that
 	// no apply wrote with its key KeyID, while Matched others match: see Input.Forged.
 	ProblemForged ProblemKind = "forged_fingerprints"

@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// world is a random state of the three versions. The model below executes its plans.
+// world is a random state of the three versions, whose plans the model below can
+// carry out.
 type world struct{ planner.Input }
 
 var names = []string{"a", "b", "c", "API_KEY", "api-key"}
@@ -54,7 +55,6 @@ func drawSecret(t *rapid.T, name string, d *planner.DesiredStore, r *planner.Rec
 			RenamedFrom: rapid.SampledFrom(append([]string{""}, names...)).Draw(t, "renamed from"),
 			RotateAfter: rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "rotate after"),
 		}
-		s.Rotate = s.Generated && rapid.IntRange(0, 9).Draw(t, "rotate") == 0
 		if rapid.Bool().Draw(t, "has comment") {
 			s.Comment = ptr(comment.Draw(t, "comment"))
 		}
@@ -82,9 +82,9 @@ func drawSecret(t *rapid.T, name string, d *planner.DesiredStore, r *planner.Rec
 	}
 }
 
-// TestPlanApplyPlanConverges executes a plan in a model of Cloudflare and of the lockfile:
-// the next plan is empty, and nothing that is not ours was touched. A lagging list is
-// brought up to date first, as it would be in time.
+// TestPlanApplyPlanConverges carries a plan out in a model of Cloudflare and of
+// the lockfile: the next plan has nothing to do, and nothing that isn't ours was
+// touched. A lagging list is brought up to date first, as it would be in time.
 func TestPlanApplyPlanConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
@@ -147,8 +147,8 @@ type place struct {
 	name  string
 }
 
-// foreign are the live secrets that no record names and that the manifest does not adopt or
-// delete.
+// foreign are the live secrets that no record names and that the manifest doesn't
+// ask to adopt or to delete.
 func (w *world) foreign() map[place]*planner.LiveSecret {
 	found := map[place]*planner.LiveSecret{}
 	for _, l := range w.Live {
@@ -192,7 +192,7 @@ func (w *world) record(at place) *planner.RecordedSecret {
 	return nil
 }
 
-// recordedStore returns the record of a store, which it adds if needed.
+// recordedStore finds the record of a store, or adds one.
 func (w *world) recordedStore(k planner.StoreKey) *planner.RecordedStore {
 	i := slices.IndexFunc(w.Recorded, func(r planner.RecordedStore) bool { return r.Key == k })
 	if i < 0 {
@@ -210,7 +210,7 @@ func (w *world) desired(at place) *planner.DesiredSecret {
 	return nil
 }
 
-// carryOut does what the applier and the lockfile do.
+// carryOut does what an applier and a lockfile do.
 func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 	for _, a := range p.Actions {
 		at := place{a.Store, a.Secret}
@@ -257,7 +257,7 @@ func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 	}
 }
 
-// write applies an action to the live secret and then to the record.
+// write puts what an action sends into the live secret and then into the record.
 func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 	at := place{a.Store, a.Secret}
 	l.Modified = "2026-11-23T12:00:00.000001Z"
@@ -269,7 +269,7 @@ func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 	}
 	d := w.desired(at)
 	if a.SetValue || a.Op == planner.OpAdopt || a.Op == planner.OpRename {
-		d.Value, d.Rotate = planner.ValueSame, false
+		d.Value = planner.ValueSame
 	}
 	rec := w.recordedStore(a.Store)
 	rec.Secrets = slices.DeleteFunc(rec.Secrets, func(s planner.RecordedSecret) bool { return s.Name == a.Secret })
@@ -279,8 +279,8 @@ func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 	})
 }
 
-// TestOnlyCreationsRotationsAndAdoptionsGenerateValues: a plan shows which secrets get a new
-// random value, because no update of a generated secret sends one.
+// TestOnlyCreationsRotationsAndAdoptionsGenerateValues: whoever reads a plan sees which
+// secrets get a new random value, because no update of a generated secret sends one.
 func TestOnlyCreationsRotationsAndAdoptionsGenerateValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)

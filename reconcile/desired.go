@@ -25,6 +25,7 @@ type Mode struct {
 // key, what the planner must not know.
 type desired struct {
 	mode    Mode
+	rotate  []string // limit the plan to rotations of what these globs match
 	stores  []planner.DesiredStore
 	secrets map[planner.SecretKey]want
 	key     secret.Key // unset if none was created yet

@@ -241,6 +241,9 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	}
 	sec.ID, sec.Modified, sec.Comment = lockfile.SecretID(r.Live.ID), string(r.Live.Modified), r.Live.Comment
 	sec.Status, sec.Source, sec.Delete, sec.Pending = inactive(r.Live.Status), w.source, w.delete, nil
+	if a.Delete != nil { // a requested rotation keeps the recorded policy
+		sec.Delete = *a.Delete
+	}
 	switch {
 	case r.Live.Scopes != nil:
 		sec.Scopes = r.Live.Scopes

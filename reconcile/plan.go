@@ -58,6 +58,9 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, 
 		Desired: d.stores, Recorded: recordedStores(lock), References: d.references, Unread: d.unread,
 		Forged: d.forgery(lock, p.cfg.Lockfile), Options: p.options(), Now: p.now(),
 	}
+	if len(d.rotate) > 0 {
+		limitToRotations(&in, d.rotate)
+	}
 	if d.mode.Offline {
 		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
 		prop.input, prop.Plan = in, planner.Build(in)
@@ -136,6 +139,7 @@ func (p *Proposal) inputs() planfile.Inputs {
 	in := planfile.Inputs{
 		Manifest: m.File, ManifestDigest: m.Digest,
 		Keyless: p.desired.mode.Keyless, Offline: p.desired.mode.Offline, Targets: p.input.Options.Targets,
+		Rotate: p.input.Options.Rotate,
 		Commit: p.project.cfg.Commit, RunURL: p.project.cfg.RunURL,
 	}
 	if !p.desired.mode.Offline {

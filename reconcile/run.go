@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"path/filepath"
 
 	"github.com/secretsync/secretsync/applier"
@@ -49,7 +48,10 @@ type Edit struct {
 	destroy bool
 }
 
-// Rotate requests new values for the generated secrets whose STORE/SECRET matches the glob.
+// Rotate limits a plan to rotations: the generated secrets that the glob matches get new values,
+// and nothing else is done. The glob is STORE/SECRET or ACCOUNT/STORE/SECRET, or SECRET if only
+// one secret of the manifest and the lockfile matches that. Otherwise Plan returns a
+// [RotateError]. Matching secrets that cannot be rotated are notes of the plan.
 func Rotate(glob string) Edit { return Edit{rotate: glob} }
 
 // Destroy requests nothing to exist: every secret in the lockfile is deleted, or forgotten
@@ -82,10 +84,11 @@ func (r *Run) desire(ctx context.Context, lock *lockfile.File, edits []Edit) (*d
 		return nil, err
 	}
 	for _, e := range edits {
-		if err := d.rotate(e.rotate); err != nil {
+		if err := d.checkRotate(e.rotate, lock); err != nil {
 			d.wipe()
 			return nil, err
 		}
+		d.rotate = append(d.rotate, e.rotate)
 	}
 	return d, nil
 }
@@ -100,44 +103,6 @@ func (p *Project) desireNothing(lock *lockfile.File) (*desired, error) {
 	var err error
 	d.references, d.unread, err = p.references(lock)
 	return d, err
-}
-
-// RotateError means that the glob matches no secret that can be rotated, or also matches
-// others.
-type RotateError struct {
-	Glob string
-	// Matching is the number of secrets that match, and Generated the number of generated
-	// ones among them.
-	Matching, Generated int
-}
-
-func (e *RotateError) Error() string {
-	if e.Matching == 0 {
-		return fmt.Sprintf("no secret of the manifest matches %q", e.Glob)
-	}
-	return "only generated secrets can be rotated here, and some that match come from elsewhere"
-}
-
-// rotate requests new values for the generated secrets that match.
-func (d *desired) rotate(glob string) error {
-	e := &RotateError{Glob: glob}
-	for _, st := range d.stores {
-		for i := range st.Secrets {
-			sec := &st.Secrets[i]
-			if ok, err := path.Match(glob, st.Key.Name+"/"+sec.Name); err != nil || !ok {
-				continue
-			}
-			e.Matching++
-			if sec.Generated {
-				e.Generated++
-				sec.Rotate = true
-			}
-		}
-	}
-	if e.Matching == 0 || e.Generated < e.Matching {
-		return e
-	}
-	return nil
 }
 
 // Apply executes a plan of this run. The report is nil only if nothing was attempted.
@@ -180,6 +145,9 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 		Events: func(res applier.Result) { c.Notify(ActionDone{res}) },
 	})
 	r.project.restoreKey(key, recorded)
+	if p.Plan.RotateOnly {
+		return report, err
+	}
 	if refreshed := j.refresh(r.handle.File(), p.input.Live); err == nil && refreshed != nil {
 		err = fmt.Errorf("%w: %w", ErrNotRefreshed, refreshed)
 	}

@@ -174,47 +174,6 @@ func TestLockIgnoresTheSideFile(t *testing.T) {
 	}
 }
 
-func TestRotate(t *testing.T) {
-	w := newWorld(t, `stores:
-  prod:
-    secrets:
-      a: {from: {env: A}}
-      drawn: {generate: {encoding: uuid}}
-      drawn-2: {generate: {encoding: uuid}}
-`)
-	w.env["A"] = "va"
-	w.applied()
-	before := w.live().values()
-	report := w.apply(Rotate("prod/drawn"))
-	equal(t, "calls", w.live().transcript(), []string{"list secrets st1", "update st1/id2 value"})
-	equal(t, "actions", actionsOf(report), []string{"rotate prod/drawn done"})
-	after := w.live().values()
-	if after["prod/drawn"] == before["prod/drawn"] || after["prod/drawn-2"] != before["prod/drawn-2"] {
-		t.Errorf("want a new value of prod/drawn alone: %v, then %v", before, after)
-	}
-
-	run := w.lock()
-	for _, tt := range []struct {
-		glob                string
-		matching, generated int
-		text                string
-	}{
-		{"prod/none", 0, 0, `no secret of the manifest matches "prod/none"`},
-		{"prod/a", 1, 0, "only generated secrets can be rotated here, and some that match come from elsewhere"},
-		{"prod/*", 3, 2, "only generated secrets can be rotated here, and some that match come from elsewhere"},
-		{"[", 0, 0, `no secret of the manifest matches "["`},
-	} {
-		_, err := run.Plan(t.Context(), Rotate(tt.glob))
-		var bad *RotateError
-		if !errors.As(err, &bad) || *bad != (RotateError{tt.glob, tt.matching, tt.generated}) || err.Error() != tt.text {
-			t.Errorf("%s: %v", tt.glob, err)
-		}
-	}
-	lines(t, "both", actions(planned(t, run, Rotate("prod/drawn"), Rotate("prod/drawn-*")).Plan), `
-		rotate prod/drawn rotation_asked_for +value
-		rotate prod/drawn-2 rotation_asked_for +value`)
-}
-
 // actionsOf describes a report with one action per line.
 func actionsOf(r *applier.Report) []string {
 	var all []string

@@ -34,10 +34,10 @@ func advice(err error) string {
 		return "name another lockfile with --lockfile, or use the same --emulator and API address as before"
 	case errors.As(err, &stale):
 		return "run plan again, and have the new plan reviewed"
-	case errors.As(err, &rotate) && rotate.Matching == 0:
+	case errors.As(err, &rotate) && len(rotate.Candidates) == 0:
 		return "use the names in Cloudflare: STORE/PREFIX-AND-SECRET"
 	case errors.As(err, &rotate):
-		return "name only generated secrets; change the others at their source"
+		return "name one of them, or a glob of the form STORE/SECRET"
 	case errors.Is(err, reconcile.ErrNoAccount):
 		return "set CLOUDFLARE_ACCOUNT_ID or --account-id, or add accounts to the manifest; plan --offline and --emulator need none"
 	case errors.As(err, &types):

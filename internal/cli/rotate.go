@@ -2,41 +2,40 @@ package cli
 
 import (
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
 
-// rotateOptions are the flags of rotate.
-type rotateOptions struct {
-	changeFlags
-	limitFlags
-}
-
 func (a *App) rotateCommand() *cobra.Command {
-	var o rotateOptions
+	var o changeFlags
 	cmd := &cobra.Command{
-		Use:   "rotate STORE/SECRET",
+		Use:   "rotate SECRET|GLOB",
 		Short: "Give generated secrets new values now",
-		Long: `rotate generates new values for the generated secrets whose STORE/SECRET matches
-the glob, and touches nothing else. Rotate values from other sources where they
-come from.
+		Long: `rotate generates new values for the generated secrets that match the argument,
+and changes nothing else, whatever else the manifest asks for. Matching secrets
+that cannot be rotated are listed with the reason.
+
+The argument is a glob of the form STORE/SECRET or ACCOUNT/STORE/SECRET, or the
+name of a secret that is in one store only. Names are those in Cloudflare.
 
 ` + exitCodesHelp,
-		Example: "  secretsync rotate 'default_secrets_store/webhook-*'",
+		Example: "  secretsync rotate webhook-signing-secret\n  secretsync rotate 'default_secrets_store/webhook-*'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.changeFlags.check(); err != nil {
+			if err := o.check(); err != nil {
 				return err
 			}
-			if !isTarget(args[0]) {
-				return fmt.Errorf("--target %q is not a glob of the form STORE/SECRET or ACCOUNT/STORE/SECRET", args[0])
+			if _, err := path.Match(args[0], ""); err != nil || args[0] == "" || strings.Count(args[0], "/") > 2 {
+				return fmt.Errorf("%q is neither the name of a secret nor a glob of the form STORE/SECRET or ACCOUNT/STORE/SECRET", args[0])
 			}
-			c := change{flags: &o.changeFlags, ask: approval{auto: o.auto, word: "yes"}, edits: []reconcile.Edit{reconcile.Rotate(args[0])}}
-			return a.change(cmd.Context(), c, readValues, o.limitFlags.apply, func(c *reconcile.Config) { c.Targets = args })
+			ask := approval{command: cmd.Name(), auto: o.auto, word: "yes"}
+			c := change{flags: &o, ask: ask, edits: []reconcile.Edit{reconcile.Rotate(args[0])}}
+			return a.change(cmd.Context(), c, readValues)
 		},
 	}
-	o.changeFlags.register(cmd.Flags())
-	o.limitFlags.register(cmd.Flags())
+	o.register(cmd.Flags())
 	return cmd
 }

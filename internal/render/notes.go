@@ -66,8 +66,21 @@ func Shortened(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// notRotated says why matching secrets are not rotated.
+var notRotated = map[planner.NoteKind]string{
+	planner.NoteRotateNotDesired:  "the manifest no longer has them",
+	planner.NoteRotateOtherSource: "their values are not generated; change them at their source",
+	planner.NoteRotateExternal:    "they are external; their owner can rotate them",
+	planner.NoteRotateNotLive:     "they do not exist; apply creates them",
+	planner.NoteRotateNotRecorded: "they exist but are not in the lockfile; adopt them first",
+	planner.NoteRotatePending:     "an earlier write was interrupted; apply completes it",
+}
+
 func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, known Names) string {
 	list, in := Shortened(names), known.Store(store)
+	if why := notRotated[kind]; why != "" {
+		return fmt.Sprintf("not rotated in %s, because %s: %s", in, why, list)
+	}
 	switch kind {
 	case planner.NoteUnmanaged:
 		return fmt.Sprintf("%s in %s not managed by this manifest, left alone: %s", count(len(names), "secret"), in, list)

@@ -193,6 +193,9 @@ func remarks(p *planner.Plan, info PlanInfo) []string {
 	if p.Targeted {
 		lines = append(lines, "Limited by --target: other secrets were not considered.")
 	}
+	if p.RotateOnly {
+		lines = append(lines, "Limited to rotations: nothing else was considered.")
+	}
 	if n := sourceOnly(p); info.ID != "" && n > 0 {
 		lines = append(lines, bySource(n)+", because there is no fingerprint key yet.")
 	}
@@ -266,6 +269,9 @@ func Summary(p *planner.Plan) string {
 			match = "matches"
 		}
 		return fmt.Sprintf("No changes: %s %s the manifest.", count(p.Unchanged, "secret"), match)
+	}
+	if p.RotateOnly {
+		return fmt.Sprintf("Plan: %s.", strings.Join(parts, ", "))
 	}
 	return fmt.Sprintf("Plan: %s; %d unchanged.", strings.Join(parts, ", "), p.Unchanged)
 }

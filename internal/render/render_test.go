@@ -95,6 +95,8 @@ func TestEverythingHasWords(t *testing.T) {
 	for _, kind := range []planner.NoteKind{
 		planner.NoteUnmanaged, planner.NoteLagging, planner.NoteBackwards, planner.NoteActivated, planner.NoteInterrupted, planner.NoteValueUnknown, planner.NoteOtherStore,
 		planner.NoteBreaksWorker, planner.NoteRenamed, planner.NoteMaybeRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
+		planner.NoteRotateNotDesired, planner.NoteRotateOtherSource, planner.NoteRotateExternal, planner.NoteRotateNotLive, planner.NoteRotateNotRecorded,
+		planner.NoteRotatePending,
 	} {
 		var out bytes.Buffer
 		if err := render.Plan(&out, &planner.Plan{Notes: []planner.Note{{Kind: kind, Store: store, Secret: "s"}}}, render.PlanInfo{}, render.Style{}); err != nil {
@@ -106,7 +108,7 @@ func TestEverythingHasWords(t *testing.T) {
 	}
 	for _, kind := range []planner.ProblemKind{
 		planner.ProblemConflict, planner.ProblemExternalMissing, planner.ProblemExternalScopes, planner.ProblemOtherPrefix, planner.ProblemOtherAccount,
-		planner.ProblemTooManyDeletes, planner.ProblemQuota, planner.ProblemBreaksWorker, planner.ProblemForged,
+		planner.ProblemTooManyDeletes, planner.ProblemQuota, planner.ProblemBreaksWorker, planner.ProblemForged, planner.ProblemNothingToRotate,
 	} {
 		if what, hint := render.Problem(planner.Problem{Kind: kind, Store: store, Secret: "s"}, render.Names{}); hint == "" || strings.HasPrefix(what, string(kind)) {
 			t.Errorf("no words for the problem %s", kind)

@@ -90,6 +90,8 @@ type Inputs struct {
 	Offline bool `json:"offline"`
 	// Targets are the globs that the plan was limited to.
 	Targets []string `json:"targets,omitempty"`
+	// Rotate are the globs of a plan that was limited to rotations of what they match.
+	Rotate []string `json:"rotate,omitempty"`
 	// Commit is the commit that was planned. It ends in "-dirty" if there were changes that are
 	// not committed.
 	Commit string `json:"commit,omitempty"`
@@ -118,7 +120,7 @@ func New(p *planner.Plan, in Inputs) *File {
 
 // Plan returns the plan that the file holds.
 func (f *File) Plan() *planner.Plan {
-	p := &planner.Plan{Unchanged: f.Summary.Unchanged, Targeted: len(f.Inputs.Targets) > 0}
+	p := &planner.Plan{Unchanged: f.Summary.Unchanged, Targeted: len(f.Inputs.Targets) > 0, RotateOnly: len(f.Inputs.Rotate) > 0}
 	for _, a := range f.Actions {
 		p.Actions = append(p.Actions, a.action())
 	}
