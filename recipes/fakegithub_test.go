@@ -11,16 +11,21 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // gh does what the recipes use `gh api` for, at the fake GitHub. Its --jq is gojq, which gh
 // uses too.
 func gh(args []string) error {
-	if len(args) < 2 || args[0] != "api" || os.Getenv("GH_TOKEN") == "" {
-		return fmt.Errorf("want gh api, and GH_TOKEN; got %q", args)
+	if len(args) < 2 || args[0] != "api" {
+		return fmt.Errorf("want gh api; got %q", args)
+	}
+	if err := checkHost(os.Getenv); err != nil {
+		return err
 	}
 	method, url, jq, paginate, silent, fields := "GET", "", "", false, false, map[string]string{}
 	for args = args[1:]; len(args) > 0; args = args[1:] {
@@ -73,6 +78,22 @@ func gh(args []string) error {
 	return nil
 }
 
+// checkHost fails unless gh would ask the right server, with a token: github.com without
+// GH_HOST, and a server of an enterprise with a token of its own variable.
+func checkHost(env func(string) string) error {
+	server, host, variable := strings.TrimPrefix(env("FAKE_GITHUB_SERVER"), "https://"), env("GH_HOST"), "GH_TOKEN"
+	if host == "" {
+		host = "github.com"
+	}
+	if host != "github.com" && !strings.HasSuffix(host, ".ghe.com") {
+		variable = "GH_ENTERPRISE_TOKEN"
+	}
+	if host != server || env(variable) == "" {
+		return fmt.Errorf("asked %s with the variable %s, and the repository is at %s", host, variable, server)
+	}
+	return nil
+}
+
 func ask(method, url string, fields map[string]string) (body []byte, next string, err error) {
 	sent, err := json.Marshal(fields)
 	if err != nil {
@@ -101,15 +122,17 @@ func filter(jq string, data []byte) ([]byte, error) {
 
 // fakeGitHub has the pull requests, comments and issues that the recipes use.
 type fakeGitHub struct {
+	origin   string
 	pulls    []fakePull
+	applied  []string // the commits of successful runs of apply.yml, the last one first
 	comments []*fakeComment
 	issues   []*fakeIssue
-	calls    []string
 }
 
 type fakePull struct {
 	Number         int    `json:"number"`
 	MergeCommitSHA string `json:"merge_commit_sha"`
+	UpdatedAt      string `json:"updated_at"`
 }
 
 type fakeUser struct {
@@ -135,7 +158,10 @@ const bot = "github-actions[bot]"
 func (f *fakeGitHub) start(t *testing.T) string {
 	mux := http.NewServeMux()
 	const repo = "/repos/team/secrets"
-	mux.HandleFunc("GET "+repo+"/commits/{sha}/pulls", func(w http.ResponseWriter, _ *http.Request) { answer(w, f.pulls) })
+	mux.HandleFunc("GET "+repo+"/pulls", f.listPulls)
+	mux.HandleFunc("GET "+repo+"/actions/workflows/apply.yml/runs", f.listRuns)
+	mux.HandleFunc("GET "+repo+"/compare/{range}", f.compare)
+	mux.HandleFunc("GET "+repo+"/git/matching-refs/heads/gh-readonly-queue/main/{$}", f.listQueue)
 	mux.HandleFunc("GET "+repo+"/issues/{number}/comments", f.listComments)
 	mux.HandleFunc("POST "+repo+"/issues/{number}/comments", func(w http.ResponseWriter, r *http.Request) {
 		f.comments = append(f.comments, &fakeComment{len(f.comments) + 1, fakeUser{bot}, sent(r)["body"], r.PathValue("number")})
@@ -162,12 +188,69 @@ func (f *fakeGitHub) start(t *testing.T) string {
 	mux.HandleFunc("PATCH "+repo+"/issues/{number}", f.editIssue)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		f.calls = append(f.calls, r.Method+" "+r.URL.Path)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// listPulls returns two closed pull requests per page, the last one first.
+func (f *fakeGitHub) listPulls(w http.ResponseWriter, r *http.Request) {
+	if r.FormValue("state") != "closed" || r.FormValue("base") != "main" || r.FormValue("sort") != "updated" || r.FormValue("direction") != "desc" {
+		http.Error(w, r.URL.RawQuery, http.StatusNotFound)
+		return
+	}
+	page, _ := strconv.Atoi(r.FormValue("page"))
+	all := append([]fakePull{}, f.pulls...)
+	slices.Reverse(all)
+	answer(w, all[min(2*page-2, len(all)):min(2*page, len(all))])
+}
+
+// listRuns returns the last successful run of apply.yml.
+func (f *fakeGitHub) listRuns(w http.ResponseWriter, r *http.Request) {
+	if r.FormValue("branch") != "main" || r.FormValue("status") != "success" {
+		http.Error(w, r.URL.RawQuery, http.StatusNotFound)
+		return
+	}
+	runs := []map[string]string{}
+	for _, sha := range f.applied {
+		runs = append(runs, map[string]string{"head_sha": sha, "created_at": time.Now().UTC().Format(time.RFC3339)})
+	}
+	answer(w, map[string]any{"workflow_runs": runs[:min(1, len(runs))]})
+}
+
+// compare returns one commit per page, the first one first.
+func (f *fakeGitHub) compare(w http.ResponseWriter, r *http.Request) {
+	out, err := exec.CommandContext(r.Context(), "git", "-C", f.origin, "rev-list", "--reverse", strings.Replace(r.PathValue("range"), "...", "..", 1)).Output()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	commits := []map[string]string{}
+	for _, sha := range strings.Fields(string(out)) {
+		commits = append(commits, map[string]string{"sha": sha})
+	}
+	page, _ := strconv.Atoi(r.FormValue("page"))
+	if page+1 < len(commits) {
+		w.Header().Set("Next", fmt.Sprintf("http://%s%s?page=%d", r.Host, r.URL.Path, page+1))
+	}
+	answer(w, map[string]any{"commits": commits[min(page, len(commits)):min(page+1, len(commits))]})
+}
+
+// listQueue returns the branches of the merge queue.
+func (f *fakeGitHub) listQueue(w http.ResponseWriter, r *http.Request) {
+	out, err := exec.CommandContext(r.Context(), "git", "-C", f.origin, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/gh-readonly-queue/main/").Output()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	refs := []any{}
+	for line := range strings.Lines(string(out)) {
+		sha, ref, _ := strings.Cut(strings.TrimSpace(line), " ")
+		refs = append(refs, map[string]any{"ref": ref, "object": map[string]string{"sha": sha}})
+	}
+	answer(w, refs)
 }
 
 // listComments returns one comment per page, so that a client that reads only the first page

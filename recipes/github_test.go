@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 var planID = regexp.MustCompile(`<!-- secretsync-plan-id ([0-9a-f]{64,}) -->`)
@@ -16,30 +17,49 @@ var planID = regexp.MustCompile(`<!-- secretsync-plan-id ([0-9a-f]{64,}) -->`)
 // plan runs plan.yml for a pull request that was just opened or updated.
 func (p *place) plan(branch string, number int) *run {
 	p.t.Helper()
+	return p.planOf(branch, number, "team/secrets")
+}
+
+func (p *place) planOf(branch string, number int, repository string) *run {
+	p.t.Helper()
 	return p.runJob("examples/github/plan.yml", "plan", map[string]string{
 		"sha": p.preview(branch), "github.event_name": "pull_request", "github.event.pull_request.number": strconv.Itoa(number),
-		"github.event.pull_request.head.repo.full_name": "team/secrets",
+		"github.event.pull_request.head.repo.full_name": repository, "github.event.pull_request.base.sha": p.sha(p.origin, "main"),
 	})
 }
 
-// merged merges a pull request, in git and in the fake GitHub.
+// merged merges a pull request and lets GitHub know.
 func (p *place) merged(branch string, number int) string {
 	p.t.Helper()
 	sha := p.merge(branch)
-	p.github.pulls = append([]fakePull{{99, "0000"}}, fakePull{number, sha}) // it may list other pull requests that contain the commit
+	p.github.merged(number, sha)
 	return sha
+}
+
+func (f *fakeGitHub) merged(number int, sha string) {
+	now := time.Now().UTC().Format(time.RFC3339)
+	f.pulls = append(f.pulls, fakePull{99, strings.Repeat("0", 40), now}, fakePull{number, sha, now}) // one was closed only
 }
 
 func (p *place) apply(sha string) *run {
 	p.t.Helper()
-	return p.runJob("examples/github/apply.yml", "apply", map[string]string{"sha": sha, "github.event_name": "push"})
+	return p.applied(map[string]string{"sha": sha, "github.event_name": "push"})
 }
 
 func (p *place) dispatch(id string) *run {
 	p.t.Helper()
-	return p.runJob("examples/github/apply.yml", "apply", map[string]string{
+	return p.applied(map[string]string{
 		"sha": p.sha(p.origin, "main"), "github.event_name": "workflow_dispatch", "inputs.plan_id": id,
 	})
+}
+
+func (p *place) applied(event map[string]string) *run {
+	p.t.Helper()
+	r := p.runJob("examples/github/apply.yml", "apply", event)
+	if !r.failed {
+		p.github.applied = append([]string{event["sha"]}, p.github.applied...)
+	}
+	return r
 }
 
 func (p *place) drift() *run {
@@ -197,9 +217,8 @@ func (p *place) quickMerges() {
 	p.branch("fourth", map[string]string{"b": rand.Text()})
 	p.plan("fourth", 4).ends(false)
 	p.values["e"] = e
-	third := p.merge("third")
-	fourth := p.merge("fourth")
-	p.github.pulls = []fakePull{{3, third}, {4, fourth}}
+	third := p.merged("third", 3)
+	fourth := p.merged("fourth", 4)
 	p.apply(third).ends(false)
 	p.live("e", e)
 	if p.emulator.HasValue(account, store, "b", []byte(p.values["b"])) {
@@ -214,17 +233,10 @@ func (p *place) quickMerges() {
 func (p *place) fork() {
 	t := p.t
 	p.branch("fifth", one("f"))
-	event := map[string]string{
-		"sha": p.preview("fifth"), "github.event_name": "pull_request", "github.event.pull_request.number": "5",
-		"github.event.pull_request.head.repo.full_name": "stranger/secrets",
-	}
 	p.emulator.ResetRequests()
-	calls := len(p.github.calls)
-	if p.runJob("examples/github/plan.yml", "plan", event) != nil {
-		t.Fatal("the job with secrets runs for a fork")
-	}
-	r := p.runJob("examples/github/plan.yml", "fork", event).ends(false)
-	if !strings.Contains(r.summary, "1 to create") || len(p.emulator.Requests()) != 0 || len(p.github.calls) != calls {
+	comments := len(p.github.comments)
+	r := p.planOf("fifth", 5, "stranger/secrets").ends(false)
+	if !strings.Contains(r.summary, "1 to create") || len(p.emulator.Requests()) != 0 || len(p.github.comments) != comments {
 		t.Fatalf("summary %q, requests %v", r.summary, p.emulator.Requests())
 	}
 	id := planID.FindStringSubmatch(r.summary)[1]

@@ -86,7 +86,7 @@ func TestAction(t *testing.T) {
 		r := p.newRun(nil)
 		r.dir = p.dev
 		r.env["CLOUDFLARE_API_TOKEN"], r.env["CLOUDFLARE_ACCOUNT_ID"] = p.writeToken, account
-		r.failed = !r.composite(step{Name: "test", With: test.inputs}, r.env)
+		r.failed = !r.composite("action.yml", step{Name: "test", With: test.inputs}, r.env)
 		r.ends(test.failed).says(test.says)
 	}
 	if _, err := os.Stat(filepath.Join(p.dev, "pwned")); err == nil || p.writes() != 0 {

@@ -214,8 +214,10 @@ func TestGitLabLockfile(t *testing.T) {
 // installed.
 func TestScriptsParse(t *testing.T) {
 	var scripts []string
-	for _, s := range parse[action](t, "action.yml").Runs.Steps {
-		scripts = append(scripts, s.Run)
+	for _, path := range []string{"action.yml", "reviewed/action.yml"} {
+		for _, s := range parse[action](t, path).Runs.Steps {
+			scripts = append(scripts, s.Run)
+		}
 	}
 	for _, job := range parse[gitLab](t, "examples/gitlab/.gitlab-ci.yml").Jobs {
 		scripts = append(scripts, strings.Join(job.Script, "\n"))

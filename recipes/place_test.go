@@ -25,6 +25,9 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 )
 
+// gitHubServer is what GITHUB_SERVER_URL is at github.com.
+const gitHubServer = "https://github.com"
+
 const (
 	account = "0123456789abcdef0123456789abcdef"
 	store   = "default_secrets_store"
@@ -42,6 +45,7 @@ type place struct {
 	tokens    sync.Map // seen in requests
 	github    fakeGitHub
 	githubURL string
+	server    string // as runners know GitHub
 
 	identity, recipient   string
 	readToken, writeToken string
@@ -56,9 +60,10 @@ func newPlace(t *testing.T) *place {
 	root := t.TempDir()
 	p := &place{
 		t: t, origin: filepath.Join(root, "origin.git"), dev: filepath.Join(root, "dev"), bin: filepath.Join(root, "bin"),
-		readToken: "read-" + rand.Text(), writeToken: "write-" + rand.Text(), values: map[string]string{},
+		readToken: "read-" + rand.Text(), writeToken: "write-" + rand.Text(), values: map[string]string{}, server: gitHubServer,
 	}
 	p.startEmulator()
+	p.github.origin = p.origin
 	p.githubURL = p.github.start(t)
 	identity, err := age.GenerateX25519Identity()
 	must(t, err)
@@ -70,6 +75,7 @@ func newPlace(t *testing.T) *place {
 	must(t, os.Symlink(program(t), filepath.Join(p.bin, "secretsync")))
 
 	git(t, "", "init", "--quiet", "--bare", "--initial-branch=main", p.origin)
+	git(t, p.origin, "config", "uploadpack.allowAnySHA1InWant", "true") // as GitHub does
 	git(t, "", "clone", "--quiet", p.origin, p.dev)
 	git(t, p.dev, "checkout", "--quiet", "-b", "main")
 	write(t, filepath.Join(p.dev, ".sops.yaml"), "creation_rules:\n  - age: "+p.recipient+"\n")
@@ -106,7 +112,7 @@ func (p *place) installInto(temp string) {
 func (p *place) environment(more map[string]string) map[string]string {
 	env := map[string]string{
 		"PATH": p.bin + ":" + os.Getenv("PATH"), "HOME": p.t.TempDir(), "GIT_CONFIG_NOSYSTEM": "1",
-		"CLOUDFLARE_API_BASE_URL": p.emulator.BaseURL(), "FAKE_GITHUB": p.githubURL, "GOJQ": os.Getenv("GOJQ"),
+		"CLOUDFLARE_API_BASE_URL": p.emulator.BaseURL(), "FAKE_GITHUB": p.githubURL, "FAKE_GITHUB_SERVER": p.server, "GOJQ": os.Getenv("GOJQ"),
 	}
 	maps.Copy(env, more)
 	return env
@@ -116,8 +122,11 @@ func (p *place) environment(more map[string]string) map[string]string {
 func (p *place) expressions(event map[string]string) map[string]string {
 	v := map[string]string{
 		"github.repository": "team/secrets", "github.token": "github-token", "github.action_path": "..",
+		"github.server_url": p.server, "github.sha": event["sha"],
 		"github.event_name": "", "github.event.pull_request.number": "", "github.event.pull_request.head.repo.full_name": "",
-		"inputs.plan_id": "", "vars.CLOUDFLARE_ACCOUNT_ID": account, "vars.PUSHGATEWAY_URL": "", "vars.SECRETSYNC_FINGERPRINT_KEY_ID": p.keyID,
+		"github.event.pull_request.base.sha": "", "github.event.merge_group.base_sha": "", "github.event.merge_group.head_sha": "",
+		"github.event.merge_group.head_ref": "",
+		"inputs.plan_id":                    "", "vars.CLOUDFLARE_ACCOUNT_ID": account, "vars.PUSHGATEWAY_URL": "", "vars.SECRETSYNC_FINGERPRINT_KEY_ID": p.keyID,
 		"secrets.CLOUDFLARE_READ_TOKEN": p.readToken, "secrets.CLOUDFLARE_WRITE_TOKEN": p.writeToken,
 		"secrets.SOPS_AGE_KEY": p.identity, "secrets.SECRETSYNC_FINGERPRINT_KEY": "", "secrets.LOCKFILE_TOKEN": "",
 	}

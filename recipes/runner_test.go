@@ -41,7 +41,7 @@ func (p *place) newRun(event map[string]string) *run {
 	p.installInto(r.temp)
 	r.env = p.environment(map[string]string{
 		"CI": "true", "GITHUB_ACTIONS": "true", "RUNNER_TEMP": r.temp, "GITHUB_STEP_SUMMARY": filepath.Join(r.temp, "summary"),
-		"GITHUB_REPOSITORY": r.values["github.repository"], "GITHUB_SHA": event["sha"], "GITHUB_RUN_ID": "4711",
+		"GITHUB_REPOSITORY": r.values["github.repository"], "GITHUB_SHA": event["sha"], "GITHUB_RUN_ID": "4711", "GITHUB_SERVER_URL": p.server,
 	})
 	return r
 }
@@ -102,7 +102,9 @@ func (r *run) step(s step, env map[string]string) bool {
 		}
 		return r.script(s, env)
 	case s.Uses == "secretsync/secretsync@main":
-		return r.composite(s, env)
+		return r.composite("action.yml", s, env)
+	case s.Uses == "secretsync/secretsync/reviewed@main":
+		return r.composite("reviewed/action.yml", s, env)
 	case s.Uses == "actions/checkout@v5":
 		if s.With["persist-credentials"] != "false" {
 			r.t.Fatalf("a checkout leaves its token behind")
@@ -113,6 +115,9 @@ func (r *run) step(s step, env map[string]string) bool {
 	case s.Uses == "actions/setup-go@v6":
 		return true
 	case s.Uses == "actions/upload-artifact@v4":
+		if r.place.server != gitHubServer {
+			r.t.Fatalf("Enterprise Server does not have %s", s.Uses)
+		}
 		r.place.artifact, _ = os.ReadFile(filepath.Join(r.dir, s.With["path"]))
 		r.place.written = append(r.place.written, string(r.place.artifact))
 		return true
@@ -146,9 +151,9 @@ func (r *run) script(s step, env map[string]string) bool {
 	return err == nil
 }
 
-// composite runs action.yml with a step's inputs, in its own scope.
-func (r *run) composite(s step, env map[string]string) bool {
-	a := parse[action](r.t, "action.yml")
+// composite runs an action of this repository with a step's inputs, in its own scope.
+func (r *run) composite(path string, s step, env map[string]string) bool {
+	a := parse[action](r.t, path)
 	inner := &run{
 		t: r.t, place: r.place, values: maps.Clone(r.values), dir: r.dir, temp: r.temp, env: env,
 		outputs: map[string]map[string]string{}, outcome: map[string]string{},
