@@ -72,6 +72,17 @@ func savedAt(path string, n int) Saved {
 	return Saved{Ours: path + ".ours" + suffix, Base: path + ".base" + suffix}
 }
 
+// Beside returns the names of all files that belong to the lockfile at path, whether or not
+// they exist.
+func Beside(path string) []string {
+	names := []string{sidePath(path)}
+	for n := 1; n <= maxSaved; n++ {
+		s := savedAt(path, n)
+		names = append(names, s.Ours, s.Base)
+	}
+	return names
+}
+
 // Unmerged returns the files beside the lockfile at path with records that it lacks.
 func Unmerged(path string) ([]Saved, error) {
 	var found []Saved

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -36,17 +35,11 @@ func (p *Project) checkInputs() error {
 // watchRecipients adds the .sops.yaml that a new fingerprint key would be sealed with to the
 // inputs, and that there is none in a nearer folder.
 func (p *Project) watchRecipients(lock *lockfile.File) {
-	shown := filepath.Dir(p.cfg.Lockfile)
-	dir, err := filepath.Abs(shown)
-	if err != nil || lock.Key.ID != "" {
+	if lock.Key.ID != "" {
 		return
 	}
-	for ; ; dir, shown = filepath.Dir(dir), filepath.Join(shown, "..") {
-		name := filepath.Join(shown, ".sops.yaml")
+	for _, name := range recipientFiles(filepath.Dir(p.cfg.Lockfile)) {
 		p.manifest.Watch(name)
-		if _, err := os.Lstat(name); err == nil || dir == filepath.Dir(dir) {
-			return
-		}
 	}
 }
 

@@ -52,10 +52,15 @@ func (c Config) ring(root, manifest string) keyring.Ring {
 
 func (p *Project) ring() keyring.Ring { return p.cfg.ring(p.manifest.Root, p.manifest.File) }
 
-// keyFiles are the files that keys are read from. A manifest may not name them as sources.
+// keyFiles are the files that the fingerprint key is read from.
 func (c Config) keyFiles() []string {
 	key := c.ring("", "").KeyFile()
-	files := []string{key, key + ".new"}
+	return []string{key, key + ".new"}
+}
+
+// identityFiles are the files with the keys that SOPS decrypts with.
+func (c Config) identityFiles() []string {
+	var files []string
 	for _, variable := range []string{"SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE"} {
 		if file, _ := c.LookupEnv(variable); file != "" {
 			files = append(files, file)

@@ -30,7 +30,8 @@ func Open(ctx context.Context, c Config) (*Project, error) {
 	m, err := manifest.Load(ctx, manifest.Options{
 		File: c.Manifest, Vars: c.Vars, LookupEnv: c.LookupEnv, SOPS: c.SOPS, Known: c.Guard.Know,
 		AllowPlaintextValues: c.Allow.PlaintextValues, AllowCommands: c.Allow.Commands, AllowOutside: c.Allow.Outside,
-		Private: c.keyFiles(), Values: c.Values,
+		Private: slices.Concat(c.keyFiles(), c.identityFiles()), // no source may name them
+		Values:  c.Values,
 	})
 	var bad *manifest.LoadError
 	if errors.As(err, &bad) && bad.Partial != nil {

@@ -64,6 +64,11 @@ func (a *App) bindingsCheck(ctx context.Context, o *bindingsCheckOptions) error 
 	}
 	if o.fix {
 		a.warnOfEmulator(w, &o.addressFlags)
+		for _, c := range w.bindings.Configs {
+			if err := a.checkWorker(c.File); err != nil {
+				return err
+			}
+		}
 		err := w.bindings.Fix(func(file string, corrections int) error {
 			_, err := fmt.Fprintf(a.Out, "Corrected %[2]d bindings in %[1]s.\n", file, corrections)
 			return err
@@ -84,6 +89,12 @@ func (a *App) bindingsCheck(ctx context.Context, o *bindingsCheckOptions) error 
 	}
 	_, err = fmt.Fprintf(a.Out, "All bindings match the manifest: Workers %d, bindings %d.\n", len(w.bindings.Configs), count)
 	return err
+}
+
+// checkWorker refuses to write to a wrangler configuration that is another of the project's
+// files, too.
+func (a *App) checkWorker(file string) error {
+	return a.checkOwn("workers:", file, "a wrangler configuration")
 }
 
 func noWorkers(m *manifest.Manifest) error {

@@ -121,6 +121,9 @@ func chosenEnvironment(w *workers, o *generateOptions, anyEnv bool) (env wrangle
 }
 
 func (a *App) writeBindings(w *workers, file, env string, want []wrangler.Binding) error {
+	if err := a.checkWorker(file); err != nil {
+		return err
+	}
 	changed, err := w.bindings.Write(file, env, want)
 	switch {
 	case err != nil:

@@ -29,7 +29,8 @@ type App struct {
 	Filter *redact.Filter
 	Log    *slog.Logger
 
-	shown bool // a plan or drift was shown, which need not be complete
+	own   []ownFile // what no output may replace
+	shown bool      // a plan or drift was shown, which need not be complete
 }
 
 // Main runs the program as a process of its own, and returns its exit code.

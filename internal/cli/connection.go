@@ -138,6 +138,11 @@ func (c *connection) startEmulator(ctx context.Context, dir string) error {
 			return err
 		}
 	}
+	for _, name := range []string{file, file + ".flock"} {
+		if err := c.app.checkOwn("--emulator", name); err != nil {
+			return err
+		}
+	}
 	e, err := emulator.Embed(ctx, emulator.Options{StateFile: file})
 	if err != nil {
 		return fmt.Errorf("starting the emulator: %w", err)

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
-	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/metrics"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/planner"
@@ -68,7 +65,12 @@ func (a *App) drift(ctx context.Context, o *driftOptions) error {
 		return err
 	}
 	if o.repair {
-		if err := mayReplace(project, o.out); err != nil {
+		if err := a.checkOut(planOut(o.out)); err != nil {
+			return err
+		}
+	}
+	if o.metricsFile != "" {
+		if err := a.checkOut(metricsOut(o.metricsFile)); err != nil {
 			return err
 		}
 	}
@@ -111,7 +113,11 @@ func (a *App) writeMetrics(ctx context.Context, path string, d *reconcile.Drift)
 	if run.Success {
 		run.Quotas = d.Quotas(ctx)
 	}
-	return metrics.Write(path, run)
+	text, err := metrics.Format(run)
+	if err != nil {
+		return err
+	}
+	return a.writeOut(metricsOut(path), text)
 }
 
 // writeRepairPlan writes the plan that would undo the drift, for review and for apply.
@@ -129,7 +135,7 @@ func (a *App) writeRepairPlan(ctx context.Context, d *reconcile.Drift, path stri
 	}
 	defer proposal.Close()
 	file := proposal.File()
-	if err := atomicfile.Write(path, file.Format(), 0o644); err != nil {
+	if err := a.writeOut(planOut(path), file.Format()); err != nil {
 		return err
 	}
 	a.Say("wrote %s, the plan that would repair it: %s", path, render.Summary(proposal.Plan))
@@ -138,12 +144,12 @@ func (a *App) writeRepairPlan(ctx context.Context, d *reconcile.Drift, path stri
 
 // removeOld removes the plan of an earlier run, which could be mistaken for this run's.
 func (a *App) removeOld(path string) error {
-	switch err := os.Remove(path); {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
+	removed, err := a.removeOut(planOut(path))
+	if err != nil {
 		return fmt.Errorf("the plan of an earlier run: %w", err)
 	}
-	a.Say("removed %s, which an earlier run wrote", path)
+	if removed {
+		a.Say("removed %s, which an earlier run wrote", path)
+	}
 	return nil
 }

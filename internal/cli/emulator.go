@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/manifest"
 	"github.com/spf13/cobra"
 )
 
@@ -44,6 +46,11 @@ accepted, and any API key with an email address.`,
 				}
 				opts.Fault = fault
 			}
+			if state != "" {
+				if err := a.checkState(cmd.Context(), state); err != nil {
+					return err
+				}
+			}
 			e, err := emulator.Listen(cmd.Context(), listen, opts)
 			if err != nil {
 				return err
@@ -68,4 +75,17 @@ accepted, and any API key with an email address.`,
 	f.BoolVar(&opts.ActivationMoves, "activation-moves-modified", false, "each write of a value makes its secret pending, and activation moves its modification time (default: neither)")
 	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
 	return cmd
+}
+
+// checkState refuses a state file that belongs to the project in the current folder.
+func (a *App) checkState(ctx context.Context, path string) error {
+	if file, err := manifest.Find("."); err == nil {
+		a.protectUnread(ctx, file, nil)
+	}
+	for _, name := range []string{path, path + ".flock"} {
+		if err := a.checkOwn("--state", name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

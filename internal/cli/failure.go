@@ -90,6 +90,9 @@ func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, err error) 
 	}
 	mistakes, hints := complaints(err)
 	file := reportedManifest(cmd)
+	if len(a.own) == 0 { // it failed before it read the manifest
+		a.protectUnread(ctx, file, cmd.Flags().Lookup("lockfile"))
+	}
 	return a.showFailure(format.Value.String(), &render.Failure{
 		Command: what, Manifest: file, ExitCode: exitCode(err), Mistakes: mistakes, Hints: hints,
 		Origin: a.origin(context.WithoutCancel(ctx), file),

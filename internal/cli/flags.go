@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -103,7 +104,17 @@ func (a *App) project(ctx context.Context, f *manifestFlags, api *connection, op
 	for _, option := range options {
 		option(&c)
 	}
-	return reconcile.Open(ctx, c)
+	p, err := reconcile.Open(ctx, c)
+	var bad *manifest.LoadError
+	switch {
+	case err == nil:
+		a.protect(reconcile.Files(c, p.Manifest()))
+	case errors.As(err, &bad): // a report of the failure is output, too
+		a.protect(reconcile.Files(c, bad.Partial))
+	default:
+		a.protect(reconcile.Files(c, nil))
+	}
+	return p, err
 }
 
 // readValues is an option of project, for commands that read values.

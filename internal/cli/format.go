@@ -5,12 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
@@ -183,23 +181,11 @@ func (a *App) tellGitHub(summary func(io.Writer) error, outputs []output) error 
 		if path == "" {
 			continue
 		}
-		if err := appendTo(path, a.Filter.Text(content)); err != nil {
-			return fmt.Errorf("%s: %w", variable, err)
+		if err := a.appendOut(outFile{flag: variable, path: path}, a.Filter.Text(content)); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func appendTo(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	return err
 }
 
 // writeReport replaces a file.
@@ -208,5 +194,5 @@ func (a *App) writeReport(path string, write func(io.Writer) error) error {
 	if err := write(&b); err != nil {
 		return err
 	}
-	return atomicfile.Write(path, a.Filter.Text(b.Bytes()), 0o644)
+	return a.writeOut(reportOut(path), a.Filter.Text(b.Bytes()))
 }

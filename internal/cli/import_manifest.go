@@ -41,7 +41,7 @@ func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := a.writeNew(out, text); err != nil {
+	if err := a.writeNew("-o", out, text); err != nil {
 		return err
 	}
 	next := "run validate and plan"
@@ -69,6 +69,10 @@ func (a *App) draft(ctx context.Context, o *importOptions) (stores []manifest.Dr
 		if err != nil {
 			return nil, "", err
 		}
+		a.protect(reconcile.Files(reconcile.Config{Lockfile: c.Lockfile, LookupEnv: a.LookupEnv}, nil))
+		if err := a.checkOwn("-o", o.out); err != nil {
+			return nil, "", err
+		}
 		if err := connection.start(ctx, c.Lockfile); err != nil {
 			return nil, "", err
 		}
@@ -76,6 +80,9 @@ func (a *App) draft(ctx context.Context, o *importOptions) (stores []manifest.Dr
 		stores, err := reconcile.DraftAccount(ctx, c)
 		return stores, "", err
 	case err != nil:
+		return nil, "", err
+	}
+	if err := a.checkOwn("-o", o.out); err != nil {
 		return nil, "", err
 	}
 	if err := connection.start(ctx, project.Lockfile()); err != nil {

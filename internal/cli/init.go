@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -147,24 +146,17 @@ func (a *App) initManifest(file string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("init writes YAML or TOML: %q should end in .yaml, .yml or .toml", file)
 	}
-	if err := a.writeNew(file, []byte(text)); err != nil {
+	if err := a.writeNew("-f", file, []byte(text)); err != nil {
 		return "", err
 	}
-	return file, a.writeNew(filepath.Join(filepath.Dir(file), schemaFile), schema.JSON)
+	return file, a.writeNew("init:", filepath.Join(filepath.Dir(file), schemaFile), schema.JSON)
 }
 
-// writeNew writes a file unless it exists.
-func (a *App) writeNew(name string, data []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("writing a new file: %w", err)
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("writing %s: %w", name, err), os.Remove(name))
+// writeNew writes a file unless it exists. flag is how the user named it.
+func (a *App) writeNew(flag, name string, data []byte) error {
+	created, err := a.createOut(outFile{flag: flag, path: name}, data)
+	if err != nil || !created {
+		return err
 	}
 	_, err = fmt.Fprintf(a.Out, "Wrote %s.\n", render.Safe(name))
 	return err

@@ -1,22 +1,14 @@
 package cli
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
-	"github.com/secretsync/secretsync/internal/atomicfile"
-	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/planner"
-	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
@@ -99,7 +91,7 @@ func (a *App) plan(ctx context.Context, o *planOptions) (changes bool, err error
 		return false, err
 	}
 	if o.out != "" {
-		if err := mayReplace(project, o.out); err != nil {
+		if err := a.checkOut(planOut(o.out)); err != nil {
 			return false, err
 		}
 	}
@@ -114,7 +106,7 @@ func (a *App) plan(ctx context.Context, o *planOptions) (changes bool, err error
 	defer proposal.Close()
 	file := proposal.File()
 	if o.out != "" {
-		if err := atomicfile.Write(o.out, file.Format(), 0o644); err != nil {
+		if err := a.writeOut(planOut(o.out), file.Format()); err != nil {
 			return false, err
 		}
 	}
@@ -127,49 +119,6 @@ func (a *App) plan(ctx context.Context, o *planOptions) (changes bool, err error
 		return false, err
 	}
 	return len(p.Actions) > 0, errors.Join(problemsOf(p, project.Manifest().File), proposal.Unreachable)
-}
-
-// mayReplace refuses to overwrite anything but a plan, or a path that secretsync uses for
-// something else.
-func mayReplace(p *reconcile.Project, path string) error {
-	for name, what := range map[string]string{p.Lockfile(): "the lockfile", p.KeyFile(): "the fingerprint key's file", p.Manifest().File: "the manifest"} {
-		if sameFile(path, name) {
-			return hint.With(fmt.Errorf("-o %s: that is %s", path, what), "name another one")
-		}
-	}
-	switch info, err := os.Lstat(path); {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("-o %s: %w", path, err)
-	case !info.Mode().IsRegular():
-		return hint.With(fmt.Errorf("-o %s: that is not a regular file", path), "--format json writes the plan to the standard output")
-	case info.Size() == 0:
-		return nil
-	case info.Size() > planfile.MaxSize:
-		return hint.With(fmt.Errorf("-o %s: that file exists, and is no plan", path), "name another one, or remove it")
-	}
-	old, err := os.ReadFile(path)
-	switch {
-	case err != nil:
-		return fmt.Errorf("-o %s: %w", path, err)
-	case len(bytes.TrimSpace(old)) > 0 && !planfile.Is(old):
-		return hint.With(fmt.Errorf("-o %s: that file exists, and is no plan", path), "name another one, or remove it")
-	}
-	return nil
-}
-
-// sameFile compares the names of files that may not exist.
-func sameFile(x, y string) bool { return resolved(x) == resolved(y) }
-
-func resolved(name string) string {
-	if abs, err := filepath.Abs(name); err == nil {
-		name = abs
-	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
-		name = filepath.Join(dir, filepath.Base(name))
-	}
-	return name
 }
 
 // problemsOf returns a plan's problems as an error, or nil.

@@ -31,6 +31,7 @@ lockfile, no key and no token.
 			if err != nil {
 				return err
 			}
+			a.protectPlan(cmd.Context(), args[0], file)
 			return a.showPlan(file, format, noColor)
 		},
 	}

@@ -1,11 +1,13 @@
 // Package metrics writes the findings of a drift run for the textfile collector of
-// Prometheus's node exporter. Call [Write].
+// Prometheus's node exporter. Call [Format].
 package metrics
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
 	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/planner"
 )
@@ -31,11 +33,17 @@ type Secret struct {
 	RotateAfter time.Duration
 }
 
-// Write replaces the whole file.
-func Write(path string, r Run) error {
+// namespace begins the names of all metrics.
+const namespace = "secretsync"
+
+// Is reports whether text is what Format returned.
+func Is(text []byte) bool { return bytes.HasPrefix(text, []byte("# HELP "+namespace+"_")) }
+
+// Format returns the content of the metrics file.
+func Format(r Run) ([]byte, error) {
 	reg := prometheus.NewRegistry()
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "secretsync", Name: name, Help: help}, labels)
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
 		reg.MustRegister(g)
 		return g
 	}
@@ -46,7 +54,7 @@ func Write(path string, r Run) error {
 	gauge("last_run_timestamp_seconds", "When drift last ran.").WithLabelValues().Set(seconds(r.Now))
 	gauge("last_run_success", "Whether all of Cloudflare could be read in the last run.").WithLabelValues().Set(success)
 	if !r.Success {
-		return prometheus.WriteToTextfile(path, reg)
+		return text(reg)
 	}
 
 	findings := gauge("drift_findings", "Differences between Cloudflare and the lockfile that count as drift.", "kind")
@@ -77,7 +85,21 @@ func Write(path string, r Run) error {
 		usage.WithLabelValues(string(account)).Set(float64(q.Usage))
 		limit.WithLabelValues(string(account)).Set(float64(q.Limit))
 	}
-	return prometheus.WriteToTextfile(path, reg)
+	return text(reg)
+}
+
+func text(reg *prometheus.Registry) ([]byte, error) {
+	families, err := reg.Gather()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

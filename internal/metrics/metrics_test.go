@@ -1,8 +1,6 @@
 package metrics_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,13 +18,12 @@ var (
 // samples are the lines that are not comments.
 func samples(t *testing.T, r metrics.Run) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "secretsync.prom")
-	if err := metrics.Write(path, r); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
+	data, err := metrics.Format(r)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !metrics.Is(data) {
+		t.Errorf("not recognized as a metrics file:\n%s", data)
 	}
 	var b strings.Builder
 	for line := range strings.Lines(string(data)) {
