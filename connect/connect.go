@@ -21,6 +21,19 @@ import (
 // BaseURL is the address of Cloudflare's API.
 const BaseURL = "https://api.cloudflare.com/client/v4"
 
+// RegionURL returns the address of Cloudflare's API for a compliance region, as
+// CLOUDFLARE_COMPLIANCE_REGION names it for wrangler: "fedramp_high", or "public" or "" for
+// [BaseURL]. Any other region is an error.
+func RegionURL(region string) (string, error) {
+	switch region {
+	case "", "public":
+		return BaseURL, nil
+	case "fedramp_high":
+		return "https://api.fed.cloudflare.com/client/v4", nil
+	}
+	return "", fmt.Errorf("the compliance region %q is not known: want public or fedramp_high", region)
+}
+
 // TokenVariable is the environment variable of the API token if the manifest names none.
 const TokenVariable = "CLOUDFLARE_API_TOKEN"
 
@@ -74,10 +87,17 @@ type NoTokenError struct {
 	// Variable is its name, or a description if the name might be a token.
 	Variable string
 	Account  planner.AccountID
+	// APIKey says that the environment has a user's API key with an e-mail address, which
+	// secretsync does not use: a key cannot be limited to one account or permission.
+	APIKey bool
 }
 
 func (e *NoTokenError) Error() string {
-	return fmt.Sprintf("%s is not set: it holds the API token of account %s", e.Variable, e.Account)
+	text := fmt.Sprintf("%s is not set: it holds the API token of account %s", e.Variable, e.Account)
+	if e.APIKey {
+		text += "; an API key (CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL) cannot be used instead of a token"
+	}
+	return text
 }
 
 // Token reads the API token of an account from the environment, as [Options.Token] does by
@@ -90,7 +110,9 @@ func Token(lookup func(string) (string, bool), account planner.AccountID, tokenE
 	if strings.ToUpper(variable) != variable { // it may be a token that was entered instead of a variable's name
 		variable = "the variable that token_env names"
 	}
-	return "", &NoTokenError{variable, account}
+	key, _ := lookup("CLOUDFLARE_API_KEY")
+	email, _ := lookup("CLOUDFLARE_EMAIL")
+	return "", &NoTokenError{Variable: variable, Account: account, APIKey: key != "" && email != ""}
 }
 
 // api implements reconcile.API.

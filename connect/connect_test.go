@@ -34,3 +34,25 @@ func TestToken(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has only an API key learns that a token is needed.
+func TestAPIKey(t *testing.T) {
+	env := map[string]string{"CLOUDFLARE_API_KEY": "key-canary", "CLOUDFLARE_EMAIL": "a@example.com"}
+	_, err := connect.Token(func(name string) (string, bool) { v, ok := env[name]; return v, ok }, "a1", "")
+	want := "CLOUDFLARE_API_TOKEN is not set: it holds the API token of account a1; an API key (CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL) cannot be used instead of a token"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// The regions are wrangler's.
+func TestRegionURL(t *testing.T) {
+	for region, want := range map[string]string{
+		"": connect.BaseURL, "public": connect.BaseURL, "fedramp_high": "https://api.fed.cloudflare.com/client/v4", "mars": "",
+	} {
+		got, err := connect.RegionURL(region)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v, want %q", region, got, err, want)
+		}
+	}
+}

@@ -152,7 +152,7 @@ func samePath(a, b string) bool {
 // warnOfEmulator warns that the store ids about to be used are the emulator's, not
 // Cloudflare's.
 func (a *App) warnOfEmulator(w *workers, f *addressFlags) {
-	if _, loopback := a.address(f); w.lock.API == lockfile.APILoopback && !loopback {
+	if _, loopback, err := a.address(f); err == nil && w.lock.API == lockfile.APILoopback && !loopback {
 		a.Say("warning: %s was written against an emulator: the stores in Cloudflare have other ids", w.project.Lockfile())
 	}
 }

@@ -38,16 +38,17 @@ func (f *addressFlags) register(fs *pflag.FlagSet) {
 }
 
 // address returns the API's address, and whether it is on this machine.
-func (a *App) address(f *addressFlags) (address string, loopback bool) {
+func (a *App) address(f *addressFlags) (address string, loopback bool, err error) {
 	if f.emulator != "" {
-		return "", true
+		return "", true, nil
 	}
 	address = a.setting(f.baseURL, "CLOUDFLARE_API_BASE_URL")
 	if address == "" {
-		return connect.BaseURL, false
+		address, err = connect.RegionURL(a.setting("", "CLOUDFLARE_COMPLIANCE_REGION"))
+		return address, false, hint.With(err, "correct CLOUDFLARE_COMPLIANCE_REGION, or set --api-base-url")
 	}
-	u, err := url.Parse(address)
-	return address, err == nil && cloudflare.IsLoopback(u.Hostname())
+	u, parseErr := url.Parse(address)
+	return address, parseErr == nil && cloudflare.IsLoopback(u.Hostname()), nil
 }
 
 // apiFlags say how to send requests.
@@ -86,8 +87,8 @@ func (a *App) connect(f *apiFlags) (*connection, error) {
 		return nil, err
 	}
 	c := &connection{app: a, flags: f}
-	c.address, c.loopback = a.address(&f.addressFlags)
-	return c, nil
+	c.address, c.loopback, err = a.address(&f.addressFlags)
+	return c, err
 }
 
 // logger returns the logger of the requests.
@@ -167,7 +168,8 @@ func (c *connection) token(account planner.AccountID, tokenEnv string) (string, 
 	token, err := connect.Token(c.app.LookupEnv, account, tokenEnv)
 	if err != nil {
 		return "", hint.With(err,
-			"create a token with the permission \"Secrets Store Write\" (for plan and drift, \"Secrets Store Read\"), or try --emulator")
+			"create a token at https://dash.cloudflare.com/profile/api-tokens with the permission \"Secrets Store Write\""+
+				" (for plan and drift, \"Secrets Store Read\"), or try --emulator")
 	}
 	c.app.Filter.Know(secret.New([]byte(token)))
 	return token, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -21,6 +22,7 @@ const maxAnswer = 32 << 20
 // answer is the result of one attempt.
 type answer struct {
 	unsent  bool   // certainly never sent
+	final   bool   // unsent, and would be again
 	failure string // why there is no answer, in our own words
 	status  int    // 0 if there is no answer
 	header  http.Header
@@ -67,6 +69,8 @@ func (c *Client) exchange(req *http.Request) *answer {
 		a.failure = describe(err)
 		// Without a trace event the transport is not net/http's, and nothing is certain.
 		a.unsent = asked.Load() && !connected.Load()
+		_, byProxy := errors.AsType[proxyError](err)
+		a.final = a.unsent && (byProxy || untrusted(err))
 	}
 	return a
 }
@@ -80,19 +84,41 @@ func (a *answer) refusedWith(code int) bool {
 	return a.refuses() && slices.ContainsFunc(a.env.Errors, func(e apiError) bool { return e.Code == code })
 }
 
+// untrusted reports whether the server's certificate is not trusted, which no retry changes.
+func untrusted(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
+}
+
 // describe says why there is no answer. It quotes network errors only. Others, such as
 // net/http's for a malformed answer, quote what the server sent.
 func describe(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer came in time"
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+	if untrusted(err) {
 		return "the server's certificate is not trusted here (a proxy that opens TLS needs its authority in the system's store)"
+	}
+	if proxy, ok := errors.AsType[proxyError](err); ok {
+		return proxy.Error()
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return "the connection failed: " + op.Error()
 	}
 	return "the connection failed, or the answer is not HTTP"
+}
+
+// whatProxyLogin is the reason for a 407, which only a proxy sends.
+const whatProxyLogin = "the proxy wants a login (HTTP 407): set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT"
+
+// proxyError is a proxy's refusal to connect.
+type proxyError struct{ status int }
+
+func (e proxyError) Error() string {
+	if e.status == http.StatusProxyAuthRequired {
+		return whatProxyLogin
+	}
+	return fmt.Sprintf("the proxy refused to connect (HTTP %d): check HTTPS_PROXY and NO_PROXY", e.status)
 }
 
 var rayPattern = regexp.MustCompile(`^[0-9a-f]{16}(-[A-Z]{3})?$`)

@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudflare/cloudflare-go/v4/option"
@@ -51,6 +52,7 @@ type Client struct {
 	clock   *Clock
 	log     *slog.Logger
 	onWait  func(Wait)
+	worked  atomic.Bool // the token was accepted in this run
 }
 
 // idPattern is stricter than a path needs: ids are at most 32 characters by

@@ -2,6 +2,7 @@ package cloudflare
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -108,8 +109,8 @@ func (c Config) check() error {
 	if c.Token == "" {
 		return errors.New("the API token is empty")
 	}
-	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return errors.New("the API token holds a space, a line break or another character that no token has: copy it again")
+	if wrong := checkToken(c.Token); wrong != "" {
+		return errors.New(wrong)
 	}
 	if c.RequestTimeout < 0 {
 		return fmt.Errorf("the request timeout %s is negative", c.RequestTimeout)
@@ -146,7 +147,14 @@ func IsLoopback(host string) bool {
 
 func newTransport() *http.Transport {
 	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
+		Proxy: http.ProxyFromEnvironment,
+		// The error of net/http quotes what the proxy says.
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+			return proxyError{answer.StatusCode}
+		},
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,

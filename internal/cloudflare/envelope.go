@@ -19,7 +19,8 @@ type envelope struct {
 
 type apiError struct {
 	Code    int
-	Message string // never shown: it may quote a request
+	Message string               // never shown: it may quote a request
+	Chain   []struct{ Code int } `json:"error_chain"` // more exact codes
 }
 
 // decodeEnvelope returns nil for anything but an envelope. It returns no error, because a
@@ -28,6 +29,11 @@ func decodeEnvelope(body []byte) *envelope {
 	var env envelope
 	if json.Unmarshal(body, &env) != nil || env.Success == nil {
 		return nil
+	}
+	for _, e := range env.Errors {
+		for _, more := range e.Chain {
+			env.Errors = append(env.Errors, apiError{Code: more.Code})
+		}
 	}
 	return &env
 }

@@ -29,7 +29,7 @@ func FuzzEnvelope(f *testing.F) {
 			t.Errorf("HTTP %d and %q count as success", status, body)
 		}
 		e := &Error{Op: "op"}
-		e.note(a)
+		e.note(a, false)
 		if e.Error() == "" || e.what == "" {
 			t.Errorf("no words for HTTP %d and %q", status, body)
 		}

@@ -88,8 +88,9 @@ func (e *Error) interrupted(cause error) *Error {
 	return e
 }
 
-// note replaces what e says about the last answer.
-func (e *Error) note(a *answer) {
+// note replaces what e says about the last answer. worked reports whether the token was
+// accepted before.
+func (e *Error) note(a *answer, worked bool) {
 	e.Attempts++
 	e.Status, e.Ray, e.Codes, e.Known, e.taken = a.status, a.ray(), nil, "", nil
 	if a.refuses() {
@@ -104,7 +105,7 @@ func (e *Error) note(a *answer) {
 			}
 		}
 	}
-	e.what, e.is = e.explain(a)
+	e.what, e.is = e.explain(a, worked)
 	if d := a.retryAfter().Round(time.Second); d > maxRetryAfter {
 		e.what += fmt.Sprintf(": it asks to wait %s, and secretsync waits %s at most; try again after that", d, maxRetryAfter)
 	}
@@ -153,28 +154,24 @@ const (
 
 const (
 	whatThrottled = "Cloudflare's rate limit is used up"
-	whatToken     = "Cloudflare refused the API token: it must be valid and have, for this account, the permission" +
-		` "Secrets Store Write" (reading needs only "Secrets Store Read")`
-	whatWithheld = "Cloudflare refused it, for a reason that is not shown because it may quote a value"
-	whatRefused  = "Cloudflare refused it, for a reason that is not known here"
+	whatWithheld  = "Cloudflare refused it, for a reason that is not shown because it may quote a value"
+	whatRefused   = "Cloudflare refused it, for a reason that is not known here"
 )
 
 var knownCodes = map[int]string{
 	codeThrottled: whatThrottled,
 	codeInternal:  "Cloudflare could not authenticate the request or had an internal error: it is busy, or the API token is wrong",
-	6003:          whatToken,
 	7000:          "there is no such route: check the API base URL",
 	7003:          "Cloudflare doesn't know the account: check its id",
-	9103:          whatToken,
-	9106:          whatToken,
-	9109:          whatToken,
-	10000:         whatToken,
 }
 
 // explain returns the reason in our own words, and applier's sentinel for it.
-func (e *Error) explain(a *answer) (string, error) {
+func (e *Error) explain(a *answer, worked bool) (string, error) {
 	if m, ok := knownErrors[e.Known]; ok {
 		return m.what, m.is
+	}
+	if a.denies() {
+		return e.denied(a, worked), nil
 	}
 	for _, code := range e.Codes {
 		if what, ok := knownCodes[code]; ok {
@@ -196,8 +193,8 @@ func (e *Error) explain(a *answer) (string, error) {
 
 func explainStatus(a *answer) (string, error) {
 	switch a.status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return whatToken, nil
+	case http.StatusProxyAuthRequired:
+		return whatProxyLogin, nil
 	case http.StatusTooManyRequests:
 		return whatThrottled, nil
 	case http.StatusRequestEntityTooLarge:

@@ -22,6 +22,7 @@ const (
 	retryAfterTries = 8  // if each answer says how long to wait
 	throttledPause  = time.Second
 	failedTries     = 4
+	newTokenTries   = 2 // of a refused token that was not accepted yet in this run: it may simply be wrong
 	failedPause     = 500 * time.Millisecond
 	maxPause        = time.Minute
 )
@@ -33,8 +34,10 @@ const (
 	// done and refused are final.
 	done verdict = iota + 1
 	refused
-	// throttled and unsent changed nothing, whatever the method.
+	// throttled, denied and unsent changed nothing, whatever the method. Denied is an
+	// authentication error that also valid tokens get now and then (docs/cloudflare-api.md §6).
 	throttled
+	denied
 	unsent
 	// unclear may have changed something.
 	unclear
@@ -43,12 +46,16 @@ const (
 // verdict judges an answer (docs/cloudflare-api.md §6, §7).
 func (a *answer) verdict() verdict {
 	switch {
+	case a.final:
+		return refused
 	case a.unsent:
 		return unsent
 	case a.status == http.StatusTooManyRequests || a.refusedWith(codeThrottled):
 		return throttled
 	case a.status == 0, a.status == http.StatusRequestTimeout, a.status >= 500, a.refusedWith(codeInternal):
 		return unclear
+	case a.status == http.StatusForbidden && a.refusedWith(codeAuthenticate):
+		return denied
 	case a.status < 200, a.status >= 300, a.refuses():
 		return refused
 	case !a.read:
@@ -77,10 +84,11 @@ func (c *Client) do(ctx context.Context, r *request) error {
 		a := c.attempt(ctx, r)
 		c.paced.answered(sent, strings.Join(a.header.Values("Ratelimit"), ","))
 		v := a.verdict()
-		e.note(a)
+		e.note(a, c.worked.Load())
 		e.unknown = e.unknown || v == unclear && r.writes()
 		switch err := ctx.Err(); {
 		case v == done:
+			c.worked.Store(true)
 			return nil
 		case v == refused:
 			return e
@@ -89,13 +97,20 @@ func (c *Client) do(ctx context.Context, r *request) error {
 		}
 		tries[v]++
 		delay, ok := r.again(v, tries[v], a.retryAfter())
+		if v == denied && !c.worked.Load() {
+			ok = ok && tries[v] < newTokenTries
+		}
 		if !ok {
 			return e
 		}
 		if v == throttled { // other requests would be throttled too
 			c.paced.hold(delay)
 		}
-		if err := c.pause(ctx, Wait{Reason: e.what, Delay: delay, Attempt: e.Attempts}); err != nil {
+		reason := e.what
+		if v == denied {
+			reason = "Cloudflare refused the API token, as it now and then does with a valid one"
+		}
+		if err := c.pause(ctx, Wait{Reason: reason, Delay: delay, Attempt: e.Attempts}); err != nil {
 			return e.interrupted(err)
 		}
 	}

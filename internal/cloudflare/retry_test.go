@@ -72,7 +72,7 @@ func TestTroubleThatStays(t *testing.T) {
 		{"HTML 200", reply{body: "<html>"}, 4, 1, always, nil},
 		{"half a 200", reply{body: success["GET"].body[:60]}, 4, 1, always, nil},
 		{"no success", reply{body: `{"result":[]}`}, 4, 1, always, nil},
-		{"token refused", refusal(403, 10000, "Authentication error"), 1, 1, never, nil},
+		{"token refused", refusal(403, 10000, "Authentication error"), 2, 2, never, nil},
 		{"token refused in a 400", refusal(400, 9109, "Invalid access token"), 1, 1, never, nil},
 		{"success false in a 200", refusal(200, 1003, "secret_name_already_exists: a"), 1, 1, never, applier.ErrNameTaken},
 		{"a conflict in other words", refusal(409, 4711, "who knows"), 1, 1, never, applier.ErrNameTaken},
