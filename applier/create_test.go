@@ -62,14 +62,15 @@ func TestAStoreWithAnUnknownOutcomeIsLookedFor(t *testing.T) {
 	})
 }
 
-// TestARequestThatIsSentAgainIsJournaledAgain: each may be the one that takes effect.
+// TestARequestThatIsSentAgainIsJournaledAgain: each of the requests may be the one that
+// takes effect.
 func TestARequestThatIsSentAgainIsJournaledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, sends := newFake(), 0
 		f.before = func(call string) error {
 			if call == "create 1" {
 				if sends++; sends < 4 {
-					time.Sleep(30 * time.Second) // and took no effect
+					time.Sleep(30 * time.Second) // it took no effect
 					return applier.ErrOutcomeUnknown
 				}
 			}
@@ -83,8 +84,8 @@ func TestARequestThatIsSentAgainIsJournaledAgain(t *testing.T) {
 	})
 }
 
-// TestARequestThatHadToWaitIsJournaledAgain: what it creates is known as ours by when it
-// was sent.
+// TestARequestThatHadToWaitIsJournaledAgain: what it creates is recognised as ours by the
+// time it was sent.
 func TestARequestThatHadToWaitIsJournaledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -118,7 +119,7 @@ func TestTooLargeIsHalved(t *testing.T) {
 	expectLog(t, f, "intent 100", "create 100", "create 50", "create 25", "create 25", "create 50", "create 25", "create 25", "outcome map[done:100]")
 }
 
-// Secrets of several stores go in requests of their own, in the plan's order.
+// Secrets of several stores need one request per store, in the plan's order.
 func TestSeveralStores(t *testing.T) {
 	f := newFake()
 	other := func(name string) planner.Action {
@@ -166,7 +167,7 @@ func TestInterruptedBetweenStores(t *testing.T) {
 	}
 }
 
-// A secret in a store that could not be created was not tried, and says why.
+// A secret in a store that could not be created was not tried, and the result says why.
 func TestNoStoreNoSecret(t *testing.T) {
 	f := newFake()
 	f.before = always("create store", applier.ErrQuota)

@@ -24,7 +24,7 @@ func TestDeletesFirst(t *testing.T) {
 		"intent 1", "delete later", "outcome map[done:1]")
 }
 
-// TestNothingIsDeletedForWhatCouldNotBeCreated: what is deleted may be what the new
+// TestNothingIsDeletedForWhatCouldNotBeCreated: a deleted secret may be the one that the new
 // secret was to replace.
 func TestNothingIsDeletedForWhatCouldNotBeCreated(t *testing.T) {
 	for call, err := range map[string]error{"create 1": errors.New("refused"), "create store": applier.ErrQuota} {
@@ -56,8 +56,8 @@ func TestDeleteStore(t *testing.T) {
 	}
 }
 
-// TestRoomIsMadeWhenTheQuotaIsUsedUp: where the quota could not be read, the plan could not tell
-// that something has to be deleted first.
+// TestRoomIsMadeWhenTheQuotaIsUsedUp: if the quota could not be read, the plan could not
+// know that something has to be deleted first.
 func TestRoomIsMadeWhenTheQuotaIsUsedUp(t *testing.T) {
 	f := newFake()
 	remove := func(name string) planner.Action {
@@ -75,7 +75,7 @@ func TestRoomIsMadeWhenTheQuotaIsUsedUp(t *testing.T) {
 	expectLog(t, f, "intent 1", "create 1", "outcome map[failed:1]", "intent 1", "delete old-1", "outcome map[done:1]",
 		"intent 1", "create 1", "outcome map[done:1]", "intent 1", "delete old-2", "outcome map[done:1]")
 
-	// Not where that would not make room enough.
+	// Not if that would not make enough room.
 	f = newFake()
 	f.before = func(call string) error {
 		if strings.HasPrefix(call, "create") {
@@ -89,7 +89,8 @@ func TestRoomIsMadeWhenTheQuotaIsUsedUp(t *testing.T) {
 	}
 }
 
-// TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother: it may have moved.
+// TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother: the secret may have
+// moved.
 func TestNothingIsDeletedInOneAccountForWhatCouldNotBeCreatedInAnother(t *testing.T) {
 	good, bad := newFake(), newFake()
 	bad.before = func(string) error { return errors.New("refused") }

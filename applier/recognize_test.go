@@ -37,7 +37,7 @@ func TestAnotherClientsSecretIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestWhatSeemedToBeGoneIsRecognizedByItsID: lists lagged, and there it is.
+// TestWhatSeemedToBeGoneIsRecognizedByItsID: lists lagged, and the secret still exists.
 func TestWhatSeemedToBeGoneIsRecognizedByItsID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -50,7 +50,8 @@ func TestWhatSeemedToBeGoneIsRecognizedByItsID(t *testing.T) {
 	})
 }
 
-// TestAnotherClientsNewSecretIsLeftAlone: it was created after our plan, and looks like ours.
+// TestAnotherClientsNewSecretIsLeftAlone: it was created after our plan, and looks like
+// ours.
 func TestAnotherClientsNewSecretIsLeftAlone(t *testing.T) {
 	for _, n := range []int{1, 5} {
 		synctest.Test(t, func(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 	"github.com/secretsync/secretsync/applier"
 )
 
-// TestARefusalForNoneOfTheSecretsIsFinal: a refused token, or a rate limit, created nothing.
+// TestARefusalForNoneOfTheSecretsIsFinal: a refused token or a rate limit means that nothing
+// was created.
 func TestARefusalForNoneOfTheSecretsIsFinal(t *testing.T) {
 	f := newFake()
 	f.before = once("create", errors.New("the token is refused"))
@@ -38,8 +39,8 @@ func TestInterruptedWhileRefused(t *testing.T) {
 	}
 }
 
-// TestWhatARefusedCreateCreatedIsFoundInAListThatLags looks again before it takes our
-// secret for another client's.
+// TestWhatARefusedCreateCreatedIsFoundInAListThatLags reads again before it treats our
+// secret as another client's.
 func TestWhatARefusedCreateCreatedIsFoundInAListThatLags(t *testing.T) {
 	for name, refusal := range map[string]error{"quota": applier.ErrQuota, "invalid": applier.ErrInvalid} {
 		t.Run(name, func(t *testing.T) {
@@ -57,8 +58,8 @@ func TestWhatARefusedCreateCreatedIsFoundInAListThatLags(t *testing.T) {
 	}
 }
 
-// TestWhatARefusedCreateCreatedIsCompleted: a server that creates some of a bulk create and
-// refuses the rest.
+// TestWhatARefusedCreateCreatedIsCompleted: a server creates some secrets of a bulk create
+// and refuses the rest.
 func TestWhatARefusedCreateCreatedIsCompleted(t *testing.T) {
 	for name, refusal := range map[string]error{"quota": applier.ErrQuota, "invalid": applier.ErrInvalid} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestWhatARefusedCreateCreatedIsCompleted(t *testing.T) {
 				f.stopAfter, f.refusal = 2, refusal
 				r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
 				for n, want := range []applier.Outcome{applier.Done, applier.Done, applier.Failed} {
-					if name == "invalid" { // the third is sent again by itself
+					if name == "invalid" { // the third is sent again on its own
 						want = applier.Done
 					}
 					if got := r.Results[n]; got.Outcome != want || (want == applier.Done) != (f.values[got.Action.Secret] != "") {

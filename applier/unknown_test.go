@@ -55,7 +55,7 @@ func TestCreateThatStaysUnknownIsReportedSo(t *testing.T) {
 	})
 }
 
-// What our request created, or may have created, has not failed because a later request was
+// What our request created, or may have created, did not fail because a later request was
 // refused: the journal would forget it.
 func TestUnknownStaysUnknownWhateverIsRefusedLater(t *testing.T) {
 	for name, refuse := range map[string]string{"the second create": "create 1", "its completion": "update s000"} {
@@ -85,8 +85,8 @@ func TestUnknownStaysUnknownWhateverIsRefusedLater(t *testing.T) {
 	}
 }
 
-// TestAnUnknownCreateIsFoundWhateverItsTime: what the list lacked and is there after our
-// request is ours, also where its time is missing or from another clock.
+// TestAnUnknownCreateIsFoundWhateverItsTime: a secret that the list lacked before our
+// request and has after it is ours, even if its time is missing or from another clock.
 func TestAnUnknownCreateIsFoundWhateverItsTime(t *testing.T) {
 	for _, created := range []planner.Modified{"", "never", "2026-01-01T00:00:09Z", "2031-01-01T00:00:00Z"} {
 		synctest.Test(t, func(t *testing.T) {

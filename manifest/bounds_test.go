@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 )
 
-// TestBounds: small hostile repositories that would cost much time or memory are
-// refused. The errors tell that it happened soon: there is no clock here.
+// TestBounds: small hostile repositories that would cost much time or memory are refused.
+// The errors show that this happened early, so the test needs no clock.
 func TestBounds(t *testing.T) {
 	many := func(n int, line string) string {
 		var b strings.Builder

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// shell is a manifest with a script as its command. The tool itself starts no shell.
+// shell is a manifest with a script as its command. secretsync itself starts no shell.
 func shell(t *testing.T, script string) string {
 	return write(t, map[string]string{"secretsync.yaml": one("from: {command: [sh, script]}"), "script": script})
 }
@@ -69,7 +69,7 @@ func TestCommandEnvironment(t *testing.T) {
 	}
 }
 
-// At the time limit all that the command started is ended with it.
+// At the time limit, all processes that the command started are ended too.
 func TestCommandTime(t *testing.T) {
 	dir := shell(t, "sleep 600 & echo $! > pid.new; mv pid.new pid; wait")
 	m := mustLoad(t, dir, Options{AllowCommands: true})
@@ -86,7 +86,7 @@ func TestCommandTime(t *testing.T) {
 	}
 }
 
-// What a command leaves behind ends with it, whether it holds the output open or not.
+// Background processes of a command end with it, whether they hold the output open or not.
 func TestCommandLeavesNothingBehind(t *testing.T) {
 	for script, want := range map[string]string{
 		"sleep 600 & echo $! > pid; echo v":                 "left a process behind",
@@ -109,7 +109,7 @@ func checkGone(t *testing.T, pidFile string) {
 	for _, c := range strings.TrimSpace(string(readFile(t, pidFile))) {
 		pid = pid*10 + int(c-'0')
 	}
-	for range 200 { // until whoever inherits it has reaped it
+	for range 200 { // until its parent has reaped it
 		stat, err := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(readFile(t, pidFile))), "stat"))
 		if syscall.Kill(pid, 0) != nil || err == nil && strings.Contains(string(stat), ") Z ") {
 			return
@@ -119,7 +119,7 @@ func checkGone(t *testing.T, pidFile string) {
 	t.Errorf("process %d outlived its command", pid)
 }
 
-// A pipe is refused without being opened, which would wait for ever.
+// A pipe is refused without opening it, which would block forever.
 func TestPipe(t *testing.T) {
 	dir := write(t, map[string]string{"secretsync.yaml": one("from: {file: pipe}")})
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {

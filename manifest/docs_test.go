@@ -12,8 +12,8 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 )
 
-// TestDocumentedExamples loads every example of docs/manifest.md: each YAML one is
-// followed by the same in TOML.
+// TestDocumentedExamples loads every example in docs/manifest.md: each YAML example is
+// followed by the same one in TOML.
 func TestDocumentedExamples(t *testing.T) {
 	doc, err := os.ReadFile(filepath.Join("..", "docs", "manifest.md"))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/internal/visible"
 )
 
-// A draft hides nothing from its reviewer and commands no CI runner, whatever Cloudflare
-// says; read again, it says the same.
+// A draft hides nothing from its reviewer and controls no CI runner, whatever Cloudflare
+// returns; read again, it describes the same.
 func TestDraftIsHarmless(t *testing.T) {
 	comments := []string{
 		"plain", "\u202etxet", "##[error]x", "a ##vso[task.x]", "::error::x", "two\n::error::lines", "nb\u00a0sp", "a\u2028b", "tag\U000e0041", "\x1b[31m", "\x7f", "🦀 é",

@@ -88,7 +88,7 @@ func (f *fakeFile) Value(ctx context.Context, path []string) (Value, error) {
 	return secret.New(plain), err
 }
 
-// write creates files in a new folder that is a repository of its own.
+// write creates files in a new folder that is its own repository.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

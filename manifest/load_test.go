@@ -74,7 +74,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// An account is one, however its id is written.
+// An account id may be written in capitals: it is the same account.
 func TestAccountIDsInCapitals(t *testing.T) {
 	const id = "0123456789abcdef0123456789abcdef"
 	text := "version: 1\naccounts:\n  a: {id: " + strings.ToUpper(id) + "}\n  b: {id: " + id + "}\nstores:\n" +
@@ -87,7 +87,7 @@ func TestAccountIDsInCapitals(t *testing.T) {
 	wantError(t, err, `two secrets are named "k" in the same Cloudflare store`)
 }
 
-// Where the tool is started changes no description of a source.
+// The working directory does not change the description of a source.
 func TestDescriptionsStay(t *testing.T) {
 	dir := write(t, map[string]string{
 		"app/secretsync.yaml": "version: 1\ninclude: [../lib/*.yaml]\n",
@@ -223,8 +223,8 @@ func TestSplitKey(t *testing.T) {
 	}
 }
 
-// Whatever a key says, its parts are found again in it: none is empty, and quoted they
-// make the same path.
+// The parts of a key can be found in it again: none is empty, and quoted they form the same
+// path.
 func FuzzSplitKey(f *testing.F) {
 	for _, seed := range []string{"a.b", `"a.b".c`, `a."b \"q\" \\ .".c`, "a..b", `"a`, `"\`, ".", "é.\xff", `a"b"`} {
 		f.Add(seed)
@@ -252,7 +252,7 @@ func FuzzSplitKey(f *testing.F) {
 func FuzzLoadYAML(f *testing.F) { fuzz(f, ".yaml") }
 func FuzzLoadTOML(f *testing.F) { fuzz(f, ".toml") }
 
-// fuzz reads manifests from bytes: nothing panics, and every mistake has a place.
+// fuzz reads manifests from bytes: nothing panics, and every mistake has a position.
 func fuzz(f *testing.F, ext string) {
 	good, err := filepath.Glob("testdata/*/*" + ext)
 	if err != nil || len(good) < 2 {

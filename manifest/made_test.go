@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// utf16Text encodes a text as Windows' editors do.
+// utf16Text encodes a text as editors on Windows do.
 func utf16Text(order binary.AppendByteOrder, text string) string {
 	var b []byte
 	for _, u := range utf16.Encode([]rune(text)) {
@@ -26,8 +26,8 @@ const (
 	madeTOML = "version = 1\n[stores.s.secrets.k]\nform = {env = \"canary-x\"}\n"
 )
 
-// made are files that git would not keep as they are, or that no one would want to keep: a
-// name with a format's extension, and what makes the file.
+// made are files that git would not keep unchanged, or that nobody would want to keep: a
+// name with the extension of a format, and a function that writes the file.
 func made() map[string]func(t *testing.T, name string) {
 	text := func(content string) func(*testing.T, string) {
 		return func(t *testing.T, name string) { put(t, name, content) }
@@ -93,7 +93,7 @@ func link(t *testing.T, to, name string) {
 	}
 }
 
-// Every made file is reported as testdata/bad/made says.
+// Every such file is reported as testdata/bad/made says.
 func TestBadMade(t *testing.T) {
 	goldens, err := filepath.Abs(filepath.Join("testdata", "bad", "made"))
 	if err != nil {
@@ -115,7 +115,7 @@ func TestBadMade(t *testing.T) {
 	}
 }
 
-// mistakesIn are those that loading, checking and resolving tell, a line each.
+// mistakesIn returns the mistakes that loading, checking and resolving report, one per line.
 func mistakesIn(t *testing.T, name string) string {
 	t.Helper()
 	m, err := load(t, "", Options{File: name})

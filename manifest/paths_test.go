@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A pattern that finds nothing says so, and where a link on its way leads out it says
-// that, as what lies there was not looked at.
+// A pattern without a match is an error. If a link in its path leads outside, the error says
+// so, because that folder was not searched.
 func TestPatternsAndLinks(t *testing.T) {
 	outside := write(t, map[string]string{"m.yaml": "stores: {s: {}}\n", "sub/m.yaml": "stores: {s: {}}\n"})
 	for pattern, want := range map[string]string{
@@ -40,7 +40,7 @@ func TestPatternsAndLinks(t *testing.T) {
 	}
 }
 
-// What holds the tool's or git's own credentials is no source, by whatever name.
+// Files with secretsync's or git's own credentials cannot be sources, under any name.
 func TestCredentialsAreNoSource(t *testing.T) {
 	for name, target := range map[string]string{
 		"git": ".git/config", "git by a link": "link", "git in capitals": "sub/.GIT/config", "key": "secretsync.key", "key by a link": "key-link", "age key": "age.txt",
@@ -65,7 +65,7 @@ func TestCredentialsAreNoSource(t *testing.T) {
 	}
 }
 
-// A work tree may lie in another's .git folder.
+// A work tree may be inside the .git folder of another.
 func TestWorkTreeBelowGit(t *testing.T) {
 	dir := write(t, map[string]string{".git/tree/secretsync.yaml": one("from: {file: v}"), ".git/tree/.git": "", ".git/tree/v": "value"})
 	if got, err := resolveOne(t, filepath.Join(dir, ".git", "tree"), Options{}); err != nil || got != "value" {

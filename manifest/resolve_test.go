@@ -94,7 +94,7 @@ func TestStaysInside(t *testing.T) {
 	}
 }
 
-// What an option would permit can be told apart from other mistakes, one by one.
+// Mistakes that an option would permit can be distinguished from others, one by one.
 func TestRefusals(t *testing.T) {
 	kinds := []error{ErrOutside, ErrCommand, ErrPlaintext}
 	for body, want := range map[string]error{
@@ -151,7 +151,7 @@ func TestSOPSFiles(t *testing.T) {
 	if fake.opens["x.enc.yaml"] != 1 {
 		t.Errorf("opened %v", fake.opens)
 	}
-	// What is wrong with the whole file is reported once.
+	// A mistake of the whole file is reported once.
 	fake.fail = ErrorList{{Pos: Position{File: "x.enc.yaml"}, What: "no key fits"}}
 	_, err = m.Resolve(t.Context())
 	wantError(t, err, "secretsync.yaml:2:28: x.enc.yaml: no key fits")
@@ -243,8 +243,8 @@ func TestWhollySealed(t *testing.T) {
 	}
 }
 
-// What the words for a source leave out, its digest tells apart; of encrypted arguments
-// it tells nothing that can be guessed at.
+// The digest of a source covers what its description leaves out; it reveals nothing about
+// encrypted arguments.
 func TestSourceDigest(t *testing.T) {
 	digest := func(body, sops string) string {
 		dir := write(t, map[string]string{"secretsync.yaml": one(body) + sops})
@@ -275,7 +275,7 @@ func TestSourceDigest(t *testing.T) {
 	}
 }
 
-// Nothing that can be printed of a manifest shows a value or a command's arguments.
+// Nothing that can be printed of a manifest shows a value or the arguments of a command.
 func TestPrintsNoValue(t *testing.T) {
 	dir := write(t, map[string]string{"secretsync.yaml": "version: 1\nstores: {s: {secrets: {a: {value: canary1}, b: {from: {command: [op, canary2]}}}}}\n"})
 	m := mustLoad(t, dir, Options{AllowPlaintextValues: true, AllowCommands: true})

@@ -12,7 +12,7 @@ import (
 
 const (
 	account     = planner.AccountID("0123456789abcdef0123456789abcdef")
-	applied     = planner.Modified("2026-11-23T11:55:00.000001Z") // moments before now
+	applied     = planner.Modified("2026-11-23T11:55:00.000001Z") // moments ago
 	newer       = planner.Modified("2026-11-23T11:58:00.000001Z")
 	justCreated = planner.Modified("2026-11-23T11:00:20Z") // after the intent of halfCreated
 	older       = planner.Modified("2026-10-01T12:00:00.000001Z")
@@ -25,8 +25,7 @@ var (
 
 func ptr[T any](v T) *T { return &v }
 
-// The three versions of a secret that nothing is to be done about. The cases
-// below change one thing each.
+// The three versions of a secret that needs no action. Each case below changes one thing.
 func desired() *planner.DesiredSecret {
 	return &planner.DesiredSecret{
 		Name: "api-key", Scopes: []string{"workers"}, Value: planner.ValueSame, Source: "env API_KEY", Delete: true,
@@ -47,7 +46,7 @@ func live() *planner.LiveSecret {
 	}
 }
 
-// describe writes a plan in the short form that the cases state.
+// describe writes a plan in the short form of the cases.
 func describe(p *planner.Plan) string {
 	var parts []string
 	for _, a := range p.Actions {
@@ -88,7 +87,7 @@ func TestOneSecret(t *testing.T) {
 	pending := func(op planner.Op, since time.Time) *planner.Pending {
 		return &planner.Pending{Op: op, Since: since, Until: since.Add(30 * time.Second), ListedAt: since.Add(-time.Minute), Value: true}
 	}
-	// A record of a creation that was interrupted: no id is known.
+	// The record of an interrupted creation: no id is known.
 	halfCreated := func() r {
 		rec := recorded()
 		rec.ID, rec.Modified, rec.Comment, rec.Pending = "", "", "", pending(planner.OpCreate, now.Add(-time.Hour))
@@ -319,7 +318,7 @@ func TestOneSecret(t *testing.T) {
 	}
 }
 
-// input puts one secret into one store that exists.
+// input has one secret in one existing store.
 func input(d *planner.DesiredSecret, r *planner.RecordedSecret, l *planner.LiveSecret) planner.Input {
 	in := planner.Input{
 		Desired:  []planner.DesiredStore{{Key: store}},
@@ -357,8 +356,8 @@ func TestUpdateCarriesWhatTheApplierNeeds(t *testing.T) {
 	}
 }
 
-// TestPreconditionIsInOneSpelling: the answer to a write and a list may spell a moment
-// differently. A plan is the same from either.
+// TestPreconditionIsInOneSpelling: the answer to a write and a list may spell a time
+// differently. The plan is the same.
 func TestPreconditionIsInOneSpelling(t *testing.T) {
 	for _, spelled := range []planner.Modified{applied, "2026-11-23T11:55:00+00:00", "2026-11-23T11:55:00.000001000Z", "2026-11-23T12:55:00.0+01:00"} {
 		d, l := desired(), live()
@@ -385,7 +384,7 @@ func TestPrefixes(t *testing.T) {
 		t.Errorf("%s is deleted", p.Actions[1].Secret)
 	}
 
-	// The lockfile of another environment: nothing of it is deleted.
+	// The lockfile of another environment: nothing in it is deleted.
 	other := recorded()
 	other.Name = "production-api-key"
 	in.Recorded[0].Secrets = []planner.RecordedSecret{*other}
@@ -396,8 +395,8 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// TestLongestPrefixDecides: where the prefixes of two environments begin alike, a secret belongs
-// to the one with the longer prefix.
+// TestLongestPrefixDecides: if the prefixes of two environments begin alike, a secret
+// belongs to the one with the longer prefix.
 func TestLongestPrefixDecides(t *testing.T) {
 	staging := planner.DesiredStore{Key: store, Prefix: "staging-", Unmanaged: planner.UnmanagedReport}
 	europe := planner.DesiredStore{Key: store, Prefix: "staging-eu-", Unmanaged: planner.UnmanagedDelete}
@@ -412,7 +411,7 @@ func TestLongestPrefixDecides(t *testing.T) {
 	}
 }
 
-// TestDeletesUnmanagedOnlyIfAllSaySo: a store may be described in several places, in any order.
+// TestDeletesUnmanagedOnlyIfAllSaySo: several entries may describe one store, in any order.
 func TestDeletesUnmanagedOnlyIfAllSaySo(t *testing.T) {
 	reports := planner.DesiredStore{Key: store}
 	deletes := planner.DesiredStore{Key: store, Unmanaged: planner.UnmanagedDelete}
@@ -432,7 +431,8 @@ func TestDeletesUnmanagedOnlyIfAllSaySo(t *testing.T) {
 	}
 }
 
-// TestValueID: an action names the value that it sends, or that a rename keeps, and no other.
+// TestValueID: an action identifies the value that it sends, or that a rename keeps, and no
+// other.
 func TestValueID(t *testing.T) {
 	for _, c := range []struct {
 		op     planner.Op
@@ -453,7 +453,7 @@ func TestValueID(t *testing.T) {
 	}
 }
 
-// TestCounts: what a plan does, and how much of that changes anything in Cloudflare.
+// TestCounts: what a plan does, and how many actions change something in Cloudflare.
 func TestCounts(t *testing.T) {
 	in := changes(3, 2, 1)
 	kept := recorded()
@@ -496,7 +496,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestMaxDeletes: a store counts as one deletion besides its secrets.
+// TestMaxDeletes: a store counts as one deletion in addition to its secrets.
 func TestMaxDeletes(t *testing.T) {
 	for limit, want := range map[int]string{
 		0: "delete (not_in_manifest); problem too_many_deletes",
@@ -516,7 +516,7 @@ func TestMaxDeletes(t *testing.T) {
 	}
 }
 
-// TestForgedFingerprints: they forbid every plan, one that is limited to other secrets too.
+// TestForgedFingerprints: they block every plan, even one that is limited to other secrets.
 func TestForgedFingerprints(t *testing.T) {
 	in := input(desired(), recorded(), live())
 	in.Options.Targets = []string{"prod/another"}

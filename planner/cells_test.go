@@ -15,9 +15,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden table")
 
-// TestEveryCell decides every combination of what the three versions can say of one
-// secret, and holds the decisions to testdata/cells.txt, which reads as a table:
-// desired (value, metadata, delete policy), recorded (policy, pending), live.
+// TestEveryCell decides every combination of the three versions of one secret, and compares
+// the decisions with testdata/cells.txt, which reads as a table: desired (value, metadata,
+// delete policy), recorded (policy, pending), live.
 func TestEveryCell(t *testing.T) {
 	var table strings.Builder
 	fmt.Fprintf(&table, "%-32s %-20s %-9s %s\n", "desired", "recorded", "live", "decision")
@@ -57,8 +57,8 @@ type desiredCell struct {
 	value planner.ValueState
 }
 
-// fits leaves out a value that is compared with no record, and one with a record
-// that is not compared.
+// fits excludes a value that is compared although there is no record, and one that is not
+// compared although there is.
 func (c desiredCell) fits(r *planner.RecordedSecret) bool {
 	return c.secret == nil || (c.value == planner.ValueNew) == (r == nil)
 }

@@ -87,7 +87,7 @@ func TestFindDrift(t *testing.T) {
 	}
 }
 
-// TestFreshlyPendingIsNoDrift: a secret takes a while to become active. Another status is
+// TestFreshlyPendingIsNoDrift: a secret takes a while to become active. Any other status is
 // drift at once.
 func TestFreshlyPendingIsNoDrift(t *testing.T) {
 	for _, c := range []struct {
@@ -109,7 +109,7 @@ func TestFreshlyPendingIsNoDrift(t *testing.T) {
 	}
 }
 
-// TestDriftShowsBothSides: the recorded metadata and the live one, in an order of their own.
+// TestDriftShowsBothSides: the recorded and the live metadata, whatever their order.
 func TestDriftShowsBothSides(t *testing.T) {
 	in := input(nil, recorded(), live())
 	in.Recorded[0].Secrets[0].Scopes = []string{"workers", "dex"}
@@ -153,7 +153,7 @@ func TestDriftOfWhatIsNotRecorded(t *testing.T) {
 	}
 }
 
-// TestStoreWithoutRecordsIsNotMissed: where nothing was applied, nothing can be gone.
+// TestStoreWithoutRecordsIsNotMissed: if nothing was applied, nothing can be missing.
 func TestStoreWithoutRecordsIsNotMissed(t *testing.T) {
 	in := input(nil, nil, nil)
 	in.Live = nil

@@ -7,8 +7,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// A manifest asks for two secrets. One was applied before, and its value has changed since;
-// the other one is new. A third secret in the store is not in the manifest.
+// A manifest has two secrets. One was applied before, and its value has changed since; the
+// other one is new. A third secret in the store is not in the manifest.
 func Example() {
 	prod := planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "prod"}
 	plan := planner.Build(planner.Input{
@@ -40,8 +40,8 @@ func Example() {
 }
 
 // An account with a full quota has to delete a secret before it can create another one.
-// Build decides that if it is given the quota, which is worth asking Cloudflare for if the
-// plan creates anything.
+// Build decides that if it knows the quota, which is worth a request if the plan creates
+// anything.
 func ExampleBuild_quota() {
 	prod := planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "prod"}
 	in := planner.Input{

@@ -11,20 +11,18 @@ import (
 	"testing"
 )
 
-// TestPurity allows the planner what data and decisions need. Without the value
-// type, it cannot hold a plaintext; without os, net and a clock, it cannot depend
-// on anything but its input.
+// TestPurity allows the planner what data and decisions need. Without the value type, it
+// cannot hold a plaintext; without os, net and a clock, it depends only on its input.
 //
-// The one package of this module that it may import is internal/position, so that
-// a position has one type everywhere: a struct of a file, a line and a column, which
-// imports less than the planner itself.
+// The only package of this module that it may import is internal/position, so that a
+// position has one type everywhere: a struct of a file, a line and a column, which imports
+// less than the planner itself.
 func TestPurity(t *testing.T) {
 	imports(t, ".", "cmp", "maps", "path", "slices", "strings", "time", "github.com/secretsync/secretsync/internal/position")
 	imports(t, "../internal/position", "cmp", "strconv")
 }
 
-// imports fails the test where a package imports what is not allowed, or reads the
-// clock.
+// imports fails the test if a package imports what is not allowed, or reads the clock.
 func imports(t *testing.T, dir string, allowed ...string) {
 	t.Helper()
 	files, err := os.ReadDir(dir)

@@ -7,8 +7,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestWrittenRecently: for how long after a write of ours lists, and reads by id, may lag. The
-// write's time is Cloudflare's, or else when the value was last sent.
+// TestWrittenRecently: how long lists and reads by id may lag after our write. The time of
+// the write is Cloudflare's, or else the time when the value was last sent.
 func TestWrittenRecently(t *testing.T) {
 	const never = 1000 * time.Hour
 	for _, c := range []struct {
@@ -40,8 +40,8 @@ func TestWrittenRecently(t *testing.T) {
 	}
 }
 
-// TestLagEnds: a list that shows an older state than our last write is believed to lag for
-// ten minutes. After that, the older state is what there is.
+// TestLagEnds: for ten minutes, a list with a state older than our last write is assumed to
+// lag. After that, the older state is taken as the live one.
 func TestLagEnds(t *testing.T) {
 	for age, want := range map[time.Duration]struct {
 		note  planner.NoteKind
@@ -62,7 +62,8 @@ func TestLagEnds(t *testing.T) {
 	}
 }
 
-// TestRenameWhileListsLag: an old name in an older state is as we left it, while lists may lag.
+// TestRenameWhileListsLag: while lists may lag, an old name in an older state is as we left
+// it.
 func TestRenameWhileListsLag(t *testing.T) {
 	for age, want := range map[time.Duration]string{
 		planner.ListLag:     "rename+scopes+comment (renamed); note renamed",

@@ -7,8 +7,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestWindow: whether a request in a window may have created a secret, by when that was
-// created. The list that the request was decided on was read a minute before it.
+// TestWindow: whether a request in a window may have created a secret, by its creation time.
+// The list that the request was based on was read a minute before.
 func TestWindow(t *testing.T) {
 	from := now.Add(-10 * time.Minute)
 	w := planner.Window{ListedAt: from.Add(-time.Minute), From: from, To: from.Add(30 * time.Second)}
@@ -50,8 +50,8 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestDeletesOnlyWhatIsOurs: a secret left the manifest after its creation was interrupted.
-// It is deleted only if it must be the one that our request created.
+// TestDeletesOnlyWhatIsOurs: a secret was removed from the manifest after its creation was
+// interrupted. It is deleted only if our request must have created it.
 func TestDeletesOnlyWhatIsOurs(t *testing.T) {
 	since := now.Add(-time.Hour)
 	for _, c := range []struct {

@@ -10,8 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// world is a random state of the three versions, whose plans the model below can
-// carry out.
+// world is a random state of the three versions. The model below executes its plans.
 type world struct{ planner.Input }
 
 var names = []string{"a", "b", "c", "API_KEY", "api-key"}
@@ -82,9 +81,9 @@ func drawSecret(t *rapid.T, name string, d *planner.DesiredStore, r *planner.Rec
 	}
 }
 
-// TestPlanApplyPlanConverges carries a plan out in a model of Cloudflare and of
-// the lockfile: the next plan has nothing to do, and nothing that isn't ours was
-// touched. A lagging list is brought up to date first, as it would be in time.
+// TestPlanApplyPlanConverges executes a plan in a model of Cloudflare and of the lockfile:
+// the next plan is empty, and nothing that is not ours was touched. A lagging list is
+// brought up to date first, as it would be in time.
 func TestPlanApplyPlanConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
@@ -147,8 +146,8 @@ type place struct {
 	name  string
 }
 
-// foreign are the live secrets that no record names and that the manifest doesn't
-// ask to adopt or to delete.
+// foreign are the live secrets that no record names and that the manifest does not adopt or
+// delete.
 func (w *world) foreign() map[place]*planner.LiveSecret {
 	found := map[place]*planner.LiveSecret{}
 	for _, l := range w.Live {
@@ -192,7 +191,7 @@ func (w *world) record(at place) *planner.RecordedSecret {
 	return nil
 }
 
-// recordedStore finds the record of a store, or adds one.
+// recordedStore returns the record of a store, which it adds if needed.
 func (w *world) recordedStore(k planner.StoreKey) *planner.RecordedStore {
 	i := slices.IndexFunc(w.Recorded, func(r planner.RecordedStore) bool { return r.Key == k })
 	if i < 0 {
@@ -210,7 +209,7 @@ func (w *world) desired(at place) *planner.DesiredSecret {
 	return nil
 }
 
-// carryOut does what an applier and a lockfile do.
+// carryOut does what the applier and the lockfile do.
 func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 	for _, a := range p.Actions {
 		at := place{a.Store, a.Secret}
@@ -257,7 +256,7 @@ func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 	}
 }
 
-// write puts what an action sends into the live secret and then into the record.
+// write applies an action to the live secret and then to the record.
 func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 	at := place{a.Store, a.Secret}
 	l.Modified = "2026-11-23T12:00:00.000001Z"
@@ -279,8 +278,8 @@ func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 	})
 }
 
-// TestOnlyCreationsRotationsAndAdoptionsGenerateValues: whoever reads a plan sees which
-// secrets get a new random value, because no update of a generated secret sends one.
+// TestOnlyCreationsRotationsAndAdoptionsGenerateValues: a plan shows which secrets get a new
+// random value, because no update of a generated secret sends one.
 func TestOnlyCreationsRotationsAndAdoptionsGenerateValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// changes is an input whose plan creates, renames and deletes so many secrets.
+// changes is an input whose plan creates, renames and deletes the given numbers of secrets.
 func changes(creates, renames, deletes int) planner.Input {
 	in := input(nil, nil, nil)
 	add := func(name string) {
@@ -37,8 +37,8 @@ func changes(creates, renames, deletes int) planner.Input {
 	return in
 }
 
-// TestQuota: where the account has too few free slots, only as many deletions go first as
-// it takes, so that a creation that fails then has cost the least.
+// TestQuota: if the account has too few free slots, only as many deletions as needed go
+// first, so that a failing creation costs the least.
 func TestQuota(t *testing.T) {
 	const limit = 100
 	for _, c := range []struct {
@@ -88,7 +88,7 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// TestQuotaIsOfOneAccount: the changes in another account neither need slots nor free any.
+// TestQuotaIsOfOneAccount: changes in another account neither need slots nor free any.
 func TestQuotaIsOfOneAccount(t *testing.T) {
 	in, other := changes(1, 0, 1), changes(5, 1, 4)
 	elsewhere := planner.StoreKey{Account: "fedcba9876543210fedcba9876543210", Name: "prod"}

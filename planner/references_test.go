@@ -7,7 +7,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestReferences: a plan says which Worker it breaks, and where that is bound.
+// TestReferences: a plan names the Worker that it breaks, and the position of the binding.
 func TestReferences(t *testing.T) {
 	at := planner.Position{File: "apps/api/wrangler.jsonc", Line: 9, Column: 5}
 	for _, c := range []struct {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRename(t *testing.T) {
-	// The old name's record and live secret, and the new name in the manifest.
+	// The record and the live secret of the old name, and the new name in the manifest.
 	rename := func(change func(in *planner.Input)) string {
 		d, r, l := desired(), recorded(), live()
 		d.Name, d.RenamedFrom = "new-key", "api-key"
@@ -106,8 +106,8 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// TestRenameShowsWhatChanges: what is wanted under the new name need not be what the old
-// one had.
+// TestRenameShowsWhatChanges: the metadata of the new name may differ from that of the old
+// one.
 func TestRenameShowsWhatChanges(t *testing.T) {
 	d, l := desired(), live()
 	d.Name, d.RenamedFrom, d.Scopes, d.Comment = "new-key", "api-key", []string{"workers", "dex"}, ptr("new")

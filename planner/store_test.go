@@ -77,12 +77,12 @@ func TestAnotherAccount(t *testing.T) {
 	if p := planner.Build(in); len(p.Problems) != 1 || p.Problems[0].Kind != planner.ProblemOtherAccount {
 		t.Errorf("problems %v", p.Problems)
 	}
-	in.Recorded[0].Secrets = nil // a store alone is no loss
+	in.Recorded[0].Secrets = nil // losing only the store loses nothing
 	if p := planner.Build(in); len(p.Problems) != 0 {
 		t.Errorf("without secrets: problems %v", p.Problems)
 	}
 	in = input(desired(), recorded(), live())
-	in.Desired = append(in.Desired, elsewhere) // an account more
+	in.Desired = append(in.Desired, elsewhere) // one more account
 	if p := planner.Build(in); len(p.Problems) != 0 {
 		t.Errorf("problems %v", p.Problems)
 	}

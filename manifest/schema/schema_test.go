@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite secretsync.schema.json")
 
-// TestSchema holds secretsync.schema.json to the Go types, whose comments describe it.
+// TestSchema compares secretsync.schema.json with the Go types, whose comments describe it.
 func TestSchema(t *testing.T) {
 	r := &jsonschema.Reflector{ExpandedStruct: true}
 	if err := r.AddGoComments("github.com/secretsync/secretsync/manifest/schema", "./"); err != nil {
@@ -29,7 +29,7 @@ func TestSchema(t *testing.T) {
 	}
 	s := r.Reflect(&schema.Manifest{})
 	s.ID, s.Title = "", "A manifest of secretsync"
-	// What struct tags cannot say.
+	// What struct tags cannot express.
 	scalar := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}, {Type: "boolean"}}}
 	property(t, s, "vars").AdditionalProperties = scalar
 	property(t, s, "stores").PropertyNames = &jsonschema.Schema{Pattern: "^[A-Za-z0-9_-]+$"}
@@ -65,8 +65,8 @@ func property(t *testing.T, s *jsonschema.Schema, name string) *jsonschema.Schem
 	return p
 }
 
-// TestSchemaKnowsTheReadersKeys: what the reader takes, the schema does, and nothing
-// else. The reader lists its keys as {"name", function}.
+// TestSchemaKnowsTheReadersKeys: the schema has exactly the keys that the reader accepts,
+// which it lists as {"name", function}.
 func TestSchemaKnowsTheReadersKeys(t *testing.T) {
 	files, err := filepath.Glob("../*.go")
 	if err != nil || len(files) == 0 {
@@ -94,7 +94,7 @@ func TestSchemaKnowsTheReadersKeys(t *testing.T) {
 	}
 	var known []string
 	for name := range doc.Properties {
-		if name != "sops" && name != "$schema" { // taken off before keys are read
+		if name != "sops" && name != "$schema" { // removed before keys are read
 			known = append(known, name)
 		}
 	}
@@ -110,8 +110,8 @@ func TestSchemaKnowsTheReadersKeys(t *testing.T) {
 	}
 }
 
-// TestManifestsFitTheSchema: good manifests and documented examples do; manifests with
-// a mistake of form don't.
+// TestManifestsFitTheSchema: good manifests and documented examples match; manifests with
+// mistakes of form do not.
 func TestManifestsFitTheSchema(t *testing.T) {
 	doc, err := validator.UnmarshalJSON(bytes.NewReader(schema.JSON))
 	if err != nil {

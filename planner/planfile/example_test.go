@@ -8,8 +8,8 @@ import (
 	"github.com/secretsync/secretsync/planner/planfile"
 )
 
-// A plan is saved for a review. Before it is applied, a plan is built again, and has to do
-// nothing that was not reviewed.
+// A plan is saved for a review. Before it is applied, a plan is built again, and must not do
+// more than was reviewed.
 func Example() {
 	prod := planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "prod"}
 	create := func(name string) planner.Action {

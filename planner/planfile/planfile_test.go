@@ -20,7 +20,7 @@ var store = planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: 
 // digest identifies a value.
 var digest = "sha256:" + strings.Repeat("0a", 32)
 
-// change is a reviewed update of a secret's value, and what was seen of it.
+// change is a reviewed update of a secret's value, and the live state at that time.
 func change(secret string) planner.Action {
 	return planner.Action{
 		Op: planner.OpUpdate, Store: store, StoreID: "st1", Secret: secret, ID: planner.SecretID("id-" + secret), SetValue: true,
@@ -32,7 +32,7 @@ func change(secret string) planner.Action {
 
 func planOf(actions ...planner.Action) *planner.Plan { return &planner.Plan{Actions: actions} }
 
-// plans draws plans with anything in them.
+// plans generates arbitrary plans.
 func plans() *rapid.Generator[*planner.Plan] {
 	return rapid.Custom(func(t *rapid.T) *planner.Plan {
 		p := &planner.Plan{Unchanged: rapid.IntRange(0, 9).Draw(t, "unchanged")}
@@ -68,8 +68,8 @@ func plans() *rapid.Generator[*planner.Plan] {
 	})
 }
 
-// TestRoundTrip: a file is read as it was written, holds the plan, and no byte of it
-// can be changed unnoticed.
+// TestRoundTrip: a file is read as it was written, contains the plan, and a change of any
+// byte is detected.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := plans().Draw(t, "plan")
@@ -81,7 +81,7 @@ func TestRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(data, f.Format()); diff != "" {
 			t.Fatal(diff)
 		}
-		// Of creations no ids are kept: there is nothing they would hold for.
+		// Creations keep no ids, because there is nothing that they could identify.
 		if diff := cmp.Diff(p, f.Plan(), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
 		}
@@ -138,7 +138,7 @@ func TestIDIsOfWhatIsDone(t *testing.T) {
 	}
 }
 
-// TestIDHoldsToAnUnverifiedSource: the source is all that a reviewer knows of such a value.
+// TestIDHoldsToAnUnverifiedSource: a reviewer knows such a value only by its source.
 func TestIDHoldsToAnUnverifiedSource(t *testing.T) {
 	from := func(source string) *planner.Plan {
 		a := change("a")
@@ -150,7 +150,7 @@ func TestIDHoldsToAnUnverifiedSource(t *testing.T) {
 	}
 }
 
-// TestHolds: a plan holds if nothing in it goes beyond the review, whatever is gone.
+// TestHolds: a plan holds if it does no more than was reviewed.
 func TestHolds(t *testing.T) {
 	actions, pairs, blocked := []planner.Action{change("a")}, []planfile.Pair{{}}, []planfile.Blocked{{}}
 	for _, c := range []struct {
@@ -243,7 +243,7 @@ func TestCompare(t *testing.T) {
 		a.SetValue, a.ValueID, a.Source, a.Comment = false, "", "", &planner.Change[string]{After: "new"}
 	}
 	cut := func(a *planner.Action) { a.Reasons = interrupted }
-	// An update of all that there is, of which the scopes were not sent yet.
+	// An update of value, scopes and comment, of which the scopes were not sent yet.
 	everything := with(func(a *planner.Action) {
 		a.Scopes, a.Comment = &planner.Change[[]string]{After: []string{"dex"}}, &planner.Change[string]{After: "new"}
 	})
@@ -252,7 +252,7 @@ func TestCompare(t *testing.T) {
 			a.Scopes, a.Current.Comment, a.Reasons = &planner.Change[[]string]{After: []string{scope}}, "new", interrupted
 		})
 	}
-	// What a plan without keys says of a rename, and what one with keys says.
+	// The plan for a rename without keys, and with keys.
 	created := planner.Action{
 		Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: planfile.Unverified, Source: "env KEY",
 		Scopes: &planner.Change[[]string]{After: []string{"workers"}},
@@ -450,7 +450,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestCompareProblems: what a problem forbids by now was reviewed for nothing.
+// TestCompareProblems: the review does not cover what a problem blocks now.
 func TestCompareProblems(t *testing.T) {
 	now := planOf()
 	now.Problems = []planner.Problem{{Kind: planner.ProblemConflict, Store: store, Secret: "a"}, {Kind: planner.ProblemQuota, Store: store}}
@@ -476,7 +476,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// TestMaxSize: a file of the largest size is read, and one of a byte more is no plan file.
+// TestMaxSize: a file of the maximum size is read, and one byte more is not a plan file.
 func TestMaxSize(t *testing.T) {
 	data := planfile.New(planOf(change("a")), planfile.Inputs{Manifest: "m"}).Format()
 	data = append(data, bytes.Repeat([]byte(" "), planfile.MaxSize-len(data))...)
@@ -488,7 +488,7 @@ func TestMaxSize(t *testing.T) {
 	}
 }
 
-// TestProblemsHaveAnIDOfTheirOwn: by the id of a plan that may not be applied nothing is.
+// TestProblemsHaveAnIDOfTheirOwn: the id of a plan with problems cannot be used to apply.
 func TestProblemsHaveAnIDOfTheirOwn(t *testing.T) {
 	good, bad := planOf(change("a")), planOf(change("a"))
 	bad.Problems = []planner.Problem{{Kind: planner.ProblemTooManyDeletes, Count: 1}}
@@ -497,7 +497,7 @@ func TestProblemsHaveAnIDOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestIDStays: an id that was quoted in a review is still that plan's in another version.
+// TestIDStays: an id quoted in a review is that plan's id in later versions too.
 func TestIDStays(t *testing.T) {
 	const want = "8d534d5be6ac0987421685ea0ae52c26aecb919843ac2b4c03fbdbcc204cf105" + "55bcd747680958b75b74fae37906e4a6"
 	if got := planfile.ID(planOf(change("a"))); got != want {

@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite plan.schema.json")
 
-// TestSchema holds plan.schema.json to the Go types, whose comments describe it.
+// TestSchema compares plan.schema.json with the Go types, whose comments describe it.
 func TestSchema(t *testing.T) {
 	r := &jsonschema.Reflector{ExpandedStruct: true, Namer: plainName}
 	for _, dir := range []string{"./", "../../internal/position"} {
@@ -55,7 +55,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// plainName names the types with parameters, whose own names no reference can hold.
+// plainName names generic types, whose own names are not valid in references.
 func plainName(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[planfile.Change[[]string]]():
@@ -103,7 +103,7 @@ func constants(t *testing.T, typeName string) []any {
 	return values
 }
 
-// TestPlanFilesFitTheSchema: any plan file does, and what is no plan file does not.
+// TestPlanFilesFitTheSchema: every plan file matches, and other documents do not.
 func TestPlanFilesFitTheSchema(t *testing.T) {
 	doc, err := validator.UnmarshalJSON(bytes.NewReader(planfile.Schema))
 	if err != nil {
@@ -163,7 +163,7 @@ func TestPlanFilesFitTheSchema(t *testing.T) {
 	}
 }
 
-// TestSchemaReferences: every reference is a fragment of a URI as it stands.
+// TestSchemaReferences: every reference is a valid URI fragment without escaping.
 func TestSchemaReferences(t *testing.T) {
 	for _, ref := range regexp.MustCompile(`"\$ref": "(.*)"`).FindAllStringSubmatch(string(planfile.Schema), -1) {
 		if !regexp.MustCompile(`^#/\$defs/[A-Za-z]+$`).MatchString(ref[1]) {
