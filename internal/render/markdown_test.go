@@ -72,6 +72,10 @@ func TestCommentHidesNothing(t *testing.T) {
 		"\n! update  session  value changed; from env ROOT\n",
 		"\n!         comment from character 201: \"before\" -> \"after\"\n",
 	)
+	p.Actions[0].Comment = &planner.Change[string]{After: "`````"}
+	contains(t, string(markdown(t, p)), "\n``````diff\n", "\n+         comment \"`````\"\n", "\n``````\n")
+	p.Actions[0].Comment = &planner.Change[string]{After: fake + "."}
+
 	var plain, github, gitlab bytes.Buffer
 	for _, err := range []error{
 		render.Plan(&plain, p, info, render.Style{}), render.PlanGitHub(&github, p, info), render.PlanCodeQuality(&gitlab, p, info),
@@ -153,6 +157,7 @@ func flooded(harmless int) *planner.Plan {
 	p.Notes = []planner.Note{{Kind: planner.NoteBreaksWorker, Store: store, Secret: "bound", Worker: "api", Pos: planner.Position{File: "wrangler.toml", Line: 3, Column: 1}}}
 	for i := range harmless {
 		p.Notes = append(p.Notes, planner.Note{Kind: planner.NoteBindingsUnread, Pos: planner.Position{File: fmt.Sprintf("%0150d", i)}})
+		p.Notes = append(p.Notes, planner.Note{Kind: planner.NoteBreaksWorker, Store: store, Secret: fmt.Sprintf("elsewhere-%d", i), Worker: "w"})
 		p.Problems = append(p.Problems, planner.Problem{Kind: planner.ProblemConflict, Store: store, Secret: fmt.Sprintf("%0150d", i)})
 	}
 	return p
@@ -187,11 +192,13 @@ func TestHarmlessChangesHideNothing(t *testing.T) {
 		created, metadata := strings.Count(text, "\n+ create  aaa-"), strings.Count(text, "\n! update  bbb-")
 		contains(t, text,
 			fmt.Sprintf(left+"%d to create, %d to update.**", 450-created, 450-metadata),
-			" and 438 more\n",
+			fmt.Sprintf(left+"%d more.**", 451-strings.Count(text, "- the Worker \"w\" binds prod/elsewhere-")),
 			fmt.Sprintf(left+"%d more.**", 450-strings.Count(text, "of store \"prod\" already exists and")),
 		)
-		if created == 0 || utf8.RuneCountInString(text) < render.MaxMarkdown-2000 {
-			t.Errorf("%d creations in %d characters", created, utf8.RuneCountInString(text))
+		_, rest, _ := strings.Cut(text, "```diff\n")
+		diff, notes, _ := strings.Cut(rest, "</details>")
+		if len(diff) < render.MaxMarkdown*2/3 || len(notes) > render.MaxMarkdown/8 || utf8.RuneCountInString(text) < render.MaxMarkdown-2000 {
+			t.Errorf("of %d characters, the changes have %d and the notes %d", utf8.RuneCountInString(text), len(diff), len(notes))
 		}
 	}
 
