@@ -1,7 +1,10 @@
 package lockfile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -50,6 +53,15 @@ type Saved struct {
 	Ours string
 	// Base is the lockfile as the run had read it.
 	Base string
+}
+
+// Remove removes the files, once their records are in the lockfile.
+func (s Saved) Remove() error {
+	err := os.Remove(s.Ours)
+	if base := os.Remove(s.Base); !errors.Is(base, fs.ErrNotExist) {
+		err = errors.Join(err, base)
+	}
+	return err
 }
 
 // OursPattern and BasePattern match the names, in the lockfile's folder, of all files that

@@ -25,7 +25,7 @@ type Handle struct {
 	lock     *flock.Flock // nil after Close
 	file     *File
 	saved    []byte // file as formatted
-	opened   []byte // saved as it was when the lockfile was opened
+	opened   []byte // what another program's version is based on: saved as it was at first
 	written  bool   // this Handle has changed the lockfile since then
 	disk     snapshot
 	replaced *ReplacedError // set once it is noticed; then nothing more is written to path
@@ -172,6 +172,9 @@ func (h *Handle) difference() (string, error) {
 	case err != nil:
 		return "", err
 	case !named:
+		if what, err := h.disk.difference(h.path); err == nil && what == "" {
+			h.opened = h.saved // another process that now takes the lock starts from there
+		}
 		return fmt.Sprintf("%q, which carries its lock, was removed or replaced", side), nil
 	}
 	return h.disk.difference(h.path)

@@ -3,7 +3,6 @@ package lockfile
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
@@ -23,13 +22,20 @@ func Resolve(ctx context.Context, path string, timeout time.Duration, resolve fu
 // replace rewrites the lockfile at path, whose lock is held.
 func replace(path string, resolve func(content []byte) ([]byte, error)) error {
 	atomicfile.Sweep(path)
-	content, err := readFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	resolved, err := resolve(content)
+	disk, err := takeSnapshot(path)
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(path, resolved, 0o644)
+	resolved, err := resolve(disk.data)
+	if err != nil {
+		return err
+	}
+	_, err = atomicfile.WriteIf(path, resolved, 0o644, func() error {
+		what, err := disk.difference(path)
+		if err == nil && what != "" {
+			err = &ReplacedError{Path: path, What: what}
+		}
+		return err
+	})
+	return err
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/hint"
-	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/spf13/cobra"
@@ -40,7 +39,8 @@ With three files it is a merge driver for git, and writes the result to OURS:
 init writes the line of .gitattributes that names the driver.
 
 Without files it resolves the conflict that a merge without the driver left in
-the lockfile.
+the lockfile. It also adds the records that an apply saved beside the lockfile,
+because another program had replaced that during the apply.
 
 What only a person can decide, such as a secret that one branch removed and the
 other changed, is left as a conflict between git's markers and explained; then
@@ -103,31 +103,17 @@ func (a *App) resolveLockfile(ctx context.Context, o *mergeOptions) error {
 	if err != nil {
 		return err
 	}
-	merged, conflict := false, error(nil)
+	r := resolution{app: a, path: path}
 	err = lockfile.Resolve(ctx, path, o.lockFlags.timeout, func(content []byte) ([]byte, error) {
-		v, err := unmergedVersions(ctx, path)
-		if err != nil {
-			return nil, err
-		}
-		if v == nil {
-			return content, noConflict(path, content)
-		}
-		text, err := a.merge(*v)
-		if text == nil {
-			return nil, err
-		}
-		merged, conflict = true, err
-		return text, nil
+		return r.resolve(ctx, content)
 	})
-	switch {
-	case err != nil || conflict != nil:
-		return cmp.Or(err, conflict)
-	case !merged:
-		_, err = fmt.Fprintf(a.Out, "%s has no conflict.\n", render.Safe(path))
-	default:
-		_, err = fmt.Fprintf(a.Out, "Merged %s. Next: git add %s, and run plan.\n", render.Safe(path), render.Safe(path))
+	if err != nil {
+		return err
 	}
-	return err
+	for _, s := range r.joined {
+		err = errors.Join(err, s.Remove())
+	}
+	return errors.Join(r.conflict, err, r.report(a.Out))
 }
 
 // noConflict returns why a lockfile that git considers merged cannot be used.

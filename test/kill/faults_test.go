@@ -172,6 +172,8 @@ type faultCase struct {
 	countup int // requests of the apply under test; negative outside it
 	at      int // the request to inject the fault into
 	fault   emulator.Fault
+	pulled  []byte // a colleague's lockfile; see withColleague
+	upon    func() // called when that request comes in; may be nil
 }
 
 func newFaultCase(t *testing.T, s faultScenario, kind string) *faultCase {
@@ -205,6 +207,9 @@ func (c *faultCase) decide(*http.Request) emulator.Fault {
 	}
 	c.countup++
 	if c.countup-1 == c.at {
+		if c.upon != nil {
+			c.upon()
+		}
 		return c.fault
 	}
 	return emulator.Fault{}

@@ -43,25 +43,28 @@ func TestSimulation(t *testing.T) {
 				}()
 				synctest.Test(t, func(t *testing.T) {
 					h := newSimulation(t, rand.New(rand.NewPCG(seed, 0)))
-					defer func() { one.applies, one.faults, one.kills = h.applies, h.faults, h.kills }()
+					defer func() {
+						one.applies, one.faults, one.kills, one.replaced = h.applies, h.faults, h.kills, h.replacedLocks
+					}()
 					h.live()
 					one.lost = 0
 				})
 			})
 		}
 	})
-	t.Logf("simulation: histories %d, applies %d, faults %d, kills %d, converged %d, lost %d",
-		sum.histories, sum.applies, sum.faults, sum.kills, sum.histories-sum.lost, sum.lost)
+	t.Logf("simulation: histories %d, applies %d, faults %d, kills %d, replaced lockfiles %d, converged %d, lost %d",
+		sum.histories, sum.applies, sum.faults, sum.kills, sum.replaced, sum.histories-sum.lost, sum.lost)
 }
 
 // simTally counts the events.
-type simTally struct{ histories, applies, faults, kills, lost int }
+type simTally struct{ histories, applies, faults, kills, replaced, lost int }
 
 func (s *simTally) add(one simTally) {
 	s.histories++
 	s.applies += one.applies
 	s.faults += one.faults
 	s.kills += one.kills
+	s.replaced += one.replaced
 	s.lost += one.lost
 }
 
@@ -93,7 +96,13 @@ const simLag = 20 * time.Second
 func (h *simulation) attempt() {
 	var k *kill
 	trouble := h.trouble()
-	if h.rng.IntN(2) == 0 {
+	switch h.rng.IntN(4) {
+	case 0:
+		h.replace = &replacement{at: 1 + h.rng.IntN(8), how: replacementKind(h.rng.IntN(int(replaceKinds)))}
+		if h.rng.IntN(2) == 0 {
+			trouble = nil
+		}
+	case 1, 2:
 		k = &kill{at: 1 + h.rng.IntN(8), after: h.rng.IntN(2) == 0}
 		if h.rng.IntN(2) == 0 {
 			trouble = nil

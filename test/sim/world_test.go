@@ -34,12 +34,15 @@ type world struct {
 	known  map[string]string // the value of a secret, by id and modified
 	told   bytes.Buffer      // the history, printed on failure
 
-	mu      sync.Mutex
-	trouble func(r *http.Request) emulator.Fault // nil for none
-	count   int                                  // requests of this run
-	writes  int                                  // those that are writes
-	faults  int                                  // requests with faults, of all runs
-	kill    *kill                                // nil if this run is not killed
+	mu            sync.Mutex
+	trouble       func(r *http.Request) emulator.Fault // nil for none
+	count         int                                  // requests of this run
+	writes        int                                  // those that are writes
+	replacedLocks int                                  // of all runs
+	faults        int                                  // requests with faults, of all runs
+	replace       *replacement                         // nil: nothing is replaced in this run
+	before        []byte                               // the lockfile as this run found it
+	kill          *kill                                // nil if this run is not killed
 }
 
 // kill is a SIGKILL when a request arrives, or after it took effect but before its answer.
@@ -99,6 +102,10 @@ func (w *world) meet(r *http.Request, body []byte) (fault emulator.Fault, err er
 	if w.count++; w.kill != nil && w.kill.at == w.count {
 		w.die(r, body)
 		return fault, errDead
+	}
+	if w.replace != nil && w.replace.at == w.count {
+		fmt.Fprintf(&w.told, "-- %s %s: the lockfile is replaced, kind %d\n", r.Method, r.URL.Path, w.replace.how)
+		w.replaceLock(w.replace.how, w.before)
 	}
 	if w.trouble != nil {
 		fault = w.trouble(r)
@@ -198,7 +205,7 @@ func (w *world) run(k *kill, trouble func(*http.Request) emulator.Fault, args ..
 		k.stop = cancel
 	}
 	w.mu.Lock()
-	w.kill, w.trouble, w.count, w.writes = k, trouble, 0, 0
+	w.kill, w.trouble, w.count, w.writes, w.before = k, trouble, 0, 0, w.readLock()
 	w.mu.Unlock()
 	env := map[string]string{"CLOUDFLARE_API_BASE_URL": "http://127.0.0.1/client/v4", "CLOUDFLARE_API_TOKEN": "t"}
 	fmt.Fprintf(&w.told, "== %s: %v\n", time.Now().Format(time.DateTime), args)
@@ -208,10 +215,11 @@ func (w *world) run(k *kill, trouble func(*http.Request) emulator.Fault, args ..
 		w.restore(k.left)
 	}
 	w.mu.Lock()
-	w.kill, w.trouble = nil, nil
+	w.kill, w.trouble, w.replace = nil, nil, nil
 	w.mu.Unlock()
 	fmt.Fprintf(&w.told, "%s== exit code %d\n", said, code)
 	w.checkSaid([]byte(said))
+	w.rejoin(w.before)
 	if _, err := lockfile.Read(filepath.Join(w.dir, "secretsync.lock")); err != nil {
 		w.Fatalf("the lockfile: %v", err)
 	}
