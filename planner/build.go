@@ -95,7 +95,7 @@ func (b *builder) deleteStore(s *versions, secrets map[string]*triple) {
 			return
 		}
 	}
-	b.add(Action{Op: OpDeleteStore, Store: s.key, StoreID: s.live.ID, Reasons: []Reason{ReasonNotDesired}})
+	b.add(Action{Op: OpDeleteStore, Store: s.key, StoreID: s.live.ID, Reasons: []Reason{b.notDesired()}})
 }
 
 // secret decides on one secret, by the table of the package documentation.
@@ -175,6 +175,14 @@ func (b *builder) create(s *versions, t *triple) {
 	b.add(a)
 }
 
+// notDesired is why a recorded secret or store is not desired any more.
+func (b *builder) notDesired() Reason {
+	if b.in.Options.Destroy {
+		return ReasonDestroy
+	}
+	return ReasonNotDesired
+}
+
 // remove deletes or forgets a recorded secret that the manifest no longer names. It never
 // deletes one that the record does not prove to be ours.
 func (b *builder) remove(s *versions, t *triple) {
@@ -186,7 +194,7 @@ func (b *builder) remove(s *versions, t *triple) {
 	if r.Pending != nil {
 		b.note(NoteInterrupted, s, r.Name)
 	}
-	finish := []Reason{ReasonNotDesired}
+	finish := []Reason{b.notDesired()}
 	if r.Pending != nil && r.Pending.Op == OpRename { // the new name is decided on its own
 		finish = append(finish, ReasonInterrupted)
 	}
@@ -200,9 +208,9 @@ func (b *builder) remove(s *versions, t *triple) {
 		// If it were forgotten, it would be unmanaged, and the next apply would delete it.
 		b.note(NoteKept, s, r.Name)
 	case !b.ours(r, l):
-		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonReplaced))
+		b.add(b.action(OpForget, s, t, b.notDesired(), ReasonReplaced))
 	case !r.Delete:
-		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonKeepPolicy))
+		b.add(b.action(OpForget, s, t, b.notDesired(), ReasonKeepPolicy))
 	default:
 		b.add(b.action(OpDelete, s, t, finish...))
 	}

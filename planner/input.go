@@ -88,6 +88,9 @@ type Options struct {
 	// "store/secret", "account/store/secret" or name alone matches one of them get new values,
 	// and nothing else is done.
 	Rotate []string
+	// Destroy says that the caller left Desired empty on request, whatever the manifest has. It
+	// changes reasons only.
+	Destroy bool
 	// MaxDeletes is the largest number of deletions that a plan may have; nil for any.
 	MaxDeletes *int
 	// Offline says that Live is a copy of Recorded, so that other secrets may exist too.

@@ -60,6 +60,7 @@ const (
 	ReasonReplaced       Reason = "replaced_outside"
 	ReasonInterrupted    Reason = "interrupted"
 	ReasonNotDesired     Reason = "not_in_manifest"
+	ReasonDestroy        Reason = "destroy"
 	ReasonKeepPolicy     Reason = "delete_false"
 	ReasonGone           Reason = "already_gone"
 	ReasonPolicy         Reason = "delete_policy_changed"

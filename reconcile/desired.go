@@ -26,6 +26,7 @@ type Mode struct {
 type desired struct {
 	mode    Mode
 	rotate  []string // limit the plan to rotations of what these globs match
+	destroy bool     // nothing is desired, on request
 	stores  []planner.DesiredStore
 	secrets map[planner.SecretKey]want
 	key     secret.Key // unset if none was created yet

@@ -119,7 +119,9 @@ func (j *journal) remember(k planner.SecretKey, sec *lockfile.Secret) {
 // carryOver merges the unfinished intent of an earlier apply into the new one, so that a
 // secret which appears late in a list is still recognised as ours.
 func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *lockfile.Pending) {
-	ours := slices.Contains(a.Reasons, planner.ReasonInterrupted) || slices.Contains(a.Reasons, planner.ReasonNotDesired)
+	ours := slices.ContainsFunc(a.Reasons, func(r planner.Reason) bool {
+		return r == planner.ReasonInterrupted || r == planner.ReasonNotDesired || r == planner.ReasonDestroy
+	})
 	if sec.ID == "" && ours { // it was recognised by its times and metadata, which are about to change
 		sec.ID = lockfile.SecretID(a.ID)
 	}

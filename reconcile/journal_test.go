@@ -374,6 +374,11 @@ func TestCarryOver(t *testing.T) {
 			"a id-live from=env_OLD scopes=workers pending=delete since=0s until=30s listed=-1s",
 		},
 		{
+			"the same, by destroy",
+			pending(noID, unfinished(planner.OpCreate, "")), withID(on(planner.OpDelete, "a", planner.ReasonDestroy)),
+			"a id-live from=env_OLD scopes=workers pending=delete since=0s until=30s listed=-1s",
+		},
+		{
 			"an id that is known is not replaced",
 			applied("a", time.Hour), withID(on(planner.OpDelete, "a", planner.ReasonNotDesired)),
 			"a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m1 applied=-1h0m0s" +

@@ -58,6 +58,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, 
 		Desired: d.stores, Recorded: recordedStores(lock), References: d.references, Unread: d.unread,
 		Forged: d.forgery(lock, p.cfg.Lockfile), Options: p.options(), Now: p.now(),
 	}
+	in.Options.Destroy = d.destroy
 	if len(d.rotate) > 0 {
 		limitToRotations(&in, d.rotate)
 	}

@@ -99,7 +99,7 @@ func (p *Project) desireNothing(lock *lockfile.File) (*desired, error) {
 		return nil, err
 	}
 	p.cfg.Guard.Public(lockText(lock)...)
-	d := &desired{}
+	d := &desired{destroy: true}
 	var err error
 	d.references, d.unread, err = p.references(lock)
 	return d, err

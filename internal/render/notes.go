@@ -103,7 +103,7 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, kno
 	case planner.NoteKept:
 		return fmt.Sprintf("no longer in the manifest under delete: false, kept in %s: %s", in, list)
 	case planner.NoteStoreKept:
-		return fmt.Sprintf("the store %s is kept: it has secrets that this manifest does not manage", in)
+		return fmt.Sprintf("the store %s is kept: secrets remain in it", in)
 	case planner.NoteAccepted:
 		return fmt.Sprintf("accepted with lock accept in %s; the values in Cloudflare are not known, and none is sent until it changes at its source: %s", in, list)
 	case planner.NoteAdoptIgnored:

@@ -59,6 +59,7 @@ var reasonWords = map[planner.Reason]string{
 	planner.ReasonReplaced:       "deleted and recreated outside",
 	planner.ReasonInterrupted:    "the last apply was interrupted, outcome unknown: sent again",
 	planner.ReasonNotDesired:     "no longer in the manifest",
+	planner.ReasonDestroy:        "destroy requested",
 	planner.ReasonKeepPolicy:     "delete: false, stays in Cloudflare",
 	planner.ReasonGone:           "already gone from Cloudflare",
 	planner.ReasonPolicy:         "delete policy changed",
