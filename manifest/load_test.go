@@ -24,7 +24,11 @@ func describe(m *Manifest) string {
 		fmt.Fprintf(&b, "worker %s\n", filepath.ToSlash(repo.Join(w.from, w.pattern)))
 	}
 	for _, s := range m.Stores {
-		fmt.Fprintf(&b, "store %s account=%q token=%q name=%s prefix=%q unmanaged=%s\n", s.Label, s.AccountID, s.TokenEnv, s.Name, s.Prefix, s.Unmanaged)
+		fmt.Fprintf(&b, "store %s account=%q token=%q name=%s prefix=%q unmanaged=%s", s.Label, s.AccountID, s.TokenEnv, s.Name, s.Prefix, s.Unmanaged)
+		if s.Create {
+			b.WriteString(" create")
+		}
+		b.WriteByte('\n')
 		for _, sec := range s.Secrets {
 			comment := "unmanaged"
 			if sec.Comment != nil {
@@ -39,7 +43,7 @@ func describe(m *Manifest) string {
 const full = `max deletes 5
 strict bindings
 worker testdata/good/apps/*/wrangler.jsonc
-store prod account="0123456789abcdef0123456789abcdef" token="PROD_TOKEN" name=default_secrets_store prefix="production-" unmanaged=ignore
+store prod account="0123456789abcdef0123456789abcdef" token="PROD_TOKEN" name=default_secrets_store prefix="production-" unmanaged=ignore create
   stripe = production-stripe [ai_gateway workers] comment="Stripe eu ${literal}" delete=false from sops eu/prod.enc.yaml#stripe."secret.key"
   plain = production-plain [dex workers] comment=unmanaged delete=true from file eu.key
 store other account="" token="" name=other prefix="" unmanaged=fail

@@ -58,7 +58,9 @@ type Store struct {
 	Unmanaged string
 	// Delete says that the store itself is deleted, once empty, when it leaves the
 	// manifest.
-	Delete  bool
+	Delete bool
+	// Create confirms that the store is created even if its account has another one.
+	Create  bool
 	Pos     Position
 	Secrets []Secret
 }

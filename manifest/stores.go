@@ -14,7 +14,7 @@ type storeDecl struct {
 	label                            string
 	pos                              Position
 	account, name, prefix, unmanaged attribute
-	adopt, remove                    attribute
+	adopt, remove, create            attribute
 	secrets                          []Secret
 	byLabel                          map[string]Position // of the secrets
 	broken                           bool                // an attribute could not be read
@@ -80,6 +80,7 @@ func (d *document) readStore(entry syntax.Field) {
 		key{"unmanaged", d.attribute(s, &s.unmanaged, d.unmanaged)},
 		key{"adopt", d.attribute(s, &s.adopt, d.adopt)},
 		key{"delete", d.attribute(s, &s.remove, func(f syntax.Field) (string, bool) { return f.Value.Text, d.is(f, syntax.Bool) })},
+		key{"create", d.attribute(s, &s.create, func(f syntax.Field) (string, bool) { return f.Value.Text, d.is(f, syntax.Bool) })},
 		key{"secrets", func(f syntax.Field) {
 			if d.isMap(f) {
 				for _, entry := range f.Value.Fields {
@@ -205,7 +206,7 @@ func (l *loader) finish() []Store {
 		account := l.accounts[decl.account.text]
 		s := Store{
 			Label: decl.label, AccountID: account.id, TokenEnv: account.tokenEnv, Name: decl.name.or(decl.label), Prefix: decl.prefix.text,
-			Secrets: decl.secrets, Delete: decl.remove.text == "true", Pos: decl.pos,
+			Secrets: decl.secrets, Delete: decl.remove.text == "true", Create: decl.create.text == "true", Pos: decl.pos,
 		}
 		l.agree(policies, decl, place{s.AccountID, s.Name, ""})
 		for i := range s.Secrets {

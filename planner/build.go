@@ -31,7 +31,7 @@ func (b *builder) buildAll() {
 	for _, s := range join(*b.in) {
 		b.store(s)
 	}
-	b.noteOtherStores(b.in.Live)
+	b.checkOtherStores()
 	b.checkAccounts()
 	b.checkDeletes()
 	b.checkReferences()
@@ -226,21 +226,6 @@ func (b *builder) unmanaged(s *versions, t *triple) {
 		b.add(b.action(OpDelete, s, t, ReasonUnmanaged))
 	default:
 		b.note(NoteUnmanaged, s, t.live.Name)
-	}
-}
-
-// noteOtherStores notes the existing stores of an account in which the plan creates one.
-func (b *builder) noteOtherStores(live []LiveStore) {
-	creating := map[AccountID]bool{}
-	for _, a := range b.plan.Actions {
-		if a.Op == OpCreateStore {
-			creating[a.Store.Account] = true
-		}
-	}
-	for _, l := range live {
-		if creating[l.Key.Account] {
-			b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteOtherStore, Store: l.Key})
-		}
 	}
 }
 

@@ -147,7 +147,9 @@ type DesiredStore struct {
 	// Unmanaged is what to do about secrets that the manifest does not declare.
 	Unmanaged UnmanagedPolicy
 	// Delete says that the store is to be deleted once it has left the manifest and is empty.
-	Delete  bool
+	Delete bool
+	// Create confirms that the store is to be created even if its account has another one.
+	Create  bool
 	Pos     Position
 	Secrets []DesiredSecret
 }

@@ -172,8 +172,8 @@ const (
 	// NoteAdoptIgnored is an adopt policy that does nothing, because the secret is recorded
 	// already.
 	NoteAdoptIgnored NoteKind = "adopt_ignored"
-	// NoteOtherStore is an existing store of an account in which the plan creates one. So far,
-	// Cloudflare has allowed one store per account (docs/cloudflare-api.md §5).
+	// NoteOtherStore is an existing store of an account in which the plan creates one, and which
+	// the manifest describes or whose creation it confirms. So far, Cloudflare has allowed one store per account (docs/cloudflare-api.md §5).
 	NoteOtherStore NoteKind = "other_store"
 	// NoteRenamed is an old name that will be gone, so that its bindings break.
 	NoteRenamed NoteKind = "renamed"
@@ -247,6 +247,9 @@ const (
 	ProblemBreaksWorker ProblemKind = "breaks_worker"
 	// ProblemNothingToRotate is a plan limited to rotations that has none. Notes say why not.
 	ProblemNothingToRotate ProblemKind = "nothing_to_rotate"
+	// ProblemOtherStore is a store to be created in an account that already has others, Existing,
+	// which the manifest does not describe.
+	ProblemOtherStore ProblemKind = "other_store"
 	// ProblemForged is a lockfile, named at Pos, with Count fingerprints, those of Secrets, that
 	// no apply wrote with its key KeyID, while Matched others match: see Input.Forged.
 	ProblemForged ProblemKind = "forged_fingerprints"
@@ -266,6 +269,8 @@ type Problem struct {
 	Matched int
 	// Missing are the missing scopes, for ProblemExternalScopes.
 	Missing []string
+	// Existing are the names of the account's stores, for ProblemOtherStore.
+	Existing []string
 	// Count and Limit are the requested and the allowed number.
 	Count, Limit int
 }

@@ -19,7 +19,7 @@ func drawWorld(t *rapid.T) *world {
 	w := &world{planner.Input{Now: now}}
 	for _, storeName := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"prod", "dev"}), 1, 2, rapid.ID).Draw(t, "stores") {
 		key := planner.StoreKey{Account: account, Name: storeName}
-		d := planner.DesiredStore{Key: key, Unmanaged: rapid.SampledFrom([]planner.UnmanagedPolicy{
+		d := planner.DesiredStore{Key: key, Create: true, Unmanaged: rapid.SampledFrom([]planner.UnmanagedPolicy{
 			"", planner.UnmanagedReport, planner.UnmanagedIgnore, planner.UnmanagedFail, planner.UnmanagedDelete,
 		}).Draw(t, "policy")}
 		r := planner.RecordedStore{Key: key, ID: "st-" + planner.StoreID(storeName)}

@@ -174,7 +174,7 @@ func (d *desired) keyless(lock *lockfile.File, stores []planner.DesiredStore) []
 // desiredStore is a store of the manifest as the planner reads it, without its secrets.
 func desiredStore(st manifest.Store, key planner.StoreKey) planner.DesiredStore {
 	return planner.DesiredStore{
-		Key: key, Prefix: st.Prefix, Unmanaged: planner.UnmanagedPolicy(st.Unmanaged), Delete: st.Delete, Pos: st.Pos,
+		Key: key, Prefix: st.Prefix, Unmanaged: planner.UnmanagedPolicy(st.Unmanaged), Delete: st.Delete, Create: st.Create, Pos: st.Pos,
 	}
 }
 

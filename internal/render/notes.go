@@ -109,7 +109,7 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, kno
 	case planner.NoteAdoptIgnored:
 		return fmt.Sprintf("adopt does nothing in %s for secrets that the lockfile has already; lock accept keeps what is in Cloudflare: %s", in, list)
 	case planner.NoteOtherStore:
-		return fmt.Sprintf("account %s already has a store, %q, and Cloudflare allows one per account: name that one in the manifest", word(string(store.Account)), Safe(store.Name))
+		return fmt.Sprintf("account %s already has the store %q, and Cloudflare has allowed one per account so far: it may refuse to create another", word(string(store.Account)), Safe(store.Name))
 	}
 	return fmt.Sprintf("%s in %s: %s", Safe(string(kind)), in, list)
 }

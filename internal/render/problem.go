@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 
+	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -28,6 +29,8 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 		return breaksWorker(in, p.Store, p.Secret, p.Worker), "deploy the Worker without the binding first, or keep the secret for one more apply"
 	case planner.ProblemNothingToRotate:
 		return "none of the matching secrets can be rotated", "the notes say why"
+	case planner.ProblemOtherStore:
+		return otherStore(p)
 	case planner.ProblemForged:
 		return forged(p)
 	case planner.ProblemTooManyDeletes:
@@ -37,6 +40,20 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 			"the quota counts the secrets of all tools: delete some first"
 	}
 	return fmt.Sprintf("%s: %s", Safe(string(p.Kind)), name), ""
+}
+
+// otherStore describes a store to be created beside the one that the account has.
+func otherStore(p planner.Problem) (what, hint string) {
+	names := make([]string, len(p.Existing))
+	for i, name := range p.Existing {
+		names[i] = excerpt(name, maxName)
+	}
+	hint = "use the name of the existing store."
+	if near := syntax.Mistyped(p.Store.Name, p.Existing); near != "" {
+		hint = "did you mean " + excerpt(near, maxName) + "?"
+	}
+	return fmt.Sprintf("the plan would create the store %s, but account %s already has %s, and Cloudflare allows one store per account",
+		excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), Shortened(names)), hint + " If another store is intended, set create: true"
 }
 
 // forged describes a planted key, or, where some of the fingerprints are the key's, perhaps

@@ -94,6 +94,8 @@ type Store struct {
 	Adopt Adopt `json:"adopt,omitempty" jsonschema:"enum=overwrite,enum=keep"`
 	// Delete the store itself when it leaves the manifest; default: false.
 	Delete *bool `json:"delete,omitempty"`
+	// Create the store even if the account has another one; default: false.
+	Create *bool `json:"create,omitempty"`
 	// The secrets, by name: letters, digits, _ and -.
 	Secrets map[string]Secret `json:"secrets,omitempty"`
 }

@@ -139,6 +139,8 @@ type Problem struct {
 	KeyID string `json:"key_id,omitempty"`
 	// Missing are the missing scopes.
 	Missing []string `json:"missing,omitempty"`
+	// Existing are the stores that the account has, if the plan would create another.
+	Existing []string `json:"existing,omitempty"`
 	// Count and Limit are the requested and the allowed number.
 	Count int `json:"count,omitempty"`
 	Limit int `json:"limit,omitempty"`
@@ -150,12 +152,12 @@ type Problem struct {
 }
 
 func fromProblem(q planner.Problem) Problem {
-	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Count, q.Limit, q.Secrets, q.Matched, q.Pos}
+	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Existing, q.Count, q.Limit, q.Secrets, q.Matched, q.Pos}
 }
 
 func (q Problem) problem() planner.Problem {
 	return planner.Problem{
 		Kind: q.Kind, Store: planner.StoreKey{Account: planner.AccountID(q.AccountID), Name: q.Store}, Secret: q.Secret,
-		Worker: q.Worker, KeyID: q.KeyID, Secrets: q.Secrets, Matched: q.Matched, Missing: q.Missing, Count: q.Count, Limit: q.Limit, Pos: q.Position,
+		Worker: q.Worker, KeyID: q.KeyID, Secrets: q.Secrets, Matched: q.Matched, Missing: q.Missing, Existing: q.Existing, Count: q.Count, Limit: q.Limit, Pos: q.Position,
 	}
 }
