@@ -195,6 +195,9 @@ func (f *findings) markdown(name string) error {
 // mentions checks a text that may have several lines. cited is the document named last.
 func (f *findings) mentions(name string, line int, text string, cited *string) {
 	for _, m := range mention.FindAllStringSubmatchIndex(text, -1) {
+		if text[m[0]:m[1]] == "secretsync-note.md" { // which plan --format gitlab writes
+			continue
+		}
 		at := line + strings.Count(text[:m[0]], "\n")
 		if m[2] >= 0 {
 			*cited = strings.TrimLeft(text[m[2]:m[3]], "./")

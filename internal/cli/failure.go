@@ -130,7 +130,9 @@ func (a *App) showFailure(format string, f *render.Failure) error {
 		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error { return render.FailureCodeQuality(w, f) }); err != nil || f.Command != "plan" {
 			return err
 		}
-		return a.writeReport(gitLabReportFile, func(w io.Writer) error { return render.FailureReport(w, f) })
+		return errors.Join(
+			a.writeReport(gitLabReportFile, func(w io.Writer) error { return render.FailureReport(w, f) }),
+			a.writeReport(gitLabNoteFile, func(w io.Writer) error { return render.FailureMarkdown(w, f) }))
 	}
 	return nil
 }

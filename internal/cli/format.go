@@ -27,11 +27,12 @@ var formats = []string{formatText, formatJSON, formatMarkdown, formatGitHub, for
 
 var formatHelp = strings.Join(formats, ", ")
 
-// The files that --format gitlab writes into the current folder, for the widgets of a merge
-// request.
+// The files that --format gitlab writes into the current folder: for the widgets of a merge
+// request, and for a note on it.
 const (
 	gitLabQualityFile = "secretsync-codequality.json"
 	gitLabReportFile  = "secretsync-report.json"
+	gitLabNoteFile    = "secretsync-note.md"
 )
 
 func checkFormat(format string) error {
@@ -72,6 +73,9 @@ func (a *App) showPlan(file *planfile.File, format string, noColor bool) error {
 			return err
 		}
 		if err := a.writeReport(gitLabReportFile, func(w io.Writer) error { return render.PlanReport(w, p) }); err != nil {
+			return err
+		}
+		if err := a.writeReport(gitLabNoteFile, func(w io.Writer) error { return render.PlanMarkdown(w, p, info) }); err != nil {
 			return err
 		}
 	}
