@@ -2,6 +2,7 @@ package applier
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -49,7 +50,7 @@ func (r *run) checkActive(ctx context.Context, store planner.StoreID, results []
 		return
 	}
 	live, err := t.ListSecrets(ctx, store)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrIncomplete) {
 		return
 	}
 	var active []Result

@@ -44,7 +44,7 @@ func (r *run) createStore(ctx context.Context, a planner.Action) (planner.StoreI
 			break
 		}
 		stores, listErr := t.ListStores(ctx)
-		if listErr != nil {
+		if listErr != nil && !errors.Is(listErr, ErrIncomplete) {
 			break
 		}
 		if s := slices.IndexFunc(stores, func(s planner.LiveStore) bool { return s.Key.Name == a.Store.Name }); s >= 0 {

@@ -151,14 +151,17 @@ func (c *creation) halve(ctx context.Context, items []*item, tries int) {
 // our own request created is completed: its value is set again, because it cannot be read
 // and compared. A secret that another client created is left alone, and the item fails.
 //
-// If the store cannot be listed, the outcome of all items is unknown; cause is the error
-// that led here.
+// If the store cannot be listed, the outcome of the items that may exist is unknown, and the
+// others failed; cause is the error that led here. If the list is incomplete, the items that it
+// lacks and that may exist are unknown until they are found.
 func (c *creation) completeFound(ctx context.Context, items []*item, cause error) (absent []*item) {
 	all, err := c.target.ListSecrets(ctx, c.store)
-	if err != nil && !errors.Is(err, ErrNotFound) { // a store that is gone has none
+	incomplete := errors.Is(err, ErrIncomplete)
+	if err != nil && !incomplete && !errors.Is(err, ErrNotFound) { // a store that is gone has none
 		for _, it := range items {
-			it.conclude(planner.LiveSecret{}, errors.Join(ErrOutcomeUnknown, cause, err))
+			it.unknown = it.mayExist()
 		}
+		fail(items, errors.Join(cause, err))
 		return nil
 	}
 	byName := make(map[string]*planner.LiveSecret, len(all))
@@ -169,6 +172,7 @@ func (c *creation) completeFound(ctx context.Context, items []*item, cause error
 		found := byName[it.Action.Secret]
 		switch {
 		case found == nil:
+			it.unknown = it.unknown || incomplete && it.mayExist()
 			absent = append(absent, it)
 		case !c.isOurs(it, found):
 			fail([]*item{it}, ErrNameTaken)

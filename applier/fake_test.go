@@ -26,6 +26,7 @@ type fakeTarget struct {
 	atomic        bool // a bulk create creates all or nothing
 	maxItems      int  // a bulk create of more is too large
 	lag           int  // this many lists show nothing
+	short         int  // this many lists show nothing, and say that they are incomplete
 	stopAfter     int  // a bulk create of more creates this many, and is refused
 	refusal       error
 	created       *planner.Modified // the creation time of new secrets, if not now
@@ -67,6 +68,9 @@ func (f *fakeTarget) note(entry string) {
 
 func (f *fakeTarget) ListStores(context.Context) ([]planner.LiveStore, error) {
 	done, err := f.call("list stores")
+	if f.short--; f.short >= 0 {
+		return nil, done(errors.Join(err, applier.ErrIncomplete))
+	}
 	var stores []planner.LiveStore
 	for name, id := range f.stores {
 		stores = append(stores, planner.LiveStore{Key: planner.StoreKey{Account: account, Name: name}, ID: id})
@@ -79,6 +83,9 @@ func (f *fakeTarget) ListSecrets(context.Context, planner.StoreID) ([]planner.Li
 	var all []planner.LiveSecret
 	if f.lag--; f.lag >= 0 {
 		return nil, done(err)
+	}
+	if f.short--; f.short >= 0 {
+		return nil, done(errors.Join(err, applier.ErrIncomplete))
 	}
 	f.pending--
 	for name, s := range f.secrets {

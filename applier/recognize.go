@@ -15,6 +15,9 @@ func (it *item) mayBeOurs() bool {
 	return it.unknown || !it.refused.From.IsZero() || !a.Recovery.SentWindow.From.IsZero() || a.Recovery.PreviousID != ""
 }
 
+// mayExist reports whether a request of this apply may have created the secret.
+func (it *item) mayExist() bool { return it.unknown || !it.refused.From.IsZero() }
+
 // isOurs reports whether a secret that was found may have been created by such a request.
 func (c *creation) isOurs(it *item, found *planner.LiveSecret) bool {
 	a, now := it.Action, c.run.cfg.Now()

@@ -17,9 +17,11 @@ const BatchSize = 100
 // Its methods retry a request by themselves if that can do no harm. Their errors match the
 // sentinel errors of this package with errors.Is.
 type Target interface {
-	// ListStores lists the account's stores, without their secrets.
+	// ListStores lists the account's stores, without their secrets. It returns those that it has
+	// together with an ErrIncomplete.
 	ListStores(ctx context.Context) ([]planner.LiveStore, error)
-	// ListSecrets lists all secrets of a store that are not deleted.
+	// ListSecrets lists all secrets of a store that are not deleted. It returns those that it has
+	// together with an ErrIncomplete.
 	ListSecrets(ctx context.Context, store planner.StoreID) ([]planner.LiveSecret, error)
 	// CreateStore creates a store. It does not retry after an unknown outcome.
 	CreateStore(ctx context.Context, name string) (planner.StoreID, error)
@@ -90,6 +92,10 @@ var (
 	ErrInvalid = errors.New("refused as invalid")
 	// ErrTooLarge means that the request was refused because of its size.
 	ErrTooLarge = errors.New("the request is too large")
+	// ErrIncomplete means that a list is known to lack entries: the API counts more than it
+	// lists. The list that comes with the error has the others. That something is missing from
+	// it proves nothing.
+	ErrIncomplete = errors.New("the list is incomplete")
 	// ErrQuota means that the account has no room for more secrets or stores.
 	ErrQuota = errors.New("the quota is used up")
 )

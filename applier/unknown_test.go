@@ -116,3 +116,52 @@ func TestUnknownThenTakenByAnotherClient(t *testing.T) {
 		}
 	})
 }
+
+// TestIncompleteListSettlesNothing: what an incomplete list lacks may exist, so that its outcome
+// is unknown until it is found.
+func TestIncompleteListSettlesNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		short   int
+		trouble func(f *fakeTarget)
+		creates int
+		want    map[applier.Outcome]int
+	}{
+		{"for ever, after a lost answer", 100, func(f *fakeTarget) { f.after = once("create", applier.ErrOutcomeUnknown) }, 1, map[applier.Outcome]int{applier.Unknown: 1}},
+		{"at first, after a lost answer", 2, func(f *fakeTarget) { f.after = once("create", applier.ErrOutcomeUnknown) }, 1, map[applier.Outcome]int{applier.Done: 1}},
+		{"for ever, after a refusal of a batch of which a part was created", 100, func(f *fakeTarget) {
+			f.atomic, f.stopAfter, f.refusal = false, 1, applier.ErrInvalid
+		}, 2, map[applier.Outcome]int{applier.Unknown: 1, applier.Done: 1}},
+		{"for ever, after a refusal for the quota", 100, func(f *fakeTarget) {
+			f.atomic, f.stopAfter, f.refusal = false, 1, applier.ErrQuota
+		}, 2, map[applier.Outcome]int{applier.Unknown: 2}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				tt.trouble(f)
+				f.short = tt.short
+				r := apply(t.Context(), f, &fakeJournal{target: f}, creates(tt.creates)...)
+				for _, o := range []applier.Outcome{applier.Done, applier.Failed, applier.Unknown, applier.Skipped} {
+					if got := r.Count(o); got != tt.want[o] {
+						t.Errorf("%s: %d, want %d: %v", o, got, tt.want[o], f.log)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestStoreOfAnIncompleteListIsNotCreatedTwice: an unknown outcome stays unknown.
+func TestStoreOfAnIncompleteListIsNotCreatedTwice(t *testing.T) {
+	for short, want := range map[int]applier.Outcome{100: applier.Unknown, 1: applier.Done} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			f.short, f.after = short, once("create store", applier.ErrOutcomeUnknown)
+			r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{Op: planner.OpCreateStore, Store: planner.StoreKey{Account: account, Name: "new"}})
+			if r.Count(want) != 1 {
+				t.Errorf("%d incomplete lists: outcomes %v, want %s", short, outcomes(r), want)
+			}
+		})
+	}
+}

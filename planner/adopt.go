@@ -35,6 +35,11 @@ func (b *builder) external(s *versions, t *triple) {
 		b.plan.Unchanged++
 		return
 	}
+	if t.live == nil && s.incomplete() {
+		b.noteMayExist(s, d.Name)
+		b.plan.Unchanged++
+		return
+	}
 	if t.live == nil {
 		b.problem(Problem{Kind: ProblemExternalMissing, Store: s.key, Secret: d.Name, Pos: d.Pos})
 		return

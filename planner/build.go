@@ -61,6 +61,9 @@ func (b *builder) store(s *versions) {
 	if len(b.in.Options.Targets) == 0 {
 		b.storePolicy(s)
 	}
+	if s.incomplete() {
+		b.note(NoteListIncomplete, s, "")
+	}
 	b.renames(s, secrets)
 	for _, t := range secrets {
 		b.secret(s, t)
@@ -87,8 +90,11 @@ func (b *builder) targeted(store StoreKey, name string) bool {
 	return b.in.Options.Targeted(store, name)
 }
 
-// deleteStore deletes a store that left the manifest, unless secrets remain in it.
+// deleteStore deletes a store that left the manifest, unless secrets remain in it, or may.
 func (b *builder) deleteStore(s *versions, secrets map[string]*triple) {
+	if s.incomplete() {
+		return
+	}
 	for _, t := range secrets {
 		if t.live != nil && (t.recorded == nil || !b.ours(t.recorded, t.live) || !t.recorded.Delete) {
 			b.note(NoteStoreKept, s, "")
@@ -172,6 +178,7 @@ func (b *builder) create(s *versions, t *triple) {
 	}
 	a.SetValue, a.Recovery.ListedAt = true, b.in.Now
 	a.sendNewMetadata(t.desired)
+	b.noteMayExist(s, a.Secret)
 	b.add(a)
 }
 
@@ -181,6 +188,13 @@ func (b *builder) notDesired() Reason {
 		return ReasonDestroy
 	}
 	return ReasonNotDesired
+}
+
+// noteMayExist notes a name that a list lacks, if that does not prove that the name is free.
+func (b *builder) noteMayExist(s *versions, name string) {
+	if s.incomplete() {
+		b.note(NoteMayExist, s, name)
+	}
 }
 
 // remove deletes or forgets a recorded secret that the manifest no longer names. It never

@@ -30,6 +30,9 @@ const (
 	// DriftActivated is a secret that became active after the last apply had ended, which moved
 	// its modification time. It does not count.
 	DriftActivated DriftKind = "activated"
+	// DriftListIncomplete is a store whose list of secrets was known to lack some, so that there
+	// may be others than the findings show. It does not count.
+	DriftListIncomplete DriftKind = "list_incomplete"
 	// DriftAccepted is a secret whose live state was accepted: its value is not known. It does
 	// not count.
 	DriftAccepted DriftKind = "accepted"
@@ -48,7 +51,7 @@ var DriftKinds = []DriftKind{
 type Drift struct {
 	Kind   DriftKind
 	Store  StoreKey
-	Secret string // empty for DriftStoreGone
+	Secret string // empty for DriftStoreGone and DriftListIncomplete
 	// Counts is false for a finding that is reported but is not drift.
 	Counts  bool
 	Scopes  *Change[[]string] // recorded and live, for DriftScopes
@@ -70,6 +73,9 @@ func FindDrift(in Input) []Drift {
 				found = append(found, Drift{Kind: DriftStoreGone, Store: s.key, Counts: true})
 			}
 			continue
+		}
+		if s.live.Incomplete {
+			found = append(found, Drift{Kind: DriftListIncomplete, Store: s.key})
 		}
 		for name, t := range triples(s) {
 			if t.recorded != nil {

@@ -282,6 +282,9 @@ type LiveStore struct {
 	Key     StoreKey
 	ID      StoreID
 	Secrets []LiveSecret
+	// Incomplete says that Cloudflare's list of secrets was known to lack some. Secrets has the
+	// recorded ones in any case, because they were read by their ids; others may be missing.
+	Incomplete bool
 }
 
 // The values of [LiveSecret.Status] (docs/cloudflare-api.md §1.2). A secret is pending for a

@@ -46,6 +46,9 @@ func (s *versions) delete() bool {
 	return slices.ContainsFunc(s.desired, func(d DesiredStore) bool { return d.Delete })
 }
 
+// incomplete reports whether secrets may exist that the live store lacks.
+func (s *versions) incomplete() bool { return s.live != nil && s.live.Incomplete }
+
 // triple are the three versions of a secret. A version that does not have it is nil.
 type triple struct {
 	desired  *DesiredSecret

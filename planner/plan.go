@@ -162,6 +162,10 @@ const (
 	// NoteActivated is a secret that became active after the last apply had ended, which moved
 	// its modification time. Its value is assumed to be the one that was sent.
 	NoteActivated NoteKind = "activated"
+	// NoteListIncomplete is a store whose list of secrets was known to lack some.
+	NoteListIncomplete NoteKind = "list_incomplete"
+	// NoteMayExist is a secret that was missing from such a list, and is not recorded.
+	NoteMayExist NoteKind = "may_exist"
 	// NoteInterrupted is a record whose last write was interrupted.
 	NoteInterrupted NoteKind = "interrupted"
 	// NoteValueUnknown is a value that could not be compared.

@@ -42,6 +42,7 @@ func (b *builder) renames(s *versions, secrets map[string]*triple) {
 		}
 		b.add(a)
 		b.note(NoteRenamed, s, a.From)
+		b.noteMayExist(s, a.Secret)
 		if from.recorded.Accepted {
 			b.note(NoteAccepted, s, a.Secret)
 		}

@@ -67,6 +67,7 @@ type fakeAccount struct {
 	log    []string
 	stores []*fakeStore
 	limit  int
+	short  int // lists of stores are known to lack the first ones
 	ids    int
 	// before is called before a call takes effect: an error refuses it. after is called
 	// after it: an error is a lost answer. Both may be nil.
@@ -82,6 +83,7 @@ type fakeStore struct {
 	secrets map[string]planner.LiveSecret
 	values  map[string]string
 	hidden  map[string]bool // names that are missing from lists
+	short   bool            // lists are known to lack the hidden names
 }
 
 // put adds a store, or returns the existing one of that name.
@@ -186,8 +188,11 @@ func (a *fakeAccount) secret(store planner.StoreID, id planner.SecretID) (*fakeS
 
 func (a *fakeAccount) ListStores(ctx context.Context) (all []planner.LiveStore, err error) {
 	err = a.call(ctx, "list stores", func() error {
-		for _, st := range a.stores {
+		for _, st := range a.stores[a.short:] {
 			all = append(all, planner.LiveStore{Key: planner.StoreKey{Account: a.id, Name: st.name}, ID: st.id})
+		}
+		if a.short > 0 {
+			return applier.ErrIncomplete
 		}
 		return nil
 	})
@@ -204,6 +209,9 @@ func (a *fakeAccount) ListSecrets(ctx context.Context, store planner.StoreID) (a
 			if !st.hidden[name] {
 				all = append(all, st.secrets[name])
 			}
+		}
+		if st.short {
+			return applier.ErrIncomplete
 		}
 		return nil
 	})

@@ -52,7 +52,7 @@ func (r *Run) Find(ctx context.Context) (*Found, error) {
 	}
 	seen, in, err := r.project.see(ctx, planner.Input{Desired: d.stores})
 	// A partial lockfile is worse than none: it has records, so it cannot be imported again.
-	if err := errors.Join(err, seen.err()); err != nil {
+	if err := errors.Join(err, seen.err(), seen.incomplete()); err != nil {
 		d.wipe()
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (p *Project) DraftUnmanaged(ctx context.Context) ([]manifest.DraftStore, er
 	}
 	stores := in.Desired // in the manifest's order
 	seen, in, err := p.see(ctx, in)
-	if err = errors.Join(err, seen.err()); err != nil {
+	if err = errors.Join(err, seen.err(), seen.incomplete()); err != nil {
 		return nil, err
 	}
 	var drafts []manifest.DraftStore

@@ -59,6 +59,17 @@ func (o observed) err() error {
 	return errors.Join(failed...)
 }
 
+// incomplete is an error that names the stores whose lists are incomplete; nil for none.
+func (o observed) incomplete() error {
+	var failed []error
+	for _, st := range o.live {
+		if st.Incomplete {
+			failed = append(failed, fmt.Errorf("listing the secrets of store %q in account %s: %w", st.Key.Name, st.Key.Account, applier.ErrIncomplete))
+		}
+	}
+	return errors.Join(failed...)
+}
+
 // observer reads live state.
 type observer struct {
 	account     func(planner.AccountID) (Account, error)
@@ -109,8 +120,10 @@ type look struct {
 	parallelism int
 
 	stores []planner.LiveStore // of the account, once listed
-	live   []planner.LiveStore
-	err    error
+	// storesErr is not nil if the list of stores is incomplete.
+	storesErr error
+	live      []planner.LiveStore
+	err       error
 }
 
 func (l *look) read(ctx context.Context) error {
@@ -141,27 +154,33 @@ func (l *look) read(ctx context.Context) error {
 func (l *look) store(ctx context.Context, p place) (*planner.LiveStore, error) {
 	if p.id != "" {
 		secrets, err := l.list(ctx, p)
-		if err == nil {
-			return &planner.LiveStore{Key: p.key, ID: p.id, Secrets: secrets}, nil
-		}
 		if !errors.Is(err, applier.ErrNotFound) {
-			return nil, err
+			return liveStore(p.key, p.id, secrets, err)
 		}
 	}
 	if l.stores == nil {
 		stores, err := l.account.ListStores(ctx)
-		if err != nil {
+		if err != nil && !errors.Is(err, applier.ErrIncomplete) {
 			return nil, err
 		}
-		l.stores = append([]planner.LiveStore{}, stores...)
+		l.stores, l.storesErr = append([]planner.LiveStore{}, stores...), err
 	}
 	for _, st := range l.stores {
 		if st.Key == p.key {
 			secrets, err := l.account.ListSecrets(ctx, st.ID)
-			return &planner.LiveStore{Key: p.key, ID: st.ID, Secrets: secrets}, err
+			return liveStore(p.key, st.ID, secrets, err)
 		}
 	}
-	return nil, nil
+	return nil, l.storesErr // an incomplete list does not prove that there is no such store
+}
+
+// liveStore is a store with its list of secrets, which may be incomplete.
+func liveStore(k planner.StoreKey, id planner.StoreID, secrets []planner.LiveSecret, err error) (*planner.LiveStore, error) {
+	incomplete := errors.Is(err, applier.ErrIncomplete)
+	if err != nil && !incomplete {
+		return nil, err
+	}
+	return &planner.LiveStore{Key: k, ID: id, Secrets: secrets, Incomplete: incomplete}, nil
 }
 
 // list lists the secrets of a store that the lockfile knows. If the store was written to
@@ -178,7 +197,7 @@ func (l *look) list(ctx context.Context, p place) ([]planner.LiveSecret, error) 
 
 // hidden reads the secrets that are missing from a list although they exist. Lists may lag
 // behind writes (docs/cloudflare-api.md §3), so what was written moments ago is read by its
-// id.
+// id. An incomplete list proves nothing about any secret, so all recorded ones are.
 func (l *look) hidden(ctx context.Context, p place, st planner.LiveStore) ([]planner.LiveSecret, error) {
 	listed, names := map[planner.SecretID]bool{}, map[string]bool{}
 	for _, sec := range st.Secrets {
@@ -186,7 +205,7 @@ func (l *look) hidden(ctx context.Context, p place, st planner.LiveStore) ([]pla
 	}
 	var missing []planner.RecordedSecret
 	for _, r := range p.recorded {
-		if !listed[r.ID] && r.MayLag(l.now()) {
+		if !listed[r.ID] && (r.MayLag(l.now()) || st.Incomplete && r.ID != "") {
 			missing = append(missing, r)
 		}
 	}

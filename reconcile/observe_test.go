@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -367,5 +368,62 @@ func TestPlaces(t *testing.T) {
 		return x.key == y.key && x.id == y.id && len(x.recorded) == len(y.recorded)
 	}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestObserveIncompleteList: each recorded secret that the list lacks is read by its id, however
+// long ago it was written. Only the answer that there is none proves that it is gone.
+func TestObserveIncompleteList(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		short       bool
+		hide, drop  string
+		calls, seen string
+	}{
+		{"nothing is missing", true, "", "", "list secrets st1", "prod st1 a b"},
+		{"hidden", true, "a", "", "list secrets st1\nget st1/id1", "prod st1 b a"},
+		{"gone", true, "", "a", "list secrets st1\nget st1/id1", "prod st1 b"},
+		{"gone, by a complete list", false, "", "a", "list secrets st1", "prod st1 b"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
+				live := api.accounts[account]
+				st := live.put("prod")
+				live.create(st, "a", "v", nil, "")
+				live.create(st, "b", "v", nil, "")
+				st.hidden[tt.hide], st.short = true, tt.short
+				delete(st.secrets, tt.drop)
+				p := at(prod, "st1", time.Hour, "id1", "id2")
+				p.recorded = append(p.recorded, planner.RecordedSecret{Name: "half-created"})
+				got := o.observe(t.Context(), []place{p})
+				lines(t, "calls", live.transcript(), tt.calls)
+				lines(t, "stores", seen(got), tt.seen)
+				equal(t, "error", got.err(), error(nil))
+				equal(t, "incomplete", got.live[0].Incomplete, tt.short)
+				equal(t, "an error where lists have to be complete", errors.Is(got.incomplete(), applier.ErrIncomplete), tt.short)
+			})
+		})
+	}
+}
+
+// TestObserveIncompleteStores: a list of stores that lacks some does not prove that the store is
+// not there. One that it has is used.
+func TestObserveIncompleteStores(t *testing.T) {
+	second := planner.StoreKey{Account: account, Name: "second"}
+	for name, tt := range map[string]struct {
+		key   planner.StoreKey
+		found bool
+	}{"listed": {second, true}, "missing": {prod, false}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
+				live := api.accounts[account]
+				live.put("prod")
+				live.put("second")
+				live.short = 1
+				got := o.observe(t.Context(), []place{at(tt.key, "", time.Hour)})
+				equal(t, "found", len(got.live) == 1, tt.found)
+				equal(t, "the account could not be read", errors.Is(got.err(), applier.ErrIncomplete), !tt.found)
+			})
+		})
 	}
 }

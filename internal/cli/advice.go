@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/sopsfile"
@@ -40,6 +41,8 @@ func advice(err error) string {
 		return "name one of them, or a glob of the form STORE/SECRET"
 	case errors.Is(err, reconcile.ErrNoAccount):
 		return "set CLOUDFLARE_ACCOUNT_ID or --account-id, or add accounts to the manifest; plan --offline and --emulator need none"
+	case errors.Is(err, applier.ErrIncomplete):
+		return "try again; if that does not help, report it to Cloudflare: what the list lacks cannot be known"
 	case errors.As(err, &types):
 		return "if you trust the file with your credentials, allow its other keys: --sops-key-types " + string(types)
 	}

@@ -27,6 +27,7 @@ the end of a path, and * matches anything:
   500, 502, 503, 403, 404      errors
   429, 971                     the rate limit; TIME is its Retry-After
   truncated, malformed, empty  a broken response
+  short                        a list lacks every other entry, and counts it
   lag                          a read shows the state before the latest write,
                                or of TIME ago
 With KIND-after, the request takes effect first. For example:

@@ -22,6 +22,7 @@ package cloudflare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -85,7 +86,7 @@ func (c *Client) ListStores(ctx context.Context) ([]planner.LiveStore, error) {
 		_, r.err = c.stores.List(ctx, p, r.options(page...)...)
 		return r
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, applier.ErrIncomplete) {
 		return nil, err
 	}
 	stores := make([]planner.LiveStore, len(found))
@@ -95,7 +96,7 @@ func (c *Client) ListStores(ctx context.Context) ([]planner.LiveStore, error) {
 			ID:  planner.StoreID(s.ID),
 		}
 	}
-	return stores, nil
+	return stores, err
 }
 
 // CreateStore creates a store. It does not retry after an unknown outcome.

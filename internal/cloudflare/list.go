@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/cloudflare/cloudflare-go/v4/option"
+	"github.com/secretsync/secretsync/applier"
 )
 
 const (
@@ -28,7 +29,8 @@ type listed interface {
 type lister func(page ...option.RequestOption) *request
 
 // list reads all pages of a list, without the SDK's pager (docs/cloudflare-api.md §10.12). A
-// list that changed while it was read may lack an entry, so it is read once more.
+// list that changed while it was read, or whose length is not its total, may lack an entry: it
+// is read once more. If that is no better, the entries come with [applier.ErrIncomplete].
 func list[T listed](ctx context.Context, c *Client, op string, build lister) ([]T, error) {
 	for reading := 1; ; reading++ {
 		l := listing[T]{client: c, op: op, build: build, seen: map[string]bool{}}
@@ -39,10 +41,12 @@ func list[T listed](ctx context.Context, c *Client, op string, build lister) ([]
 		case l.settled():
 			return l.entries, nil
 		case reading < maxReadings: // once more
-		case l.stuck && len(l.entries) < l.total:
-			return nil, fmt.Errorf("%s: the API reports %d entries, and returns the same %d for every page", l.op, l.total, len(l.entries))
-		default: // it keeps changing, or counts what it doesn't list
+		case l.total < 0: // without a count, it was read to its end
 			return l.entries, nil
+		case l.total == len(l.entries):
+			return l.entries, fmt.Errorf("%s: the list changed each time while it was read: %w", l.op, applier.ErrIncomplete)
+		default:
+			return l.entries, fmt.Errorf("%s: the API counts %d entries and lists %d: %w", l.op, l.total, len(l.entries), applier.ErrIncomplete)
 		}
 	}
 }
@@ -58,7 +62,6 @@ type listing[T listed] struct {
 	moved   bool // total changed from page to page
 	// miscounts says that a page had more entries than the total.
 	miscounts bool
-	stuck     bool // a page had no new entry
 }
 
 func (l *listing[T]) settled() bool {
@@ -90,7 +93,6 @@ func (l *listing[T]) readAll(ctx context.Context) error {
 			return nil
 		}
 		if len(l.entries) == before {
-			l.stuck = len(p.entries) > 0
 			return nil
 		}
 	}

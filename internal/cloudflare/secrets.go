@@ -28,7 +28,7 @@ func (c *Client) ListSecrets(ctx context.Context, store planner.StoreID) ([]plan
 		_, r.err = c.stores.Secrets.List(ctx, string(store), p, r.options(page...)...)
 		return r
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, applier.ErrIncomplete) {
 		return nil, err
 	}
 	var live []planner.LiveSecret
@@ -37,7 +37,7 @@ func (c *Client) ListSecrets(ctx context.Context, store planner.StoreID) ([]plan
 			live = append(live, s.live())
 		}
 	}
-	return live, nil
+	return live, err
 }
 
 // GetSecret reads one secret. Its error is [applier.ErrNotFound] if there is none.

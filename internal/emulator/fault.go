@@ -25,6 +25,7 @@ const (
 	FaultThrottled       FaultKind = "971"       // the rate limit inside a 200 (docs/cloudflare-api.md §6)
 	FaultForbidden       FaultKind = "403"       // an authentication error
 	FaultNotFound        FaultKind = "404"       // secret_not_found, although the secret exists
+	FaultShort           FaultKind = "short"     // a list lacks every other entry, beginning with the first, and still counts them
 	FaultLag             FaultKind = "lag"       // a read returns the state before the latest writes (docs/cloudflare-api.md §3)
 )
 
@@ -44,7 +45,7 @@ type Fault struct {
 // handles reports whether the request is handled at all.
 func (f Fault) handles() bool {
 	switch f.Kind {
-	case "", FaultTruncated, FaultMalformed, FaultEmpty, FaultLag:
+	case "", FaultTruncated, FaultMalformed, FaultEmpty, FaultShort, FaultLag:
 		return true
 	}
 	return f.After

@@ -80,7 +80,7 @@ func parseKind(text string) (Fault, error) {
 	f := Fault{Kind: FaultKind(kind), After: after}
 	kinds := []FaultKind{
 		FaultCut, FaultReset, FaultStall, FaultInternal, FaultBadGateway, FaultUnavailable, FaultTruncated,
-		FaultMalformed, FaultEmpty, FaultTooManyRequests, FaultThrottled, FaultForbidden, FaultNotFound, FaultLag,
+		FaultMalformed, FaultEmpty, FaultTooManyRequests, FaultThrottled, FaultForbidden, FaultNotFound, FaultShort, FaultLag,
 	}
 	if !slices.Contains(kinds, f.Kind) {
 		return f, fmt.Errorf("unknown kind %q: want one of %q", kind, kinds)

@@ -37,12 +37,17 @@ func (s *Server) before(id string, lag time.Duration) account {
 
 type lagKey struct{}
 
-// mark passes a [FaultLag] to the endpoint that will handle r.
+type shortKey struct{}
+
+// mark passes a [FaultLag] or [FaultShort] to the endpoint that will handle r.
 func (f Fault) mark(r *http.Request) *http.Request {
-	if f.Kind != FaultLag {
-		return r
+	switch f.Kind {
+	case FaultLag:
+		return r.WithContext(context.WithValue(r.Context(), lagKey{}, f.Lag))
+	case FaultShort:
+		return r.WithContext(context.WithValue(r.Context(), shortKey{}, true))
 	}
-	return r.WithContext(context.WithValue(r.Context(), lagKey{}, f.Lag))
+	return r
 }
 
 // lag returns how far a read lags, and whether it does.

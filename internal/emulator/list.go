@@ -22,8 +22,13 @@ type listing struct {
 }
 
 // paginate sorts items as the query says, newest first by default, and returns the
-// requested page. It ignores invalid parameters.
+// requested page. It ignores invalid parameters. Under a [FaultShort], it leaves out items that
+// it counts.
 func paginate[T interface{ field(order string) string }](c *call, items []T) listing {
+	total := len(items)
+	if c.Context().Value(shortKey{}) != nil {
+		items = everyOther(items)
+	}
 	query := c.URL.Query()
 	order := query.Get("order")
 	slices.SortFunc(items, func(x, y T) int {
@@ -34,7 +39,7 @@ func paginate[T interface{ field(order string) string }](c *call, items []T) lis
 	}
 	page := positive(query.Get("page"), 1)
 	perPage := min(positive(query.Get("per_page"), c.opts.DefaultPerPage), c.opts.MaxPerPage)
-	info := resultInfo{Page: page, PerPage: perPage, TotalCount: len(items)}
+	info := resultInfo{Page: page, PerPage: perPage, TotalCount: total}
 	pages := (len(items) + perPage - 1) / perPage
 	if c.opts.TotalPages {
 		info.TotalPages = &pages
@@ -46,6 +51,16 @@ func paginate[T interface{ field(order string) string }](c *call, items []T) lis
 	}
 	info.Count = len(items)
 	return listing{items, info}
+}
+
+// everyOther returns every other item, by name, without the first.
+func everyOther[T interface{ field(order string) string }](items []T) []T {
+	slices.SortFunc(items, func(x, y T) int { return cmp.Compare(x.field("name"), y.field("name")) })
+	kept := []T{}
+	for i := 1; i < len(items); i += 2 {
+		kept = append(kept, items[i])
+	}
+	return kept
 }
 
 func positive(text string, otherwise int) int {

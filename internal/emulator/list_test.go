@@ -148,3 +148,31 @@ func TestOrderAndFilters(t *testing.T) {
 		}
 	}
 }
+
+// TestShort: a list under this fault lacks every other entry by name, whatever its order and its
+// pages, and still counts all of them.
+func TestShort(t *testing.T) {
+	fault, err := emulator.ParseFault("GET /secrets short", "GET /stores short once")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := newClient(t, emulator.Options{Fault: fault})
+	id := c.newStore("prod")
+	path := "/stores/" + id + "/secrets"
+	get[[]secret](c, "POST", path, []any{item("d", "x"), item("a", "x"), item("c", "x"), item("b", "x"), item("e", "x")})
+	for query, want := range map[string]string{"?order=name&direction=asc": "b d", "?order=name": "d b", "?order=name&per_page=1&page=2": "b", "?page=3": ""} {
+		r := c.send("GET", path+query, nil)
+		var names []string
+		for _, s := range get[[]secret](c, "GET", path+query, nil) {
+			names = append(names, s.Name)
+		}
+		if got := strings.Join(names, " "); got != want || r.ResultInfo["total_count"] != 5 {
+			t.Errorf("%s: %q of %d, want %q of 5", query, got, r.ResultInfo["total_count"], want)
+		}
+	}
+	for _, want := range []int{0, 1} {
+		if stores := get[[]struct{ ID string }](c, "GET", "/stores", nil); len(stores) != want {
+			t.Errorf("%d stores, want %d", len(stores), want)
+		}
+	}
+}

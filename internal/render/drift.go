@@ -110,6 +110,8 @@ func driftWords(d planner.Drift) string {
 		return "past rotate_after"
 	case planner.DriftActivated:
 		return "became active after the last apply had ended, which moved the time of its last change; the value is assumed to be the one that was sent"
+	case planner.DriftListIncomplete:
+		return "Cloudflare's list is incomplete: recorded secrets were read one by one, others may exist that are not shown"
 	case planner.DriftAccepted:
 		return "accepted with lock accept: its value is not known"
 	case planner.DriftLagging:

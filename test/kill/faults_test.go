@@ -206,10 +206,10 @@ func (c *faultCase) decide(*http.Request) emulator.Fault {
 		return emulator.Fault{}
 	}
 	c.countup++
-	if c.countup-1 == c.at {
-		if c.upon != nil {
-			c.upon()
-		}
+	if c.countup-1 == c.at && c.upon != nil {
+		c.upon()
+	}
+	if c.countup-1 == c.at || c.countup-1 > c.at && c.fault.Kind == emulator.FaultShort { // a list is read twice
 		return c.fault
 	}
 	return emulator.Fault{}

@@ -26,7 +26,7 @@ func Emulator(t testing.TB, opts emulator.Options) *emulator.Embedded {
 var FaultKinds = []string{
 	"cut-after", "403",
 	"cut", "reset", "reset-after", "stall", "stall-after", "500", "500-after", "502", "502-after", "503", "503-after",
-	"truncated", "malformed", "empty", "429", "429=1s", "971", "971=1s", "lag", "lag=2s",
+	"truncated", "malformed", "empty", "429", "429=1s", "971", "971=1s", "lag", "lag=2s", "short",
 }
 
 // Fault is a fault of a kind, for every request.

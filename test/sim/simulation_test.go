@@ -129,6 +129,9 @@ func (h *simulation) attempt() {
 // trouble chooses the faults of an apply's requests.
 func (h *simulation) trouble() func(*http.Request) emulator.Fault {
 	from, often, lags := 1+h.rng.IntN(8), h.rng.IntN(3), h.rng.IntN(3) == 0
+	// If a list hides another client's secret in place of ours, and the answer to our creation is
+	// lost, that secret is a conflict for a person to settle.
+	short := h.rng.IntN(4) == 0 && len(h.replaced) == 0
 	seed := h.rng.Uint64()
 	rngs, counts := map[string]*rand.Rand{}, map[string]int{} // accounts run in parallel: each has its own
 	return func(r *http.Request) emulator.Fault {
@@ -151,6 +154,8 @@ func (h *simulation) trouble() func(*http.Request) emulator.Fault {
 			return f
 		case lags && read:
 			return emulator.Fault{Kind: emulator.FaultLag, Lag: simLag}
+		case short && read:
+			return emulator.Fault{Kind: emulator.FaultShort}
 		}
 		return emulator.Fault{}
 	}
