@@ -64,6 +64,7 @@ func TestGitHubUnreviewed(t *testing.T) {
 		{0, fakeUser{bot}, "<!-- secretsync-plan -->\n### secretsync: Plan: 1 to create\n<!-- secretsync-plan-id " + id + " -->\n", "3"},
 		{0, fakeUser{bot}, "<!-- secretsync-plan -->\n<!-- secretsync-commit x --> <!-- secretsync-plan-id " + id + " -->\n", "3"},
 		{0, fakeUser{bot}, "```diff\n<!-- secretsync-plan -->\n<!-- secretsync-plan-id " + id + " -->\n", "3"},
+		{0, fakeUser{bot}, "<!-- secretsync-plan -->\n<!-- secretsync-plan-id " + id + " -->\n<!-- secretsync-outdated -->\n", "3"},
 		{0, fakeUser{"stranger"}, "<!-- secretsync-plan -->\n<!-- secretsync-plan-id " + id + " -->\n", "3"},
 		{0, fakeUser{bot}, "<!-- secretsync-plan -->\n<!-- secretsync-plan-id " + id + " -->\n", "4"},
 	} {
