@@ -124,9 +124,11 @@ func filter(jq string, data []byte) ([]byte, error) {
 type fakeGitHub struct {
 	origin   string
 	pulls    []fakePull
-	applied  []string // the commits of successful runs of apply.yml, the last one first
+	applied  []string          // the commits of successful runs of apply.yml, the last one first
+	heads    map[string]string // the last commit of each pull request, by its number
 	comments []*fakeComment
 	issues   []*fakeIssue
+	refuse   string // a method that fails
 }
 
 type fakePull struct {
@@ -162,7 +164,17 @@ func (f *fakeGitHub) start(t *testing.T) string {
 	mux.HandleFunc("GET "+repo+"/actions/workflows/apply.yml/runs", f.listRuns)
 	mux.HandleFunc("GET "+repo+"/compare/{range}", f.compare)
 	mux.HandleFunc("GET "+repo+"/git/matching-refs/heads/gh-readonly-queue/main/{$}", f.listQueue)
-	mux.HandleFunc("GET "+repo+"/issues/{number}/comments", f.listComments)
+	mux.HandleFunc("GET "+repo+"/pulls/{number}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, map[string]any{"head": map[string]string{"sha": f.heads[r.PathValue("number")]}})
+	})
+	mux.HandleFunc("GET "+repo+"/issues/{number}/{what}", func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("number") == "comments" { // issues/comments/ID, a pattern that would conflict with this one
+			id, _ := strconv.Atoi(r.PathValue("what"))
+			answer(w, f.comments[id-1])
+			return
+		}
+		f.listComments(w, r)
+	})
 	mux.HandleFunc("POST "+repo+"/issues/{number}/comments", func(w http.ResponseWriter, r *http.Request) {
 		f.comments = append(f.comments, &fakeComment{len(f.comments) + 1, fakeUser{bot}, sent(r)["body"], r.PathValue("number")})
 		answer(w, nil)
@@ -189,6 +201,10 @@ func (f *fakeGitHub) start(t *testing.T) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
+		if r.Method == f.refuse {
+			http.Error(w, "refused", http.StatusForbidden)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)

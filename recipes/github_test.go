@@ -22,9 +22,27 @@ func (p *place) plan(branch string, number int) *run {
 
 func (p *place) planOf(branch string, number int, repository string) *run {
 	p.t.Helper()
+	return p.planAgain(branch, number, repository, p.pushed(branch, number), "4711")
+}
+
+// pushed tells the fake GitHub the last commit of a pull request, and returns it.
+func (p *place) pushed(branch string, number int) string {
+	p.t.Helper()
+	head := p.sha(p.dev, branch)
+	if p.github.heads == nil {
+		p.github.heads = map[string]string{}
+	}
+	p.github.heads[strconv.Itoa(number)] = head
+	return head
+}
+
+// planAgain runs plan.yml for an event in which head was the last commit of a pull request.
+func (p *place) planAgain(branch string, number int, repository, head, run string) *run {
+	p.t.Helper()
 	return p.runJob("examples/github/plan.yml", "plan", map[string]string{
-		"sha": p.preview(branch), "github.event_name": "pull_request", "github.event.pull_request.number": strconv.Itoa(number),
-		"github.event.pull_request.head.repo.full_name": repository, "github.event.pull_request.base.sha": p.sha(p.origin, "main"),
+		"sha": p.preview(branch), "run": run, "github.event_name": "pull_request", "github.event.pull_request.number": strconv.Itoa(number),
+		"github.event.pull_request.head.repo.full_name": repository, "github.event.pull_request.head.sha": head,
+		"github.event.pull_request.base.sha": p.sha(p.origin, "main"),
 	})
 }
 

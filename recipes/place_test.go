@@ -42,6 +42,7 @@ type place struct {
 	bin       string // what runners have on their PATH
 	emulator  *emulator.Embedded
 	fault     func(*http.Request) emulator.Fault
+	broken    bool     // whether runners have a program that ends without a report
 	tokens    sync.Map // seen in requests
 	github    fakeGitHub
 	githubURL string
@@ -104,7 +105,11 @@ func (p *place) startEmulator() {
 // installInto installs the program where an earlier step of the job would have.
 func (p *place) installInto(temp string) {
 	must(p.t, os.MkdirAll(filepath.Join(temp, "secretsync"), 0o755))
-	must(p.t, os.Symlink(program(p.t), filepath.Join(temp, "secretsync", "secretsync")))
+	path := filepath.Join(temp, "secretsync", "secretsync")
+	must(p.t, os.Symlink(program(p.t), path))
+	if p.broken {
+		breakProgram(p.t, path)
+	}
 }
 
 // environment is the whole environment of a script on a runner. It contains nothing of this
@@ -124,6 +129,7 @@ func (p *place) expressions(event map[string]string) map[string]string {
 		"github.repository": "team/secrets", "github.token": "github-token", "github.action_path": "..",
 		"github.server_url": p.server, "github.sha": event["sha"],
 		"github.event_name": "", "github.event.pull_request.number": "", "github.event.pull_request.head.repo.full_name": "",
+		"github.event.pull_request.head.sha": "",
 		"github.event.pull_request.base.sha": "", "github.event.merge_group.base_sha": "", "github.event.merge_group.head_sha": "",
 		"github.event.merge_group.head_ref": "",
 		"inputs.plan_id":                    "", "vars.CLOUDFLARE_ACCOUNT_ID": account, "vars.PUSHGATEWAY_URL": "", "vars.SECRETSYNC_FINGERPRINT_KEY_ID": p.keyID,

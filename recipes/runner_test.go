@@ -4,6 +4,8 @@ package recipes
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -41,8 +43,14 @@ func (p *place) newRun(event map[string]string) *run {
 	p.installInto(r.temp)
 	r.env = p.environment(map[string]string{
 		"CI": "true", "GITHUB_ACTIONS": "true", "RUNNER_TEMP": r.temp, "GITHUB_STEP_SUMMARY": filepath.Join(r.temp, "summary"),
-		"GITHUB_REPOSITORY": r.values["github.repository"], "GITHUB_SHA": event["sha"], "GITHUB_RUN_ID": "4711", "GITHUB_SERVER_URL": p.server,
+		"GITHUB_REPOSITORY": r.values["github.repository"], "GITHUB_SHA": event["sha"], "GITHUB_RUN_ID": cmp.Or(event["run"], "4711"),
+		"GITHUB_SERVER_URL": p.server, "GITHUB_EVENT_PATH": filepath.Join(r.temp, "event.json"), "GITHUB_WORKSPACE": r.dir,
 	})
+	payload := "{}"
+	if head := event["github.event.pull_request.head.sha"]; head != "" {
+		payload = fmt.Sprintf(`{"pull_request": {"head": {"sha": %q}}}`, head)
+	}
+	write(p.t, r.env["GITHUB_EVENT_PATH"], payload)
 	return r
 }
 
