@@ -34,7 +34,7 @@ func newReader(name string, data []byte) *reader {
 // fail records a mistake at an offset.
 func (r *reader) fail(offset int, todo remedy, what string, args ...any) {
 	if len(r.errs) < maxMistakes {
-		r.errs = append(r.errs, &syntax.Error{Pos: r.position(offset), What: fmt.Sprintf(what, args...), Hint: todo.hint, Kind: todo.kind})
+		r.errs = append(r.errs, &syntax.Error{Pos: r.position(offset), What: fmt.Sprintf(what, args...), Hint: todo.hint, Kind: todo.kind, Rule: "lockfile"})
 	}
 }
 

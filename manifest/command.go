@@ -12,7 +12,6 @@ import (
 
 	"github.com/secretsync/secretsync/internal/procgroup"
 	"github.com/secretsync/secretsync/internal/secret"
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // commandTime is how long a source's command may take.
@@ -37,17 +36,17 @@ func (r *reading) command(ctx context.Context, s Source) (Value, *Error) {
 	var exit *exec.ExitError
 	switch {
 	case out.over:
-		return Value{}, syntax.Errorf(s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
+		return Value{}, mistake(ruleCommand, s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
 	case ctx.Err() != nil:
-		return Value{}, syntax.Errorf(s.Pos, "", "interrupted")
+		return Value{}, mistake(ruleCommand, s.Pos, "", "interrupted")
 	case limited.Err() != nil:
-		return Value{}, syntax.Errorf(s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
+		return Value{}, mistake(ruleCommand, s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
 	case errors.As(err, &exit):
-		return Value{}, syntax.Errorf(s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())
+		return Value{}, mistake(ruleCommand, s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())
 	case errors.Is(err, exec.ErrWaitDelay):
-		return Value{}, syntax.Errorf(s.Pos, "", "the command %q left a process behind that holds its output open", program(argv))
+		return Value{}, mistake(ruleCommand, s.Pos, "", "the command %q left a process behind that holds its output open", program(argv))
 	case err != nil:
-		return Value{}, syntax.Errorf(s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", program(argv))
+		return Value{}, mistake(ruleCommand, s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", program(argv))
 	}
 	data, ended := bytes.CutSuffix(out.data, []byte("\n"))
 	if ended {

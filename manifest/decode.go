@@ -26,6 +26,7 @@ func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
 	for _, f := range n.Fields {
 		if !slices.Contains(names, f.Key) {
 			allKnown = false
+			defer d.errs.Tag(ruleUnknownKey, len(d.errs))
 			d.errs.Add(f.Pos, syntax.DidYouMean(f.Key, names), "unknown key %s", syntax.QuoteKey(f.Key))
 		}
 	}
@@ -39,6 +40,7 @@ func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
 
 // wrongKind reports a value of another kind than wanted. It names kinds, never the value.
 func (d *document) wrongKind(f syntax.Field, want string) {
+	defer d.errs.Tag(ruleType, len(d.errs))
 	if f.Value.Kind == syntax.Refused {
 		return
 	}
@@ -65,6 +67,7 @@ func (d *document) text(f syntax.Field) (string, bool) {
 
 // filled refuses an empty text that one of the text methods returned.
 func (d *document) filled(f syntax.Field, text string, ok bool) (string, bool) {
+	defer d.errs.Tag(ruleType, len(d.errs))
 	if ok && text == "" {
 		d.errs.Add(f.Value.Pos, "", "%s is empty", syntax.QuoteKey(f.Key))
 	}
@@ -85,6 +88,7 @@ func (d *document) path(f syntax.Field) (string, bool) {
 
 // matching returns a field's expanded text if it has a form.
 func (d *document) matching(f syntax.Field, form *regexp.Regexp, want string) (string, bool) {
+	defer d.errs.Tag(ruleType, len(d.errs))
 	text, ok := d.expanded(f)
 	if ok && !form.MatchString(text) {
 		d.errs.Add(f.Value.Pos, "", "%s must be %s", syntax.QuoteKey(f.Key), want)
@@ -100,6 +104,7 @@ func (d *document) boolean(f syntax.Field, to *bool) {
 
 // count returns a whole number that is not negative.
 func (d *document) count(f syntax.Field) (int, bool) {
+	defer d.errs.Tag(ruleType, len(d.errs))
 	if !d.is(f, syntax.Int) {
 		return 0, false
 	}
@@ -113,6 +118,7 @@ func (d *document) count(f syntax.Field) (int, bool) {
 
 // list returns a list's items as fields, so that each is read like one.
 func (d *document) list(f syntax.Field) []syntax.Field {
+	defer d.errs.Tag(ruleType, len(d.errs))
 	if !d.is(f, syntax.List) {
 		return nil
 	}

@@ -29,6 +29,7 @@ type defaults struct {
 
 // document reads one file and what it includes.
 func (l *loader) document(ctx context.Context, name string, data []byte) {
+	defer l.errs.Tag(ruleManifest, len(l.errs))
 	l.names = append(l.names, name)
 	l.digests = append(l.digests, fmt.Sprintf("%s %x\n", name, sha256.Sum256(data)))
 	format, ok := syntax.FormatOf(name)
@@ -86,6 +87,7 @@ func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
 }
 
 func (d *document) readVersion(f syntax.Field) {
+	defer d.errs.Tag(ruleVersion, len(d.errs))
 	if n, ok := d.count(f); ok && n != 1 {
 		d.errs.Add(f.Value.Pos, "this secretsync supports version 1", "unsupported manifest version")
 	}
@@ -94,6 +96,7 @@ func (d *document) readVersion(f syntax.Field) {
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (d *document) readAccounts(f syntax.Field) {
+	defer d.errs.Tag(ruleAccount, len(d.errs))
 	if !d.isMap(f) {
 		return
 	}
@@ -150,6 +153,7 @@ func (d *document) envName(f syntax.Field) (string, bool) {
 }
 
 func (d *document) readSafety(f syntax.Field) {
+	defer d.errs.Tag(rulePolicy, len(d.errs))
 	if d.isMap(f) {
 		d.object(f.Value,
 			key{"max_deletes", func(f syntax.Field) {
@@ -192,6 +196,7 @@ var scopeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // scopes reads a list of scopes, sorted as Cloudflare returns them.
 func (d *document) scopes(f syntax.Field, to *[]string) {
+	defer d.errs.Tag(ruleScope, len(d.errs))
 	var scopes []string
 	for _, item := range d.list(f) {
 		scope, ok := d.word(item)

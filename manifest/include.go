@@ -17,6 +17,7 @@ const (
 // include reads the files that a list of patterns names. A file that was read
 // already is not read again.
 func (d *document) include(ctx context.Context, f syntax.Field) {
+	defer d.errs.Tag(ruleInclude, len(d.errs))
 	for _, item := range d.list(f) {
 		pattern, ok := d.path(item)
 		if !ok {

@@ -135,6 +135,8 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 		names: l.names, files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
 		tokenEnvs: l.tokenEnvs(), commandTime: commandTime, known: l.opts.Known, workers: l.workers,
 	}
+	l.errs.Tag(ruleManifest, 0)
+	l.warnings.Tag(ruleScope, 0)
 	m.Warnings = l.warnings.Sorted()
 	if len(l.errs) == 0 {
 		return m, nil

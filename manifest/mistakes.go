@@ -20,9 +20,38 @@ var (
 	ErrPlaintext = errors.New("a plaintext value is refused")
 )
 
+// The rules of mistakes, by what they are about. docs/output.md lists them.
+const (
+	ruleManifest    = "manifest"
+	ruleVersion     = "version"
+	ruleUnknownKey  = "unknown-key"
+	ruleType        = "wrong-type"
+	ruleAccount     = "account"
+	ruleStore       = "store"
+	ruleSecret      = "secret"
+	ruleScope       = "scope"
+	rulePolicy      = "policy"
+	ruleVariable    = "variable"
+	ruleCondition   = "condition"
+	ruleInclude     = "include"
+	ruleWorkers     = "workers"
+	ruleSource      = "source"
+	ruleEnvironment = "environment"
+	ruleCommand     = "command"
+	ruleSOPS        = "sops"
+	ruleValue       = "value"
+)
+
+// mistake returns a mistake of a rule. hint may be empty.
+func mistake(rule string, at Position, hint, what string, args ...any) *Error {
+	e := syntax.Errorf(at, hint, what, args...)
+	e.Rule = rule
+	return e
+}
+
 // refused returns a mistake that an option would permit. hint may be empty.
 func refused(kind error, at Position, hint, what string, args ...any) *Error {
-	e := syntax.Errorf(at, hint, what, args...)
+	e := mistake(map[error]string{ErrCommand: "command-refused", ErrPlaintext: "plaintext-value"}[kind], at, hint, what, args...)
 	e.Kind = kind
 	return e
 }
@@ -40,9 +69,9 @@ func mistakesOf(err error) ErrorList {
 	case errors.As(err, &one):
 		return ErrorList{one}
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return ErrorList{{What: "interrupted"}}
+		return ErrorList{{What: "interrupted", Rule: "interrupted"}}
 	}
-	return ErrorList{{What: "the SOPS file cannot be decrypted"}}
+	return ErrorList{{What: "the SOPS file cannot be decrypted", Rule: ruleSOPS}}
 }
 
 // located reports a mistake in another file at the place of the manifest that refers
@@ -52,9 +81,9 @@ func located(at Position, e *Error) *Error {
 	case e.Pos.File == at.File && e.Pos.Line > 0:
 		return e
 	case e.Pos.File == "" || e.Pos.File == at.File:
-		return &Error{Pos: at, What: e.What, Hint: e.Hint, Kind: e.Kind}
+		return &Error{Pos: at, What: e.What, Hint: e.Hint, Kind: e.Kind, Rule: e.Rule}
 	}
-	return &Error{Pos: at, What: e.Pos.String() + ": " + e.What, Hint: e.Hint, Kind: e.Kind}
+	return &Error{Pos: at, What: e.Pos.String() + ": " + e.What, Hint: e.Hint, Kind: e.Kind, Rule: e.Rule}
 }
 
 // sortedKeys returns a map's keys in order.

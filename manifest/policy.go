@@ -11,6 +11,7 @@ import (
 
 // generate reads what value to generate.
 func (d *document) generate(f syntax.Field) Source {
+	defer d.errs.Tag(rulePolicy, len(d.errs))
 	s := Source{Kind: SourceGenerate, Pos: f.Pos}
 	if !d.isMap(f) {
 		return s
@@ -35,6 +36,7 @@ func (d *document) generate(f syntax.Field) Source {
 
 // external reads that the value comes from elsewhere: nothing is written to the secret.
 func (d *document) external(f syntax.Field, n *syntax.Node, sec *Secret) {
+	defer d.errs.Tag(rulePolicy, len(d.errs))
 	if !d.is(f, syntax.Bool) {
 		return
 	}
@@ -54,6 +56,7 @@ var ageForm = regexp.MustCompile(`^([1-9][0-9]{0,4})([hdw])$`)
 
 // age reads a time span such as 90d.
 func (d *document) age(f syntax.Field) time.Duration {
+	defer d.errs.Tag(rulePolicy, len(d.errs))
 	text, ok := d.word(f)
 	if !ok {
 		return 0

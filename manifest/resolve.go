@@ -8,7 +8,6 @@ import (
 
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/secret"
-	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 const (
@@ -129,7 +128,7 @@ func (m *Manifest) unset() (errs ErrorList) {
 func (r sources) variable(s Source) (string, *Error) {
 	text, ok := r.lookup(s.target)
 	if !ok || text == "" {
-		return "", syntax.Errorf(s.Pos, "", "the environment variable %q is not set, or empty", s.target)
+		return "", mistake(ruleEnvironment, s.Pos, "", "the environment variable %q is not set, or empty", s.target)
 	}
 	return text, nil
 }
@@ -226,11 +225,11 @@ func checkValue(at Position, v Value) error {
 	b := v.Reveal()
 	switch {
 	case len(b) == 0:
-		return syntax.Errorf(at, "", "the value is empty")
+		return mistake(ruleValue, at, "", "the value is empty")
 	case len(b) > maxValue:
-		return syntax.Errorf(at, "", "the value is larger than %d bytes, which is Cloudflare's limit", maxValue)
+		return mistake(ruleValue, at, "", "the value is larger than %d bytes, which is Cloudflare's limit", maxValue)
 	case !utf8.Valid(b):
-		return syntax.Errorf(at, "encode it, for example as base64", "the value is not UTF-8 text")
+		return mistake(ruleValue, at, "encode it, for example as base64", "the value is not UTF-8 text")
 	}
 	return nil
 }

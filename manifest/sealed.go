@@ -22,7 +22,7 @@ type sealed struct {
 func (s *sealed) open() (SOPSFile, error) {
 	if s.file == nil && s.err == nil {
 		if s.sops == nil {
-			s.err = syntax.Errorf(Position{File: s.name}, "", "SOPS files cannot be read here")
+			s.err = mistake(ruleSOPS, Position{File: s.name}, "", "SOPS files cannot be read here")
 		} else {
 			s.file, s.err = s.sops.Open(s.name, s.data)
 		}
@@ -42,11 +42,11 @@ func (s *sealed) entry(path []string) (SOPSEntry, error) {
 	case err != nil:
 		return e, err
 	case e.InList:
-		return e, syntax.Errorf(e.Pos, "use a map: SOPS does not detect when a list's items are swapped", "the value is in a list")
+		return e, mistake(ruleSOPS, e.Pos, "use a map: SOPS does not detect when a list's items are swapped", "the value is in a list")
 	case e.Type == "":
-		return e, syntax.Errorf(e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted, or it is empty: SOPS does not encrypt empty values")
+		return e, mistake(ruleSOPS, e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted, or it is empty: SOPS does not encrypt empty values")
 	case e.Type != "str" && e.Type != "bytes":
-		return e, syntax.Errorf(e.Pos, "put it in quotes and encrypt it again: as a number, 0123 becomes 83", "the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
+		return e, mistake(ruleSOPS, e.Pos, "put it in quotes and encrypt it again: as a number, 0123 becomes 83", "the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
 	}
 	return e, nil
 }

@@ -75,6 +75,7 @@ func digestOf(parts ...string) string {
 
 // from reads a source.
 func (d *document) from(f syntax.Field) Source {
+	defer d.errs.Tag(ruleSource, len(d.errs))
 	s := Source{Pos: f.Pos}
 	if !d.isMap(f) {
 		return s
@@ -197,6 +198,7 @@ func (d *document) fromCommand(f syntax.Field, s *Source) {
 
 // value reads an inline value, which has to be encrypted by SOPS.
 func (d *document) value(f syntax.Field, path ...string) Source {
+	defer d.errs.Tag(ruleSource, len(d.errs))
 	s := Source{Kind: SourceValue, Pos: f.Pos}
 	if !d.is(f, syntax.String) {
 		return s

@@ -41,6 +41,7 @@ var (
 )
 
 func (d *document) readStores(f syntax.Field) {
+	defer d.errs.Tag(ruleStore, len(d.errs))
 	if !d.isMap(f) {
 		return
 	}
@@ -107,6 +108,7 @@ func (d *document) attribute(s *storeDecl, a *attribute, read func(syntax.Field)
 }
 
 func (d *document) accountLabel(f syntax.Field) (string, bool) {
+	defer d.errs.Tag(ruleAccount, len(d.errs))
 	label, ok := d.path(f)
 	if _, known := d.accounts[label]; ok && !known {
 		d.errs.Add(f.Value.Pos, syntax.DidYouMean(label, sortedKeys(d.accounts)), "no such account: %s", syntax.QuoteKey(label))
@@ -116,6 +118,7 @@ func (d *document) accountLabel(f syntax.Field) (string, bool) {
 }
 
 func (d *document) unmanaged(f syntax.Field) (string, bool) {
+	defer d.errs.Tag(rulePolicy, len(d.errs))
 	policy, ok := d.word(f)
 	switch {
 	case !ok:
@@ -128,6 +131,7 @@ func (d *document) unmanaged(f syntax.Field) (string, bool) {
 }
 
 func (d *document) adopt(f syntax.Field) (string, bool) {
+	defer d.errs.Tag(rulePolicy, len(d.errs))
 	policy, ok := d.word(f)
 	if ok && policy != "overwrite" && policy != "keep" {
 		d.errs.Add(f.Value.Pos, "overwrite sets the value, keep leaves it as it is", `"adopt" must be overwrite or keep`)
@@ -137,6 +141,7 @@ func (d *document) adopt(f syntax.Field) (string, bool) {
 }
 
 func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
+	defer d.errs.Tag(ruleSecret, len(d.errs))
 	if d.secrets++; d.secrets == maxSecrets+1 {
 		d.errs.Add(entry.Pos, "", "more than %d secrets", maxSecrets)
 	}
@@ -178,6 +183,7 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 // exactlyOne reports a map that has several of some keys, or none. None is not
 // reported where an unknown key was, which may have been meant for it.
 func (d *document) exactlyOne(entry syntax.Field, allKnown bool, keys ...string) {
+	defer d.errs.Tag(ruleSource, len(d.errs))
 	var found []syntax.Field
 	for _, f := range entry.Value.Fields {
 		if slices.Contains(keys, f.Key) {
@@ -199,6 +205,7 @@ type place struct{ account, store, secret string }
 
 // finish builds the stores from their declarations.
 func (l *loader) finish() []Store {
+	defer l.errs.Tag(ruleSecret, len(l.errs))
 	var stores []Store
 	taken := map[place]Position{}
 	policies := map[place]attribute{}

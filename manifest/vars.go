@@ -12,6 +12,7 @@ var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 // readVars reads the manifest's variables. Options.Vars go before the environment, and
 // that before the manifest.
 func (d *document) readVars(f syntax.Field) {
+	defer d.errs.Tag(ruleVariable, len(d.errs))
 	if !d.isMap(f) {
 		return
 	}
@@ -42,6 +43,7 @@ func (d *document) readVars(f syntax.Field) {
 
 // overrideVars applies Options.Vars.
 func (d *document) overrideVars() {
+	defer d.errs.Tag(ruleVariable, len(d.errs))
 	for _, name := range sortedKeys(d.opts.Vars) {
 		if _, ok := d.vars[name]; !ok {
 			d.errs.Add(Position{File: d.name}, syntax.DidYouMean(name, sortedKeys(d.vars)), "a value is given for the variable %s, which the manifest does not declare", syntax.QuoteKey(name))
@@ -65,6 +67,7 @@ const (
 // expanded returns a field's text with its ${vars.x} replaced. "$${" stands for
 // a literal "${".
 func (d *document) expanded(f syntax.Field) (string, bool) {
+	defer d.errs.Tag(ruleVariable, len(d.errs))
 	text, ok := d.text(f)
 	if !ok {
 		return "", false

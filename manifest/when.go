@@ -18,6 +18,7 @@ const maxCondition = 1000
 // when evaluates a condition over the variables. A mistake counts as true, so that
 // the secret's other mistakes are found too.
 func (d *document) when(f syntax.Field) bool {
+	defer d.errs.Tag(ruleCondition, len(d.errs))
 	text, ok := d.word(f)
 	switch {
 	case !ok:

@@ -16,6 +16,7 @@ type workerPattern struct {
 // readWorkers reads patterns, and maps of a pattern and the one environment that is
 // meant in its files.
 func (d *document) readWorkers(f syntax.Field) {
+	defer d.errs.Tag(ruleWorkers, len(d.errs))
 	for _, item := range d.list(f) {
 		w := workerPattern{pos: item.Pos, from: d.name}
 		var ok bool

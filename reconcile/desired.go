@@ -140,6 +140,7 @@ func (d *desired) generate(p *planner.Plan, know func(secret.Value)) {
 func (d *desired) checkDuplicates() error {
 	seen := map[planner.SecretKey]planner.Position{}
 	var errs syntax.ErrorList
+	defer func() { errs.Tag("secret", 0) }()
 	for _, st := range d.stores {
 		for _, sec := range st.Secrets {
 			key := st.Key.Secret(sec.Name)

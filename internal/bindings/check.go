@@ -14,6 +14,7 @@ import (
 // CheckAll returns what is wrong with the bindings of all Workers, and the number of
 // bindings. A binding that several environments inherit counts once.
 func (p *Project) CheckAll() (bindings int, errs syntax.ErrorList) {
+	defer func() { errs.Tag("binding", 0) }()
 	seen := map[position.Position]bool{}
 	for _, c := range p.Configs {
 		for _, env := range c.Environments {

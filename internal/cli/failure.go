@@ -38,7 +38,7 @@ func complaints(err error) (mistakes []render.Mistake, hints []string) {
 		return mistakes, hints
 	case errors.As(err, &list):
 		for _, e := range list {
-			mistakes = append(mistakes, render.Mistake{Pos: e.Pos, Rule: ruleError, What: e.What, Hint: advised(e.Hint, e)})
+			mistakes = append(mistakes, render.Mistake{Pos: e.Pos, Rule: cmp.Or(e.Rule, ruleError), What: e.What, Hint: advised(e.Hint, e)})
 		}
 		return mistakes, nonempty(cmp.Or(hint.Of(err), listAdvice(err)))
 	}

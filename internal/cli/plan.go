@@ -132,6 +132,7 @@ func problemsOf(p *planner.Plan, manifest string) error {
 			pos.File = manifest
 		}
 		errs.Add(pos, todo, "%s", what)
+		errs.Tag(string(q.Kind), len(errs)-1)
 	}
 	return errs.Err()
 }

@@ -127,7 +127,7 @@ func (f Files) checkOpened(at position.Position, name string, file *os.File) *sy
 	case !info.Mode().IsRegular():
 		return notRegular(at, name, info)
 	case f.isPrivate(name, info):
-		return syntax.Errorf(at, "name another file", "file %q holds credentials of secretsync or git, or belongs to the system, and is not read", name)
+		return mistake(at, "name another file", "file %q holds credentials of secretsync or git, or belongs to the system, and is not read", name)
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (f Files) Read(at position.Position, name string, limit int) ([]byte, *synt
 		return nil, f.explain(at, name, err)
 	}
 	if len(data) > limit {
-		return nil, syntax.Errorf(at, "", "file %q is larger than %d bytes", name, limit)
+		return nil, mistake(at, "", "file %q is larger than %d bytes", name, limit)
 	}
 	f.Seen.add(name, sighting{true, sha256.Sum256(data)})
 	return data, nil
@@ -188,15 +188,15 @@ func (f Files) Check(at position.Position, name string) *syntax.Error {
 func (f Files) explain(at position.Position, name string, err error) *syntax.Error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return syntax.Errorf(at, "paths are relative to the file that names them", "file %q does not exist", name)
+		return mistake(at, "paths are relative to the file that names them", "file %q does not exist", name)
 	case errors.Is(err, fs.ErrPermission):
-		return syntax.Errorf(at, "", "file %q: permission denied", name)
+		return mistake(at, "", "file %q: permission denied", name)
 	case f.leads(name):
 		return outside(at, name)
 	case f.linked(name): // Go follows no absolute link below a root, even one that stays inside
-		return syntax.Errorf(at, "below the repository's folder a link has to be a relative one: ln -sr", "file %q is reached by a link with an absolute path", name)
+		return mistake(at, "below the repository's folder a link has to be a relative one: ln -sr", "file %q is reached by a link with an absolute path", name)
 	}
-	return syntax.Errorf(at, "", "file %q cannot be read", name)
+	return mistake(at, "", "file %q cannot be read", name)
 }
 
 // leads reports whether a symbolic link leads out of the root.
@@ -219,14 +219,21 @@ func (f Files) linked(name string) bool {
 }
 
 func outside(at position.Position, name string) *syntax.Error {
-	e := syntax.Errorf(at, "", "%q lies outside the repository", name)
-	e.Kind = ErrOutside
+	e := mistake(at, "", "%q lies outside the repository", name)
+	e.Kind, e.Rule = ErrOutside, "outside-repository"
+	return e
+}
+
+// mistake returns a mistake about a file that is named. hint may be empty.
+func mistake(at position.Position, hint, what string, args ...any) *syntax.Error {
+	e := syntax.Errorf(at, hint, what, args...)
+	e.Rule = "file"
 	return e
 }
 
 func notRegular(at position.Position, name string, info fs.FileInfo) *syntax.Error {
 	if info.IsDir() {
-		return syntax.Errorf(at, "name a file in it", "%q is a folder, not a file", name)
+		return mistake(at, "name a file in it", "%q is a folder, not a file", name)
 	}
-	return syntax.Errorf(at, "pipes and devices are not read", "%q is not a regular file", name)
+	return mistake(at, "pipes and devices are not read", "%q is not a regular file", name)
 }

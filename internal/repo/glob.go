@@ -50,7 +50,7 @@ func (f Files) Glob(at position.Position, from, pattern string) ([]string, *synt
 		}
 	}
 	if looked.spent() {
-		return nil, syntax.Errorf(at, "name the folders", "too many files and folders to look at for %q", pattern)
+		return nil, mistake(at, "name the folders", "too many files and folders to look at for %q", pattern)
 	}
 	return f.someOf(at, pattern, rel, names)
 }
@@ -92,9 +92,9 @@ func (f Files) pattern(at position.Position, from, pattern string) (string, *syn
 	_, err := path.Match(pattern, "")
 	switch {
 	case strings.Contains(pattern, "**"):
-		return "", syntax.Errorf(at, "name each level: a/*/b.yaml", "** is not supported in a pattern")
+		return "", mistake(at, "name each level: a/*/b.yaml", "** is not supported in a pattern")
 	case err != nil:
-		return "", syntax.Errorf(at, "", "not a pattern: %q", pattern)
+		return "", mistake(at, "", "not a pattern: %q", pattern)
 	case !f.allowOutside && (filepath.IsAbs(pattern) || !filepath.IsLocal(rel)):
 		return "", outside(at, pattern)
 	}
@@ -106,16 +106,16 @@ func (f Files) pattern(at position.Position, from, pattern string) (string, *syn
 func (f Files) someOf(at position.Position, pattern, rel string, names []string) ([]string, *syntax.Error) {
 	switch {
 	case len(names) > maxMatches:
-		return nil, syntax.Errorf(at, "", "more than %d files match %q", maxMatches, pattern)
+		return nil, mistake(at, "", "more than %d files match %q", maxMatches, pattern)
 	case len(names) > 0:
 		return names, nil
 	}
 	if link := f.leadingOut(rel); link != "" {
-		e := syntax.Errorf(at, "", "no file matches %q, and %q leads out of the repository", pattern, link)
+		e := mistake(at, "", "no file matches %q, and %q leads out of the repository", pattern, link)
 		e.Kind = ErrOutside
 		return nil, e
 	}
-	return nil, syntax.Errorf(at, "paths are relative to the file that names them", "no file matches %q", pattern)
+	return nil, mistake(at, "paths are relative to the file that names them", "no file matches %q", pattern)
 }
 
 // leadingOut returns a match of a pattern, or of one of its parent folders, that is a link

@@ -49,8 +49,9 @@ const restore = "restore it from git, and change it with sops edit"
 
 // failTypes is fail for a file that names keys of types that are refused.
 func (f *File) failTypes(kind Kind, refused []string, hint, what string, args ...any) error {
-	m := &syntax.Error{Pos: f.whole(), What: fmt.Sprintf(what, args...), Hint: hint}
+	m := &syntax.Error{Pos: f.whole(), What: fmt.Sprintf(what, args...), Hint: hint, Rule: "sops"}
 	if len(refused) > 0 {
+		m.Rule = "sops-key-type"
 		m.Kind = TypesNotAllowed(strings.Join(slices.Concat(f.opener.allowed, refused), ","))
 	}
 	return &Error{kind, syntax.ErrorList{m}}
@@ -59,6 +60,7 @@ func (f *File) failTypes(kind Kind, refused []string, hint, what string, args ..
 func fail(kind Kind, at position.Position, hint, what string, args ...any) error {
 	e := &Error{Kind: kind}
 	e.Mistakes.Add(at, hint, what, args...)
+	e.Mistakes.Tag("sops", 0)
 	return e
 }
 

@@ -82,6 +82,9 @@ type Error struct {
 	// Kind is nil, or what [errors.Is] and [errors.As] find: for callers that have more to
 	// say about such a mistake. It is comparable.
 	Kind error
+	// Rule names the kind of mistake for programs: a word that stays the same when the text
+	// changes. It may be empty.
+	Rule string
 }
 
 // Errorf returns a mistake. hint may be empty; what is formatted as by fmt.Sprintf.
@@ -106,6 +109,17 @@ type ErrorList []*Error
 // Add appends a mistake. hint may be empty; what is formatted as by fmt.Sprintf.
 func (l *ErrorList) Add(pos position.Position, hint, what string, args ...any) {
 	*l = append(*l, Errorf(pos, hint, what, args...))
+}
+
+// Tag sets the rule of the mistakes from an index on that have none. Deferred at the start of
+// a function, with the length of the list, it sets that of all the mistakes that the function
+// reports, except those that a function called by it has set.
+func (l *ErrorList) Tag(rule string, from int) {
+	for _, e := range (*l)[from:] {
+		if e.Rule == "" {
+			e.Rule = rule
+		}
+	}
 }
 
 // maxTold bounds the mistakes that are reported: a hostile file may have a million.

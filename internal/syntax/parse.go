@@ -39,6 +39,7 @@ func FormatOf(filename string) (Format, bool) {
 // the same, so that the mistakes in its content are reported in the same run.
 func Parse(name string, data []byte, f Format) (*Node, []*Error) {
 	p := &parser{format: f, src: source{name: name, data: data}}
+	defer func() { p.errs.Tag("syntax", 0) }()
 	if p.checkText() {
 		p.src.indexLines()
 		root := map[Format]func() *Node{YAML: p.yaml, TOML: p.toml, JSON: p.json}[f]()
@@ -84,6 +85,7 @@ func translate(message string, reasons []reason) string {
 
 // duplicate reports a key that its map has already.
 func (p *parser) duplicate(key string, pos, first position.Position) {
+	defer p.errs.Tag("duplicate-key", len(p.errs))
 	p.errs.Add(pos, "first at "+first.String(), "duplicate key %s", QuoteKey(key))
 }
 

@@ -66,6 +66,9 @@ func (b Binding) same(o Binding) bool {
 	return b.Binding == o.Binding && b.StoreID == o.StoreID && b.SecretName == o.SecretName
 }
 
+// Rule is the rule of the mistakes in a configuration, except those in its syntax.
+const Rule = "wrangler"
+
 // Parse reads a configuration. It returns what is wrong with the bindings; the
 // configuration has those that are right, and is nil where the file cannot be read at all.
 func Parse(file string, data []byte) (*Config, []*syntax.Error) {
@@ -74,6 +77,7 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 		return nil, mistakes
 	}
 	p := &parser{}
+	defer func() { p.errs.Tag(Rule, 0) }()
 	c := &Config{File: file, Name: p.text(root, "name")}
 	top := Environment{WorkerName: c.Name, AccountID: p.account(root), Bindings: p.bindings(root), Names: names(root)}
 	shared := p.previews(root)
@@ -130,14 +134,14 @@ func tree(file string, data []byte) (*syntax.Node, []*syntax.Error) {
 			} // else the error below has the better words
 		}
 	default:
-		return nil, []*syntax.Error{{Pos: position.Position{File: file}, What: "not a wrangler configuration by its name", Hint: "want .toml, .json or .jsonc"}}
+		return nil, []*syntax.Error{{Pos: position.Position{File: file}, What: "not a wrangler configuration by its name", Hint: "want .toml, .json or .jsonc", Rule: Rule}}
 	}
 	root, mistakes := syntax.Parse(file, data, format)
 	if len(mistakes) > 0 {
 		return nil, mistakes
 	}
 	if root.Kind != syntax.Map {
-		mistakes = []*syntax.Error{{Pos: root.Pos, What: "a wrangler configuration must be a map, not " + root.Kind.String()}}
+		mistakes = []*syntax.Error{{Pos: root.Pos, What: "a wrangler configuration must be a map, not " + root.Kind.String(), Rule: Rule}}
 	}
 	return root, mistakes
 }
