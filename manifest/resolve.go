@@ -136,7 +136,9 @@ func (r sources) variable(s Source) (string, *Error) {
 // fail adds a mistake; one in another file, which many secrets may
 // need, is reported once.
 func (r *reading) fail(at Position, err error) {
-	for _, e := range mistakesOf(err) {
+	list := mistakesOf(err)
+	list.Tag(ruleSource, 0) // an implementation of SOPS need not set any
+	for _, e := range list {
 		if e.Pos == at || !r.told[*e] {
 			r.errs = append(r.errs, located(at, e))
 		}

@@ -124,6 +124,34 @@ func TestDriftFails(t *testing.T) {
 	}
 }
 
+// TestValidate: a mistake is an annotation at its position, in the summary and in code scanning,
+// without any credential. Once it is mended, code scanning hears that there is none.
+func TestValidate(t *testing.T) {
+	p := newPlace(t)
+	p.branch("first", one("a"))
+	check := func() *run {
+		t.Helper()
+		event := map[string]string{"sha": p.preview("first"), "github.event_name": "pull_request", "github.event.pull_request.head.repo.fork": "false"}
+		return p.runJob("examples/github/validate.yml", "validate", event)
+	}
+	r := check().ends(false)
+	r.says("::notice title=secretsync::secretsync.yaml is valid: stores 1, secrets 1.")
+	if !strings.Contains(string(p.sarif), `"results": []`) {
+		t.Errorf("%s", p.sarif)
+	}
+	git(t, p.dev, "checkout", "--quiet", "first")
+	write(t, filepath.Join(p.dev, "secretsync.yaml"), "version: 1\nstore: {}\n")
+	p.commit("a mistake")
+	r = check().ends(true)
+	r.says("::error file=secretsync.yaml,line=2,col=1,title=secretsync::unknown key \"store\"")
+	if !strings.Contains(r.summary, "secretsync.yaml:2:1: unknown key") || !strings.Contains(string(p.sarif), `"startLine": 2`) {
+		t.Errorf("summary:\n%s\n%s", r.summary, p.sarif)
+	}
+	if len(p.emulator.Requests()) != 0 {
+		t.Error("a request was sent")
+	}
+}
+
 // breakProgram replaces the program by one that ends without a word.
 func breakProgram(t *testing.T, path string) {
 	t.Helper()

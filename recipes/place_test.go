@@ -53,6 +53,7 @@ type place struct {
 	values                map[string]string // in the SOPS file, by key
 	keyID                 string            // of the fingerprint key, if it is pinned
 	artifact              []byte
+	sarif                 []byte // for code scanning
 	written               []string
 }
 

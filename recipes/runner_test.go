@@ -122,6 +122,10 @@ func (r *run) step(s step, env map[string]string) bool {
 		return true
 	case s.Uses == "actions/setup-go@v6":
 		return true
+	case s.Uses == "github/codeql-action/upload-sarif@v4":
+		r.place.sarif, _ = os.ReadFile(filepath.Join(r.dir, s.With["sarif_file"]))
+		r.place.written = append(r.place.written, string(r.place.sarif))
+		return true
 	case s.Uses == "actions/upload-artifact@v4":
 		if r.place.server != gitHubServer {
 			r.t.Fatalf("Enterprise Server does not have %s", s.Uses)
@@ -236,6 +240,9 @@ func (r *run) value(operand string) string {
 	}
 	if m := outcomeOf.FindStringSubmatch(operand); m != nil {
 		return r.outcome[m[1]]
+	}
+	if operand == "true" || operand == "false" {
+		return operand
 	}
 	if strings.HasPrefix(operand, "'") {
 		return strings.Trim(operand, "'")

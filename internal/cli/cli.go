@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/secretsync/secretsync/internal/redact"
+	"github.com/secretsync/secretsync/manifest"
 )
 
 // App is the program and its environment: nothing below [Main] uses package os for it.
@@ -29,8 +30,9 @@ type App struct {
 	Filter *redact.Filter
 	Log    *slog.Logger
 
-	own   []ownFile // what no output may replace
-	shown bool      // a plan or drift was shown, which need not be complete
+	own      []ownFile         // what no output may replace
+	shown    bool              // a result was shown, which need not be complete
+	warnings []*manifest.Error // about the manifest
 }
 
 // Main runs the program as a process of its own, and returns its exit code.

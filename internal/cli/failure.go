@@ -17,19 +17,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Rules of mistakes that have none of their own.
-const (
-	ruleError       = "error"       // such as a token that is missing, or a request that failed
-	ruleInterrupted = "interrupted" // by a signal
-)
-
 // complaints returns what an error says, in terms of the command line: the mistakes, and hints
 // about all of them.
 func complaints(err error) (mistakes []render.Mistake, hints []string) {
 	var list syntax.ErrorList
 	switch {
 	case errors.Is(err, context.Canceled):
-		return []render.Mistake{{Rule: ruleInterrupted, What: "interrupted"}}, nil
+		return []render.Mistake{{Rule: render.RuleInterrupted, What: "interrupted"}}, nil
 	case len(joined(err)) > 1:
 		for _, part := range joined(err) {
 			m, h := complaints(part)
@@ -38,13 +32,13 @@ func complaints(err error) (mistakes []render.Mistake, hints []string) {
 		return mistakes, hints
 	case errors.As(err, &list):
 		for _, e := range list {
-			mistakes = append(mistakes, render.Mistake{Pos: e.Pos, Rule: cmp.Or(e.Rule, ruleError), What: e.What, Hint: advised(e.Hint, e)})
+			mistakes = append(mistakes, render.Mistake{Pos: e.Pos, Rule: cmp.Or(e.Rule, render.RuleError), What: e.What, Hint: advised(e.Hint, e)})
 		}
 		return mistakes, nonempty(cmp.Or(hint.Of(err), listAdvice(err)))
 	}
 	text, suggestion, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n") // cobra's, for an unknown command
 	for line := range strings.Lines(text) {
-		mistakes = append(mistakes, render.Mistake{Rule: ruleError, What: strings.TrimSuffix(line, "\n")})
+		mistakes = append(mistakes, render.Mistake{Rule: render.RuleError, What: strings.TrimSuffix(line, "\n")})
 	}
 	hints = nonempty(cmp.Or(hint.Of(err), advice(err)))
 	if suggestion != "" {
@@ -78,7 +72,7 @@ func quiet(err error) bool {
 
 // reported are the commands whose failure is reported in the format of their result, and what
 // the report says has failed.
-var reported = map[string]string{"plan": "plan", "show": "plan", "drift": "drift"}
+var reported = map[string]string{"plan": "plan", "show": "plan", "drift": "drift", "validate": "validate"}
 
 // reportFailure writes an error in the format that the command's result would have had, in the
 // same place: otherwise a CI system would go on showing an earlier result. It returns an error
@@ -94,7 +88,7 @@ func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, err error) 
 		a.protectUnread(ctx, file, cmd.Flags().Lookup("lockfile"))
 	}
 	return a.showFailure(format.Value.String(), &render.Failure{
-		Command: what, Manifest: file, ExitCode: exitCode(err), Mistakes: mistakes, Hints: hints,
+		Command: what, Manifest: file, ExitCode: exitCode(err), Mistakes: mistakes, Hints: hints, Warnings: a.warned(),
 		Origin: a.origin(context.WithoutCancel(ctx), file),
 	})
 }
@@ -123,27 +117,31 @@ func (a *App) showFailure(format string, f *render.Failure) error {
 		if err := a.tellGitHub(summary, []output{{"failed", true}}); err != nil {
 			return err
 		}
-		a.failureUnderRoot("GITHUB_WORKSPACE", f)
+		renameFailure(f, a.fromRoot("GITHUB_WORKSPACE"))
 		return render.FailureGitHub(a.Out, f)
 	case formatGitLab:
-		a.failureUnderRoot("CI_PROJECT_DIR", f)
+		renameFailure(f, a.fromRoot("CI_PROJECT_DIR"))
 		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error { return render.FailureCodeQuality(w, f) }); err != nil || f.Command != "plan" {
 			return err
 		}
 		return errors.Join(
 			a.writeReport(gitLabReportFile, func(w io.Writer) error { return render.FailureReport(w, f) }),
 			a.writeReport(gitLabNoteFile, func(w io.Writer) error { return render.FailureMarkdown(w, f) }))
+	case formatSARIF:
+		if f.Command != "validate" { // the format is the mistake
+			return nil
+		}
+		renameFailure(f, a.fromRepository(f.Manifest))
+		return render.FailureSARIF(a.Out, f)
 	}
 	return nil
 }
 
-// failureUnderRoot does for a failure what underRoot does for a plan.
-func (a *App) failureUnderRoot(variable string, f *render.Failure) {
-	name := a.fromRoot(variable)
+// renameFailure rewrites the file names of a failure.
+func renameFailure(f *render.Failure, name func(string) string) {
 	f.Manifest = name(f.Manifest)
-	for i := range f.Mistakes {
-		f.Mistakes[i].Pos.File = name(f.Mistakes[i].Pos.File)
-	}
+	rename(f.Mistakes, name)
+	rename(f.Warnings, name)
 }
 
 // origin is where a report about a manifest comes from, if it is written now.

@@ -102,6 +102,12 @@ func (a *App) underRoot(variable string, p *planner.Plan, info *render.PlanInfo)
 // environment variable names, if the file is in it.
 func (a *App) fromRoot(variable string) func(string) string {
 	root, _ := a.LookupEnv(variable)
+	return relativeTo(root)
+}
+
+// relativeTo returns a function that rewrites a file name relative to a folder, if the file is
+// in it. An empty folder leaves names as they are.
+func relativeTo(root string) func(string) string {
 	return func(name string) string {
 		abs, err := filepath.Abs(name)
 		if root == "" || name == "" || err != nil {

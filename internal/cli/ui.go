@@ -131,6 +131,9 @@ func (a *App) Finish(code int) int {
 
 // notify prints an event of the engine.
 func (a *App) notify(e reconcile.Event) {
+	if w, ok := e.(reconcile.ManifestWarning); ok {
+		a.warnings = append(a.warnings, w.Mistake)
+	}
 	ci, _ := a.LookupEnv("CI")
 	for _, line := range render.Event(e, ci != "") {
 		a.Say("%s", line)

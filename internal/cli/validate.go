@@ -1,14 +1,32 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/repo"
+	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
 
+// validateOptions are the flags of validate.
+type validateOptions struct {
+	manifestFlags
+	format string
+}
+
+// formatSARIF is what code scanning reads. Only validate has it.
+const formatSARIF = "sarif"
+
+var validateFormats = append(slices.Clone(formats), formatSARIF)
+
 func (a *App) validateCommand() *cobra.Command {
-	var o manifestFlags
+	var o validateOptions
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Check the manifest without keys or requests",
@@ -18,23 +36,100 @@ no decryption key unless the manifest itself is wholly encrypted. It does not
 read values: plan and apply report environment variables that are not set.
 
 ` + exitCodesHelp,
-		Args: noArgs,
+		Example: "  secretsync validate --format sarif >secretsync.sarif   # for code scanning",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			project, err := a.project(cmd.Context(), &o, nil)
+			if !slices.Contains(validateFormats, o.format) {
+				return fmt.Errorf("--format %q is not one of %s", o.format, strings.Join(validateFormats, ", "))
+			}
+			project, err := a.project(cmd.Context(), &o.manifestFlags, nil)
 			if err != nil {
 				return err
 			}
 			if err := project.Check(); err != nil {
 				return err
 			}
-			m, secrets := project.Manifest(), 0
-			for _, st := range m.Stores {
-				secrets += len(st.Secrets)
-			}
-			_, err = fmt.Fprintf(a.Out, "%s is valid: stores %d, secrets %d.\n", render.Safe(m.File), len(m.Stores), secrets)
-			return err
+			return a.showValid(cmd.Context(), project, o.format)
 		},
 	}
 	o.register(cmd.Flags())
+	cmd.Flags().StringVar(&o.format, "format", formatText, strings.Join(validateFormats, ", "))
 	return cmd
+}
+
+// showValid writes a valid manifest's size and the warnings about it to stdout, and to the files
+// that CI systems read.
+func (a *App) showValid(ctx context.Context, p *reconcile.Project, format string) error {
+	a.shown = true
+	m := p.Manifest()
+	v := &render.Valid{Manifest: m.File, Stores: len(m.Stores), Warnings: a.warned()}
+	for _, st := range m.Stores {
+		v.Secrets += len(st.Secrets)
+	}
+	if format != formatText {
+		v.Origin = a.origin(ctx, m.File)
+	}
+	under := func(name func(string) string) {
+		v.Manifest = name(v.Manifest)
+		rename(v.Warnings, name)
+	}
+	switch format {
+	case formatJSON:
+		return render.ValidJSON(a.Out, v)
+	case formatMarkdown:
+		return render.ValidMarkdown(a.Out, v)
+	case formatGitHub:
+		if err := a.tellGitHub(func(w io.Writer) error { return render.ValidMarkdown(w, v) }, []output{{"valid", true}}); err != nil {
+			return err
+		}
+		under(a.fromRoot("GITHUB_WORKSPACE"))
+		return render.ValidGitHub(a.Out, v)
+	case formatGitLab:
+		under(a.fromRoot("CI_PROJECT_DIR"))
+		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error { return render.ValidCodeQuality(w, v) }); err != nil {
+			return err
+		}
+	case formatSARIF:
+		under(a.fromRepository(m.File))
+		return render.ValidSARIF(a.Out, v)
+	}
+	return render.ValidText(a.Out, v)
+}
+
+// warned are the warnings about the manifest so far.
+func (a *App) warned() []render.Mistake {
+	var list []render.Mistake
+	for _, e := range a.warnings {
+		list = append(list, render.Mistake{Pos: e.Pos, Rule: e.Rule, What: e.What, Hint: advised(e.Hint, e)})
+	}
+	return list
+}
+
+// rename rewrites the file names of mistakes.
+func rename(mistakes []render.Mistake, name func(string) string) {
+	for i := range mistakes {
+		mistakes[i].Pos.File = name(mistakes[i].Pos.File)
+	}
+}
+
+// fromRepository returns a function that rewrites a file name relative to the folder of the
+// repository that a manifest is in, which CI knows better. Names outside of it become absolute.
+func (a *App) fromRepository(manifest string) func(string) string {
+	root := repo.New(filepath.Dir(manifest), false).Root
+	for _, variable := range []string{"GITHUB_WORKSPACE", "CI_PROJECT_DIR"} {
+		if dir, _ := a.LookupEnv(variable); dir != "" {
+			root = dir
+		}
+	}
+	below := relativeTo(root)
+	return func(name string) string {
+		if name == "" {
+			return ""
+		}
+		abs, err := filepath.Abs(name)
+		if name = below(name); err == nil && !filepath.IsLocal(name) {
+			return abs
+		}
+		return name
+	}
 }

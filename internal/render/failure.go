@@ -17,8 +17,10 @@ type Failure struct {
 	ExitCode int
 	Mistakes []Mistake
 	// Hints are about the mistakes as a whole.
-	Hints  []string
-	Origin Origin
+	Hints []string
+	// Warnings are remarks that forbid nothing.
+	Warnings []Mistake
+	Origin   Origin
 }
 
 // Mistake is one reason of a failure.
@@ -30,6 +32,12 @@ type Mistake struct {
 	What string
 	Hint string // may be empty
 }
+
+// The rules of mistakes that are not about a file.
+const (
+	RuleError       = "error" // such as a token that is missing, or a request that failed
+	RuleInterrupted = "interrupted"
+)
 
 // failureWords are what a failure of each command means to the reader.
 var failureWords = map[string]struct{ marker, title, meaning string }{
@@ -76,6 +84,18 @@ func (f *Failure) lines(limit int) []string {
 	for _, hint := range f.Hints {
 		lines = append(lines, "hint: "+clipped(hint))
 	}
+	return append(lines, warningLines(f.Warnings, limit)...)
+}
+
+// warningLines are the first warnings as text.
+func warningLines(warnings []Mistake, limit int) []string {
+	var lines []string
+	for _, m := range warnings[:min(limit, len(warnings))] {
+		lines = append(lines, "warning: "+clipped(m.Pos.String())+": "+withHint(clipped(m.What), clipped(m.Hint)))
+	}
+	if more := len(warnings) - limit; more > 0 {
+		lines = append(lines, fmt.Sprintf("… and %d more warnings that do not fit in a comment: see the log", more))
+	}
 	return lines
 }
 
@@ -104,23 +124,36 @@ func (b *comment) fenced(lines []string) {
 
 // FailureGitHub writes a failure as annotations at its mistakes' positions.
 func FailureGitHub(w io.Writer, f *Failure) error {
-	var errs []annotation
-	for _, m := range f.Mistakes {
-		errs = append(errs, annotation{pos: m.Pos, text: withHint(m.What, m.Hint)})
-	}
+	errs := annotations(f.Mistakes)
 	if n := len(f.Hints); n > 0 && len(errs) > 0 { // with the first, since few annotations are kept
 		errs[0].text = withHint(errs[0].text, strings.Join(f.Hints, "; "))
 	}
 	out := &printer{w: w}
 	annotate(out, "error", errs)
+	annotate(out, "warning", annotations(f.Warnings))
 	return out.err
+}
+
+func annotations(mistakes []Mistake) []annotation {
+	var list []annotation
+	for _, m := range mistakes {
+		list = append(list, annotation{pos: m.Pos, text: withHint(m.What, m.Hint)})
+	}
+	return list
 }
 
 // FailureCodeQuality writes a failure as GitLab's code quality report.
 func FailureCodeQuality(w io.Writer, f *Failure) error {
+	return codeQuality(w, f.Manifest, f.Mistakes, f.Warnings)
+}
+
+func codeQuality(w io.Writer, manifest string, mistakes, warnings []Mistake) error {
 	list := []finding{}
-	for _, m := range f.Mistakes {
-		list = append(list, newFinding(f.Manifest, m.Rule, "blocker", withHint(m.What, m.Hint), m.Pos))
+	for _, m := range mistakes {
+		list = append(list, newFinding(manifest, m.Rule, "blocker", withHint(m.What, m.Hint), m.Pos))
+	}
+	for _, m := range warnings {
+		list = append(list, newFinding(manifest, m.Rule, "minor", withHint(m.What, m.Hint), m.Pos))
 	}
 	return writeJSON(w, list)
 }
@@ -139,6 +172,7 @@ type failure struct {
 	ExitCode      int       `json:"exit_code"`
 	Errors        []mistake `json:"errors"`
 	Hints         []string  `json:"hints,omitempty"`
+	Warnings      []mistake `json:"warnings,omitempty"`
 	Commit        string    `json:"commit,omitempty"`
 	RunURL        string    `json:"run_url,omitempty"`
 }
@@ -152,7 +186,7 @@ type mistake struct {
 
 // FailureJSON writes a failure for programs.
 func FailureJSON(w io.Writer, f *Failure) error {
-	return writeJSON(w, failure{1, f.Command, f.ExitCode, listed(f.Mistakes), f.Hints, f.Origin.commit, f.Origin.runURL})
+	return writeJSON(w, failure{1, f.Command, f.ExitCode, listed(f.Mistakes), f.Hints, listed(f.Warnings), f.Origin.commit, f.Origin.runURL})
 }
 
 func listed(mistakes []Mistake) []mistake {
