@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"unicode/utf8"
+
+	"github.com/secretsync/secretsync/internal/syntax"
 )
 
 // Kinds of damage that callers may have more advice on. [errors.Is] finds them.
@@ -48,8 +50,9 @@ func damage(data []byte) (at int, what string, todo remedy) {
 	case !utf8.Valid(data):
 		return 0, "the lockfile is not UTF-8", recode
 	}
-	if at := conflictMarker(data); at >= 0 {
-		return at, "the lockfile has an unresolved git conflict", settle
+	// No line of well-formed JSON is like one of git's markers: its strings contain no line breaks.
+	if markers := syntax.ConflictMarkers(data); len(markers) > 0 {
+		return markers[0], "the lockfile has an unresolved git conflict", settle
 	}
 	var raw json.RawMessage
 	var bad *json.SyntaxError
@@ -60,19 +63,4 @@ func damage(data []byte) (at int, what string, todo remedy) {
 		return len(data), "the lockfile is truncated", restore
 	}
 	return int(bad.Offset) - 1, "the lockfile is not valid JSON from here on", restore
-}
-
-// conflictMarker returns the offset of git's first conflict marker, or -1. No line of
-// well-formed JSON starts like one, because JSON strings contain no line breaks.
-func conflictMarker(data []byte) int {
-	at := 0
-	for line := range bytes.Lines(data) {
-		for _, marker := range []string{"<<<<<<<", "|||||||", "=======", ">>>>>>>"} {
-			if bytes.HasPrefix(line, []byte(marker)) {
-				return at
-			}
-		}
-		at += len(line)
-	}
-	return -1
 }

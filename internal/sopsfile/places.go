@@ -15,8 +15,8 @@ import (
 // bounds its depth: SOPS recurses without a limit, and nothing can recover from a
 // stack overflow.
 func (f *File) checkSyntax() error {
-	if at, ok := f.conflict(); ok {
-		return fail(Malformed, at, "keep one side as it is, and make the other side's changes again with sops edit", "contains git's conflict markers")
+	if conflicts := f.conflicts(); len(conflicts) > 0 {
+		return &Error{Malformed, conflicts}
 	}
 	var mistakes []*syntax.Error
 	switch f.format {
@@ -41,16 +41,15 @@ func (f *File) checkSyntax() error {
 	return nil
 }
 
-// conflict finds what git leaves when two branches change a file: for a SOPS file
+// conflicts finds what git leaves when two branches change a file: for a SOPS file
 // that is always, since both change its MAC (docs/sops.md §2).
-func (f *File) conflict() (position.Position, bool) {
-	number := 0
-	for line := range bytes.Lines(f.data) {
-		if number++; bytes.HasPrefix(line, []byte("<<<<<<< ")) {
-			return position.Position{File: f.name, Line: number, Column: 1}, true
-		}
+func (f *File) conflicts() (mistakes syntax.ErrorList) {
+	for _, at := range syntax.ConflictMarkers(f.data) {
+		line := 1 + bytes.Count(f.data[:at], []byte("\n"))
+		mistakes.Add(position.Position{File: f.name, Line: line, Column: 1},
+			"keep one side as it is, and make the other side's changes again with sops edit", "an unresolved git conflict")
 	}
-	return position.Position{}, false
+	return mistakes
 }
 
 // checkLines checks dotenv and INI files. Their metadata has nested keys flattened

@@ -43,7 +43,12 @@ func Parse(name string, data []byte, f Format) (*Node, []*Error) {
 	if p.checkText() {
 		p.src.indexLines()
 		root := map[Format]func() *Node{YAML: p.yaml, TOML: p.toml, JSON: p.json}[f]()
-		if !p.partly {
+		markers := ConflictMarkers(p.src.data)
+		switch {
+		// Between quotes, TOML allows such lines. The other two do not, but a library might.
+		case len(markers) > 0 && (len(p.errs) > 0 || f != TOML):
+			p.conflicts(markers)
+		case !p.partly:
 			return root, p.errs.Sorted()
 		}
 	}

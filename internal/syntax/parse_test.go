@@ -47,6 +47,7 @@ func TestPositions(t *testing.T) {
 		{"tables", "x = 1\n[a.b]\nc = 'd'\n[a]\ne = [ 1,\n true ]\n", `1:1{x@1:1=1:5(3:"1") a@2:2=2:2{b@2:4=2:4{c@3:1=3:5(6:"d")} e@5:1=5:5[5:7(3:"1") 6:2(2:"true")]}}`, TOML},
 		{"multibyte", "\"é😀\" = { \"ü\" = \"ö\", k = 1.5 }\n", `1:1{é😀@1:1=1:8{ü@1:10=1:16(6:"ö") k@1:21=1:25(4:"1.5")}}`, TOML},
 		{"tables in a list", "[[l]]\na = 1\n[[l]]\nb.c = 2\n[l.d]\ne = 1979-05-27\n", `1:1{l@1:3=1:3[1:3{a@2:1=2:5(3:"1")} 3:3{b@4:1=4:1{c@4:3=4:7(3:"2")} d@5:4=5:4{e@6:1=6:5(5:"1979-05-27")}}]}`, TOML},
+		{"markers of git in a text", "k = \"\"\"\n<<<<<<< HEAD\n=======\n\"\"\"\n", `1:1{k@1:1=1:5(6:"<<<<<<< HEAD\n=======\n")}`, TOML},
 		{"text in lines", "k = \"\"\"\none\n\"\"\"\nl = 1_000\n", `1:1{k@1:1=1:5(6:"one\n") l@4:1=4:5(3:"1_000")}`, TOML},
 		{"indented", "{\n  \"a\": {\"b\": 1, \"c\" :[ \"x\", true ]},\n  \"d\": null\n}\n", `1:1{a@2:3=2:8{b@2:9=2:14(3:"1") c@2:17=2:22[2:24(6:"x") 2:29(2:"true")]} d@3:3=3:8(1:"")}`, JSON},
 		{"multibyte", "{\"é😀\": {\"ü\": \"ö\", \"k\": 1.5}}", `1:1{é😀@1:2=1:8{ü@1:9=1:14(6:"ö") k@1:19=1:24(4:"1.5")}}`, JSON},
@@ -109,6 +110,14 @@ func TestErrors(t *testing.T) {
 		{"NUL", "a: é\x00", YAML, []string{"f:1:5: a byte that is not text"}},
 		{"not UTF-8", "a = 'b'\nc = '\xff'", TOML, []string{"f:2:6: a byte that is not text"}},
 		{"too large", strings.Repeat("#\n", MaxSize/2+1), TOML, []string{"f: is larger than 4 MiB"}},
+
+		{"git conflict", "a: 1\n<<<<<<< HEAD\nb: CaNaRyVaLuE\n=======\nb: 2\n>>>>>>> two\n<<<<<<< HEAD\n||||||| 1\n=======\nc: 2\n>>>>>>> two\n", YAML,
+			[]string{"f:2:1: an unresolved git conflict (keep what is right of the two sides", "f:7:1: an unresolved git conflict"}},
+		{"git conflict in a block", "a:\r\n  b: |\r\n    x\r\n<<<<<<< HEAD\r\n    CaNaRyVaLuE\r\n=======\r\n>>>>>>> two\r\n", YAML, []string{"f:4:1: an unresolved git conflict"}},
+		{"git conflict around all", "<<<<<<< HEAD\nCaNaRyVaLuE\n=======\n>>>>>>> two\n", YAML, []string{"f:1:1: an unresolved git conflict"}},
+		{"half a git conflict", "a: 1\nb: 2\n=======\nb: CaNaRyVaLuE\n>>>>>>> two\n", YAML, []string{"f:3:1: an unresolved git conflict"}},
+		{"git conflict", "[a]\n<<<<<<< HEAD\nb = 'CaNaRyVaLuE'\n=======\nb = 2\n>>>>>>> two\n", TOML, []string{"f:2:1: an unresolved git conflict"}},
+		{"git conflict", "{\"a\": 1,\n<<<<<<< HEAD\n\"b\": \"CaNaRyVaLuE\"\n=======\n\"b\": 2\n>>>>>>> two\n}", JSON, []string{"f:2:1: an unresolved git conflict"}},
 
 		{"duplicates", "a: CaNaRyVaLuE\nb: 1\na: CaNaRyVaLuE\nb: 2\n", YAML, []string{`f:3:1: duplicate key "a" (first at f:1:1)`, `f:4:1: duplicate key "b" (first at f:2:1)`}},
 		{"duplicate that may be a value", "{x:CaNaRyVaLuE, x:CaNaRyVaLuE}", YAML, []string{"f:1:17: duplicate key (not shown)"}},

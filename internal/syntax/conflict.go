@@ -1,0 +1,43 @@
+package syntax
+
+import "bytes"
+
+// conflictMarkers are how lines begin between which git leaves the two sides of a conflict.
+// A blank or the end of the line follows.
+var conflictMarkers = [][]byte{[]byte("<<<<<<<"), []byte("|||||||"), []byte("======="), []byte(">>>>>>>")}
+
+// ConflictMarkers returns the offsets of the lines with which git's conflicts begin or, if
+// only other markers are left, of the first of those.
+func ConflictMarkers(data []byte) []int {
+	var begin, rest []int
+	at := 0
+	for line := range bytes.Lines(data) {
+		for i, marker := range conflictMarkers {
+			after, ok := bytes.CutPrefix(line, marker)
+			switch {
+			case !ok || len(after) > 0 && bytes.IndexByte([]byte(" \r\n"), after[0]) < 0:
+			case i == 0:
+				begin = append(begin, at)
+			case len(rest) == 0:
+				rest = append(rest, at)
+			}
+		}
+		at += len(line)
+	}
+	if len(begin) > 0 {
+		return begin
+	}
+	return rest
+}
+
+// conflicts reports git's conflicts instead of what they break.
+func (p *parser) conflicts(markers []int) {
+	todo := "keep what is right of the two sides, and remove git's markers"
+	if bytes.Contains(p.src.data, []byte("ENC[AES256_GCM,")) { // a MAC binds the values to one another
+		todo = "keep one side as it is, and make the other side's changes again with sops edit"
+	}
+	p.errs = nil
+	for _, at := range markers {
+		p.errs.Add(p.src.pos(at), todo, "an unresolved git conflict")
+	}
+}
