@@ -45,6 +45,15 @@ func (s sops) Seal(ctx context.Context, key secret.Value, root, dir string, targ
 	return doc, len(list), err
 }
 
+// CheckSeal implements [reconcile.SealChecker].
+func (s sops) CheckSeal(ctx context.Context, static bool, root, dir string, targets ...string) error {
+	err := s.opener.CheckSeal(ctx, static, root, dir, targets...)
+	if errors.Is(err, sopsfile.ErrNoRule) {
+		return nil
+	}
+	return err
+}
+
 func (s sops) Unseal(ctx context.Context, doc []byte, name string) (secret.Value, error) {
 	return s.opener.Unseal(ctx, doc, name)
 }

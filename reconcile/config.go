@@ -120,6 +120,15 @@ type SOPS interface {
 	Unseal(ctx context.Context, doc []byte, name string) (manifest.Value, error)
 }
 
+// SealChecker may be implemented by a [SOPS], so that a plan fails if its apply could not
+// seal the fingerprint key.
+type SealChecker interface {
+	// CheckSeal returns the error that Seal would, as far as that can be known without
+	// asking a server. With static set, it does not depend on this machine, such as on the
+	// keys that gpg has.
+	CheckSeal(ctx context.Context, static bool, root, dir string, targets ...string) error
+}
+
 // Guard is the last line of defence against values in output: a filter in front of it.
 type Guard interface {
 	// Know adds a value that must never be printed. The plan wipes its own copy when it is

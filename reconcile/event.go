@@ -30,6 +30,10 @@ type QuotaUnread struct {
 // KeySealed means that a new fingerprint key was sealed for a number of SOPS recipients.
 type KeySealed struct{ Recipients int }
 
+// KeyNotOpened means that this process could not open the fingerprint key that it had just
+// sealed, so the next run here cannot use it.
+type KeyNotOpened struct{ Err error }
+
 // KeyCreated means that a fingerprint key was created. File is where it was written; empty
 // if it is sealed in the lockfile.
 type KeyCreated struct{ ID, File string }
@@ -67,6 +71,7 @@ func (BindingsSkipped) event()      {}
 func (AccountUnknown) event()       {}
 func (QuotaUnread) event()          {}
 func (KeySealed) event()            {}
+func (KeyNotOpened) event()         {}
 func (KeyCreated) event()           {}
 func (KeyNotPinned) event()         {}
 func (NoFingerprintMatches) event() {}

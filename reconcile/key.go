@@ -35,17 +35,27 @@ func (p *Project) FindKey(ctx context.Context, key lockfile.Key) KeyStatus {
 // ring looks for the fingerprint key of the lockfile. A new key is sealed for the recipients
 // that root's .sops.yaml names for the lockfile or the manifest.
 func (c Config) ring(root, manifest string) keyring.Ring {
+	dir := filepath.Dir(c.Lockfile)
 	return keyring.Ring{
 		Lockfile: c.Lockfile, LookupEnv: c.LookupEnv,
 		Unseal: func(ctx context.Context, sealed []byte) (secret.Value, error) {
 			return c.SOPS.Unseal(ctx, sealed, c.Lockfile)
 		},
 		Seal: func(ctx context.Context, key secret.Value) ([]byte, error) {
-			sealed, recipients, err := c.SOPS.Seal(ctx, key, root, filepath.Dir(c.Lockfile), c.Lockfile, manifest)
+			sealed, recipients, err := c.SOPS.Seal(ctx, key, root, dir, c.Lockfile, manifest)
 			if err == nil && sealed != nil {
 				c.Notify(KeySealed{recipients})
+				if _, err := c.SOPS.Unseal(ctx, sealed, c.Lockfile); err != nil {
+					c.Notify(KeyNotOpened{err})
+				}
 			}
 			return sealed, err
+		},
+		CheckSeal: func(ctx context.Context, static bool) error {
+			if s, ok := c.SOPS.(SealChecker); ok {
+				return s.CheckSeal(ctx, static, root, dir, c.Lockfile, manifest)
+			}
+			return nil
 		},
 	}
 }
@@ -107,6 +117,26 @@ func (p *Project) ensureKey(ctx context.Context, key secret.Key, recorded lockfi
 	}
 	p.cfg.Notify(created)
 	return key, lockfile.Key{ID: key.ID(), Sealed: sealed}, nil
+}
+
+// checkNewKey returns the error that creating a fingerprint key would cause, if an apply had
+// to create one. key is the one that was found. Without keys, as for validate and keyless
+// plans, only mistakes in .sops.yaml count: what this machine lacks, another may have.
+func (p *Project) checkNewKey(ctx context.Context, key secret.Key, recorded lockfile.Key, keyless bool) error {
+	if recorded.ID != "" || key.IsSet() || p.cfg.SOPS == nil {
+		return nil
+	}
+	if keyless && p.mayHaveKey(ctx) {
+		return nil
+	}
+	return p.ring().CheckMake(ctx, keyless)
+}
+
+// mayHaveKey reports whether there is a key, or something in the place of one, outside the
+// lockfile.
+func (p *Project) mayHaveKey(ctx context.Context) bool {
+	found, err := p.ring().Find(ctx, "", nil)
+	return err != nil || found.IsSet()
 }
 
 // warnOfKey reports what may be a planted key: no fingerprint matches, another key is beside

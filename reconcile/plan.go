@@ -65,7 +65,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, 
 	if d.mode.Offline {
 		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
 		prop.input, prop.Plan = in, planner.Build(in)
-		return prop, nil
+		return prop.applicable(ctx)
 	}
 	seen, in, err := p.see(ctx, in)
 	if err != nil {
@@ -82,7 +82,20 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, 
 		d.wipe()
 		return nil, err
 	}
-	return prop, nil
+	return prop.applicable(ctx)
+}
+
+// applicable returns the proposal, unless an apply of it would fail for lack of a fingerprint
+// key.
+func (p *Proposal) applicable(ctx context.Context) (*Proposal, error) {
+	if len(p.Plan.Actions) == 0 || len(p.Plan.Problems) > 0 {
+		return p, nil
+	}
+	if err := p.project.checkNewKey(ctx, p.desired.key, p.lock.Key, p.desired.mode.Keyless); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // see adds the live state to an input, and removes the accounts that cannot be read. If no

@@ -9,6 +9,7 @@ import (
 	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
@@ -61,7 +62,22 @@ func (p *Project) Lockfile() string { return p.cfg.Lockfile }
 // without a request: in sources, and in the wrangler configurations.
 func (p *Project) Check() error {
 	_, workers := p.bindings(&lockfile.File{})
-	return hint.Join(p.manifest.Check(), syntax.ErrorList(workers).Err())
+	return hint.Join(p.manifest.Check(), syntax.ErrorList(workers).Err(), p.checkRecipients())
+}
+
+// checkRecipients checks .sops.yaml if the first apply would seal a key for its recipients.
+func (p *Project) checkRecipients() error {
+	if !p.withoutKey() {
+		return nil
+	}
+	return p.checkNewKey(context.Background(), secret.Key{}, lockfile.Key{}, true)
+}
+
+// withoutKey reports whether the lockfile names no key. If it cannot be read, the commands
+// that need it report that.
+func (p *Project) withoutKey() bool {
+	lock, err := lockfile.Read(p.cfg.Lockfile)
+	return err == nil && lock.Key.ID == ""
 }
 
 // bindings reads the wrangler configurations.

@@ -36,6 +36,9 @@ type Ring struct {
 	// Seal encrypts a new key for the project's recipients. It returns nil if the project
 	// has none.
 	Seal func(ctx context.Context, key secret.Value) ([]byte, error)
+	// CheckSeal returns the error that Seal would, as far as that can be known. With static
+	// set, it does not depend on this machine. It may be nil.
+	CheckSeal func(ctx context.Context, static bool) error
 }
 
 // KeyFile returns the path of the key file: x.key for x.lock.
@@ -155,6 +158,25 @@ func (r Ring) Restore(key secret.Key) (bool, error) {
 	}
 	err := writeFile(r.KeyFile(), key)
 	return err == nil, err
+}
+
+// CheckMake returns the error that [Ring.Make] would, as far as that can be known without
+// creating a key. With static set, it does not depend on this machine, and an id that is
+// pinned means that a key is kept elsewhere.
+func (r Ring) CheckMake(ctx context.Context, static bool) error {
+	if err := r.checkUnpinned(); err != nil {
+		if static {
+			return nil
+		}
+		return err
+	}
+	if r.CheckSeal == nil {
+		return nil
+	}
+	if err := r.CheckSeal(ctx, static); err != nil {
+		return fmt.Errorf("sealing a new fingerprint key: %w", err)
+	}
+	return nil
 }
 
 // writeFile creates a key file. It never replaces one, because without its key every

@@ -23,6 +23,9 @@ func Event(e reconcile.Event, ci bool) []string {
 		return warning("cannot read the quota; skipping the quota check: %s", Safe(e.Err.Error()))
 	case reconcile.KeySealed:
 		return []string{fmt.Sprintf("sealing a new fingerprint key for this project's %s", count(e.Recipients, "SOPS recipient"))}
+	case reconcile.KeyNotOpened:
+		return warning("the new fingerprint key was sealed for recipients whose keys are not on this machine, so the next plan here cannot use the lockfile: %s; "+
+			"add a recipient for this machine to .sops.yaml, and let a holder of the other keys run lock rekey", Safe(e.Err.Error()))
 	case reconcile.KeyCreated:
 		return keyCreated(e, ci)
 	case reconcile.NoFingerprintMatches:

@@ -28,23 +28,35 @@ const sealedKey = "key"
 // lies in the repository, whose folder is root, may not lead out of it. It returns the
 // recipients too. No private key is needed.
 func (o *Opener) Seal(ctx context.Context, v secret.Value, root, dir string, targets ...string) (doc []byte, recipients []string, err error) {
-	dir, err = filepath.Abs(dir)
+	f, m, err := o.recipients(root, dir, targets)
 	if err != nil {
 		return nil, nil, err
+	}
+	return f.seal(ctx, v, m)
+}
+
+// recipients finds the rule for the targets. f is the .sops.yaml that has it.
+func (o *Opener) recipients(root, dir string, targets []string) (f *File, m sops.Metadata, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, m, err
 	}
 	found, err := config.LookupConfigFile(filepath.ToSlash(filepath.Join(dir, "x")))
 	if err != nil {
-		return nil, nil, ErrNoRule
+		return nil, m, ErrNoRule
 	}
-	f := &File{opener: o, name: filepath.FromSlash(found.Path)}
+	f = &File{opener: o, name: filepath.FromSlash(found.Path)}
+	if len(targets) > 0 {
+		f.sealed = filepath.Base(targets[0])
+	}
 	if err := f.checkRules(root); err != nil {
-		return nil, nil, err
+		return nil, m, err
 	}
 	rule, err := f.rule(targets)
 	if err != nil {
-		return nil, nil, err
+		return nil, m, err
 	}
-	return f.seal(ctx, v, sops.Metadata{KeyGroups: rule.KeyGroups, ShamirThreshold: rule.ShamirThreshold})
+	return f, sops.Metadata{KeyGroups: rule.KeyGroups, ShamirThreshold: rule.ShamirThreshold}, nil
 }
 
 // SealLike is [Opener.Seal] for the recipients of an existing SOPS file.
@@ -103,6 +115,9 @@ func (f *File) rule(targets []string) (rule *config.Config, err error) {
 		rule, err := config.LoadCreationRuleForFile(f.name, target, nil)
 		switch {
 		case err != nil && !strings.Contains(err.Error(), noMatch):
+			if mistakes := f.ruleMistakes(); len(mistakes) > 0 {
+				return nil, &Error{Malformed, mistakes}
+			}
 			return nil, fail(Malformed, f.whole(), "its YAML, a path_regex or a recipient is wrong; sops encrypt says which", "SOPS cannot use it")
 		case err == nil && rule != nil: // nil where the file has no rules at all
 			return rule, nil
@@ -117,11 +132,8 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if refused := f.opener.refused(m.KeyGroups); len(refused) > 0 {
-		return nil, nil, f.failTypes(KeyTypeRefused, refused, "", "names key types that are not allowed: %s", strings.Join(refused, ", "))
-	}
-	if n := (&sops.Metadata{KeyGroups: m.KeyGroups}).MasterKeyCount(); n > maxKeys { // gpg runs for each of PGP
-		return nil, nil, fail(Malformed, f.whole(), "", "names %d keys, and %d are allowed", n, maxKeys)
+	if err := f.checkKeys(m); err != nil {
+		return nil, nil, err
 	}
 	if len(v.Reveal()) == 0 {
 		return nil, nil, fail(Empty, f.whole(), "", "an empty value cannot be sealed for its keys")
@@ -132,7 +144,7 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 	tree := sops.Tree{Branches: sops.TreeBranches{{{Key: sealedKey, Value: string(v.Reveal())}}}, Metadata: m}
 	dataKey, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services())
 	if len(errs) > 0 {
-		return nil, nil, fail(Malformed, f.whole(), "sops encrypt says why", "names no recipients, or some that nothing can be encrypted for")
+		return nil, nil, f.cannotSeal(m)
 	}
 	err = common.EncryptTree(common.EncryptTreeOpts{DataKey: dataKey, Tree: &tree, Cipher: aes.NewCipher()})
 	if err == nil {

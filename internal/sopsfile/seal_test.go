@@ -99,9 +99,10 @@ func TestSealRefuses(t *testing.T) {
 	}{
 		"Vault":         {"creation_rules: [{hc_vault_transit_uri: \"" + url + "/v1/transit/keys/k\", age: " + recipient + "}]", canary, sopsfile.KeyTypeRefused, []string{"hc_vault"}},
 		"no recipients": {"creation_rules: [{path_regex: .}]", canary, sopsfile.Malformed, []string{"names no recipients"}},
-		"bad recipient": {"creation_rules: [{age: age1x}]", canary, sopsfile.Malformed, []string{"SOPS cannot use it"}},
-		"bad regex":     {"creation_rules: [{path_regex: \"[\", age: " + recipient + "}]", canary, sopsfile.Malformed, []string{"SOPS cannot use it"}},
-		"bad YAML":      {"creation_rules: [", canary, sopsfile.Malformed, []string{"SOPS cannot use it"}},
+		"bad recipient": {"creation_rules: [{age: age1x}]", canary, sopsfile.Malformed, []string{":1:24: not an age recipient"}},
+		"bad regex":     {"creation_rules: [{path_regex: \"[\", age: " + recipient + "}]", canary, sopsfile.Malformed, []string{":1:31: path_regex is not"}},
+		"bad anchor":    {"x: &a 1\ncreation_rules: [{pgp: [*a], key_groups: *a}]", canary, sopsfile.Malformed, nil},
+		"bad YAML":      {"creation_rules: [", canary, sopsfile.Malformed, []string{"YAML syntax error"}},
 		"threshold":     {"creation_rules: [{shamir_threshold: 9, key_groups: [{age: [" + recipient + "]}, {age: [" + recipient + "]}]}]", canary, sopsfile.Malformed, nil},
 		"many keys":     {"creation_rules: [{age: [" + strings.Repeat(recipient+",", 100) + recipient + "]}]", canary, sopsfile.Malformed, []string{"names 101 keys"}},
 		"too large":     {strings.Repeat("#\n", 1<<19) + "# ", canary, sopsfile.Malformed, []string{"larger than 1 MiB"}},
@@ -113,10 +114,46 @@ func TestSealRefuses(t *testing.T) {
 			wantError(t, err, append(c.words, ".sops.yaml"), canary)
 			wantKind(t, err, c.kind)
 			wantTypes(t, err, map[string]string{"Vault": "age,pgp,hc_vault"}[name])
+			if c.value == "" {
+				return
+			}
+			for _, static := range []bool{false, true} {
+				again := opener(t).CheckSeal(t.Context(), static, dir, dir, filepath.Join(dir, "a.lock"))
+				if again == nil || again.Error() != err.Error() {
+					t.Errorf("CheckSeal: %v\nSeal: %v", again, err)
+				}
+			}
 		})
 	}
 	if n := connections.Load(); n != 0 {
 		t.Errorf("%d connections to a server that .sops.yaml named", n)
+	}
+}
+
+// Checking asks no server and runs no plugin: a pull request may have named them.
+func TestCheckSealUsesNothing(t *testing.T) {
+	url, connections := listen(t)
+	bin, ran := t.TempDir(), filepath.Join(t.TempDir(), "ran")
+	if err := os.WriteFile(filepath.Join(bin, "age-plugin-absent"), []byte("#!/bin/sh\ntouch "+ran+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const recipient = "age1absent1xqcnyve5x5mrwwpev93xxer9vc8nakw0"
+	_, dir := project(t, "creation_rules: [{hc_vault_transit_uri: \""+url+"/v1/transit/keys/k\", age: "+recipient+"}]")
+	check := func() error {
+		return opener(t, "age", "hc_vault").CheckSeal(t.Context(), false, dir, dir, filepath.Join(dir, "a.lock"))
+	}
+	if err := check(); err == nil || !strings.Contains(err.Error(), "age-plugin-absent is not installed") {
+		t.Errorf("%v", err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if err := check(); err != nil {
+		t.Error(err)
+	}
+	if n := connections.Load(); n != 0 {
+		t.Errorf("%d connections", n)
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the plugin was run")
 	}
 }
 

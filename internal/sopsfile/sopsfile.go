@@ -77,6 +77,7 @@ type File struct {
 	data   []byte
 	format formats.Format
 	part   bool         // of another file, so that positions mean nothing
+	sealed string       // of a .sops.yaml: the file that a key is sealed in
 	root   *syntax.Node // of YAML and JSON, for positions
 	tree   sops.Tree    // encrypted, and never changed
 

@@ -1,0 +1,182 @@
+package sopsfile
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/getsops/sops/v3"
+	sopsage "github.com/getsops/sops/v3/age"
+	"github.com/getsops/sops/v3/keys"
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// CheckSeal returns the error that [Opener.Seal] would, as far as that is known without
+// asking a server and without running the plugin of an age recipient. gpg is run for PGP
+// keys, unless static is set: then only the file is checked.
+func (o *Opener) CheckSeal(ctx context.Context, static bool, root, dir string, targets ...string) error {
+	f, m, err := o.recipients(root, dir, targets)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := f.checkKeys(m); err != nil {
+		return err
+	}
+	if static {
+		return nil
+	}
+	return f.checkRecipients(m)
+}
+
+// checkKeys checks what can be known of the keys without using them.
+func (f *File) checkKeys(m sops.Metadata) error {
+	n := (&sops.Metadata{KeyGroups: m.KeyGroups}).MasterKeyCount()
+	groups := len(m.KeyGroups)
+	switch refused := f.opener.refused(m.KeyGroups); {
+	case len(refused) > 0:
+		return f.failTypes(KeyTypeRefused, refused, f.ownRule(), "names key types that are not allowed: %s", strings.Join(refused, ", "))
+	case n == 0:
+		return fail(Malformed, f.whole(), f.ownRule(), "names no recipients for %s", f.target())
+	case n > maxKeys: // gpg runs for each of PGP
+		return fail(Malformed, f.whole(), "", "names %d keys, and %d are allowed", n, maxKeys)
+	case groups > 1 && m.ShamirThreshold > groups:
+		return fail(Malformed, f.whole(), "", "has a shamir_threshold of %d for %d key groups", m.ShamirThreshold, groups)
+	}
+	return nil
+}
+
+// target is the file that a key is sealed in, for messages.
+func (f *File) target() string {
+	if f.sealed == "" {
+		return "it"
+	}
+	return f.sealed
+}
+
+// ownRule says how the fingerprint key can be kept without what the rule at hand names.
+func (f *File) ownRule() string {
+	if f.sealed == "" {
+		return ""
+	}
+	return "give the lockfile a rule of its own before the others, with age recipients and path_regex: " +
+		regexp.QuoteMeta(f.sealed) + "$; or set SECRETSYNC_FINGERPRINT_KEY"
+}
+
+// checkRecipients checks that something can be encrypted for every key that is on this
+// machine.
+func (f *File) checkRecipients(m sops.Metadata) error {
+	for _, k := range slices.Concat(m.KeyGroups...) {
+		if plugin := pluginOf(k); plugin != "" {
+			if _, err := exec.LookPath(plugin); err != nil {
+				return fail(Malformed, f.whole(), "install it; or "+f.ownRule(), "names the recipient %s, whose program %s is not installed", recipient(k), plugin)
+			}
+			continue
+		}
+		if local(k) && !f.canEncrypt(k) {
+			return f.unusable(k)
+		}
+	}
+	return nil
+}
+
+// local reports whether a key is used without asking a server.
+func local(k keys.MasterKey) bool { return slices.Contains(order, k.TypeToIdentifier()) }
+
+// pluginOf returns the program of an age recipient that needs one, or "".
+func pluginOf(k keys.MasterKey) string {
+	a, ok := k.(*sopsage.MasterKey)
+	if !ok {
+		return ""
+	}
+	// A plugin's recipient is age1NAME1DATA. The native ones are age1DATA and age1pq1DATA.
+	name, _, ok := strings.Cut(strings.TrimPrefix(a.Recipient, "age1"), "1")
+	if _, err := age.ParseX25519Recipient(a.Recipient); !ok || err == nil || !strings.HasPrefix(a.Recipient, "age1") || name == "pq" || name == "tag" || name == "tagpq" {
+		return ""
+	}
+	return "age-plugin-" + name
+}
+
+// canEncrypt tries a key alone.
+func (f *File) canEncrypt(k keys.MasterKey) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	tree := sops.Tree{Metadata: sops.Metadata{KeyGroups: []sops.KeyGroup{{k}}}}
+	_, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services())
+	return len(errs) == 0
+}
+
+// cannotSeal says for which of the keys nothing can be encrypted.
+func (f *File) cannotSeal(m sops.Metadata) error {
+	for _, k := range slices.Concat(m.KeyGroups...) {
+		if local(k) && !f.canEncrypt(k) {
+			return f.unusable(k)
+		}
+	}
+	return fail(Malformed, f.whole(), "sops encrypt says why; "+f.ownRule(), "names keys that nothing can be encrypted for")
+}
+
+func (f *File) unusable(k keys.MasterKey) error {
+	if k.TypeToIdentifier() == "pgp" {
+		return fail(Malformed, f.whole(), "import its public key: gpg --import; or "+f.ownRule(), "names the key %s, which gpg cannot encrypt for", recipient(k))
+	}
+	return fail(Malformed, f.whole(), f.ownRule(), "names the recipient %s, for which nothing can be encrypted", recipient(k))
+}
+
+// ruleMistakes finds the places of what SOPS cannot use in a .sops.yaml. SOPS reads more
+// than package syntax does, so this is only for a file that SOPS has refused.
+func (f *File) ruleMistakes() (mistakes syntax.ErrorList) {
+	data, err := os.ReadFile(f.name)
+	if err != nil {
+		return nil
+	}
+	root, found := syntax.Parse(f.name, data, syntax.YAML)
+	if root == nil {
+		return found
+	}
+	rules := root.Get("creation_rules")
+	if rules == nil {
+		return nil
+	}
+	for _, rule := range rules.Items {
+		if pattern := rule.Get("path_regex"); pattern != nil {
+			if _, err := regexp.Compile(pattern.Text); err != nil {
+				mistakes.Add(pattern.Pos, "a file name is matched by its end, as in "+`secrets/.*\.yaml$`, "path_regex is not a regular expression")
+			}
+		}
+		mistakes = append(mistakes, ageMistakes(rule.Get("age"))...)
+		if groups := rule.Get("key_groups"); groups != nil {
+			for _, group := range groups.Items {
+				mistakes = append(mistakes, ageMistakes(group.Get("age"))...)
+			}
+		}
+	}
+	return mistakes
+}
+
+// ageMistakes checks age recipients, given as a list or as a text with commas.
+func ageMistakes(n *syntax.Node) (mistakes syntax.ErrorList) {
+	if n == nil {
+		return nil
+	}
+	for _, item := range append([]*syntax.Node{n}, n.Items...) {
+		for one := range strings.SplitSeq(item.Text, ",") {
+			if one = strings.TrimSpace(one); one == "" {
+				continue
+			}
+			if _, err := sopsage.MasterKeyFromRecipient(one); err != nil {
+				mistakes.Add(item.Pos, "age-keygen -y KEYFILE prints one", "not an age recipient")
+			}
+		}
+	}
+	return mistakes
+}
