@@ -45,7 +45,7 @@ func TestRename(t *testing.T) {
 	if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() {
 		t.Fatal("incomplete")
 	}
-	expectLog(t, f, "intent 1", "duplicate old as new", "delete old", "outcome map[done:1]")
+	expectLog(t, f, "intent 1", "duplicate old as new", "duplicated 1", "delete old", "outcome map[done:1]")
 	if f.values["new"] != "old" || f.secrets["new"].Comment != "kept" {
 		t.Errorf("the new secret is %v", f.secrets["new"])
 	}

@@ -97,7 +97,7 @@ func TestARequestThatHadToWaitIsJournaledAgain(t *testing.T) {
 		if !r.Complete() {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
-		expectLog(t, f, "intent 1", "resend 1", "create 1", "outcome map[done:1]", "intent 1", "resend 1", "duplicate old as renamed", "delete old", "outcome map[done:1]")
+		expectLog(t, f, "intent 1", "resend 1", "create 1", "outcome map[done:1]", "intent 1", "resend 1", "duplicate old as renamed", "duplicated 1", "delete old", "outcome map[done:1]")
 	})
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -170,13 +171,17 @@ func (c *creation) completeFound(ctx context.Context, items []*item, cause error
 	}
 	for _, it := range items {
 		found := byName[it.Action.Secret]
-		switch {
-		case found == nil:
+		if found == nil {
 			it.unknown = it.unknown || incomplete && it.mayExist()
 			absent = append(absent, it)
-		case !c.isOurs(it, found):
+			continue
+		}
+		switch c.originOf(it, found) {
+		case foreign:
 			fail([]*item{it}, ErrNameTaken)
-		default:
+		case unproven:
+			it.conclude(planner.LiveSecret{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, errUnproven))
+		case ours:
 			live, err := c.complete(ctx, it, found.ID)
 			if err != nil { // the secret exists in any case
 				err = errors.Join(ErrOutcomeUnknown, err)

@@ -20,7 +20,7 @@ type Entry struct {
 	Kind EntryKind
 	// Actions is set for EntryIntent and EntryResend.
 	Actions []planner.Action
-	// Results is set for EntryOutcome and EntryActive.
+	// Results is set for EntryDuplicated, EntryOutcome and EntryActive.
 	Results []Result
 }
 
@@ -33,6 +33,9 @@ const (
 	EntryIntent EntryKind = "intent"
 	// EntryResend records that Actions, whose intents are recorded, are sent only now.
 	EntryResend EntryKind = "resend"
+	// EntryDuplicated records the duplicates of secrets that are being renamed, in Result.Live,
+	// before the originals are deleted. Their outcomes follow.
+	EntryDuplicated EntryKind = "duplicated"
 	// EntryOutcome records the outcomes of actions. A result that is Skipped or Failed cancels
 	// the recorded intent; one that is Unknown leaves it in place.
 	EntryOutcome EntryKind = "outcome"

@@ -18,16 +18,40 @@ func (it *item) mayBeOurs() bool {
 // mayExist reports whether a request of this apply may have created the secret.
 func (it *item) mayExist() bool { return it.unknown || !it.refused.From.IsZero() }
 
-// isOurs reports whether a secret that was found may have been created by such a request.
-func (c *creation) isOurs(it *item, found *planner.LiveSecret) bool {
-	a, now := it.Action, c.run.cfg.Now()
+// errUnproven is why a secret that may be another client's is left alone.
+var errUnproven = errors.New("a secret of that name was created by this apply, or by another client at the same time: " +
+	"which of the two cannot be known, so its value is not overwritten")
+
+// origin is who created a secret that was found, as far as it can be known.
+type origin int
+
+const (
+	// foreign is another client's.
+	foreign origin = iota
+	// unproven is ours, or another client's that was created in the same seconds.
+	unproven
+	// ours was created by a request of ours.
+	ours
+)
+
+// originOf judges a secret that was found under the name of one to be created. A request of
+// ours may have created it if it has the metadata and the time of one. Another client may
+// have created one that looks the same, unless the metadata is distinctive.
+func (c *creation) originOf(it *item, found *planner.LiveSecret) origin {
+	a, now, m := it.Action, c.run.cfg.Now(), requestedMetadata(it.Action)
 	windows := []planner.Window{a.Recovery.SentWindow, it.refused}
 	if it.unknown {
 		windows = append(windows, planner.Window{ListedAt: a.Recovery.ListedAt, From: c.begun, To: now})
 	}
-	return found.ID == a.Recovery.PreviousID || slices.ContainsFunc(windows, func(w planner.Window) bool {
-		return !w.From.IsZero() && w.MayHaveCreated(found, requestedMetadata(a), now)
-	})
+	switch {
+	case found.ID == a.Recovery.PreviousID:
+		return ours
+	case !slices.ContainsFunc(windows, func(w planner.Window) bool { return !w.From.IsZero() && w.MayHaveCreated(found, m, now) }):
+		return foreign
+	case m.Distinctive():
+		return ours
+	}
+	return unproven
 }
 
 // requestedMetadata is the metadata that a create action asks for.

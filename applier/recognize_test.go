@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -20,7 +21,7 @@ func TestAnotherClientsSecretIsLeftAlone(t *testing.T) {
 				f := newFake()
 				f.atomic = atomic
 				stranger(f, "s003")
-				r := apply(t.Context(), f, &fakeJournal{target: f}, creates(6)...)
+				r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(6))...)
 				if r.Count(applier.Done) != 5 || outcomes(r)["s003"] != applier.Failed {
 					t.Errorf("outcomes %v", outcomes(r))
 				}
@@ -70,8 +71,9 @@ func TestAnotherClientsNewSecretIsLeftAlone(t *testing.T) {
 func TestAnInterruptedCreateThatHappenedIsCompleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
-		existing(f, "s000")
-		a := create("s000")
+		ours := "ours"
+		f.put(applier.NewSecret{Name: "s000", Value: secret.New([]byte("old")), Scopes: []string{"workers"}, Comment: &ours})
+		a := comment(create("s000"), ours)
 		a.Recovery.SentWindow = planner.Window{From: serverTime, To: serverTime}
 		if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() || f.values["s000"] != "value of s000" {
 			t.Errorf("outcomes %v", outcomes(r))
@@ -83,6 +85,59 @@ func TestAnInterruptedCreateThatHappenedIsCompleted(t *testing.T) {
 func comment(a planner.Action, text string) planner.Action {
 	a.Comment = &planner.Change[string]{After: text}
 	return a
+}
+
+// commented adds a comment to all actions, by which the secrets can be recognized.
+func commented(actions []planner.Action) []planner.Action {
+	for i, a := range actions {
+		actions[i] = comment(a, "our "+a.Secret)
+	}
+	return actions
+}
+
+// What may be another client's is not overwritten: it has the scopes and the time of our
+// request, and no comment that would prove more.
+func TestWhatMayBeAnotherClientsIsLeftAlone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		refusal error // of our request, during which another client creates the secret
+		actions []planner.Action
+	}{
+		"an unknown outcome":               {applier.ErrOutcomeUnknown, creates(1)},
+		"an unknown outcome of two":        {applier.ErrOutcomeUnknown, creates(2)},
+		"an empty comment":                 {applier.ErrOutcomeUnknown, []planner.Action{comment(create("s000"), "")}},
+		"a refusal, perhaps after a part":  {applier.ErrInvalid, creates(2)},
+		"the same, because of the quota":   {applier.ErrQuota, creates(2)},
+		"a window of an interrupted apply": {applier.ErrNameTaken, interrupted(creates(1))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				refuse := once("create", tt.refusal)
+				f.before = func(call string) error {
+					err := refuse(call)
+					if err != nil {
+						existing(f, "s000")
+					}
+					return err
+				}
+				r := apply(t.Context(), f, &fakeJournal{target: f}, tt.actions...)
+				if f.values["s000"] != "old" || outcomes(r)["s000"] != applier.Unknown {
+					t.Errorf("outcomes %v, log %v", outcomes(r), f.log)
+				}
+				if err := r.Results[0].Err; !strings.Contains(fmt.Sprint(err), "or by another client at the same time") {
+					t.Errorf("error %v", err)
+				}
+			})
+		})
+	}
+}
+
+// interrupted gives actions the window of an interrupted apply, in which the server's clock is.
+func interrupted(actions []planner.Action) []planner.Action {
+	for i := range actions {
+		actions[i].Recovery.SentWindow = planner.Window{From: serverTime, To: serverTime}
+	}
+	return actions
 }
 
 // What is found after an unknown create is ours only if it has the metadata that we asked for.
@@ -120,11 +175,11 @@ func TestOnlyWhatComesBeforeTheConflictMayBeOurs(t *testing.T) {
 		created := once("create", errors.New("x"))
 		f.before = func(call string) error {
 			if created(call) != nil { // while our request runs, another client creates one that looks like ours
-				existing(f, "s004")
+				lookalike(f, "s004")
 			}
 			return nil
 		}
-		r := apply(t.Context(), f, &fakeJournal{target: f}, creates(6)...)
+		r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(6))...)
 		want := map[string]applier.Outcome{
 			"s000": applier.Done, "s001": applier.Done, "s002": applier.Failed, "s003": applier.Done, "s004": applier.Failed, "s005": applier.Done,
 		}
@@ -137,6 +192,12 @@ func TestOnlyWhatComesBeforeTheConflictMayBeOurs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// lookalike creates a secret as another client does, with the comment of commented.
+func lookalike(f *fakeTarget, name string) {
+	text := "our " + name
+	f.put(applier.NewSecret{Name: name, Value: secret.New([]byte("old")), Scopes: []string{"workers"}, Comment: &text})
 }
 
 // If the refusal does not say which name is in conflict, no secret that exists is ours.
@@ -207,7 +268,7 @@ func TestCompletingWhatARefusedRequestCreated(t *testing.T) {
 	f := newFake()
 	f.stopAfter, f.refusal = 1, applier.ErrInvalid
 	f.before = always("update", errors.New("refused"))
-	r := apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...)
+	r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(2))...)
 	want := map[string]applier.Outcome{"s000": applier.Unknown, "s001": applier.Done}
 	if diff := cmp.Diff(want, outcomes(r)); diff != "" {
 		t.Error(diff)

@@ -47,7 +47,7 @@ func TestWhatARefusedCreateCreatedIsFoundInAListThatLags(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake()
 				f.stopAfter, f.refusal, f.lag = 2, refusal, 1
-				r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
+				r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(3))...)
 				for n := range 2 {
 					if got := r.Results[n]; got.Outcome != applier.Done {
 						t.Errorf("%s is %s (%v)", got.Action.Secret, got.Outcome, got.Err)
@@ -66,7 +66,7 @@ func TestWhatARefusedCreateCreatedIsCompleted(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake()
 				f.stopAfter, f.refusal = 2, refusal
-				r := apply(t.Context(), f, &fakeJournal{target: f}, creates(3)...)
+				r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(3))...)
 				for n, want := range []applier.Outcome{applier.Done, applier.Done, applier.Failed} {
 					if name == "invalid" { // the third is sent again on its own
 						want = applier.Done

@@ -183,10 +183,10 @@ func TestTheListIsReadAgainWhenTheQuotaIsUsedUp(t *testing.T) {
 		created int
 		log     []string
 	}{
-		"some are missing": {1, []string{"0s list secrets", "0s update s000 value=true scopes=true comment=false",
+		"some are missing": {1, []string{"0s list secrets", "0s update s000 value=true scopes=true comment=true",
 			"500ms list secrets", "500ms outcome map[done:1 failed:1]"}},
-		"none is missing": {2, []string{"0s list secrets", "0s update s000 value=true scopes=true comment=false",
-			"0s update s001 value=true scopes=true comment=false", "0s outcome map[done:2]"}},
+		"none is missing": {2, []string{"0s list secrets", "0s update s000 value=true scopes=true comment=true",
+			"0s update s001 value=true scopes=true comment=true", "0s outcome map[done:2]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestTheListIsReadAgainWhenTheQuotaIsUsedUp(t *testing.T) {
 				if f.stopAfter, f.refusal = tt.created, applier.ErrQuota; tt.created == 2 {
 					f.after = once("create", applier.ErrQuota)
 				}
-				apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...)
+				apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(2))...)
 				expectLog(t, f, append([]string{"0s intent 2", "0s create 2"}, tt.log...)...)
 			})
 		})
@@ -206,7 +206,7 @@ func TestTheListIsReadAgainWhenTheQuotaIsUsedUp(t *testing.T) {
 func TestARefusedRequestThatCreatedAll(t *testing.T) {
 	f := newFake()
 	f.after = once("create", applier.ErrInvalid)
-	r := apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...)
+	r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(2))...)
 	if !r.Complete() || r.Count(applier.Done) != 2 {
 		t.Errorf("outcomes %v, log %v", outcomes(r), f.log)
 	}

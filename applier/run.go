@@ -69,6 +69,12 @@ func (r *run) resend(results ...*Result) error {
 	return r.journal.record(Entry{Kind: EntryResend, Actions: actionsOf(results)})
 }
 
+// duplicated journals the duplicate of a secret that is being renamed. Several goroutines may
+// call it at once.
+func (r *run) duplicated(res *Result, live planner.LiveSecret) error {
+	return r.journal.record(Entry{Kind: EntryDuplicated, Results: []Result{{Action: res.Action, Outcome: res.Outcome, Live: live}}})
+}
+
 // settle journals the outcomes that the results hold.
 func (r *run) settle(results ...*Result) {
 	settled := make([]Result, len(results))

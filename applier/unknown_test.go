@@ -15,12 +15,12 @@ func TestUnknownCreateThatHappenedIsCompleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.after = once("create", applier.ErrOutcomeUnknown)
-		if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...); !r.Complete() {
+		if r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(2))...); !r.Complete() {
 			t.Fatalf("incomplete: %v", outcomes(r))
 		}
 		slices.Sort(f.log[3:5])
 		expectLog(t, f, "intent 2", "create 2", "list secrets",
-			"update s000 value=true scopes=true comment=false", "update s001 value=true scopes=true comment=false",
+			"update s000 value=true scopes=true comment=true", "update s001 value=true scopes=true comment=true",
 			"outcome map[done:2]")
 	})
 }
@@ -77,7 +77,7 @@ func TestUnknownStaysUnknownWhateverIsRefusedLater(t *testing.T) {
 				if f.before = fail; refuse != "create 1" { // it happened, and is completed
 					f.before, f.after = nil, fail
 				}
-				if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(1)...); r.Count(applier.Unknown) != 1 {
+				if r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(1))...); r.Count(applier.Unknown) != 1 {
 					t.Errorf("outcomes %v, log %v", outcomes(r), f.log)
 				}
 			})
@@ -93,7 +93,7 @@ func TestAnUnknownCreateIsFoundWhateverItsTime(t *testing.T) {
 			f := newFake()
 			f.created = &created
 			f.after = once("create", applier.ErrOutcomeUnknown)
-			if r := apply(t.Context(), f, &fakeJournal{target: f}, creates(2)...); !r.Complete() {
+			if r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(2))...); !r.Complete() {
 				t.Errorf("created at %q: outcomes %v", created, outcomes(r))
 			}
 		})

@@ -59,8 +59,9 @@ func (r *run) deleteSecret(ctx context.Context, res *Result) (planner.LiveSecret
 	return planner.LiveSecret{}, t.DeleteSecret(ctx, a.StoreID, a.ID)
 }
 
-// rename duplicates a secret under the new name and deletes the original. If only the
-// duplicate succeeds, the outcome is unknown, so that both names stay pending.
+// rename duplicates a secret under the new name and deletes the original. The duplicate's id is
+// journaled in between: it proves that the duplicate is ours. If only the duplicate succeeds,
+// the outcome is unknown, so that both names stay pending.
 func (r *run) rename(ctx context.Context, res *Result) (planner.LiveSecret, error) {
 	a := res.Action
 	t, err := r.target(a)
@@ -71,6 +72,9 @@ func (r *run) rename(ctx context.Context, res *Result) (planner.LiveSecret, erro
 	live, err := t.DuplicateSecret(ctx, a.StoreID, a.ID, d, func() error { return r.resend(res) })
 	if err != nil {
 		return live, err
+	}
+	if err := r.duplicated(res, live); err != nil {
+		return live, fmt.Errorf("%w: the secret exists under its new name, and was not deleted under the old one: %w", ErrOutcomeUnknown, err)
 	}
 	if err := t.DeleteSecret(ctx, a.StoreID, a.ID); err != nil {
 		return live, fmt.Errorf("%w: the secret exists under its new name, but could not be deleted under the old one: %w", ErrOutcomeUnknown, err)

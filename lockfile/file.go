@@ -123,7 +123,8 @@ type Pending struct {
 	Until time.Time
 	// ListedAt is when the list of secrets was read that the decision was based on.
 	ListedAt time.Time
-	// PreviousID is the id of a secret that was missing from the list and is created again.
+	// PreviousID is the id of a secret that was missing from the list and is created again, or
+	// of the duplicate that a rename created.
 	PreviousID SecretID
 	// Value says that the write includes the value, not only metadata.
 	Value bool

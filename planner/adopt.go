@@ -21,7 +21,11 @@ func (b *builder) adopt(s *versions, t *triple) {
 }
 
 func (b *builder) conflict(s *versions, t *triple) {
-	b.problem(Problem{Kind: ProblemConflict, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
+	kind := ProblemConflict
+	if b.unproven(t.recorded, t.live) {
+		kind = ProblemUnproven
+	}
+	b.problem(Problem{Kind: kind, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
 }
 
 // external checks that a secret which is managed elsewhere exists with its scopes. It is never

@@ -221,6 +221,8 @@ func (b *builder) remove(s *versions, t *triple) {
 	case b.ours(r, l) && !r.Delete && deleteUnmanaged:
 		// If it were forgotten, it would be unmanaged, and the next apply would delete it.
 		b.note(NoteKept, s, r.Name)
+	case b.unproven(r, l) && !b.ours(r, l):
+		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonUnproven))
 	case !b.ours(r, l):
 		b.add(b.action(OpForget, s, t, b.notDesired(), ReasonReplaced))
 	case !r.Delete:

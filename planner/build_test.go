@@ -93,6 +93,11 @@ func TestOneSecret(t *testing.T) {
 		rec.ID, rec.Modified, rec.Comment, rec.Pending = "", "", "", pending(planner.OpCreate, now.Add(-time.Hour))
 		return rec
 	}
+	halfCommented := func() r { // with a comment, by which it is recognized
+		r := halfCreated()
+		r.Comment = live().Comment
+		return r
+	}
 	for _, c := range []struct {
 		name    string
 		desired d
@@ -205,40 +210,64 @@ func TestOneSecret(t *testing.T) {
 		}, "update+value (interrupted); note interrupted"},
 		{"a creation was interrupted and did not happen", desired(), halfCreated(), nil, nil,
 			"create+value+scopes (interrupted); note interrupted"},
-		{"a creation was interrupted and did happen", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created, l.Modified = "", justCreated, justCreated
+		{"a creation was interrupted and did happen", desired(), halfCommented(), live(), func(_ d, _ r, l l) {
+			l.Created, l.Modified = justCreated, justCreated
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was interrupted, and the name is an older secret's, which the list lacked", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", "2026-11-23T10:59:50Z"
+		{"a creation was interrupted, and the name is an older secret's, which the list lacked", desired(), halfCommented(), live(), func(_ d, _ r, l l) {
+			l.Created = "2026-11-23T10:59:50Z"
 		}, "problem conflict"},
-		{"a creation was interrupted, and the time of what is there is from another clock", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", older
+		{"a creation was interrupted, and the time of what is there is from another clock", desired(), halfCommented(), live(), func(_ d, _ r, l l) {
+			l.Created = older
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was interrupted, and the time of what is there is from a clock ahead", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", "2027-01-01T00:00:00Z"
+		{"a creation was interrupted, and the time of what is there is from a clock ahead", desired(), halfCommented(), live(), func(_ d, _ r, l l) {
+			l.Created = "2027-01-01T00:00:00Z"
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was interrupted, and another client took the name between the list and the request", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", "2026-11-23T10:59:20Z"
+		{"a creation was interrupted, and another client took the name between the list and the request", desired(), halfCommented(), live(), func(_ d, _ r, l l) {
+			l.Created = "2026-11-23T10:59:20Z"
 		}, "problem conflict"},
-		{"a creation was interrupted, decided on at an unknown time, and what is there is older", desired(), halfCreated(), live(), func(_ d, r r, l l) {
-			l.Comment, l.Created, r.Pending.ListedAt = "", older, time.Time{}
+		{"a creation was interrupted, decided on at an unknown time, and what is there is older", desired(), halfCommented(), live(), func(_ d, r r, l l) {
+			l.Created, r.Pending.ListedAt = older, time.Time{}
 		}, "problem conflict"},
-		{"a creation was interrupted, and what is there has no time", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", ""
+		{"a creation was interrupted, and what is there has no time", desired(), halfCommented(), live(), func(_ d, _ r, l l) {
+			l.Created = ""
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was interrupted, was tried again, and did happen", desired(), halfCreated(), live(), func(_ d, r r, l l) {
-			l.Comment, l.Created, r.Pending.Until = "", "2026-11-23T11:20:05Z", now.Add(-39*time.Minute)
+		{"a creation was interrupted, was tried again, and did happen", desired(), halfCommented(), live(), func(_ d, r r, l l) {
+			l.Created, r.Pending.Until = "2026-11-23T11:20:05Z", now.Add(-39*time.Minute)
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was interrupted, and the name was taken much later", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", applied
+		{"a creation was interrupted, and the name was taken much later", desired(), halfCommented(), live(), func(_ d, _ r, l l) {
+			l.Created = applied
 		}, "problem conflict"},
-		{"it seemed to be gone, its creation was interrupted, and there it is", desired(), halfCreated(), live(), func(_ d, r r, l l) {
-			l.Comment, r.Pending.PreviousID = "", "s1"
+		{"it seemed to be gone, its creation was interrupted, and there it is", desired(), halfCommented(), live(), func(_ d, r r, l l) {
+			l.Comment, r.Pending.PreviousID = "another", "s1"
 			l.Created = "2026-11-23T10:59:50Z"
 		}, "update+value (interrupted); note interrupted"},
-		{"a creation was interrupted, and the name is another's", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+		{"a creation was interrupted, and the name is another's", desired(), halfCommented(), live(), func(_ d, _ r, l l) {
 			l.Created, l.Comment = justCreated, "another client's"
 		}, "problem conflict"},
+		{"a creation without a comment was interrupted: another client may have created what is there", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created, l.Modified = "", justCreated, justCreated
+		}, "problem unproven"},
+		{"the same, at a time that is from another clock", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", older
+		}, "problem unproven"},
+		{"the same, at a time when no request of ours was under way", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", "2026-11-23T10:59:20Z"
+		}, "problem conflict"},
+		{"the same, where the manifest has a comment now", desired(), halfCreated(), live(), func(d d, _ r, l l) {
+			d.Comment, l.Comment, l.Created = ptr("new"), "", justCreated
+		}, "problem unproven"},
+		{"the same, and it seemed to be gone before", desired(), halfCreated(), live(), func(_ d, r r, l l) {
+			l.Comment, l.Created, r.Pending.PreviousID = "", justCreated, "s1"
+		}, "update+value (interrupted); note interrupted"},
+		{"the same, with adopt: overwrite", desired(), halfCreated(), live(), func(d d, _ r, l l) {
+			d.Adopt, l.Comment, l.Created = planner.AdoptOverwrite, "", justCreated
+		}, "adopt+value (adopted)"},
+		{"the same, with adopt: keep", desired(), halfCreated(), live(), func(d d, _ r, l l) {
+			d.Adopt, l.Comment, l.Created = planner.AdoptKeep, "", justCreated
+		}, "adopt (adopted_value_kept)"},
+		{"a secret without a comment was being adopted", desired(), halfCreated(), live(), func(d d, r r, l l) {
+			r.Pending.Op, l.Comment, l.Created = planner.OpAdopt, "", older
+		}, "update+value (interrupted); note interrupted"},
 		{"a deletion was interrupted, and it is wanted again", desired(), recorded(), live(), func(_ d, r r, _ l) {
 			r.Pending = pending(planner.OpDelete, now)
 		}, "update+value (interrupted); note interrupted"},
@@ -256,15 +285,18 @@ func TestOneSecret(t *testing.T) {
 		{"left the manifest, its deletion was interrupted", nil, recorded(), live(), func(_ d, r r, _ l) {
 			r.Pending = pending(planner.OpDelete, now)
 		}, "delete (not_in_manifest); note interrupted"},
-		{"left the manifest, its creation was interrupted and did happen", nil, halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", justCreated
+		{"left the manifest, its creation was interrupted and did happen", nil, halfCommented(), live(), func(_ d, _ r, l l) {
+			l.Created = justCreated
 		}, "delete (not_in_manifest); note interrupted"},
-		{"left the manifest, its creation was interrupted, and the time of what is there is from another clock", nil, halfCreated(), live(), func(_ d, _ r, l l) {
-			l.Comment, l.Created = "", older
-		}, "forget (not_in_manifest, replaced_outside); note interrupted"},
-		{"left the manifest, it seemed to be gone, its creation was interrupted, and there it is", nil, halfCreated(), live(), func(_ d, r r, _ l) {
+		{"left the manifest, its creation was interrupted, and the time of what is there is from another clock", nil, halfCommented(), live(), func(_ d, _ r, l l) {
+			l.Created = older
+		}, "forget (not_in_manifest, unproven); note interrupted"},
+		{"left the manifest, it seemed to be gone, its creation was interrupted, and there it is", nil, halfCommented(), live(), func(_ d, r r, _ l) {
 			r.Pending.PreviousID = "s1"
 		}, "delete (not_in_manifest); note interrupted"},
+		{"left the manifest, its creation without a comment was interrupted", nil, halfCreated(), live(), func(_ d, _ r, l l) {
+			l.Comment, l.Created = "", justCreated
+		}, "forget (not_in_manifest, unproven); note interrupted"},
 		{"left the manifest, its creation was interrupted, the name is another's", nil, halfCreated(), live(), nil,
 			"forget (not_in_manifest, replaced_outside); note interrupted"},
 

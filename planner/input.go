@@ -271,7 +271,8 @@ type Pending struct {
 	// ListedAt is when the list was read that the write was decided on; zero if unknown.
 	ListedAt time.Time
 	// PreviousID is the id that a secret to be created had before a list lacked it. The list
-	// may have lagged, so that the secret still exists.
+	// may have lagged, so that the secret still exists. For a rename, it is the id of the
+	// duplicate, once Cloudflare has reported it.
 	PreviousID SecretID
 	// Value says that the write included the value, and not metadata alone.
 	Value bool

@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// A record whose creation was interrupted has no id yet. Whether a live secret of that name
-// is the one that our request created, or another client's, is then decided by when it was
-// created and by its scopes and comment: [Window]. There are two answers, and a caller takes
-// the one whose mistake is harmless:
+// A record whose creation was interrupted has no id yet. Whether a live secret of that name is
+// the one that our request created, or another client's, is then decided by when it was created
+// and by its scopes and comment ([Window], [Metadata.Distinctive]). There are three answers:
 //
-//   - ours: it was created while our request was under way. Only then may it be deleted.
-//   - mayBeOurs: nothing contradicts that it is ours. Then it may be written to, which
-//     completes it; if nothing is known, Cloudflare has refused the name already, and the only
-//     other way out is a conflict.
+//   - ours: it was created while our request was under way, with our metadata, which is
+//     distinctive. Only then may it be deleted.
+//   - mayBeOurs: nothing contradicts that it is ours, and its metadata is distinctive. Then it
+//     may be written to, which completes it.
+//   - unproven: nothing contradicts it, and nothing proves it. Another client may have created
+//     it in the same seconds. Then it is left alone, until the manifest says adopt.
 
 // ours reports whether the live secret is certainly the recorded one, so that it may be
 // deleted.
@@ -25,7 +26,8 @@ func (b *builder) ours(r *RecordedSecret, l *LiveSecret) bool {
 	case p == nil:
 		return false
 	}
-	return l.ID == p.PreviousID || p.sent().contains(l.Created) && l.hasMetadata(r.metadata())
+	return l.ID == p.PreviousID ||
+		p.sent().contains(l.Created) && l.hasMetadata(r.metadata()) && r.metadata().Distinctive()
 }
 
 // mayBeOurs reports whether the live secret can be the one of an interrupted creation, so
@@ -39,7 +41,19 @@ func (b *builder) mayBeOurs(r *RecordedSecret, l *LiveSecret, generated bool) bo
 	case generated && p.Op == OpRename:
 		return b.ours(r, l)
 	}
-	return l.ID == p.PreviousID || p.sent().MayHaveCreated(l, r.metadata(), b.in.Now)
+	return l.ID == p.PreviousID || b.notContradicted(r, l) && (p.Op == OpAdopt || r.metadata().Distinctive())
+}
+
+// unproven reports whether it cannot be known if the live secret is the one of an interrupted
+// creation or another client's.
+func (b *builder) unproven(r *RecordedSecret, l *LiveSecret) bool {
+	return r != nil && r.ID == "" && r.Pending != nil && b.notContradicted(r, l)
+}
+
+// notContradicted reports whether nothing speaks against the live secret being the one of an
+// interrupted creation.
+func (b *builder) notContradicted(r *RecordedSecret, l *LiveSecret) bool {
+	return r.Pending.sent().MayHaveCreated(l, r.metadata(), b.in.Now)
 }
 
 // overtaken reports whether another client wrote to a secret after an update of ours was
@@ -91,6 +105,11 @@ func (w Window) mayContain(m Modified, now time.Time) bool {
 	at, err := time.Parse(time.RFC3339Nano, string(m))
 	return err != nil || w.contains(m) || at.Before(w.ListedAt.Add(-listComplete)) || at.After(now.Add(ClockSkew))
 }
+
+// Distinctive reports whether a secret with this metadata is hardly another client's by
+// accident: it has a comment. Scopes prove nothing, because they follow from what a secret of
+// that name is for.
+func (m Metadata) Distinctive() bool { return m.Comment != "" }
 
 // metadata is what our last write gave the secret, or was to give it.
 func (r *RecordedSecret) metadata() Metadata { return Metadata{Scopes: r.Scopes, Comment: r.Comment} }

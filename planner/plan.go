@@ -58,19 +58,21 @@ const (
 	ReasonComment        Reason = "comment_changed"
 	ReasonChangedOutside Reason = "changed_outside"
 	ReasonReplaced       Reason = "replaced_outside"
-	ReasonInterrupted    Reason = "interrupted"
-	ReasonNotDesired     Reason = "not_in_manifest"
-	ReasonDestroy        Reason = "destroy"
-	ReasonKeepPolicy     Reason = "delete_false"
-	ReasonGone           Reason = "already_gone"
-	ReasonPolicy         Reason = "delete_policy_changed"
-	ReasonAdopted        Reason = "adopted"
-	ReasonAdoptedKept    Reason = "adopted_value_kept"
-	ReasonRenamed        Reason = "renamed"
-	ReasonRotationDue    Reason = "rotation_due"
-	ReasonRotationAsked  Reason = "rotation_asked_for"
-	ReasonExternal       Reason = "supplied_by_somebody_else"
-	ReasonUnmanaged      Reason = "unmanaged"
+	// ReasonUnproven is a secret that an interrupted creation of ours or another client created.
+	ReasonUnproven      Reason = "unproven"
+	ReasonInterrupted   Reason = "interrupted"
+	ReasonNotDesired    Reason = "not_in_manifest"
+	ReasonDestroy       Reason = "destroy"
+	ReasonKeepPolicy    Reason = "delete_false"
+	ReasonGone          Reason = "already_gone"
+	ReasonPolicy        Reason = "delete_policy_changed"
+	ReasonAdopted       Reason = "adopted"
+	ReasonAdoptedKept   Reason = "adopted_value_kept"
+	ReasonRenamed       Reason = "renamed"
+	ReasonRotationDue   Reason = "rotation_due"
+	ReasonRotationAsked Reason = "rotation_asked_for"
+	ReasonExternal      Reason = "supplied_by_somebody_else"
+	ReasonUnmanaged     Reason = "unmanaged"
 	// ReasonReencrypted is a value that was encrypted again with its file: it may be unchanged.
 	ReasonReencrypted Reason = "reencrypted"
 	// ReasonEdited is a value that was encrypted again while others in its file were not: it
@@ -232,6 +234,9 @@ type ProblemKind string
 const (
 	// ProblemConflict is a desired secret that exists and isn't ours.
 	ProblemConflict ProblemKind = "conflict"
+	// ProblemUnproven is a desired secret that an interrupted creation of ours, or another
+	// client at the same time, created: which of the two cannot be known.
+	ProblemUnproven ProblemKind = "unproven"
 	// ProblemExternalMissing is an external secret that does not exist.
 	ProblemExternalMissing ProblemKind = "external_missing"
 	// ProblemExternalScopes is an external secret that lacks scopes: Missing.

@@ -82,21 +82,27 @@ func TestRename(t *testing.T) {
 			in.Recorded[0].Secrets[0].Pending = &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}
 		}, "rotate+value (interrupted); note interrupted"},
 		{"interrupted after the duplicate, generated: the value stays", func(in *planner.Input) {
-			in.Desired[0].Secrets[0].Generated = true
-			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
-				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)}}
-			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
-			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{
-				ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: "2026-11-23T12:00:00Z", Modified: "2026-11-23T12:00:00Z",
-			})
+			half, duplicate := interruptedRename(in)
+			half.Comment, duplicate.Comment = "ours", "ours"
 		}, "adopt (interrupted); delete (not_in_manifest); note interrupted"},
+		{"interrupted after the duplicate, generated: its id proves that it is ours", func(in *planner.Input) {
+			half, duplicate := interruptedRename(in)
+			half.Pending.PreviousID = duplicate.ID
+		}, "adopt (interrupted); delete (not_in_manifest); note interrupted"},
+		{"the duplicate that its id proves is gone: it is tried again", func(in *planner.Input) {
+			half, duplicate := interruptedRename(in)
+			half.Pending.PreviousID = duplicate.ID
+			in.Live[0].Secrets = in.Live[0].Secrets[:1]
+		}, "rename+scopes+comment (renamed); note renamed"},
+		{"interrupted, generated, and without a comment the new name may be another client's: the only copy of the value is not deleted",
+			func(in *planner.Input) { interruptedRename(in) }, "delete (not_in_manifest); problem unproven"},
 		{"interrupted, generated, and the new name is of an unknown time: the only copy of the value is not deleted", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated = true
 			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,
 				Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second), ListedAt: now.Add(-20 * time.Second)}}
 			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, half)
 			in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: older, Modified: older})
-		}, "delete (not_in_manifest); problem conflict"},
+		}, "delete (not_in_manifest); problem unproven"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := rename(c.change); got != c.want {
@@ -104,6 +110,20 @@ func TestRename(t *testing.T) {
 			}
 		})
 	}
+}
+
+// interruptedRename adds what is left of a rename of a generated secret that was interrupted
+// after the duplicate: its record, and the duplicate, both without a comment.
+func interruptedRename(in *planner.Input) (half *planner.RecordedSecret, duplicate *planner.LiveSecret) {
+	in.Desired[0].Secrets[0].Generated = true
+	in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{
+		Name: "new-key", Scopes: []string{"workers"}, Delete: true,
+		Pending: &planner.Pending{Op: planner.OpRename, Since: now.Add(-20 * time.Second), Until: now.Add(10 * time.Second)},
+	})
+	in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{
+		ID: "s2", Name: "new-key", Scopes: []string{"workers"}, Created: "2026-11-23T12:00:00Z", Modified: "2026-11-23T12:00:00Z",
+	})
+	return &in.Recorded[0].Secrets[1], &in.Live[0].Secrets[1]
 }
 
 // TestRenameShowsWhatChanges: the metadata of the new name may differ from that of the old

@@ -71,6 +71,8 @@ func (j *journal) Record(e applier.Entry) error {
 		}
 		for _, r := range e.Results {
 			switch e.Kind {
+			case applier.EntryDuplicated:
+				j.duplicated(f, r)
 			case applier.EntryOutcome:
 				j.settle(f, r)
 			case applier.EntryActive:
@@ -94,7 +96,7 @@ func (j *journal) intend(f *lockfile.File, a planner.Action) {
 	if sec != nil {
 		j.carryOver(sec, a, pending)
 	}
-	if sec == nil || a.Op == planner.OpCreate { // the id of a secret that was deleted outside means nothing any more
+	if sec == nil || createsSecret(a.Op) { // the id of a secret that was deleted outside means nothing any more
 		sec = st.PutSecret(a.Secret, j.intended(a))
 	}
 	sec.Pending = pending
@@ -122,7 +124,7 @@ func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *loc
 	ours := slices.ContainsFunc(a.Reasons, func(r planner.Reason) bool {
 		return r == planner.ReasonInterrupted || r == planner.ReasonNotDesired || r == planner.ReasonDestroy
 	})
-	if sec.ID == "" && ours { // it was recognised by its times and metadata, which are about to change
+	if sec.ID == "" && ours && !createsSecret(a.Op) { // it was recognised by its times and metadata, which are about to change
 		sec.ID = lockfile.SecretID(a.ID)
 	}
 	written := sec.Applied
@@ -145,6 +147,9 @@ func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *loc
 	}
 }
 
+// createsSecret reports whether an operation creates a secret under its name.
+func createsSecret(op planner.Op) bool { return op == planner.OpCreate || op == planner.OpRename }
+
 // intended is the record of a secret that is about to be created: it has no id and no
 // fingerprint until the outcome is known.
 func (j *journal) intended(a planner.Action) lockfile.Secret {
@@ -163,6 +168,14 @@ func (j *journal) intended(a planner.Action) lockfile.Secret {
 func (j *journal) resend(f *lockfile.File, a planner.Action) {
 	if sec := f.Stores[lockKey(a.Store)].Secret(a.Secret); sec != nil && sec.Pending != nil {
 		sec.Pending.Until = j.until()
+	}
+}
+
+// duplicated records the id of the duplicate that a rename created. Both names stay pending until
+// the original is deleted.
+func (j *journal) duplicated(f *lockfile.File, r applier.Result) {
+	if sec := f.Stores[lockKey(r.Action.Store)].Secret(r.Action.Secret); sec != nil && sec.Pending != nil {
+		sec.Pending.PreviousID = lockfile.SecretID(r.Live.ID)
 	}
 }
 

@@ -57,6 +57,7 @@ var reasonWords = map[planner.Reason]string{
 	planner.ReasonValue:          "value changed",
 	planner.ReasonChangedOutside: "changed outside: value sent again",
 	planner.ReasonReplaced:       "deleted and recreated outside",
+	planner.ReasonUnproven:       "created by an interrupted apply or by another client, which cannot be known: stays in Cloudflare",
 	planner.ReasonInterrupted:    "the last apply was interrupted, outcome unknown: sent again",
 	planner.ReasonNotDesired:     "no longer in the manifest",
 	planner.ReasonDestroy:        "destroy requested",

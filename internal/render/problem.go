@@ -14,6 +14,9 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 	case planner.ProblemConflict:
 		return name + " already exists and is not in the lockfile: it is left alone",
 			"adopt: overwrite sets its value, adopt: keep adopts it as it is; or choose another name"
+	case planner.ProblemUnproven:
+		return name + " was created by an interrupted apply, or by another client at the same time: which of the two cannot be known, so it is left alone",
+			"adopt: overwrite sets its value, adopt: keep adopts it as it is; or delete it in Cloudflare. With a comment in the manifest, a secret can be recognized"
 	case planner.ProblemExternalMissing:
 		return name + " is external and does not exist", "create it in Cloudflare, or remove it from the manifest"
 	case planner.ProblemExternalScopes:

@@ -29,7 +29,7 @@ func TestClocksApart(t *testing.T) {
 			server := program.Emulator(t, emulator.Options{
 				RateLimit: -1, Fault: cut, Now: func() time.Time { return time.Now().Add(ahead) },
 			})
-			c := newClone(t, server.BaseURL(), strangersManifest())
+			c := newClone(t, server.BaseURL(), strangersManifest("ours"))
 			c.Env["VALUE"] = "ours"
 			code, _ := c.Run("apply", "--auto-approve")
 			for tries := 0; code != program.OK && tries < 2; tries++ {
@@ -76,7 +76,7 @@ func TestTimesOfAnotherClock(t *testing.T) {
 						return nil
 					})
 				})
-				c := newClone(t, base, strangersManifest())
+				c := newClone(t, base, strangersManifest("ours"))
 				c.Env["VALUE"] = "ours"
 				if dies {
 					killed(c, server)
@@ -168,7 +168,7 @@ func TestARequestThatWaitedIsRecordedAgain(t *testing.T) {
 		}
 		return throttle(r)
 	}})
-	c = newClone(t, server.BaseURL(), strangersManifest())
+	c = newClone(t, server.BaseURL(), strangersManifest("ours"))
 	c.Env["VALUE"] = "ours"
 	if code, _ := c.Run("apply", "--auto-approve"); code != program.OK || len(until) != 2 || until[0] == "" || until[0] >= until[1] {
 		t.Errorf("exit code %d, requests with %q", code, until)

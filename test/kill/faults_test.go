@@ -21,8 +21,9 @@ var allFaults = flag.Bool("faults", false, "run the whole fault matrix, which ta
 
 // TestFaultMatrix injects each fault into each request of two applies: one that creates
 // everything including the store, and one that creates, updates, renames and deletes.
-// Whatever the apply reports must be true, at most two more applies must converge, another
-// client's secret must be unchanged, and the lockfile must be readable at every step.
+// Whatever the apply reports must be true, at most two more applies must converge (with --adopt
+// if a secret without a comment may be another client's), another client's secret must be
+// unchanged, and the lockfile must be readable at every step.
 func TestFaultMatrix(t *testing.T) {
 	kinds := program.FaultKinds[:2]
 	if *allFaults {
@@ -39,8 +40,9 @@ func TestFaultMatrix(t *testing.T) {
 				for n, request := range requests {
 					t.Run(fmt.Sprintf("%s of %s at request %d, %s", kind, s.name, n+1, request), func(t *testing.T) {
 						t.Parallel()
-						code, applies := newFaultCase(t, s, kind).run(n)
-						table.add(kind, code, applies, t.Failed())
+						c := newFaultCase(t, s, kind)
+						code, applies := c.run(n)
+						table.add(kind, code, applies, c.adopted, t.Failed())
 					})
 				}
 			}
@@ -58,10 +60,11 @@ type faultTable struct {
 type faultRow struct {
 	cases, complete, incomplete, refused int // by the exit code of the apply with the fault
 	most                                 int // applies needed after it to converge
+	adopted                              int // only with --adopt
 	lost                                 int
 }
 
-func (f *faultTable) add(kind string, code, applies int, failed bool) {
+func (f *faultTable) add(kind string, code, applies int, adopted, failed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.rows == nil {
@@ -82,6 +85,9 @@ func (f *faultTable) add(kind string, code, applies int, failed bool) {
 		default:
 			row.refused++
 		}
+		if adopted {
+			row.adopted++
+		}
 		if failed {
 			row.lost++
 		}
@@ -89,11 +95,11 @@ func (f *faultTable) add(kind string, code, applies int, failed bool) {
 }
 
 func (f *faultTable) text(kinds []string) string {
-	text := "what became of the cases, by fault\n| fault       | cases | exit 0 | exit 4 | exit 1 | more applies | converged | lost |\n"
+	text := "what became of the cases, by fault\n| fault       | cases | exit 0 | exit 4 | exit 1 | more applies | adopted | converged | lost |\n"
 	for _, kind := range append(slices.Clone(kinds), "all") {
 		if r := f.rows[kind]; r != nil {
-			text += fmt.Sprintf("| %-11s | %5d | %6d | %6d | %6d | %12d | %9d | %4d |\n",
-				kind, r.cases, r.complete, r.incomplete, r.refused, r.most, r.cases-r.lost, r.lost)
+			text += fmt.Sprintf("| %-11s | %5d | %6d | %6d | %6d | %12d | %7d | %9d | %4d |\n",
+				kind, r.cases, r.complete, r.incomplete, r.refused, r.most, r.adopted, r.cases-r.lost, r.lost)
 		}
 	}
 	return text
@@ -144,7 +150,7 @@ var everyChange = faultScenario{
       value-changes: {from: {file: two.txt}}
       scopes-change: {from: {file: one.txt}, scopes: [workers, dex]}
       new-name: {from: {file: one.txt}, renamed_from: old-name}
-      created: {from: {file: two.txt}}
+      created: {from: {file: two.txt}, comment: recognized by this}
       also-created: {from: {file: one.txt}}
 `,
 	secrets: []faultSecret{
@@ -167,6 +173,7 @@ type faultCase struct {
 	kind     string
 	emulator *emulator.Embedded
 	output   string // of the last command
+	adopted  bool   // what may be another client's was adopted
 
 	mu      sync.Mutex
 	countup int // requests of the apply under test; negative outside it
@@ -241,13 +248,41 @@ func (c *faultCase) run(n int) (code, more int) {
 		if more == 2 {
 			c.Fatal("two more applies did not converge")
 		}
-		last = c.secretsync(-1, "apply", "--auto-approve")
+		last = c.applyAgain()
 		c.checkReport(last)
 	}
 	c.check()
 	c.secretsync(program.OK, "plan", "--detailed-exitcode")
 	c.secretsync(program.OK, "drift")
 	return code, more
+}
+
+// unproven matches the problem of a secret that may be another client's.
+var unproven = regexp.MustCompile(`secret "([a-z-]+)" of store "prod" was created by an interrupted apply, or by another client`)
+
+// applyAgain applies. If secrets may be another client's, because the creation of ours was
+// interrupted and has no comment to recognize it by, it adopts them, as the program advises.
+func (c *faultCase) applyAgain() (code int) {
+	c.Helper()
+	code = c.secretsync(-1, "apply", "--auto-approve")
+	if code == program.Error && c.onlyUnproven() {
+		c.adopted = true
+		code = c.secretsync(-1, "apply", "--auto-approve", "--adopt", "overwrite")
+	}
+	return code
+}
+
+// onlyUnproven reports whether the last command failed only because of secrets that may be
+// another client's. They must be ones without a comment.
+func (c *faultCase) onlyUnproven() bool {
+	c.Helper()
+	found := unproven.FindAllStringSubmatch(c.output, -1)
+	for _, m := range found {
+		if regexp.MustCompile(` ` + m[1] + `: \{.*comment: `).MatchString(c.after) {
+			c.Errorf("%s is not recognized by its comment", m[1])
+		}
+	}
+	return len(found) > 0 && len(found) == strings.Count(c.output, "error: ")
 }
 
 var toldOf = regexp.MustCompile(`(?m)^(created|updated|renamed|deleted|failed: \w+|unknown: \w+|skipped: \w+) prod/([a-z-]+)(?::.*)?$`)

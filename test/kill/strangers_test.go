@@ -23,10 +23,12 @@ func newClone(t *testing.T, baseURL, manifest string) *program.Project {
 
 var strangersNames = []string{"a", "b", "c", "d"}
 
-func strangersManifest() string {
+// strangersManifest gives the secrets a comment, by which they are recognized, unless it is
+// empty.
+func strangersManifest(comment string) string {
 	m := "version: 1\nstores:\n  prod:\n    secrets:\n"
 	for _, name := range strangersNames {
-		m += fmt.Sprintf("      %s: {from: {env: VALUE}}\n", name)
+		m += fmt.Sprintf("      %s: {from: {env: VALUE}, comment: %q}\n", name, comment)
 	}
 	return m
 }
@@ -34,70 +36,99 @@ func strangersManifest() string {
 // TestStrangersWhileCreating has another client create identical secrets of the same names
 // between our list and our request. However Cloudflare treats and words the refusal of a
 // bulk create, the other client's secrets are left alone, and every secret that the report
-// lists as created is ours.
+// lists as created is ours. With a comment to recognize them by, all of ours are listed.
 func TestStrangersWhileCreating(t *testing.T) {
 	for _, partial := range []bool{false, true} {
 		for _, bare := range []bool{false, true} {
-			for _, theirs := range [][]string{{"a"}, {"c"}, {"d"}, {"b", "c"}, {"a", "d"}, {"a", "b", "c", "d"}} {
-				t.Run(fmt.Sprintf("partial %v, bare %v, theirs %v", partial, bare, theirs), func(t *testing.T) {
-					t.Parallel()
-					var came atomic.Bool // the other client's own requests pass through here too
-					var server *emulator.Embedded
-					server = program.Emulator(t, emulator.Options{
-						PartialBulkCreate: partial, BareNameConflict: bare, RateLimit: -1,
-						Fault: func(r *http.Request) emulator.Fault {
-							if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") && came.CompareAndSwap(false, true) {
-								for _, name := range theirs {
-									if _, err := program.Send(server.BaseURL(), http.MethodPost, r.URL.Path[strings.Index(r.URL.Path, "/stores/"):],
-										[]any{map[string]any{"name": name, "value": "theirs", "scopes": []string{"workers"}}}); err != nil {
-										t.Error(err)
-									}
-								}
-							}
-							return emulator.Fault{}
-						},
+			for _, comment := range []string{"", "ours"} {
+				for _, theirs := range [][]string{{"a"}, {"c"}, {"d"}, {"b", "c"}, {"a", "d"}, {"a", "b", "c", "d"}} {
+					s := strangers{names: theirs, comment: comment, allListed: !partial || comment != "" && !bare}
+					t.Run(fmt.Sprintf("partial %v, bare %v, comment %q, theirs %v", partial, bare, comment, theirs), func(t *testing.T) {
+						t.Parallel()
+						s.run(t, emulator.Options{PartialBulkCreate: partial, BareNameConflict: bare}, emulator.Fault{})
 					})
-					_, err := program.Send(server.BaseURL(), http.MethodPost, "/stores", map[string]any{"name": "prod"})
-					program.Must(t, err)
-					c := newClone(t, server.BaseURL(), strangersManifest())
-					c.Env["VALUE"] = "ours"
-					has := func(name, value string) bool { return server.HasValue(program.Account, "prod", name, []byte(value)) }
-
-					code, out := c.Run("apply", "--auto-approve")
-					if code != program.Incomplete {
-						t.Errorf("exit code %d, want %d", code, program.Incomplete)
-					}
-					for _, name := range strangersNames {
-						stranger := slices.Contains(theirs, name)
-						if stranger && !has(name, "theirs") {
-							t.Errorf("%s is another client's, and was overwritten", name)
-						}
-						if said := strings.Contains(out, "created prod/"+name+"\n"); said == stranger && (!partial || !bare) {
-							t.Errorf("%s is reported as created: %v", name, said)
-						}
-					}
-					if code, _ := c.Run("apply", "--auto-approve"); code != program.Error { // a conflict
-						t.Errorf("the second apply: exit code %d", code)
-					}
-					for _, name := range theirs {
-						if !has(name, "theirs") {
-							t.Errorf("%s was overwritten by the second apply", name)
-						}
-					}
-					if code, _ := c.Run("apply", "--auto-approve", "--adopt", "overwrite"); code != program.OK {
-						t.Errorf("taken over on purpose: exit code %d", code)
-					}
-					for _, name := range strangersNames {
-						if !has(name, "ours") {
-							t.Errorf("%s was not taken over", name)
-						}
-					}
-					if code, _ := c.Run("plan", "--detailed-exitcode"); code != program.OK {
-						t.Errorf("there is something left: exit code %d", code)
-					}
-				})
+				}
 			}
 		}
+	}
+}
+
+// TestStrangersWhileTheAnswerIsLost has another client create identical secrets at the moment
+// of our request, which takes no effect, and whose answer is lost. Nothing proves whose the
+// secrets are, so no value is sent over theirs.
+func TestStrangersWhileTheAnswerIsLost(t *testing.T) {
+	for _, kind := range []string{"cut", "reset", "500", "502", "503", "stall"} {
+		for _, theirs := range [][]string{{"a"}, {"b", "d"}, {"a", "b", "c", "d"}} {
+			t.Run(fmt.Sprintf("%s, theirs %v", kind, theirs), func(t *testing.T) {
+				t.Parallel()
+				strangers{names: theirs, allListed: true}.run(t, emulator.Options{}, program.Fault(t, kind))
+			})
+		}
+	}
+}
+
+// strangers are secrets that another client creates when our request to create arrives.
+type strangers struct {
+	names     []string
+	comment   string
+	allListed bool // all other secrets are listed as created
+}
+
+// run applies while the strangers appear, and fault happens to our request.
+func (s strangers) run(t *testing.T, opts emulator.Options, fault emulator.Fault) {
+	var came atomic.Bool // the other client's own requests pass through here too
+	var server *emulator.Embedded
+	opts.RateLimit = -1
+	opts.Fault = func(r *http.Request) emulator.Fault {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/secrets") || !came.CompareAndSwap(false, true) {
+			return emulator.Fault{}
+		}
+		for _, name := range s.names {
+			if _, err := program.Send(server.BaseURL(), http.MethodPost, r.URL.Path[strings.Index(r.URL.Path, "/stores/"):],
+				[]any{map[string]any{"name": name, "value": "theirs", "scopes": []string{"workers"}, "comment": s.comment}}); err != nil {
+				t.Error(err)
+			}
+		}
+		return fault
+	}
+	server = program.Emulator(t, opts)
+	_, err := program.Send(server.BaseURL(), http.MethodPost, "/stores", map[string]any{"name": "prod"})
+	program.Must(t, err)
+	c := newClone(t, server.BaseURL(), strangersManifest(s.comment))
+	c.Env["VALUE"] = "ours"
+	has := func(name, value string) bool { return server.HasValue(program.Account, "prod", name, []byte(value)) }
+
+	code, out := c.Run("apply", "--auto-approve", "--request-timeout", "1s")
+	if code != program.Incomplete {
+		t.Errorf("exit code %d, want %d", code, program.Incomplete)
+	}
+	for _, name := range strangersNames {
+		stranger, said := slices.Contains(s.names, name), strings.Contains(out, "created prod/"+name+"\n")
+		if stranger && !has(name, "theirs") {
+			t.Errorf("%s is another client's, and was overwritten", name)
+		}
+		if said && stranger || !said && !stranger && s.allListed {
+			t.Errorf("%s is reported as created: %v", name, said)
+		}
+	}
+	if code, _ := c.Run("apply", "--auto-approve"); code != program.Error { // a conflict
+		t.Errorf("the second apply: exit code %d", code)
+	}
+	for _, name := range s.names {
+		if !has(name, "theirs") {
+			t.Errorf("%s was overwritten by the second apply", name)
+		}
+	}
+	if code, _ := c.Run("apply", "--auto-approve", "--adopt", "overwrite"); code != program.OK {
+		t.Errorf("taken over on purpose: exit code %d", code)
+	}
+	for _, name := range strangersNames {
+		if !has(name, "ours") {
+			t.Errorf("%s was not taken over", name)
+		}
+	}
+	if code, _ := c.Run("plan", "--detailed-exitcode"); code != program.OK {
+		t.Errorf("there is something left: exit code %d", code)
 	}
 }
 
@@ -111,7 +142,7 @@ func TestTwoClonesAtOnce(t *testing.T) {
 		said := [2]string{}
 		var wg sync.WaitGroup
 		for i := range said {
-			c := newClone(t, server.BaseURL(), strangersManifest())
+			c := newClone(t, server.BaseURL(), strangersManifest(""))
 			c.Env["VALUE"] = fmt.Sprint("value of ", i)
 			wg.Go(func() { _, said[i] = c.Run("apply", "--auto-approve") })
 		}
@@ -210,7 +241,7 @@ func TestAStrangerTakesTheLastRoom(t *testing.T) {
 			return emulator.Fault{}
 		},
 	})
-	c := newClone(t, server.BaseURL(), strangersManifest())
+	c := newClone(t, server.BaseURL(), strangersManifest("ours"))
 	c.Env["VALUE"] = "ours"
 	code, out := c.Run("apply", "--auto-approve")
 	last := strangersNames[len(strangersNames)-1]

@@ -27,6 +27,8 @@ type simulation struct {
 	parallelism    string
 	names          int
 	applies, kills int
+	adoptions      int  // of secrets that may have been another client's
+	unproven       bool // the last apply failed only because of such secrets
 }
 
 type simStore struct{ account, name, prefix string }
@@ -131,7 +133,7 @@ func (h *simulation) editOne(now map[place]live, p place, label string) {
 func (h *simulation) remove(now map[place]live, p place) {
 	s := h.wanted[p]
 	delete(h.wanted, p)
-	if s.everKept || h.replaced[p] {
+	if s.everKept || h.replaced[p] || h.interrupted(p) { // what cannot be proven ours is not deleted
 		h.stays[p] = true
 	}
 	if l, there := now[p]; there && !s.everDeleted {

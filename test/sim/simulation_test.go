@@ -44,7 +44,8 @@ func TestSimulation(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					h := newSimulation(t, rand.New(rand.NewPCG(seed, 0)))
 					defer func() {
-						one.applies, one.faults, one.kills, one.replaced = h.applies, h.faults, h.kills, h.replacedLocks
+						one.applies, one.faults, one.kills = h.applies, h.faults, h.kills
+						one.replaced, one.adoptions = h.replacedLocks, h.adoptions
 					}()
 					h.live()
 					one.lost = 0
@@ -52,12 +53,12 @@ func TestSimulation(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("simulation: histories %d, applies %d, faults %d, kills %d, replaced lockfiles %d, converged %d, lost %d",
-		sum.histories, sum.applies, sum.faults, sum.kills, sum.replaced, sum.histories-sum.lost, sum.lost)
+	t.Logf("simulation: histories %d, applies %d, faults %d, kills %d, replaced lockfiles %d, adoptions %d, converged %d, lost %d",
+		sum.histories, sum.applies, sum.faults, sum.kills, sum.replaced, sum.adoptions, sum.histories-sum.lost, sum.lost)
 }
 
 // simTally counts the events.
-type simTally struct{ histories, applies, faults, kills, replaced, lost int }
+type simTally struct{ histories, applies, faults, kills, replaced, adoptions, lost int }
 
 func (s *simTally) add(one simTally) {
 	s.histories++
@@ -65,6 +66,7 @@ func (s *simTally) add(one simTally) {
 	s.faults += one.faults
 	s.kills += one.kills
 	s.replaced += one.replaced
+	s.adoptions += one.adoptions
 	s.lost += one.lost
 }
 
