@@ -116,19 +116,19 @@ func TestAccepted(t *testing.T) {
 		{"generated", func(in *planner.Input) { in.Desired[0].Secrets[0].Generated = true }, "note accepted"},
 		{"other metadata", func(in *planner.Input) { in.Desired[0].Secrets[0].Scopes = []string{"dex"} }, "update+scopes (scopes_changed); note accepted"},
 		{"another value", func(in *planner.Input) { in.Desired[0].Secrets[0].Value = planner.ValueChanged }, "update+value (value_changed)"},
-		{"changed outside again", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer }, "update+value (changed_outside)"},
+		{"changed outside again", func(in *planner.Input) { in.Live[0].Secrets[0].Modified = newer }, "update+value (changed_outside); note assumed_changed"},
 		{"not in the manifest", func(in *planner.Input) { in.Desired[0].Secrets = nil }, "delete (not_in_manifest)"},
 		{"adopt has no effect on what is recorded", func(in *planner.Input) { in.Options.AdoptRequested = true }, "note accepted; note adopt_ignored"},
 		{"adopt: keep that was followed", func(in *planner.Input) { in.Desired[0].Secrets[0].Adopt = planner.AdoptKeep }, "note accepted"},
 		{"adopt: keep, and changed outside", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Adopt, in.Live[0].Secrets[0].Modified = planner.AdoptKeep, newer
-		}, "update+value (changed_outside); note adopt_ignored"},
+		}, "update+value (changed_outside); note adopt_ignored; note assumed_changed"},
 		{"adopt: keep, and replaced", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Adopt, in.Live[0].Secrets[0].ID = planner.AdoptKeep, "s2"
 		}, "update+value (replaced_outside); note adopt_ignored"},
 		{"adopt: overwrite, and changed outside: that is what it wants", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Adopt, in.Live[0].Secrets[0].Modified = planner.AdoptOverwrite, newer
-		}, "update+value (changed_outside)"},
+		}, "update+value (changed_outside); note assumed_changed"},
 	} {
 		r := recorded()
 		r.Accepted = true

@@ -22,11 +22,7 @@ func (r *RecordedSecret) Activation(l *LiveSecret) (at Modified, ok bool) {
 	case order < 0: // the list lags behind our write
 		return "", false
 	}
-	live := *l
-	if live.Scopes == nil { // not reported: they are nullable (docs/cloudflare-api.md §1.2)
-		live.Scopes = r.Scopes
-	}
-	return l.Modified, live.hasMetadata(r.metadata()) && l.Modified.follows(r.Modified, activationMoves)
+	return l.Modified, r.sameMetadata(l) && l.Modified.follows(r.Modified, activationMoves)
 }
 
 // activationMoved reports whether the live secret differs from the record by the time of its

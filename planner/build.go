@@ -222,7 +222,7 @@ func (b *builder) remove(s *versions, t *triple) {
 		// If it were forgotten, it would be unmanaged, and the next apply would delete it.
 		b.note(NoteKept, s, r.Name)
 	case b.unproven(r, l) && !b.ours(r, l):
-		b.add(b.action(OpForget, s, t, ReasonNotDesired, ReasonUnproven))
+		b.add(b.action(OpForget, s, t, b.notDesired(), ReasonUnproven))
 	case !b.ours(r, l):
 		b.add(b.action(OpForget, s, t, b.notDesired(), ReasonReplaced))
 	case !r.Delete:

@@ -145,11 +145,11 @@ func TestOneSecret(t *testing.T) {
 			"update+value (value_changed, delete_policy_changed)"},
 
 		{"changed outside", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Modified = newer },
-			"update+value (changed_outside)"},
+			"update+value (changed_outside); note assumed_changed"},
 		{"changed outside, scopes too", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Modified, l.Scopes = newer, []string{"dex"} },
 			"update+value+scopes (changed_outside, scopes_changed)"},
 		{"modified that is no time", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Modified = "yesterday" },
-			"update+value (changed_outside)"},
+			"update+value (changed_outside); note assumed_changed"},
 		{"became active after the apply, which moved modified", desired(), recorded(), live(), func(_ d, r r, l l) {
 			r.Status, l.Modified = planner.StatusPending, newer
 		}, "note activated"},
@@ -163,7 +163,7 @@ func TestOneSecret(t *testing.T) {
 			"nothing, 1 unchanged"},
 		{"still pending, and changed outside", desired(), recorded(), live(), func(_ d, r r, l l) {
 			r.Status, l.Status, l.Modified = planner.StatusPending, planner.StatusPending, newer
-		}, "update+value (changed_outside)"},
+		}, "update+value (changed_outside); note assumed_changed"},
 		{"became active, and its comment changed", desired(), recorded(), live(), func(_ d, r r, l l) {
 			r.Status, l.Modified, l.Comment = planner.StatusPending, newer, "theirs"
 		}, "update+value (changed_outside)"},
@@ -175,10 +175,10 @@ func TestOneSecret(t *testing.T) {
 		}, "note activated"},
 		{"changed more than an hour after a write that was pending", desired(), recorded(), live(), func(_ d, r r, l l) {
 			r.Status, r.Modified, l.Modified = planner.StatusPending, "2026-11-20T12:00:00Z", "2026-11-20T13:00:01Z"
-		}, "update+value (changed_outside)"},
+		}, "update+value (changed_outside); note assumed_changed"},
 		{"became active, at a time that is none", desired(), recorded(), live(), func(_ d, r r, l l) {
 			r.Status, l.Modified = planner.StatusPending, "yesterday"
-		}, "update+value (changed_outside)"},
+		}, "update+value (changed_outside); note assumed_changed"},
 		{"created again outside", desired(), recorded(), live(), func(_ d, _ r, l l) { l.ID, l.Modified = "s2", newer },
 			"update+value (replaced_outside)"},
 		{"the list lags", desired(), recorded(), live(), func(_ d, _ r, l l) { l.Modified, l.Scopes = older, []string{"dex"} },

@@ -49,6 +49,9 @@ func (b *builder) compareLive(a *Action, s *versions, t *triple) {
 		return
 	case order > 0:
 		a.sendValue(ReasonChangedOutside)
+		if r.sameMetadata(t.live) {
+			b.note(NoteAssumedChanged, s, r.Name)
+		}
 		return
 	case order < 0 && r.Modified.canLag(b.in.Now):
 		b.note(NoteLagging, s, r.Name)

@@ -114,6 +114,16 @@ func (m Metadata) Distinctive() bool { return m.Comment != "" }
 // metadata is what our last write gave the secret, or was to give it.
 func (r *RecordedSecret) metadata() Metadata { return Metadata{Scopes: r.Scopes, Comment: r.Comment} }
 
+// sameMetadata reports whether the live secret has the recorded metadata. Scopes may be left out
+// of a list (docs/cloudflare-api.md §1.2).
+func (r *RecordedSecret) sameMetadata(l *LiveSecret) bool {
+	live := *l
+	if live.Scopes == nil {
+		live.Scopes = r.Scopes
+	}
+	return live.hasMetadata(r.metadata())
+}
+
 func (l *LiveSecret) hasMetadata(m Metadata) bool {
 	return slices.Equal(sorted(l.Scopes), sorted(m.Scopes)) && l.Comment == m.Comment
 }

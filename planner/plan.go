@@ -168,6 +168,11 @@ const (
 	NoteListIncomplete NoteKind = "list_incomplete"
 	// NoteMayExist is a secret that was missing from such a list, and is not recorded.
 	NoteMayExist NoteKind = "may_exist"
+	// NoteAssumedChanged is a secret whose modification time moved, while its scopes and comment
+	// did not. Values cannot be read, so a changed one is assumed, and it is sent again.
+	// Whether deploying a Worker that binds a secret moves its time is not known
+	// (docs/cloudflare-api.md §12).
+	NoteAssumedChanged NoteKind = "assumed_changed"
 	// NoteInterrupted is a record whose last write was interrupted.
 	NoteInterrupted NoteKind = "interrupted"
 	// NoteValueUnknown is a value that could not be compared.

@@ -35,8 +35,9 @@ With KIND-after, the request takes effect first. For example:
 
 Where Cloudflare's behavior is not documented, flags choose it:
 --partial-bulk-create, --name-conflict-status 409, --pending-for 10m for
-secrets that stay pending, and --activation-moves-modified. Any API token is
-accepted, and any API key with an email address.`,
+secrets that stay pending, --activation-moves-modified, and
+--deploy-moves-modified. Any API token is accepted, and any API key with an
+email address. Of a deployed Worker, only its bindings of secrets are checked.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.StateFile = state
@@ -74,6 +75,7 @@ accepted, and any API key with an email address.`,
 	f.IntVar(&opts.NameConflictStatus, "name-conflict-status", 0, "HTTP status where a name is in use, 400 or 409 (default 400)")
 	f.DurationVar(&opts.PendingFor, "pending-for", 0, "how long a new secret stays pending when it is read (default: not at all)")
 	f.BoolVar(&opts.ActivationMoves, "activation-moves-modified", false, "each write of a value makes its secret pending, and activation moves its modification time (default: neither)")
+	f.BoolVar(&opts.DeployMoves, "deploy-moves-modified", false, "deploying a Worker moves the modification times of the secrets that it binds (default: not)")
 	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
 	return cmd
 }

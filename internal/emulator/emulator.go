@@ -37,6 +37,10 @@ type Options struct {
 	// its activation moves nothing; what happens at Cloudflare is unknown
 	// (docs/cloudflare-api.md §3).
 	ActivationMoves bool
+	// DeployMoves makes the deployment of a Worker move the modification times of the secrets
+	// that it binds. By default it does not; what happens at Cloudflare is unknown
+	// (docs/cloudflare-api.md §12).
+	DeployMoves bool
 	// Lag is how far all reads lag behind writes. By default they do not; by how much
 	// Cloudflare's do is unknown (docs/cloudflare-api.md §3).
 	Lag time.Duration

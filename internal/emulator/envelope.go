@@ -42,6 +42,8 @@ var (
 	errTooManySecrets  = apiError{http.StatusBadRequest, 1003, "maximum_secrets_exceeded"}
 	errStoreNotEmpty   = apiError{http.StatusConflict, 1003, "store_not_empty"}
 	errStoreNameTaken  = apiError{http.StatusBadRequest, 1003, "store_name_already_exists"} // a guess: an account can have only one store
+	errBindingNotFound = apiError{http.StatusBadRequest, 10182, "Secrets Store binding not found"}
+	errInvalidUpload   = apiError{http.StatusBadRequest, 10021, "Uncaught SyntaxError: the upload has no metadata"} // a guess
 	errCouldNotRoute   = apiError{http.StatusNotFound, 7003, "Could not route"}
 	errNoRoute         = apiError{http.StatusNotFound, 7000, "No route for that URI"}
 	errUnauthenticated = apiError{http.StatusUnauthorized, 10001, "Unable to authenticate request"}

@@ -45,6 +45,7 @@ func New(opts Options) (*Server, error) {
 		method, rest, _ := strings.Cut(pattern, " ")
 		s.mux.Handle(method+" "+root+rest, s.handle(e))
 	}
+	s.mux.Handle("PUT /client/v4/accounts/{account}/workers/scripts/{script}", s.handle(deployWorker))
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, nil, errNoRoute) })
 	return s, nil
 }

@@ -94,6 +94,10 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, kno
 		return fmt.Sprintf("Cloudflare's list of %s is incomplete: recorded secrets were read one by one, others may exist that this plan does not show", in)
 	case planner.NoteMayExist:
 		return fmt.Sprintf("missing from Cloudflare's list of %s, which is incomplete, so they may exist; then Cloudflare refuses to create them, and nothing is overwritten: %s", in, list)
+	case planner.NoteAssumedChanged:
+		return fmt.Sprintf("in %s, the time of the last change moved, but neither scopes nor comment changed. Values cannot be read, so they are assumed to have "+
+			"changed, and are sent again (generated ones are replaced). Deploying a Worker that binds a secret may move its time as well. "+
+			"If the values were not changed, lock accept records the times and sends nothing: %s", in, list)
 	case planner.NoteInterrupted:
 		return fmt.Sprintf("the last apply was interrupted in %s, outcome unknown: %s", in, list)
 	case planner.NoteValueUnknown:

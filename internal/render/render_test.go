@@ -93,7 +93,7 @@ Plan: 1 store to create, 1 to create, 1 to delete; 3 unchanged.
 // TestEverythingHasWords finds kinds that were added without words for people.
 func TestEverythingHasWords(t *testing.T) {
 	for _, kind := range []planner.NoteKind{
-		planner.NoteUnmanaged, planner.NoteLagging, planner.NoteBackwards, planner.NoteActivated, planner.NoteInterrupted, planner.NoteValueUnknown, planner.NoteOtherStore,
+		planner.NoteUnmanaged, planner.NoteLagging, planner.NoteBackwards, planner.NoteActivated, planner.NoteAssumedChanged, planner.NoteInterrupted, planner.NoteValueUnknown, planner.NoteOtherStore,
 		planner.NoteBreaksWorker, planner.NoteRenamed, planner.NoteMaybeRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
 		planner.NoteRotateNotDesired, planner.NoteRotateOtherSource, planner.NoteRotateExternal, planner.NoteRotateNotLive, planner.NoteRotateNotRecorded,
 		planner.NoteRotatePending,

@@ -1,8 +1,11 @@
 package scripts
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"mime/multipart"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +34,8 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 			opts.PendingFor = time.Duration(number(ts, n)) * time.Millisecond
 		case "activation-moves":
 			opts.ActivationMoves = true
+		case "deploy-moves":
+			opts.DeployMoves = true
 		default:
 			ts.Fatalf("unknown option %s", name)
 		}
@@ -81,7 +86,8 @@ func countRequests(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // dashboard makes a colleague's change by hand: create STORE/SECRET VALUE, create-store
-// STORE, update STORE/SECRET JSON, delete STORE/SECRET, delete-store STORE.
+// STORE, update STORE/SECRET JSON, delete STORE/SECRET, delete-store STORE, deploy STORE/SECRET
+// (a Worker that binds it).
 func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: dashboard VERB STORE[/SECRET] [TEXT]")
@@ -97,12 +103,36 @@ func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 		c.send("POST", c.in(store), []any{map[string]any{"name": name, "value": args[2], "scopes": []string{"workers"}}})
 	case "update":
 		c.send("PATCH", c.in(store)+"/"+c.id(c.in(store), name), json.RawMessage(args[2]))
+	case "deploy":
+		c.deploy(c.id("/stores", store), name)
 	case "delete":
 		c.send("DELETE", c.in(store)+"/"+c.id(c.in(store), name), nil)
 	default:
 		ts.Fatalf("unknown verb %s", args[0])
 	}
 	server(ts).ResetRequests()
+}
+
+// deploy deploys a Worker that binds a secret, as wrangler does.
+func (c colleague) deploy(storeID, secret string) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	metadata, err := json.Marshal(map[string]any{"main_module": "index.js", "bindings": []any{
+		map[string]any{"type": "secrets_store_secret", "name": "KEY", "store_id": storeID, "secret_name": secret},
+	}})
+	c.Check(err)
+	c.Check(form.WriteField("metadata", string(metadata)))
+	c.Check(form.Close())
+	req, err := http.NewRequest(http.MethodPut, server(c.TestScript).BaseURL()+"/accounts/"+program.Account+"/workers/scripts/shop", &body)
+	c.Check(err)
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	req.Header.Set("Authorization", "Bearer wrangler")
+	resp, err := http.DefaultClient.Do(req)
+	c.Check(err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		c.Fatalf("deploying: %s", resp.Status)
+	}
 }
 
 type colleague struct{ *testscript.TestScript }
