@@ -127,7 +127,7 @@ func (f *File) cannotSeal(m sops.Metadata) error {
 
 func (f *File) unusable(k keys.MasterKey) error {
 	if k.TypeToIdentifier() == "pgp" {
-		return fail(Malformed, f.whole(), "import its public key: gpg --import; or "+f.ownRule(), "names the key %s, which gpg cannot encrypt for", recipient(k))
+		return fail(Malformed, f.whole(), "import its public key with gpg; or "+f.ownRule(), "names the key %s, which gpg cannot encrypt for", recipient(k))
 	}
 	return fail(Malformed, f.whole(), f.ownRule(), "names the recipient %s, for which nothing can be encrypted", recipient(k))
 }
