@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"io/fs"
 	"maps"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/secretsync/secretsync/internal/emulator"
@@ -261,7 +263,9 @@ func runWith(p *program.Project, args []string, env map[string]string, file stri
 	for i := range replaced {
 		replaced[i] = strings.ReplaceAll(replaced[i], "FILE", file)
 	}
-	return app.Run(p.T.Context(), replaced...)
+	ctx, stop := context.WithTimeout(p.T.Context(), 20*time.Second) // an emulator that starts would run until then
+	defer stop()
+	return app.Run(ctx, replaced...)
 }
 
 // restore undoes changes, so that they do not cover up others.
