@@ -141,7 +141,7 @@ func TestIncompleteListSettlesNothing(t *testing.T) {
 				f := newFake()
 				tt.trouble(f)
 				f.short = tt.short
-				r := apply(t.Context(), f, &fakeJournal{target: f}, creates(tt.creates)...)
+				r := apply(t.Context(), f, &fakeJournal{target: f}, commented(creates(tt.creates))...)
 				for _, o := range []applier.Outcome{applier.Done, applier.Failed, applier.Unknown, applier.Skipped} {
 					if got := r.Count(o); got != tt.want[o] {
 						t.Errorf("%s: %d, want %d: %v", o, got, tt.want[o], f.log)
