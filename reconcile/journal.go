@@ -209,6 +209,9 @@ func (j *journal) settle(f *lockfile.File, r applier.Result) {
 		j.takeBack(st, a.Store, a.Secret)
 		j.takeBack(st, a.Store, a.From)
 	case applier.Unknown: // stays pending
+		if a.Op == planner.OpRename && r.Live.ID != "" { // the entry about the duplicate may not have been written
+			j.duplicated(f, r)
+		}
 	}
 }
 
