@@ -102,6 +102,7 @@ func (p *leakProject) everyCommand() {
 	p.rebuild()
 	p.debug("rotate", "prod/generated", "--auto-approve", "--json")
 	p.acceptChange()
+	p.merge()
 	p.changeValues()
 	p.shown(program.OK, "plan", "--allow-commands")
 	p.shown(program.Stale, "apply", "plan.json", "--allow-commands")
@@ -189,6 +190,22 @@ func (p *leakProject) acceptChange() {
 	_, err = program.Send(base, "PATCH", secrets+"/"+id, map[string]any{"comment": "theirs"})
 	program.Must(p.t, err)
 	p.shown(program.OK, "lock", "accept", "prod/generated", "--auto-approve", "--allow-commands")
+}
+
+// merge merges lockfiles, and a lockfile with a file that holds a value instead. The latter is
+// a conflict, whose result has both files as they are, as git's own would: it counts as an input.
+func (p *leakProject) merge() {
+	lock, err := os.ReadFile("secretsync.lock")
+	program.Must(p.t, err)
+	for _, name := range []string{"base.lock", "ours.lock", "theirs.lock"} {
+		p.write(name, string(lock))
+	}
+	p.want(program.OK, "lock", "merge", "base.lock", "ours.lock", "theirs.lock")
+	for _, c := range p.values[:len(canaryKinds())] {
+		p.write(inputs+"/ours.lock", string(lock))
+		p.write(inputs+"/theirs.lock", c.value)
+		p.want(program.Error, "lock", "merge", "base.lock", inputs+"/ours.lock", inputs+"/theirs.lock")
+	}
 }
 
 // rekey changes the fingerprint key, to a generated one and to one from the environment.
