@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/secretsync/secretsync/internal/metrics"
 	"github.com/secretsync/secretsync/internal/render"
@@ -37,10 +36,7 @@ permission "Secrets Store Read" is enough. It exits with 2 if it finds drift.
 			if o.repair != (o.out != "") {
 				return errors.New("--repair-plan and -o go together: -o names the file for the plan")
 			}
-			if err := checkFormat(o.format); err != nil {
-				return err
-			}
-			return a.drift(cmd.Context(), &o)
+			return a.drift(cmd, &o)
 		},
 	}
 	f := cmd.Flags()
@@ -55,19 +51,29 @@ permission "Secrets Store Read" is enough. It exits with 2 if it finds drift.
 	return cmd
 }
 
-func (a *App) drift(ctx context.Context, o *driftOptions) error {
+// openDrift opens the project that the flags name.
+func (a *App) openDrift(ctx context.Context, o *driftOptions) (*connection, *reconcile.Project, error) {
+	if err := checkFormat(o.format); err != nil {
+		return nil, nil, err
+	}
 	connection, err := a.connect(&o.apiFlags)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply)
+	return connection, project, err
+}
+
+func (a *App) drift(cmd *cobra.Command, o *driftOptions) error {
+	ctx := cmd.Context()
+	connection, project, err := a.openDrift(ctx, o)
+	if o.repair {
+		sayRemoved, failed := a.removeOld(cmd, o.out)
+		defer sayRemoved()
+		err = errors.Join(err, failed)
+	}
 	if err != nil {
 		return err
-	}
-	if o.repair {
-		if err := a.checkOut(planOut(o.out)); err != nil {
-			return err
-		}
 	}
 	if o.metricsFile != "" {
 		if err := a.checkOut(metricsOut(o.metricsFile)); err != nil {
@@ -131,7 +137,7 @@ func (a *App) writeRepairPlan(ctx context.Context, d *reconcile.Drift, path stri
 		return err
 	case proposal == nil:
 		a.Say("nothing that a plan could repair: %s was not written", path)
-		return a.removeOld(path)
+		return nil
 	}
 	defer proposal.Close()
 	file := proposal.File()
@@ -140,16 +146,4 @@ func (a *App) writeRepairPlan(ctx context.Context, d *reconcile.Drift, path stri
 	}
 	a.Say("wrote %s, the plan that would repair it: %s", path, render.Summary(proposal.Plan))
 	return problemsOf(proposal.Plan, file.Inputs.Manifest)
-}
-
-// removeOld removes the plan of an earlier run, which could be mistaken for this run's.
-func (a *App) removeOld(path string) error {
-	removed, err := a.removeOut(planOut(path))
-	if err != nil {
-		return fmt.Errorf("the plan of an earlier run: %w", err)
-	}
-	if removed {
-		a.Say("removed %s, which an earlier run wrote", path)
-	}
-	return nil
 }

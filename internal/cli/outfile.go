@@ -16,6 +16,7 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -186,16 +187,40 @@ func (a *App) createOut(o outFile, data []byte) (bool, error) {
 	return true, nil
 }
 
-// removeOut removes what an earlier run wrote, and reports whether there was anything.
+// removeOut removes what an earlier run wrote, and reports whether there was anything. An empty
+// file is not that, and stays.
 func (a *App) removeOut(o outFile) (bool, error) {
 	if err := a.checkOut(o); err != nil {
 		return false, err
 	}
-	err := os.Remove(o.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	old, err := os.ReadFile(o.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("%s %s: %w", o.flag, o.path, err)
+	}
+	if err != nil || !o.isKind(old) {
 		return false, nil
 	}
-	return err == nil, err
+	err = os.Remove(o.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("%s %s: the %s of an earlier run: %w", o.flag, o.path, o.kind, err)
+	}
+	return err == nil, nil
+}
+
+// removeOld removes the plan that an earlier run wrote to the file of -o. It is called before
+// anything is planned, also if the manifest cannot be used: if this run fails, the earlier plan
+// could be mistaken for its plan. say is to be called at the end; it says so if no plan was
+// written in its place.
+func (a *App) removeOld(cmd *cobra.Command, path string) (say func(), err error) {
+	if len(a.own) == 0 { // it failed before it read the manifest
+		a.protectUnread(cmd.Context(), reportedManifest(cmd), cmd.Flags().Lookup("lockfile"))
+	}
+	removed, err := a.removeOut(planOut(path))
+	return func() {
+		if _, err := os.Lstat(path); removed && errors.Is(err, fs.ErrNotExist) {
+			a.Say("removed %s, which an earlier run wrote", path)
+		}
+	}, err
 }
 
 // sameFile reports whether two names are those of one file: by another path, a link, or other

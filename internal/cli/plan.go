@@ -47,13 +47,7 @@ if it goes further than all of them together, the exit code is 3.
 		Example: "  secretsync plan -o plan.json     # for review\n  secretsync apply plan.json       # does that and nothing else",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if slices.Contains(o.planIDs, "") {
-				return errors.New("the reviewed plan id is empty")
-			}
-			if err := cmp.Or(o.targetFlags.check(), o.adoptFlag.check(), checkFormat(o.format)); err != nil {
-				return err
-			}
-			changes, err := a.plan(cmd.Context(), &o)
+			changes, err := a.plan(cmd, &o)
 			if err == nil && o.detailed && changes {
 				return &status{code: exitChanges}
 			}
@@ -76,24 +70,42 @@ if it goes further than all of them together, the exit code is 3.
 	return cmd
 }
 
-// plan shows a plan, and reports whether it has changes.
-func (a *App) plan(ctx context.Context, o *planOptions) (changes bool, err error) {
+// check reports mistakes in the flags.
+func (o *planOptions) check() error {
+	if slices.Contains(o.planIDs, "") {
+		return errors.New("the reviewed plan id is empty")
+	}
+	return cmp.Or(o.targetFlags.check(), o.adoptFlag.check(), checkFormat(o.format))
+}
+
+// openPlan opens the project that the flags name.
+func (a *App) openPlan(ctx context.Context, o *planOptions) (*connection, *reconcile.Project, error) {
+	if err := o.check(); err != nil {
+		return nil, nil, err
+	}
 	connection, err := a.connect(&o.apiFlags)
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
 	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, func(c *reconcile.Config) {
 		c.Values, c.Targets, c.Adopt = !o.mode.Keyless, o.targets, o.policy()
 		origin := a.origin(ctx, c.Manifest)
 		c.Commit, c.RunURL = origin.Commit(), origin.RunURL()
 	})
+	return connection, project, err
+}
+
+// plan shows a plan, and reports whether it has changes.
+func (a *App) plan(cmd *cobra.Command, o *planOptions) (changes bool, err error) {
+	ctx := cmd.Context()
+	connection, project, err := a.openPlan(ctx, o)
+	if o.out != "" {
+		sayRemoved, failed := a.removeOld(cmd, o.out)
+		defer sayRemoved()
+		err = errors.Join(err, failed)
+	}
 	if err != nil {
 		return false, err
-	}
-	if o.out != "" {
-		if err := a.checkOut(planOut(o.out)); err != nil {
-			return false, err
-		}
 	}
 	if err := connection.start(ctx, project.Lockfile()); err != nil {
 		return false, err
