@@ -3,7 +3,9 @@ package manifest
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,6 +53,9 @@ func Load(ctx context.Context, o Options) (*Manifest, error) {
 	l := newLoader(o)
 	data, bad := l.files.Read(Position{File: o.File}, o.File, syntax.MaxSize)
 	if bad != nil {
+		if _, err := os.Lstat(o.File); errors.Is(err, fs.ErrNotExist) {
+			bad.What, bad.Hint, bad.Kind = "there is no such manifest", "", ErrNone
+		}
 		return nil, &LoadError{Mistakes: []*Error{bad}}
 	}
 	return l.load(ctx, data)

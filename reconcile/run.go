@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/secretsync/secretsync/applier"
@@ -28,6 +29,9 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 		return nil, err
 	}
 	ignored := []string{lockfile.SideFile(p.cfg.Lockfile), lockfile.OursPattern(p.cfg.Lockfile), lockfile.BasePattern(p.cfg.Lockfile)}
+	if _, err := os.Lstat(p.KeyFile()); err == nil { // it may have been moved here, or be older than the repository
+		ignored = append(ignored, filepath.Base(p.KeyFile()))
+	}
 	err = cmp.Or(p.checkInputs(), keyring.Ignore(filepath.Dir(p.cfg.Lockfile), ignored...)) // the manifest was read before waiting for the lock
 	if err != nil {
 		handle.Close()

@@ -3,6 +3,8 @@ package cli
 import (
 	"cmp"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/secretsync/secretsync/applier"
@@ -32,7 +34,7 @@ func advice(err error) string {
 	case errors.As(err, &pattern):
 		return "use the names in Cloudflare, STORE/PREFIX-AND-SECRET: " + render.Shortened(pattern.Suggestions())
 	case errors.As(err, &otherAPI):
-		return "name another lockfile with --lockfile, or use the same --emulator and API address as before"
+		return otherAPIAdvice(otherAPI)
 	case errors.As(err, &stale):
 		return "run plan again, and have the new plan reviewed"
 	case errors.As(err, &rotate) && len(rotate.Candidates) == 0:
@@ -106,7 +108,10 @@ func lockAdvice(err error) string {
 
 // manifestAdvice is advice about the manifest and what it names.
 func manifestAdvice(err error) string {
+	var named *manifest.Error
 	switch {
+	case errors.As(err, &named) && errors.Is(err, manifest.ErrNone):
+		return missingAdvice(named.Pos.File)
 	case errors.Is(err, manifest.ErrNone):
 		return "run secretsync init, or name a manifest with --file"
 	case errors.Is(err, manifest.ErrSeveral):
@@ -121,6 +126,38 @@ func manifestAdvice(err error) string {
 		return "paste what bindings generate prints"
 	}
 	return ""
+}
+
+// missingAdvice is advice about a manifest that --file names and that does not exist.
+func missingAdvice(file string) string {
+	if found, err := manifest.Find(filepath.Dir(file)); err == nil {
+		return "name another manifest with --file: there is " + found
+	}
+	return "secretsync init --file " + shellWord(file) + " creates it; or name another manifest with --file"
+}
+
+// otherAPIAdvice says which files of a lockfile to move where, so that the emulator and
+// Cloudflare have one each.
+func otherAPIAdvice(e *reconcile.OtherAPIError) string {
+	base := strings.TrimSuffix(e.Lockfile, filepath.Ext(e.Lockfile))
+	other := base + ".emulator.lock"
+	if !e.Emulator {
+		return "keep it for Cloudflare, and give the emulator its own: --lockfile " + shellWord(other)
+	}
+	move := "mv " + shellWord(e.Lockfile) + " " + shellWord(other)
+	if _, err := os.Lstat(base + ".key"); err == nil {
+		move += " && mv " + shellWord(base+".key") + " " + shellWord(base+".emulator.key")
+	}
+	return "to go on with Cloudflare, keep the emulator's records under another name: " + move +
+		"; apply then starts a new lockfile, and --lockfile " + shellWord(other) + " goes on with the emulator"
+}
+
+// shellWord quotes a file name for a shell, if it needs that.
+func shellWord(name string) string {
+	if name != "" && strings.Trim(name, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-/") == "" {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // listAdvice is advice about a list of mistakes as a whole.

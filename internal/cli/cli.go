@@ -59,6 +59,7 @@ func Main() int {
 func (a *App) Run(ctx context.Context, args []string) int {
 	a.FilterOutput()
 	cmd := a.Command()
+	refuseUnknownShells(cmd)
 	cmd.SetArgs(args)
 	cmd.SetIn(a.In)
 	cmd.SetOut(a.Out)

@@ -72,9 +72,15 @@ func lockfilePath(f *manifestFlags) (string, error) {
 	}
 	file, err := f.path()
 	if err != nil {
-		return "", hint.With(err, "name the lockfile with --lockfile, or its manifest with -f")
+		return "", hint.With(err, "run secretsync init, or name the lockfile with --lockfile, or its manifest with -f")
 	}
-	return lockfile.PathFor(file), nil
+	path := lockfile.PathFor(file)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
+			return "", hint.With(fmt.Errorf("there is neither %s nor its lockfile, %s", file, path), missingAdvice(file))
+		}
+	}
+	return path, nil
 }
 
 // lockStatus is the output of lock status as JSON, as documented in docs/formats.md.

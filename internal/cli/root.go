@@ -15,8 +15,10 @@ func (a *App) Command() *cobra.Command {
 		Short: "Manage Cloudflare's Secrets Store from a manifest in git",
 		Long: "secretsync makes Cloudflare's Secrets Store match a manifest in git: plan shows\n" +
 			"what would change, apply changes it, and drift reports what changed outside git.\n\n" + exitCodesHelp,
+		Version:      versionLine(),
 		SilenceUsage: true, SilenceErrors: true,
 	}
+	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.CompletionOptions.HiddenDefaultCmd = false
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return hint.With(err, c.CommandPath()+" --help lists its flags")
@@ -50,9 +52,23 @@ func refuseUnknownTopics(root *cobra.Command) {
 	for _, c := range root.Commands() {
 		if c.Name() == "help" {
 			c.Args = func(_ *cobra.Command, topic []string) error {
-				_, _, err := root.Find(topic)
+				found, rest, err := root.Find(topic)
+				if err == nil && len(rest) > 0 && found.HasSubCommands() {
+					return unknownCommand(found, rest[0])
+				}
 				return err
 			}
+		}
+	}
+}
+
+// refuseUnknownShells makes an unknown shell an error: cobra's completion command would show
+// its help, and succeed.
+func refuseUnknownShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			group(c)
 		}
 	}
 }
@@ -66,14 +82,32 @@ func group(cmd *cobra.Command, sub ...*cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return nil
 		}
-		err := fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
-		if similar := c.SuggestionsFor(args[0]); len(similar) > 0 {
-			return hint.With(err, "did you mean "+strings.Join(similar, " or ")+"?")
-		}
-		return hint.With(err, c.CommandPath()+" --help lists its commands")
+		return unknownCommand(c, args[0])
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return cmd
+}
+
+// unknownCommand is the error about a subcommand that a group does not have.
+func unknownCommand(group *cobra.Command, name string) error {
+	err := fmt.Errorf("unknown command %q for %q", name, group.CommandPath())
+	if similar := group.SuggestionsFor(name); len(similar) > 0 {
+		return hint.With(err, "did you mean "+strings.Join(similar, " or ")+"?")
+	}
+	return hint.With(err, group.CommandPath()+" --help lists its commands")
+}
+
+// oneArg requires one argument, and says what it is.
+func oneArg(what, todo string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0:
+			return hint.With(fmt.Errorf("%s needs %s", cmd.CommandPath(), what), todo)
+		case 1:
+			return nil
+		}
+		return hint.With(fmt.Errorf("%s takes one argument, but got %d", cmd.CommandPath(), len(args)), todo)
+	}
 }
 
 // noArgs refuses arguments, and gives a hint about the most likely mistake.

@@ -23,7 +23,7 @@ name of a secret that is in one store only. Names are those in Cloudflare.
 
 ` + exitCodesHelp,
 		Example: "  secretsync rotate webhook-signing-secret\n  secretsync rotate 'default_secrets_store/webhook-*'",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArg("the name of a secret, or a glob", "name it as in Cloudflare, or write a glob in quotes, as 'STORE/webhook-*'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
 				return err

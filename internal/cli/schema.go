@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 
+	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/manifest/schema"
 	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/spf13/cobra"
@@ -15,8 +16,13 @@ func (a *App) schemaCommand() *cobra.Command {
 		Long: "schema prints a JSON Schema. An editor completes and checks a manifest that\nnames it in its first line:\n\n" +
 			"  # yaml-language-server: $schema=./" + schemaFile + "   (YAML)\n" +
 			"  #:schema ./" + schemaFile + "                          (TOML)",
-		Example:   "  secretsync schema > " + schemaFile,
-		Args:      cobra.MaximumNArgs(1),
+		Example: "  secretsync schema > " + schemaFile,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return hint.With(fmt.Errorf("%s takes one argument, but got %d", cmd.CommandPath(), len(args)), "use manifest or plan")
+			}
+			return nil
+		},
 		ValidArgs: []string{"manifest", "plan"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			text := schema.JSON

@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/spf13/cobra"
 )
@@ -22,7 +24,7 @@ func (a *App) showCommand() *cobra.Command {
 lockfile, no key and no token.
 
 ` + exitCodesHelp,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("the name of a plan file", "plan -o plan.json writes one; plan alone shows what would change now"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
 				return err
@@ -53,7 +55,11 @@ func readPlan(ctx context.Context, path string) (*planfile.File, error) {
 	}
 	data, err := readBounded(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("the plan file: %w", err)
+		err = fmt.Errorf("the plan file: %w", err)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = hint.With(err, "plan -o writes one; in CI, the job of the plan has to hand it on")
+		}
+		return nil, err
 	}
 	return planfile.Parse(path, data)
 }
