@@ -2,25 +2,26 @@ package planner
 
 import "slices"
 
-// checkOtherStores checks the stores that the plan creates in accounts that already have one. So
-// far, Cloudflare has allowed one store per account (docs/cloudflare-api.md §5), so that a new
-// one is more likely a name with a typing error. It is a problem if the manifest does not
-// describe what exists and does not confirm the creation, else a note.
+// checkOtherStores checks the stores that the plan creates in accounts that have another one, or
+// get one by the same plan. So far, Cloudflare has allowed one store per account
+// (docs/cloudflare-api.md §5), so that a second one is more likely a name with a typing error. It
+// is a problem unless the manifest confirms the creation; then it is a note.
 func (b *builder) checkOtherStores() {
 	noted := map[StoreKey]bool{}
-	for _, a := range b.plan.Actions {
+	for i, a := range b.plan.Actions {
 		if a.Op != OpCreateStore {
 			continue
 		}
-		var existing []string
-		for _, l := range b.in.Live {
-			if l.Key.Account == a.Store.Account && !b.describes(l.Key) {
-				existing = append(existing, l.Key.Name)
+		existing, described := b.otherLive(a.Store)
+		if !b.confirmed(a.Store) {
+			others := append(described, b.createdBefore(i)...)
+			switch {
+			case len(existing) > 0:
+				b.problem(Problem{Kind: ProblemOtherStore, Store: a.Store, Existing: existing, Pos: a.Pos})
+			case len(others) > 0:
+				slices.Sort(others)
+				b.problem(Problem{Kind: ProblemSeveralStores, Store: a.Store, Existing: others, Pos: a.Pos})
 			}
-		}
-		if len(existing) > 0 && !b.confirmed(a.Store) {
-			slices.Sort(existing)
-			b.problem(Problem{Kind: ProblemOtherStore, Store: a.Store, Existing: existing, Pos: a.Pos})
 			continue
 		}
 		for _, l := range b.in.Live {
@@ -30,6 +31,33 @@ func (b *builder) checkOtherStores() {
 			}
 		}
 	}
+}
+
+// otherLive returns the names of the stores that the account of k has: those that the manifest
+// does not describe, and those that it does.
+func (b *builder) otherLive(k StoreKey) (existing, described []string) {
+	for _, l := range b.in.Live {
+		switch {
+		case l.Key.Account != k.Account:
+		case b.describes(l.Key):
+			described = append(described, l.Key.Name)
+		default:
+			existing = append(existing, l.Key.Name)
+		}
+	}
+	slices.Sort(existing)
+	return existing, described
+}
+
+// createdBefore returns the names of the stores that actions before the i-th create in the same
+// account, without those whose creation the manifest confirms.
+func (b *builder) createdBefore(i int) (names []string) {
+	for _, a := range b.plan.Actions[:i] {
+		if a.Op == OpCreateStore && a.Store.Account == b.plan.Actions[i].Store.Account && !b.confirmed(a.Store) {
+			names = append(names, a.Store.Name)
+		}
+	}
+	return names
 }
 
 // describes reports whether the manifest describes a store.

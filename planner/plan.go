@@ -264,6 +264,9 @@ const (
 	// ProblemOtherStore is a store to be created in an account that already has others, Existing,
 	// which the manifest does not describe.
 	ProblemOtherStore ProblemKind = "other_store"
+	// ProblemSeveralStores is a store to be created in an account for which the manifest describes
+	// others, Existing, which exist or are created by the same plan.
+	ProblemSeveralStores ProblemKind = "several_stores"
 	// ProblemForged is a lockfile, named at Pos, with Count fingerprints, those of Secrets, that
 	// no apply wrote with its key KeyID, while Matched others match: see Input.Forged.
 	ProblemForged ProblemKind = "forged_fingerprints"
@@ -283,7 +286,8 @@ type Problem struct {
 	Matched int
 	// Missing are the missing scopes, for ProblemExternalScopes.
 	Missing []string
-	// Existing are the names of the account's stores, for ProblemOtherStore.
+	// Existing are the names of the account's stores, for ProblemOtherStore and
+	// ProblemSeveralStores.
 	Existing []string
 	// Count and Limit are the requested and the allowed number.
 	Count, Limit int

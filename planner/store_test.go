@@ -77,8 +77,8 @@ func TestAnotherAccount(t *testing.T) {
 	}
 }
 
-// TestOtherStores: a store is created in an account that has another one only if the manifest
-// describes that one, or confirms the creation.
+// TestOtherStores: a store is created in an account that has or gets another one only if the
+// manifest confirms the creation.
 func TestOtherStores(t *testing.T) {
 	const creates, vanished = "create-store (new); create+value+scopes (new)", "create-store (new); create+value+scopes (deleted_outside)"
 	there := planner.StoreKey{Account: account, Name: "default_secrets_store"}
@@ -102,7 +102,16 @@ func TestOtherStores(t *testing.T) {
 		}, creates + "; note other_store", nil},
 		{"the manifest describes the other one", []planner.StoreKey{there}, func(in *planner.Input) {
 			in.Desired = append(in.Desired, planner.DesiredStore{Key: there})
-		}, creates + "; note other_store", nil},
+		}, creates + "; problem several_stores", nil},
+		{"the plan creates the other one", nil, func(in *planner.Input) {
+			in.Desired = append(in.Desired, planner.DesiredStore{Key: another, Pos: in.Desired[0].Pos})
+		}, "create-store (new); create-store (new); create+value+scopes (new); problem several_stores", nil},
+		{"the plan creates the other one, which is confirmed", nil, func(in *planner.Input) {
+			in.Desired = append(in.Desired, planner.DesiredStore{Key: another, Create: true})
+		}, "create-store (new); create-store (new); create+value+scopes (new)", nil},
+		{"the plan creates the other one, in another account", nil, func(in *planner.Input) {
+			in.Desired = append(in.Desired, planner.DesiredStore{Key: elsewhere})
+		}, "create-store (new); create-store (new); create+value+scopes (new)", nil},
 		{"the other one is confirmed, which exists", []planner.StoreKey{there, another}, func(in *planner.Input) {
 			in.Desired = append(in.Desired, planner.DesiredStore{Key: there, Create: true})
 		}, creates + "; problem other_store", []string{"another"}},

@@ -148,7 +148,7 @@ func TestDriftQuotas(t *testing.T) {
 	w := newWorld(t, `accounts: {second: {id: `+string(other)+`}}
 stores:
   prod: {secrets: {a: {from: {env: A}}}}
-  again: {secrets: {a: {from: {env: A}}}}
+  again: {create: true, secrets: {a: {from: {env: A}}}}
   elsewhere: {account: second, secrets: {b: {from: {env: A}}}}
 `)
 	w.env["A"] = "va"

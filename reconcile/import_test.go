@@ -126,7 +126,7 @@ func TestDraftUnmanaged(t *testing.T) {
 	w := newWorld(t, `stores:
   rest: {name: prod, prefix: "", secrets: {}}
   shop: {name: prod, prefix: p-, secrets: {known: {from: {env: A}}, ext: {external: true}}}
-  second: {name: second, prefix: s-, secrets: {}}
+  second: {name: second, create: true, prefix: s-, secrets: {}}
 `)
 	w.env["A"] = "va"
 	st := w.live().put("prod")

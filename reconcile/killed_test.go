@@ -113,7 +113,7 @@ func TestKilled(t *testing.T) {
 		},
 		{
 			name:   "delete of a store",
-			before: "prod: {secrets: {a: {from: {env: A}}}}, second: {delete: true, secrets: {b: {from: {env: B}}}}",
+			before: "prod: {secrets: {a: {from: {env: A}}}}, second: {create: true, delete: true, secrets: {b: {from: {env: B}}}}",
 			after:  "prod: {secrets: {a: {from: {env: A}}}}", values: map[string]string{"prod/a": "va"},
 			plans: `
 				delete st2/id2, before: delete second/b not_in_manifest; delete-store second/ not_in_manifest

@@ -120,12 +120,12 @@ func TestRotateAgain(t *testing.T) {
 
 // A name without a store has to be one secret's.
 func TestRotateNames(t *testing.T) {
-	w := newWorld(t, generated+`  dev: {secrets: {g: {generate: {encoding: uuid}}, only-dev: {generate: {encoding: uuid}}}}
-  left: {secrets: {old: {generate: {encoding: uuid}}}}
+	w := newWorld(t, generated+`  dev: {create: true, secrets: {g: {generate: {encoding: uuid}}, only-dev: {generate: {encoding: uuid}}}}
+  left: {create: true, secrets: {old: {generate: {encoding: uuid}}}}
 `)
 	w.env["A"] = "va"
 	w.applied()
-	w.manifest(generated + `  dev: {secrets: {g: {generate: {encoding: uuid}}, only-dev: {generate: {encoding: uuid}}}}
+	w.manifest(generated + `  dev: {create: true, secrets: {g: {generate: {encoding: uuid}}, only-dev: {generate: {encoding: uuid}}}}
 `)
 	run := w.lock()
 	lines(t, "a unique name", actions(planned(t, run, Rotate("only-dev")).Plan), "rotate dev/only-dev rotation_asked_for +value")

@@ -34,6 +34,8 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 		return "none of the matching secrets can be rotated", "the notes say why"
 	case planner.ProblemOtherStore:
 		return otherStore(p)
+	case planner.ProblemSeveralStores:
+		return severalStores(p)
 	case planner.ProblemForged:
 		return forged(p)
 	case planner.ProblemTooManyDeletes:
@@ -47,16 +49,32 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 
 // otherStore describes a store to be created beside the one that the account has.
 func otherStore(p planner.Problem) (what, hint string) {
-	names := make([]string, len(p.Existing))
-	for i, name := range p.Existing {
-		names[i] = excerpt(name, maxName)
-	}
 	hint = "use the name of the existing store."
 	if near := syntax.Mistyped(p.Store.Name, p.Existing); near != "" {
 		hint = "did you mean " + excerpt(near, maxName) + "?"
 	}
 	return fmt.Sprintf("the plan would create the store %s, but account %s already has %s, and Cloudflare allows one store per account",
-		excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), Shortened(names)), hint + " If another store is intended, set create: true"
+		excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), existingStores(p)), hint + " If another store is intended, set create: true"
+}
+
+// severalStores describes a store to be created in an account for which the manifest has another
+// one.
+func severalStores(p planner.Problem) (what, hint string) {
+	hint = "describe one store per account; several environments can share it, each with its prefix."
+	if near := syntax.Mistyped(p.Store.Name, p.Existing); near != "" {
+		hint = "did you mean " + excerpt(near, maxName) + "?"
+	}
+	return fmt.Sprintf("the plan would create the store %s in account %s, for which the manifest also has %s, and Cloudflare allows one store per account",
+		excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), existingStores(p)), hint + " If several stores are intended, set create: true"
+}
+
+// existingStores lists the stores of a problem.
+func existingStores(p planner.Problem) string {
+	names := make([]string, len(p.Existing))
+	for i, name := range p.Existing {
+		names[i] = excerpt(name, maxName)
+	}
+	return Shortened(names)
 }
 
 // forged describes a planted key, or, where some of the fingerprints are the key's, perhaps

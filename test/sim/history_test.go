@@ -170,7 +170,7 @@ func (h *simulation) writeManifest() {
 	}
 	m.WriteString("stores:\n")
 	for n, st := range h.stores {
-		fmt.Fprintf(&m, "  store%d:\n    account: a%d\n    name: %s\n    prefix: %q\n    secrets:\n", n, n, st.name, st.prefix)
+		fmt.Fprintf(&m, "  store%d:\n    account: a%d\n    name: %s\n    create: true\n    prefix: %q\n    secrets:\n", n, n, st.name, st.prefix)
 		for _, p := range h.sortedWanted() {
 			if p.account != st.account || p.store != st.name {
 				continue
