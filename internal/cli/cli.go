@@ -66,6 +66,6 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	cmd.SetErr(a.Err)
 	executed, err := cmd.ExecuteContextC(ctx)
 	a.PrintError(err)
-	a.PrintError(a.reportFailure(ctx, executed, err))
+	a.PrintError(a.reportFailure(ctx, executed, args, err))
 	return a.Finish(exitCode(err))
 }

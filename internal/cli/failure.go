@@ -77,7 +77,7 @@ var reported = map[string]string{"plan": "plan", "show": "plan", "drift": "drift
 // reportFailure writes an error in the format that the command's result would have had, in the
 // same place: otherwise a CI system would go on showing an earlier result. It returns an error
 // if that fails too.
-func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, err error) error {
+func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, args []string, err error) error {
 	what, format := reported[cmd.Name()], cmd.Flags().Lookup("format")
 	if what == "" || format == nil || quiet(err) || a.shown {
 		return nil
@@ -87,10 +87,23 @@ func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, err error) 
 	if len(a.own) == 0 { // it failed before it read the manifest
 		a.protectUnread(ctx, file, cmd.Flags().Lookup("lockfile"))
 	}
-	return a.showFailure(format.Value.String(), &render.Failure{
+	return a.showFailure(cmp.Or(askedFormat(args), format.Value.String()), &render.Failure{
 		Command: what, Manifest: file, ExitCode: exitCode(err), Mistakes: mistakes, Hints: hints, Warnings: a.warned(),
 		Origin: a.origin(context.WithoutCancel(ctx), file),
 	})
+}
+
+// askedFormat returns the value of the last --format among the arguments; empty without one. The
+// parser stops at a flag that it does not know, which may come before --format.
+func askedFormat(args []string) (format string) {
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--format="); ok {
+			format = value
+		} else if arg == "--format" && i+1 < len(args) {
+			format = args[i+1]
+		}
+	}
+	return format
 }
 
 // reportedManifest is the manifest that a failed command was to read.
