@@ -155,7 +155,7 @@ func codeQuality(w io.Writer, manifest string, mistakes, warnings []Mistake) err
 	for _, m := range warnings {
 		list = append(list, newFinding(manifest, m.Rule, "minor", withHint(m.What, m.Hint), m.Pos))
 	}
-	return writeJSON(w, list)
+	return writeFindings(w, list)
 }
 
 // FailureReport writes what GitLab's widget for Terraform plans shows as a report that could not

@@ -157,3 +157,26 @@ func TestFailureGitLab(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestSameMistakeTwice: GitLab shows every one of several equal mistakes, which needs other fingerprints.
+func TestSameMistakeTwice(t *testing.T) {
+	f := mistakes(3)
+	for i := range f.Mistakes {
+		f.Mistakes[i].What = `unknown key "form"`
+	}
+	var out bytes.Buffer
+	if err := render.FailureCodeQuality(&out, f); err != nil {
+		t.Fatal(err)
+	}
+	var findings []struct{ Fingerprint string }
+	if err := json.Unmarshal(out.Bytes(), &findings); err != nil {
+		t.Fatal(err)
+	}
+	prints := map[string]bool{}
+	for _, finding := range findings {
+		prints[finding.Fingerprint] = true
+	}
+	if len(findings) != 3 || len(prints) != 3 {
+		t.Errorf("%d findings with %d fingerprints", len(findings), len(prints))
+	}
+}

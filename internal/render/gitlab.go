@@ -37,6 +37,20 @@ func newFinding(manifest, check, severity, text string, pos planner.Position) fi
 	return finding{text, "secretsync/" + check, fmt.Sprintf("%x", sum[:16]), severity, location{Safe(pos.File), lines{max(pos.Line, 1)}}}
 }
 
+// writeFindings writes a report. GitLab shows one finding of each fingerprint, so those that say the
+// same of one file are numbered: the same mistake on several lines, or names that are cut.
+func writeFindings(w io.Writer, list []finding) error {
+	seen := map[string]int{}
+	for i, f := range list {
+		if n := seen[f.Fingerprint]; n > 0 {
+			sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d", f.Fingerprint, n))
+			list[i].Fingerprint = fmt.Sprintf("%x", sum[:16])
+		}
+		seen[f.Fingerprint]++
+	}
+	return writeJSON(w, list)
+}
+
 // PlanCodeQuality writes a plan as GitLab's code quality report: problems, risky changes, and
 // what is worth knowing.
 func PlanCodeQuality(w io.Writer, p *planner.Plan, info PlanInfo) error {
@@ -58,7 +72,7 @@ func PlanCodeQuality(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	for _, n := range others {
 		notes = append(notes, noteFinding(n, in, info.Manifest))
 	}
-	return writeJSON(w, append(list, notes...))
+	return writeFindings(w, append(list, notes...))
 }
 
 // severities are those of changes that a reviewer has to see, by risk.
@@ -98,7 +112,7 @@ func DriftCodeQuality(w io.Writer, drift []planner.Drift, manifest string) error
 		}
 		list = append(list, newFinding(manifest, "drift-"+string(d.Kind), severity, in.Secret(d.Store, d.Secret)+": "+driftWords(d), planner.Position{}))
 	}
-	return writeJSON(w, list)
+	return writeFindings(w, list)
 }
 
 // writeJSON writes JSON that may be shown on a terminal as it is.
