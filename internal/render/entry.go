@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,7 +15,7 @@ type entry struct {
 	text    string // lines, none of which begins with foreign text
 	op      planner.Op
 	risk    risk
-	tooLong bool // text is only the entry's name
+	tooLong bool // text leaves out most of the entry
 }
 
 // maxEntry bounds how much of a comment an entry may take, in characters.
@@ -35,20 +36,75 @@ func changeEntries(changes []change) []entry {
 	for _, c := range changes {
 		sign := diffSign(c.Op)
 		head, details, below := c.lines(width)
-		e := entry{under: hunk(c.Store), text: strings.TrimRight(sign+" "+head+"  "+details, " "), op: c.Op, risk: c.risk}
+		length := utf8.RuneCountInString(details) // before it is broken into lines
+		for _, line := range append(below, head) {
+			length += utf8.RuneCountInString(line)
+		}
+		details, more := c.foldFacts(sign+" "+head+"  ", details)
+		below = append(more, below...)
+		if length > maxEntry {
+			head = fmt.Sprintf("%s %s", wordsFor(c.Op).verb, shortName(c.Secret))
+			details, below = fmt.Sprintf("is too long for a comment (%d characters): secretsync plan prints it", length), shortFacts(c.Action)
+		}
+		e := entry{under: hunk(c.Store), text: strings.TrimRight(sign+" "+head+"  "+details, " "), op: c.Op, risk: c.risk, tooLong: length > maxEntry}
 		for _, line := range breaksLines(c.breaks) {
 			e.text += "\n!" + indent + line
 		}
 		for _, line := range below {
 			e.text += "\n" + sign + indent + line
 		}
-		if n := utf8.RuneCountInString(e.text); n > maxEntry {
-			c.Secret = shortName(c.Secret)
-			e.text, e.tooLong = fmt.Sprintf("%s %s %s  is too long for a comment (%d characters): secretsync plan prints it", sign, wordsFor(c.Op).verb, c.Secret, n), true
-		}
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+// shortFacts are what an entry has room for that is too long as a whole: a long path must not hide
+// which scopes a secret loses.
+func shortFacts(a planner.Action) []string {
+	return slices.DeleteFunc(append(scopes(a), policy(a)...), func(fact string) bool { return utf8.RuneCountInString(fact) > maxName })
+}
+
+// foldFacts breaks the facts of a change into lines, if they are too many for one: a long path must
+// not push scopes out of sight. The rest of a long fact follows an ellipsis.
+func (c change) foldFacts(head, details string) (first string, more []string) {
+	parts := factParts(c.Action)
+	if utf8.RuneCountInString(head+details) <= maxColumns || len(parts) == 0 {
+		return details, nil
+	}
+	lines, room := []string{""}, maxColumns-utf8.RuneCountInString(head)
+	for i, part := range parts {
+		if i < len(parts)-1 {
+			part += strings.TrimSpace(factEnd)
+		}
+		last := &lines[len(lines)-1]
+		if width := utf8.RuneCountInString(*last + " " + part); *last != "" && width <= room {
+			*last += " " + part
+			continue
+		}
+		for j, chunk := range chunks(part, maxColumns-len(indent)-len("! … ")) {
+			if j > 0 {
+				chunk = "… " + chunk
+			}
+			if i == 0 && j == 0 {
+				*last = chunk
+			} else {
+				lines = append(lines, chunk)
+			}
+		}
+		if len(lines) > 1 {
+			room = maxColumns - len(indent) - len("!")
+		}
+	}
+	return lines[0], lines[1:]
+}
+
+// chunks cuts a text into pieces of up to limit characters.
+func chunks(text string, limit int) []string {
+	var pieces []string
+	for piece := range slices.Chunk([]rune(text), limit) {
+		pieces = append(pieces, string(piece))
+	}
+	return pieces
 }
 
 func diffSign(op planner.Op) string {

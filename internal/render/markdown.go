@@ -31,7 +31,7 @@ func PlanMarkdown(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	return fitted(w, func(b *comment) {
 		b.head(planMarker, info.Origin)
 		if info.ID != "" && len(p.Problems) == 0 {
-			b.line("<!-- secretsync-plan-id %s -->", Safe(markedID(info.ID))) // for recipes: docs/output.md
+			b.line("<!-- secretsync-plan-id %s -->", Safe(info.ID)) // for recipes: docs/output.md
 		}
 		b.line("### secretsync: %s\n", Summary(p))
 		b.origin(info.Origin)
@@ -107,10 +107,12 @@ func (b *comment) changes(entries []entry) {
 	n := fitting(entries, b.limit)
 	shown, left := entries[:n], entries[n:]
 	var breaking, risky, tooLong int
-	for i, e := range shown {
+	for _, e := range entries { // also of those that are left out
 		if e.risk == riskBreaks {
 			breaking++
 		}
+	}
+	for i, e := range shown {
 		if e.risk <= riskSends {
 			risky = i + 1
 		}
@@ -125,7 +127,7 @@ func (b *comment) changes(entries []entry) {
 		b.line("**Left out for lack of room: %s.** `secretsync plan` prints everything.\n", ofEach(left))
 	}
 	if tooLong > 0 {
-		b.line("**%s too long for a comment, and shown by name only.**\n", does(tooLong, "change is", "changes are"))
+		b.line("**%s too long for a comment, and shown without their sources.**\n", does(tooLong, "change is", "changes are"))
 	}
 	if len(shown)-risky <= maxOpen {
 		risky = len(shown)

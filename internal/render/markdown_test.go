@@ -101,12 +101,53 @@ func TestNamesHideNothing(t *testing.T) {
 	}}
 	contains(t, string(markdown(t, p)),
 		"\n@@ store \"prod, account 1 @@\", account "+string(store.Account)+" @@\n",
-		"! update  \"a  from env B\"", "  value changed; from \"file x; scopes workers\"\n",
-		"\n! rename  new ", "  from \"old, its value never leaves Cloudflare; from env D\", its value never leaves Cloudflare\n",
+		"! update  \"a  from env B\"", "  value changed;\n!         from \"file x; scopes workers\"\n",
+		"\n! rename  new ", "  from \"old, its value never leaves Cloudflare; from env D\", its value never leaves Clo\n!         … udflare\n",
 		"\n! update \""+strings.Repeat("n", 160)+"\"… (3000 characters)  is too long for a comment (",
-		"\n! update long  is too long for a comment (80", "**2 changes are too long for a comment, and shown by name only.**",
-		"  value changed; from file "+strings.Repeat("p/", 500)+"\n",
+		"\n! update long  is too long for a comment (80", "**2 changes are too long for a comment, and shown without their sources.**",
 	)
+}
+
+// TestLongLines: browsers do not wrap the lines of a block, so a long path is broken, and what
+// follows it begins a line.
+func TestLongLines(t *testing.T) {
+	path := strings.Repeat("path/", 100)
+	p := &planner.Plan{Actions: []planner.Action{{
+		Op: planner.OpUpdate, Store: store, Secret: "a", SetValue: true, Source: "sops " + path + "#key", Reasons: []planner.Reason{planner.ReasonValue},
+		Scopes: &planner.Change[[]string]{Before: []string{"dex", "workers"}, After: []string{"dex"}}, Comment: &planner.Change[string]{Before: "x", After: "y"},
+	}, {
+		Op: planner.OpRotate, Store: store, Secret: "b", SetValue: true, Source: "generate 32 bytes hex", Reasons: []planner.Reason{planner.ReasonChangedOutside},
+		Scopes: &planner.Change[[]string]{Before: []string{"dex", "workers"}, After: []string{"dex"}},
+	}}}
+	text := string(markdown(t, p))
+	contains(t, text, "\n! update  a  value changed;\n!         from sops path/", "\n!         … ", "#key; scopes dex,workers -> dex\n!         comment \"x\" -> \"y\"\n",
+		"a new one is generated;\n!         from generate 32 bytes hex; scopes dex,workers -> dex\n")
+	for _, line := range strings.Split(text, "\n") {
+		if strings.HasPrefix(line, "! ") && utf8.RuneCountInString(line) > 105 {
+			t.Errorf("%d characters: %s", utf8.RuneCountInString(line), line)
+		}
+	}
+	if whole := strings.ReplaceAll(text, "\n!         … ", ""); !strings.Contains(whole, "from sops "+path+"#key;") {
+		t.Errorf("the source is not complete:\n%s", whole)
+	}
+}
+
+// TestTooLongHidesNothing: an entry that is too long says what it breaks and which scopes are lost all the same.
+func TestTooLongHidesNothing(t *testing.T) {
+	p := &planner.Plan{Actions: []planner.Action{{
+		Op: planner.OpUpdate, Store: store, Secret: "a", SetValue: true, Source: "file " + strings.Repeat("p", 3000), Reasons: []planner.Reason{planner.ReasonValue},
+		Scopes: &planner.Change[[]string]{Before: []string{"dex", "workers"}, After: []string{"dex"}},
+	}}, Notes: []planner.Note{{Kind: planner.NoteBreaksWorker, Store: store, Secret: "a", Worker: "api", Pos: planner.Position{File: "wrangler.toml", Line: 3, Column: 1}}}}
+	contains(t, string(markdown(t, p)), "\n! update a  is too long for a comment (", "\n!         breaks the Worker \"api\": wrangler.toml:3:1\n!         scopes dex,workers -> dex\n")
+}
+
+// TestBreaksCounted: a comment counts every change that breaks a Worker, also those that it leaves out.
+func TestBreaksCounted(t *testing.T) {
+	p := many(2000, planner.OpDelete)
+	for _, a := range p.Actions {
+		p.Notes = append(p.Notes, planner.Note{Kind: planner.NoteBreaksWorker, Store: store, Secret: a.Secret, Worker: "api"})
+	}
+	contains(t, string(markdown(t, p)), "**2000 changes break a Worker.**", "**Left out for lack of room: ")
 }
 
 // TestTextFromRightToLeft: what is displayed from right to left does not change places.

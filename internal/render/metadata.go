@@ -12,7 +12,12 @@ import (
 
 // facts are what a reviewer must not miss about an action: reasons, source, scopes and delete
 // policy. Nothing in them is cut, and no foreign text of any length comes before them.
-func facts(a planner.Action) string {
+func facts(a planner.Action) string { return strings.Join(factParts(a), factEnd) }
+
+// factEnd separates facts.
+const factEnd = "; "
+
+func factParts(a planner.Action) []string {
 	var parts []string
 	for _, r := range a.Reasons {
 		if w := reasonWord(a.Op, r); w != "" && r != planner.ReasonPolicy {
@@ -25,7 +30,7 @@ func facts(a planner.Action) string {
 	if a.SetValue && a.Source != "" {
 		parts = append(parts, "from "+source(a.Source))
 	}
-	return strings.Join(append(append(parts, scopes(a)...), policy(a)...), "; ")
+	return append(append(parts, scopes(a)...), policy(a)...)
 }
 
 // plainSource matches sources that cannot be mistaken for anything else in a line.

@@ -213,18 +213,6 @@ func remarks(p *planner.Plan, info PlanInfo) []string {
 // maxQuoted is the length of the longest id that is shown: that of a plan with ten actions.
 const maxQuoted = 64 + 10*32
 
-// maxMarked is the length of the longest id in a comment's marker: that of a plan with 254 actions.
-// A longer one would take the room of the changes.
-const maxMarked = 8192
-
-// markedID is a plan's id for recipes.
-func markedID(id string) string {
-	if len(id) > maxMarked {
-		return planfile.WholeID(id)
-	}
-	return id
-}
-
 // quotedID is a plan's id as people copy it. If it is very long, only the part that identifies
 // the plan as a whole is shown.
 func quotedID(id string) string {
