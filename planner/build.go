@@ -17,6 +17,9 @@ func Build(in Input) *Plan {
 	} else {
 		b.buildAll()
 	}
+	for _, account := range in.Unreachable {
+		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteAccountUnread, Store: StoreKey{Account: account}})
+	}
 	b.checkForgery()
 	b.plan.sort()
 	for account, quota := range in.Quotas {

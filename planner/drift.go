@@ -33,6 +33,9 @@ const (
 	// DriftListIncomplete is a store whose list of secrets was known to lack some, so that there
 	// may be others than the findings show. It does not count.
 	DriftListIncomplete DriftKind = "list_incomplete"
+	// DriftAccountUnread is an account that could not be read, so that nothing is known of it. It
+	// does not count.
+	DriftAccountUnread DriftKind = "account_unread"
 	// DriftAccepted is a secret whose live state was accepted: its value is not known. It does
 	// not count.
 	DriftAccepted DriftKind = "accepted"
@@ -51,7 +54,7 @@ var DriftKinds = []DriftKind{
 type Drift struct {
 	Kind   DriftKind
 	Store  StoreKey
-	Secret string // empty for DriftStoreGone and DriftListIncomplete
+	Secret string // empty for DriftStoreGone, DriftListIncomplete and DriftAccountUnread
 	// Counts is false for a finding that is reported but is not drift.
 	Counts  bool
 	Scopes  *Change[[]string] // recorded and live, for DriftScopes
@@ -67,6 +70,9 @@ type Drift struct {
 // UnmanagedReport.
 func FindDrift(in Input) []Drift {
 	var found []Drift
+	for _, account := range in.Unreachable {
+		found = append(found, Drift{Kind: DriftAccountUnread, Store: StoreKey{Account: account}})
+	}
 	for _, s := range join(in) {
 		if s.live == nil {
 			if s.recorded != nil && len(s.recorded.Secrets) > 0 {

@@ -51,6 +51,8 @@ type Input struct {
 	References []Reference
 	// Unread are the configurations whose bindings could not be read.
 	Unread []Position
+	// Unreachable are the accounts that could not be read. Their stores are in none of the above.
+	Unreachable []AccountID
 	// Quotas are the accounts' quotas, as far as they are known. An account without one is not
 	// checked.
 	Quotas map[AccountID]Quota

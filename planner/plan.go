@@ -166,6 +166,9 @@ const (
 	NoteActivated NoteKind = "activated"
 	// NoteListIncomplete is a store whose list of secrets was known to lack some.
 	NoteListIncomplete NoteKind = "list_incomplete"
+	// NoteAccountUnread is an account that could not be read, so that the plan leaves it out. The
+	// note's store has no name.
+	NoteAccountUnread NoteKind = "account_unread"
 	// NoteMayExist is a secret that was missing from such a list, and is not recorded.
 	NoteMayExist NoteKind = "may_exist"
 	// NoteAssumedChanged is a secret whose modification time moved, while its scopes and comment

@@ -106,7 +106,7 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observed, planner.
 	}
 	seen := p.observer().observe(ctx, places(in.Desired, in.Recorded))
 	p.cfg.Guard.Public(liveText(seen.live)...)
-	in.Live = seen.live
+	in.Live, in.Unreachable = seen.live, slices.Sorted(maps.Keys(seen.unread))
 	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return seen.unread[st.Key.Account] != nil })
 	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return seen.unread[st.Key.Account] != nil })
 	in.Now = p.now() // updated by the answers

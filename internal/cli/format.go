@@ -147,7 +147,7 @@ func (a *App) showDrift(ctx context.Context, found []planner.Drift, checked int,
 		}
 		counted := countedDrift(found)
 		return a.tellGitHub(func(w io.Writer) error { return render.DriftMarkdown(w, found, checked, origin) }, []output{
-			{"drift", counted > 0}, {"findings", counted}, {"checked", checked},
+			driftOutput(found), {"findings", counted}, {"checked", checked},
 		})
 	case formatGitLab:
 		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error {
@@ -157,6 +157,16 @@ func (a *App) showDrift(ctx context.Context, found []planner.Drift, checked int,
 		}
 	}
 	return render.Drift(a.Out, found, checked, a.style(noColor))
+}
+
+// driftOutput says whether there is drift. If none was found, but an account could not be read, it
+// is not known: a workflow would close the issue of earlier drift.
+func driftOutput(found []planner.Drift) output {
+	unread := slices.ContainsFunc(found, func(d planner.Drift) bool { return d.Kind == planner.DriftAccountUnread })
+	if counted := countedDrift(found); counted > 0 || !unread {
+		return output{"drift", counted > 0}
+	}
+	return output{"failed", true}
 }
 
 func countedDrift(found []planner.Drift) int {

@@ -16,7 +16,12 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	width := driftWidth(drift)
 	for i, d := range ranked {
 		if i == 0 || d.Store != ranked[i-1].Store {
-			out.line("%s  %s", style.paint(colorStrong, word(d.Store.Name)), style.paint(colorQuiet, "account "+word(string(d.Store.Account))))
+			account := style.paint(colorQuiet, "account "+word(string(d.Store.Account)))
+			if d.Store.Name == "" {
+				out.line("%s", account)
+			} else {
+				out.line("%s  %s", style.paint(colorStrong, word(d.Store.Name)), account)
+			}
 		}
 		sign, color := "~", colorChange
 		switch {
@@ -74,14 +79,20 @@ func driftEntries(drift []planner.Drift) (counted, others []entry) {
 }
 
 func driftSummary(drift []planner.Drift, checked int) string {
-	counted, since := 0, "the last apply"
+	counted, unread, since := 0, 0, "the last apply"
 	for _, d := range drift {
 		if d.Counts {
 			counted++
 		}
+		if d.Kind == planner.DriftAccountUnread {
+			unread++
+		}
 		if d.Kind == planner.DriftAccepted {
 			since = "they were last applied or accepted"
 		}
+	}
+	if unread > 0 {
+		return fmt.Sprintf("Drift: %s in %s checked; %s.", count(counted, "finding"), count(checked, "secret"), notRead(unread))
 	}
 	if counted == 0 {
 		return fmt.Sprintf("No drift: %s unchanged since %s.", count(checked, "secret"), since)
@@ -112,6 +123,8 @@ func driftWords(d planner.Drift) string {
 		return "became active after the last apply had ended, which moved the time of its last change; the value is assumed to be the one that was sent"
 	case planner.DriftListIncomplete:
 		return "Cloudflare's list is incomplete: recorded secrets were read one by one, others may exist that are not shown"
+	case planner.DriftAccountUnread:
+		return "could not be read: nothing is known of its secrets"
 	case planner.DriftAccepted:
 		return "accepted with lock accept: its value is not known"
 	case planner.DriftLagging:

@@ -80,7 +80,7 @@ var severities = map[risk]string{riskBreaks: "critical", riskLoses: "major", ris
 
 func noteFinding(n planner.Note, in Names, manifest string) finding {
 	severity := "minor"
-	if n.Kind == planner.NoteBreaksWorker {
+	if n.Kind == planner.NoteBreaksWorker || n.Kind == planner.NoteAccountUnread {
 		severity = "critical"
 	}
 	return newFinding(manifest, string(n.Kind), severity, noteLines([]planner.Note{n}, in)[0], n.Pos)

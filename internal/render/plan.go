@@ -250,9 +250,17 @@ func Summary(p *planner.Plan) string {
 			parts = append(parts, w.counted(n, "to "+w.verb))
 		}
 	}
+	unread := 0
+	for _, n := range p.Notes {
+		if n.Kind == planner.NoteAccountUnread {
+			unread++
+		}
+	}
 	switch {
 	case len(p.Problems) > 0:
 		parts = append(parts, count(len(p.Problems), "problem"))
+	case len(parts) == 0 && unread > 0:
+		parts = append(parts, "nothing to change")
 	case len(parts) == 0:
 		match := "match"
 		if p.Unchanged == 1 {
@@ -260,11 +268,18 @@ func Summary(p *planner.Plan) string {
 		}
 		return fmt.Sprintf("No changes: %s %s the manifest.", count(p.Unchanged, "secret"), match)
 	}
-	if p.RotateOnly {
-		return fmt.Sprintf("Plan: %s.", strings.Join(parts, ", "))
+	text := "Plan: " + strings.Join(parts, ", ")
+	if !p.RotateOnly {
+		text += fmt.Sprintf("; %d unchanged", p.Unchanged)
 	}
-	return fmt.Sprintf("Plan: %s; %d unchanged.", strings.Join(parts, ", "), p.Unchanged)
+	if unread > 0 {
+		text += "; " + notRead(unread)
+	}
+	return text + "."
 }
+
+// notRead says of how many accounts nothing is known.
+func notRead(accounts int) string { return count(accounts, "account") + " could not be read" }
 
 // Scopes lists scopes as one word each.
 func Scopes(scopes []string) string {

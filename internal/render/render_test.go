@@ -96,7 +96,7 @@ func TestEverythingHasWords(t *testing.T) {
 		planner.NoteUnmanaged, planner.NoteLagging, planner.NoteBackwards, planner.NoteActivated, planner.NoteAssumedChanged, planner.NoteInterrupted, planner.NoteValueUnknown, planner.NoteOtherStore,
 		planner.NoteBreaksWorker, planner.NoteRenamed, planner.NoteMaybeRenamed, planner.NoteRotationOverdue, planner.NoteKept, planner.NoteStoreKept,
 		planner.NoteRotateNotDesired, planner.NoteRotateOtherSource, planner.NoteRotateExternal, planner.NoteRotateNotLive, planner.NoteRotateNotRecorded,
-		planner.NoteRotatePending,
+		planner.NoteRotatePending, planner.NoteAccountUnread,
 	} {
 		var out bytes.Buffer
 		if err := render.Plan(&out, &planner.Plan{Notes: []planner.Note{{Kind: kind, Store: store, Secret: "s"}}}, render.PlanInfo{}, render.Style{}); err != nil {
