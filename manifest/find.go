@@ -12,6 +12,8 @@ import (
 var (
 	// ErrNone says that there is no manifest.
 	ErrNone = errors.New("no secretsync.yaml, .yml, .toml or .json")
+	// ErrAbsent says that the manifest that was named does not exist.
+	ErrAbsent = errors.New("there is no such manifest")
 	// ErrSeveral says that there is more than one.
 	ErrSeveral = errors.New("several manifests")
 )

@@ -54,7 +54,7 @@ func Load(ctx context.Context, o Options) (*Manifest, error) {
 	data, bad := l.files.Read(Position{File: o.File}, o.File, syntax.MaxSize)
 	if bad != nil {
 		if _, err := os.Lstat(o.File); errors.Is(err, fs.ErrNotExist) {
-			bad.What, bad.Hint, bad.Kind = "there is no such manifest", "", ErrNone
+			bad.What, bad.Hint, bad.Kind = ErrAbsent.Error(), "", ErrAbsent
 		}
 		return nil, &LoadError{Mistakes: []*Error{bad}}
 	}

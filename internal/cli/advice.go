@@ -99,7 +99,7 @@ func lockAdvice(err error) string {
 	case errors.Is(err, reconcile.ErrNoKey):
 		return "the first apply creates one"
 	case errors.Is(err, reconcile.ErrNoRecords):
-		return "run apply first; if it was, look for the lockfile in git, or name it with --lockfile"
+		return "run apply first; if it was, look for the lockfile where that was, or name it with --lockfile"
 	case errors.Is(err, reconcile.ErrHasRecords):
 		return "move it away first, or name another with --lockfile"
 	}
@@ -110,7 +110,7 @@ func lockAdvice(err error) string {
 func manifestAdvice(err error) string {
 	var named *manifest.Error
 	switch {
-	case errors.As(err, &named) && errors.Is(err, manifest.ErrNone):
+	case errors.As(err, &named) && errors.Is(named, manifest.ErrAbsent):
 		return missingAdvice(named.Pos.File)
 	case errors.Is(err, manifest.ErrNone):
 		return "run secretsync init, or name a manifest with --file"
