@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -32,7 +31,10 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 	if _, err := os.Lstat(p.KeyFile()); err == nil { // it may have been moved here, or be older than the repository
 		ignored = append(ignored, filepath.Base(p.KeyFile()))
 	}
-	err = cmp.Or(p.checkInputs(), keyring.Ignore(filepath.Dir(p.cfg.Lockfile), ignored...)) // the manifest was read before waiting for the lock
+	err = p.checkInputs() // the manifest was read before waiting for the lock
+	if dir := filepath.Dir(p.cfg.Lockfile); err == nil && keyring.InWorkTree(dir) {
+		err = keyring.Ignore(dir, ignored...)
+	}
 	if err != nil {
 		handle.Close()
 		return nil, err

@@ -8,10 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/secretsync/secretsync/internal/repo"
 )
@@ -73,28 +70,8 @@ func pullRequestHead(path string) string {
 	return event.PullRequest.Head.SHA
 }
 
-// gitTime limits git. In a very large repository, comparing all files can take longer.
-const gitTime = 5 * time.Second
-
-// checkedOut returns the commit that is checked out in dir, as git reports it. git gets none of
-// the credentials in the environment, and writes nothing.
+// checkedOut returns the commit that is checked out in dir, as git reports it.
 func checkedOut(ctx context.Context, dir string, env func(string) string) string {
-	if _, err := os.Lstat(filepath.Join(repo.New(dir, false).Root, ".git")); err != nil {
-		return ""
-	}
-	ctx, cancel := context.WithTimeout(ctx, gitTime)
-	defer cancel()
-	git := exec.CommandContext(ctx, "git", "-c", "core.fsmonitor=false", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-	git.Dir, git.WaitDelay = dir, time.Second
-	git.Env = []string{"GIT_OPTIONAL_LOCKS=0"}
-	for _, name := range []string{"PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "GIT_DIR", "GIT_WORK_TREE", "GIT_CEILING_DIRECTORIES"} {
-		if value := env(name); value != "" {
-			git.Env = append(git.Env, name+"="+value)
-		}
-	}
-	out, err := git.Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
+	out, _ := repo.Git(ctx, dir, env, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+	return strings.TrimSpace(out)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/manifest/schema"
 	"github.com/secretsync/secretsync/reconcile"
@@ -94,10 +95,20 @@ func (a *App) init(ctx context.Context, o *initOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := a.initIgnore(project.Lockfile()); err != nil {
+		return err
+	}
 	if err := a.initMerge(ctx, project.Lockfile()); err != nil {
 		return err
 	}
 	return a.reportInit(project, key)
+}
+
+// initIgnore makes git ignore what belongs in no repository, before there may be one.
+func (a *App) initIgnore(path string) error {
+	key := filepath.Base(keyring.Ring{Lockfile: path}.KeyFile())
+	return keyring.Ignore(filepath.Dir(path), key, key+".new", emulatorDefault, emulatorDefault+".flock",
+		lockfile.SideFile(path), lockfile.OursPattern(path), lockfile.BasePattern(path))
 }
 
 // initMerge names the merge driver for the lockfile in .gitattributes, and says how to
@@ -171,7 +182,7 @@ func (a *App) reportInit(p *reconcile.Project, key reconcile.CreatedKey) error {
 	if from == keyring.FromSealed {
 		from = p.Lockfile() + ", sealed for the recipients in .sops.yaml"
 	}
-	_, err := fmt.Fprintf(a.Out, "%s the fingerprint key %s: %s.\nNext: edit %s, run validate and plan --emulator, and commit it together with %s.\n",
-		verb, key.ID, render.Safe(from), render.Safe(p.Manifest().File), render.Safe(p.Lockfile()))
+	_, err := fmt.Fprintf(a.Out, "%s the fingerprint key %s: %s.\nNext: edit %s, run validate and plan --emulator, and %s it together with %s.\n",
+		verb, key.ID, render.Safe(from), render.Safe(p.Manifest().File), commit(p.Lockfile()), render.Safe(p.Lockfile()))
 	return err
 }

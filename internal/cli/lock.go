@@ -59,6 +59,10 @@ func (a *App) lockStatus(ctx context.Context, f *manifestFlags, asJSON bool) err
 	}
 	c.Lockfile = path
 	st, damaged := inspect(ctx, c)
+	for _, w := range a.tracked(ctx, path) {
+		st.Tracked = append(st.Tracked, w.Pos.File)
+		a.Say("warning: %s", w)
+	}
 	if !asJSON {
 		return errors.Join(st.print(a.Out), damaged)
 	}
@@ -88,6 +92,7 @@ type lockStatus struct {
 	Lockfile string           `json:"lockfile"`
 	State    string           `json:"state"` // ok, absent or damaged
 	Unmerged []string         `json:"unmerged,omitempty"`
+	Tracked  []string         `json:"tracked,omitempty"` // by git, and should not be
 	Version  int              `json:"version,omitempty"`
 	API      string           `json:"api,omitempty"`
 	Key      *keyStatus       `json:"fingerprint_key,omitempty"`

@@ -92,6 +92,9 @@ func (a *App) openPlan(ctx context.Context, o *planOptions) (*connection, *recon
 		origin := a.origin(ctx, c.Manifest)
 		c.Commit, c.RunURL = origin.Commit(), origin.RunURL()
 	})
+	if err == nil {
+		a.warnTracked(ctx, project.Lockfile())
+	}
 	return connection, project, err
 }
 

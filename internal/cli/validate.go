@@ -46,6 +46,7 @@ read values: plan and apply report environment variables that are not set.
 			if err != nil {
 				return err
 			}
+			a.warnTracked(cmd.Context(), project.Lockfile())
 			if err := project.Check(); err != nil {
 				return err
 			}

@@ -25,10 +25,6 @@ func TestMergeWith(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, ".gitattributes")
-			if added, err := keyring.MergeWith(dir, tt.file, "secretsync"); added || err != nil {
-				t.Errorf("outside git: %v, %v", added, err)
-			}
-			initGit(t, dir)
 			if tt.old != "" {
 				if err := os.WriteFile(path, []byte(tt.old), 0o644); err != nil {
 					t.Fatal(err)
@@ -38,6 +34,7 @@ func TestMergeWith(t *testing.T) {
 			if got, _ := os.ReadFile(path); err != nil || added != tt.added || string(got) != tt.want {
 				t.Errorf("%v, %v\n%q; want\n%q", added, err, got, tt.want)
 			}
+			initGit(t, dir) // later: the folder need not be a repository yet
 			if _, err := exec.LookPath("git"); err != nil || name == "another choice" {
 				return
 			}

@@ -10,13 +10,10 @@ import (
 	"strings"
 )
 
-// Ignore adds names to the .gitignore file of dir, unless it lists them already. Outside a git
-// work tree it does nothing. It refuses a .gitignore that is a link or no regular file,
-// because a pull request may have planted it.
+// Ignore adds names to the .gitignore file of dir, unless it lists them already, also outside
+// a git work tree: the folder may become one. It refuses a .gitignore that is a link or no
+// regular file, because a pull request may have planted it.
 func Ignore(dir string, names ...string) error {
-	if !InWorkTree(dir) {
-		return nil
-	}
 	err := addLines(filepath.Join(dir, ".gitignore"), func(lines []string) (missing []string) {
 		for _, name := range names {
 			if !slices.Contains(lines, name) && !slices.Contains(lines, "/"+name) {
@@ -33,11 +30,8 @@ func Ignore(dir string, names ...string) error {
 
 // MergeWith adds to the .gitattributes file of dir that git merges the file name with the
 // named merge driver, unless a line for that file names one already. It reports whether it
-// did. Outside a git work tree it does nothing; it refuses what [Ignore] refuses.
+// did, also outside a git work tree. It refuses what [Ignore] refuses.
 func MergeWith(dir, name, driver string) (added bool, err error) {
-	if !InWorkTree(dir) {
-		return false, nil
-	}
 	pattern := attributePattern(name)
 	err = addLines(filepath.Join(dir, ".gitattributes"), func(lines []string) []string {
 		for _, line := range lines {

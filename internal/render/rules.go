@@ -30,6 +30,7 @@ var ruleDescriptions = []struct{ rule, what string }{
 	{"workers", "The manifest names a Worker's configuration wrongly."},
 	{"wrangler", "A Worker's configuration has a mistake."},
 	{"binding", "A Worker's binding does not fit the manifest."},
+	{"tracked", "Git tracks a file that belongs in no repository."},
 	{"lockfile", "The lockfile cannot be read."},
 	{RuleInterrupted, "The run was interrupted."},
 	{RuleError, "The manifest could not be checked."},
