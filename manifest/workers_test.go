@@ -38,7 +38,7 @@ stores: {prod: {secrets: {a: {external: true}}}}
 	if len(mistakes) != 2 {
 		t.Fatalf("mistakes: %v", mistakes)
 	}
-	for i, want := range []string{"no file matches", "leads out of the repository"} {
+	for i, want := range []string{"no file matches", "leads out of the manifest's folder"} {
 		if mistakes[i].Pos.Line != 5+i || !strings.Contains(mistakes[i].Error(), want) {
 			t.Errorf("mistake %d: %v, want %q", i, mistakes[i], want)
 		}

@@ -85,7 +85,8 @@ func (a *App) importLock(ctx context.Context, o *importOptions) error {
 		if err := run.Import(ctx, found); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.Out, "\nWrote %s. Next: run plan, and commit it.\n", render.Safe(run.Project().Lockfile()))
+		lockfile := run.Project().Lockfile()
+		_, err = fmt.Fprintf(a.Out, "\nWrote %s. Next: run plan, and %s it.\n", render.Safe(lockfile), commit(lockfile))
 		return err
 	})
 }

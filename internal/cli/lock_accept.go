@@ -85,7 +85,7 @@ func (a *App) lockAccept(ctx context.Context, o *acceptOptions, patterns []strin
 		if err := run.Accept(found); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.Out, "\nWrote %s: %d accepted. Next: run plan, and commit it.\n", lockfile, len(found.Accept))
+		_, err = fmt.Fprintf(a.Out, "\nWrote %s: %d accepted. Next: run plan, and %s it.\n", lockfile, len(found.Accept), commit(run.Project().Lockfile()))
 		return err
 	})
 }

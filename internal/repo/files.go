@@ -29,6 +29,7 @@ type Files struct {
 	Root string
 	// Seen remembers what Read has read. Copies share it.
 	Seen         *Seen
+	inGit        bool   // the root is a git repository
 	base         string // the manifest's folder
 	allowOutside bool
 	private      []string // files that no source may read
@@ -44,7 +45,7 @@ func New(base string, allowOutside bool, private ...string) Files {
 	f := Files{base: base, Root: own, Seen: &Seen{}, allowOutside: allowOutside, private: private}
 	for dir := own; ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			f.Root = dir
+			f.Root, f.inGit = dir, true
 			break
 		}
 		if dir == filepath.Dir(dir) {
@@ -98,7 +99,7 @@ func (f Files) open(at position.Position, name string) (*os.File, *syntax.Error)
 		stat = func(string) (fs.FileInfo, error) { return root.Stat(rel) }
 		openFile = func(string) (*os.File, error) { return root.OpenFile(rel, os.O_RDONLY|noWait, 0) }
 	} else if !f.allowOutside {
-		return nil, outside(at, name)
+		return nil, f.outside(at, name)
 	}
 	switch info, err := stat(name); {
 	case err != nil:
@@ -192,9 +193,9 @@ func (f Files) explain(at position.Position, name string, err error) *syntax.Err
 	case errors.Is(err, fs.ErrPermission):
 		return mistake(at, "", "file %q: permission denied", name)
 	case f.leads(name):
-		return outside(at, name)
+		return f.outside(at, name)
 	case f.linked(name): // Go follows no absolute link below a root, even one that stays inside
-		return mistake(at, "below the repository's folder a link has to be a relative one: ln -sr", "file %q is reached by a link with an absolute path", name)
+		return mistake(at, "below "+f.area()+" a link has to be a relative one: ln -sr", "file %q is reached by a link with an absolute path", name)
 	}
 	return mistake(at, "", "file %q cannot be read", name)
 }
@@ -218,10 +219,26 @@ func (f Files) linked(name string) bool {
 	return ok && err1 == nil && err2 == nil && resolved != filepath.Join(root, rel)
 }
 
-func outside(at position.Position, name string) *syntax.Error {
+// outside returns the mistake that a file is not below the root.
+func (f Files) outside(at position.Position, name string) *syntax.Error {
 	e := mistake(at, "", "%q lies outside the repository", name)
+	if !f.inGit {
+		e = mistake(at, ownFolderOnly, "%q lies outside the manifest's folder", name)
+	}
 	e.Kind, e.Rule = ErrOutside, "outside-repository"
 	return e
+}
+
+// ownFolderOnly is advice where the root is the manifest's folder: in a copy of a repository,
+// such as an image, files that the manifest may name in the repository can lie outside.
+const ownFolderOnly = "without a git repository around it, a manifest may name only files of its own folder: move it above them, or them below it"
+
+// area is what the root is called.
+func (f Files) area() string {
+	if f.inGit {
+		return "the repository"
+	}
+	return "the manifest's folder"
 }
 
 // mistake returns a mistake about a file that is named. hint may be empty.

@@ -96,7 +96,7 @@ func (f Files) pattern(at position.Position, from, pattern string) (string, *syn
 	case err != nil:
 		return "", mistake(at, "", "not a pattern: %q", pattern)
 	case !f.allowOutside && (filepath.IsAbs(pattern) || !filepath.IsLocal(rel)):
-		return "", outside(at, pattern)
+		return "", f.outside(at, pattern)
 	}
 	return rel, nil
 }
@@ -111,7 +111,7 @@ func (f Files) someOf(at position.Position, pattern, rel string, names []string)
 		return names, nil
 	}
 	if link := f.leadingOut(rel); link != "" {
-		e := mistake(at, "", "no file matches %q, and %q leads out of the repository", pattern, link)
+		e := mistake(at, "", "no file matches %q, and %q leads out of %s", pattern, link, f.area())
 		e.Kind = ErrOutside
 		return nil, e
 	}

@@ -85,7 +85,7 @@ func (f *File) checkRules(root string) error {
 	case info.Size() > maxRules:
 		return fail(Malformed, f.whole(), "", "is larger than 1 MiB")
 	case within(root, f.name) && leadsOut(root, f.name):
-		return fail(Malformed, f.whole(), "replace the link by a file", "lies outside the repository")
+		return fail(Malformed, f.whole(), "replace the link by a file", "is a link that leads out of the project's folder")
 	}
 	return nil
 }
