@@ -39,9 +39,9 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 	case planner.ProblemForged:
 		return forged(p)
 	case planner.ProblemTooManyDeletes:
-		return fmt.Sprintf("the plan deletes %d secrets; %d are allowed", p.Count, p.Limit), "if the plan is right, allow more with --max-deletes"
+		return fmt.Sprintf("the plan deletes %s; the limit is %d", count(p.Count, "secret"), p.Limit), "if the plan is right, allow more with --max-deletes"
 	case planner.ProblemQuota:
-		return fmt.Sprintf("account %s would have %d secrets; its quota is %d", Safe(string(p.Store.Account)), p.Count, p.Limit),
+		return fmt.Sprintf("account %s would have %s; its quota is %d", Safe(string(p.Store.Account)), count(p.Count, "secret"), p.Limit),
 			"the quota counts the secrets of all tools: delete some first"
 	}
 	return fmt.Sprintf("%s: %s", Safe(string(p.Kind)), name), ""
