@@ -34,7 +34,11 @@ lockfile, no key and no token.
 				return err
 			}
 			a.protectPlan(cmd.Context(), args[0], file)
-			return a.showPlan(file, format, noColor)
+			if err := a.showPlan(file, format, noColor); err != nil {
+				return err
+			}
+			a.PrintError(problemsOf(file.Plan(), file.Inputs.Manifest))
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", formatHelp)
