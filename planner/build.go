@@ -11,7 +11,7 @@ import (
 // Quotas that are known only once there is a plan are added to the input, and Build is called
 // again.
 func Build(in Input) *Plan {
-	b := &builder{plan: &Plan{}, in: &in}
+	b := &builder{plan: &Plan{Destroy: in.Options.Destroy}, in: &in}
 	if len(in.Options.Rotate) > 0 {
 		b.buildRotations()
 	} else {

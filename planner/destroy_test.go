@@ -32,6 +32,10 @@ func TestDestroy(t *testing.T) {
 			destroy.Actions[i].Reasons = nil
 			empty.Actions[i].Reasons = nil
 		}
+		if !destroy.Destroy || empty.Destroy {
+			t.Fatalf("destroy is marked %v, an empty manifest %v", destroy.Destroy, empty.Destroy)
+		}
+		destroy.Destroy = false
 		if diff := cmp.Diff(empty, destroy); diff != "" {
 			t.Fatal(diff)
 		}

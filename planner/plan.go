@@ -18,6 +18,8 @@ type Plan struct {
 	// RotateOnly says that the plan was limited to rotations ([Options.Rotate]). Unchanged is
 	// not counted then.
 	RotateOnly bool
+	// Destroy says that nothing is desired on request ([Options.Destroy]).
+	Destroy bool
 }
 
 // Op is what an action does.

@@ -261,15 +261,13 @@ func Summary(p *planner.Plan) string {
 		parts = append(parts, count(len(p.Problems), "problem"))
 	case len(parts) == 0 && unread > 0:
 		parts = append(parts, "nothing to change")
+	case len(parts) == 0 && p.Destroy:
+		return "No changes: there is nothing to delete or forget."
 	case len(parts) == 0:
-		match := "match"
-		if p.Unchanged == 1 {
-			match = "matches"
-		}
-		return fmt.Sprintf("No changes: %s %s the manifest.", count(p.Unchanged, "secret"), match)
+		return noChanges(p)
 	}
 	text := "Plan: " + strings.Join(parts, ", ")
-	if !p.RotateOnly {
+	if !p.RotateOnly && !p.Destroy {
 		text += fmt.Sprintf("; %d unchanged", p.Unchanged)
 	}
 	if unread > 0 {
@@ -280,6 +278,21 @@ func Summary(p *planner.Plan) string {
 
 // notRead says of how many accounts nothing is known.
 func notRead(accounts int) string { return count(accounts, "account") + " could not be read" }
+
+// noChanges is the summary of a plan without actions. A value that is not known is not said to
+// match.
+func noChanges(p *planner.Plan) string {
+	match, known := "match", ""
+	if p.Unchanged == 1 {
+		match = "matches"
+	}
+	if slices.ContainsFunc(p.Notes, func(n planner.Note) bool {
+		return n.Kind == planner.NoteValueUnknown || n.Kind == planner.NoteAccepted
+	}) {
+		known = ", as far as is known"
+	}
+	return fmt.Sprintf("No changes: %s %s the manifest%s.", count(p.Unchanged, "secret"), match, known)
+}
 
 // Scopes lists scopes as one word each.
 func Scopes(scopes []string) string {
