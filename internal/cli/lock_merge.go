@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -81,7 +82,7 @@ func (a *App) mergeFiles(name, base, ours, theirs string) error {
 		name  string
 		empty bool
 	}{{&v.base, base, true}, {&v.ours, ours, false}, {&v.theirs, theirs, false}} {
-		data, err := os.ReadFile(f.name)
+		data, err := readVersion(f.name)
 		if err != nil && (!f.empty || !errors.Is(err, fs.ErrNotExist)) {
 			return fmt.Errorf("lock merge: %w", err)
 		}
@@ -92,6 +93,23 @@ func (a *App) mergeFiles(name, base, ours, theirs string) error {
 		text = lockfile.Unmergeable(v.ours, v.theirs)
 	}
 	return errors.Join(err, atomicfile.Write(ours, text, 0o644))
+}
+
+// maxVersion bounds a file that is merged, as lockfiles are bounded.
+const maxVersion = 64 << 20
+
+// readVersion reads one of the files that git merges.
+func readVersion(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxVersion+1))
+	if err == nil && len(data) > maxVersion {
+		err = fmt.Errorf("%q is larger than %d MiB, so it is not a lockfile", name, maxVersion>>20)
+	}
+	return data, err
 }
 
 // resolveLockfile merges the versions of a lockfile that git could not merge.

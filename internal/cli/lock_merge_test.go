@@ -1,0 +1,25 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestReadVersion: what is no lockfile is not read into memory as a whole.
+func TestReadVersion(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "theirs")
+	if err := os.WriteFile(name, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := readVersion(name); string(data) != "{}" || err != nil {
+		t.Errorf("%q, %v", data, err)
+	}
+	if err := os.Truncate(name, maxVersion+2); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := readVersion(name); len(data) > maxVersion+1 || err == nil || !strings.Contains(err.Error(), "larger than 64 MiB") {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+}
