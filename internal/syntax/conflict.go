@@ -30,6 +30,19 @@ func ConflictMarkers(data []byte) []int {
 	return rest
 }
 
+// wholeConflict reports whether the markers of a conflict's beginning, middle and end follow one
+// another.
+func wholeConflict(data []byte) bool {
+	for _, marker := range []string{"<<<<<<< ", "=======", ">>>>>>> "} {
+		i := bytes.Index(data, []byte("\n"+marker))
+		if i < 0 {
+			return false
+		}
+		data = data[i+len(marker)+1:]
+	}
+	return true
+}
+
 // conflicts reports git's conflicts instead of what they break.
 func (p *parser) conflicts(markers []int) {
 	todo := "keep what is right of the two sides, and remove git's markers"

@@ -45,8 +45,9 @@ func Parse(name string, data []byte, f Format) (*Node, []*Error) {
 		root := map[Format]func() *Node{YAML: p.yaml, TOML: p.toml, JSON: p.json}[f]()
 		markers := ConflictMarkers(p.src.data)
 		switch {
-		// Between quotes, TOML allows such lines. The other two do not, but a library might.
-		case len(markers) > 0 && (len(p.errs) > 0 || f != TOML):
+		// Between quotes, TOML allows such lines, so there only a whole conflict is one. The other
+		// two do not allow them, but a library might.
+		case len(markers) > 0 && (len(p.errs) > 0 || f != TOML || wholeConflict(p.src.data)):
 			p.conflicts(markers)
 		case !p.partly:
 			return root, p.errs.Sorted()

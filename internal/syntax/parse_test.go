@@ -117,6 +117,7 @@ func TestErrors(t *testing.T) {
 		{"git conflict around all", "<<<<<<< HEAD\nCaNaRyVaLuE\n=======\n>>>>>>> two\n", YAML, []string{"f:1:1: an unresolved git conflict"}},
 		{"half a git conflict", "a: 1\nb: 2\n=======\nb: CaNaRyVaLuE\n>>>>>>> two\n", YAML, []string{"f:3:1: an unresolved git conflict"}},
 		{"git conflict", "[a]\n<<<<<<< HEAD\nb = 'CaNaRyVaLuE'\n=======\nb = 2\n>>>>>>> two\n", TOML, []string{"f:2:1: an unresolved git conflict"}},
+		{"git conflict in a text", "[a]\nb = \"\"\"\n<<<<<<< HEAD\nCaNaRyVaLuE\n=======\n2\n>>>>>>> two\n\"\"\"\n", TOML, []string{"f:3:1: an unresolved git conflict"}},
 		{"git conflict", "{\"a\": 1,\n<<<<<<< HEAD\n\"b\": \"CaNaRyVaLuE\"\n=======\n\"b\": 2\n>>>>>>> two\n}", JSON, []string{"f:2:1: an unresolved git conflict"}},
 
 		{"duplicates", "a: CaNaRyVaLuE\nb: 1\na: CaNaRyVaLuE\nb: 2\n", YAML, []string{`f:3:1: duplicate key "a" (first at f:1:1)`, `f:4:1: duplicate key "b" (first at f:2:1)`}},
