@@ -128,6 +128,10 @@ type Pending struct {
 	PreviousID SecretID
 	// Value says that the write includes the value, not only metadata.
 	Value bool
+	// Fingerprint and Ciphertext are those of the value that a created secret has. They are
+	// empty for a generated value.
+	Fingerprint Fingerprint
+	Ciphertext  string
 }
 
 // PathFor returns the default path of a manifest's lockfile: "x.lock" beside "x.yaml".

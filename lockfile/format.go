@@ -51,6 +51,9 @@ type pendingJSON struct {
 	ListedAt   string   `json:"seen,omitempty"`
 	PreviousID SecretID `json:"was,omitempty"`
 	Value      bool     `json:"value,omitempty"`
+
+	Fingerprint secret.Fingerprint `json:"fingerprint,omitempty"`
+	Ciphertext  string             `json:"ciphertext,omitempty"`
 }
 
 // Format returns the file as JSON that [Parse] reads. Stores, secrets and scopes are sorted;
@@ -83,7 +86,7 @@ func (s *Secret) json() secretJSON {
 		Fingerprint: s.Fingerprint, Source: s.Source, Ciphertext: s.Ciphertext, Delete: s.Delete,
 	}
 	if p := s.Pending; p != nil {
-		out.Pending = &pendingJSON{p.Op, formatTime(p.Since), formatTime(p.Until), formatTime(p.ListedAt), p.PreviousID, p.Value}
+		out.Pending = &pendingJSON{p.Op, formatTime(p.Since), formatTime(p.Until), formatTime(p.ListedAt), p.PreviousID, p.Value, p.Fingerprint, p.Ciphertext}
 	}
 	return out
 }

@@ -129,12 +129,14 @@ func (r *reader) secret(name string, at int) Secret {
 func (r *reader) pending() *Pending {
 	p := new(Pending)
 	r.object(map[string]func(){
-		"op":    text(r, &p.Op, operation),
-		"since": r.time(&p.Since),
-		"until": r.time(&p.Until),
-		"seen":  r.time(&p.ListedAt),
-		"was":   text(r, &p.PreviousID, remoteID),
-		"value": r.boolean(&p.Value),
+		"op":          text(r, &p.Op, operation),
+		"since":       r.time(&p.Since),
+		"until":       r.time(&p.Until),
+		"seen":        r.time(&p.ListedAt),
+		"was":         text(r, &p.PreviousID, remoteID),
+		"value":       r.boolean(&p.Value),
+		"fingerprint": text(r, &p.Fingerprint, fingerprint),
+		"ciphertext":  text(r, &p.Ciphertext, digest),
 	}, "op", "since")
 	return p
 }

@@ -20,12 +20,25 @@ func (b *builder) adopt(s *versions, t *triple) {
 	b.add(a)
 }
 
+// conflict is a secret that exists and is not proven to be ours. If it looks as an interrupted
+// creation of ours would have left it, there is nothing to do: the value is ours unless another
+// client created the secret in the same seconds, and then it must not be overwritten.
 func (b *builder) conflict(s *versions, t *triple) {
-	kind := ProblemConflict
-	if b.unproven(t.recorded, t.live) {
-		kind = ProblemUnproven
+	switch {
+	case !b.unproven(t.recorded, t.live):
+		b.problem(Problem{Kind: ProblemConflict, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
+	case !asRequested(t):
+		b.problem(Problem{Kind: ProblemUnproven, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
+	default:
+		b.note(NoteUnproven, s, t.desired.Name)
 	}
-	b.problem(Problem{Kind: kind, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
+}
+
+// asRequested reports whether an interrupted creation asked for what is desired now.
+func asRequested(t *triple) bool {
+	d, p := t.desired, t.recorded.Pending
+	creates := p.Op == OpCreate || p.Op == OpRename && !d.Generated // the old name alone may have a generated value
+	return creates && d.Requested && slices.Equal(sorted(d.Scopes), sorted(t.live.Scopes)) && (d.Comment == nil || *d.Comment == t.live.Comment)
 }
 
 // external checks that a secret which is managed elsewhere exists with its scopes. It is never

@@ -247,6 +247,16 @@ func TestOneSecret(t *testing.T) {
 		{"a creation without a comment was interrupted: another client may have created what is there", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created, l.Modified = "", justCreated, justCreated
 		}, "problem unproven"},
+		{"the same, as it is desired", desired(), halfCreated(), live(), func(d d, _ r, l l) {
+			d.Requested, d.Comment = true, nil
+			l.Comment, l.Created, l.Modified = "", justCreated, justCreated
+		}, "note unproven"},
+		{"the same, with another value", desired(), halfCreated(), live(), func(d d, _ r, l l) {
+			d.Comment, l.Comment, l.Created = nil, "", justCreated
+		}, "problem unproven"},
+		{"the same, with other scopes", desired(), halfCreated(), live(), func(d d, _ r, l l) {
+			d.Requested, d.Comment, d.Scopes, l.Comment, l.Created = true, nil, []string{"dex"}, "", justCreated
+		}, "problem unproven"},
 		{"the same, at a time that is from another clock", desired(), halfCreated(), live(), func(_ d, _ r, l l) {
 			l.Comment, l.Created = "", older
 		}, "problem unproven"},

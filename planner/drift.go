@@ -114,7 +114,11 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	drift := func(k DriftKind) Drift { return Drift{Kind: k, Store: store, Secret: r.Name, Counts: true} }
 	switch {
 	case r.Pending != nil:
-		return []Drift{drift(DriftInterrupted)}
+		d := drift(DriftInterrupted)
+		// A secret that is left alone because it may be another client's is no drift: it is as an
+		// interrupted creation of ours was to leave it.
+		d.Counts = l == nil || r.metadata().Distinctive() || r.ID != "" || r.Pending.Op != OpCreate && r.Pending.Op != OpRename || !r.Pending.sent().MayHaveCreated(l, r.metadata(), now)
+		return []Drift{d}
 	case l == nil:
 		return []Drift{drift(DriftDeleted)}
 	case l.ID != r.ID:

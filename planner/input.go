@@ -166,6 +166,9 @@ type DesiredSecret struct {
 	Comment *string
 	// Value is how the value compares with the one that was last applied.
 	Value ValueState
+	// Requested says that an interrupted creation asked for this value, as far as is known: a
+	// plan without keys may not know it.
+	Requested bool
 	// ValueID identifies the value in plans, without revealing it. The planner copies it.
 	ValueID string
 	// Source describes for people where the value comes from; SourceDigest covers the details

@@ -182,6 +182,9 @@ const (
 	NoteInterrupted NoteKind = "interrupted"
 	// NoteValueUnknown is a value that could not be compared.
 	NoteValueUnknown NoteKind = "value_unknown"
+	// NoteUnproven is a secret that an interrupted creation of ours, or another client, created
+	// as it is desired. It is left alone.
+	NoteUnproven NoteKind = "unproven"
 	// NoteAccepted is a secret whose live state was accepted: its value is not known, and is not
 	// sent as long as the manifest's stays the same.
 	NoteAccepted NoteKind = "accepted"

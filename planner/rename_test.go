@@ -96,6 +96,10 @@ func TestRename(t *testing.T) {
 		}, "rename+scopes+comment (renamed); note renamed"},
 		{"interrupted, generated, and without a comment the new name may be another client's: the only copy of the value is not deleted",
 			func(in *planner.Input) { interruptedRename(in) }, "delete (not_in_manifest); problem unproven"},
+		{"interrupted, generated, and as it is desired: still not certain", func(in *planner.Input) {
+			interruptedRename(in)
+			in.Desired[0].Secrets[0].Requested = true
+		}, "delete (not_in_manifest); problem unproven"},
 		{"interrupted, generated, and the new name is of an unknown time: the only copy of the value is not deleted", func(in *planner.Input) {
 			in.Desired[0].Secrets[0].Generated = true
 			half := planner.RecordedSecret{Name: "new-key", Scopes: []string{"workers"}, Delete: true,

@@ -50,7 +50,7 @@ func (c *comparison) store(st manifest.Store, key planner.StoreKey, values map[m
 			w.generate = sec.Source.Generate.Value
 		}
 		p.Value = c.state(k, sec.RenamedFrom, w)
-		p.ValueID = c.valueID(k, w)
+		p.ValueID, p.Requested = c.valueID(k, w), c.requested(k, w)
 		c.desired.secrets[k] = w
 		d.Secrets = append(d.Secrets, p)
 	}
@@ -77,6 +77,23 @@ func (c *comparison) state(k planner.SecretKey, renamedFrom string, w want) plan
 		return c.ciphertextState(r, w)
 	}
 	return c.fingerprintState(k, r, w)
+}
+
+// requested reports whether an interrupted creation asked for the value. What cannot be
+// compared without keys counts as such: an apply will know.
+func (c *comparison) requested(k planner.SecretKey, w want) bool {
+	r := record(c.lock, k)
+	if r == nil || r.Pending == nil {
+		return false
+	}
+	switch p := r.Pending; {
+	case w.generate != nil:
+		return p.Fingerprint == "" && r.Source == w.source
+	case c.desired.mode.Keyless:
+		return w.ciphertext.Digest == p.Ciphertext || w.ciphertext.Digest == ""
+	default:
+		return c.desired.key.Matches(p.Fingerprint, subjectOf(k), w.value)
+	}
 }
 
 // fingerprintState also detects a fingerprint that does not match although the ciphertext is

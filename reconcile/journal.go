@@ -91,6 +91,9 @@ func (j *journal) intend(f *lockfile.File, a planner.Action) {
 	pending := &lockfile.Pending{
 		Op: string(a.Op), Since: j.now(), Until: j.until(), ListedAt: a.Recovery.ListedAt, Value: a.SetValue,
 	}
+	if w := j.secrets[a.Store.Secret(a.Secret)]; createsSecret(a.Op) && w.generate == nil && w.value.IsSet() {
+		pending.Ciphertext, pending.Fingerprint = w.ciphertext.Digest, j.fingerprints.Fingerprint(subjectOf(a.Store.Secret(a.Secret)), w.value)
+	}
 	sec := st.Secret(a.Secret)
 	j.remember(a.Store.Secret(a.Secret), sec)
 	if sec != nil {

@@ -97,6 +97,9 @@ func (k *rekeying) save(key secret.Key, sealed []byte) error {
 				if sec.Fingerprint != "" {
 					sec.Fingerprint = k.fingerprint(key, planKey(store).Secret(name), sec.Fingerprint)
 				}
+				if p := sec.Pending; p != nil && p.Fingerprint != "" {
+					p.Fingerprint = k.pending(key, planKey(store).Secret(name), p.Fingerprint)
+				}
 			}
 		}
 	})
@@ -119,6 +122,15 @@ func (k *rekeying) fingerprint(key secret.Key, of planner.SecretKey, old secret.
 		reason = LostGenerated
 	}
 	k.result.Lost = append(k.result.Lost, LostFingerprint{of, reason})
+	return ""
+}
+
+// pending is the new fingerprint of the value that an interrupted creation sent; empty if the
+// manifest has another one by now.
+func (k *rekeying) pending(key secret.Key, of planner.SecretKey, old secret.Fingerprint) secret.Fingerprint {
+	if value := k.values[of]; value.IsSet() && k.desired.key.Matches(old, subjectOf(of), value) {
+		return key.Fingerprint(subjectOf(of), value)
+	}
 	return ""
 }
 

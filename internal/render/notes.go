@@ -114,6 +114,9 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, kno
 		return fmt.Sprintf("no longer in the manifest under delete: false, kept in %s: %s", in, list)
 	case planner.NoteStoreKept:
 		return fmt.Sprintf("the store %s is kept: secrets remain in it", in)
+	case planner.NoteUnproven:
+		return fmt.Sprintf("created in %s by an interrupted apply, unless another client did in the same seconds; the values are assumed to be right and are not sent. "+
+			"adopt: overwrite sends them, adopt: keep records them as they are: %s", in, list)
 	case planner.NoteAccepted:
 		return fmt.Sprintf("accepted with lock accept in %s; the values in Cloudflare are not known, and none is sent until it changes at its source: %s", in, list)
 	case planner.NoteAdoptIgnored:

@@ -147,11 +147,11 @@ func (h *simulation) applyClean() int {
 	return code
 }
 
-var unproven = regexp.MustCompile(`secret "([^"]+)" of store "([^"]+)"(?: \(account [0-9a-f]+\))? was created by an interrupted apply, or by another client`)
+var unproven = regexp.MustCompile(`secret "([^"]+)" of store "([^"]+)"(?: \(account [0-9a-f]+\))? (?:was created by an interrupted apply, or by another client|already exists and is not in the lockfile)`)
 
 // onlyUnproven reports whether a command failed only because of secrets that may be another
-// client's. They must be ones whose creation was interrupted, without a comment to recognize
-// them by.
+// client's, or that another client created again. They must be ones whose creation was
+// interrupted, without a comment to recognize them by.
 func (h *simulation) onlyUnproven(said string) bool {
 	h.Helper()
 	found := unproven.FindAllStringSubmatch(said, -1)
