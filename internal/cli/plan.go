@@ -131,7 +131,7 @@ func (a *App) plan(cmd *cobra.Command, o *planOptions) (changes bool, err error)
 	p := proposal.Plan
 	if err := a.compareReview(reconcile.Review{IDs: o.planIDs}, proposal, o.noColor); err != nil {
 		a.PrintError(problemsOf(p, project.Manifest().File))
-		return false, err
+		return false, errors.Join(err, a.annotateStale(err, o.format))
 	}
 	return len(p.Actions) > 0, errors.Join(problemsOf(p, project.Manifest().File), proposal.Unreachable)
 }

@@ -79,6 +79,27 @@ func (a *App) checkReview(r reconcile.Review, p *reconcile.Proposal, noColor boo
 	return err
 }
 
+// annotateStale writes, for GitHub, how a plan goes further than the reviewed ones: the plan itself,
+// which was shown before, does not say so.
+func (a *App) annotateStale(err error, format string) error {
+	var stale *reconcile.StaleError
+	if format != formatGitHub || !errors.As(err, &stale) {
+		return nil
+	}
+	f := &render.Failure{}
+	f.Mistakes, f.Hints = complaints(err)
+	if stale.Difference != nil {
+		var text strings.Builder
+		if err := render.Difference(&text, *stale.Difference, render.Style{}); err != nil {
+			return err
+		}
+		for line := range strings.Lines(text.String()) {
+			f.Mistakes = append(f.Mistakes, render.Mistake{What: strings.TrimSpace(line)})
+		}
+	}
+	return render.FailureGitHub(a.Out, f)
+}
+
 // compareReview does the same without showing the plan.
 func (a *App) compareReview(r reconcile.Review, p *reconcile.Proposal, noColor bool) error {
 	skipped, err := p.Check(r)
