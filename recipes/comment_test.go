@@ -94,6 +94,13 @@ func TestComment(t *testing.T) {
 	if len(p.artifact) == 0 {
 		t.Error("there is no plan")
 	}
+
+	// If it is not known which commit is the last one, the step fails: the old comment would look current.
+	p.github.refuse = "GET /repos/team/secrets/pulls/1"
+	r = p.planAgain("first", 1, "team/secrets", p.github.heads["1"], "4716").ends(true)
+	if strings.Contains(r.log.String(), "newer commits") {
+		t.Errorf("log:\n%s", r.log.String())
+	}
 }
 
 // TestDriftFails: an open issue says that it is not known whether it still holds.

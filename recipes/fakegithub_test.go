@@ -128,7 +128,7 @@ type fakeGitHub struct {
 	heads    map[string]string // the last commit of each pull request, by its number
 	comments []*fakeComment
 	issues   []*fakeIssue
-	refuse   string // a method that fails
+	refuse   string // a method that fails, or a method and a path
 }
 
 type fakePull struct {
@@ -201,7 +201,7 @@ func (f *fakeGitHub) start(t *testing.T) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		if r.Method == f.refuse {
+		if f.refuse == r.Method || f.refuse == r.Method+" "+r.URL.Path {
 			http.Error(w, "refused", http.StatusForbidden)
 			return
 		}
