@@ -19,8 +19,12 @@ import (
 // fakeGitLab is a self-managed server, below a folder, with the notes of merge request 7.
 type fakeGitLab struct {
 	token string
+	head  string // the last commit of the merge request
 	notes []*fakeNote
 }
+
+// planned is the commit that the jobs of the tests plan.
+const planned = "1111111111111111111111111111111111111111"
 
 type fakeNote struct {
 	ID     int    `json:"id"`
@@ -35,7 +39,9 @@ const noteBot = 42
 
 func (f *fakeGitLab) start(t *testing.T) (apiURL string) {
 	mux := http.NewServeMux()
-	const notes = "/gitlab/api/v4/projects/11/merge_requests/7/notes"
+	const request = "/gitlab/api/v4/projects/11/merge_requests/7"
+	const notes = request + "/notes"
+	mux.HandleFunc("GET "+request, func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"sha": f.head}) })
 	mux.HandleFunc("GET /gitlab/api/v4/user", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]int{"id": noteBot}) })
 	mux.HandleFunc("GET "+notes, func(w http.ResponseWriter, r *http.Request) { // one per page
 		page, _ := strconv.Atoi(r.FormValue("page"))
@@ -76,7 +82,7 @@ func (p *place) withNotes(f *fakeGitLab) map[string]string {
 	must(p.t, os.WriteFile(filepath.Join(p.bin, "go"), []byte(stub), 0o755))
 	env := p.withSecrets()
 	maps.Copy(env, map[string]string{
-		"NOTE_TOKEN": f.token, "CI_API_V4_URL": api, "CI_MERGE_REQUEST_PROJECT_ID": "11", "CI_MERGE_REQUEST_IID": "7",
+		"NOTE_TOKEN": f.token, "CI_API_V4_URL": api, "CI_MERGE_REQUEST_PROJECT_ID": "11", "CI_MERGE_REQUEST_IID": "7", "CI_COMMIT_SHA": planned,
 	})
 	return env
 }
@@ -84,7 +90,7 @@ func (p *place) withNotes(f *fakeGitLab) map[string]string {
 // TestGitLabNote: one note on the merge request has the plan, or why there is none.
 func TestGitLabNote(t *testing.T) {
 	p := newPlace(t)
-	f := &fakeGitLab{token: "note-token"}
+	f := &fakeGitLab{token: "note-token", head: planned}
 	env := p.withNotes(f)
 	forged := "<!-- secretsync-plan -->\nNo changes"
 	f.add(1, forged)
@@ -110,6 +116,16 @@ func TestGitLabNote(t *testing.T) {
 	if note := f.notes[2].Body; len(f.notes) != 4 || !strings.Contains(note, "The plan failed") || !strings.Contains(note, "stors") {
 		t.Fatalf("notes: %s", bodies(f))
 	}
+
+	// A job of a commit that is not the last one any more leaves the note alone.
+	last := f.notes[2].Body
+	f.head = strings.Repeat("2", 40)
+	p.branch("first", one("c"))
+	p.pipeline(p.preview("first"), env).exits("secretsync-plan", 0)
+	if f.notes[2].Body != last || len(f.notes) != 4 {
+		t.Fatalf("notes: %s", bodies(f))
+	}
+	f.head = planned
 
 	// A note that cannot be written fails the job: the old one would look current.
 	env["NOTE_TOKEN"] = "expired"
