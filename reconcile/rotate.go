@@ -20,6 +20,8 @@ type RotateError struct {
 	// Candidates are the secrets that a name without a store matches, as STORE/SECRET, or as
 	// ACCOUNT/STORE/SECRET if their accounts differ. There are none if nothing matches.
 	Candidates []string
+	// Known are the secrets that could have been named, in the same form, if nothing matches.
+	Known []string
 }
 
 func (e *RotateError) Error() string {
@@ -32,15 +34,16 @@ func (e *RotateError) Error() string {
 // checkRotate returns a [RotateError] unless the manifest or the lockfile has a secret that the
 // glob matches, and only one if the glob names no store.
 func (d *desired) checkRotate(glob string, lock *lockfile.File) error {
-	matching := map[planner.SecretKey]bool{}
+	matching, all := map[planner.SecretKey]bool{}, map[planner.SecretKey]bool{}
 	for k := range known(d.stores, recordedStores(lock)) {
+		all[k] = true
 		if planner.Matches(glob, k) {
 			matching[k] = true
 		}
 	}
 	switch {
 	case len(matching) == 0:
-		return &RotateError{Glob: glob}
+		return &RotateError{Glob: glob, Known: namesOf(all)}
 	case len(matching) > 1 && !strings.Contains(glob, "/"):
 		return &RotateError{Glob: glob, Candidates: namesOf(matching)}
 	}
@@ -87,6 +90,9 @@ func namesOf(secrets map[planner.SecretKey]bool) []string {
 	keys := slices.SortedFunc(maps.Keys(secrets), func(x, y planner.SecretKey) int {
 		return cmp.Or(cmp.Compare(x.Store.Account, y.Store.Account), cmp.Compare(x.Store.Name, y.Store.Name), cmp.Compare(x.Name, y.Name))
 	})
+	if len(keys) == 0 {
+		return nil
+	}
 	oneAccount := keys[0].Store.Account == keys[len(keys)-1].Store.Account
 	names := make([]string, len(keys))
 	for i, k := range keys {

@@ -37,6 +37,8 @@ func advice(err error) string {
 		return otherAPIAdvice(otherAPI)
 	case errors.As(err, &stale):
 		return "run plan again, and have the new plan reviewed"
+	case errors.As(err, &rotate) && len(rotate.Known) > 0:
+		return "use the names in Cloudflare, STORE/PREFIX-AND-SECRET: " + render.Shortened(rotate.Known)
 	case errors.As(err, &rotate) && len(rotate.Candidates) == 0:
 		return "use the names in Cloudflare: STORE/PREFIX-AND-SECRET"
 	case errors.As(err, &rotate):
