@@ -24,6 +24,11 @@ type DraftSecret struct {
 // IsName reports whether a text can be a secret's name, and a store's label.
 func IsName(text string) bool { return nameForm.MatchString(text) }
 
+// IsStoreName reports whether a text can be a store's name in Cloudflare, as a manifest and a
+// lockfile have it: what such a name may hold is not documented, so any text that can be shown
+// as it is.
+func IsStoreName(text string) bool { return text != "" && visible.Text(text) == text }
+
 // Draft writes a manifest in YAML of secrets that exist. With sops, the name of a SOPS
 // file, each is taken over as it is and has its value there, under its own name;
 // without, all are external, so that nothing is written to them.
@@ -48,7 +53,7 @@ func Draft(stores []DraftStore, sops string) ([]byte, error) {
 		Stores  map[string]store `yaml:"stores"`
 	}{1, map[string]store{}}
 	for _, st := range stores {
-		to := store{Name: foreign(st.Name), Secrets: map[foreign]secret{}}
+		to := store{Name: foreign(strings.ReplaceAll(st.Name, "${", "$${")), Secrets: map[foreign]secret{}}
 		for _, sec := range st.Secrets {
 			s := secret{External: sops == "", Comment: foreign(strings.ReplaceAll(sec.Comment, "${", "$${"))}
 			for _, scope := range sec.Scopes {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/syntax"
-	"github.com/secretsync/secretsync/internal/visible"
 )
 
 // storeDecl is what the files say of one store, merged by its label.
@@ -37,7 +36,6 @@ func (a attribute) or(text string) string {
 var (
 	nameForm   = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	prefixForm = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
-	storeForm  = regexp.MustCompile(`^[!-~]+$`) // what a store's name may hold is not documented
 )
 
 func (d *document) readStores(f syntax.Field) {
@@ -69,11 +67,11 @@ func (d *document) readStore(entry syntax.Field) {
 	d.object(entry.Value,
 		key{"account", d.attribute(s, &s.account, d.accountLabel)},
 		key{"name", d.attribute(s, &s.name, func(f syntax.Field) (string, bool) {
-			name, ok := d.matching(f, storeForm, "a store's name, without spaces")
-			if ok && visible.Text(name) != name {
-				d.errs.Add(f.Value.Pos, "", `"name" would be read as a command by a CI runner`)
+			name, ok := d.expanded(f)
+			if ok && !IsStoreName(name) {
+				d.errs.Add(f.Value.Pos, "", `"name" must be a store's name: not empty, without invisible characters, and no command to a CI runner`)
 			}
-			return name, ok
+			return name, ok && IsStoreName(name)
 		})},
 		key{"prefix", d.attribute(s, &s.prefix, func(f syntax.Field) (string, bool) {
 			return d.matching(f, prefixForm, "letters, digits, _ and -, as it begins names")

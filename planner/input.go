@@ -116,18 +116,24 @@ func (o Options) rotates(store StoreKey, name string) bool {
 	return slices.ContainsFunc(o.Rotate, func(glob string) bool { return Matches(glob, store.Secret(name)) })
 }
 
-// Matches reports whether a glob matches a secret: its "store/secret", with two slashes its
-// "account/store/secret", and without a slash its name.
+// Matches reports whether a glob matches a secret: its "store/secret", its
+// "account/store/secret", or, without a slash, its name. "*" matches no slash, and a store's
+// name may have some: the number of slashes says which form the glob has.
 func Matches(glob string, k SecretKey) bool {
-	subject := k.Store.Name + "/" + k.Name
+	ok, err := path.Match(glob, k.Like(glob))
+	return err == nil && ok
+}
+
+// Like returns a secret's name in the form that a glob has, judged by its slashes.
+func (k SecretKey) Like(glob string) string {
+	named := k.Store.Name + "/" + k.Name
 	switch strings.Count(glob, "/") {
 	case 0:
-		subject = k.Name
-	case 2:
-		subject = string(k.Store.Account) + "/" + subject
+		return k.Name
+	case strings.Count(named, "/"):
+		return named
 	}
-	ok, err := path.Match(glob, subject)
-	return err == nil && ok
+	return string(k.Store.Account) + "/" + named
 }
 
 // Reference is a Worker's binding of a secret.

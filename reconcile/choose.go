@@ -44,7 +44,7 @@ func choose(patterns []string, among string, all []planner.SecretKey) ([]planner
 	for _, pattern := range patterns {
 		var matching []planner.SecretKey
 		for _, k := range all {
-			if ok, err := path.Match(pattern, spelledLike(pattern, k)); err != nil {
+			if ok, err := path.Match(pattern, k.Like(pattern)); err != nil {
 				return nil, fmt.Errorf("%q is not a glob: %w", pattern, err)
 			} else if ok {
 				matching = append(matching, k)
@@ -60,26 +60,18 @@ func choose(patterns []string, among string, all []planner.SecretKey) ([]planner
 	return slices.DeleteFunc(slices.Clone(all), func(k planner.SecretKey) bool { return !chosen[k] }), nil
 }
 
-// spelledLike is a secret's name with as many parts as the pattern has.
-func spelledLike(pattern string, k planner.SecretKey) string {
-	switch strings.Count(pattern, "/") {
-	case 0:
-		return k.Name
-	case 1:
-		return k.Store.Name + "/" + k.Name
-	}
-	return string(k.Store.Account) + "/" + k.Store.Name + "/" + k.Name
-}
-
 // names are secrets as STORE/SECRET, with the account if another one has a store of that name.
 func names(keys, all []planner.SecretKey) []string {
 	var list []string
 	for _, k := range keys {
-		pattern := "/"
+		name := k.Store.Name + "/" + k.Name
 		if slices.ContainsFunc(all, func(x planner.SecretKey) bool { return x.Store.Name == k.Store.Name && x.Store != k.Store }) {
-			pattern = "//"
+			name = string(k.Store.Account) + "/" + name
 		}
-		list = append(list, spelledLike(pattern, k))
+		list = append(list, literal.Replace(name))
 	}
 	return list
 }
+
+// literal turns a name into a glob that matches nothing else.
+var literal = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)

@@ -163,7 +163,7 @@ func DraftAccount(ctx context.Context, c Config) ([]manifest.DraftStore, error) 
 		}
 		draft := manifest.DraftStore{Label: st.Key.Name}
 		if !manifest.IsName(draft.Label) {
-			draft = manifest.DraftStore{Label: fmt.Sprintf("store-%d", i+1), Name: st.Key.Name}
+			draft = manifest.DraftStore{Label: freeLabel(i+1, live), Name: st.Key.Name}
 		}
 		for _, sec := range st.Secrets {
 			draft.Secrets = append(draft.Secrets, draftSecret(sec.Name, sec))
@@ -171,6 +171,15 @@ func DraftAccount(ctx context.Context, c Config) ([]manifest.DraftStore, error) 
 		drafts = append(drafts, draft)
 	}
 	return drafts, nil
+}
+
+// freeLabel is a label for the nth store that is no store's name.
+func freeLabel(n int, live []planner.LiveStore) string {
+	label := fmt.Sprintf("store-%d", n)
+	for slices.ContainsFunc(live, func(st planner.LiveStore) bool { return st.Key.Name == label }) {
+		label += "-"
+	}
+	return label
 }
 
 func draftSecret(label string, sec planner.LiveSecret) manifest.DraftSecret {

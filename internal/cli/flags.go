@@ -180,8 +180,7 @@ func (f *targetFlags) check() error {
 
 func isTarget(glob string) bool {
 	_, err := path.Match(glob, "")
-	slashes := strings.Count(glob, "/")
-	return err == nil && slashes >= 1 && slashes <= 2
+	return err == nil && strings.Contains(glob, "/") // a store's name may have more of them
 }
 
 // adoptFlag says what to do with secrets that already exist.

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/manifest"
@@ -23,6 +25,7 @@ func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	if err != nil {
 		return err
 	}
+	stores = a.describable(stores)
 	found := 0
 	for _, st := range stores {
 		found += len(st.Secrets)
@@ -53,6 +56,26 @@ func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	}
 	_, err = fmt.Fprintf(a.Out, "It describes %d secrets. Next: %s.\n", found, render.Safe(next))
 	return err
+}
+
+// describable leaves out what a manifest cannot name, and says so.
+func (a *App) describable(stores []manifest.DraftStore) []manifest.DraftStore {
+	for i := range stores {
+		stores[i].Secrets = slices.DeleteFunc(stores[i].Secrets, func(sec manifest.DraftSecret) bool {
+			if !manifest.IsName(sec.Label) {
+				a.Say("warning: left out the secret %s: a manifest cannot have that name", render.Safe(sec.Label))
+			}
+			return !manifest.IsName(sec.Label)
+		})
+	}
+	return slices.DeleteFunc(stores, func(st manifest.DraftStore) bool {
+		name := cmp.Or(st.Name, st.Label)
+		if !manifest.IsStoreName(name) {
+			a.Say("warning: left out the store %s: a manifest cannot have that name", render.Safe(name))
+			return true
+		}
+		return false
+	})
 }
 
 // draft describes everything in the account or, if there is a manifest, what its stores

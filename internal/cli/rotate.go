@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"path"
-	"strings"
 
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
@@ -28,7 +27,7 @@ name of a secret that is in one store only. Names are those in Cloudflare.
 			if err := o.check(); err != nil {
 				return err
 			}
-			if _, err := path.Match(args[0], ""); err != nil || args[0] == "" || strings.Count(args[0], "/") > 2 {
+			if _, err := path.Match(args[0], ""); err != nil || args[0] == "" {
 				return fmt.Errorf("%q is neither the name of a secret nor a glob of the form STORE/SECRET or ACCOUNT/STORE/SECRET", args[0])
 			}
 			ask := approval{command: cmd.Name(), auto: o.auto, word: "yes"}
