@@ -17,8 +17,8 @@ func Build(in Input) *Plan {
 	} else {
 		b.buildAll()
 	}
-	for _, account := range in.Unreachable {
-		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteAccountUnread, Store: StoreKey{Account: account}})
+	for _, store := range in.UnreadStores {
+		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteAccountUnread, Store: store})
 	}
 	b.checkForgery()
 	b.plan.sort()
@@ -310,13 +310,24 @@ func (p *Plan) sort() {
 		return cmp.Or(cmp.Compare(x.rank(), y.rank()), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
 	})
 	slices.SortFunc(p.Notes, func(x, y Note) int {
-		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
-			x.Pos.Compare(y.Pos))
+		return cmp.Or(trueFirst(x.Kind == NoteAccountUnread, y.Kind == NoteAccountUnread), compareKeys(x.Store, y.Store),
+			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret), x.Pos.Compare(y.Pos))
 	})
 	slices.SortFunc(p.Problems, func(x, y Problem) int {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
 			x.Pos.Compare(y.Pos))
 	})
+}
+
+// trueFirst compares so that what is true is sorted first.
+func trueFirst(x, y bool) int {
+	switch {
+	case x == y:
+		return 0
+	case x:
+		return -1
+	}
+	return 1
 }
 
 func compareKeys(x, y StoreKey) int {

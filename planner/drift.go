@@ -11,6 +11,10 @@ type DriftKind string
 
 // The kinds of drift.
 const (
+	// DriftAccountUnread is a store that was not checked, because its account could not be read.
+	// It does not count, and comes before all other findings.
+	DriftAccountUnread DriftKind = "account_unread"
+
 	DriftStoreGone DriftKind = "store_gone"
 	DriftDeleted   DriftKind = "deleted"
 	// DriftRecreated is a secret that was deleted and created again.
@@ -33,9 +37,6 @@ const (
 	// DriftListIncomplete is a store whose list of secrets was known to lack some, so that there
 	// may be others than the findings show. It does not count.
 	DriftListIncomplete DriftKind = "list_incomplete"
-	// DriftAccountUnread is an account that could not be read, so that nothing is known of it. It
-	// does not count.
-	DriftAccountUnread DriftKind = "account_unread"
 	// DriftAccepted is a secret whose live state was accepted: its value is not known. It does
 	// not count.
 	DriftAccepted DriftKind = "accepted"
@@ -54,7 +55,7 @@ var DriftKinds = []DriftKind{
 type Drift struct {
 	Kind   DriftKind
 	Store  StoreKey
-	Secret string // empty for DriftStoreGone, DriftListIncomplete and DriftAccountUnread
+	Secret string // empty for DriftAccountUnread, DriftStoreGone and DriftListIncomplete
 	// Counts is false for a finding that is reported but is not drift.
 	Counts  bool
 	Scopes  *Change[[]string] // recorded and live, for DriftScopes
@@ -70,8 +71,8 @@ type Drift struct {
 // UnmanagedReport.
 func FindDrift(in Input) []Drift {
 	var found []Drift
-	for _, account := range in.Unreachable {
-		found = append(found, Drift{Kind: DriftAccountUnread, Store: StoreKey{Account: account}})
+	for _, store := range in.UnreadStores {
+		found = append(found, Drift{Kind: DriftAccountUnread, Store: store})
 	}
 	for _, s := range join(in) {
 		if s.live == nil {
@@ -104,7 +105,8 @@ func FindDrift(in Input) []Drift {
 		}
 	}
 	slices.SortFunc(found, func(x, y Drift) int {
-		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret), cmp.Compare(x.Kind, y.Kind))
+		return cmp.Or(trueFirst(x.Kind == DriftAccountUnread, y.Kind == DriftAccountUnread), compareKeys(x.Store, y.Store),
+			cmp.Compare(x.Secret, y.Secret), cmp.Compare(x.Kind, y.Kind))
 	})
 	return found
 }

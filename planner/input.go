@@ -47,12 +47,13 @@ type Input struct {
 	// Live are the existing stores. Those that neither Desired nor Recorded name may be left
 	// out, or come without their secrets.
 	Live []LiveStore
+	// UnreadStores are desired or recorded stores whose accounts could not be read. Desired,
+	// Recorded and Live are without all stores of these accounts, about which nothing is decided.
+	UnreadStores []StoreKey
 	// References are the known bindings of secrets.
 	References []Reference
 	// Unread are the configurations whose bindings could not be read.
 	Unread []Position
-	// Unreachable are the accounts that could not be read. Their stores are in none of the above.
-	Unreachable []AccountID
 	// Quotas are the accounts' quotas, as far as they are known. An account without one is not
 	// checked.
 	Quotas map[AccountID]Quota

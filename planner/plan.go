@@ -156,6 +156,9 @@ type NoteKind string
 
 // The kinds of notes.
 const (
+	// NoteAccountUnread is a store that the plan leaves out, because its account could not be
+	// read. These notes come first: the plan is incomplete.
+	NoteAccountUnread NoteKind = "account_unread"
 	// NoteUnmanaged is a live secret that the manifest does not declare.
 	NoteUnmanaged NoteKind = "unmanaged"
 	// NoteLagging is a list that shows an older state than our last write.
@@ -168,9 +171,6 @@ const (
 	NoteActivated NoteKind = "activated"
 	// NoteListIncomplete is a store whose list of secrets was known to lack some.
 	NoteListIncomplete NoteKind = "list_incomplete"
-	// NoteAccountUnread is an account that could not be read, so that the plan leaves it out. The
-	// note's store has no name.
-	NoteAccountUnread NoteKind = "account_unread"
 	// NoteMayExist is a secret that was missing from such a list, and is not recorded.
 	NoteMayExist NoteKind = "may_exist"
 	// NoteAssumedChanged is a secret whose modification time moved, while its scopes and comment
@@ -310,6 +310,17 @@ func (p *Plan) Writes() int {
 		}
 	}
 	return n
+}
+
+// UnreadAccounts counts the accounts that the plan leaves out, because they could not be read.
+func (p *Plan) UnreadAccounts() int {
+	accounts := map[AccountID]bool{}
+	for _, n := range p.Notes {
+		if n.Kind == NoteAccountUnread {
+			accounts[n.Store.Account] = true
+		}
+	}
+	return len(accounts)
 }
 
 // Count counts the actions of one operation.

@@ -23,6 +23,7 @@ type Drift struct {
 	project *Project
 	lock    *lockfile.File
 	input   planner.Input
+	unread  map[planner.AccountID]error
 }
 
 // CheckedSecret is a recorded secret that was checked for drift.
@@ -53,7 +54,7 @@ func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 		return nil, err
 	}
 	seen, in, err := p.see(ctx, all)
-	d := &Drift{Unreachable: seen.err(), Time: in.Now, project: p, lock: lock, input: in}
+	d := &Drift{Unreachable: seen.err(), Time: in.Now, project: p, lock: lock, input: in, unread: seen.unread}
 	if err != nil {
 		d.Secrets = checked(all)
 		return d, err
@@ -135,9 +136,9 @@ func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err 
 		return nil, unrepairable, err
 	}
 	in := d.input
-	in.Desired, in.References, in.Unread, in.Options = desired.stores, desired.references, desired.unread, d.project.options()
+	in.Desired, in.References, in.Unread, in.Options = readable(desired.stores, d.unread), desired.references, desired.unread, d.project.options()
 	in.Options.Targets = targets
-	return &Proposal{Plan: planner.Build(in), project: d.project, lock: d.lock, desired: desired, input: in}, unrepairable, nil
+	return &Proposal{Plan: planner.Build(in), project: d.project, lock: d.lock, desired: desired, input: in, Unreachable: d.Unreachable, unread: d.unread}, unrepairable, nil
 }
 
 // driftedTargets are globs that match what a plan can repair.

@@ -132,6 +132,9 @@ stores:
 		t.Errorf("unreachable: %v", d.Unreachable)
 	}
 	equal(t, "secrets", d.Secrets, []CheckedSecret{{Key: prod.Secret("a"), Applied: start}})
+	elsewhere := planner.StoreKey{Account: other, Name: "elsewhere"}
+	equal(t, "findings", d.Findings, []planner.Drift{{Kind: planner.DriftAccountUnread, Store: elsewhere}})
+	equal(t, "counted", d.Counted(), 0)
 
 	w.live().down("")
 	d, err := w.open().Drift(t.Context())

@@ -16,7 +16,7 @@ import (
 type Proposal struct {
 	Plan *planner.Plan
 	// Unreachable joins the errors of all accounts that could not be read, which the plan
-	// leaves out; it may be nil.
+	// leaves out and names in its notes; it may be nil.
 	Unreachable error
 
 	project *Project
@@ -106,14 +106,24 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observed, planner.
 	}
 	seen := p.observer().observe(ctx, places(in.Desired, in.Recorded))
 	p.cfg.Guard.Public(liveText(seen.live)...)
-	in.Live, in.Unreachable = seen.live, slices.Sorted(maps.Keys(seen.unread))
-	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return seen.unread[st.Key.Account] != nil })
+	in.Live = seen.live
+	for _, place := range places(in.Desired, in.Recorded) {
+		if seen.unread[place.key.Account] != nil {
+			in.UnreadStores = append(in.UnreadStores, place.key)
+		}
+	}
+	in.Desired = readable(in.Desired, seen.unread)
 	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return seen.unread[st.Key.Account] != nil })
 	in.Now = p.now() // updated by the answers
 	if len(in.Desired)+len(in.Recorded) == 0 {
 		return seen, in, seen.err()
 	}
 	return seen, in, nil
+}
+
+// readable returns the stores without those of accounts that could not be read.
+func readable(stores []planner.DesiredStore, unread map[planner.AccountID]error) []planner.DesiredStore {
+	return slices.DeleteFunc(slices.Clone(stores), func(st planner.DesiredStore) bool { return unread[st.Key.Account] != nil })
 }
 
 // quotas reads the quotas that could change a plan that was built without them. Building it

@@ -60,6 +60,9 @@ stores:
 	if !errors.Is(p.Unreachable, errDown) || p.Unreachable.Error() != "account "+string(other)+": down" {
 		t.Errorf("unreachable: %v", p.Unreachable)
 	}
+	elsewhere := planner.StoreKey{Account: other, Name: "elsewhere"}
+	equal(t, "notes", p.Plan.Notes, []planner.Note{{Kind: planner.NoteAccountUnread, Store: elsewhere}})
+	equal(t, "unread accounts in the plan file", p.File().Summary.UnreadAccounts, 1)
 	if p := w.plan(Mode{Offline: true}); p.Unreachable != nil || len(p.Plan.Actions) != 2 {
 		t.Errorf("offline: %v, %v", p.Unreachable, actions(p.Plan))
 	}
@@ -71,8 +74,15 @@ stores:
 	}
 
 	w.live().before, w.api.accounts[other].before = nil, nil
-	if p := w.plan(Mode{}); p.Unreachable != nil {
-		t.Errorf("all are reachable again: %v", p.Unreachable)
+	complete := w.plan(Mode{})
+	if complete.Unreachable != nil || len(complete.Plan.Notes) != 0 {
+		t.Errorf("all are reachable again: %v, %v", complete.Unreachable, complete.Plan.Notes)
+	}
+	// A review of the incomplete plan does not cover the rest.
+	for name, r := range map[string]Review{"file": {Files: []*planfile.File{p.File()}}, "id": {IDs: []string{p.File().PlanID}}} {
+		if _, err := complete.Check(r); !errors.As(err, new(*StaleError)) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

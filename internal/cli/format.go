@@ -66,7 +66,7 @@ func (a *App) showPlan(file *planfile.File, format string, noColor bool) error {
 		return a.tellGitHub(func(w io.Writer) error { return render.PlanMarkdown(w, p, info) }, []output{
 			{"changes", s.Total > 0}, {"plan_id", file.PlanID}, {"total", s.Total}, {"create", s.Create + s.CreateStore},
 			{"update", s.Update + s.Adopt}, {"rotate", s.Rotate}, {"rename", s.Rename}, {"delete", s.Delete + s.DeleteStore},
-			{"forget", s.Forget}, {"problems", len(file.Problems)},
+			{"forget", s.Forget}, {"problems", len(file.Problems)}, {"unread_accounts", s.UnreadAccounts},
 		})
 	case formatGitLab:
 		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error { return render.PlanCodeQuality(w, p, info) }); err != nil {
@@ -147,7 +147,7 @@ func (a *App) showDrift(ctx context.Context, found []planner.Drift, checked int,
 		}
 		counted := countedDrift(found)
 		return a.tellGitHub(func(w io.Writer) error { return render.DriftMarkdown(w, found, checked, origin) }, []output{
-			driftOutput(found), {"findings", counted}, {"checked", checked},
+			driftOutput(found), {"findings", counted}, {"checked", checked}, {"unread_accounts", render.UnreadAccounts(found)},
 		})
 	case formatGitLab:
 		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error {

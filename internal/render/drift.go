@@ -12,16 +12,13 @@ import (
 // line that sums it up.
 func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	out := &printer{w: w}
-	ranked := driftByRisk(drift)
-	width := driftWidth(drift)
+	found, unread := withoutUnread(drift)
+	printUnread(out, unread, notChecked, style)
+	ranked := driftByRisk(found)
+	width := driftWidth(found)
 	for i, d := range ranked {
 		if i == 0 || d.Store != ranked[i-1].Store {
-			account := style.paint(colorQuiet, "account "+word(string(d.Store.Account)))
-			if d.Store.Name == "" {
-				out.line("%s", account)
-			} else {
-				out.line("%s  %s", style.paint(colorStrong, word(d.Store.Name)), account)
-			}
+			out.line("%s  %s", style.paint(colorStrong, word(d.Store.Name)), style.paint(colorQuiet, "account "+word(string(d.Store.Account))))
 		}
 		sign, color := "~", colorChange
 		switch {
@@ -32,7 +29,7 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 		}
 		out.line("  %s  %s", style.paint(color, sign+" "+driftRow(d, width)), driftWords(d))
 	}
-	if len(drift) > 0 {
+	if len(found) > 0 {
 		out.line("")
 	}
 	out.line("%s", driftSummary(drift, checked))
@@ -59,8 +56,9 @@ func driftRow(d planner.Drift, width int) string {
 
 // driftEntries is drift in the form of a diff, and what does not count as drift.
 func driftEntries(drift []planner.Drift) (counted, others []entry) {
-	width := driftWidth(drift)
-	for _, d := range driftByRisk(drift) {
+	found, _ := withoutUnread(drift)
+	width := driftWidth(found)
+	for _, d := range driftByRisk(found) {
 		sign := "!"
 		if d.Counts && (d.Kind == planner.DriftDeleted || d.Kind == planner.DriftStoreGone) {
 			sign = "-"
@@ -79,25 +77,20 @@ func driftEntries(drift []planner.Drift) (counted, others []entry) {
 }
 
 func driftSummary(drift []planner.Drift, checked int) string {
-	counted, unread, since := 0, 0, "the last apply"
+	_, unread := withoutUnread(drift)
+	counted, since := 0, "the last apply"
 	for _, d := range drift {
 		if d.Counts {
 			counted++
-		}
-		if d.Kind == planner.DriftAccountUnread {
-			unread++
 		}
 		if d.Kind == planner.DriftAccepted {
 			since = "they were last applied or accepted"
 		}
 	}
-	if unread > 0 {
-		return fmt.Sprintf("Drift: %s in %s checked; %s.", count(counted, "finding"), count(checked, "secret"), notRead(unread))
-	}
-	if counted == 0 {
+	if counted == 0 && len(unread) == 0 {
 		return fmt.Sprintf("No drift: %s unchanged since %s.", count(checked, "secret"), since)
 	}
-	return fmt.Sprintf("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
+	return incomplete(len(unread)) + fmt.Sprintf("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
 }
 
 func driftWords(d planner.Drift) string {
@@ -123,8 +116,6 @@ func driftWords(d planner.Drift) string {
 		return "became active after the last apply had ended, which moved the time of its last change; the value is assumed to be the one that was sent"
 	case planner.DriftListIncomplete:
 		return "Cloudflare's list is incomplete: recorded secrets were read one by one, others may exist that are not shown"
-	case planner.DriftAccountUnread:
-		return "could not be read: nothing is known of its secrets"
 	case planner.DriftAccepted:
 		return "accepted with lock accept: its value is not known"
 	case planner.DriftLagging:
@@ -157,13 +148,16 @@ func metadataDrift(d planner.Drift) (what, change string) {
 
 // driftReport is drift as JSON. It holds no value.
 type driftReport struct {
-	SchemaVersion int            `json:"schema_version"`
-	Drift         bool           `json:"drift"`
-	Findings      int            `json:"findings"`
-	Checked       int            `json:"checked"`
-	Details       []driftFinding `json:"details"`
-	Commit        string         `json:"commit,omitempty"`
-	RunURL        string         `json:"run_url,omitempty"`
+	SchemaVersion int  `json:"schema_version"`
+	Drift         bool `json:"drift"`
+	Findings      int  `json:"findings"`
+	Checked       int  `json:"checked"`
+	// UnreadAccounts counts the accounts that could not be read, so that nothing of them was
+	// checked.
+	UnreadAccounts int            `json:"unread_accounts,omitempty"`
+	Details        []driftFinding `json:"details"`
+	Commit         string         `json:"commit,omitempty"`
+	RunURL         string         `json:"run_url,omitempty"`
 }
 
 type driftFinding struct {
@@ -184,7 +178,8 @@ type beforeAfter struct {
 
 // DriftJSON writes drift for programs (docs/output.md).
 func DriftJSON(w io.Writer, drift []planner.Drift, checked int, origin Origin) error {
-	r := driftReport{SchemaVersion: 1, Checked: checked, Details: []driftFinding{}, Commit: origin.commit, RunURL: origin.runURL}
+	_, unread := withoutUnread(drift)
+	r := driftReport{SchemaVersion: 1, UnreadAccounts: len(unread), Checked: checked, Details: []driftFinding{}, Commit: origin.commit, RunURL: origin.runURL}
 	for _, d := range drift {
 		f := driftFinding{Kind: d.Kind, AccountID: string(d.Store.Account), Store: d.Store.Name, Secret: d.Secret, Counts: d.Counts, Status: d.Status}
 		if d.Scopes != nil {

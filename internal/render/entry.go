@@ -120,9 +120,6 @@ func diffSign(op planner.Op) string {
 // hunk heads the changes in a store, as git heads those in a part of a file. It begins with a word
 // of ours, which sets the direction of the text.
 func hunk(s planner.StoreKey) string {
-	if s.Name == "" {
-		return fmt.Sprintf("@@ account %s @@", shortName(string(s.Account)))
-	}
 	return fmt.Sprintf("@@ store %s, account %s @@", shortName(s.Name), shortName(string(s.Account)))
 }
 

@@ -17,15 +17,10 @@ const maxAnnotations = 10
 // group.
 func PlanGitHub(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	in := PlanNames(p)
-	var errs []annotation
+	errs := unreadAnnotations(unreadInPlan(p), notPlanned)
 	for _, q := range p.Problems {
 		what, hint := Problem(q, in)
 		errs = append(errs, annotation{pos: q.Pos, text: withHint(what, hint)})
-	}
-	for _, n := range p.Notes {
-		if n.Kind == planner.NoteAccountUnread {
-			errs = append(errs, annotation{text: noteLines([]planner.Note{n}, in)[0]})
-		}
 	}
 	out := &printer{w: w}
 	annotate(out, "error", errs)
@@ -57,9 +52,6 @@ func planWarnings(p *planner.Plan, in Names, manifest string) []annotation {
 		}
 	}
 	for _, n := range others {
-		if n.Kind == planner.NoteAccountUnread { // it is an error
-			continue
-		}
 		notes = append(notes, annotation{pos: n.Pos, text: noteLines([]planner.Note{n}, in)[0]})
 	}
 	if len(risky)+len(breaks)+len(notes) > maxAnnotations {
@@ -79,18 +71,16 @@ func (c change) sentence(in Names) string {
 
 // DriftGitHub writes drift as annotations, and as text in a group.
 func DriftGitHub(w io.Writer, drift []planner.Drift, checked int) error {
-	var errs, warnings []annotation
+	var warnings []annotation
 	in := DriftNames(drift)
 	for _, d := range driftByRisk(drift) {
-		if d.Kind == planner.DriftAccountUnread {
-			errs = append(errs, annotation{text: in.Secret(d.Store, d.Secret) + ": " + driftWords(d)})
-		}
 		if d.Counts {
 			warnings = append(warnings, annotation{text: in.Secret(d.Store, d.Secret) + ": " + driftWords(d)})
 		}
 	}
 	out := &printer{w: w}
-	annotate(out, "error", errs)
+	_, unread := withoutUnread(drift)
+	annotate(out, "error", unreadAnnotations(unread, notChecked))
 	annotate(out, "warning", warnings)
 	out.line("::notice title=secretsync::%s", escapeMessage(driftSummary(drift, checked)))
 	out.line("::group::secretsync drift")

@@ -51,10 +51,10 @@ func writeFindings(w io.Writer, list []finding) error {
 	return writeJSON(w, list)
 }
 
-// PlanCodeQuality writes a plan as GitLab's code quality report: problems, risky changes, and
-// what is worth knowing.
+// PlanCodeQuality writes a plan as GitLab's code quality report: what it leaves out, problems,
+// risky changes, and what is worth knowing.
 func PlanCodeQuality(w io.Writer, p *planner.Plan, info PlanInfo) error {
-	list, in := []finding{}, PlanNames(p)
+	list, in := unreadFindings(unreadInPlan(p), notPlanned, string(planner.NoteAccountUnread), info.Manifest), PlanNames(p)
 	for _, q := range p.Problems {
 		what, hint := Problem(q, in)
 		list = append(list, newFinding(info.Manifest, string(q.Kind), "blocker", withHint(what, hint), q.Pos))
@@ -80,7 +80,7 @@ var severities = map[risk]string{riskBreaks: "critical", riskLoses: "major", ris
 
 func noteFinding(n planner.Note, in Names, manifest string) finding {
 	severity := "minor"
-	if n.Kind == planner.NoteBreaksWorker || n.Kind == planner.NoteAccountUnread {
+	if n.Kind == planner.NoteBreaksWorker {
 		severity = "critical"
 	}
 	return newFinding(manifest, string(n.Kind), severity, noteLines([]planner.Note{n}, in)[0], n.Pos)
@@ -104,8 +104,10 @@ func PlanReport(w io.Writer, p *planner.Plan) error {
 
 // DriftCodeQuality writes drift as GitLab's code quality report.
 func DriftCodeQuality(w io.Writer, drift []planner.Drift, manifest string) error {
-	list, in := []finding{}, DriftNames(drift)
-	for _, d := range driftByRisk(drift) {
+	in := DriftNames(drift)
+	found, unread := withoutUnread(drift)
+	list := unreadFindings(unread, notChecked, "drift-"+string(planner.DriftAccountUnread), manifest)
+	for _, d := range driftByRisk(found) {
 		severity := "info"
 		if d.Counts {
 			severity = "major"

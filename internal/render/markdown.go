@@ -25,7 +25,7 @@ const (
 // that they can be read as raw text too. If they do not fit, the last ones, which are the least
 // risky, are left out and counted.
 func PlanMarkdown(w io.Writer, p *planner.Plan, info PlanInfo) error {
-	in := PlanNames(p)
+	in, unread := PlanNames(p), textEntries(sentences(unreadInPlan(p), notPlanned))
 	changes, others := changesOf(p)
 	problems, entries, notes := problemEntries(p.Problems, in), changeEntries(changes), textEntries(noteLines(others, in))
 	return fitted(w, func(b *comment) {
@@ -38,6 +38,7 @@ func PlanMarkdown(w io.Writer, p *planner.Plan, info PlanInfo) error {
 		if info.ID != "" {
 			b.line("%s · plan id %s\n", code(info.Manifest), span(quotedID(info.ID)))
 		}
+		b.unread(unread)
 		b.list("**This cannot be applied:**", "text", problems, b.limit/4)
 		b.changes(entries)
 		b.list("Notes:", "text", notes, b.limit/8)
@@ -50,10 +51,13 @@ func PlanMarkdown(w io.Writer, p *planner.Plan, info PlanInfo) error {
 // DriftMarkdown writes drift as a comment, as PlanMarkdown does.
 func DriftMarkdown(w io.Writer, drift []planner.Drift, checked int, origin Origin) error {
 	counted, others := driftEntries(drift)
+	_, unread := withoutUnread(drift)
+	missing := textEntries(sentences(unread, notChecked))
 	return fitted(w, func(b *comment) {
 		b.head(driftMarker, origin)
 		b.line("### secretsync: %s\n", driftSummary(drift, checked))
 		b.origin(origin)
+		b.unread(missing)
 		b.list("**Cloudflare differs from what was last applied:**", "diff", counted, b.limit)
 		b.list("This does not count as drift:", "diff", others, b.limit/8)
 	})

@@ -66,12 +66,7 @@ func ReportNames(r *applier.Report) Names {
 }
 
 // Store is "prod", or "prod (account 0123...)".
-func (n Names) Store(s planner.StoreKey) string {
-	if s.Name == "" { // about the account as a whole
-		return "account " + word(string(s.Account))
-	}
-	return shortName(s.Name) + n.account(s)
-}
+func (n Names) Store(s planner.StoreKey) string { return shortName(s.Name) + n.account(s) }
 
 // Secret is "prod/key", or "prod/key (account 0123...)"; without a secret, it is the store.
 func (n Names) Secret(s planner.StoreKey, secret string) string {

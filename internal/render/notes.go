@@ -92,8 +92,6 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, kno
 		return fmt.Sprintf("in %s, became active after the last apply had ended, which moved the time of the last change; the values are assumed to be the ones that were sent: %s", in, list)
 	case planner.NoteListIncomplete:
 		return fmt.Sprintf("Cloudflare's list of %s is incomplete: recorded secrets were read one by one, others may exist that this plan does not show", in)
-	case planner.NoteAccountUnread:
-		return in + " could not be read, so this plan leaves it out: what would happen there is not known"
 	case planner.NoteMayExist:
 		return fmt.Sprintf("missing from Cloudflare's list of %s, which is incomplete, so they may exist; then Cloudflare refuses to create them, and nothing is overwritten: %s", in, list)
 	case planner.NoteAssumedChanged:

@@ -105,6 +105,7 @@ type PlanInfo struct {
 func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 	out := &printer{w: w}
 	changes, notes := changesOf(p)
+	printUnread(out, unreadInPlan(p), notPlanned, style)
 	printChanges(out, changes, nameWidth(p.Actions), style)
 	for _, n := range noteLines(notes, PlanNames(p)) {
 		out.line("note: %s", n)
@@ -242,24 +243,20 @@ func bySource(n int) string {
 	return fmt.Sprintf("%d values are identified by their sources only", n)
 }
 
-// Summary is the plan in one sentence.
-func Summary(p *planner.Plan) string {
+// Summary is the plan in one sentence, after another one if it is incomplete.
+func Summary(p *planner.Plan) string { return incomplete(p.UnreadAccounts()) + summary(p) }
+
+func summary(p *planner.Plan) string {
 	var parts []string
 	for _, w := range opWords {
 		if n := p.Count(w.op); n > 0 {
 			parts = append(parts, w.counted(n, "to "+w.verb))
 		}
 	}
-	unread := 0
-	for _, n := range p.Notes {
-		if n.Kind == planner.NoteAccountUnread {
-			unread++
-		}
-	}
 	switch {
 	case len(p.Problems) > 0:
 		parts = append(parts, count(len(p.Problems), "problem"))
-	case len(parts) == 0 && unread > 0:
+	case len(parts) == 0 && p.UnreadAccounts() > 0:
 		parts = append(parts, "nothing to change")
 	case len(parts) == 0 && p.Destroy:
 		return "No changes: there is nothing to delete or forget."
@@ -270,14 +267,8 @@ func Summary(p *planner.Plan) string {
 	if !p.RotateOnly && !p.Destroy {
 		text += fmt.Sprintf("; %d unchanged", p.Unchanged)
 	}
-	if unread > 0 {
-		text += "; " + notRead(unread)
-	}
 	return text + "."
 }
-
-// notRead says of how many accounts nothing is known.
-func notRead(accounts int) string { return count(accounts, "account") + " could not be read" }
 
 // noChanges is the summary of a plan without actions. A value that is not known is not said to
 // match.

@@ -35,7 +35,7 @@ type change struct {
 var losing = []planner.Op{planner.OpDeleteStore, planner.OpDelete, planner.OpRename, planner.OpRotate, planner.OpAdopt, planner.OpUpdate}
 
 // changesOf returns the actions of a plan, the riskiest first, with the notes about Workers that
-// they break, and the notes that are about no action.
+// they break, and the notes that are about no action, but for those of [unreadInPlan].
 func changesOf(p *planner.Plan) (changes []change, rest []planner.Note) {
 	breaks := map[planner.SecretKey][]planner.Note{}
 	for _, n := range p.Notes {
@@ -57,7 +57,7 @@ func changesOf(p *planner.Plan) (changes []change, rest []planner.Note) {
 			cmp.Compare(slices.Index(losing, x.Op), slices.Index(losing, y.Op)))
 	})
 	for _, n := range p.Notes {
-		if n.Kind != planner.NoteBreaksWorker || breaks[n.Store.Secret(n.Secret)] != nil {
+		if n.Kind != planner.NoteAccountUnread && (n.Kind != planner.NoteBreaksWorker || breaks[n.Store.Secret(n.Secret)] != nil) {
 			rest = append(rest, n)
 		}
 	}
@@ -85,7 +85,7 @@ func losesScope(a planner.Action) bool {
 
 // driftRanks are the kinds of drift, the worst first.
 var driftRanks = []planner.DriftKind{
-	planner.DriftAccountUnread, planner.DriftStoreGone, planner.DriftDeleted, planner.DriftRecreated, planner.DriftChanged, planner.DriftScopes, planner.DriftInterrupted,
+	planner.DriftStoreGone, planner.DriftDeleted, planner.DriftRecreated, planner.DriftChanged, planner.DriftScopes, planner.DriftInterrupted,
 	planner.DriftNotActive, planner.DriftComment, planner.DriftUnmanaged, planner.DriftRotationOverdue, planner.DriftActivated,
 	planner.DriftAccepted, planner.DriftLagging, planner.DriftListIncomplete,
 }

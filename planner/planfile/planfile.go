@@ -62,6 +62,8 @@ type Summary struct {
 	Total int `json:"total"`
 	// Unchanged counts the desired secrets that are as they should be.
 	Unchanged int `json:"unchanged"`
+	// UnreadAccounts counts the accounts that the plan leaves out, because they could not be read.
+	UnreadAccounts int `json:"unread_accounts,omitempty"`
 }
 
 // Summarize counts a plan's actions.
@@ -71,6 +73,7 @@ func Summarize(p *planner.Plan) Summary {
 		Adopt: p.Count(planner.OpAdopt), Update: p.Count(planner.OpUpdate), Rotate: p.Count(planner.OpRotate),
 		Delete: p.Count(planner.OpDelete), DeleteStore: p.Count(planner.OpDeleteStore), Forget: p.Count(planner.OpForget),
 		Record: p.Count(planner.OpRecord), Total: len(p.Actions), Unchanged: p.Unchanged,
+		UnreadAccounts: p.UnreadAccounts(),
 	}
 }
 
