@@ -275,7 +275,7 @@ func TestOneSecret(t *testing.T) {
 		{"the same, with adopt: keep", desired(), halfCreated(), live(), func(d d, _ r, l l) {
 			d.Adopt, l.Comment, l.Created = planner.AdoptKeep, "", justCreated
 		}, "adopt (adopted_value_kept)"},
-		{"a secret without a comment was being adopted", desired(), halfCreated(), live(), func(d d, r r, l l) {
+		{"a secret without a comment was being adopted", desired(), halfCreated(), live(), func(_ d, r r, l l) {
 			r.Pending.Op, l.Comment, l.Created = planner.OpAdopt, "", older
 		}, "update+value (interrupted); note interrupted"},
 		{"a deletion was interrupted, and it is wanted again", desired(), recorded(), live(), func(_ d, r r, _ l) {

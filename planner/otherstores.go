@@ -8,13 +8,13 @@ import "slices"
 // is a problem unless the manifest confirms the creation; then it is a note.
 func (b *builder) checkOtherStores() {
 	noted := map[StoreKey]bool{}
-	for i, a := range b.plan.Actions {
+	for _, a := range b.plan.Actions {
 		if a.Op != OpCreateStore {
 			continue
 		}
 		existing, described := b.otherLive(a.Store)
 		if !b.confirmed(a.Store) {
-			others := append(described, b.createdBefore(i)...)
+			others := append(described, b.createdToo(a.Store)...)
 			switch {
 			case len(existing) > 0:
 				b.problem(Problem{Kind: ProblemOtherStore, Store: a.Store, Existing: existing, Pos: a.Pos})
@@ -49,11 +49,11 @@ func (b *builder) otherLive(k StoreKey) (existing, described []string) {
 	return existing, described
 }
 
-// createdBefore returns the names of the stores that actions before the i-th create in the same
+// createdToo returns the names, before that of k, of the stores that the plan creates in the same
 // account, without those whose creation the manifest confirms.
-func (b *builder) createdBefore(i int) (names []string) {
-	for _, a := range b.plan.Actions[:i] {
-		if a.Op == OpCreateStore && a.Store.Account == b.plan.Actions[i].Store.Account && !b.confirmed(a.Store) {
+func (b *builder) createdToo(k StoreKey) (names []string) {
+	for _, a := range b.plan.Actions {
+		if a.Op == OpCreateStore && a.Store.Account == k.Account && a.Store.Name < k.Name && !b.confirmed(a.Store) {
 			names = append(names, a.Store.Name)
 		}
 	}

@@ -194,10 +194,12 @@ func (a *App) removeOut(o outFile) (bool, error) {
 		return false, err
 	}
 	old, err := os.ReadFile(o.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
 		return false, fmt.Errorf("%s %s: %w", o.flag, o.path, err)
-	}
-	if err != nil || !o.isKind(old) {
+	case !o.isKind(old):
 		return false, nil
 	}
 	err = os.Remove(o.path)

@@ -76,6 +76,29 @@ var notRotated = map[planner.NoteKind]string{
 	planner.NoteRotatePending:     "an earlier write was interrupted; apply completes it",
 }
 
+// noteWords are notes on secrets of a store: %[1]s is the store, %[2]s the names.
+var noteWords = map[planner.NoteKind]string{
+	planner.NoteLagging:        "Cloudflare's list of %[1]s is older than our last write; the lockfile is used instead: %[2]s",
+	planner.NoteBackwards:      "in %[1]s, Cloudflare reports an older change than our last write; was the lockfile edited, or the store restored? The lockfile is used: %[2]s",
+	planner.NoteActivated:      "in %[1]s, became active after the last apply had ended, which moved the time of the last change; the values are assumed to be the ones that were sent: %[2]s",
+	planner.NoteListIncomplete: "Cloudflare's list of %[1]s is incomplete: recorded secrets were read one by one, others may exist that this plan does not show",
+	planner.NoteMayExist:       "missing from Cloudflare's list of %[1]s, which is incomplete, so they may exist; then Cloudflare refuses to create them, and nothing is overwritten: %[2]s",
+	planner.NoteAssumedChanged: "in %[1]s, the time of the last change moved, but neither scopes nor comment changed. Values cannot be read, so they are assumed to have " +
+		"changed, and are sent again (generated ones are replaced). Deploying a Worker that binds a secret may move its time as well. " +
+		"If the values were not changed, lock accept records the times and sends nothing: %[2]s",
+	planner.NoteInterrupted:     "the last apply was interrupted in %[1]s, outcome unknown: %[2]s",
+	planner.NoteValueUnknown:    "values in %[1]s could not be compared: %[2]s",
+	planner.NoteRenamed:         "old names that leave %[1]s; deploy Workers that bind them with the new names, or keep both for one apply: %[2]s",
+	planner.NoteMaybeRenamed:    "had another name in %[1]s before; without the key it is unknown whether this is a rename or a creation and a deletion: %[2]s",
+	planner.NoteRotationOverdue: "past rotate_after in %[1]s; change these values at their source: %[2]s",
+	planner.NoteKept:            "no longer in the manifest under delete: false, kept in %[1]s: %[2]s",
+	planner.NoteStoreKept:       "the store %[1]s is kept: secrets remain in it",
+	planner.NoteUnproven: "created in %[1]s by an interrupted apply, unless another client did in the same seconds; the values are assumed to be right and are not sent. " +
+		"adopt: overwrite sends them, adopt: keep records them as they are: %[2]s",
+	planner.NoteAccepted:     "accepted with lock accept in %[1]s; the values in Cloudflare are not known, and none is sent until it changes at its source: %[2]s",
+	planner.NoteAdoptIgnored: "adopt does nothing in %[1]s for secrets that the lockfile has already; lock accept keeps what is in Cloudflare: %[2]s",
+}
+
 func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, known Names) string {
 	list, in := Shortened(names), known.Store(store)
 	if why := notRotated[kind]; why != "" {
@@ -84,43 +107,13 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, kno
 	switch kind {
 	case planner.NoteUnmanaged:
 		return fmt.Sprintf("%s in %s not managed by this manifest, left alone: %s", count(len(names), "secret"), in, list)
-	case planner.NoteLagging:
-		return fmt.Sprintf("Cloudflare's list of %s is older than our last write; the lockfile is used instead: %s", in, list)
-	case planner.NoteBackwards:
-		return fmt.Sprintf("in %s, Cloudflare reports an older change than our last write; was the lockfile edited, or the store restored? The lockfile is used: %s", in, list)
-	case planner.NoteActivated:
-		return fmt.Sprintf("in %s, became active after the last apply had ended, which moved the time of the last change; the values are assumed to be the ones that were sent: %s", in, list)
-	case planner.NoteListIncomplete:
-		return fmt.Sprintf("Cloudflare's list of %s is incomplete: recorded secrets were read one by one, others may exist that this plan does not show", in)
-	case planner.NoteMayExist:
-		return fmt.Sprintf("missing from Cloudflare's list of %s, which is incomplete, so they may exist; then Cloudflare refuses to create them, and nothing is overwritten: %s", in, list)
-	case planner.NoteAssumedChanged:
-		return fmt.Sprintf("in %s, the time of the last change moved, but neither scopes nor comment changed. Values cannot be read, so they are assumed to have "+
-			"changed, and are sent again (generated ones are replaced). Deploying a Worker that binds a secret may move its time as well. "+
-			"If the values were not changed, lock accept records the times and sends nothing: %s", in, list)
-	case planner.NoteInterrupted:
-		return fmt.Sprintf("the last apply was interrupted in %s, outcome unknown: %s", in, list)
-	case planner.NoteValueUnknown:
-		return fmt.Sprintf("values in %s could not be compared: %s", in, list)
-	case planner.NoteRenamed:
-		return fmt.Sprintf("old names that leave %s; deploy Workers that bind them with the new names, or keep both for one apply: %s", in, list)
-	case planner.NoteMaybeRenamed:
-		return fmt.Sprintf("had another name in %s before; without the key it is unknown whether this is a rename or a creation and a deletion: %s", in, list)
-	case planner.NoteRotationOverdue:
-		return fmt.Sprintf("past rotate_after in %s; change these values at their source: %s", in, list)
-	case planner.NoteKept:
-		return fmt.Sprintf("no longer in the manifest under delete: false, kept in %s: %s", in, list)
-	case planner.NoteStoreKept:
-		return fmt.Sprintf("the store %s is kept: secrets remain in it", in)
-	case planner.NoteUnproven:
-		return fmt.Sprintf("created in %s by an interrupted apply, unless another client did in the same seconds; the values are assumed to be right and are not sent. "+
-			"adopt: overwrite sends them, adopt: keep records them as they are: %s", in, list)
-	case planner.NoteAccepted:
-		return fmt.Sprintf("accepted with lock accept in %s; the values in Cloudflare are not known, and none is sent until it changes at its source: %s", in, list)
-	case planner.NoteAdoptIgnored:
-		return fmt.Sprintf("adopt does nothing in %s for secrets that the lockfile has already; lock accept keeps what is in Cloudflare: %s", in, list)
+	case planner.NoteStoreKept, planner.NoteListIncomplete:
+		return fmt.Sprintf(noteWords[kind], in)
 	case planner.NoteOtherStore:
 		return fmt.Sprintf("account %s already has the store %q, and Cloudflare has allowed one per account so far: it may refuse to create another", word(string(store.Account)), Safe(store.Name))
+	}
+	if words := noteWords[kind]; words != "" {
+		return fmt.Sprintf(words, in, list)
 	}
 	return fmt.Sprintf("%s in %s: %s", Safe(string(kind)), in, list)
 }
