@@ -22,7 +22,7 @@ func Git(ctx context.Context, dir string, env func(string) string, args ...strin
 	defer cancel()
 	git := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false"}, args...)...)
 	git.Dir, git.WaitDelay = dir, time.Second
-	git.Env = []string{"GIT_OPTIONAL_LOCKS=0"}
+	git.Env = []string{"GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1"}
 	for _, name := range []string{"PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "GIT_DIR", "GIT_WORK_TREE", "GIT_CEILING_DIRECTORIES"} {
 		if value := env(name); value != "" {
 			git.Env = append(git.Env, name+"="+value)
@@ -34,7 +34,7 @@ func Git(ctx context.Context, dir string, env func(string) string, args ...strin
 
 // Tracked returns those of the files in dir that git tracks, in no particular order.
 func Tracked(ctx context.Context, dir string, env func(string) string, names ...string) []string {
-	out, ok := Git(ctx, dir, env, append([]string{"--literal-pathspecs", "ls-files", "-z", "--"}, names...)...)
+	out, ok := Git(ctx, dir, env, append([]string{"ls-files", "-z", "--"}, names...)...)
 	if !ok || out == "" {
 		return nil
 	}
