@@ -27,7 +27,7 @@ func (b *builder) conflict(s *versions, t *triple) {
 	switch {
 	case !b.unproven(t.recorded, t.live):
 		b.problem(Problem{Kind: ProblemConflict, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
-	case !asRequested(t):
+	case !asRequested(t) || b.touched(t.recorded, t.live):
 		b.problem(Problem{Kind: ProblemUnproven, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
 	default:
 		b.note(NoteUnproven, s, t.desired.Name)

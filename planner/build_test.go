@@ -251,6 +251,10 @@ func TestOneSecret(t *testing.T) {
 			d.Requested, d.Comment = true, nil
 			l.Comment, l.Created, l.Modified = "", justCreated, justCreated
 		}, "note unproven"},
+		{"the same, changed when no request of ours was under way", desired(), halfCreated(), live(), func(d d, _ r, l l) {
+			d.Requested, d.Comment = true, nil
+			l.Comment, l.Created, l.Modified = "", justCreated, newer
+		}, "problem unproven"},
 		{"the same, with another value", desired(), halfCreated(), live(), func(d d, _ r, l l) {
 			d.Comment, l.Comment, l.Created = nil, "", justCreated
 		}, "problem unproven"},

@@ -50,6 +50,12 @@ func (b *builder) unproven(r *RecordedSecret, l *LiveSecret) bool {
 	return r != nil && r.ID == "" && r.Pending != nil && b.notContradicted(r, l)
 }
 
+// touched reports whether a secret that may be ours was changed when no request of ours can have
+// been under way.
+func (b *builder) touched(r *RecordedSecret, l *LiveSecret) bool {
+	return !r.Pending.sent().mayContain(l.Modified, b.in.Now)
+}
+
 // notContradicted reports whether nothing speaks against the live secret being the one of an
 // interrupted creation.
 func (b *builder) notContradicted(r *RecordedSecret, l *LiveSecret) bool {
