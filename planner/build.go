@@ -217,6 +217,8 @@ func (b *builder) remove(s *versions, t *triple) {
 	}
 	deleteUnmanaged := t.within != nil && t.within.Unmanaged == UnmanagedDelete
 	switch {
+	case l == nil && r.ID == "" && s.incomplete(): // the list proves nothing, and there is no id to read it by
+		b.note(NoteMayExist, s, r.Name)
 	case l == nil:
 		b.add(b.action(OpForget, s, t, append(finish, ReasonGone)...))
 	case !b.ours(r, l) && deleteUnmanaged:

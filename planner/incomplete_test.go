@@ -21,6 +21,10 @@ func TestIncompleteList(t *testing.T) {
 		{"a new secret", input(desired(), nil, nil), nil, "create+value+scopes (new); note list_incomplete; note may_exist"},
 		{"a secret that is gone", input(desired(), recorded(), nil), nil, "create+value+scopes (deleted_outside); note list_incomplete; note may_exist"},
 		{"a secret that is gone and not desired", input(nil, recorded(), nil), nil, "forget (not_in_manifest, already_gone); note list_incomplete"},
+		{"a creation that was interrupted, of a secret that is not desired any more", input(nil, recorded(), nil), func(in *planner.Input) {
+			r := &in.Recorded[0].Secrets[0]
+			r.ID, r.Pending = "", &planner.Pending{Op: planner.OpCreate, Since: now, Until: now, ListedAt: now}
+		}, "note interrupted; note list_incomplete; note may_exist"},
 		{"an external secret", input(external, nil, nil), nil, "note list_incomplete; note may_exist"},
 		{"an external secret that was managed", input(external, recorded(), nil), nil, "forget (supplied_by_somebody_else); note list_incomplete; note may_exist"},
 		{"a rename", input(desired(), recorded(), live()), func(in *planner.Input) {

@@ -23,6 +23,7 @@ func (h *simulation) apply(k *kill, trouble func(*http.Request) emulator.Fault, 
 	args := append([]string{"apply", "--auto-approve", "--parallelism", h.parallelism, "--wait", wait}, flags...)
 	code, said := h.run(k, trouble, args...)
 	h.unproven = code == program.Error && h.onlyUnproven(said)
+	h.short = strings.Contains(said, "others may exist that this plan does not show")
 	after := h.truth(h.accounts()...)
 	for p, was := range before {
 		is, there := after[p]

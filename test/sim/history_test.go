@@ -29,6 +29,7 @@ type simulation struct {
 	applies, kills int
 	adoptions      int  // of secrets that may have been another client's
 	unproven       bool // the last apply failed only because of such secrets
+	short          bool // the last apply said that it did not see all secrets
 }
 
 type simStore struct{ account, name, prefix string }
