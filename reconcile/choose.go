@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/planner"
 )
@@ -68,10 +69,7 @@ func names(keys, all []planner.SecretKey) []string {
 		if slices.ContainsFunc(all, func(x planner.SecretKey) bool { return x.Store.Name == k.Store.Name && x.Store != k.Store }) {
 			name = string(k.Store.Account) + "/" + name
 		}
-		list = append(list, literal.Replace(name))
+		list = append(list, repo.EscapeGlob(name))
 	}
 	return list
 }
-
-// literal turns a name into a glob that matches nothing else.
-var literal = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)

@@ -3,9 +3,9 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 )
@@ -145,20 +145,15 @@ func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err 
 func driftedTargets(found []planner.Drift) []string {
 	var targets []string
 	for _, d := range found {
-		store := string(d.Store.Account) + "/" + escapeGlob(d.Store.Name) + "/"
+		store := string(d.Store.Account) + "/" + repo.EscapeGlob(d.Store.Name) + "/"
 		switch {
 		case !d.Counts || d.Kind == planner.DriftUnmanaged || d.Kind == planner.DriftNotActive,
 			d.Kind == planner.DriftRotationOverdue && !d.Generated:
 		case d.Kind == planner.DriftStoreGone:
 			targets = append(targets, store+"*")
 		default:
-			targets = append(targets, store+escapeGlob(d.Secret))
+			targets = append(targets, store+repo.EscapeGlob(d.Secret))
 		}
 	}
 	return targets
-}
-
-// escapeGlob returns a glob that matches only the name.
-func escapeGlob(name string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
@@ -32,7 +33,7 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 		ignored = append(ignored, filepath.Base(p.KeyFile()))
 	}
 	err = p.checkInputs() // the manifest was read before waiting for the lock
-	if dir := filepath.Dir(p.cfg.Lockfile); err == nil && keyring.InWorkTree(dir) {
+	if dir := filepath.Dir(p.cfg.Lockfile); err == nil && repo.InWorkTree(dir) {
 		err = keyring.Ignore(dir, ignored...)
 	}
 	if err != nil {

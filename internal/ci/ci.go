@@ -73,5 +73,5 @@ func pullRequestHead(path string) string {
 // checkedOut returns the commit that is checked out in dir, as git reports it.
 func checkedOut(ctx context.Context, dir string, env func(string) string) string {
 	out, _ := repo.Git(ctx, dir, env, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-	return strings.TrimSpace(out)
+	return strings.TrimSpace(string(out))
 }

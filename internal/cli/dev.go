@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/hint"
-	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/localdev"
+	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/manifest"
@@ -201,7 +201,7 @@ func devError(file string, place localdev.Place, err error) error {
 // checkIgnored refuses to store plain text where git would track it.
 func checkIgnored(ctx context.Context, place localdev.Place) error {
 	root := place.Root()
-	if !keyring.InWorkTree(root) {
+	if !repo.InWorkTree(root) {
 		return nil
 	}
 	at := root // git needs an existing folder to start in

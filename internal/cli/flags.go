@@ -128,8 +128,13 @@ func (a *App) setting(flag, variable string) string {
 	if flag != "" {
 		return flag
 	}
-	v, _ := a.LookupEnv(variable)
-	return v
+	return a.env(variable)
+}
+
+// env returns an environment variable's value, or "".
+func (a *App) env(variable string) string {
+	value, _ := a.LookupEnv(variable)
+	return value
 }
 
 // sopsKeyTypes returns the key types that SOPS files may use; none means the default. The

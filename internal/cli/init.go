@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/manifest/schema"
@@ -122,10 +123,10 @@ func (a *App) initMerge(ctx context.Context, path string) error {
 	if added {
 		fmt.Fprintf(a.Out, "Added %s to %s.\n", render.Safe(name), render.Safe(filepath.Join(dir, ".gitattributes")))
 	}
-	if !keyring.InWorkTree(filepath.Dir(path)) {
+	if !repo.InWorkTree(filepath.Dir(path)) {
 		return nil
 	}
-	if set, err := git(ctx, filepath.Dir(path), "config", "--get", "merge.secretsync.driver"); err == nil && len(set) > 0 {
+	if set, err := repo.Git(ctx, filepath.Dir(path), a.env, "config", "--get", "merge.secretsync.driver"); err == nil && len(set) > 0 {
 		return nil
 	}
 	_, err = fmt.Fprintf(a.Out, "To let git merge lockfiles record by record, run once in each clone:\n  %s\n  %s\n", configDriver, configRecursive)

@@ -1,31 +1,29 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/hint"
-	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/repo"
 )
 
 // unmergedVersions returns the versions of a file that git could not merge, from its index;
 // nil if it is not in conflict.
-func unmergedVersions(ctx context.Context, path string) (*versions, error) {
+func (a *App) unmergedVersions(ctx context.Context, path string) (*versions, error) {
 	dir, name := filepath.Split(path)
 	if dir == "" {
 		dir = "."
 	}
-	if !keyring.InWorkTree(dir) {
+	listed, err := repo.Git(ctx, dir, a.env, "ls-files", "--unmerged", "-z", "--", name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(listed) == 0 {
 		return nil, nil
 	}
-	listed, err := git(ctx, dir, "--literal-pathspecs", "ls-files", "--unmerged", "-z", "--", name)
-	if err != nil || len(listed) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	v := &versions{name: path}
@@ -39,7 +37,7 @@ func unmergedVersions(ctx context.Context, path string) (*versions, error) {
 		if !ok {
 			return nil, fmt.Errorf("git ls-files lists %q in an unknown stage", path)
 		}
-		if *to, err = git(ctx, dir, "cat-file", "blob", fields[1]); err != nil {
+		if *to, err = repo.Git(ctx, dir, a.env, "cat-file", "blob", fields[1]); err != nil {
 			return nil, err
 		}
 	}
@@ -48,23 +46,4 @@ func unmergedVersions(ctx context.Context, path string) (*versions, error) {
 			"keep it with git add, or remove it with git rm")
 	}
 	return v, nil
-}
-
-// git returns what git prints in a folder.
-func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0")
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		first, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
-		return nil, fmt.Errorf("git %s failed: %s", args[0], first)
-	case err != nil:
-		return nil, fmt.Errorf("git could not be run: %w", err)
-	}
-	return append([]byte{}, out.Bytes()...), nil
 }

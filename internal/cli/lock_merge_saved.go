@@ -43,7 +43,7 @@ func (r *resolution) resolve(ctx context.Context, content []byte) ([]byte, error
 // resolveGit merges the versions that git could not merge. Without any, the content has to be
 // a lockfile; it may only be missing if there are saved records, which can take its place.
 func (r *resolution) resolveGit(ctx context.Context, content []byte, saved bool) ([]byte, error) {
-	v, err := unmergedVersions(ctx, r.path)
+	v, err := r.app.unmergedVersions(ctx, r.path)
 	switch {
 	case err != nil:
 		return nil, err

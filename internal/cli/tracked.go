@@ -13,7 +13,7 @@ import (
 
 // commit says how to keep a file that later runs need: by a commit, where there is a repository.
 func commit(path string) string {
-	if keyring.InWorkTree(filepath.Dir(path)) {
+	if repo.InWorkTree(filepath.Dir(path)) {
 		return "commit"
 	}
 	return "keep"
@@ -27,12 +27,8 @@ const ruleTracked = "tracked"
 func (a *App) tracked(ctx context.Context, lockPath string) []*manifest.Error {
 	dir := filepath.Dir(lockPath)
 	key := filepath.Base(keyring.Ring{Lockfile: lockPath}.KeyFile())
-	env := func(name string) string {
-		value, _ := a.LookupEnv(name)
-		return value
-	}
 	var warnings []*manifest.Error
-	for _, name := range repo.Tracked(ctx, dir, env, key, key+".new", emulatorDefault) {
+	for _, name := range repo.Tracked(ctx, dir, a.env, key, key+".new", emulatorDefault) {
 		file := filepath.Join(dir, name)
 		w := &manifest.Error{Pos: position.Position{File: file}, Rule: ruleTracked}
 		untrack := "run git rm --cached " + shellWord(file) + ", and add it to .gitignore"

@@ -99,19 +99,3 @@ func readIgnored(path string) ([]byte, error) {
 	}
 	return os.ReadFile(path)
 }
-
-// InWorkTree reports whether dir or a parent of it contains .git.
-func InWorkTree(dir string) bool {
-	dir, err := filepath.Abs(dir)
-	for err == nil {
-		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			return true
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return false
-		}
-		dir = parent
-	}
-	return false
-}

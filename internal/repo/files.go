@@ -43,16 +43,32 @@ func New(base string, allowOutside bool, private ...string) Files {
 		own = base
 	}
 	f := Files{base: base, Root: own, Seen: &Seen{}, allowOutside: allowOutside, private: private}
-	for dir := own; ; dir = filepath.Dir(dir) {
-		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			f.Root, f.inGit = dir, true
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
+	if root, ok := workTree(own); ok {
+		f.Root, f.inGit = root, true
 	}
 	return f
+}
+
+// workTree returns the nearest folder at or above dir, which is absolute, that has a .git entry.
+func workTree(dir string) (root string, ok bool) {
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir, true
+		}
+		if dir == filepath.Dir(dir) {
+			return "", false
+		}
+	}
+}
+
+// InWorkTree reports whether dir or a parent of it contains .git.
+func InWorkTree(dir string) bool {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	_, ok := workTree(abs)
+	return ok
 }
 
 // Join returns the name of a file, given the path that another file contains.

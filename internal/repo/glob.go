@@ -88,7 +88,7 @@ func (f Files) CheckPattern(at position.Position, from, pattern string) *syntax.
 // pattern checks a pattern from another file, and returns it relative to the root.
 func (f Files) pattern(at position.Position, from, pattern string) (string, *syntax.Error) {
 	dir, _ := f.inside(filepath.Dir(from))
-	rel := path.Join(escapePattern.Replace(filepath.ToSlash(dir)), filepath.ToSlash(pattern))
+	rel := path.Join(EscapeGlob(filepath.ToSlash(dir)), filepath.ToSlash(pattern))
 	_, err := path.Match(pattern, "")
 	switch {
 	case strings.Contains(pattern, "**"):
@@ -137,8 +137,10 @@ func (f Files) leadingOut(rel string) string {
 	return ""
 }
 
-// escapePattern escapes a folder's name so that it is not read as a pattern.
-var escapePattern = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
+// EscapeGlob returns a pattern, for [path.Match] or [Files.Glob], that matches only the name.
+func EscapeGlob(name string) string { return escaper.Replace(name) }
+
+var escaper = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
 // named returns the name of a file as the caller would open it.
 func (f Files) named(abs string) string {
