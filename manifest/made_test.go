@@ -26,7 +26,7 @@ const (
 	madeTOML = "version = 1\n[stores.s.secrets.k]\nform = {env = \"canary-x\"}\n"
 )
 
-// made are files that git would not keep unchanged, or that nobody would want to keep: a
+// made are files that git would not keep unchanged, or that do not belong in a repository: a
 // name with the extension of a format, and a function that writes the file.
 func made() map[string]func(t *testing.T, name string) {
 	text := func(content string) func(*testing.T, string) {

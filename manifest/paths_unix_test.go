@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Pipes are not opened: nobody may ever write to them.
+// Pipes are not opened, which could block forever.
 func TestPipes(t *testing.T) {
 	for name, content := range map[string]string{
 		"pipe.yaml": "", "pipes.yaml": "version: 1\ninclude: [p.yaml]\nstores: {s: {secrets: {a: {from: {file: p}}, b: {from: {sops: p.yaml, key: k}}}}}\n",

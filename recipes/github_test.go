@@ -186,7 +186,7 @@ func (p *place) driftAndRepair() {
 		t.Fatalf("issues: %+v", p.github.issues)
 	}
 
-	// Nobody reviewed a repair: to apply it by hand takes the id of a plan that was read.
+	// A repair was not reviewed: applying it by hand needs the id of a plan that a person has read.
 	r := p.dispatch("").ends(true)
 	r.says("no plan was reviewed")
 	if p.writes() != 0 {

@@ -67,7 +67,7 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// Refusals are told apart, in our own words: nothing that Cloudflare says is quoted.
+// Each kind of refusal has a reason in our own words: nothing that Cloudflare says is quoted.
 func TestReasonsForDenial(t *testing.T) {
 	ray := map[string]string{"Cf-Ray": "8f1a0123456789ab-FRA"}
 	for _, tt := range []struct {

@@ -11,10 +11,9 @@ import (
 	"github.com/secretsync/secretsync/internal/position"
 )
 
-// toml reads a TOML document. BurntSushi's library supplies the values, but keeps no
-// positions and accepts some documents that TOML forbids. go-toml does both: its parser,
-// which goes first because it is told how deep to descend, and its decoder
-// (docs/findings.md §7).
+// toml reads a TOML document. BurntSushi's library supplies the values, but keeps no positions
+// and accepts some documents that TOML forbids. go-toml does both: its parser, which goes first
+// because its depth can be limited, and its decoder (docs/findings.md §7).
 func (p *parser) toml() *Node {
 	root := &place{key: position.Position{File: p.src.name, Line: 1, Column: 1}, value: position.Position{File: p.src.name, Line: 1, Column: 1}}
 	if !p.tomlPlaces(root) {

@@ -80,7 +80,7 @@ func (h *simulation) live() {
 		for range h.rng.IntN(4) {
 			h.attempt()
 			if h.rng.IntN(3) == 0 {
-				time.Sleep(2 * simLag) // nobody edits faster than lists catch up
+				time.Sleep(2 * simLag) // edits never come faster than lists catch up
 				h.edit()
 			}
 		}
