@@ -5,12 +5,9 @@ package recipes
 import (
 	"crypto/rand"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/secretsync/secretsync/internal/emulator"
 )
 
 // started is a place where something was applied.
@@ -181,12 +178,7 @@ func (p *place) behind() {
 	_, r := p.queue("six", 7, sha)
 	r.ends(false).says("Plan: 2 to create, 1 to update; 3 unchanged.")
 
-	p.fault = func(r *http.Request) emulator.Fault {
-		if r.Method == http.MethodPatch {
-			return emulator.Fault{Kind: emulator.FaultForbidden}
-		}
-		return emulator.Fault{}
-	}
+	p.fault = refuseUpdates
 	p.apply(sha).ends(true).says("the apply is incomplete")
 	p.fault = nil
 	p.live("aa", aa)

@@ -24,12 +24,7 @@ func TestGitHubLockfile(t *testing.T) {
 	p.branch("second", map[string]string{"a": rand.Text(), "c": rand.Text()})
 	p.plan("second", 2).ends(false)
 	sha := p.merged("second", 2)
-	p.fault = func(r *http.Request) emulator.Fault {
-		if r.Method == http.MethodPatch {
-			return emulator.Fault{Kind: emulator.FaultForbidden}
-		}
-		return emulator.Fault{}
-	}
+	p.fault = refuseUpdates
 	p.apply(sha).ends(true).says("the apply is incomplete")
 	p.fault = nil
 	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"c": {`) {

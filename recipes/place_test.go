@@ -180,6 +180,14 @@ func (p *place) writes() int {
 	return n
 }
 
+// refuseUpdates is a fault: updates of secrets are refused, and everything else is done.
+func refuseUpdates(r *http.Request) emulator.Fault {
+	if r.Method == http.MethodPatch {
+		return emulator.Fault{Kind: emulator.FaultForbidden}
+	}
+	return emulator.Fault{}
+}
+
 // dashboard changes a secret's value outside git.
 func (p *place) dashboard(name, value string) {
 	p.t.Helper()
