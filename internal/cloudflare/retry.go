@@ -96,10 +96,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 			return e.interrupted(err)
 		}
 		tries[v]++
-		delay, ok := r.again(v, tries[v], a.retryAfter())
-		if v == denied && !c.worked.Load() {
-			ok = ok && tries[v] < newTokenTries
-		}
+		delay, ok := r.again(v, tries[v], a.retryAfter(), c.worked.Load())
 		if !ok {
 			return e
 		}
@@ -133,12 +130,15 @@ func (c *Client) admit(ctx context.Context, r *request, asked time.Time) error {
 }
 
 // again returns whether to try again after the n-th answer of a kind, and the pause before.
-func (r *request) again(v verdict, n int, retryAfter time.Duration) (time.Duration, bool) {
+// worked reports whether the token was accepted before in this run.
+func (r *request) again(v verdict, n int, retryAfter time.Duration, worked bool) (time.Duration, bool) {
 	switch {
 	case v == throttled && retryAfter > 0:
 		return retryAfter, n < retryAfterTries && retryAfter <= maxRetryAfter
 	case v == throttled:
 		return backoff(throttledPause, n), n < throttledTries
+	case v == denied && !worked:
+		return backoff(failedPause, n), n < newTokenTries
 	case v == unclear && r.built.Method == http.MethodPost:
 		return 0, false // a retry could create a second time, or conflict with the first (docs/cloudflare-api.md §10.13)
 	}
