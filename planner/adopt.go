@@ -27,18 +27,19 @@ func (b *builder) conflict(s *versions, t *triple) {
 	switch {
 	case !b.unproven(t.recorded, t.live):
 		b.problem(Problem{Kind: ProblemConflict, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
-	case !asRequested(t) || b.touched(t.recorded, t.live):
+	case !t.recorded.asCreated(t.live, b.in.Now) || !asRequested(t):
 		b.problem(Problem{Kind: ProblemUnproven, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
 	default:
 		b.note(NoteUnproven, s, t.desired.Name)
 	}
 }
 
-// asRequested reports whether an interrupted creation asked for what is desired now.
+// asRequested reports whether an interrupted creation asked for what is desired now. Of a generated
+// value, the old name alone may have it, if the secret was to be renamed.
 func asRequested(t *triple) bool {
-	d, p := t.desired, t.recorded.Pending
-	creates := p.Op == OpCreate || p.Op == OpRename && !d.Generated // the old name alone may have a generated value
-	return creates && d.Requested && slices.Equal(sorted(d.Scopes), sorted(t.live.Scopes)) && (d.Comment == nil || *d.Comment == t.live.Comment)
+	d := t.desired
+	return (t.recorded.Pending.Op == OpCreate || !d.Generated) && d.Requested &&
+		slices.Equal(sorted(d.Scopes), sorted(t.live.Scopes)) && (d.Comment == nil || *d.Comment == t.live.Comment)
 }
 
 // external checks that a secret which is managed elsewhere exists with its scopes. It is never

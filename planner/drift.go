@@ -119,8 +119,7 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 		d := drift(DriftInterrupted)
 		// A secret that is left alone because it may be another client's is no drift: it is as an
 		// interrupted creation of ours was to leave it.
-		d.Counts = l == nil || r.metadata().Distinctive() || r.ID != "" || r.Pending.Op != OpCreate && r.Pending.Op != OpRename || !r.Pending.sent().MayHaveCreated(l, r.metadata(), now) ||
-			!r.Pending.sent().mayContain(l.Modified, now)
+		d.Counts = !r.asCreated(l, now)
 		return []Drift{d}
 	case l == nil:
 		return []Drift{drift(DriftDeleted)}

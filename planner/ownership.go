@@ -50,10 +50,12 @@ func (b *builder) unproven(r *RecordedSecret, l *LiveSecret) bool {
 	return r != nil && r.ID == "" && r.Pending != nil && b.notContradicted(r, l)
 }
 
-// touched reports whether a secret that may be ours was changed when no request of ours can have
-// been under way.
-func (b *builder) touched(r *RecordedSecret, l *LiveSecret) bool {
-	return !r.Pending.sent().mayContain(l.Modified, b.in.Now)
+// asCreated reports whether a live secret looks as an interrupted creation of ours, which cannot
+// be proven, would have left it: nothing contradicts that, and it was not changed since.
+func (r *RecordedSecret) asCreated(l *LiveSecret, now time.Time) bool {
+	p := r.Pending
+	return l != nil && r.ID == "" && p.Op.CreatesSecret() && !r.metadata().Distinctive() &&
+		p.sent().MayHaveCreated(l, r.metadata(), now) && p.sent().mayContain(l.Modified, now)
 }
 
 // notContradicted reports whether nothing speaks against the live secret being the one of an

@@ -48,6 +48,9 @@ const (
 	OpRecord Op = "record"
 )
 
+// CreatesSecret reports whether an operation creates a secret under its name.
+func (o Op) CreatesSecret() bool { return o == OpCreate || o == OpRename }
+
 // Reason is why an action is in the plan. The renderer has the words for it.
 type Reason string
 

@@ -89,11 +89,9 @@ func recordedKeys(lock *lockfile.File) []planner.SecretKey {
 // limit leaves the other stores and the records of other secrets out of an input, so that no
 // request is sent for them.
 func limit(in *planner.Input, chosen []planner.SecretKey) {
-	other := func(store planner.StoreKey) bool {
-		return !slices.ContainsFunc(chosen, func(k planner.SecretKey) bool { return k.Store == store })
-	}
-	in.Desired = slices.DeleteFunc(in.Desired, func(st planner.DesiredStore) bool { return other(st.Key) })
-	in.Recorded = slices.DeleteFunc(in.Recorded, func(st planner.RecordedStore) bool { return other(st.Key) })
+	limitStores(in, func(store planner.StoreKey) bool {
+		return slices.ContainsFunc(chosen, func(k planner.SecretKey) bool { return k.Store == store })
+	})
 	for i := range in.Recorded {
 		st := &in.Recorded[i]
 		st.Secrets = slices.DeleteFunc(st.Secrets, func(r planner.RecordedSecret) bool { return !slices.Contains(chosen, st.Key.Secret(r.Name)) })

@@ -91,7 +91,7 @@ func (j *journal) intend(f *lockfile.File, a planner.Action) {
 	pending := &lockfile.Pending{
 		Op: string(a.Op), Since: j.now(), Until: j.until(), ListedAt: a.Recovery.ListedAt, Value: a.SetValue,
 	}
-	if w := j.secrets[a.Store.Secret(a.Secret)]; createsSecret(a.Op) && w.generate == nil && w.value.IsSet() {
+	if w := j.secrets[a.Store.Secret(a.Secret)]; a.Op.CreatesSecret() && w.generate == nil && w.value.IsSet() {
 		pending.Ciphertext, pending.Fingerprint = w.ciphertext.Digest, j.fingerprints.Fingerprint(subjectOf(a.Store.Secret(a.Secret)), w.value)
 	}
 	sec := st.Secret(a.Secret)
@@ -99,7 +99,7 @@ func (j *journal) intend(f *lockfile.File, a planner.Action) {
 	if sec != nil {
 		j.carryOver(sec, a, pending)
 	}
-	if sec == nil || createsSecret(a.Op) { // the id of a secret that was deleted outside means nothing any more
+	if sec == nil || a.Op.CreatesSecret() { // the id of a secret that was deleted outside means nothing any more
 		sec = st.PutSecret(a.Secret, j.intended(a))
 	}
 	sec.Pending = pending
@@ -127,7 +127,7 @@ func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *loc
 	ours := slices.ContainsFunc(a.Reasons, func(r planner.Reason) bool {
 		return r == planner.ReasonInterrupted || r == planner.ReasonNotDesired || r == planner.ReasonDestroy
 	})
-	if sec.ID == "" && ours && !createsSecret(a.Op) { // it was recognised by its times and metadata, which are about to change
+	if sec.ID == "" && ours && !a.Op.CreatesSecret() { // it was recognised by its times and metadata, which are about to change
 		sec.ID = lockfile.SecretID(a.ID)
 	}
 	written := sec.Applied
@@ -149,9 +149,6 @@ func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *loc
 		pending.Since = written
 	}
 }
-
-// createsSecret reports whether an operation creates a secret under its name.
-func createsSecret(op planner.Op) bool { return op == planner.OpCreate || op == planner.OpRename }
 
 // intended is the record of a secret that is about to be created: it has no id and no
 // fingerprint until the outcome is known.

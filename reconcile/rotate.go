@@ -60,8 +60,13 @@ func limitToRotations(in *planner.Input, globs []string) {
 			matching[k.Store] = true
 		}
 	}
-	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return !matching[st.Key] })
-	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return !matching[st.Key] })
+	limitStores(in, func(store planner.StoreKey) bool { return matching[store] })
+}
+
+// limitStores takes the stores that are not to be kept out of an input, so that they are not read.
+func limitStores(in *planner.Input, keep func(planner.StoreKey) bool) {
+	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return !keep(st.Key) })
+	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return !keep(st.Key) })
 }
 
 // known yields the secrets of the manifest and of the lockfile; those of both twice.

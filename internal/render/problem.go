@@ -49,23 +49,25 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 
 // otherStore describes a store to be created beside the one that the account has.
 func otherStore(p planner.Problem) (what, hint string) {
-	hint = "use the name of the existing store."
-	if near := syntax.Mistyped(p.Store.Name, p.Existing); near != "" {
-		hint = "did you mean " + excerpt(near, maxName) + "?"
-	}
 	return fmt.Sprintf("the plan would create the store %s, but account %s already has %s, and Cloudflare allows one store per account",
-		excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), existingStores(p)), hint + " If another store is intended, set create: true"
+			excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), existingStores(p)),
+		meantStore(p, "use the name of the existing store.") + " If another store is intended, set create: true"
 }
 
 // severalStores describes a store to be created in an account for which the manifest has another
 // one.
 func severalStores(p planner.Problem) (what, hint string) {
-	hint = "describe one store per account; several environments can share it, each with its prefix."
-	if near := syntax.Mistyped(p.Store.Name, p.Existing); near != "" {
-		hint = "did you mean " + excerpt(near, maxName) + "?"
-	}
 	return fmt.Sprintf("the plan would create the store %s in account %s, for which the manifest also has %s, and Cloudflare allows one store per account",
-		excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), existingStores(p)), hint + " If several stores are intended, set create: true"
+			excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), existingStores(p)),
+		meantStore(p, "describe one store per account; several environments can share it, each with its prefix.") + " If several stores are intended, set create: true"
+}
+
+// meantStore suggests the store whose name was mistyped, or else says what to do.
+func meantStore(p planner.Problem, otherwise string) string {
+	if near := syntax.Mistyped(p.Store.Name, p.Existing); near != "" {
+		return "did you mean " + excerpt(near, maxName) + "?"
+	}
+	return otherwise
 }
 
 // existingStores lists the stores of a problem.
