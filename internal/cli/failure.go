@@ -78,8 +78,12 @@ var reported = map[string]string{"plan": "plan", "show": "plan", "drift": "drift
 // same place: otherwise a CI system would go on showing an earlier result. It returns an error
 // if that fails too.
 func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, args []string, err error) error {
-	what, format := reported[cmd.Name()], cmd.Flags().Lookup("format")
-	if what == "" || format == nil || quiet(err) || a.shown {
+	what, flag := reported[cmd.Name()], cmd.Flags().Lookup("format")
+	if what == "" || flag == nil || quiet(err) || a.shown {
+		return nil
+	}
+	format := cmp.Or(askedFormat(args), flag.Value.String())
+	if format == formatText { // stderr has it
 		return nil
 	}
 	mistakes, hints := complaints(err)
@@ -87,7 +91,7 @@ func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, args []stri
 	if len(a.own) == 0 { // it failed before it read the manifest
 		a.protectUnread(ctx, file, cmd.Flags().Lookup("lockfile"))
 	}
-	return a.showFailure(cmp.Or(askedFormat(args), format.Value.String()), &render.Failure{
+	return a.showFailure(format, &render.Failure{
 		Command: what, Manifest: file, ExitCode: exitCode(err), Mistakes: mistakes, Hints: hints, Warnings: a.warned(),
 		Origin: a.origin(context.WithoutCancel(ctx), file),
 	})
@@ -117,8 +121,7 @@ func reportedManifest(cmd *cobra.Command) string {
 	return "secretsync.yaml"
 }
 
-// showFailure writes a failure to stdout, and to the files that CI systems read. As text, stderr
-// has it.
+// showFailure writes a failure to stdout, and to the files that CI systems read.
 func (a *App) showFailure(format string, f *render.Failure) error {
 	switch format {
 	case formatJSON:

@@ -89,8 +89,10 @@ func (a *App) openPlan(ctx context.Context, o *planOptions) (*connection, *recon
 	}
 	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, func(c *reconcile.Config) {
 		c.Values, c.Targets, c.Adopt = !o.mode.Keyless, o.targets, o.policy()
-		origin := a.origin(ctx, c.Manifest)
-		c.Commit, c.RunURL = origin.Commit(), origin.RunURL()
+		if o.format != formatText || o.out != "" { // a text does not show it, and git takes its time
+			origin := a.origin(ctx, c.Manifest)
+			c.Commit, c.RunURL = origin.Commit(), origin.RunURL()
+		}
 	})
 	if err == nil {
 		a.warnTracked(ctx, project.Lockfile())
