@@ -2,6 +2,7 @@ package planner
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -66,6 +67,7 @@ func (b *builder) store(s *versions) {
 	}
 	if s.incomplete() {
 		b.note(NoteListIncomplete, s, "")
+		b.setAside(s, secrets)
 	}
 	b.renames(s, secrets)
 	for _, t := range secrets {
@@ -73,6 +75,24 @@ func (b *builder) store(s *versions) {
 	}
 	if len(s.desired) == 0 && s.recorded != nil && s.recorded.Delete && s.live != nil && !b.plan.Targeted {
 		b.deleteStore(s, secrets)
+	}
+}
+
+// setAside removes from the map the secrets whose creation was interrupted and that an incomplete
+// list lacks: they have no id to be read by, so nothing shows whether they exist. Of a rename, the
+// old name, which alone may have the value, is left alone too.
+func (b *builder) setAside(s *versions, secrets map[string]*triple) {
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		t := secrets[name]
+		if t == nil || t.live != nil || t.recorded == nil || t.recorded.ID != "" || t.recorded.Pending == nil || t.desired != nil && t.desired.External {
+			continue
+		}
+		b.note(NoteInterrupted, s, name)
+		b.note(NoteMayExist, s, name)
+		delete(secrets, name)
+		if t.desired != nil && t.recorded.Pending.Op == OpRename {
+			delete(secrets, t.desired.RenamedFrom)
+		}
 	}
 }
 
@@ -217,8 +237,6 @@ func (b *builder) remove(s *versions, t *triple) {
 	}
 	deleteUnmanaged := t.within != nil && t.within.Unmanaged == UnmanagedDelete
 	switch {
-	case l == nil && r.ID == "" && s.incomplete(): // the list proves nothing, and there is no id to read it by
-		b.note(NoteMayExist, s, r.Name)
 	case l == nil:
 		b.add(b.action(OpForget, s, t, append(finish, ReasonGone)...))
 	case !b.ours(r, l) && deleteUnmanaged:

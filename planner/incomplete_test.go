@@ -25,6 +25,16 @@ func TestIncompleteList(t *testing.T) {
 			r := &in.Recorded[0].Secrets[0]
 			r.ID, r.Pending = "", &planner.Pending{Op: planner.OpCreate, Since: now, Until: now, ListedAt: now}
 		}, "note interrupted; note list_incomplete; note may_exist"},
+		{"a creation that was interrupted", input(desired(), recorded(), nil), func(in *planner.Input) {
+			r := &in.Recorded[0].Secrets[0]
+			r.ID, r.Pending = "", &planner.Pending{Op: planner.OpCreate, Since: now, Until: now, ListedAt: now}
+		}, "note interrupted; note list_incomplete; note may_exist"},
+		{"a rename that was interrupted: the old name is not deleted", input(desired(), recorded(), live()), func(in *planner.Input) {
+			d, old := &in.Desired[0].Secrets[0], &in.Recorded[0].Secrets[0]
+			d.Name, d.RenamedFrom = "new-key", "api-key"
+			old.Pending = &planner.Pending{Op: planner.OpRename, Since: now, Until: now, ListedAt: now}
+			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{Name: "new-key", Scopes: old.Scopes, Pending: old.Pending})
+		}, "note interrupted; note list_incomplete; note may_exist"},
 		{"an external secret", input(external, nil, nil), nil, "note list_incomplete; note may_exist"},
 		{"an external secret that was managed", input(external, recorded(), nil), nil, "forget (supplied_by_somebody_else); note list_incomplete; note may_exist"},
 		{"a rename", input(desired(), recorded(), live()), func(in *planner.Input) {
