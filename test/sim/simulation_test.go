@@ -153,8 +153,11 @@ func (h *simulation) trouble() func(*http.Request) emulator.Fault {
 			goesWrong = n >= from
 		}
 		f := simFaults[rng.IntN(len(simFaults))]
-		switch read := r.Method == http.MethodGet; {
-		case goesWrong && (f.Kind != emulator.FaultNotFound || read):
+		// With a short list, a wrong 404 for an id would leave nothing that shows the secret.
+		read := r.Method == http.MethodGet
+		wrong404 := read && !short
+		switch {
+		case goesWrong && (f.Kind != emulator.FaultNotFound || wrong404):
 			return f
 		case lags && read:
 			return emulator.Fault{Kind: emulator.FaultLag, Lag: simLag}
