@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/secretsync/secretsync/internal/procgroup"
+	"github.com/secretsync/secretsync/internal/child"
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
@@ -20,26 +20,17 @@ const commandTime = 30 * time.Second
 // command runs a source's command and returns what it writes, less its last line
 // end. Its standard error is discarded: it may hold secrets.
 func (r *reading) command(ctx context.Context, s Source) (Value, *Error) {
-	limited, cancel := context.WithTimeout(ctx, r.commandTime)
-	defer cancel()
 	argv := s.argv()
-	cmd := exec.CommandContext(limited, argv[0], argv[1:]...)
-	cmd.Dir = filepath.Dir(s.target)
-	cmd.Env = r.commandEnv()
-	out := &bounded{full: cancel}
-	cmd.Stdout = out
-	procgroup.New(cmd)
-	cmd.WaitDelay = time.Second // for those that keep its output open
-
-	err := cmd.Run()
-	procgroup.End(cmd)
+	data, err := child.Command{
+		Args: argv, Dir: filepath.Dir(s.target), Env: r.commandEnv(), Time: r.commandTime, MaxOutput: maxValue + len("\r\n"),
+	}.Output(ctx)
 	var exit *exec.ExitError
 	switch {
-	case out.over:
+	case errors.Is(err, child.ErrOutput):
 		return Value{}, mistake(ruleCommand, s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
 	case ctx.Err() != nil:
 		return Value{}, mistake(ruleCommand, s.Pos, "", "interrupted")
-	case limited.Err() != nil:
+	case errors.Is(err, child.ErrTime):
 		return Value{}, mistake(ruleCommand, s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
 	case errors.As(err, &exit):
 		return Value{}, mistake(ruleCommand, s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())
@@ -48,7 +39,7 @@ func (r *reading) command(ctx context.Context, s Source) (Value, *Error) {
 	case err != nil:
 		return Value{}, mistake(ruleCommand, s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", program(argv))
 	}
-	data, ended := bytes.CutSuffix(out.data, []byte("\n"))
+	data, ended := bytes.CutSuffix(data, []byte("\n"))
 	if ended {
 		data = bytes.TrimSuffix(data, []byte("\r"))
 	}
@@ -68,25 +59,4 @@ func (r *reading) commandEnv() []string {
 		name, _, _ := strings.Cut(entry, "=")
 		return hasPrefix(name, ownCredentials) || hasPrefix(name, []string{"CLOUDFLARE_"}) || slices.Contains(r.tokenEnvs, strings.ToUpper(name))
 	})
-}
-
-// bounded keeps what a command writes, up to a value and a line end. Anything
-// more ends the command.
-type bounded struct {
-	data []byte
-	over bool
-	full func()
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	const limit = maxValue + len("\r\n")
-	if b.data == nil {
-		b.data = make([]byte, 0, limit) // growing would leave copies behind
-	}
-	if b.over = b.over || len(b.data)+len(p) > limit; b.over {
-		b.full()
-		return 0, errors.New("too much")
-	}
-	b.data = append(b.data, p...)
-	return len(p), nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -156,7 +155,7 @@ func (a *App) devOne(ctx context.Context, w *workers, c *wrangler.Config, place 
 		a.Say("%s binds no secret for which there is a value", c.File)
 		return false, nil
 	}
-	if err := checkIgnored(ctx, place); err != nil {
+	if err := a.checkIgnored(ctx, place); err != nil {
 		return false, err
 	}
 	if err := localdev.Put(ctx, place, secrets); err != nil {
@@ -199,7 +198,7 @@ func devError(file string, place localdev.Place, err error) error {
 }
 
 // checkIgnored refuses to store plain text where git would track it.
-func checkIgnored(ctx context.Context, place localdev.Place) error {
+func (a *App) checkIgnored(ctx context.Context, place localdev.Place) error {
 	root := place.Root()
 	if !repo.InWorkTree(root) {
 		return nil
@@ -216,12 +215,9 @@ func checkIgnored(ctx context.Context, place localdev.Place) error {
 		if err != nil {
 			return err
 		}
-		cmd := exec.CommandContext(ctx, "git", "check-ignore", "-q", path)
-		cmd.Dir = at
-		var exit *exec.ExitError
-		switch err := cmd.Run(); {
+		switch ignored, err := repo.Ignored(ctx, at, a.env, path); {
+		case err == nil && ignored:
 		case err == nil:
-		case errors.As(err, &exit) && exit.ExitCode() == 1:
 			return hint.With(fmt.Errorf("git does not ignore %s, where the values would be in plain text", root),
 				"add "+filepath.Base(root)+" to .gitignore")
 		default:

@@ -7,13 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/secretsync/secretsync/internal/child"
 )
 
 //go:embed seed.cjs
@@ -22,8 +22,13 @@ var seed string
 // answerMark starts the line with seed.cjs's answer.
 const answerMark = "\nsecretsync-dev:"
 
-// endsWithin is how long Node.js may take to stop workerd after a signal.
-const endsWithin = 5 * time.Second
+const (
+	// endsWithin is how long Node.js may take to stop workerd after a signal.
+	endsWithin = 5 * time.Second
+	// nodeTime and maxNode are far more than storing all values takes.
+	nodeTime = 5 * time.Minute
+	maxNode  = 4 << 20
+)
 
 // job is the input of seed.cjs.
 type job struct {
@@ -63,16 +68,10 @@ func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret,
 		return nil, errors.New("a value cannot be passed to Node.js") // the error could quote it
 	}
 	defer clear(input)
-	cmd := exec.CommandContext(ctx, node, "-e", seed)
-	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stderr = j.Dir, environ(os.Environ()), bytes.NewReader(input), io.Discard
-	cmd.Cancel = func() error {
-		if cmd.Process.Signal(syscall.SIGTERM) == nil { // it stops workerd first
-			return nil
-		}
-		return cmd.Process.Kill() // Windows has no signals
-	}
-	cmd.WaitDelay = endsWithin
-	out, err := cmd.Output()
+	out, err := child.Command{
+		Args: []string{node, "-e", seed}, Dir: j.Dir, Env: environ(os.Environ()), Stdin: bytes.NewReader(input),
+		Time: nodeTime, MaxOutput: maxNode, Stop: endsWithin,
+	}.Output(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

@@ -6,12 +6,20 @@ import (
 	"fmt"
 	"io/fs"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/secretsync/secretsync/internal/child"
 )
 
-// gitTime limits git. In a very large repository, comparing all files can take longer.
-const gitTime = 5 * time.Second
+const (
+	// gitTime limits git. In a very large repository, comparing all files can take longer.
+	gitTime = 5 * time.Second
+	// maxGit limits what git prints. The largest is a version of a lockfile.
+	maxGit = 64 << 20
+)
 
 // gitEnv are the variables that git needs to find its programs, its configuration and the
 // repository.
@@ -27,25 +35,49 @@ func Git(ctx context.Context, dir string, env func(string) string, args ...strin
 	if !InWorkTree(dir) {
 		return nil, fmt.Errorf("a git repository at %s: %w", dir, fs.ErrNotExist)
 	}
-	ctx, cancel := context.WithTimeout(ctx, gitTime)
-	defer cancel()
-	git := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false"}, args...)...)
-	git.Dir, git.WaitDelay = dir, time.Second
-	git.Env = []string{"GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1", "LC_ALL=C"}
+	git := child.Command{
+		Args: append([]string{"git", "-c", "core.fsmonitor=false"}, args...), Dir: dir,
+		Env:  []string{"GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1", "LC_ALL=C"},
+		Time: gitTime, MaxOutput: maxGit,
+	}
 	for _, name := range gitEnv {
 		if value := env(name); value != "" {
 			git.Env = append(git.Env, name+"="+value)
 		}
 	}
-	out, err := git.Output()
+	name := args[slices.IndexFunc(args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })]
+	out, err := git.Output(ctx)
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		first, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
-		return nil, fmt.Errorf("git %s failed: %s", args[0], first)
+		return nil, &gitError{fmt.Sprintf("git %s failed: %s", name, first), exit.ExitCode()}
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, child.ErrTime):
+		return nil, fmt.Errorf("git %s took longer than %v", name, gitTime)
+	case errors.Is(err, child.ErrOutput):
+		return nil, fmt.Errorf("git %s printed more than %d MiB", name, maxGit>>20)
+	case err != nil:
 		return nil, fmt.Errorf("git could not be run: %w", err)
 	}
 	return out, nil
+}
+
+// gitError is that git ended with an exit code other than 0.
+type gitError struct {
+	what string
+	code int
+}
+
+func (e *gitError) Error() string { return e.what }
+
+// Ignored reports whether git ignores a path below dir.
+func Ignored(ctx context.Context, dir string, env func(string) string, path string) (bool, error) {
+	// check-ignore refuses GIT_LITERAL_PATHSPECS. A path that begins with ./ has no magic.
+	_, err := Git(ctx, dir, env, "--no-literal-pathspecs", "check-ignore", "-q", "./"+filepath.ToSlash(path))
+	if failed, ok := errors.AsType[*gitError](err); ok && failed.code == 1 {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Tracked returns those of the files in dir that git tracks, in no particular order.

@@ -1,0 +1,12 @@
+//go:build !unix
+
+package child
+
+import "os/exec"
+
+// newGroup does nothing here: only the command itself is killed.
+func newGroup(*exec.Cmd) {}
+
+func endGroup(*exec.Cmd) {}
+
+func hasTerminal() bool { return false }
