@@ -6,6 +6,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -29,8 +30,12 @@ type TypesNotAllowed = sopsfile.TypesNotAllowed
 // sops implements the interfaces of reconcile and manifest with package sopsfile.
 type sops struct{ opener *sopsfile.Opener }
 
-func (s sops) Open(name string, data []byte) (manifest.SOPSFile, error) {
-	f, err := s.opener.Open(name, data)
+func (s sops) Open(name, format string, data []byte) (manifest.SOPSFile, error) {
+	as := sopstext.Format(format)
+	if as == "" {
+		as = sopstext.FormatOf(name, data)
+	}
+	f, err := s.opener.OpenAs(as, name, data)
 	if err != nil {
 		return nil, err
 	}

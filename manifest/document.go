@@ -47,7 +47,7 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 		return
 	}
 	d := &document{loader: l, name: name, defaults: l.defaults, unsealed: map[*syntax.Node]string{}}
-	if !d.unseal(ctx, root, data) {
+	if !d.unseal(ctx, root, format, data) {
 		return
 	}
 	l.chain = append(l.chain, name)

@@ -98,7 +98,7 @@ func ExampleLoad_mistakes() {
 // vault reads files of lines "key = value", which stand for SOPS files here.
 type vault struct{}
 
-func (vault) Open(name string, data []byte) (manifest.SOPSFile, error) {
+func (vault) Open(name, _ string, data []byte) (manifest.SOPSFile, error) {
 	entries := map[string]string{}
 	for line := range strings.Lines(string(data)) {
 		if key, value, ok := strings.Cut(strings.TrimSpace(line), " = "); ok {

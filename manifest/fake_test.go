@@ -28,7 +28,7 @@ type fakeSOPS struct {
 	reads int
 }
 
-func (s *fakeSOPS) Open(name string, data []byte) (SOPSFile, error) {
+func (s *fakeSOPS) Open(name, _ string, data []byte) (SOPSFile, error) {
 	if s.opens == nil {
 		s.opens = map[string]int{}
 	}

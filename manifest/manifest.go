@@ -110,8 +110,9 @@ type Ciphertext struct {
 // SOPS reads files that SOPS encrypted. Errors of it and of [SOPSFile] are a
 // [ErrorList] or a [*Error]; others are not shown.
 type SOPS interface {
-	// Open parses a file. It needs no key.
-	Open(name string, data []byte) (SOPSFile, error)
+	// Open parses a file. It needs no key. format is yaml, json, dotenv, ini or binary, or ""
+	// if it has to be told by the content and the name.
+	Open(name, format string, data []byte) (SOPSFile, error)
 }
 
 // SOPSFile is a file that SOPS encrypted. A path leads through maps by key and

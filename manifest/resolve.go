@@ -36,13 +36,13 @@ type sources struct {
 // reading is one pass over the sources: each SOPS file is opened once in it.
 type reading struct {
 	sources
-	opened map[string]*sealed
+	opened map[[2]string]*sealed // by name and format
 	errs   ErrorList
 	told   map[Error]bool
 }
 
 func (m *Manifest) newReading() *reading {
-	return &reading{sources: m.sources, opened: map[string]*sealed{}, told: map[Error]bool{}}
+	return &reading{sources: m.sources, opened: map[[2]string]*sealed{}, told: map[Error]bool{}}
 }
 
 // Resolve reads every value but those that are generated when they are applied, and
@@ -209,16 +209,17 @@ func (r *reading) file(s Source) (Resolved, error) {
 }
 
 func (r *reading) sopsFile(s Source) (*sealed, error) {
-	if f := r.opened[s.target]; f != nil {
+	id := [2]string{s.target, s.format}
+	if f := r.opened[id]; f != nil {
 		return f, nil
 	}
-	f := &sealed{sops: r.sops, name: s.target}
+	f := &sealed{sops: r.sops, name: s.target, format: s.format}
 	data, bad := r.files.Read(s.Pos, s.target, maxSOPSFile)
 	if bad != nil {
 		return nil, bad
 	}
 	f.data = data
-	r.opened[s.target] = f
+	r.opened[id] = f
 	return f, nil
 }
 

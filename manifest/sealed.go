@@ -12,11 +12,12 @@ import (
 
 // sealed is a file that SOPS encrypted, opened when it is first needed.
 type sealed struct {
-	sops SOPS
-	name string
-	data []byte
-	file SOPSFile
-	err  error
+	sops   SOPS
+	name   string
+	format string // "" if it is not known
+	data   []byte
+	file   SOPSFile
+	err    error
 }
 
 func (s *sealed) open() (SOPSFile, error) {
@@ -24,7 +25,7 @@ func (s *sealed) open() (SOPSFile, error) {
 		if s.sops == nil {
 			s.err = mistake(ruleSOPS, Position{File: s.name}, "", "SOPS files cannot be read here")
 		} else {
-			s.file, s.err = s.sops.Open(s.name, s.data)
+			s.file, s.err = s.sops.Open(s.name, s.format, s.data)
 		}
 	}
 	return s.file, s.err
@@ -71,11 +72,11 @@ func isCiphertext(text string) bool {
 // unseal takes the metadata out of a file that SOPS encrypted, and puts the
 // plaintext wherever something else than a secret's value is encrypted, so that
 // keys are needed only then. Values stay as they are until they are resolved.
-func (d *document) unseal(ctx context.Context, root *syntax.Node, data []byte) bool {
+func (d *document) unseal(ctx context.Context, root *syntax.Node, format syntax.Format, data []byte) bool {
 	if mac := root.Get("sops").Get("mac"); mac == nil || mac.Kind != syntax.String {
 		return true
 	}
-	d.sealed = &sealed{sops: d.opts.SOPS, name: d.name, data: data}
+	d.sealed = &sealed{sops: d.opts.SOPS, name: d.name, format: strings.ToLower(string(format)), data: data}
 	root.Fields = slices.DeleteFunc(root.Fields, func(f syntax.Field) bool { return f.Key == "sops" })
 	return d.unsealNode(ctx, root, nil)
 }

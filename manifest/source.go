@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -38,6 +40,7 @@ type Source struct {
 	target string // the variable, or the file's name as it is opened
 	trim   bool
 	path   []string        // in a SOPS file
+	format string          // of a SOPS file; "" if it is not given
 	argv   func() []string // a closure, since arguments may be secret
 	digest string          // of argv, and of where it is run
 	sealed *sealed         // the manifest's own file, for an encrypted value
@@ -63,8 +66,11 @@ func (s Source) String() string {
 // "sha256:" and hexadecimal digits, or "" where String says it all. Arguments that are
 // encrypted in the manifest count by their ciphertexts, so that it reveals nothing of them.
 func (s Source) Digest() string {
-	if s.Kind == SourceFile && s.trim {
+	switch {
+	case s.Kind == SourceFile && s.trim:
 		return digestOf("trim")
+	case s.format != "":
+		return digestOf("format", s.format)
 	}
 	return s.digest
 }
@@ -88,6 +94,7 @@ func (d *document) from(f syntax.Field) Source {
 		key{"command", func(f syntax.Field) { d.fromCommand(f, &s) }},
 		key{"trim", func(f syntax.Field) { d.boolean(f, &s.trim); d.onlyWith(f, n, "file") }},
 		key{"key", func(f syntax.Field) { d.sopsKey(f, &s); d.onlyWith(f, n, "sops") }},
+		key{"format", func(f syntax.Field) { d.sopsFormat(f, &s); d.onlyWith(f, n, "sops") }},
 	)
 	d.exactlyOne(f, allKnown, "env", "file", "sops", "command")
 	s.wrong = len(d.errs) > before
@@ -126,6 +133,23 @@ func (d *document) sopsKey(f syntax.Field, s *Source) {
 		d.errs.Add(f.Value.Pos, `write a.b.c, and "quotes" around a part with dots or blanks`, `"key" is not a dotted path`)
 	}
 	s.shown += "#" + text
+}
+
+// sopsFormat reads the format of a SOPS file.
+func (d *document) sopsFormat(f syntax.Field, s *Source) {
+	text, ok := d.word(f)
+	if !ok {
+		return
+	}
+	var known []string
+	for _, format := range sopstext.Formats {
+		known = append(known, string(format))
+	}
+	if !slices.Contains(known, text) {
+		d.errs.Add(f.Value.Pos, syntax.DidYouMean(text, known), `"format" is not a format of SOPS`)
+		return
+	}
+	s.format = text
 }
 
 // splitKey splits a dotted path. A part may be in double quotes, in which a

@@ -180,7 +180,7 @@ func (noGuard) Public(...string)    {}
 // noSOPS has no recipients, and reads nothing.
 type noSOPS struct{}
 
-func (noSOPS) Open(name string, _ []byte) (manifest.SOPSFile, error) {
+func (noSOPS) Open(name, _ string, _ []byte) (manifest.SOPSFile, error) {
 	return nil, &manifest.Error{Pos: manifest.Position{File: name}, What: "this program reads no SOPS files"}
 }
 

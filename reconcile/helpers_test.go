@@ -324,7 +324,7 @@ type fakeSOPS struct {
 
 type fakeFile map[string][2]string
 
-func (s *fakeSOPS) Open(name string, data []byte) (manifest.SOPSFile, error) {
+func (s *fakeSOPS) Open(name, _ string, data []byte) (manifest.SOPSFile, error) {
 	f := fakeFile{}
 	for line := range strings.Lines(string(data)) {
 		parts := strings.Fields(line)

@@ -55,7 +55,11 @@ func (f *File) find(path []string) (place, error) {
 	var p place
 	if f.format == formats.Binary {
 		if len(path) > 0 {
-			return p, fail(Missing, f.whole(), "leave the key out", "was encrypted as a whole, so it has no %s", shown(path))
+			hint := "leave the key out"
+			if slices.Equal(path, []string{binaryKey}) { // the metadata cannot tell
+				hint += ", or set the format to json"
+			}
+			return p, fail(Missing, f.whole(), hint, "was encrypted as a whole, so it has no %s", shown(path))
 		}
 		path = []string{binaryKey}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -28,7 +29,7 @@ func (f *File) checkSyntax() error {
 		return f.checkLines()
 	}
 	switch {
-	case len(mistakes) > 0 && f.format == formats.Binary: // SOPS would have made it JSON
+	case len(mistakes) > 0 && f.format == formats.Binary && !sopstext.Encrypted(f.data): // SOPS would have made it JSON
 		return f.notSOPS()
 	case len(mistakes) > 0:
 		return &Error{Malformed, mistakes}

@@ -23,6 +23,7 @@ import (
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/logging"
+	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -87,14 +88,31 @@ type File struct {
 	err   error
 }
 
-// Open parses a file. It needs no key. The format goes by the name, as SOPS has
-// it: .yaml, .yml, .json, .env, .ini; any other file was encrypted as a whole.
+// Open parses a file. It needs no key. The format goes by the content, and by the name
+// where that is not enough ([sopstext.FormatOf]).
 func (o *Opener) Open(name string, data []byte) (*File, error) {
-	f := &File{opener: o, name: name, data: data, format: formats.FormatForPath(name)}
+	return o.OpenAs(sopstext.FormatOf(name, data), name, data)
+}
+
+// OpenAs is [Opener.Open] for a file of a known format.
+func (o *Opener) OpenAs(format sopstext.Format, name string, data []byte) (*File, error) {
+	if !slices.Contains(sopstext.Formats, format) {
+		return nil, fmt.Errorf("%q is no format of SOPS", format)
+	}
+	f := &File{opener: o, name: name, data: data, format: formats.FormatFromString(string(format))}
 	if err := f.parse(); err != nil {
-		return nil, err
+		return nil, f.otherFormat(format, err)
 	}
 	return f, nil
+}
+
+// otherFormat replaces the error about a file that has the metadata of another format.
+func (f *File) otherFormat(format sopstext.Format, err error) error {
+	found := sopstext.Detect(f.data)
+	if found == "" || found == format || format == sopstext.FormatOf(f.name, f.data) {
+		return err
+	}
+	return fail(Malformed, f.whole(), fmt.Sprintf("leave the format out, or set it to %s", found), "is a SOPS file of the format %s, not %s", found, format)
 }
 
 func (f *File) parse() (err error) {
@@ -125,6 +143,14 @@ func (f *File) load() (tree sops.Tree, err error) {
 	return tree, nil
 }
 
+// notSOPS is the error about a file without metadata.
 func (f *File) notSOPS() error {
-	return fail(NotSOPS, f.whole(), "encrypt it: sops encrypt -i "+filepath.Base(f.name), "is not encrypted with SOPS")
+	if sopstext.Encrypted(f.data) {
+		return fail(Damaged, f.whole(), restore, "holds ciphertext, but not the metadata that SOPS needs to decrypt it")
+	}
+	types := ""
+	if format := sopstext.OfName(f.name); format != sopstext.SOPSFormat(f.name) { // SOPS would encrypt it as a whole
+		types = fmt.Sprintf("--input-type %s --output-type %[1]s ", format)
+	}
+	return fail(NotSOPS, f.whole(), "encrypt it: sops encrypt -i "+types+filepath.Base(f.name), "is not encrypted with SOPS")
 }

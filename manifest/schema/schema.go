@@ -141,6 +141,8 @@ type From struct {
 	Trim *bool `json:"trim,omitempty"`
 	// With sops: a dotted path, with odd names in double quotes.
 	Key string `json:"key,omitempty"`
+	// With sops: the file's format, where its content and its name do not show it.
+	Format string `json:"format,omitempty" jsonschema:"enum=yaml,enum=json,enum=dotenv,enum=ini,enum=binary"`
 }
 
 // Generate is a random value.

@@ -30,7 +30,7 @@ stores:
 // vault stands for SOPS: it has one value, and keeps the fingerprint key in memory.
 type vault struct{ sealed *manifest.Value }
 
-func (vault) Open(name string, _ []byte) (manifest.SOPSFile, error) { return vaultFile(name), nil }
+func (vault) Open(name, _ string, _ []byte) (manifest.SOPSFile, error) { return vaultFile(name), nil }
 
 func (v vault) Seal(_ context.Context, key manifest.Value, _, _ string, _ ...string) ([]byte, int, error) {
 	*v.sealed = manifest.NewValue(bytes.Clone(key.Reveal()))

@@ -1,0 +1,139 @@
+// Package sopstext recognises by its text alone what SOPS encrypted: documents by their
+// metadata ([FormatOf]), and values by their form ([Encrypted]). It needs no key, and it
+// does not import SOPS.
+package sopstext
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Format is a format of documents that SOPS encrypts, by the name that its command line uses.
+type Format string
+
+// The formats.
+const (
+	YAML   Format = "yaml"
+	JSON   Format = "json"
+	Dotenv Format = "dotenv"
+	INI    Format = "ini"
+	// Binary is a file of any format that was encrypted as a whole.
+	Binary Format = "binary"
+)
+
+// Formats are all formats.
+var Formats = []Format{YAML, JSON, Dotenv, INI, Binary}
+
+// FormatOf returns the format of a document. Its SOPS metadata decides; the name decides
+// where the metadata fits several formats, or where there is none.
+func FormatOf(name string, data []byte) Format {
+	found := Detect(data)
+	byName := ofExtension(filepath.Ext(name))
+	switch {
+	case found == "":
+		return OfName(name)
+	// Binary files are JSON documents, and those are YAML documents too. SOPS goes by the name.
+	case (found == JSON || found == Binary) && (byName == JSON || byName == YAML):
+		return byName
+	}
+	return found
+}
+
+// Detect returns the format of a document by its SOPS metadata, or "" if it has none. A
+// document that is damaged elsewhere is recognised too.
+func Detect(data []byte) Format {
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
+	if bytes.HasPrefix(data, []byte("{")) {
+		return detectJSON(data)
+	}
+	for line := range bytes.Lines(data) {
+		switch {
+		case dotenvMetadata.Match(line):
+			return Dotenv
+		case bytes.Equal(bytes.TrimSpace(line), []byte("[sops]")):
+			if iniMetadata.Match(data) {
+				return INI
+			}
+		case yamlMetadata.Match(line):
+			if bytes.Contains(data, []byte("mac:")) {
+				return YAML
+			}
+		}
+	}
+	return ""
+}
+
+// The metadata in formats without brackets: dotenv and INI flatten it into keys.
+var (
+	dotenvMetadata = regexp.MustCompile(`^sops_(mac|version|lastmodified)=`)
+	iniMetadata    = regexp.MustCompile(`(?m)^(mac|version|lastmodified)[ \t]*=`)
+	yamlMetadata   = regexp.MustCompile(`^["']?sops["']?[ \t]*:(\s|$)`)
+)
+
+// detectJSON tells binary files, whose only value is "data", from other JSON documents.
+func detectJSON(data []byte) Format {
+	var root map[string]json.RawMessage
+	if json.Unmarshal(data, &root) != nil {
+		if bytes.Contains(data, []byte(`"sops"`)) && Encrypted(data) {
+			return JSON
+		}
+		return ""
+	}
+	var content string
+	switch meta := bytes.TrimSpace(root["sops"]); {
+	case !bytes.HasPrefix(meta, []byte("{")):
+		return ""
+	case len(root) == 2 && json.Unmarshal(root["data"], &content) == nil && content != "":
+		return Binary
+	}
+	return JSON
+}
+
+// OfName returns the format of a file that is not encrypted yet, as far as its name shows it,
+// and otherwise [Binary]. It knows more names than SOPS does.
+func OfName(name string) Format {
+	base := strings.ToLower(filepath.Base(name))
+	for slices.Contains([]string{".enc", ".encrypted", ".sops"}, filepath.Ext(base)) {
+		base = strings.TrimSuffix(base, filepath.Ext(base))
+	}
+	if f := ofExtension(filepath.Ext(base)); f != "" {
+		return f
+	}
+	if strings.HasPrefix(base, ".dev.vars") || strings.Contains(base, ".env.") {
+		return Dotenv
+	}
+	return Binary
+}
+
+// SOPSFormat returns the format that SOPS's command line uses for a file of this name.
+func SOPSFormat(name string) Format {
+	if f := ofExtension(filepath.Ext(name)); f != "" {
+		return f
+	}
+	return Binary
+}
+
+func ofExtension(ext string) Format {
+	return map[string]Format{".yaml": YAML, ".yml": YAML, ".json": JSON, ".env": Dotenv, ".ini": INI}[ext]
+}
+
+// valuePrefix is how every value begins that SOPS encrypted.
+const valuePrefix = "ENC[AES256_GCM,"
+
+// valueForm is the form of such a value. A JSON encoder may have put backslashes into it.
+var valueForm = regexp.MustCompile(`ENC\[AES256_GCM,data:[A-Za-z0-9+/=\\]*,iv:[A-Za-z0-9+/=\\]+,tag:[A-Za-z0-9+/=\\]+,type:[a-z]+\]`)
+
+// IsValue reports whether a text is a value that SOPS encrypted, perhaps damaged.
+func IsValue(text string) bool {
+	return strings.HasPrefix(text, valuePrefix) && strings.HasSuffix(text, "]")
+}
+
+// Encrypted reports whether a text holds anything that SOPS encrypted. Every document that
+// SOPS encrypted does: its MAC is such a value.
+func Encrypted(text []byte) bool {
+	return valueForm.Match(text) || bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n\"'"), []byte(valuePrefix))
+}
