@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/secretsync/secretsync/internal/child"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/subprocess"
 )
 
 // commandTime is how long a source's command may take.
@@ -21,16 +21,16 @@ const commandTime = 30 * time.Second
 // end. Its standard error is discarded: it may hold secrets.
 func (r *reading) command(ctx context.Context, s Source) (Value, *Error) {
 	argv := s.argv()
-	data, err := child.Command{
+	data, err := subprocess.Command{
 		Args: argv, Dir: filepath.Dir(s.target), Env: r.commandEnv(), Time: r.commandTime, MaxOutput: maxValue + len("\r\n"),
 	}.Output(ctx)
 	var exit *exec.ExitError
 	switch {
-	case errors.Is(err, child.ErrOutput):
+	case errors.Is(err, subprocess.ErrOutput):
 		return Value{}, mistake(ruleCommand, s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
 	case ctx.Err() != nil:
 		return Value{}, mistake(ruleCommand, s.Pos, "", "interrupted")
-	case errors.Is(err, child.ErrTime):
+	case errors.Is(err, subprocess.ErrTime):
 		return Value{}, mistake(ruleCommand, s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
 	case errors.As(err, &exit):
 		return Value{}, mistake(ruleCommand, s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/secretsync/secretsync/internal/child"
+	"github.com/secretsync/secretsync/internal/subprocess"
 )
 
 //go:embed seed.cjs
@@ -68,7 +68,7 @@ func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret,
 		return nil, errors.New("a value cannot be passed to Node.js") // the error could quote it
 	}
 	defer clear(input)
-	out, err := child.Command{
+	out, err := subprocess.Command{
 		Args: []string{node, "-e", seed}, Dir: j.Dir, Env: environ(os.Environ()), Stdin: bytes.NewReader(input),
 		Time: nodeTime, MaxOutput: maxNode, Stop: endsWithin,
 	}.Output(ctx)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/secretsync/secretsync/internal/child"
+	"github.com/secretsync/secretsync/internal/subprocess"
 )
 
 const (
@@ -35,7 +35,7 @@ func Git(ctx context.Context, dir string, env func(string) string, args ...strin
 	if !InWorkTree(dir) {
 		return nil, fmt.Errorf("a git repository at %s: %w", dir, fs.ErrNotExist)
 	}
-	git := child.Command{
+	git := subprocess.Command{
 		Args: append([]string{"git", "-c", "core.fsmonitor=false"}, args...), Dir: dir,
 		Env:  []string{"GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1", "LC_ALL=C"},
 		Time: gitTime, MaxOutput: maxGit,
@@ -52,9 +52,9 @@ func Git(ctx context.Context, dir string, env func(string) string, args ...strin
 		return nil, &gitError{fmt.Sprintf("git %s failed: %s", name, first), exit.ExitCode()}
 	}
 	switch {
-	case errors.Is(err, child.ErrTime):
+	case errors.Is(err, subprocess.ErrTime):
 		return nil, fmt.Errorf("git %s took longer than %v", name, gitTime)
-	case errors.Is(err, child.ErrOutput):
+	case errors.Is(err, subprocess.ErrOutput):
 		return nil, fmt.Errorf("git %s printed more than %d MiB", name, maxGit>>20)
 	case err != nil:
 		return nil, fmt.Errorf("git could not be run: %w", err)

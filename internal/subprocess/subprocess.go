@@ -1,7 +1,7 @@
-// Package child runs other programs, with limits on their time and on what they may print:
+// Package subprocess runs other programs, with limits on their time and on what they may print:
 // what a program reads can be chosen by the author of a pull request. At a limit the program
 // is killed, together with what it started.
-package child
+package subprocess
 
 import (
 	"context"

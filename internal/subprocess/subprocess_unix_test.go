@@ -1,6 +1,6 @@
 //go:build unix
 
-package child_test
+package subprocess_test
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/secretsync/secretsync/internal/child"
+	"github.com/secretsync/secretsync/internal/subprocess"
 )
 
 // sh is a script that may print 100 bytes within a minute.
-func sh(script string) child.Command {
-	return child.Command{Args: []string{"sh", "-c", script}, Time: time.Minute, MaxOutput: 100}
+func sh(script string) subprocess.Command {
+	return subprocess.Command{Args: []string{"sh", "-c", script}, Time: time.Minute, MaxOutput: 100}
 }
 
 func TestOutput(t *testing.T) {
@@ -40,7 +40,7 @@ func TestExitCode(t *testing.T) {
 	if n := len(exit.Stderr); n != 4096 || strings.Trim(string(exit.Stderr), "x") != "" {
 		t.Errorf("%d bytes of standard error are kept; want the first 4096", n)
 	}
-	if _, err := (child.Command{Args: []string{"./absent"}, Time: time.Minute}).Output(t.Context()); err == nil || errors.As(err, &exit) {
+	if _, err := (subprocess.Command{Args: []string{"./absent"}, Time: time.Minute}).Output(t.Context()); err == nil || errors.As(err, &exit) {
 		t.Errorf("a program that does not exist: %v", err)
 	}
 }
@@ -55,14 +55,14 @@ func TestLimits(t *testing.T) {
 	stubborn := sh("trap '' TERM; " + background + "wait")
 	stubborn.Time, stubborn.Stop = 300*time.Millisecond, 300*time.Millisecond
 	for name, test := range map[string]struct {
-		command child.Command
+		command subprocess.Command
 		want    error
 	}{
-		"output":   {sh(background + "yes"), child.ErrOutput},
-		"one more": {sh(background + "head -c 101 /dev/zero; wait"), child.ErrOutput},
-		"time":     {short, child.ErrTime},
-		"polite":   {polite, child.ErrTime},
-		"stubborn": {stubborn, child.ErrTime},
+		"output":   {sh(background + "yes"), subprocess.ErrOutput},
+		"one more": {sh(background + "head -c 101 /dev/zero; wait"), subprocess.ErrOutput},
+		"time":     {short, subprocess.ErrTime},
+		"polite":   {polite, subprocess.ErrTime},
+		"stubborn": {stubborn, subprocess.ErrTime},
 		"held":     {sh(background + "echo done"), exec.ErrWaitDelay},
 	} {
 		dir := t.TempDir()
@@ -82,7 +82,7 @@ func TestInterrupted(t *testing.T) {
 	c.Dir = t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := c.Output(ctx); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, child.ErrTime) {
+	if _, err := c.Output(ctx); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, subprocess.ErrTime) {
 		t.Errorf("%v; want the context's error", err)
 	}
 	checkGone(t, "interrupted", filepath.Join(c.Dir, "pid"))
