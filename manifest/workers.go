@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -51,6 +52,8 @@ type WorkerFile struct {
 	// Name is as the caller would open it.
 	Name string
 	Data []byte
+	// Named says that an entry names the file itself; otherwise it is what a pattern matches.
+	Named bool
 	// Environments are those that are meant; nil for all, the top level among them.
 	Environments []WorkerEnvironment
 }
@@ -74,6 +77,10 @@ func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 		}
 		for _, name := range names {
 			i := slices.IndexFunc(found, func(f WorkerFile) bool { return identity(f.Name) == identity(name) })
+			named := !strings.ContainsAny(w.pattern, `*?[\`)
+			if i >= 0 {
+				found[i].Named = found[i].Named || named
+			}
 			switch {
 			case i >= 0 && (w.env == nil || found[i].Environments == nil):
 				found[i].Environments = nil
@@ -87,7 +94,7 @@ func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 				errs = append(errs, bad)
 				continue
 			}
-			f := WorkerFile{Name: name, Data: data}
+			f := WorkerFile{Name: name, Data: data, Named: named}
 			if w.env != nil {
 				f.Environments = []WorkerEnvironment{{*w.env, w.pos}}
 			}

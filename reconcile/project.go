@@ -91,6 +91,7 @@ func (p *Project) bindings(lock *lockfile.File) (*bindings.Project, []*syntax.Er
 // not be read. With strict bindings those are mistakes, otherwise warnings.
 func (p *Project) references(lock *lockfile.File) (refs []planner.Reference, unread []planner.Position, err error) {
 	b, mistakes := p.bindings(lock)
+	mistakes = append(mistakes, b.Unread...)
 	if p.options().StrictBindings && len(mistakes) > 0 {
 		return nil, nil, syntax.ErrorList(mistakes)
 	}

@@ -41,6 +41,11 @@ type Options struct {
 type Project struct {
 	// Configs are the Workers' configurations that could be read.
 	Configs []*wrangler.Config
+	// Unread are the mistakes of files that may bind secrets and cannot be read, but that only
+	// a pattern names, such as cloudflare.config.ts.
+	Unread []*syntax.Error
+	// Notes are what is worth knowing about the configurations, and no mistake.
+	Notes []*syntax.Error
 
 	opts   Options
 	data   map[string][]byte // the content of each configuration, by file name
@@ -106,6 +111,9 @@ func (p *Project) read() []*syntax.Error {
 	missing := map[position.Position]*syntax.Error{} // environments not found in any file so far
 	for _, f := range files {
 		c, mistakes := wrangler.Parse(f.Name, f.Data)
+		if c == nil && !f.Named && p.setAside(mistakes) {
+			continue
+		}
 		errs = append(errs, mistakes...)
 		if c == nil {
 			continue
@@ -122,6 +130,7 @@ func (p *Project) read() []*syntax.Error {
 				return !slices.ContainsFunc(f.Environments, func(env manifest.WorkerEnvironment) bool { return env.Name == e.Name })
 			})
 		}
+		p.note(c)
 		for i := range c.Environments {
 			env := &c.Environments[i]
 			if env.Previews { // previews belong to the preceding environment, and share its account

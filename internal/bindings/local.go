@@ -21,6 +21,12 @@ func (p *Project) LocalSecrets(c *wrangler.Config, values map[manifest.SecretRef
 	put, told := map[localPlace]manifest.SecretRef{}, map[localPlace]bool{}
 	for _, env := range c.Environments {
 		for _, b := range env.Bindings {
+			if b.Unsafe {
+				if !env.Previews { // which are deployed
+					warn("%s: %s is under unsafe.bindings, which wrangler dev ignores: bind it under secrets_store_secrets to have it there too", b.Pos, b.Binding)
+				}
+				continue
+			}
 			at := localPlace{b.StoreID, b.SecretName}
 			ref, _ := p.boundSecret(env, b)
 			first, taken := put[at]
@@ -64,7 +70,7 @@ func (p *Project) Values(ctx context.Context, configs []*wrangler.Config, known 
 	for _, c := range configs {
 		for _, env := range c.Environments {
 			for _, b := range env.Bindings {
-				if ref, sec := p.boundSecret(env, b); sec != nil {
+				if ref, sec := p.boundSecret(env, b); sec != nil && !b.Unsafe {
 					bound[ref] = *sec
 				}
 			}

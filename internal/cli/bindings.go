@@ -3,12 +3,15 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/reconcile"
@@ -71,6 +74,7 @@ func (a *App) bindingsCheck(ctx context.Context, o *bindingsCheckOptions) error 
 		}
 		err := w.bindings.Fix(func(file string, corrections int) error {
 			_, err := fmt.Fprintf(a.Out, "Corrected %[2]d bindings in %[1]s.\n", file, corrections)
+			a.sayRedirect(file)
 			return err
 		})
 		if err != nil {
@@ -83,12 +87,29 @@ func (a *App) bindingsCheck(ctx context.Context, o *bindingsCheckOptions) error 
 	if !w.manifest.HasWorkers() {
 		return noWorkers(w.manifest)
 	}
+	a.sayNotes(w.bindings.Notes)
 	count, mistakes := w.bindings.CheckAll()
 	if err := slices.Concat(w.mistakes, mistakes).Err(); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(a.Out, "All bindings match the manifest: Workers %d, bindings %d.\n", len(w.bindings.Configs), count)
 	return err
+}
+
+// sayNotes prints what is worth knowing about wrangler configurations, and no mistake.
+func (a *App) sayNotes(notes []*syntax.Error) {
+	for _, n := range notes {
+		a.Say("note: %s", render.Safe(n.Error()))
+	}
+}
+
+// sayRedirect reminds of the build whose result wrangler deploys instead of a configuration
+// that was just written.
+func (a *App) sayRedirect(file string) {
+	redirect := filepath.Join(filepath.Dir(file), wrangler.Redirect)
+	if _, err := os.Lstat(redirect); err == nil {
+		a.Say("note: build again before you deploy: %s makes wrangler read what the last build generated from %s", redirect, filepath.Base(file))
+	}
 }
 
 // checkWorker refuses to write to a wrangler configuration that is another of the project's

@@ -78,6 +78,7 @@ func (a *App) generateBindings(w *workers, o *generateOptions, anyEnv bool) erro
 	case o.write:
 		return a.writeBindings(w, file, env.Name, want)
 	}
+	a.sayUnsafe(want, o.format)
 	format := o.format
 	if format == "" {
 		format = "jsonc"
@@ -91,6 +92,16 @@ func (a *App) generateBindings(w *workers, o *generateOptions, anyEnv bool) erro
 	}
 	_, err = fmt.Fprint(a.Out, text)
 	return err
+}
+
+// sayUnsafe says which bindings are not in the block that is printed, since they stand
+// elsewhere in the file.
+func (a *App) sayUnsafe(bindings []wrangler.Binding, format string) {
+	for _, b := range bindings {
+		if b.Unsafe && format != "types" {
+			a.Say("note: %s: the binding %s stays under unsafe.bindings, and is not printed", b.Pos, b.Binding)
+		}
+	}
 }
 
 // chosenEnvironment returns the environment that the flags name, and its file. Both are
@@ -108,6 +119,9 @@ func chosenEnvironment(w *workers, o *generateOptions, anyEnv bool) (env wrangle
 	c := w.bindings.Config(o.worker)
 	if c == nil {
 		return env, "", hint.With(fmt.Errorf("%s is not one of the manifest's Workers", o.worker), "add it to workers:")
+	}
+	if err := c.PagesError(); err != nil {
+		return env, "", err
 	}
 	name := o.env
 	if envs := c.Environments; anyEnv && len(envs) > 0 && !slices.ContainsFunc(envs, func(e wrangler.Environment) bool { return e.Name != envs[0].Name }) {
@@ -132,6 +146,7 @@ func (a *App) writeBindings(w *workers, file, env string, want []wrangler.Bindin
 		_, err = fmt.Fprintf(a.Out, "%s is up to date: bindings %d.\n", file, len(want))
 	default:
 		_, err = fmt.Fprintf(a.Out, "Wrote %s: bindings %d.\n", file, len(want))
+		a.sayRedirect(file)
 	}
 	return err
 }

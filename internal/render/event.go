@@ -16,7 +16,7 @@ func Event(e reconcile.Event, ci bool) []string {
 	case reconcile.ManifestWarning:
 		return warning("%s", e.Mistake)
 	case reconcile.BindingsSkipped:
-		return warning("skipping the bindings of a configuration with mistakes: %s", Safe(e.Mistake.Error()))
+		return warning("skipping the bindings of a configuration that cannot be read: %s", Safe(e.Mistake.Error()))
 	case reconcile.AccountUnknown:
 		return warning("neither the environment nor the lockfile names the account: apply will not accept this plan as reviewed")
 	case reconcile.QuotaUnread:

@@ -8,38 +8,92 @@ import (
 )
 
 // parser gathers the mistakes in a configuration.
-type parser struct{ errs syntax.ErrorList }
+type parser struct {
+	errs syntax.ErrorList
+	// pages is where the file says that it belongs to a Pages project; zero for a Worker.
+	pages position.Position
+}
 
+// bindings are those of one part of the file: under secrets_store_secrets, and those of
+// the same type under unsafe.bindings. wrangler uploads both alike.
 func (p *parser) bindings(n *syntax.Node) []Binding {
-	list := n.Get(section)
-	switch {
-	case list == nil:
-		return nil
-	case list.Kind != syntax.List:
-		p.errs.Add(list.Pos, "", "%q must be a list, not %s", section, list.Kind)
-		return nil
-	}
 	var found []Binding
 	seen := map[string]position.Position{}
-	for _, item := range list.Items {
-		b, ok := p.binding(item)
+	add := func(b Binding, ok bool) {
 		if !ok {
-			continue
+			return
 		}
 		if first, twice := seen[b.Binding]; twice {
 			p.errs.Add(b.BindingPos, "", "binding %q is there already, at %s", b.Binding, first)
-			continue
+			return
 		}
 		seen[b.Binding] = b.BindingPos
 		found = append(found, b)
 	}
+	for _, item := range p.items(n) {
+		add(p.binding(item, "binding"))
+	}
+	for _, item := range p.unsafeItems(n) {
+		b, ok := p.binding(item, "name")
+		b.Unsafe = true
+		add(b, ok)
+	}
 	return found
+}
+
+// items are the entries of secrets_store_secrets.
+func (p *parser) items(n *syntax.Node) []*syntax.Node {
+	for _, f := range n.Fields {
+		switch {
+		case f.Key != section:
+			continue
+		case f.Value.Kind != syntax.List:
+			p.errs.Add(f.Value.Pos, "", "%q must be a list, not %s", section, f.Value.Kind)
+		case !p.pages.IsZero() && len(f.Value.Items) > 0:
+			p.errs = append(p.errs, pagesMistake(f.Pos))
+		default:
+			return f.Value.Items
+		}
+	}
+	return nil
+}
+
+// unsafeType is the type of a binding of the Secrets Store in Cloudflare's API, which
+// unsafe.bindings names.
+const unsafeType = "secrets_store_secret"
+
+// unsafeItems are the entries of unsafe.bindings that bind secrets of the Secrets Store.
+// wrangler reports what else is wrong there.
+func (p *parser) unsafeItems(n *syntax.Node) []*syntax.Node {
+	list := n.Get("unsafe")
+	if list == nil || list.Get("bindings") == nil {
+		return nil
+	}
+	var found []*syntax.Node
+	for _, item := range list.Get("bindings").Items {
+		switch {
+		case p.text(item, "type") != unsafeType:
+		case !p.pages.IsZero():
+			p.errs = append(p.errs, pagesMistake(item.Pos))
+		default:
+			found = append(found, item)
+		}
+	}
+	return found
+}
+
+func pagesMistake(at position.Position) *syntax.Error {
+	return &syntax.Error{
+		Pos: at, What: "a Pages project (pages_build_output_dir) cannot bind secrets of the Secrets Store",
+		Hint: "wrangler refuses to deploy it like this; a Worker with static assets can bind them", Rule: Rule,
+	}
 }
 
 // identifier is what a name in env can be.
 var identifier = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*$`)
 
-func (p *parser) binding(n *syntax.Node) (Binding, bool) {
+// binding reads a binding whose name in env is under nameKey.
+func (p *parser) binding(n *syntax.Node, nameKey string) (Binding, bool) {
 	if n.Kind != syntax.Map {
 		p.errs.Add(n.Pos, `want binding, store_id and secret_name`, "a binding must be a map, not %s", n.Kind)
 		return Binding{}, false
@@ -50,10 +104,10 @@ func (p *parser) binding(n *syntax.Node) (Binding, bool) {
 		key string
 		to  *string
 		pos *position.Position
-	}{{"binding", &b.Binding, &b.BindingPos}, {"store_id", &b.StoreID, &b.StoreIDPos}, {"secret_name", &b.SecretName, &b.SecretNamePos}} {
+	}{{nameKey, &b.Binding, &b.BindingPos}, {"store_id", &b.StoreID, &b.StoreIDPos}, {"secret_name", &b.SecretName, &b.SecretNamePos}} {
 		switch v := n.Get(part.key); {
 		case v == nil:
-			p.errs.Add(n.Pos, "a binding has binding, store_id and secret_name", "the binding lacks %q", part.key)
+			p.errs.Add(n.Pos, "a binding has "+nameKey+", store_id and secret_name", "the binding lacks %q", part.key)
 			ok = false
 		case v.Kind != syntax.String:
 			p.errs.Add(v.Pos, "", "%q must be a string, not %s", part.key, v.Kind)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -12,9 +13,13 @@ import (
 var Formats = []string{"toml", "jsonc", "types"}
 
 // Format writes bindings as a block for an environment of wrangler.toml or wrangler.jsonc,
-// or as the TypeScript type of env.
+// or as the TypeScript type of env. Only the type has those under unsafe.bindings, which
+// stay where they are.
 func Format(format, env string, bindings []Binding) (string, error) {
 	var b strings.Builder
+	if format != "types" {
+		bindings = slices.DeleteFunc(slices.Clone(bindings), func(x Binding) bool { return x.Unsafe })
+	}
 	switch format {
 	case "toml":
 		for i, x := range bindings {

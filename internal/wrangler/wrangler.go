@@ -28,6 +28,9 @@ type Config struct {
 	File string
 	// Name is the Worker's name; it may be empty.
 	Name string
+	// Pages is where pages_build_output_dir stands, by which the configuration is that of a
+	// Pages project; zero for a Worker.
+	Pages position.Position
 	// Environments are the top level, whose name is empty, and those under env; each is
 	// followed by what its previews bind, where they bind something.
 	Environments []Environment
@@ -36,9 +39,14 @@ type Config struct {
 // Environment is a part of the configuration that is deployed as a Worker of its own.
 type Environment struct {
 	Name string
+	// Pos is where the file names it; the file for the top level.
+	Pos position.Position
 	// Previews says that it is what wrangler preview gives to the environment's previews,
 	// in place of its own bindings.
 	Previews bool
+	// Forgotten says that it binds nothing, without an empty list that would say so, while the
+	// top level, whose bindings it does not inherit, binds something.
+	Forgotten bool
 	// WorkerName and AccountID are as they hold for it, an account's id in lower case; they
 	// may be empty.
 	WorkerName, AccountID string
@@ -52,11 +60,23 @@ func (c *Config) Has(env string) bool {
 	return slices.ContainsFunc(c.Environments, func(e Environment) bool { return e.Name == env })
 }
 
+// PagesError says that the configuration is that of a Pages project, which cannot bind
+// secrets of the Secrets Store; nil for a Worker.
+func (c *Config) PagesError() error {
+	if c.Pages.IsZero() {
+		return nil
+	}
+	return syntax.ErrorList{pagesMistake(c.Pages)}
+}
+
 // Binding gives a Worker a secret.
 type Binding struct {
 	// Binding is the name in the Worker's env.
 	Binding             string
 	StoreID, SecretName string
+	// Unsafe says that it stands under unsafe.bindings: wrangler uploads it, and wrangler dev
+	// ignores it.
+	Unsafe bool
 	// Pos is of the whole binding; the others are of its parts.
 	Pos, BindingPos, StoreIDPos, SecretNamePos position.Position
 }
@@ -76,10 +96,12 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 	if len(mistakes) > 0 {
 		return nil, mistakes
 	}
-	p := &parser{}
+	p := &parser{pages: keyPos(root, "pages_build_output_dir")}
 	defer func() { p.errs.Tag(Rule, 0) }()
-	c := &Config{File: file, Name: p.text(root, "name")}
-	top := Environment{WorkerName: c.Name, AccountID: p.account(root), Bindings: p.bindings(root), Names: names(root)}
+	c := &Config{File: file, Name: p.text(root, "name"), Pages: p.pages}
+	top := Environment{
+		Pos: position.Position{File: file}, WorkerName: c.Name, AccountID: p.account(root), Bindings: p.bindings(root), Names: names(root),
+	}
 	shared := p.previews(root)
 	c.add(top, shared)
 	if envs := root.Get("env"); envs != nil && envs.Kind == syntax.Map {
@@ -87,7 +109,7 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 			if f.Value.Kind != syntax.Map {
 				continue // wrangler reports it
 			}
-			e := Environment{Name: f.Key, WorkerName: p.text(f.Value, "name"), AccountID: p.account(f.Value)}
+			e := Environment{Name: f.Key, Pos: f.Pos, WorkerName: p.text(f.Value, "name"), AccountID: p.account(f.Value)}
 			if e.WorkerName == "" && c.Name != "" { // as wrangler names it
 				e.WorkerName = c.Name + "-" + f.Key
 			}
@@ -95,6 +117,7 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 				e.AccountID = top.AccountID
 			}
 			e.Bindings, e.Names = p.bindings(f.Value), names(f.Value)
+			e.Forgotten = len(top.Bindings) > 0 && len(e.Bindings) == 0 && f.Value.Get(section) == nil
 			previews := shared // inherited, unlike bindings
 			if f.Value.Get("previews") != nil {
 				previews = p.previews(f.Value)
@@ -109,7 +132,7 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 func (c *Config) add(e Environment, previews []Binding) {
 	c.Environments = append(c.Environments, e)
 	if len(previews) > 0 {
-		e.Previews, e.Bindings, e.Names = true, previews, nil
+		e.Previews, e.Forgotten, e.Bindings, e.Names = true, false, previews, nil
 		c.Environments = append(c.Environments, e)
 	}
 }
@@ -119,22 +142,20 @@ const bom = "\xef\xbb\xbf"
 
 // tree parses a file by its extension.
 func tree(file string, data []byte) (*syntax.Node, []*syntax.Error) {
+	if bad := notConfig(file); bad != nil {
+		return nil, []*syntax.Error{bad}
+	}
 	format := syntax.JSON
-	switch filepath.Ext(file) {
-	case ".toml":
+	if filepath.Ext(file) == ".toml" {
 		format = syntax.TOML
 		if blankTOML.Match(data) { // of a Worker that has only the defaults
 			return &syntax.Node{Kind: syntax.Map, Pos: position.Position{File: file, Line: 1, Column: 1}}, nil
 		}
-	case ".json", ".jsonc":
-		if len(data) <= syntax.MaxSize { // what is larger is refused below
-			bare := bytes.TrimPrefix(bytes.Clone(data), []byte(bom))
-			if plain, err := hujson.Standardize(bare); err == nil { // comments become blanks, so that positions hold
-				data = plain
-			} // else the error below has the better words
-		}
-	default:
-		return nil, []*syntax.Error{{Pos: position.Position{File: file}, What: "not a wrangler configuration by its name", Hint: "want .toml, .json or .jsonc", Rule: Rule}}
+	} else if len(data) <= syntax.MaxSize { // what is larger is refused below
+		bare := bytes.TrimPrefix(bytes.Clone(data), []byte(bom))
+		if plain, err := hujson.Standardize(bare); err == nil { // comments become blanks, so that positions hold
+			data = plain
+		} // else the error below has the better words
 	}
 	root, mistakes := syntax.Parse(file, data, format)
 	if len(mistakes) > 0 {
@@ -191,6 +212,16 @@ func (p *parser) previews(n *syntax.Node) []Binding {
 func (p *parser) account(n *syntax.Node) string {
 	id, _ := hexid.Parse(p.text(n, "account_id"))
 	return id
+}
+
+// keyPos is where a key of a map stands, or zero.
+func keyPos(n *syntax.Node, key string) position.Position {
+	for _, f := range n.Fields {
+		if f.Key == key {
+			return f.Pos
+		}
+	}
+	return position.Position{}
 }
 
 // text is a string, or empty: for what wrangler checks itself.

@@ -2,6 +2,8 @@ package wrangler_test
 
 import (
 	"errors"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +62,7 @@ func TestParse(t *testing.T) {
 		pos  string
 	}{
 		"wrangler.toml":  {tomlFile, []wrangler.Environment{top, staging}, "wrangler.toml:7:12"},
-		"wrangler.jsonc": {jsoncFile, []wrangler.Environment{top, staging, {Name: "prod", WorkerName: "api-prod", AccountID: "acc"}}, "wrangler.jsonc:7:39"},
+		"wrangler.jsonc": {jsoncFile, []wrangler.Environment{top, staging, {Name: "prod", WorkerName: "api-prod", AccountID: "acc", Forgotten: true}}, "wrangler.jsonc:7:39"},
 		"wrangler.json":  {"\ufeff" + `{"name": "empty"}`, []wrangler.Environment{{WorkerName: "empty"}}, ""},
 	} {
 		for _, text := range []string{want.text, strings.ReplaceAll(want.text, "\n", "\r\n")} {
@@ -162,6 +164,37 @@ func TestMistakes(t *testing.T) {
 	for _, file := range []string{"w.toml", "w.json", "w.yaml"} {
 		if c, err := wrangler.Parse(file, []byte("{ no")); c != nil || err == nil {
 			t.Errorf("%s: %v, %v", file, c, err)
+		}
+	}
+}
+
+// TestNotConfigurations: what is no configuration by its name says so by its kind.
+func TestNotConfigurations(t *testing.T) {
+	for file, kind := range map[string]error{
+		"apps/a/cloudflare.config.ts": wrangler.ErrProgram, "wrangler.config.mjs": wrangler.ErrProgram, "vite.config.ts": wrangler.ErrNotConfig,
+		".wrangler/deploy/config.json": wrangler.ErrRedirect, "a/.wrangler/deploy/config.json": wrangler.ErrRedirect, "deploy/config.json": nil,
+		"wrangler.toml.bak": wrangler.ErrNotConfig, "wrangler": wrangler.ErrNotConfig, "wrangler.staging.toml": nil,
+	} {
+		_, mistakes := wrangler.Parse(file, []byte("{}"))
+		if filepath.Ext(file) == ".toml" {
+			_, mistakes = wrangler.Parse(file, nil)
+		}
+		switch {
+		case kind == nil && len(mistakes) > 0:
+			t.Errorf("%s: %v", file, mistakes)
+		case kind != nil && (len(mistakes) != 1 || !errors.Is(mistakes[0], kind)):
+			t.Errorf("%s: %v, want %v", file, mistakes, kind)
+		}
+	}
+}
+
+func TestPreceding(t *testing.T) {
+	for file, want := range map[string][]string{
+		"a/wrangler.toml": {"a/wrangler.json", "a/wrangler.jsonc"}, "a/wrangler.jsonc": {"a/wrangler.json"},
+		"wrangler.json": nil, "wrangler.staging.toml": nil,
+	} {
+		if got := wrangler.Preceding(filepath.FromSlash(file)); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", file, got, want)
 		}
 	}
 }
@@ -314,6 +347,7 @@ func TestFormat(t *testing.T) {
 func FuzzEdit(f *testing.F) {
 	f.Add("w.toml", tomlFile, "staging")
 	f.Add("w.jsonc", jsoncFile, "prod")
+	f.Add("w.toml", "[[unsafe.bindings]]\nname = \"STRIPE\"\ntype = \"secrets_store_secret\"\nstore_id = \"old\"\nsecret_name = \"x\"\n", "")
 	f.Add("w.toml", "secrets_store_secrets = [ ] # ]\n", "")
 	f.Add("w.json", `{"secrets_store_secrets": [], "a": "]"}`, "")
 	f.Fuzz(func(t *testing.T, file, text, env string) {
