@@ -26,6 +26,9 @@ func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
 	for _, f := range n.Fields {
 		if !slices.Contains(names, f.Key) {
 			allKnown = false
+			if f.Value.Anchored { // it may be there for an anchor, which was reported
+				continue
+			}
 			defer d.errs.Tag(ruleUnknownKey, len(d.errs))
 			d.errs.Add(f.Pos, syntax.DidYouMean(f.Key, names), "unknown key %s", syntax.QuoteKey(f.Key))
 		}

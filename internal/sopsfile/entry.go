@@ -68,7 +68,7 @@ func (f *File) find(path []string) (place, error) {
 		all := children(v)
 		at := slices.IndexFunc(all, func(c child) bool { return c.key == key })
 		if at < 0 {
-			return p, fail(Missing, f.position(path[:i]), nearest(key, v, all), "has no %s", shown(path[:i+1]))
+			return p, f.missing(path[:i+1], v, all)
 		}
 		if slices.ContainsFunc(all[at+1:], func(c child) bool { return c.key == key }) {
 			return p, fail(Malformed, f.position(path[:i+1]), "remove all but one", "has %s more than once", shown(path[:i+1]))
@@ -106,6 +106,38 @@ func (f *File) leaf(p *place, path []string, v any) error {
 		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
 	}
 	return nil
+}
+
+// mergeKey is the key that SOPS keeps what a YAML merge key stands for under. It merges
+// nothing itself, and neither does what reads the decrypted file through SOPS.
+const mergeKey = "<<"
+
+// missing says that v, whose children are all, has no value at the end of a path.
+func (f *File) missing(path []string, v any, all []child) error {
+	above, key := path[:len(path)-1], path[len(path)-1]
+	hint := nearest(key, v, all)
+	if inMerge, ok := findMerged(v, key); ok {
+		hint = "it is in a merge key, which SOPS keeps as a key of its own: write " + shown(slices.Concat(above, inMerge))
+	}
+	return fail(Missing, f.position(above), hint, "has no %s", shown(path))
+}
+
+// findMerged finds a key of v's merge keys, the first if there are several.
+func findMerged(v any, key string) (path []string, ok bool) {
+	for _, c := range children(v) {
+		_, list := v.([]any)
+		if !list && c.key != mergeKey {
+			continue
+		}
+		below := children(c.value)
+		if _, items := c.value.([]any); !items && slices.ContainsFunc(below, func(b child) bool { return b.key == key }) {
+			return []string{c.key, key}, true
+		}
+		if path, ok := findMerged(c.value, key); ok {
+			return append([]string{c.key}, path...), true
+		}
+	}
+	return nil, false
 }
 
 type child struct {

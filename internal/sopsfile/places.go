@@ -22,7 +22,7 @@ func (f *File) checkSyntax() error {
 	var mistakes []*syntax.Error
 	switch f.format {
 	case formats.Yaml:
-		f.root, mistakes = syntax.Parse(f.name, f.data, syntax.YAML)
+		f.root, mistakes = syntax.ParseFullYAML(f.name, f.data)
 	case formats.Json, formats.Binary:
 		f.root, mistakes = syntax.Parse(f.name, f.data, syntax.JSON)
 	default:

@@ -139,7 +139,7 @@ func (f *File) ruleMistakes() (mistakes syntax.ErrorList) {
 	if err != nil {
 		return nil
 	}
-	root, found := syntax.Parse(f.name, data, syntax.YAML)
+	root, found := syntax.ParseFullYAML(f.name, data)
 	if root == nil {
 		return found
 	}

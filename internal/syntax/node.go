@@ -51,6 +51,9 @@ type Node struct {
 	Fields []Field
 	// Items are a list's.
 	Items []*Node
+	// Anchored says that a YAML anchor in it was reported as a mistake: it may be there for
+	// its aliases alone.
+	Anchored bool
 }
 
 // Field is one entry of a map.

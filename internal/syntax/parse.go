@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/internal/position"
+	"gopkg.in/yaml.v3"
 )
 
 // Format is a language that [Parse] reads.
@@ -38,16 +39,26 @@ func FormatOf(filename string) (Format, bool) {
 // could not be read, and what is wrong with it: with a key given twice it can be read all
 // the same, so that the mistakes in its content are reported in the same run.
 func Parse(name string, data []byte, f Format) (*Node, []*Error) {
-	p := &parser{format: f, src: source{name: name, data: data}}
+	return (&parser{format: f, src: source{name: name, data: data}}).parse()
+}
+
+// ParseFullYAML is [Parse] for a YAML document that SOPS reads too, and reads it as SOPS
+// does: an alias is its anchor's content, a merge key is a key called <<, and tags are
+// allowed. Keys are strings all the same.
+func ParseFullYAML(name string, data []byte) (*Node, []*Error) {
+	return (&parser{format: YAML, full: true, src: source{name: name, data: data}}).parse()
+}
+
+func (p *parser) parse() (*Node, []*Error) {
 	defer func() { p.errs.Tag("syntax", 0) }()
 	if p.checkText() {
 		p.src.indexLines()
-		root := map[Format]func() *Node{YAML: p.yaml, TOML: p.toml, JSON: p.json}[f]()
+		root := map[Format]func() *Node{YAML: p.yaml, TOML: p.toml, JSON: p.json}[p.format]()
 		markers := ConflictMarkers(p.src.data)
 		switch {
 		// Between quotes, TOML allows such lines, so there only a whole conflict is one. The other
 		// two do not allow them, but a library might.
-		case len(markers) > 0 && (len(p.errs) > 0 || f != TOML || wholeConflict(p.src.data)):
+		case len(markers) > 0 && (len(p.errs) > 0 || p.format != TOML || wholeConflict(p.src.data)):
 			p.conflicts(markers)
 		case !p.partly:
 			return root, p.errs.Sorted()
@@ -63,6 +74,11 @@ type parser struct {
 	errs   ErrorList
 	partly bool   // what was read is not all that the document says
 	again  []span // keys of TOML that were given already, in order
+
+	full    bool                // read YAML as ParseFullYAML does
+	aliased int                 // nodes of YAML that were read through aliases
+	within  []*yaml.Node        // the anchors that aliases led to, outermost first
+	shared  []position.Position // of anchors, aliases and merge keys that were refused
 }
 
 // span is a part of the document.
@@ -178,6 +194,9 @@ const maxShown = 64
 // QuoteKey quotes a map's key for a message if it looks like a name. Anything
 // else may be a value in the wrong place, as in "{value:hunter2}".
 func QuoteKey(key string) string {
+	if key == "<<" { // a merge key of YAML
+		return `"<<"`
+	}
 	for _, r := range key {
 		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", r) {
 			return "(not shown)"

@@ -122,10 +122,13 @@ func TestErrors(t *testing.T) {
 
 		{"duplicates", "a: CaNaRyVaLuE\nb: 1\na: CaNaRyVaLuE\nb: 2\n", YAML, []string{`f:3:1: duplicate key "a" (first at f:1:1)`, `f:4:1: duplicate key "b" (first at f:2:1)`}},
 		{"duplicate that may be a value", "{x:CaNaRyVaLuE, x:CaNaRyVaLuE}", YAML, []string{"f:1:17: duplicate key (not shown)"}},
-		{"anchor and alias", "a: &x [CaNaRyVaLuE]\nb: *x\n", YAML, []string{"f:1:4: YAML anchors", "f:2:4: YAML aliases"}},
-		{"alias as a key", "a: &x CaNaRyVaLuE\n*x : b\n", YAML, []string{"f:1:4: YAML anchors", "f:2:1: YAML aliases"}},
-		{"alias to itself", "a: &x [*x]\n", YAML, []string{"f:1:4: YAML anchors", "f:1:8: YAML aliases"}},
-		{"merge", "a:\n  <<: {b: CaNaRyVaLuE}\n", YAML, []string{"f:2:3: merge keys"}},
+		{"anchor and alias", "a: &x [CaNaRyVaLuE]\nb: *x\n", YAML, []string{"f:1:4: YAML anchors, aliases and merge keys (&, *, <<) are not supported (write the content out where it is used; 1 more place has one)"}},
+		{"alias as a key", "a: &x CaNaRyVaLuE\n*x : b\n", YAML, []string{"f:1:4: YAML anchors, aliases"}},
+		{"alias to itself", "a: &x [*x]\n", YAML, []string{"f:1:4: YAML anchors, aliases"}},
+		{"merge", "a:\n  <<: {b: CaNaRyVaLuE}\n", YAML, []string{"f:2:3: YAML anchors, aliases and merge keys (&, *, <<) are not supported (write the content out where it is used)"}},
+		{"merge as SOPS writes it", "a:\n  !!merge <<: {b: CaNaRyVaLuE}\n", YAML, []string{"f:2:3: YAML anchors, aliases and merge keys"}},
+		{"merge of anchors", "d: &d {b: CaNaRyVaLuE}\ne: &e {<<: *d}\na: {<<: [*d, *e]}\n", YAML, []string{"f:1:4: YAML anchors, aliases and merge keys (&, *, <<) are not supported (write the content out where it is used; 6 more places have one)"}},
+		{"merge of itself", "a: &a {<<: *a, b: CaNaRyVaLuE}\n", YAML, []string{"f:1:4: YAML anchors, aliases"}},
 		{"documents", "a: b\n---\nc: CaNaRyVaLuE\n", YAML, []string{"f:2:1: a second YAML document"}},
 		{"keys", "1: a\ntrue: b\n~: c\n[CaNaRyVaLuE]: d\n1.5: e\n", YAML, []string{"f:1:1: a key that is not", "f:2:1: a key", "f:3:1: a key", "f:4:1: a key", "f:5:1: a key"}},
 		{"tags", "a: !!binary CaNaRyVaLuE\nb: !mine CaNaRyVaLuE\nc: !!int CaNaRyVaLuE\nd: !x {e: f}\n", YAML, []string{"f:1:4: a YAML tag", "f:2:4: a YAML tag", "f:3:4: a YAML tag", "f:4:4: a YAML tag"}},
@@ -240,7 +243,7 @@ func TestDepthAllowed(t *testing.T) {
 
 func TestQuoteKey(t *testing.T) {
 	for key, want := range map[string]string{
-		"a_B-c.1": `"a_B-c.1"`, "": "(not shown)", "value:hunter2": "(not shown)", "a b": "(not shown)", "é": "(not shown)",
+		"a_B-c.1": `"a_B-c.1"`, "<<": `"<<"`, "": "(not shown)", "value:hunter2": "(not shown)", "a b": "(not shown)", "é": "(not shown)",
 		strings.Repeat("x", 64): `"` + strings.Repeat("x", 64) + `"`, strings.Repeat("x", 65): "(not shown)",
 	} {
 		if got := QuoteKey(key); got != want {
@@ -292,6 +295,9 @@ func fuzz(f *testing.F, format Format, ext string, seeds ...string) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if full, mistakes := ParseFullYAML("f", data); format == YAML && len(mistakes) == 0 {
+			checkPlaces(t, full)
+		}
 		n, mistakes := Parse("f", data, format)
 		if len(mistakes) == 0 {
 			checkPlaces(t, n)

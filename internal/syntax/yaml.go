@@ -3,7 +3,9 @@ package syntax
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 
@@ -25,7 +27,9 @@ func (p *parser) yaml() *Node {
 	case len(docs) > 1:
 		p.errs.Add(p.yamlPos(docs[1]), "one file holds one", "a second YAML document")
 	}
-	return p.yamlNode(docs[0].Content[0], 1)
+	root := p.yamlNode(docs[0].Content[0], 1)
+	p.yamlShared()
+	return root
 }
 
 // yamlDocuments reads the documents up to the second, which is one too many.
@@ -47,8 +51,11 @@ func (p *parser) yamlPos(n *yaml.Node) position.Position {
 }
 
 func (p *parser) yamlNode(y *yaml.Node, depth int) *Node {
-	n := &Node{Pos: p.yamlPos(y)}
+	n := &Node{Pos: p.yamlPos(y), Anchored: y.Anchor != "" && !p.full}
 	p.yamlRefuse(y)
+	if len(p.within) > 0 && !p.mayExpand(n.Pos) {
+		return n
+	}
 	switch y.Kind {
 	case yaml.MappingNode:
 		n.Kind = Map
@@ -64,23 +71,66 @@ func (p *parser) yamlNode(y *yaml.Node, depth int) *Node {
 		}
 	case yaml.ScalarNode:
 		n.Kind, n.Text = yamlScalar(y)
-	default: // an alias, which was refused
-		n.Kind = Refused
+	case yaml.AliasNode:
+		return p.yamlAlias(n, y, depth)
+	}
+	for _, f := range n.Fields {
+		n.Anchored = n.Anchored || f.Value.Anchored
+	}
+	for _, item := range n.Items {
+		n.Anchored = n.Anchored || item.Anchored
 	}
 	return n
 }
 
+// yamlAlias returns what an alias stands for; n where aliases are refused, since a mistake
+// in the content is reported at the anchor.
+func (p *parser) yamlAlias(n *Node, y *yaml.Node, depth int) *Node {
+	switch {
+	case !p.full:
+		return n
+	case slices.Contains(p.within, y.Alias):
+		p.errs.Add(n.Pos, "write the content out", "a YAML alias of what it is in")
+		p.partly = true
+		return n
+	}
+	p.within = append(p.within, y.Alias)
+	defer func() { p.within = p.within[:len(p.within)-1] }()
+	return p.yamlNode(y.Alias, depth)
+}
+
+// maxAliased bounds what is read through aliases, since few of them can stand for any number
+// of nodes.
+const maxAliased = 100_000
+
+// mayExpand counts a node that is read through an alias.
+func (p *parser) mayExpand(pos position.Position) bool {
+	if p.aliased++; p.aliased == maxAliased {
+		p.errs.Add(pos, "write the content out", "YAML aliases stand for more than %d values", maxAliased)
+		p.partly = true
+	}
+	return p.aliased < maxAliased
+}
+
 func (p *parser) yamlFields(n *Node, y *yaml.Node, depth int) {
 	seen := map[string]position.Position{}
+	var merged []*yaml.Node
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k, pos := y.Content[i], p.yamlPos(y.Content[i])
-		p.yamlRefuse(k)
+		merge := k.ShortTag() == "!!merge"
+		if p.full && k.Kind == yaml.AliasNode {
+			k = k.Alias
+		}
+		if !merge {
+			p.yamlRefuse(k)
+		}
 		value := p.yamlNode(y.Content[i+1], depth+1)
 		switch first, again := seen[k.Value]; {
-		case k.ShortTag() == "!!merge":
-			p.errs.Add(pos, "write the fields out", "merge keys (<<) are not supported")
+		case merge && !p.full:
+			p.shared = append(p.shared, pos)
+			merged = append(merged, y.Content[i+1])
 		case k.Kind == yaml.AliasNode: // refused above
-		case k.Kind != yaml.ScalarNode || k.ShortTag() != "!!str":
+		case k.Kind != yaml.ScalarNode || k.ShortTag() != "!!str" && !merge:
 			p.errs.Add(pos, "put it in quotes", "a key that is not a string")
 		case again:
 			p.duplicate(k.Value, pos, first)
@@ -89,19 +139,66 @@ func (p *parser) yamlFields(n *Node, y *yaml.Node, depth int) {
 			n.Fields = append(n.Fields, Field{k.Value, pos, value})
 		}
 	}
+	for _, m := range merged {
+		p.yamlMerge(n, seen, m, 1)
+	}
 }
 
-// yamlRefuse reports what YAML has and the other formats have not.
+// yamlMerge gives n the keys that a refused merge key stands for, with values that were
+// refused, so that n does not seem to lack them.
+func (p *parser) yamlMerge(n *Node, seen map[string]position.Position, y *yaml.Node, depth int) {
+	if p.aliased++; p.aliased > maxAliased || depth > maxDepth {
+		return
+	}
+	switch y.Kind {
+	case yaml.AliasNode:
+		p.yamlMerge(n, seen, y.Alias, depth+1)
+	case yaml.SequenceNode:
+		for _, item := range y.Content {
+			p.yamlMerge(n, seen, item, depth+1)
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(y.Content); i += 2 {
+			k, pos := y.Content[i], p.yamlPos(y.Content[i])
+			if k.ShortTag() == "!!merge" {
+				p.yamlMerge(n, seen, y.Content[i+1], depth+1)
+			} else if _, again := seen[k.Value]; k.Kind == yaml.ScalarNode && !again {
+				seen[k.Value] = pos
+				n.Fields = append(n.Fields, Field{k.Value, pos, &Node{Pos: pos}})
+			}
+		}
+	}
+}
+
+// yamlRefuse reports what YAML has and the other formats have not. Anchors and aliases are
+// gathered for [parser.yamlShared].
 func (p *parser) yamlRefuse(y *yaml.Node) {
 	pos := p.yamlPos(y)
 	switch {
-	case y.Kind == yaml.AliasNode:
-		p.errs.Add(pos, "write the content out", "YAML aliases are not supported")
-	case y.Anchor != "":
-		p.errs.Add(pos, "write the content out where it is used", "YAML anchors are not supported")
+	case p.full:
+	case y.Kind == yaml.AliasNode || y.Anchor != "":
+		p.shared = append(p.shared, pos)
 	case y.Style&yaml.TaggedStyle != 0 && y.ShortTag() != "!!str":
 		p.errs.Add(pos, "only !!str may be given", "a YAML tag")
 	}
+}
+
+// yamlShared reports anchors, aliases and merge keys: once, since each of them is there for
+// the others.
+func (p *parser) yamlShared() {
+	if len(p.shared) == 0 {
+		return
+	}
+	hint := "write the content out where it is used"
+	switch more := len(p.shared) - 1; more {
+	case 0:
+	case 1:
+		hint += "; 1 more place has one"
+	default:
+		hint += fmt.Sprintf("; %d more places have one", more)
+	}
+	slices.SortFunc(p.shared, position.Position.Compare)
+	p.errs.Add(p.shared[0], hint, "YAML anchors, aliases and merge keys (&, *, <<) are not supported")
 }
 
 func yamlScalar(y *yaml.Node) (Kind, string) {
