@@ -10,6 +10,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/lockfile"
@@ -135,7 +136,7 @@ func missingAdvice(file string) string {
 	if found, err := manifest.Find(filepath.Dir(file)); err == nil {
 		return "name another manifest with --file: there is " + found
 	}
-	return "secretsync init --file " + shellWord(file) + " creates it; or name another manifest with --file"
+	return "secretsync init --file " + shell.File(file) + " creates it; or name another manifest with --file"
 }
 
 // otherAPIAdvice says which files of a lockfile to move where, so that the emulator and
@@ -144,22 +145,14 @@ func otherAPIAdvice(e *reconcile.OtherAPIError) string {
 	base := strings.TrimSuffix(e.Lockfile, filepath.Ext(e.Lockfile))
 	other := base + ".emulator.lock"
 	if !e.Emulator {
-		return "keep it for Cloudflare, and give the emulator its own: --lockfile " + shellWord(other)
+		return "keep it for Cloudflare, and give the emulator its own: --lockfile " + shell.File(other)
 	}
-	move := "mv " + shellWord(e.Lockfile) + " " + shellWord(other)
+	move := "mv " + shell.File(e.Lockfile) + " " + shell.File(other)
 	if _, err := os.Lstat(base + ".key"); err == nil {
-		move += " && mv " + shellWord(base+".key") + " " + shellWord(base+".emulator.key")
+		move += " && mv " + shell.File(base+".key") + " " + shell.File(base+".emulator.key")
 	}
 	return "to go on with Cloudflare, keep the emulator's records under another name: " + move +
-		"; apply then starts a new lockfile, and --lockfile " + shellWord(other) + " goes on with the emulator"
-}
-
-// shellWord quotes a file name for a shell, if it needs that.
-func shellWord(name string) string {
-	if name != "" && strings.Trim(name, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-/") == "" {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+		"; apply then starts a new lockfile, and --lockfile " + shell.File(other) + " goes on with the emulator"
 }
 
 // listAdvice is advice about a list of mistakes as a whole.

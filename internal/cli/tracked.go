@@ -7,6 +7,7 @@ import (
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/repo"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -31,7 +32,7 @@ func (a *App) tracked(ctx context.Context, lockPath string) []*manifest.Error {
 	for _, name := range repo.Tracked(ctx, dir, a.env, key, key+".new", emulatorDefault) {
 		file := filepath.Join(dir, name)
 		w := &manifest.Error{Pos: position.Position{File: file}, Rule: ruleTracked}
-		untrack := "run git rm --cached " + shellWord(file) + ", and add it to .gitignore"
+		untrack := "run git rm --cached " + shell.File(file) + ", and add it to .gitignore"
 		if name == emulatorDefault {
 			w.What = "git tracks the emulator's state: whoever can read the repository can test guesses of the values in it"
 			w.Hint = untrack + "; its history keeps it, so change the values that were real"

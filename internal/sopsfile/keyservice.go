@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getsops/sops/v3"
 	"github.com/getsops/sops/v3/keys"
@@ -15,20 +16,52 @@ import (
 // file's order, in which probing for a cloud costs seconds (docs/sops.md §3).
 var order = []string{"age", "pgp"}
 
-// errRefused is for SOPS alone.
-var errRefused = errors.New("key type not allowed")
+// For SOPS alone.
+var (
+	errRefused = errors.New("key type not allowed")
+	errPanic   = errors.New("the key cannot be used")
+)
 
 // gate lets SOPS use the keys of allowed types, and nothing be contacted for others.
 type gate struct {
 	keyservice.Server
 	allowed []string
+	failed  *failures // may be nil
+}
+
+// failures are SOPS's errors by the type of the key that was tried. They may quote file names
+// and command lines, so nothing of them is shown.
+type failures struct {
+	mu     sync.Mutex
+	byType map[string][]string
+}
+
+func (f *failures) add(keyType, text string) {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byType == nil {
+		f.byType = map[string][]string{}
+	}
+	f.byType[keyType] = append(f.byType[keyType], text)
 }
 
 // Decrypt implements keyservice.KeyServiceServer.
-func (g gate) Decrypt(ctx context.Context, r *keyservice.DecryptRequest) (*keyservice.DecryptResponse, error) {
-	if !slices.Contains(g.allowed, typeOf(r.GetKey())) {
+func (g gate) Decrypt(ctx context.Context, r *keyservice.DecryptRequest) (answer *keyservice.DecryptResponse, err error) {
+	t := typeOf(r.GetKey())
+	if !slices.Contains(g.allowed, t) {
 		return nil, errRefused
 	}
+	defer func() {
+		if recover() != nil { // as with an empty SOPS_AGE_KEY_CMD: the file is not what is wrong
+			err = errPanic
+		}
+		if err != nil {
+			g.failed.add(t, err.Error())
+		}
+	}()
 	return g.Server.Decrypt(ctx, r)
 }
 
@@ -61,12 +94,12 @@ func typeOf(k *keyservice.Key) string {
 	return ""
 }
 
-func (o *Opener) services() []keyservice.KeyServiceClient {
-	return []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(gate{allowed: o.allowed})}
+func (o *Opener) services(failed *failures) []keyservice.KeyServiceClient {
+	return []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(gate{allowed: o.allowed, failed: failed})}
 }
 
-func (o *Opener) dataKey(tree *sops.Tree) ([]byte, error) {
-	return tree.Metadata.GetDataKeyWithKeyServices(o.services(), order)
+func (o *Opener) dataKey(tree *sops.Tree, failed *failures) ([]byte, error) {
+	return tree.Metadata.GetDataKeyWithKeyServices(o.services(failed), order)
 }
 
 // refused are the types in the groups that are not allowed.
@@ -77,29 +110,6 @@ func (o *Opener) refused(groups []sops.KeyGroup) (types []string) {
 		}
 	}
 	return types
-}
-
-// noKey says whom the file is encrypted for and where keys were looked for. Both
-// are public.
-func (f *File) noKey() error {
-	groups := f.tree.Metadata.KeyGroups
-	refused := f.opener.refused(groups)
-	var usable []string
-	for _, k := range slices.Concat(groups...) {
-		if !slices.Contains(refused, k.TypeToIdentifier()) {
-			usable = append(usable, recipient(k))
-		}
-	}
-	if len(usable) == 0 {
-		return f.failTypes(KeyTypeRefused, refused, "", "is encrypted only for key types that are not allowed: %s", strings.Join(refused, ", "))
-	}
-	const most = 5
-	if more := len(usable) - most; more > 0 {
-		usable = append(usable[:most], "and others")
-	}
-	hint := "keys are looked for in SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD, SOPS_AGE_SSH_PRIVATE_KEY_FILE, " +
-		"sops/age/keys.txt in your configuration folder, ~/.ssh and gpg; run `age-keygen -y KEYFILE` and compare"
-	return f.failTypes(NoKey, refused, hint, "no available key can decrypt it; it is encrypted for %s", strings.Join(usable, ", "))
 }
 
 // recipient is a key's type and public name, cut where it is as long as

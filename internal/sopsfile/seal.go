@@ -142,7 +142,7 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 	// rule's own says.
 	m.EncryptedRegex, m.Version = "^"+sealedKey+"$", version.Version
 	tree := sops.Tree{Branches: sops.TreeBranches{{{Key: sealedKey, Value: string(v.Reveal())}}}, Metadata: m}
-	dataKey, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services())
+	dataKey, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services(nil))
 	if len(errs) > 0 {
 		return nil, nil, f.cannotSeal(m)
 	}

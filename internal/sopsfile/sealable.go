@@ -111,7 +111,7 @@ func (f *File) canEncrypt(k keys.MasterKey) (ok bool) {
 		}
 	}()
 	tree := sops.Tree{Metadata: sops.Metadata{KeyGroups: []sops.KeyGroup{{k}}}}
-	_, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services())
+	_, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services(nil))
 	return len(errs) == 0
 }
 

@@ -98,9 +98,10 @@ func (f *File) decrypt() (root sops.TreeBranch, err error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := f.opener.dataKey(&tree)
+	failed := &failures{}
+	key, err := f.opener.dataKey(&tree, failed)
 	if err != nil { // SOPS doesn't say whether a key was wrong or none was there
-		return nil, f.noKey()
+		return nil, f.noKey(failed)
 	}
 	cipher := &watched{Cipher: aes.NewCipher()}
 	computed, err := tree.Decrypt(key, cipher)

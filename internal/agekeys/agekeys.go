@@ -1,0 +1,202 @@
+// Package agekeys explains why SOPS found no age identity that decrypts a file. SOPS gives
+// one answer to all mistakes, and quotes file names, which may be keys by mistake.
+//
+// Call [Explain] after SOPS has failed. Neither a key nor its length is in what it returns.
+package agekeys
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"filippo.io/age"
+)
+
+// The variables that SOPS reads.
+const (
+	keyVar     = "SOPS_AGE_KEY"
+	fileVar    = "SOPS_AGE_KEY_FILE"
+	cmdVar     = "SOPS_AGE_KEY_CMD"
+	sshFileVar = "SOPS_AGE_SSH_PRIVATE_KEY_FILE"
+	sshCmdVar  = "SOPS_AGE_SSH_PRIVATE_KEY_CMD"
+)
+
+// Finding is something that is wrong with the identities: What it is, and the Fix, which may
+// be empty.
+type Finding struct{ What, Fix string }
+
+// File is what is known of a file that could not be decrypted.
+type File struct {
+	// Recipients are the age recipients that it is encrypted for.
+	Recipients []string
+	// Failures are SOPS's errors, of which only known phrases are looked for.
+	Failures []string
+	// Add is how a recipient's holder adds another recipient, once that is in .sops.yaml.
+	Add string
+}
+
+// Explain says what is wrong with the identities where SOPS looks for them. Commands are not
+// run again.
+func Explain(f File) []Finding {
+	s := &search{File: f}
+	s.variable()
+	s.file()
+	s.command(cmdVar)
+	s.configured()
+	if slices.ContainsFunc(f.Recipients, isSSH) || isSet(sshFileVar) || isSet(sshCmdVar) {
+		s.sshFile()
+		s.command(sshCmdVar)
+	}
+	return s.conclude()
+}
+
+func isSSH(recipient string) bool { return strings.HasPrefix(recipient, "ssh-") }
+
+func isSet(variable string) bool {
+	_, ok := os.LookupEnv(variable)
+	return ok
+}
+
+// search is one look at all places.
+type search struct {
+	File
+	findings []Finding
+	used     []string // places that hold identities
+	public   []string // the recipients of those identities
+}
+
+func (s *search) add(fix, what string, args ...any) {
+	s.findings = append(s.findings, Finding{fmt.Sprintf(what, args...), fix})
+}
+
+// variable looks at what SOPS_AGE_KEY holds.
+func (s *search) variable() {
+	text, ok := os.LookupEnv(keyVar)
+	if !ok {
+		return
+	}
+	if strings.TrimSpace(text) == "" {
+		s.add("set "+keyVar+" to the identity, or unset it; in CI, a secret that the job may not read is empty", "%s is set, but empty", keyVar)
+		return
+	}
+	s.content(text, source{name: keyVar, words: true})
+}
+
+// content looks at a text that should hold identities.
+func (s *search) content(text string, from source) {
+	ids, bad := parse(text, from.words)
+	if bad == nil && len(ids) > 0 {
+		s.used = append(s.used, from.name)
+		for _, id := range ids {
+			s.public = append(s.public, public(id))
+		}
+		return
+	}
+	where, what, fix := classify(text, bad, from)
+	s.add(fix, "%s holds %s", where, what)
+}
+
+// file looks at what SOPS_AGE_KEY_FILE names.
+func (s *search) file() {
+	if name, ok := os.LookupEnv(fileVar); ok && s.named(fileVar, name) {
+		s.keyFile(fileVar, name)
+	}
+}
+
+// keyFile looks into a file of identities, which place names.
+func (s *search) keyFile(place, name string) {
+	if text, ok := s.read(place, name); ok {
+		s.content(text, source{name: place, file: name})
+	}
+}
+
+// configured looks into the file in the user's configuration folder.
+func (s *search) configured() {
+	if name := configFile(); name != "" {
+		if _, err := os.Lstat(name); err == nil {
+			s.keyFile(name, name)
+		}
+	}
+}
+
+// configFile is where SOPS looks without a variable, or "".
+func configFile() string {
+	dir, err := os.UserConfigDir()
+	if xdg := os.Getenv("XDG_CONFIG_HOME"); runtime.GOOS == "darwin" && xdg != "" {
+		dir, err = xdg, nil
+	}
+	if err != nil || dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "sops", "age", "keys.txt")
+}
+
+// conclude adds what follows from all places together.
+func (s *search) conclude() []Finding {
+	switch {
+	case len(s.public) > 0:
+		s.mismatch()
+	case len(s.findings) > 0:
+	case !slices.ContainsFunc(s.Recipients, func(r string) bool { return !isSSH(r) }):
+		s.add("set "+sshFileVar+" to the private key of one of its recipients",
+			"no SSH key was found in %s and ~/.ssh", sshFileVar)
+	default:
+		s.add("set "+fileVar+" to the full path of the key file, or "+keyVar+" to its line "+identityPrefix+"...", "%s", s.nowhere())
+	}
+	return s.findings
+}
+
+func (s *search) nowhere() string {
+	what := fmt.Sprintf("%s, %s and %s are not set", keyVar, fileVar, cmdVar)
+	if name := configFile(); name != "" {
+		what += fmt.Sprintf(", and %q does not exist", name)
+	}
+	return what
+}
+
+// mismatch says whose identities there are.
+func (s *search) mismatch() {
+	slices.Sort(s.public)
+	s.public = slices.Compact(s.public)
+	for _, p := range s.public {
+		if slices.Contains(s.Recipients, p) {
+			s.add("restore the file from git", "%s holds the identity of its recipient %s, but what the file has for it is damaged", strings.Join(s.used, " or "), shortened(p))
+			return
+		}
+	}
+	const most = 5
+	shown := s.public
+	if more := len(shown) - most; more > 0 {
+		shown = append(slices.Clone(shown[:most]), "others")
+	}
+	for i := range shown {
+		shown[i] = shortened(shown[i])
+	}
+	s.add("use the identity of one of its recipients, or have the holder of one add yours to .sops.yaml and run "+s.Add,
+		"%s holds the identity of %s, which the file is not encrypted for", strings.Join(s.used, " and "), strings.Join(shown, " and "))
+}
+
+// public is the recipient of an identity, as far as it is known without using it.
+func public(id age.Identity) string {
+	switch id := id.(type) {
+	case *age.X25519Identity:
+		return id.Recipient().String()
+	case *age.HybridIdentity:
+		return id.Recipient().String()
+	case protected:
+		return "a recipient that only its passphrase shows"
+	}
+	return "a plugin's recipient"
+}
+
+// shortened cuts a post-quantum recipient, which has 2,000 characters.
+func shortened(recipient string) string {
+	const most = 100
+	if len(recipient) > most {
+		return recipient[:most] + "..."
+	}
+	return recipient
+}
