@@ -4,6 +4,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/subprocess"
 )
 
 // command says what came of a variable's command, as far as SOPS's errors have it: what
@@ -53,6 +55,8 @@ func (s *search) ended(variable, failed string) {
 	switch _, err := strconv.Atoi(code); {
 	case exited && err == nil:
 		s.add("run the command by hand: what it wrote is not shown, as it may hold a key", "the command in %s failed with exit code %s", variable, code)
+	case failed == subprocess.ErrOutput.Error():
+		s.add("it has to write the content of a key file, and nothing else, to its standard output", "the command in %s wrote too much", variable)
 	case strings.HasPrefix(failed, "signal: "):
 		s.add("run the command by hand", "the command in %s was killed", variable)
 	default:

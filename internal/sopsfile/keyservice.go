@@ -8,8 +8,10 @@ import (
 	"sync"
 
 	"github.com/getsops/sops/v3"
+	sopsage "github.com/getsops/sops/v3/age"
 	"github.com/getsops/sops/v3/keys"
 	"github.com/getsops/sops/v3/keyservice"
+	"github.com/getsops/sops/v3/pgp"
 )
 
 // order has the keys tried first that ask no server: SOPS's library takes the
@@ -26,51 +28,61 @@ var (
 type gate struct {
 	keyservice.Server
 	allowed []string
-	failed  *failures // may be nil
+	ctx     context.Context // SOPS passes none on
+	failed  *failures       // may be nil
 }
 
-// failures are SOPS's errors by the type of the key that was tried. They may quote file names
-// and command lines, so nothing of them is shown.
+// failures are what came of the keys that could not be used.
 type failures struct {
-	mu     sync.Mutex
+	mu sync.Mutex
+	// byType are SOPS's errors by the type of the key. They may quote file names and command
+	// lines, so nothing of them is shown.
 	byType map[string][]string
+	// refused says what is wrong with data keys that were not used.
+	refused []string
 }
 
-func (f *failures) add(keyType, text string) {
+func (f *failures) add(key *keyservice.Key, err error) {
 	if f == nil {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if what, ok := errors.AsType[refusal](err); ok {
+		f.refused = append(f.refused, "the data key for "+named(key)+" "+string(what))
+		return
+	}
 	if f.byType == nil {
 		f.byType = map[string][]string{}
 	}
-	f.byType[keyType] = append(f.byType[keyType], text)
+	f.byType[typeOf(key)] = append(f.byType[typeOf(key)], err.Error())
 }
 
 // Decrypt implements keyservice.KeyServiceServer.
-func (g gate) Decrypt(ctx context.Context, r *keyservice.DecryptRequest) (answer *keyservice.DecryptResponse, err error) {
-	t := typeOf(r.GetKey())
-	if !slices.Contains(g.allowed, t) {
+func (g gate) Decrypt(_ context.Context, r *keyservice.DecryptRequest) (answer *keyservice.DecryptResponse, err error) {
+	if !slices.Contains(g.allowed, typeOf(r.GetKey())) {
 		return nil, errRefused
+	}
+	if err := g.ctx.Err(); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if recover() != nil { // as with an empty SOPS_AGE_KEY_CMD: the file is not what is wrong
 			err = errPanic
 		}
 		if err != nil {
-			g.failed.add(t, err.Error())
+			g.failed.add(r.GetKey(), err)
 		}
 	}()
-	return g.Server.Decrypt(ctx, r)
+	return g.unwrap(g.ctx, r)
 }
 
 // Encrypt implements keyservice.KeyServiceServer.
-func (g gate) Encrypt(ctx context.Context, r *keyservice.EncryptRequest) (*keyservice.EncryptResponse, error) {
+func (g gate) Encrypt(_ context.Context, r *keyservice.EncryptRequest) (*keyservice.EncryptResponse, error) {
 	if !slices.Contains(g.allowed, typeOf(r.GetKey())) {
 		return nil, errRefused
 	}
-	return g.Server.Encrypt(ctx, r)
+	return g.wrap(g.ctx, r)
 }
 
 // typeOf names a key's type; one that is not known here is never allowed.
@@ -94,12 +106,23 @@ func typeOf(k *keyservice.Key) string {
 	return ""
 }
 
-func (o *Opener) services(failed *failures) []keyservice.KeyServiceClient {
-	return []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(gate{allowed: o.allowed, failed: failed})}
+// named is a key's type, and its public name where that is not the address of a server.
+func named(key *keyservice.Key) string {
+	switch k := key.GetKeyType().(type) {
+	case *keyservice.Key_AgeKey:
+		return recipient(&sopsage.MasterKey{Recipient: k.AgeKey.Recipient})
+	case *keyservice.Key_PgpKey:
+		return recipient(pgp.NewMasterKeyFromFingerprint(k.PgpKey.Fingerprint))
+	}
+	return typeOf(key)
 }
 
-func (o *Opener) dataKey(tree *sops.Tree, failed *failures) ([]byte, error) {
-	return tree.Metadata.GetDataKeyWithKeyServices(o.services(failed), order)
+func (o *Opener) services(ctx context.Context, failed *failures) []keyservice.KeyServiceClient {
+	return []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(gate{allowed: o.allowed, ctx: ctx, failed: failed})}
+}
+
+func (o *Opener) dataKey(ctx context.Context, tree *sops.Tree, failed *failures) ([]byte, error) {
+	return tree.Metadata.GetDataKeyWithKeyServices(o.services(ctx, failed), order)
 }
 
 // refused are the types in the groups that are not allowed.

@@ -2,6 +2,7 @@ package sopsfile_test
 
 import (
 	"encoding/base64"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -231,7 +232,10 @@ func TestHintOfKeyType(t *testing.T) {
 	data := encrypt(t, "a.yaml", "a: text\n", recipient)
 	onlyKey(t, "")
 	url, _ := listen(t)
-	pgpOnly := withGroups(t, "a.yaml", data, []sops.KeyGroup{{pgp.NewMasterKeyFromFingerprint(fingerprint)}})
+	pgpKey := pgp.NewMasterKeyFromFingerprint(fingerprint)
+	theirs := pgpEntity(t)
+	pgpKey.EncryptedKey = armored(t, func(w io.Writer) error { return encryptTo(w, theirs, make([]byte, 32)) })
+	pgpOnly := withGroups(t, "a.yaml", data, []sops.KeyGroup{{pgpKey}})
 
 	t.Run("pgp", func(t *testing.T) {
 		if _, err := exec.LookPath("gpg"); err != nil {

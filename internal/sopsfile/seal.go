@@ -142,9 +142,9 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 	// rule's own says.
 	m.EncryptedRegex, m.Version = "^"+sealedKey+"$", version.Version
 	tree := sops.Tree{Branches: sops.TreeBranches{{{Key: sealedKey, Value: string(v.Reveal())}}}, Metadata: m}
-	dataKey, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services(nil))
+	dataKey, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services(ctx, nil))
 	if len(errs) > 0 {
-		return nil, nil, f.cannotSeal(m)
+		return nil, nil, f.cannotSeal(ctx, m)
 	}
 	err = common.EncryptTree(common.EncryptTreeOpts{DataKey: dataKey, Tree: &tree, Cipher: aes.NewCipher()})
 	if err == nil {

@@ -32,7 +32,7 @@ func (o *Opener) CheckSeal(ctx context.Context, static bool, root, dir string, t
 	if static {
 		return nil
 	}
-	return f.checkRecipients(m)
+	return f.checkRecipients(ctx, m)
 }
 
 // checkKeys checks what can be known of the keys without using them.
@@ -71,7 +71,7 @@ func (f *File) ownRule() string {
 
 // checkRecipients checks that something can be encrypted for every key that is on this
 // machine.
-func (f *File) checkRecipients(m sops.Metadata) error {
+func (f *File) checkRecipients(ctx context.Context, m sops.Metadata) error {
 	for _, k := range slices.Concat(m.KeyGroups...) {
 		if plugin := pluginOf(k); plugin != "" {
 			if _, err := exec.LookPath(plugin); err != nil {
@@ -79,7 +79,7 @@ func (f *File) checkRecipients(m sops.Metadata) error {
 			}
 			continue
 		}
-		if local(k) && !f.canEncrypt(k) {
+		if local(k) && !f.canEncrypt(ctx, k) {
 			return f.unusable(k)
 		}
 	}
@@ -104,21 +104,21 @@ func pluginOf(k keys.MasterKey) string {
 }
 
 // canEncrypt tries a key alone.
-func (f *File) canEncrypt(k keys.MasterKey) (ok bool) {
+func (f *File) canEncrypt(ctx context.Context, k keys.MasterKey) (ok bool) {
 	defer func() {
 		if recover() != nil {
 			ok = false
 		}
 	}()
 	tree := sops.Tree{Metadata: sops.Metadata{KeyGroups: []sops.KeyGroup{{k}}}}
-	_, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services(nil))
+	_, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services(ctx, nil))
 	return len(errs) == 0
 }
 
 // cannotSeal says for which of the keys nothing can be encrypted.
-func (f *File) cannotSeal(m sops.Metadata) error {
+func (f *File) cannotSeal(ctx context.Context, m sops.Metadata) error {
 	for _, k := range slices.Concat(m.KeyGroups...) {
-		if local(k) && !f.canEncrypt(k) {
+		if local(k) && !f.canEncrypt(ctx, k) {
 			return f.unusable(k)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/getsops/sops/v3"
 	"github.com/getsops/sops/v3/cmd/sops/common"
@@ -49,6 +50,7 @@ type Options struct {
 // Opener opens and seals files under its options.
 type Opener struct {
 	allowed []string
+	time    time.Duration // limits the decryption of a file
 }
 
 // New returns an Opener. It silences SOPS's loggers, for the whole program. The
@@ -68,7 +70,7 @@ func New(o Options) (*Opener, error) {
 		}
 		allowed = append(allowed, t)
 	}
-	return &Opener{allowed}, nil
+	return &Opener{allowed, decryptTime}, nil
 }
 
 // File is a file that SOPS encrypted. It may be used by several goroutines.
@@ -82,10 +84,8 @@ type File struct {
 	root   *syntax.Node // of YAML and JSON, for positions
 	tree   sops.Tree    // encrypted, and never changed
 
-	once  sync.Once // starts the decryption
-	done  chan struct{}
-	plain sops.TreeBranch
-	err   error
+	mu      sync.Mutex // protects attempt
+	attempt *attempt
 }
 
 // Open parses a file. It needs no key. The format goes by the content, and by the name
@@ -140,7 +140,8 @@ func (f *File) load() (tree sops.Tree, err error) {
 	case tree.Metadata.MasterKeyCount() > maxKeys:
 		return tree, fail(Malformed, f.whole(), "", "is encrypted for more than %d keys", maxKeys)
 	}
-	return tree, nil
+	m := tree.Metadata
+	return tree, f.checkPatterns(m.EncryptedRegex, m.UnencryptedRegex, m.EncryptedCommentRegex, m.UnencryptedCommentRegex)
 }
 
 // notSOPS is the error about a file without metadata.

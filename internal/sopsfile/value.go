@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/subtle"
+	"errors"
 	"strings"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 )
 
 // Value decrypts a value that was a string, or the content of a file. The first
-// call decrypts the whole file and verifies its MAC. It ends with ctx; what SOPS has
-// begun, such as asking gpg-agent, goes on, and its result serves a later call.
+// call decrypts the whole file and verifies its MAC. It ends with ctx, together with the
+// programs of keys; a key server that SOPS has asked may go on.
 func (f *File) Value(ctx context.Context, path []string) (secret.Value, error) {
 	p, err := f.find(path)
 	if err != nil {
@@ -71,36 +72,88 @@ func (f *File) notEncrypted(p place, path []string) error {
 	return fail(NotEncrypted, p.Pos, "encrypt the file with rules that cover this key", "%s is not encrypted", shown(path))
 }
 
+// attempt is a decryption that has begun.
+type attempt struct {
+	ctx   context.Context // ends at the time limit, with the caller that began it, or when it is done
+	done  chan struct{}
+	plain sops.TreeBranch
+	err   error
+}
+
+var errTooSlow = errors.New("the time limit of a decryption")
+
+// begin returns the attempt to decrypt the file, which it begins if there is none.
+func (f *File) begin(ctx context.Context) *attempt {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.attempt == nil {
+		ctx, cancel := context.WithTimeoutCause(ctx, f.opener.time, errTooSlow)
+		a := &attempt{ctx: ctx, done: make(chan struct{})}
+		f.attempt = a
+		go func() {
+			a.plain, a.err = f.decrypt(ctx)
+			close(a.done)
+			cancel()
+		}()
+	}
+	return f.attempt
+}
+
+// forget makes the next call begin again.
+func (f *File) forget(a *attempt) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.attempt == a {
+		f.attempt = nil
+	}
+}
+
 // decrypted returns the tree in clear, once it was asked for.
 func (f *File) decrypted(ctx context.Context) (sops.TreeBranch, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	for ctx.Err() == nil {
+		a := f.begin(ctx)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-a.done:
+		case <-a.ctx.Done():
+		}
+		switch {
+		case errors.Is(context.Cause(a.ctx), errTooSlow): // SOPS itself may go on
+			return nil, f.tooSlow()
+		case a.finished() && !errors.Is(a.err, context.Canceled) && !errors.Is(a.err, context.DeadlineExceeded):
+			return a.plain, a.err
+		}
+		f.forget(a) // the caller that began it was interrupted
 	}
-	f.once.Do(func() {
-		f.done = make(chan struct{})
-		go func() {
-			defer close(f.done)
-			f.plain, f.err = f.decrypt()
-		}()
-	})
+	return nil, ctx.Err()
+}
+
+func (a *attempt) finished() bool {
 	select {
-	case <-f.done:
-		return f.plain, f.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case <-a.done:
+		return true
+	default:
+		return false
 	}
 }
 
 // decrypt decrypts a second copy of the tree, since SOPS does so in place.
-func (f *File) decrypt() (root sops.TreeBranch, err error) {
+func (f *File) decrypt(ctx context.Context) (root sops.TreeBranch, err error) {
 	defer rescue(f, &err)
 	tree, err := f.load()
 	if err != nil {
 		return nil, err
 	}
 	failed := &failures{}
-	key, err := f.opener.dataKey(&tree, failed)
-	if err != nil { // SOPS doesn't say whether a key was wrong or none was there
+	key, err := f.opener.dataKey(ctx, &tree, failed)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case len(failed.refused) > 0:
+		return nil, f.refusedKeys(failed)
+	default: // SOPS doesn't say whether a key was wrong or none was there
 		return nil, f.noKey(failed)
 	}
 	cipher := &watched{Cipher: aes.NewCipher()}
