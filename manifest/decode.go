@@ -41,31 +41,20 @@ func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
 	return allKnown
 }
 
-// wrongKind reports a value of another kind than wanted. It names kinds, never the value.
-func (d *document) wrongKind(f syntax.Field, want string) {
-	defer d.errs.Tag(ruleType, len(d.errs))
-	if f.Value.Kind == syntax.Refused {
-		return
-	}
-	hint := ""
-	if scalar := f.Value.Kind != syntax.Map && f.Value.Kind != syntax.List && f.Value.Kind != syntax.Null; scalar && want == "a string" {
-		hint = "put it in quotes"
-	}
-	d.errs.Add(f.Value.Pos, hint, "%s must be %s, not %s", syntax.QuoteKey(f.Key), want, f.Value.Kind)
-}
-
-func (d *document) is(f syntax.Field, k syntax.Kind) bool {
+// is reports whether a value is of a kind, and adds a mistake if it is not. like is a value that
+// the key could have; nil for none.
+func (d *document) is(f syntax.Field, k syntax.Kind, like sample) bool {
 	if f.Value.Kind != k {
-		d.wrongKind(f, k.String())
+		d.wrongKind(f, k, like)
 		return false
 	}
 	return true
 }
 
-func (d *document) isMap(f syntax.Field) bool { return d.is(f, syntax.Map) }
+func (d *document) isMap(f syntax.Field, like sample) bool { return d.is(f, syntax.Map, like) }
 
 func (d *document) text(f syntax.Field) (string, bool) {
-	return f.Value.Text, d.is(f, syntax.String)
+	return f.Value.Text, d.is(f, syntax.String, nil)
 }
 
 // filled refuses an empty text that one of the text methods returned.
@@ -99,16 +88,21 @@ func (d *document) matching(f syntax.Field, form *regexp.Regexp, want string) (s
 	return text, ok && form.MatchString(text)
 }
 
+// oneOf returns a field's text if it is one of some words.
+func (d *document) oneOf(f syntax.Field, words ...string) (string, bool) {
+	return f.Value.Text, f.Value.Kind == syntax.String && slices.Contains(words, f.Value.Text)
+}
+
 func (d *document) boolean(f syntax.Field, to *bool) {
-	if d.is(f, syntax.Bool) {
+	if d.is(f, syntax.Bool, nil) {
 		*to = f.Value.Text == "true"
 	}
 }
 
-// count returns a whole number that is not negative.
-func (d *document) count(f syntax.Field) (int, bool) {
+// count returns a whole number that is not negative, such as like.
+func (d *document) count(f syntax.Field, like int) (int, bool) {
 	defer d.errs.Tag(ruleType, len(d.errs))
-	if !d.is(f, syntax.Int) {
+	if !d.is(f, syntax.Int, like) {
 		return 0, false
 	}
 	n, err := strconv.Atoi(strings.ReplaceAll(f.Value.Text, "_", ""))
@@ -119,14 +113,15 @@ func (d *document) count(f syntax.Field) (int, bool) {
 	return n, true
 }
 
-// list returns a list's items as fields, so that each is read like one.
-func (d *document) list(f syntax.Field) []syntax.Field {
+// list returns a list's items as fields, so that each is read like one. like is a list that the
+// key could have.
+func (d *document) list(f syntax.Field, like []sample) []syntax.Field {
 	defer d.errs.Tag(ruleType, len(d.errs))
-	if !d.is(f, syntax.List) {
+	if !d.is(f, syntax.List, like) {
 		return nil
 	}
 	if len(f.Value.Items) == 0 {
-		d.errs.Add(f.Value.Pos, "", "%s is an empty list", syntax.QuoteKey(f.Key))
+		d.errs.Add(f.Value.Pos, "give it an item, or leave it out; "+d.forExample(f.Key, like), "%s is an empty list", syntax.QuoteKey(f.Key))
 	}
 	items := make([]syntax.Field, len(f.Value.Items))
 	for i, item := range f.Value.Items {

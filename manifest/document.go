@@ -43,7 +43,7 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 		return
 	}
 	if root.Kind != syntax.Map {
-		l.errs.Add(root.Pos, "", "a manifest must be a map, not %s", root.Kind)
+		l.errs.Add(root.Pos, "it begins with "+entry(format, "version", 1), "a manifest must be a map, not %s", root.Kind)
 		return
 	}
 	d := &document{loader: l, name: name, defaults: l.defaults, unsealed: map[*syntax.Node]string{}}
@@ -78,7 +78,7 @@ func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
 		return
 	}
 	if root.Get("version") == nil {
-		d.errs.Add(Position{File: d.name}, `add "version: 1"`, `the key "version" is missing`)
+		d.errs.Add(Position{File: d.name}, "add "+d.written("version", 1), `the key "version" is missing`)
 	}
 	if root.Get("vars") == nil {
 		d.overrideVars() // which can only complain
@@ -88,8 +88,8 @@ func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
 
 func (d *document) readVersion(f syntax.Field) {
 	defer d.errs.Tag(ruleVersion, len(d.errs))
-	if n, ok := d.count(f); ok && n != 1 {
-		d.errs.Add(f.Value.Pos, "this secretsync supports version 1", "unsupported manifest version")
+	if n, ok := d.count(f, 1); ok && n != 1 {
+		d.errs.Add(f.Value.Pos, "this secretsync supports "+d.written("version", 1), "unsupported manifest version")
 	}
 }
 
@@ -97,13 +97,13 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (d *document) readAccounts(f syntax.Field) {
 	defer d.errs.Tag(ruleAccount, len(d.errs))
-	if !d.isMap(f) {
+	if !d.isMap(f, sampleMap{{"prod", sampleAccount}}) {
 		return
 	}
 	d.accounts = map[string]account{}
 	for _, entry := range f.Value.Fields {
 		var a account
-		if d.isMap(entry) {
+		if d.isMap(entry, sampleAccount) {
 			d.object(entry.Value,
 				key{"id", func(f syntax.Field) { a.id = d.accountID(f) }},
 				key{"token_env", func(f syntax.Field) { a.tokenEnv, _ = d.tokenEnv(f) }},
@@ -154,10 +154,10 @@ func (d *document) envName(f syntax.Field) (string, bool) {
 
 func (d *document) readSafety(f syntax.Field) {
 	defer d.errs.Tag(rulePolicy, len(d.errs))
-	if d.isMap(f) {
+	if d.isMap(f, sampleMap{{"max_deletes", 5}}) {
 		d.object(f.Value,
 			key{"max_deletes", func(f syntax.Field) {
-				if n, ok := d.count(f); ok {
+				if n, ok := d.count(f, 5); ok {
 					d.safety.MaxDeletes = &n
 				}
 			}},
@@ -167,7 +167,7 @@ func (d *document) readSafety(f syntax.Field) {
 }
 
 func (d *document) readDefaults(f syntax.Field, first bool) {
-	if !d.isMap(f) {
+	if !d.isMap(f, sampleMap{{"scopes", sampleScopes}}) {
 		return
 	}
 	keys := []key{
@@ -198,7 +198,7 @@ var scopeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 func (d *document) scopes(f syntax.Field, to *[]string) {
 	defer d.errs.Tag(ruleScope, len(d.errs))
 	var scopes []string
-	for _, item := range d.list(f) {
+	for _, item := range d.list(f, sampleScopes) {
 		scope, ok := d.word(item)
 		switch {
 		case !ok:

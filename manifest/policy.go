@@ -13,13 +13,13 @@ import (
 func (d *document) generate(f syntax.Field) Source {
 	defer d.errs.Tag(rulePolicy, len(d.errs))
 	s := Source{Kind: SourceGenerate, Pos: f.Pos}
-	if !d.isMap(f) {
+	if !d.isMap(f, sampleGenerate) {
 		return s
 	}
 	before := len(d.errs)
 	d.object(f.Value,
-		key{"bytes", func(f syntax.Field) { s.Generate.Bytes, _ = d.count(f) }},
-		key{"length", func(f syntax.Field) { s.Generate.Length, _ = d.count(f) }},
+		key{"bytes", func(f syntax.Field) { s.Generate.Bytes, _ = d.count(f, 32) }},
+		key{"length", func(f syntax.Field) { s.Generate.Length, _ = d.count(f, 32) }},
 		key{"encoding", func(f syntax.Field) {
 			text, _ := d.word(f)
 			s.Generate.Encoding = generate.Encoding(text)
@@ -29,7 +29,7 @@ func (d *document) generate(f syntax.Field) Source {
 		return s
 	}
 	if err := s.Generate.Check(); err != nil {
-		d.errs.Add(f.Pos, "for example: generate: {bytes: 32, encoding: hex}", `"generate": %s`, err)
+		d.errs.Add(f.Pos, d.forExample(f.Key, sampleGenerate), `"generate": %s`, err)
 	}
 	return s
 }
@@ -37,7 +37,7 @@ func (d *document) generate(f syntax.Field) Source {
 // external reads that the value comes from elsewhere: nothing is written to the secret.
 func (d *document) external(f syntax.Field, n *syntax.Node, sec *Secret) {
 	defer d.errs.Tag(rulePolicy, len(d.errs))
-	if !d.is(f, syntax.Bool) {
+	if !d.is(f, syntax.Bool, nil) {
 		return
 	}
 	if f.Value.Text != "true" {
@@ -57,13 +57,12 @@ var ageForm = regexp.MustCompile(`^([1-9][0-9]{0,4})([hdw])$`)
 // age reads a time span such as 90d.
 func (d *document) age(f syntax.Field) time.Duration {
 	defer d.errs.Tag(rulePolicy, len(d.errs))
-	text, ok := d.word(f)
-	if !ok {
+	m := ageForm.FindStringSubmatch(f.Value.Text)
+	if f.Value.Kind == syntax.Refused {
 		return 0
 	}
-	m := ageForm.FindStringSubmatch(text)
-	if m == nil {
-		d.errs.Add(f.Value.Pos, "", `%s must be a number of hours, days or weeks: "12h", "90d" or "8w"`, syntax.QuoteKey(f.Key))
+	if m == nil || f.Value.Kind != syntax.String {
+		d.errs.Add(f.Value.Pos, d.forExample(f.Key, "90d"), `%s must be a number of hours, days or weeks: "12h", "90d" or "8w"`, syntax.QuoteKey(f.Key))
 		return 0
 	}
 	n, _ := strconv.Atoi(m[1]) // five digits at most

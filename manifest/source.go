@@ -83,7 +83,7 @@ func digestOf(parts ...string) string {
 func (d *document) from(f syntax.Field) Source {
 	defer d.errs.Tag(ruleSource, len(d.errs))
 	s := Source{Pos: f.Pos}
-	if !d.isMap(f) {
+	if !d.isMap(f, sampleMap{{"env", "NAME"}}) {
 		return s
 	}
 	n, before := f.Value, len(d.errs)
@@ -199,7 +199,7 @@ func (d *document) fromCommand(f syntax.Field, s *Source) {
 	s.Kind = SourceCommand
 	var argv []string
 	asked := []string{"command", d.files.Shown(filepath.Dir(d.name))}
-	for _, item := range d.list(f) {
+	for _, item := range d.list(f, []sample{"PROGRAM", "ARGUMENT"}) {
 		arg, ok := d.text(item)
 		if len(argv) == 0 {
 			arg, ok = d.filled(item, arg, ok)
@@ -224,7 +224,7 @@ func (d *document) fromCommand(f syntax.Field, s *Source) {
 func (d *document) value(f syntax.Field, path ...string) Source {
 	defer d.errs.Tag(ruleSource, len(d.errs))
 	s := Source{Kind: SourceValue, Pos: f.Pos}
-	if !d.is(f, syntax.String) {
+	if !d.is(f, syntax.String, nil) {
 		return s
 	}
 	text, pos := f.Value.Text, f.Value.Pos

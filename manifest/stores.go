@@ -40,13 +40,13 @@ var (
 
 func (d *document) readStores(f syntax.Field) {
 	defer d.errs.Tag(ruleStore, len(d.errs))
-	if !d.isMap(f) {
+	if !d.isMap(f, sampleMap{{"prod", sampleStore}}) {
 		return
 	}
 	for _, entry := range f.Value.Fields {
 		if !nameForm.MatchString(entry.Key) {
 			d.errs.Add(entry.Pos, "letters, digits, _ and -", "not a store's label: %s", syntax.QuoteKey(entry.Key))
-		} else if d.isMap(entry) {
+		} else if d.isMap(entry, sampleStore) {
 			d.readStore(entry)
 		}
 	}
@@ -78,10 +78,10 @@ func (d *document) readStore(entry syntax.Field) {
 		})},
 		key{"unmanaged", d.attribute(s, &s.unmanaged, d.unmanaged)},
 		key{"adopt", d.attribute(s, &s.adopt, d.adopt)},
-		key{"delete", d.attribute(s, &s.remove, func(f syntax.Field) (string, bool) { return f.Value.Text, d.is(f, syntax.Bool) })},
-		key{"create", d.attribute(s, &s.create, func(f syntax.Field) (string, bool) { return f.Value.Text, d.is(f, syntax.Bool) })},
+		key{"delete", d.attribute(s, &s.remove, func(f syntax.Field) (string, bool) { return f.Value.Text, d.is(f, syntax.Bool, nil) })},
+		key{"create", d.attribute(s, &s.create, func(f syntax.Field) (string, bool) { return f.Value.Text, d.is(f, syntax.Bool, nil) })},
 		key{"secrets", func(f syntax.Field) {
-			if d.isMap(f) {
+			if d.isMap(f, sampleSecrets) {
 				for _, entry := range f.Value.Fields {
 					d.readSecret(s, entry)
 				}
@@ -117,12 +117,12 @@ func (d *document) accountLabel(f syntax.Field) (string, bool) {
 
 func (d *document) unmanaged(f syntax.Field) (string, bool) {
 	defer d.errs.Tag(rulePolicy, len(d.errs))
-	policy, ok := d.word(f)
+	policy, ok := d.oneOf(f, "report", "ignore", "fail", "delete")
 	switch {
-	case !ok:
+	case f.Value.Kind == syntax.Refused:
 		return "", false
-	case !slices.Contains([]string{"report", "ignore", "fail", "delete"}, policy):
-		d.errs.Add(f.Value.Pos, "", `"unmanaged" must be report, ignore, fail or delete`)
+	case !ok:
+		d.errs.Add(f.Value.Pos, d.forExample(f.Key, "report"), `"unmanaged" must be report, ignore, fail or delete`)
 		return "", false
 	}
 	return policy, true
@@ -130,8 +130,8 @@ func (d *document) unmanaged(f syntax.Field) (string, bool) {
 
 func (d *document) adopt(f syntax.Field) (string, bool) {
 	defer d.errs.Tag(rulePolicy, len(d.errs))
-	policy, ok := d.word(f)
-	if ok && policy != "overwrite" && policy != "keep" {
+	policy, ok := d.oneOf(f, "overwrite", "keep")
+	if !ok && f.Value.Kind != syntax.Refused {
 		d.errs.Add(f.Value.Pos, "overwrite sets the value, keep leaves it as it is", `"adopt" must be overwrite or keep`)
 		return "", false
 	}
@@ -143,7 +143,7 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 	if d.secrets++; d.secrets == maxSecrets+1 {
 		d.errs.Add(entry.Pos, "", "more than %d secrets", maxSecrets)
 	}
-	if d.secrets > maxSecrets || !d.isMap(entry) {
+	if d.secrets > maxSecrets || !d.isMap(entry, sampleSource) {
 		return
 	}
 	sec := Secret{Label: entry.Key, Pos: entry.Pos, Scopes: slices.Clone(d.defaults.scopes), Delete: d.defaults.remove}

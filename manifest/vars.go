@@ -13,7 +13,7 @@ var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 // that before the manifest.
 func (d *document) readVars(f syntax.Field) {
 	defer d.errs.Tag(ruleVariable, len(d.errs))
-	if !d.isMap(f) {
+	if !d.isMap(f, sampleMap{{"environment", "production"}}) {
 		return
 	}
 	if len(f.Value.Fields) > maxVars {
@@ -32,7 +32,7 @@ func (d *document) readVars(f syntax.Field) {
 		case syntax.Float, syntax.Time:
 			d.errs.Add(v.Value.Pos, "put it in quotes", "the variable %q is %s, which may be written in several ways", v.Key, v.Value.Kind)
 		default:
-			d.wrongKind(v, "a string")
+			d.wrongKind(v, syntax.String, nil)
 		}
 		if text, ok := d.opts.LookupEnv("SECRETSYNC_VAR_" + strings.ToUpper(strings.ReplaceAll(v.Key, "-", "_"))); ok {
 			d.vars[v.Key] = text

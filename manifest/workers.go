@@ -18,7 +18,7 @@ type workerPattern struct {
 // meant in its files.
 func (d *document) readWorkers(f syntax.Field) {
 	defer d.errs.Tag(ruleWorkers, len(d.errs))
-	for _, item := range d.list(f) {
+	for _, item := range d.list(f, []sample{"apps/*/wrangler.jsonc"}) {
 		w := workerPattern{pos: item.Pos, from: d.name}
 		var ok bool
 		if item.Value.Kind == syntax.Map {
@@ -31,7 +31,7 @@ func (d *document) readWorkers(f syntax.Field) {
 				}},
 			)
 			if item.Value.Get("file") == nil {
-				d.errs.Add(item.Pos, `for example {file: apps/*/wrangler.jsonc, env: "${vars.environment}"}`, "the entry has no file")
+				d.errs.Add(item.Pos, d.forExample("file", "apps/*/wrangler.jsonc"), "the entry has no file")
 			}
 		} else {
 			w.pattern, ok = d.path(item)

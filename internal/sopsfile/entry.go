@@ -3,6 +3,7 @@ package sopsfile
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -86,11 +87,10 @@ func (f *File) find(path []string) (place, error) {
 func (f *File) leaf(p *place, path []string, v any) error {
 	switch v := v.(type) {
 	case sops.TreeBranch, []any:
-		what := "the file as a whole"
-		if len(path) > 0 {
-			what = shown(path)
+		if len(path) == 0 {
+			return fail(Missing, p.Pos, "add a key to the source: "+theKeys(path, v), "holds its values under keys, and the source names none")
 		}
-		return fail(Missing, p.Pos, nearest("", v, children(v)), "%s is a map or a list, not a single value", what)
+		return fail(Missing, p.Pos, theKeys(path, v), "%s is a map or a list, not a single value", shown(path))
 	case nil:
 		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
 	case string:
@@ -163,6 +163,35 @@ func children(v any) (all []child) {
 		}
 	}
 	return all
+}
+
+// theKeys names what could be meant, and prefers nothing: the wrong key could have a value too.
+// A key that does not look like a name may be a value in the wrong place, and is counted only.
+func theKeys(path []string, v any) string {
+	const most = 12
+	var names []string
+	all := children(v)
+	for _, c := range all {
+		if syntax.IsName(c.key) && len(names) < most {
+			names = append(names, shown(append(path[:len(path):len(path)], c.key)))
+		}
+	}
+	switch more := len(all) - len(names); {
+	case len(all) == 0:
+		return "it has none"
+	case more > 0 && len(names) > 0:
+		names = append(names, fmt.Sprintf("and %d more", more))
+	case more > 0:
+		names = []string{count(more)}
+	}
+	return "it has " + strings.Join(names, ", ")
+}
+
+func count(keys int) string {
+	if keys == 1 {
+		return "1 key"
+	}
+	return fmt.Sprintf("%d keys", keys)
 }
 
 // nearest is a hint that names a key like the one that is missing.

@@ -109,7 +109,7 @@ broken_unencrypted: "ENC[AES256_GCM,data:AAAA]"
 		{"list.-1", sopsfile.Missing, "has no list.-1"},
 		{"list.00", sopsfile.Missing, "has no list.00"},
 		{"sops.mac", sopsfile.Missing, "has no sops"},
-		{"", sopsfile.Missing, "the file as a whole is a map or a list"},
+		{"", sopsfile.Missing, "a.yaml: holds its values under keys, and the source names none (add a key to the source: it has number, float, bool,"},
 		{"clear_unencrypted", sopsfile.NotEncrypted, "a.yaml:13:20: clear_unencrypted is not encrypted"},
 		{"like_unencrypted", sopsfile.NotEncrypted, "like_unencrypted is not encrypted"},
 		{"broken_unencrypted", sopsfile.Damaged, "the ciphertext of broken_unencrypted is damaged"},
@@ -368,4 +368,21 @@ func TestNothingIsLogged(t *testing.T) {
 	if log.Len() > 0 {
 		t.Errorf("SOPS logs: %s", log.String())
 	}
+}
+
+// Without a key no value is preferred, however few there are.
+func TestNoKeyIsGuessed(t *testing.T) {
+	f := open(t, "a.yaml", encrypt(t, "a.yaml", "a: "+canary+"\n", newKey(t)))
+	_, err := f.Value(t.Context(), nil)
+	wantError(t, err, []string{"a.yaml: holds its values under keys, and the source names none (add a key to the source: it has a)"}, canary, "did you mean")
+	f = open(t, "b.yaml", encrypt(t, "b.yaml", "m: {\"x.y\": "+canary+", z: "+canary+"}\n", newKey(t)))
+	_, err = f.Value(t.Context(), []string{"m"})
+	wantError(t, err, []string{`m is a map or a list, not a single value (it has m."x.y", m.z)`}, canary)
+	f = open(t, "c.yaml", encrypt(t, "c.yaml", "x: {\"{"+canary+"}\": a}\ny: {a: b, \"c d\": e}\nn: {}\n", newKey(t)))
+	_, err = f.Value(t.Context(), []string{"x"})
+	wantError(t, err, []string{"x is a map or a list, not a single value (it has 1 key)"}, canary)
+	_, err = f.Value(t.Context(), []string{"y"})
+	wantError(t, err, []string{"(it has y.a, and 1 more)"}, canary)
+	_, err = f.Value(t.Context(), []string{"n"})
+	wantError(t, err, []string{"n is a map or a list, not a single value (it has none)"}, canary)
 }

@@ -194,16 +194,14 @@ const maxShown = 64
 // QuoteKey quotes a map's key for a message if it looks like a name. Anything
 // else may be a value in the wrong place, as in "{value:hunter2}".
 func QuoteKey(key string) string {
-	if key == "<<" { // a merge key of YAML
-		return `"<<"`
+	if key == "<<" || IsName(key) { // the former is a merge key of YAML
+		return `"` + key + `"`
 	}
-	for _, r := range key {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", r) {
-			return "(not shown)"
-		}
-	}
-	if key == "" || len(key) > maxShown {
-		return "(not shown)"
-	}
-	return `"` + key + `"`
+	return "(not shown)"
+}
+
+// IsName reports whether a map's key looks like a name, so that it can be shown.
+func IsName(key string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+	return key != "" && len(key) <= maxShown && strings.Trim(key, letters) == ""
 }
