@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// shell is a manifest with a script as its command. secretsync itself starts no shell.
-func shell(t *testing.T, script string) string {
+// scripted is a manifest with a script as its command. secretsync itself starts no shell.
+func scripted(t *testing.T, script string) string {
 	return write(t, map[string]string{"secretsync.yaml": one("from: {command: [sh, script]}"), "script": script})
 }
 
@@ -29,7 +29,7 @@ func TestCommand(t *testing.T) {
 		"head -c 65537 /dev/zero | tr '\\0' x": "!the value is larger than 65536 bytes",
 		"yes canary":                           "!the command's output is larger than 65536 bytes",
 	} {
-		got, err := resolveOne(t, shell(t, script), allowed)
+		got, err := resolveOne(t, scripted(t, script), allowed)
 		if message, bad := strings.CutPrefix(want, "!"); bad {
 			wantError(t, err, ":5:11: ", message)
 			if strings.Contains(err.Error(), "canary") {
@@ -71,7 +71,7 @@ func TestCommandEnvironment(t *testing.T) {
 
 // At the time limit, all processes that the command started are ended too.
 func TestCommandTime(t *testing.T) {
-	dir := shell(t, "sleep 600 & echo $! > pid.new; mv pid.new pid; wait")
+	dir := scripted(t, "sleep 600 & echo $! > pid.new; mv pid.new pid; wait")
 	m := mustLoad(t, dir, Options{AllowCommands: true})
 	m.sources.commandTime = time.Second
 	_, err := m.Resolve(t.Context())
@@ -92,7 +92,7 @@ func TestCommandLeavesNothingBehind(t *testing.T) {
 		"sleep 600 & echo $! > pid; echo v":                 "left a process behind",
 		"sleep 600 >/dev/null 2>&1 & echo $! > pid; echo v": "",
 	} {
-		dir := shell(t, script)
+		dir := scripted(t, script)
 		got, err := resolveOne(t, dir, Options{AllowCommands: true})
 		if want != "" {
 			wantError(t, err, want)

@@ -40,6 +40,7 @@ const (
 	ruleCommand     = "command"
 	ruleSOPS        = "sops"
 	ruleValue       = "value"
+	ruleCiphertext  = "ciphertext"
 )
 
 // mistake returns a mistake of a rule. hint may be empty.

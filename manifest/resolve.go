@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"time"
 	"unicode/utf8"
@@ -65,7 +66,7 @@ func (m *Manifest) ResolveSome(ctx context.Context, wanted func(SecretRef) bool)
 			res, err := r.value(ctx, sec.Source)
 			if err == nil {
 				r.known(res.Value)
-				err = checkValue(sec.Source.Pos, res.Value)
+				err = checkValue(sec.Source, res.Value)
 			}
 			if err != nil {
 				r.fail(sec.Source.Pos, err)
@@ -104,8 +105,8 @@ func (m *Manifest) Ciphertexts() (map[SecretRef]Ciphertext, error) {
 }
 
 // Check reports what is wrong with the sources as far as it can be known without
-// a key, the environment or running anything: missing files, missing or altered
-// entries of SOPS files. An error is an [ErrorList].
+// a key, the environment or running anything: missing files, files that SOPS encrypted
+// and that are taken as they are, missing or altered entries of SOPS files. An error is an [ErrorList].
 func (m *Manifest) Check() error {
 	_, err := m.Ciphertexts()
 	return err
@@ -155,6 +156,9 @@ func (r *reading) check(s Source) (Ciphertext, error) {
 		if bad := r.files.Check(s.Pos, s.target); bad != nil {
 			return Ciphertext{}, bad
 		}
+		if bad := r.encryptedFile(s); bad != nil {
+			return Ciphertext{}, bad
+		}
 	case s.Kind == SourceSOPS:
 		var err error
 		if sealed, err = r.sopsFile(s); err != nil {
@@ -200,12 +204,24 @@ func (r *reading) value(ctx context.Context, s Source) (Resolved, error) {
 func (r *reading) file(s Source) (Resolved, error) {
 	data, bad := r.files.Read(s.Pos, s.target, maxValueFile)
 	if bad != nil {
-		return Resolved{}, bad
+		return Resolved{}, cmp.Or(r.encryptedFile(s), bad) // a SOPS file is more than one value
 	}
 	if s.trim {
 		data = bytes.TrimRight(data, "\r\n")
 	}
 	return Resolved{Value: secret.New(data)}, nil
+}
+
+// encryptedFile refuses a SOPS file that is named as a plain one. Whatever else is wrong with
+// the file is found when its value is read.
+func (r *reading) encryptedFile(s Source) *Error {
+	data, bad := r.files.Read(s.Pos, s.target, maxSOPSFile)
+	if bad != nil {
+		return nil
+	}
+	v := secret.New(data)
+	defer v.Wipe()
+	return checkEncrypted(s, v)
 }
 
 func (r *reading) sopsFile(s Source) (*sealed, error) {
@@ -223,9 +239,13 @@ func (r *reading) sopsFile(s Source) (*sealed, error) {
 	return f, nil
 }
 
-// checkValue refuses what Cloudflare would refuse, or would store other than meant.
-func checkValue(at Position, v Value) error {
-	b := v.Reveal()
+// checkValue refuses what Cloudflare would refuse, or would store other than meant. Every
+// value of every source passes it.
+func checkValue(s Source, v Value) error {
+	if bad := checkEncrypted(s, v); bad != nil {
+		return bad
+	}
+	at, b := s.Pos, v.Reveal()
 	switch {
 	case len(b) == 0:
 		return mistake(ruleValue, at, "", "the value is empty")

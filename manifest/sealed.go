@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -64,11 +65,6 @@ func (s *sealed) resolve(ctx context.Context, path []string) (Resolved, error) {
 	return Resolved{v, Ciphertext{e.Digest, s.name}}, err
 }
 
-// isCiphertext reports whether a text is a value that SOPS encrypted.
-func isCiphertext(text string) bool {
-	return strings.HasPrefix(text, "ENC[AES256_GCM,") && strings.HasSuffix(text, "]")
-}
-
 // unseal takes the metadata out of a file that SOPS encrypted, and puts the
 // plaintext wherever something else than a secret's value is encrypted, so that
 // keys are needed only then. Values stay as they are until they are resolved.
@@ -98,7 +94,7 @@ func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string
 			return false
 		}
 	}
-	if n.Kind != syntax.String || !isCiphertext(n.Text) || isValuePath(path) {
+	if n.Kind != syntax.String || !sopstext.IsValue(n.Text) || isValuePath(path) {
 		return true
 	}
 	err := d.unsealLeaf(ctx, n, path)
@@ -110,7 +106,7 @@ func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string
 
 // isComment reports whether an item is a comment of a list, as SOPS encrypts it.
 func isComment(n *syntax.Node) bool {
-	return n.Kind == syntax.String && isCiphertext(n.Text) && strings.HasSuffix(n.Text, ",type:comment]")
+	return n.Kind == syntax.String && sopstext.IsValue(n.Text) && strings.HasSuffix(n.Text, ",type:comment]")
 }
 
 // isValuePath reports whether a path is a secret's inline value.

@@ -228,11 +228,13 @@ func (d *document) value(f syntax.Field, path ...string) Source {
 		return s
 	}
 	text, pos := f.Value.Text, f.Value.Pos
-	switch encrypted := isCiphertext(text); {
+	switch encrypted := sopstext.IsValue(text); {
 	case encrypted && d.sealed != nil:
 		s.sealed, s.path = d.sealed, path
-	case encrypted:
+	case d.sealed == nil && sopstext.Encrypted([]byte(text)):
 		d.errs.Add(pos, "was it copied from another file?", "an encrypted value in a file that SOPS did not encrypt")
+	case sopstext.Encrypted([]byte(text)):
+		d.errs.Add(pos, "put the plain value there with sops edit", "the value holds ciphertext, but not as SOPS writes it")
 	case d.opts.AllowPlaintextValues:
 		d.inClear = true
 		s.inline = secret.New([]byte(text))

@@ -25,6 +25,7 @@ var ruleDescriptions = []struct{ rule, what string }{
 	{"plaintext-value", "A value is in the manifest in clear."},
 	{"environment", "An environment variable is not set."},
 	{"value", "A value cannot be stored in Cloudflare."},
+	{"ciphertext", "A value is still encrypted."},
 	{"sops", "A file that SOPS encrypted cannot be used."},
 	{"sops-key-type", "A file that SOPS encrypted names a key of a type that is not allowed."},
 	{"workers", "The manifest names a Worker's configuration wrongly."},

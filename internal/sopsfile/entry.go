@@ -49,7 +49,8 @@ func (f *File) Entry(path []string) (Entry, error) {
 type place struct {
 	Entry
 	text  string
-	route []int // indices into the tree, which decryption leaves in place
+	keys  []string // of the maps on the way
+	route []int    // indices into the tree, which decryption leaves in place
 }
 
 func (f *File) find(path []string) (place, error) {
@@ -76,6 +77,9 @@ func (f *File) find(path []string) (place, error) {
 		}
 		_, list := v.([]any)
 		p.InList = p.InList || list
+		if !list {
+			p.keys = append(p.keys, key)
+		}
 		p.route = append(p.route, all[at].index)
 		v = all[at].value
 	}
@@ -97,6 +101,9 @@ func (f *File) leaf(p *place, path []string, v any) error {
 		p.text = v
 	}
 	switch m := ciphertext.FindStringSubmatch(p.text); {
+	case m != nil && f.rules.leave(p.keys):
+		return fail(NotEncrypted, p.Pos, "put the plain value there with sops edit, under a key that the rules cover",
+			"%s is not encrypted: the file's rules leave it as it is, and it holds ciphertext from elsewhere", shown(path))
 	case m != nil:
 		sum := sha256.Sum256([]byte(p.text))
 		p.Type, p.Digest = m[1], "sha256:"+hex.EncodeToString(sum[:])

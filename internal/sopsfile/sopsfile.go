@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +23,7 @@ import (
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/logging"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -83,6 +83,7 @@ type File struct {
 	sealed string       // of a .sops.yaml: the file that a key is sealed in
 	root   *syntax.Node // of YAML and JSON, for positions
 	tree   sops.Tree    // encrypted, and never changed
+	rules  rules
 
 	mu      sync.Mutex // protects attempt
 	attempt *attempt
@@ -122,7 +123,9 @@ func (f *File) parse() (err error) {
 	if err := f.checkSyntax(); err != nil {
 		return err
 	}
-	f.tree, err = f.load()
+	if f.tree, err = f.load(); err == nil {
+		f.rules = rulesOf(f.tree.Metadata)
+	}
 	return err
 }
 
@@ -153,5 +156,5 @@ func (f *File) notSOPS() error {
 	if format := sopstext.OfName(f.name); format != sopstext.SOPSFormat(f.name) { // SOPS would encrypt it as a whole
 		types = fmt.Sprintf("--input-type %s --output-type %[1]s ", format)
 	}
-	return fail(NotSOPS, f.whole(), "encrypt it: sops encrypt -i "+types+filepath.Base(f.name), "is not encrypted with SOPS")
+	return fail(NotSOPS, f.whole(), "encrypt it: sops encrypt -i "+types+shell.File(f.name), "is not encrypted with SOPS")
 }

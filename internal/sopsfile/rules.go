@@ -1,0 +1,43 @@
+package sopsfile
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/getsops/sops/v3"
+)
+
+// rules say which values of a file SOPS leaves in clear.
+type rules struct {
+	m                      sops.Metadata
+	encrypted, unencrypted *regexp.Regexp // nil matches nothing, as one that SOPS cannot compile
+}
+
+func rulesOf(m sops.Metadata) rules {
+	r := rules{m: m}
+	r.encrypted, _ = regexp.Compile(m.EncryptedRegex)
+	r.unencrypted, _ = regexp.Compile(m.UnencryptedRegex)
+	return r
+}
+
+// leave reports whether SOPS leaves a value as it is, given the keys of the maps on its path,
+// of which any can decide that (docs/sops.md §2). A file has one rule. One about comments is
+// left out: the value may be encrypted for all that is known here.
+func (r rules) leave(keys []string) bool {
+	matches := func(expr *regexp.Regexp) bool { return expr != nil && slices.ContainsFunc(keys, expr.MatchString) }
+	ends := func(suffix string) bool {
+		return slices.ContainsFunc(keys, func(key string) bool { return strings.HasSuffix(key, suffix) })
+	}
+	switch m := r.m; {
+	case m.EncryptedRegex != "":
+		return !matches(r.encrypted)
+	case m.UnencryptedRegex != "":
+		return matches(r.unencrypted)
+	case m.EncryptedSuffix != "":
+		return !ends(m.EncryptedSuffix)
+	case m.UnencryptedSuffix != "":
+		return ends(m.UnencryptedSuffix)
+	}
+	return false
+}
