@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -17,33 +19,97 @@ import (
 // commandTime is how long a source's command may take.
 const commandTime = 30 * time.Second
 
-// command runs a source's command and returns what it writes, less its last line
-// end. Its standard error is discarded: it may hold secrets.
-func (r *reading) command(ctx context.Context, s Source) (Value, *Error) {
+// ran is a command that was run in this reading, and what came of it.
+type ran struct {
+	output []byte
+	err    error
+}
+
+// command returns what a source's command prints, trimmed as the source says.
+func (r *reading) command(ctx context.Context, secretName string, s Source) (Value, *Error) {
+	if !r.allowCommands {
+		return Value{}, commandRefused(s.Pos)
+	}
 	argv := s.argv()
-	data, err := subprocess.Command{
-		Args: argv, Dir: filepath.Dir(s.target), Env: r.commandEnv(), Time: r.commandTime, MaxOutput: maxValue + len("\r\n"),
+	output, err := r.run(ctx, argv, filepath.Dir(s.target))
+	if err == nil {
+		err = standIn(argv, output)
+	}
+	if err != nil {
+		what, todo := r.commandFailed(ctx, argv, err)
+		return Value{}, mistake(ruleCommand, s.Pos, todo, "the secret %q: %s", secretName, what)
+	}
+	return secret.New(bytes.Clone(s.trimmed(output))), nil
+}
+
+// run runs a command, or returns what came of it before: secrets may share a command, which
+// may ask for a fingerprint. Its standard error is discarded: it may hold secrets.
+func (r *reading) run(ctx context.Context, argv []string, dir string) ([]byte, error) {
+	id := strings.Join(append(slices.Clone(argv), dir), "\x00") // no argument can hold it
+	if done, ok := r.ran[id]; ok {
+		return done.output, done.err
+	}
+	var done ran
+	done.output, done.err = subprocess.Command{
+		Args: argv, Dir: dir, Env: r.commandEnv(), Time: r.commandTime, MaxOutput: maxValue + len("\r\n"),
 	}.Output(ctx)
-	var exit *exec.ExitError
+	r.ran[id] = done
+	return done.output, done.err
+}
+
+// wipe clears the output of the commands that were run.
+func (r *reading) wipe() {
+	for _, done := range r.ran {
+		clear(done.output)
+	}
+}
+
+// trimmed is what counts of a command's output: all but its last line end, which most programs
+// add, or as "trim" says.
+func (s Source) trimmed(output []byte) []byte {
 	switch {
+	case s.exact:
+		return output
+	case s.trim:
+		return bytes.TrimRight(output, "\r\n")
+	}
+	if line, ended := bytes.CutSuffix(output, []byte("\n")); ended {
+		return bytes.TrimSuffix(line, []byte("\r"))
+	}
+	return output
+}
+
+// commandRefused is the mistake of a command where none may run.
+func commandRefused(at Position) *Error {
+	return refused(ErrCommand, at, "", "a command is refused: whoever may edit the manifest could run anything here")
+}
+
+// commandFailed says what went wrong with a command, without its arguments and its output, and
+// what to do.
+func (r *reading) commandFailed(ctx context.Context, argv []string, err error) (what, todo string) {
+	name := program(argv)
+	var exit *exec.ExitError
+	var instead *standInError
+	switch {
+	case errors.As(err, &instead):
+		return fmt.Sprintf("the command %q printed %s instead of a value", name, instead.text), instead.hint
 	case errors.Is(err, subprocess.ErrOutput):
-		return Value{}, mistake(ruleCommand, s.Pos, "", "the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue)
+		return fmt.Sprintf("the command's output is larger than %d bytes, which is Cloudflare's limit", maxValue), ""
 	case ctx.Err() != nil:
-		return Value{}, mistake(ruleCommand, s.Pos, "", "interrupted")
+		return "interrupted", ""
 	case errors.Is(err, subprocess.ErrTime):
-		return Value{}, mistake(ruleCommand, s.Pos, "", "the command %q took longer than %v", program(argv), r.commandTime)
+		return fmt.Sprintf("the command %q took longer than %v", name, r.commandTime), "run it yourself: it may wait for an answer, which it cannot get here" + signIn(argv)
 	case errors.As(err, &exit):
-		return Value{}, mistake(ruleCommand, s.Pos, "its output is not shown: it may hold secrets", "the command %q failed with exit code %d", program(argv), exit.ExitCode())
+		return fmt.Sprintf("the command %q failed with exit code %d", name, exit.ExitCode()),
+			"run it yourself to see why: its output is not shown here, since it may hold secrets" + signIn(argv)
 	case errors.Is(err, exec.ErrWaitDelay):
-		return Value{}, mistake(ruleCommand, s.Pos, "", "the command %q left a process behind that holds its output open", program(argv))
-	case err != nil:
-		return Value{}, mistake(ruleCommand, s.Pos, "it is run without a shell, in the manifest's folder", "the command %q could not be run", program(argv))
+		return fmt.Sprintf("the command %q left a process behind that holds its output open", name), ""
+	case strings.ContainsAny(argv[0], " \t"):
+		return fmt.Sprintf("the command %q could not be run", name), "no shell splits it: write each word as an item of the list"
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("the program %q was not found", name), "install it here, or set PATH; a name with a slash counts from the manifest's folder"
 	}
-	data, ended := bytes.CutSuffix(data, []byte("\n"))
-	if ended {
-		data = bytes.TrimSuffix(data, []byte("\r"))
-	}
-	return secret.New(data), nil
+	return fmt.Sprintf("the command %q could not be run", name), "it is run without a shell, in the manifest's folder"
 }
 
 // program is what is shown of a command. A whole command line that was written as one

@@ -25,7 +25,7 @@ func TestCommand(t *testing.T) {
 		"printf a; echo noise >&2": "a", "basename \"$PWD\" >/dev/null; test -f secretsync.yaml && printf here": "here",
 		"head -c 65536 /dev/zero | tr '\\0' x; echo": strings.Repeat("x", maxValue),
 		"cat":                                  "!is empty", // standard input is empty
-		"echo canary; echo canary >&2; exit 7": `!the command "sh" failed with exit code 7 (its output is not shown`,
+		"echo canary; echo canary >&2; exit 7": `!the command "sh" failed with exit code 7 (run it yourself to see why: its output is not shown here`,
 		"head -c 65537 /dev/zero | tr '\\0' x": "!the value is larger than 65536 bytes",
 		"yes canary":                           "!the command's output is larger than 65536 bytes",
 	} {
@@ -41,7 +41,73 @@ func TestCommand(t *testing.T) {
 	}
 	dir := write(t, map[string]string{"secretsync.yaml": one("from: {command: [./canary-less-absent]}")})
 	_, err := resolveOne(t, dir, allowed)
-	wantError(t, err, "could not be run")
+	wantError(t, err, `the secret "k": the program "./canary-less-absent" was not found`)
+}
+
+// trim says how much of the end of the output counts: values that were stored with a line end
+// can be sent with it or without.
+func TestCommandTrim(t *testing.T) {
+	for trim, want := range map[string]string{"": "a\n", ", trim: true": "a", ", trim: false": "a\n\n"} {
+		dir := write(t, map[string]string{"secretsync.yaml": one(`from: {command: [printf, 'a\n\n']` + trim + `}`)})
+		if got, err := resolveOne(t, dir, Options{AllowCommands: true}); err != nil || got != want {
+			t.Errorf("trim %q: %q, %v", trim, got, err)
+		}
+	}
+	digests := map[string]bool{}
+	for _, trim := range []string{"", ", trim: true", ", trim: false"} {
+		m := mustLoad(t, write(t, map[string]string{"secretsync.yaml": one("from: {command: [op]" + trim + "}")}), Options{})
+		digests[m.Stores[0].Secrets[0].Source.Digest()] = true
+	}
+	if len(digests) != 3 {
+		t.Error("a review does not tell how much of the output counts")
+	}
+}
+
+// A command that several secrets share runs once, from each folder.
+func TestCommandRunsOnce(t *testing.T) {
+	dir := write(t, map[string]string{
+		"secretsync.yaml": "version: 1\ninclude: [sub/m.yaml]\nstores: {s: {secrets: {a: {from: {command: [sh, script]}}, " +
+			"b: {from: {command: [sh, script], trim: false}}, c: {from: {command: [sh, script, x]}}}}}\n",
+		"sub/m.yaml": "stores: {s: {secrets: {d: {from: {command: [sh, ../script]}}}}}\n",
+		"script":     "echo $$ >> \"$(dirname $0)/ran\"; wc -l < \"$(dirname $0)/ran\"\n",
+	})
+	values, err := mustLoad(t, dir, Options{AllowCommands: true}).Resolve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := string(values[SecretRef{"s", "a"}].Value.Reveal()), string(values[SecretRef{"s", "b"}].Value.Reveal())
+	if n := strings.Count(string(readFile(t, filepath.Join(dir, "ran"))), "\n"); n != 3 || a+"\n" != b {
+		t.Errorf("ran %d times; %q, %q", n, a, b)
+	}
+	// What failed is not run again either, and every secret says so.
+	os.Remove(filepath.Join(dir, "ran"))
+	if err := os.WriteFile(filepath.Join(dir, "script"), []byte("echo >> \"$(dirname $0)/ran\"; exit 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = mustLoad(t, dir, Options{AllowCommands: true}).Resolve(t.Context())
+	wantError(t, err, `the secret "a"`)
+	wantError(t, err, `the secret "b"`)
+	if n := strings.Count(string(readFile(t, filepath.Join(dir, "ran"))), "\n"); n != 3 {
+		t.Errorf("ran %d times", n)
+	}
+}
+
+// Without the option, reading values runs nothing, and what reads none is not refused.
+func TestCommandRefused(t *testing.T) {
+	dir := write(t, map[string]string{"secretsync.yaml": one("from: {command: [touch, ran]}")})
+	m := mustLoad(t, dir, Options{})
+	if _, err := m.Ciphertexts(); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.Resolve(t.Context()); !errors.Is(err, ErrCommand) {
+		t.Errorf("%v", err)
+	}
+	if _, err := load(t, dir, Options{Values: true}); !errors.Is(err, ErrCommand) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ran")); err == nil {
+		t.Error("the command ran")
+	}
 }
 
 // A command gets the arguments as they are: there is no shell to expand them.
@@ -135,4 +201,19 @@ func TestPipe(t *testing.T) {
 	wantError(t, err, "is not a regular file")
 	_, err = load(t, dir, Options{File: os.DevNull, AllowOutside: true})
 	wantError(t, err, "is not a regular file")
+}
+
+// What a program prints in place of a value that it does not have is no value.
+func TestStandIns(t *testing.T) {
+	for program, prints := range map[string]string{"aws": "None", "az": "None", "kubectl": "<no value>", "jq": "null", "yq": "null"} {
+		dir := write(t, map[string]string{"secretsync.yaml": one("from: {command: [./" + program + "]}"), program: "#!/bin/sh\necho '" + prints + "'\n"})
+		if err := os.Chmod(filepath.Join(dir, program), 0o700); err != nil { //nolint:gosec // a script
+			t.Fatal(err)
+		}
+		_, err := resolveOne(t, dir, Options{AllowCommands: true})
+		wantError(t, err, `the secret "k": the command "./`+program+`" printed `+prints+` instead of a value`)
+	}
+	if got, err := resolveOne(t, scripted(t, "echo null"), Options{AllowCommands: true}); err != nil || got != "null" {
+		t.Errorf("another program: %q, %v", got, err)
+	}
 }

@@ -72,7 +72,7 @@ func ExampleLoad_mistakes() {
 		log.Fatal(err)
 	}
 
-	_, err = manifest.Load(context.Background(), manifest.Options{File: file})
+	_, err = manifest.Load(context.Background(), manifest.Options{File: file, Values: true})
 	var list manifest.ErrorList
 	if !errors.As(err, &list) {
 		log.Fatal(err)

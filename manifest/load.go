@@ -40,8 +40,8 @@ type Options struct {
 	Values bool
 	// AllowPlaintextValues permits values in the clear in the manifest.
 	AllowPlaintextValues bool
-	// AllowCommands permits sources that run commands. Whoever may edit the manifest
-	// may then run anything.
+	// AllowCommands permits sources that run commands, where values are read. Whoever may edit
+	// the manifest may then run anything.
 	AllowCommands bool
 	// AllowOutside permits files outside the repository.
 	AllowOutside bool
@@ -138,7 +138,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	}
 	m.sources = sources{
 		names: l.names, files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
-		tokenEnvs: l.tokenEnvs(), commandTime: commandTime, known: l.opts.Known, workers: l.workers,
+		tokenEnvs: l.tokenEnvs(), allowCommands: l.opts.AllowCommands, commandTime: commandTime, known: l.opts.Known, workers: l.workers,
 	}
 	l.errs.Tag(ruleManifest, 0)
 	l.warnings.Tag(ruleScope, 0)

@@ -30,20 +30,23 @@ type sources struct {
 	tokenEnvs []string
 	known     func(Value)
 
-	commandTime time.Duration
-	workers     []workerPattern
+	allowCommands bool
+	commandTime   time.Duration
+	workers       []workerPattern
 }
 
-// reading is one pass over the sources: each SOPS file is opened once in it.
+// reading is one pass over the sources: each SOPS file is opened once in it, and each command
+// run once.
 type reading struct {
 	sources
+	ran    map[string]ran        // by arguments and folder
 	opened map[[2]string]*sealed // by name and format
 	errs   ErrorList
 	told   map[Error]bool
 }
 
 func (m *Manifest) newReading() *reading {
-	return &reading{sources: m.sources, opened: map[[2]string]*sealed{}, told: map[Error]bool{}}
+	return &reading{sources: m.sources, ran: map[string]ran{}, opened: map[[2]string]*sealed{}, told: map[Error]bool{}}
 }
 
 // Resolve reads every value but those that are generated when they are applied, and
@@ -57,13 +60,14 @@ func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) 
 // ResolveSome is Resolve for those secrets that are wanted.
 func (m *Manifest) ResolveSome(ctx context.Context, wanted func(SecretRef) bool) (map[SecretRef]Resolved, error) {
 	r := m.newReading()
+	defer r.wipe()
 	values := map[SecretRef]Resolved{}
 	for _, store := range m.Stores {
 		for _, sec := range store.Secrets {
 			if sec.Source.Kind == SourceGenerate || sec.External || !wanted(SecretRef{store.Label, sec.Label}) {
 				continue
 			}
-			res, err := r.value(ctx, sec.Source)
+			res, err := r.value(ctx, sec.Label, sec.Source)
 			if err == nil {
 				r.known(res.Value)
 				err = checkValue(sec.Source, res.Value)
@@ -172,7 +176,8 @@ func (r *reading) check(s Source) (Ciphertext, error) {
 	return Ciphertext{e.Digest, sealed.name}, err
 }
 
-func (r *reading) value(ctx context.Context, s Source) (Resolved, error) {
+// value reads the value of a secret, whose name is for messages.
+func (r *reading) value(ctx context.Context, secretName string, s Source) (Resolved, error) {
 	switch s.Kind {
 	case SourceEnv:
 		text, bad := r.variable(s)
@@ -183,7 +188,7 @@ func (r *reading) value(ctx context.Context, s Source) (Resolved, error) {
 	case SourceFile:
 		return r.file(s)
 	case SourceCommand:
-		v, bad := r.command(ctx, s)
+		v, bad := r.command(ctx, secretName, s)
 		if bad != nil {
 			return Resolved{}, bad
 		}

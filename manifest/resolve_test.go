@@ -100,7 +100,7 @@ func TestRefusals(t *testing.T) {
 	for body, want := range map[string]error{
 		"from: {file: ../../v}": ErrOutside, "from: {command: [op]}": ErrCommand, "value: canary": ErrPlaintext, "from: {file: none}": nil,
 	} {
-		m, err := load(t, write(t, map[string]string{"secretsync.yaml": one(body)}), Options{})
+		m, err := load(t, write(t, map[string]string{"secretsync.yaml": one(body)}), Options{Values: true})
 		if err == nil {
 			err = m.Check()
 		}

@@ -39,6 +39,7 @@ type Source struct {
 	wrong  bool   // mistakes were found in it
 	target string // the variable, or the file's name as it is opened
 	trim   bool
+	exact  bool            // "trim" is false
 	path   []string        // in a SOPS file
 	format string          // of a SOPS file; "" if it is not given
 	argv   func() []string // a closure, since arguments may be secret
@@ -69,6 +70,10 @@ func (s Source) Digest() string {
 	switch {
 	case s.Kind == SourceFile && s.trim:
 		return digestOf("trim")
+	case s.Kind == SourceCommand && s.trim:
+		return digestOf("trim", s.digest)
+	case s.Kind == SourceCommand && s.exact:
+		return digestOf("exact", s.digest)
 	case s.format != "":
 		return digestOf("format", s.format)
 	}
@@ -92,13 +97,22 @@ func (d *document) from(f syntax.Field) Source {
 		key{"file", func(f syntax.Field) { d.fromFile(f, &s, SourceFile) }},
 		key{"sops", func(f syntax.Field) { d.fromFile(f, &s, SourceSOPS) }},
 		key{"command", func(f syntax.Field) { d.fromCommand(f, &s) }},
-		key{"trim", func(f syntax.Field) { d.boolean(f, &s.trim); d.onlyWith(f, n, "file") }},
+		key{"trim", func(f syntax.Field) { d.trim(f, n, &s) }},
 		key{"key", func(f syntax.Field) { d.sopsKey(f, &s); d.onlyWith(f, n, "sops") }},
 		key{"format", func(f syntax.Field) { d.sopsFormat(f, &s); d.onlyWith(f, n, "sops") }},
 	)
 	d.exactlyOne(f, allKnown, "env", "file", "sops", "command")
 	s.wrong = len(d.errs) > before
 	return s
+}
+
+// trim reads how much of the end of a file or of a command's output counts.
+func (d *document) trim(f syntax.Field, n *syntax.Node, s *Source) {
+	d.boolean(f, &s.trim)
+	s.exact = f.Value.Kind == syntax.Bool && !s.trim
+	if n.Get("command") == nil {
+		d.onlyWith(f, n, "file")
+	}
 }
 
 func (d *document) onlyWith(f syntax.Field, n *syntax.Node, other string) {
@@ -213,8 +227,8 @@ func (d *document) fromCommand(f syntax.Field, s *Source) {
 	if len(argv) == 0 {
 		return
 	}
-	if !d.opts.AllowCommands {
-		d.errs = append(d.errs, refused(ErrCommand, f.Pos, "", "a command is refused: whoever may edit the manifest could run anything here"))
+	if d.opts.Values && !d.opts.AllowCommands { // without values, none would run
+		d.errs = append(d.errs, commandRefused(f.Pos))
 	}
 	s.argv, s.shown, s.digest = func() []string { return argv }, program(argv)+" ...", digestOf(asked...)
 	s.target = d.name

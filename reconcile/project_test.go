@@ -49,6 +49,7 @@ func TestAllow(t *testing.T) {
 	} {
 		w := newWorld(t, "stores: {prod: {secrets: {a: "+tt.secret+"}}}\n")
 		c := w.config()
+		c.Values = true
 		_, err := Open(t.Context(), c)
 		if err == nil { // some are refused only when the value is read
 			err = w.open().Check()

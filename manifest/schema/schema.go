@@ -137,7 +137,7 @@ type From struct {
 	SOPS string `json:"sops,omitempty" jsonschema:"oneof_required=sops"`
 	// A program and its arguments, without a shell; refused without --allow-commands.
 	Command []string `json:"command,omitempty" jsonschema:"oneof_required=command,minItems=1"`
-	// With file: drop trailing newlines.
+	// With file and command: true drops all trailing newlines. With command, false keeps the last one.
 	Trim *bool `json:"trim,omitempty"`
 	// With sops: a dotted path, with odd names in double quotes.
 	Key string `json:"key,omitempty"`
