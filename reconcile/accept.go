@@ -8,6 +8,7 @@ import (
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // Acceptable are secrets that drifted, among those that were named.
@@ -41,7 +42,7 @@ func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptab
 	}
 	limit(&in, chosen)
 	seen, in, err := p.see(ctx, in)
-	if err := errors.Join(err, seen.err()); err != nil {
+	if err := errors.Join(err, seen.Err()); err != nil {
 		return nil, err
 	}
 	found := &Acceptable{Named: len(chosen)}
@@ -65,8 +66,8 @@ func (r *Run) Accept(found *Acceptable) error {
 	now := r.project.now()
 	return r.handle.Update(func(f *lockfile.File) {
 		for _, a := range found.Accept {
-			sec := f.PutStore(lockKey(a.Key.Store), lockfile.StoreID(a.StoreID)).Secret(a.Key.Name)
-			sec.ID, sec.Modified, sec.Status = lockfile.SecretID(a.Live.ID), string(a.Live.Modified), inactive(a.Live.Status)
+			sec := f.PutStore(records.LockKey(a.Key.Store), lockfile.StoreID(a.StoreID)).Secret(a.Key.Name)
+			sec.ID, sec.Modified, sec.Status = lockfile.SecretID(a.Live.ID), string(a.Live.Modified), records.StatusOf(a.Live.Status)
 			sec.Scopes, sec.Comment = a.Live.Scopes, a.Live.Comment
 			if a.ValueUnknown {
 				sec.Accepted = now
@@ -80,7 +81,7 @@ func recordedKeys(lock *lockfile.File) []planner.SecretKey {
 	var keys []planner.SecretKey
 	for k, st := range lock.All() {
 		for name := range st.All() {
-			keys = append(keys, planKey(k).Secret(name))
+			keys = append(keys, records.PlanKey(k).Secret(name))
 		}
 	}
 	return keys

@@ -9,19 +9,21 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // outside has another client change a value.
 func (w *world) outside(store, name, value string) {
 	w.t.Helper()
-	st := w.live().put(store)
-	sec, ok := st.secrets[name]
+	st := w.live().Put(store)
+	sec, ok := st.Secrets[name]
 	if !ok {
 		w.t.Fatalf("there is no %s/%s", store, name)
 	}
 	w.clock = w.clock.Add(time.Minute)
-	sec.Modified = planner.Modified(w.api.clock().UTC().Format(time.RFC3339Nano))
-	st.secrets[name], st.values[name] = sec, value
+	sec.Modified = planner.Modified(w.api.Clock().UTC().Format(time.RFC3339Nano))
+	st.Secrets[name], st.Values[name] = sec, value
 }
 
 // accept accepts the live state of secrets, which has to be possible.
@@ -61,9 +63,9 @@ func driftedWorld(t *testing.T) *world {
 	w.applied()
 	w.outside("prod", "changed", "theirs")
 	w.outside("prod", "drawn", "theirs")
-	st := w.live().put("prod")
-	delete(st.secrets, "replaced")
-	w.live().create(st, "replaced", "theirs", []string{"dex"}, "")
+	st := w.live().Put("prod")
+	delete(st.Secrets, "replaced")
+	w.live().Create(st, "replaced", "theirs", []string{"dex"}, "")
 	return w
 }
 
@@ -71,12 +73,12 @@ func driftedWorld(t *testing.T) *world {
 // its source.
 func TestAccept(t *testing.T) {
 	w := driftedWorld(t)
-	before := records(w.disk(), "vc", "va")
+	before := enginetest.Records(w.disk(), "vc", "va")
 	key := w.env["SECRETSYNC_FINGERPRINT_KEY"]
 	delete(w.env, "SECRETSYNC_FINGERPRINT_KEY")
 	delete(w.env, "A")
 	found := w.accept("prod/*")
-	lines(t, "calls", w.live().transcript(), "list secrets st1\nget st1/id3")
+	lines(t, "calls", w.live().Transcript(), "list secrets st1\nget st1/id3")
 	equal(t, "named, to be accepted, refused", []int{found.Named, len(found.Accept), len(found.Refuse)}, []int{4, 3, 0})
 	for _, a := range found.Accept {
 		if !a.ValueUnknown {
@@ -85,7 +87,7 @@ func TestAccept(t *testing.T) {
 	}
 	w.env["SECRETSYNC_FINGERPRINT_KEY"], w.env["A"] = key, "va"
 
-	after := records(w.disk(), "vc", "va")
+	after := enginetest.Records(w.disk(), "vc", "va")
 	equal(t, "what did not drift", after[4], before[4])
 	for i, want := range []string{"prod st1", "changed id1 from=sops_values.yaml#changed value=vc", "drawn id2 from=generate_uuid", "replaced id5 from=env_A value=va"} {
 		if !strings.HasPrefix(after[i], want) {
@@ -98,7 +100,7 @@ func TestAccept(t *testing.T) {
 		equal(t, "notes", notesOf(plan, planner.NoteAccepted), []string{"changed", "drawn", "replaced"})
 	}
 	w.applied()
-	equal(t, "values", w.live().values(), map[string]string{
+	equal(t, "values", w.live().Values(), map[string]string{
 		"prod/changed": "theirs", "prod/drawn": "theirs", "prod/replaced": "theirs", "prod/same": "va",
 	})
 
@@ -106,12 +108,12 @@ func TestAccept(t *testing.T) {
 	lines(t, "plan without keys, of an edited value", actions(w.plan(Mode{Keyless: true}).Plan), "update prod/changed reencrypted +value")
 	lines(t, "plan of an edited value", actions(w.plan(Mode{}).Plan), "update prod/changed value_changed +value")
 	w.applied()
-	equal(t, "value", w.live().values()["prod/changed"], "new")
-	if !w.disk().Stores[lockKey(prod)].Secret("changed").Accepted.IsZero() {
+	equal(t, "value", w.live().Values()["prod/changed"], "new")
+	if !w.disk().Stores[records.LockKey(prod)].Secret("changed").Accepted.IsZero() {
 		t.Error("a value that was sent still counts as accepted")
 	}
 	w.apply(Rotate("prod/drawn"))
-	if !w.disk().Stores[lockKey(prod)].Secret("drawn").Accepted.IsZero() {
+	if !w.disk().Stores[records.LockKey(prod)].Secret("drawn").Accepted.IsZero() {
 		t.Error("a value that was rotated still counts as accepted")
 	}
 }
@@ -155,7 +157,7 @@ func TestNothingToAccept(t *testing.T) {
 	}
 	found := w.accept("same")
 	equal(t, "named, to be accepted, refused", []int{found.Named, len(found.Accept), len(found.Refuse)}, []int{1, 0, 0})
-	lines(t, "calls", w.live().transcript(), "list secrets st1")
+	lines(t, "calls", w.live().Transcript(), "list secrets st1")
 	if after, err := os.ReadFile(w.path("secretsync.lock")); err != nil || string(after) != string(before) {
 		t.Errorf("the lockfile changed: %v\n%s", err, after)
 	}
@@ -172,15 +174,15 @@ stores:
   other: {account: two, name: prod, secrets: {a: {from: {env: A}}, b: {from: {env: A}}}}
 `)
 	w.env["A"] = "va"
-	second := w.api.add(other)
+	second := w.api.Add(other)
 	w.applied()
-	second.transcript()
+	second.Transcript()
 	w.outside("prod", "a", "theirs")
 	broken := errors.New("broken")
-	second.before = func(string) error { return broken }
+	second.Before = func(string) error { return broken }
 	found := w.accept(string(account) + "/prod/a")
 	equal(t, "to be accepted", len(found.Accept), 1)
-	equal(t, "calls to the other account", second.transcript(), []string(nil))
+	equal(t, "calls to the other account", second.Transcript(), []string(nil))
 
 	run := w.lock()
 	if _, err := run.FindAcceptable(t.Context(), "prod/a"); !errors.Is(err, broken) {

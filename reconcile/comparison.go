@@ -6,6 +6,7 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // comparison compares the values that the manifest wants with the lockfile's fingerprints.
@@ -15,11 +16,6 @@ type comparison struct {
 	unchangedFiles map[string]bool
 }
 
-// subjectOf is the account, store and name that a fingerprint is bound to.
-func subjectOf(k planner.SecretKey) secret.Subject {
-	return secret.Subject{AccountID: string(k.Store.Account), Store: k.Store.Name, Secret: k.Name}
-}
-
 // unchangedFiles finds the SOPS files that were not re-encrypted as a whole. keys are the
 // keys of the manifest's stores, in order.
 func unchangedFiles(m *manifest.Manifest, lock *lockfile.File, keys []planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved) map[string]bool {
@@ -27,7 +23,7 @@ func unchangedFiles(m *manifest.Manifest, lock *lockfile.File, keys []planner.St
 	for i, st := range m.Stores {
 		for _, sec := range st.Secrets {
 			c := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}].Ciphertext
-			if r := record(lock, keys[i].Secret(sec.Name)); r != nil && c.Digest != "" && r.Ciphertext == c.Digest {
+			if r := records.Find(lock, keys[i].Secret(sec.Name)); r != nil && c.Digest != "" && r.Ciphertext == c.Digest {
 				unchanged[c.File] = true
 			}
 		}
@@ -41,13 +37,13 @@ func (c *comparison) store(st manifest.Store, key planner.StoreKey, values map[m
 	for _, sec := range st.Secrets {
 		resolved := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}]
 		k := key.Secret(sec.Name)
-		w := want{value: resolved.Value, source: sec.Source.String(), ciphertext: resolved.Ciphertext, delete: sec.Delete}
+		w := records.Want{Value: resolved.Value, Source: sec.Source.String(), Ciphertext: resolved.Ciphertext, Delete: sec.Delete}
 		p := desiredSecret(sec)
 		if p.Adopt == "" {
 			p.Adopt = adopt
 		}
 		if p.Generated {
-			w.generate = sec.Source.Generate.Value
+			w.Generate = sec.Source.Generate.Value
 		}
 		p.Value = c.state(k, sec.RenamedFrom, w)
 		p.ValueID, p.Requested = c.valueID(k, w), c.requested(k, w)
@@ -59,17 +55,17 @@ func (c *comparison) store(st manifest.Store, key planner.StoreKey, values map[m
 
 // state compares a value with the last applied one. If the secret does not exist yet, that
 // is the value under its previous name.
-func (c *comparison) state(k planner.SecretKey, renamedFrom string, w want) planner.ValueState {
+func (c *comparison) state(k planner.SecretKey, renamedFrom string, w records.Want) planner.ValueState {
 	if renamedFrom != "" && !exists(c.lock, k) {
 		k.Name = renamedFrom
 	}
-	r := record(c.lock, k)
+	r := records.Find(c.lock, k)
 	switch {
 	case r == nil:
 		return planner.ValueNew
-	case w.generate != nil && r.Source == w.source: // only Cloudflare knows its value
+	case w.Generate != nil && r.Source == w.Source: // only Cloudflare knows its value
 		return planner.ValueSame
-	case w.generate != nil:
+	case w.Generate != nil:
 		return planner.ValueChanged
 	case r.Fingerprint == "":
 		return planner.ValueNew
@@ -81,32 +77,32 @@ func (c *comparison) state(k planner.SecretKey, renamedFrom string, w want) plan
 
 // requested reports whether an interrupted creation asked for the value. What cannot be
 // compared without keys counts as such: an apply will know.
-func (c *comparison) requested(k planner.SecretKey, w want) bool {
-	r := record(c.lock, k)
+func (c *comparison) requested(k planner.SecretKey, w records.Want) bool {
+	r := records.Find(c.lock, k)
 	if r == nil || r.Pending == nil {
 		return false
 	}
 	switch p := r.Pending; {
-	case w.generate != nil:
-		return p.Fingerprint == "" && r.Source == w.source
+	case w.Generate != nil:
+		return p.Fingerprint == "" && r.Source == w.Source
 	case c.desired.mode.Keyless:
-		return w.ciphertext.Digest == p.Ciphertext || w.ciphertext.Digest == ""
+		return w.Ciphertext.Digest == p.Ciphertext || w.Ciphertext.Digest == ""
 	default:
-		return c.desired.key.Matches(p.Fingerprint, subjectOf(k), w.value)
+		return c.desired.key.Matches(p.Fingerprint, records.Subject(k), w.Value)
 	}
 }
 
 // fingerprintState also detects a fingerprint that does not match although the ciphertext is
 // the recorded one. Both are always recorded together, so that fingerprint, or the key, was
 // not written by an apply.
-func (c *comparison) fingerprintState(k planner.SecretKey, r *lockfile.Secret, w want) planner.ValueState {
+func (c *comparison) fingerprintState(k planner.SecretKey, r *lockfile.Secret, w records.Want) planner.ValueState {
 	d := c.desired
 	d.compared++
-	if d.key.Matches(r.Fingerprint, subjectOf(k), w.value) {
+	if d.key.Matches(r.Fingerprint, records.Subject(k), w.Value) {
 		d.matched++
 		return planner.ValueSame
 	}
-	if w.ciphertext.Digest != "" && r.Ciphertext == w.ciphertext.Digest {
+	if w.Ciphertext.Digest != "" && r.Ciphertext == w.Ciphertext.Digest {
 		d.forged[k] = true
 	}
 	return planner.ValueChanged
@@ -116,34 +112,34 @@ func (c *comparison) fingerprintState(k planner.SecretKey, r *lockfile.Secret, w
 // byte-identical, unless it encrypts the whole file again (docs/sops.md §2) or the value was
 // different in between. A ciphertext from another place proves nothing, because SOPS binds
 // it to its place.
-func (c *comparison) ciphertextState(r *lockfile.Secret, w want) planner.ValueState {
+func (c *comparison) ciphertextState(r *lockfile.Secret, w records.Want) planner.ValueState {
 	switch {
-	case w.ciphertext.Digest == "":
+	case w.Ciphertext.Digest == "":
 		return planner.ValueUnknown
-	case w.ciphertext.Digest == r.Ciphertext:
+	case w.Ciphertext.Digest == r.Ciphertext:
 		return planner.ValueSame
-	case c.unchangedFiles[w.ciphertext.File] && r.Source == w.source:
+	case c.unchangedFiles[w.Ciphertext.File] && r.Source == w.Source:
 		return planner.ValueEdited
 	}
 	return planner.ValueReencrypted
 }
 
 // valueID identifies a value in plans.
-func (c *comparison) valueID(k planner.SecretKey, w want) string {
+func (c *comparison) valueID(k planner.SecretKey, w records.Want) string {
 	keyed := ""
-	if c.desired.key.IsSet() && w.value.IsSet() {
+	if c.desired.key.IsSet() && w.Value.IsSet() {
 		var replaces secret.Fingerprint
-		if r := record(c.lock, k); r != nil {
+		if r := records.Find(c.lock, k); r != nil {
 			replaces = r.Fingerprint
 		}
-		keyed = c.desired.key.Digest(subjectOf(k), replaces, w.value)
+		keyed = c.desired.key.Digest(records.Subject(k), replaces, w.Value)
 	}
-	return planfile.ValueID(w.ciphertext.Digest, keyed)
+	return planfile.ValueID(w.Ciphertext.Digest, keyed)
 }
 
 // exists reports whether the record is of a secret that exists, not only of one that a
 // rename is about to create.
 func exists(lock *lockfile.File, k planner.SecretKey) bool {
-	r := record(lock, k)
+	r := records.Find(lock, k)
 	return r != nil && (r.ID != "" || r.Pending == nil || r.Pending.Op != string(planner.OpRename))
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 var stateNames = map[planner.ValueState]string{
@@ -19,14 +21,14 @@ func drawn() secret.Value { return secret.New([]byte("drawn")) }
 // TestValueState is the table of comparisons of a value, with and without keys. The records
 // have the value "old", the source "env OLD" and the ciphertext 1.
 func TestValueState(t *testing.T) {
-	old, generated := applied("a", 0), applied("a", 0)
+	old, generated := enginetest.Applied("a", 0), enginetest.Applied("a", 0)
 	generated.Source, generated.Ciphertext = "generate uuid", ""
 	unnamed := old
 	unnamed.Fingerprint = ""
-	value := func(text, source string, n int) want {
-		w := want{value: secret.New([]byte(text)), source: source}
+	value := func(text, source string, n int) records.Want {
+		w := records.Want{Value: secret.New([]byte(text)), Source: source}
 		if n > 0 {
-			w.ciphertext = ciphertext(n)
+			w.Ciphertext = ciphertext(n)
 		}
 		return w
 	}
@@ -34,7 +36,7 @@ func TestValueState(t *testing.T) {
 		name      string
 		recorded  map[string]lockfile.Secret
 		from      string // the previous name
-		want      want
+		want      records.Want
 		unchanged bool   // another ciphertext of the file is the recorded one
 		state     string // with keys
 		keyless   string
@@ -83,27 +85,27 @@ func TestValueState(t *testing.T) {
 		},
 		{
 			name: "generated as before", recorded: map[string]lockfile.Secret{"a": generated},
-			want: want{source: "generate uuid", generate: drawn}, state: "same", keyless: "same",
+			want: records.Want{Source: "generate uuid", Generate: drawn}, state: "same", keyless: "same",
 		},
 		{
 			name: "generated in another way", recorded: map[string]lockfile.Secret{"a": generated},
-			want: want{source: "generate 32 bytes hex", generate: drawn}, state: "changed", keyless: "changed",
+			want: records.Want{Source: "generate 32 bytes hex", Generate: drawn}, state: "changed", keyless: "changed",
 		},
-		{name: "generated for the first time", want: want{source: "generate uuid", generate: drawn}, state: "new", keyless: "new"},
+		{name: "generated for the first time", want: records.Want{Source: "generate uuid", Generate: drawn}, state: "new", keyless: "new"},
 		{
 			name: "generated, and no longer", recorded: map[string]lockfile.Secret{"a": generated},
 			want: value("new", "env NEW", 2), state: "changed", keyless: "re-encrypted",
 		},
 		{
-			name: "renamed", recorded: map[string]lockfile.Secret{"before": applied("before", 0)}, from: "before",
+			name: "renamed", recorded: map[string]lockfile.Secret{"before": enginetest.Applied("before", 0)}, from: "before",
 			want: value("old", "env OLD", 1), state: "same", keyless: "same",
 		},
 		{
-			name: "renamed, with another value", recorded: map[string]lockfile.Secret{"before": applied("before", 0)}, from: "before",
+			name: "renamed, with another value", recorded: map[string]lockfile.Secret{"before": enginetest.Applied("before", 0)}, from: "before",
 			want: value("new", "env OLD", 2), state: "changed", keyless: "re-encrypted",
 		},
 		{
-			name: "renamed, and forged under its previous name", recorded: map[string]lockfile.Secret{"before": applied("before", 0)}, from: "before",
+			name: "renamed, and forged under its previous name", recorded: map[string]lockfile.Secret{"before": enginetest.Applied("before", 0)}, from: "before",
 			want: value("new", "env OLD", 1), state: "changed", keyless: "same", forged: "before",
 		},
 		{
@@ -114,27 +116,27 @@ func TestValueState(t *testing.T) {
 		{
 			name: "rename that was interrupted: compared under the previous name",
 			recorded: map[string]lockfile.Secret{
-				"a": pending(lockfile.Secret{}, lockfile.Pending{Op: "rename"}), "before": applied("before", 0),
+				"a": enginetest.Pending(lockfile.Secret{}, lockfile.Pending{Op: "rename"}), "before": enginetest.Applied("before", 0),
 			}, from: "before",
 			want: value("old", "env OLD", 1), state: "same", keyless: "same",
 		},
 		{
 			name: "creation that was interrupted: compared under its own name",
 			recorded: map[string]lockfile.Secret{
-				"a": pending(lockfile.Secret{}, lockfile.Pending{Op: "create"}), "before": applied("before", 0),
+				"a": enginetest.Pending(lockfile.Secret{}, lockfile.Pending{Op: "create"}), "before": enginetest.Applied("before", 0),
 			}, from: "before",
 			want: value("old", "env OLD", 1), state: "new", keyless: "new",
 		},
 		{
 			name:     "record without an id and without a pending write: compared under its own name",
-			recorded: map[string]lockfile.Secret{"a": {}, "before": applied("before", 0)}, from: "before",
+			recorded: map[string]lockfile.Secret{"a": {}, "before": enginetest.Applied("before", 0)}, from: "before",
 			want: value("old", "env OLD", 1), state: "new", keyless: "new",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			lock := &lockfile.File{Key: lockfile.Key{ID: testKey.ID()}}
 			for name, sec := range tt.recorded {
-				lock.PutStore(lockKey(prod), "st1").PutSecret(name, sec)
+				lock.PutStore(records.LockKey(prod), "st1").PutSecret(name, sec)
 			}
 			for keyless, want := range map[bool]string{false: tt.state, true: tt.keyless} {
 				d := &desired{mode: Mode{Keyless: keyless}, forged: map[planner.SecretKey]bool{}}
@@ -160,11 +162,11 @@ func TestValueState(t *testing.T) {
 func TestComparedAndMatched(t *testing.T) {
 	lock := &lockfile.File{}
 	for _, name := range []string{"a", "b", "c"} {
-		lock.PutStore(lockKey(prod), "st1").PutSecret(name, applied(name, 0))
+		lock.PutStore(records.LockKey(prod), "st1").PutSecret(name, enginetest.Applied(name, 0))
 	}
 	c := &comparison{desired: &desired{key: testKey, forged: map[planner.SecretKey]bool{}}, lock: lock}
 	for name, value := range map[string]string{"a": "old", "b": "old", "c": "new", "d": "old"} {
-		c.state(prod.Secret(name), "", want{value: secret.New([]byte(value))})
+		c.state(prod.Secret(name), "", records.Want{Value: secret.New([]byte(value))})
 	}
 	equal(t, "compared and matched", []int{c.desired.compared, c.desired.matched}, []int{3, 2})
 }
@@ -177,9 +179,9 @@ func TestFingerprintOfAnotherSecret(t *testing.T) {
 	}
 	for what, k := range elsewhere {
 		lock := &lockfile.File{}
-		lock.PutStore(lockKey(k.Store), "st1").PutSecret(k.Name, applied("a", 0)) // copied from prod/a
+		lock.PutStore(records.LockKey(k.Store), "st1").PutSecret(k.Name, enginetest.Applied("a", 0)) // copied from prod/a
 		c := &comparison{desired: &desired{key: testKey, forged: map[planner.SecretKey]bool{}}, lock: lock}
-		if got := c.state(k, "", want{value: secret.New([]byte("old"))}); got != planner.ValueChanged {
+		if got := c.state(k, "", records.Want{Value: secret.New([]byte("old"))}); got != planner.ValueChanged {
 			t.Errorf("another %s: %s", what, stateNames[got])
 		}
 	}
@@ -193,13 +195,13 @@ func TestUnchangedFiles(t *testing.T) {
 	}}
 	second := planner.StoreKey{Account: account, Name: "second"}
 	lock := &lockfile.File{}
-	lock.PutStore(lockKey(prod), "st1").PutSecret("a", lockfile.Secret{Ciphertext: digest(1)})
-	lock.PutStore(lockKey(prod), "st1").PutSecret("b", lockfile.Secret{Ciphertext: digest(2)})
-	lock.PutStore(lockKey(second), "st2").PutSecret("a", lockfile.Secret{})
+	lock.PutStore(records.LockKey(prod), "st1").PutSecret("a", lockfile.Secret{Ciphertext: enginetest.Digest(1)})
+	lock.PutStore(records.LockKey(prod), "st1").PutSecret("b", lockfile.Secret{Ciphertext: enginetest.Digest(2)})
+	lock.PutStore(records.LockKey(second), "st2").PutSecret("a", lockfile.Secret{})
 	in := func(file string, n int) manifest.Resolved {
 		r := manifest.Resolved{Ciphertext: manifest.Ciphertext{File: file}}
 		if n > 0 {
-			r.Digest = digest(n)
+			r.Digest = enginetest.Digest(n)
 		}
 		return r
 	}
@@ -224,17 +226,17 @@ func TestUnchangedFiles(t *testing.T) {
 func TestValueID(t *testing.T) {
 	lock := &lockfile.File{}
 	c := &comparison{desired: &desired{key: testKey}, lock: lock}
-	id := func(w want) string { return c.valueID(prod.Secret("a"), w) }
-	inClear := want{value: secret.New([]byte("v"))}
-	equal(t, "with a ciphertext", id(want{value: inClear.value, ciphertext: ciphertext(1)}), digest(1))
+	id := func(w records.Want) string { return c.valueID(prod.Secret("a"), w) }
+	inClear := records.Want{Value: secret.New([]byte("v"))}
+	equal(t, "with a ciphertext", id(records.Want{Value: inClear.Value, Ciphertext: ciphertext(1)}), enginetest.Digest(1))
 	first := id(inClear)
-	equal(t, "in clear", first, "hmac-sha256:"+testKey.Digest(subjectOf(prod.Secret("a")), "", inClear.value))
-	equal(t, "the value not available", id(want{}), "unverified")
+	equal(t, "in clear", first, "hmac-sha256:"+testKey.Digest(records.Subject(prod.Secret("a")), "", inClear.Value))
+	equal(t, "the value not available", id(records.Want{}), "unverified")
 
-	f := applied("a", 0).Fingerprint
-	lock.PutStore(lockKey(prod), "st1").PutSecret("a", lockfile.Secret{Fingerprint: f})
+	f := enginetest.Applied("a", 0).Fingerprint
+	lock.PutStore(records.LockKey(prod), "st1").PutSecret("a", lockfile.Secret{Fingerprint: f})
 	again := id(inClear)
-	equal(t, "in clear, after an apply", again, "hmac-sha256:"+testKey.Digest(subjectOf(prod.Secret("a")), f, inClear.value))
+	equal(t, "in clear, after an apply", again, "hmac-sha256:"+testKey.Digest(records.Subject(prod.Secret("a")), f, inClear.Value))
 	if again == first {
 		t.Error("the digest is that of before the apply")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // Mode says how much a plan may read.
@@ -28,7 +29,7 @@ type desired struct {
 	rotate  []string // limit the plan to rotations of what these globs match
 	destroy bool     // nothing is desired, on request
 	stores  []planner.DesiredStore
-	secrets map[planner.SecretKey]want
+	secrets map[planner.SecretKey]records.Want
 	key     secret.Key // unset if none was created yet
 	// references are the bindings in the wrangler configurations; unread are the
 	// configurations that could not be read.
@@ -44,15 +45,6 @@ type desired struct {
 	compared, matched int
 }
 
-// want is a desired secret with the parts that the planner does not need.
-type want struct {
-	value      secret.Value // unset without keys
-	source     string
-	ciphertext manifest.Ciphertext
-	delete     bool
-	generate   func() secret.Value // generates a new value; nil for other sources
-}
-
 // desire reads the values and compares them with the lockfile's fingerprints. Without keys
 // it compares their ciphertexts.
 func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*desired, error) {
@@ -61,7 +53,7 @@ func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*
 	}
 	p.cfg.Guard.Public(lockText(lock)...)
 	p.watchRecipients(lock)
-	d := &desired{mode: mode, secrets: map[planner.SecretKey]want{}, forged: map[planner.SecretKey]bool{}}
+	d := &desired{mode: mode, secrets: map[planner.SecretKey]records.Want{}, forged: map[planner.SecretKey]bool{}}
 	var bound, err error
 	d.references, d.unread, bound = p.references(lock) // first, for its events
 	values, err := p.values(ctx, mode)
@@ -119,7 +111,7 @@ func (p *Project) values(ctx context.Context, mode Mode) (map[manifest.SecretRef
 // wipe overwrites the values, where Go allows it.
 func (d *desired) wipe() {
 	for _, w := range d.secrets {
-		w.value.Wipe()
+		w.Value.Wipe()
 	}
 }
 
@@ -127,9 +119,9 @@ func (d *desired) wipe() {
 func (d *desired) generate(p *planner.Plan, know func(secret.Value)) {
 	for _, a := range p.Actions {
 		key := a.Store.Secret(a.Secret)
-		if w := d.secrets[key]; a.SetValue && w.generate != nil {
-			w.value = w.generate()
-			know(w.value)
+		if w := d.secrets[key]; a.SetValue && w.Generate != nil {
+			w.Value = w.Generate()
+			know(w.Value)
 			d.secrets[key] = w
 		}
 	}
@@ -166,7 +158,7 @@ func (d *desired) keyless(lock *lockfile.File, stores []planner.DesiredStore) []
 			sec := &st.Secrets[j]
 			w := d.secrets[st.Key.Secret(sec.Name)]
 			sec.Value = c.state(st.Key.Secret(sec.Name), sec.RenamedFrom, w)
-			sec.ValueID = planfile.ValueID(w.ciphertext.Digest, "")
+			sec.ValueID = planfile.ValueID(w.Ciphertext.Digest, "")
 		}
 	}
 	return stores

@@ -11,6 +11,7 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
 // desire reads what the manifest wants.
@@ -60,16 +61,16 @@ func TestDesire(t *testing.T) {
 	}})
 	key := planner.StoreKey{Account: account, Name: "production"}
 	a := d.secrets[key.Secret("p-a")]
-	equal(t, "the value", string(a.value.Reveal()), "va")
-	equal(t, "where it is from", []any{a.source, a.ciphertext, a.delete}, []any{
+	equal(t, "the value", string(a.Value.Reveal()), "va")
+	equal(t, "where it is from", []any{a.Source, a.Ciphertext, a.Delete}, []any{
 		"sops values.yaml#a", manifest.Ciphertext{Digest: digestOf("va", "n1"), File: w.path("values.yaml")}, false,
 	})
-	if d.secrets[key.Secret("p-drawn")].generate == nil || a.generate != nil {
+	if d.secrets[key.Secret("p-drawn")].Generate == nil || a.Generate != nil {
 		t.Error("want a generator of p-drawn alone")
 	}
 
 	d.wipe()
-	equal(t, "the value after wipe", string(a.value.Reveal()), "\x00\x00")
+	equal(t, "the value after wipe", string(a.Value.Reveal()), "\x00\x00")
 }
 
 // Without keys, no value is read and no key is looked for.
@@ -82,7 +83,7 @@ func TestDesireKeyless(t *testing.T) {
 		t.Errorf("%d secrets, a key: %v", len(d.secrets), d.key.IsSet())
 	}
 	for k, v := range d.secrets {
-		if v.value.IsSet() {
+		if v.Value.IsSet() {
 			t.Errorf("the value of %s was read", k.Name)
 		}
 	}
@@ -105,7 +106,7 @@ func TestDesireFails(t *testing.T) {
 		{"file gone", sops, Mode{}, func(*world) {}, true, []string{"gone.yaml"}},
 		{"file gone, without keys", sops, Mode{Keyless: true}, func(*world) {}, false, []string{"gone.yaml"}},
 		{"key broken", one, Mode{}, func(w *world) { w.env["A"], w.env[keyring.Variable] = "va", "x" }, false, []string{"not a fingerprint key"}},
-		{"no account", one, Mode{}, func(w *world) { w.env["A"], w.api.usual = "va", "" }, false, []string{"no Cloudflare account is set"}},
+		{"no account", one, Mode{}, func(w *world) { w.env["A"], w.api.Default = "va", "" }, false, []string{"no Cloudflare account is set"}},
 		{
 			"bindings unreadable and strict, and a value not available", strict + one, Mode{},
 			func(w *world) { w.write("wrangler.jsonc", "{") }, true, []string{`"A"`, "wrangler.jsonc"},
@@ -133,7 +134,7 @@ func TestDesireFails(t *testing.T) {
 					t.Errorf("want %q in: %v", text, err)
 				}
 			}
-			equal(t, "calls", w.live().transcript(), []string(nil))
+			equal(t, "calls", w.live().Transcript(), []string(nil))
 		})
 	}
 }
@@ -154,14 +155,14 @@ func TestGenerate(t *testing.T) {
 	w.env["C"] = "vc"
 	d := w.desire(Mode{})
 	known := len(w.guard.known)
-	d.generate(&planner.Plan{Actions: []planner.Action{withValue(on(planner.OpCreate, "a")), on(planner.OpRename, "b"), withValue(on(planner.OpCreate, "c"))}}, w.guard.Know)
-	a := string(d.secrets[prod.Secret("a")].value.Reveal())
+	d.generate(&planner.Plan{Actions: []planner.Action{enginetest.WithValue(enginetest.On(planner.OpCreate, "a")), enginetest.On(planner.OpRename, "b"), enginetest.WithValue(enginetest.On(planner.OpCreate, "c"))}}, w.guard.Know)
+	a := string(d.secrets[prod.Secret("a")].Value.Reveal())
 	equal(t, "known", w.guard.known[known:], []string{a})
 	equal(t, "the length of what was generated", len(a), 36)
-	if d.secrets[prod.Secret("b")].value.IsSet() {
+	if d.secrets[prod.Secret("b")].Value.IsSet() {
 		t.Error("a value was generated for a rename")
 	}
-	equal(t, "another value", string(d.secrets[prod.Secret("c")].value.Reveal()), "vc")
+	equal(t, "another value", string(d.secrets[prod.Secret("c")].Value.Reveal()), "vc")
 }
 
 // The values are wiped when planning fails, and when the plan is closed.
@@ -169,7 +170,7 @@ func TestValuesAreWiped(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}, b: {generate: {encoding: uuid}}}}}\n")
 	w.write("values.yaml", "a: va n1\n")
 	p := w.plan(Mode{})
-	value := p.desired.secrets[prod.Secret("a")].value
+	value := p.desired.secrets[prod.Secret("a")].Value
 	equal(t, "the value", string(value.Reveal()), "va")
 	p.Close()
 	equal(t, "after Close", string(value.Reveal()), "\x00\x00")
@@ -216,7 +217,7 @@ func TestAccountID(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, "stores: {prod: {secrets: {}}}\n")
-			w.api.usual = tt.usual
+			w.api.Default = tt.usual
 			p := w.open(func(c *Config) {
 				if c.Account = tt.configured; tt.noAPI {
 					c.API = nil

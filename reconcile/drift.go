@@ -8,6 +8,7 @@ import (
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // Drift is how the live state differs from the lockfile.
@@ -54,7 +55,7 @@ func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 		return nil, err
 	}
 	seen, in, err := p.see(ctx, all)
-	d := &Drift{Unreachable: seen.err(), Time: in.Now, project: p, lock: lock, input: in, unread: seen.unread}
+	d := &Drift{Unreachable: seen.Err(), Time: in.Now, project: p, lock: lock, input: in, unread: seen.Unread}
 	if err != nil {
 		d.Secrets = checked(all)
 		return d, err
@@ -65,7 +66,7 @@ func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 
 // withoutValues is what the lockfile and the manifest describe, without values.
 func (p *Project) withoutValues(lock *lockfile.File) (planner.Input, error) {
-	in := planner.Input{Recorded: recordedStores(lock)}
+	in := planner.Input{Recorded: records.Stores(lock)}
 	for _, st := range p.manifest.Stores {
 		account, err := p.accountID(st, lock, false)
 		if err != nil {

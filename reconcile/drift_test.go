@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
 // driftWorld applied the secrets a and b an hour ago.
@@ -30,15 +31,15 @@ func (w *world) drift() *Drift {
 
 // change lets another client change a secret of the store prod.
 func (w *world) change(name string, change func(*planner.LiveSecret)) {
-	sec := w.live().stores[0].secrets[name]
+	sec := w.live().Stores[0].Secrets[name]
 	sec.Modified = planner.Modified(w.clock.Format(time.RFC3339))
 	change(&sec)
-	w.live().stores[0].secrets[name] = sec
+	w.live().Stores[0].Secrets[name] = sec
 }
 
 func (w *world) drop(name string) {
-	delete(w.live().stores[0].secrets, name)
-	delete(w.live().stores[0].values, name)
+	delete(w.live().Stores[0].Secrets, name)
+	delete(w.live().Stores[0].Values, name)
 }
 
 func findings(d *Drift) []string {
@@ -59,13 +60,13 @@ func TestDrift(t *testing.T) {
 	w.env = map[string]string{}
 	d := w.drift()
 	lines(t, "without drift", findings(d), "")
-	lines(t, "calls", w.live().transcript(), "list secrets st1")
+	lines(t, "calls", w.live().Transcript(), "list secrets st1")
 	equal(t, "time", d.Time, w.clock)
 	equal(t, "secrets", d.Secrets, []CheckedSecret{{Key: prod.Secret("a"), Applied: start}, {Key: prod.Secret("b"), Applied: start}})
 
 	w.drop("a")
 	w.change("b", func(*planner.LiveSecret) {})
-	w.live().create(w.live().stores[0], "theirs", "v", nil, "")
+	w.live().Create(w.live().Stores[0], "theirs", "v", nil, "")
 	d = w.drift()
 	lines(t, "drift", findings(d), `
 		deleted prod/a
@@ -109,7 +110,7 @@ func TestDriftWithoutRecords(t *testing.T) {
 	}
 	w.env["A"], w.env["B"] = "va", "vb"
 	w.applied()
-	w.api.usual = ""
+	w.api.Default = ""
 	if _, err := w.open().Drift(t.Context()); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("without an account: %v", err)
 	}
@@ -124,11 +125,11 @@ stores:
   elsewhere: {account: second, secrets: {b: {from: {env: A}}}}
 `)
 	w.env["A"] = "va"
-	w.api.add(other)
+	w.api.Add(other)
 	w.applied()
-	w.api.accounts[other].down("")
+	w.api.Accounts[other].Down("")
 	d := w.drift()
-	if !errors.Is(d.Unreachable, errDown) {
+	if !errors.Is(d.Unreachable, enginetest.ErrDown) {
 		t.Errorf("unreachable: %v", d.Unreachable)
 	}
 	equal(t, "secrets", d.Secrets, []CheckedSecret{{Key: prod.Secret("a"), Applied: start}})
@@ -136,9 +137,9 @@ stores:
 	equal(t, "findings", d.Findings, []planner.Drift{{Kind: planner.DriftAccountUnread, Store: elsewhere}})
 	equal(t, "counted", d.Counted(), 0)
 
-	w.live().down("")
+	w.live().Down("")
 	d, err := w.open().Drift(t.Context())
-	if !errors.Is(err, errDown) || d == nil || !errors.Is(d.Unreachable, errDown) {
+	if !errors.Is(err, enginetest.ErrDown) || d == nil || !errors.Is(d.Unreachable, enginetest.ErrDown) {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	equal(t, "findings", findings(d), []string(nil))
@@ -155,13 +156,13 @@ stores:
   elsewhere: {account: second, secrets: {b: {from: {env: A}}}}
 `)
 	w.env["A"] = "va"
-	w.api.add(other)
+	w.api.Add(other)
 	w.applied()
 	d := w.drift()
-	w.live().transcript()
-	w.api.accounts[other].down("quota")
+	w.live().Transcript()
+	w.api.Accounts[other].Down("quota")
 	equal(t, "quotas", d.Quotas(t.Context()), map[planner.AccountID]planner.Quota{account: {Usage: 2, Limit: 100}})
-	lines(t, "calls", w.live().transcript(), "quota")
+	lines(t, "calls", w.live().Transcript(), "quota")
 	if events := w.notified(); len(events) != 1 || events[0].(QuotaUnread).Account != other {
 		t.Errorf("events: %+v", events)
 	}
@@ -185,7 +186,7 @@ func TestRepair(t *testing.T) {
 			"update prod/a changed_outside scopes_changed comment_changed +value", 0,
 		},
 		{
-			"the store", func(w *world) { w.live().stores = nil }, `
+			"the store", func(w *world) { w.live().Stores = nil }, `
 				create-store prod/ new
 				create prod/a deleted_outside +value
 				create prod/b deleted_outside +value`, 0,
@@ -194,10 +195,10 @@ func TestRepair(t *testing.T) {
 		{
 			"unmanaged, which nothing repairs", func(w *world) {
 				w.manifest(strings.Replace(two, "  prod:\n", "  prod:\n    unmanaged: fail\n", 1))
-				w.live().create(w.live().stores[0], "theirs", "v", nil, "")
+				w.live().Create(w.live().Stores[0], "theirs", "v", nil, "")
 			}, "", 1,
 		},
-		{"unmanaged, which does not count", func(w *world) { w.live().create(w.live().stores[0], "theirs", "v", nil, "") }, "", 0},
+		{"unmanaged, which does not count", func(w *world) { w.live().Create(w.live().Stores[0], "theirs", "v", nil, "") }, "", 0},
 		{
 			"two, of which one can be repaired", func(w *world) { w.drop("a"); w.notActive("b") }, "create prod/a deleted_outside +value", 1,
 		},
@@ -213,7 +214,7 @@ func TestRepair(t *testing.T) {
 			tt.change(w)
 			w.env = map[string]string{}
 			d := w.drift()
-			w.live().transcript()
+			w.live().Transcript()
 			p, left, err := d.Repair(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -229,16 +230,16 @@ func TestRepair(t *testing.T) {
 				p.Close()
 			}
 			equal(t, "what is left", left, tt.left)
-			equal(t, "calls", w.live().transcript(), []string(nil))
+			equal(t, "calls", w.live().Transcript(), []string(nil))
 		})
 	}
 }
 
 // notActive is a secret that stays pending.
 func (w *world) notActive(name string) {
-	sec := w.live().stores[0].secrets[name]
+	sec := w.live().Stores[0].Secrets[name]
 	sec.Status = planner.StatusPending
-	w.live().stores[0].secrets[name] = sec
+	w.live().Stores[0].Secrets[name] = sec
 }
 
 func TestRepairFails(t *testing.T) {

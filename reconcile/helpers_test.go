@@ -13,28 +13,38 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
-// start is the time at which the tests' clocks start.
-var start = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+// What the tests of the engine's packages share, by short names.
+const (
+	account = enginetest.DefaultAccount
+	other   = enginetest.OtherAccount
+)
 
-// testKey is the fingerprint key in the environment of the tests.
-var testKey = parseKey("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+var (
+	start   = enginetest.Start
+	prod    = enginetest.Prod
+	testKey = enginetest.Key
+	equal   = enginetest.Equal
+	lines   = enginetest.Lines
+)
 
-func parseKey(text string) secret.Key {
-	k, err := secret.ParseKey(text)
+// fakeAPI is an [API] in memory.
+type fakeAPI struct{ *enginetest.API }
+
+func (f fakeAPI) Account(id planner.AccountID, tokenEnv string) (Account, error) {
+	a, err := f.API.Account(id, tokenEnv)
 	if err != nil {
-		panic(err)
+		return nil, err
 	}
-	return k
+	return a, nil
 }
 
 // world is a folder with a manifest and a lockfile, an environment, and an API.
@@ -42,7 +52,7 @@ type world struct {
 	t     *testing.T
 	dir   string
 	env   map[string]string
-	api   *fakeAPI
+	api   fakeAPI
 	sops  *fakeSOPS
 	guard *fakeGuard
 	clock time.Time
@@ -55,16 +65,16 @@ type world struct {
 func newWorld(t *testing.T, manifest string) *world {
 	t.Helper()
 	w := &world{
-		t: t, dir: t.TempDir(), api: newFakeAPI(), sops: &fakeSOPS{}, guard: &fakeGuard{}, clock: start,
+		t: t, dir: t.TempDir(), api: fakeAPI{enginetest.NewAPI()}, sops: &fakeSOPS{}, guard: &fakeGuard{}, clock: start,
 		env: map[string]string{"SECRETSYNC_FINGERPRINT_KEY": string(testKey.Export().Reveal())},
 	}
-	w.api.clock = func() time.Time { return w.clock }
+	w.api.Clock = func() time.Time { return w.clock }
 	w.write("secretsync.yaml", "version: 1\n"+manifest)
 	return w
 }
 
 // live is the account that is used if nothing names one.
-func (w *world) live() *fakeAccount { return w.api.accounts[account] }
+func (w *world) live() *enginetest.Account { return w.api.Accounts[account] }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 
@@ -167,7 +177,7 @@ func (w *world) applied() {
 	if report := w.apply(); !report.Complete() {
 		w.t.Fatalf("not everything was applied: %+v", report.Results)
 	}
-	w.live().transcript()
+	w.live().Transcript()
 	w.notified()
 }
 
@@ -180,26 +190,6 @@ func planned(t *testing.T, run *Run, edits ...Edit) *Proposal {
 	}
 	t.Cleanup(p.Close)
 	return p
-}
-
-// equal fails the test if two things differ.
-func equal(t *testing.T, what string, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-// lines compares a list of lines with the lines of a text.
-func lines(t *testing.T, what string, got []string, want string) {
-	t.Helper()
-	var wanted []string
-	for line := range strings.Lines(want) {
-		if line = strings.TrimSpace(line); line != "" {
-			wanted = append(wanted, line)
-		}
-	}
-	equal(t, what, got, wanted)
 }
 
 // actions describes a plan with one action, problem or note per line.
@@ -222,75 +212,6 @@ func actions(p *planner.Plan) []string {
 		all = append(all, strings.TrimSuffix(fmt.Sprintf("problem %s %s/%s", x.Kind, x.Store.Name, x.Secret), " /"))
 	}
 	return all
-}
-
-// records describes a lockfile: its key, and each secret in a line. Of a value, it shows
-// which of the candidates the fingerprint is of.
-func records(f *lockfile.File, candidates ...string) []string {
-	var all []string
-	for k, st := range f.All() {
-		store := fmt.Sprintf("%s %s", k.Name, st.ID)
-		if st.Delete {
-			store += " delete"
-		}
-		all = append(all, store)
-		for name, sec := range st.All() {
-			all = append(all, describe(name, sec, valueOf(planKey(k).Secret(name), sec, candidates)))
-		}
-	}
-	return all
-}
-
-// valueOf returns the candidate that a fingerprint is of; "?" if none is.
-func valueOf(k planner.SecretKey, sec *lockfile.Secret, candidates []string) string {
-	for _, v := range candidates {
-		if testKey.Matches(sec.Fingerprint, subjectOf(k), secret.New([]byte(v))) {
-			return v
-		}
-	}
-	if sec.Fingerprint != "" {
-		return "?"
-	}
-	return ""
-}
-
-func describe(name string, sec *lockfile.Secret, value string) string {
-	var b strings.Builder
-	add := func(label string, x any) {
-		if s := fmt.Sprint(x); s != "" && s != "[]" {
-			b.WriteString(" " + label + s)
-		}
-	}
-	clock := func(t time.Time) string {
-		if t.IsZero() {
-			return ""
-		}
-		return t.Sub(start).String()
-	}
-	b.WriteString(name)
-	add("", sec.ID)
-	add("from=", strings.ReplaceAll(sec.Source, " ", "_"))
-	add("value=", value)
-	add("digest=", strings.TrimLeft(strings.TrimPrefix(sec.Ciphertext, "sha256:"), "0"))
-	add("scopes=", strings.Join(sec.Scopes, ","))
-	add("comment=", sec.Comment)
-	add("modified=", sec.Modified)
-	add("status=", sec.Status)
-	add("applied=", clock(sec.Applied))
-	if sec.Delete {
-		add("", "delete")
-	}
-	if p := sec.Pending; p != nil {
-		add("pending=", p.Op)
-		add("since=", clock(p.Since))
-		add("until=", clock(p.Until))
-		add("listed=", clock(p.ListedAt))
-		add("previous=", p.PreviousID)
-		if p.Value {
-			add("", "+value")
-		}
-	}
-	return b.String()
 }
 
 // fakeGuard records its calls.
@@ -379,5 +300,5 @@ func (s *fakeSOPS) Unseal(_ context.Context, doc []byte, _ string) (secret.Value
 }
 
 func ciphertext(n int) manifest.Ciphertext {
-	return manifest.Ciphertext{Digest: digest(n), File: "values.yaml"}
+	return manifest.Ciphertext{Digest: enginetest.Digest(n), File: "values.yaml"}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // Found is the information to rebuild a lost lockfile from.
@@ -52,7 +53,7 @@ func (r *Run) Find(ctx context.Context) (*Found, error) {
 	}
 	seen, in, err := r.project.see(ctx, planner.Input{Desired: d.stores})
 	// A partial lockfile is worse than none: it has records, so it cannot be imported again.
-	if err := errors.Join(err, seen.err(), seen.incomplete()); err != nil {
+	if err := errors.Join(err, seen.Err(), seen.Incomplete()); err != nil {
 		d.wipe()
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (r *Run) Find(ctx context.Context) (*Found, error) {
 		switch {
 		case v.Desired != nil && v.Desired.External:
 		case v.Desired != nil && v.Live != nil:
-			found.Live = append(found.Live, FoundSecret{Key: v.Key, Source: d.secrets[v.Key].source, storeID: v.StoreID, live: *v.Live})
+			found.Live = append(found.Live, FoundSecret{Key: v.Key, Source: d.secrets[v.Key].Source, storeID: v.StoreID, live: *v.Live})
 		case v.Desired != nil:
 			found.Missing = append(found.Missing, v.Key)
 		case v.Within != nil:
@@ -83,19 +84,19 @@ func (r *Run) Import(ctx context.Context, found *Found) error {
 		return err
 	}
 	d.key = key
-	j := newJournal(&Proposal{project: r.project, desired: d}, r.handle, recorded)
-	return j.write(func(f *lockfile.File) {
+	j := r.journal(d, recorded)
+	return j.Write(func(f *lockfile.File) {
 		for _, s := range found.Live {
 			w, live := d.secrets[s.Key], s.live
 			sec := lockfile.Secret{
 				ID: lockfile.SecretID(live.ID), Scopes: live.Scopes, Comment: live.Comment, Modified: string(live.Modified),
-				Status: inactive(live.Status), Applied: j.now(), Source: w.source, Delete: w.delete,
+				Status: records.StatusOf(live.Status), Applied: j.Now(), Source: w.Source, Delete: w.Delete,
 			}
-			if w.value.IsSet() {
-				sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, key.Fingerprint(subjectOf(s.Key), w.value)
+			if w.Value.IsSet() {
+				sec.Ciphertext, sec.Fingerprint = w.Ciphertext.Digest, key.Fingerprint(records.Subject(s.Key), w.Value)
 			}
-			st := f.PutStore(lockKey(s.Key.Store), lockfile.StoreID(s.storeID))
-			st.Delete = j.storePolicy[s.Key.Store]
+			st := f.PutStore(records.LockKey(s.Key.Store), lockfile.StoreID(s.storeID))
+			st.Delete = j.StorePolicy[s.Key.Store]
 			st.PutSecret(s.Key.Name, sec)
 		}
 	})
@@ -117,7 +118,7 @@ func (p *Project) DraftUnmanaged(ctx context.Context) ([]manifest.DraftStore, er
 	}
 	stores := in.Desired // in the manifest's order
 	seen, in, err := p.see(ctx, in)
-	if err = errors.Join(err, seen.err(), seen.incomplete()); err != nil {
+	if err = errors.Join(err, seen.Err(), seen.Incomplete()); err != nil {
 		return nil, err
 	}
 	var drafts []manifest.DraftStore

@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
 // importWorld lost its lockfile.
@@ -24,9 +25,9 @@ func importWorld(t *testing.T) *world {
       shared: {external: true}
 `)
 	w.write("values.yaml", "a: va n1\n")
-	st := w.live().put("prod")
+	st := w.live().Put("prod")
 	for _, name := range []string{"p-a", "p-drawn", "p-shared", "p-theirs", "q-elsewhere"} {
-		w.live().create(st, name, "live", []string{"workers"}, "of "+name)
+		w.live().Create(st, name, "live", []string{"workers"}, "of "+name)
 	}
 	return w
 }
@@ -52,7 +53,7 @@ func TestImport(t *testing.T) {
 	equal(t, "live", live, []string{"p-a sops values.yaml#a", "p-drawn generate uuid"})
 	equal(t, "missing", found.Missing, []planner.SecretKey{prod.Secret("p-later")})
 	equal(t, "unmanaged", found.Unmanaged, []planner.SecretKey{prod.Secret("p-theirs")})
-	lines(t, "calls", w.live().transcript(), "list stores\nlist secrets st1")
+	lines(t, "calls", w.live().Transcript(), "list stores\nlist secrets st1")
 	if onDisk(w.path("secretsync.lock")) {
 		t.Error("there is a lockfile before the import")
 	}
@@ -60,8 +61,8 @@ func TestImport(t *testing.T) {
 	if err := run.Import(t.Context(), found); err != nil {
 		t.Fatal(err)
 	}
-	lines(t, "calls of the import", w.live().transcript(), "")
-	got := records(w.disk(), "va")
+	lines(t, "calls of the import", w.live().Transcript(), "")
+	got := enginetest.Records(w.disk(), "va")
 	for i := range got { // a digest that is not a number
 		got[i] = strings.ReplaceAll(got[i], strings.TrimLeft(strings.TrimPrefix(digestOf("va", "n1"), "sha256:"), "0"), "DIGEST")
 	}
@@ -92,9 +93,9 @@ func TestImportCreatesTheKey(t *testing.T) {
 
 	w = importWorld(t)
 	w.env = map[string]string{}
-	w.sops.fail = errDown
+	w.sops.fail = enginetest.ErrDown
 	run = w.lock()
-	if err := run.Import(t.Context(), find(t, run)); !errors.Is(err, errDown) {
+	if err := run.Import(t.Context(), find(t, run)); !errors.Is(err, enginetest.ErrDown) {
 		t.Errorf("a key that cannot be sealed: %v", err)
 	}
 	if onDisk(w.path("secretsync.lock")) {
@@ -110,9 +111,9 @@ stores:
   elsewhere: {account: second, secrets: {b: {from: {env: A}}}}
 `)
 	w.env["A"] = "va"
-	w.api.add(other).down("")
+	w.api.Add(other).Down("")
 	run := w.lock()
-	if found, err := run.Find(t.Context()); found != nil || !errors.Is(err, errDown) {
+	if found, err := run.Find(t.Context()); found != nil || !errors.Is(err, enginetest.ErrDown) {
 		t.Errorf("%v, %v", found, err)
 	}
 	delete(w.env, "A")
@@ -129,15 +130,15 @@ func TestDraftUnmanaged(t *testing.T) {
   second: {name: second, create: true, prefix: s-, secrets: {}}
 `)
 	w.env["A"] = "va"
-	st := w.live().put("prod")
-	w.live().create(st, "p-ext", "v", []string{"workers"}, "")
+	st := w.live().Put("prod")
+	w.live().Create(st, "p-ext", "v", []string{"workers"}, "")
 	w.applied()
 	for _, name := range []string{"p-new", "p-", "other", "other-2"} {
-		w.live().create(st, name, "v", []string{"access"}, "of "+name)
+		w.live().Create(st, name, "v", []string{"access"}, "of "+name)
 	}
-	second := w.live().put("second")
-	w.live().create(second, "s-1", "v", nil, "")
-	w.live().create(second, "outside", "v", nil, "")
+	second := w.live().Put("second")
+	w.live().Create(second, "s-1", "v", nil, "")
+	w.live().Create(second, "outside", "v", nil, "")
 	drafts, err := w.open().DraftUnmanaged(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -151,11 +152,11 @@ func TestDraftUnmanaged(t *testing.T) {
 		{Label: "second", Secrets: []manifest.DraftSecret{{Label: "1"}}},
 	})
 
-	w.live().down("")
-	if _, err := w.open().DraftUnmanaged(t.Context()); !errors.Is(err, errDown) {
+	w.live().Down("")
+	if _, err := w.open().DraftUnmanaged(t.Context()); !errors.Is(err, enginetest.ErrDown) {
 		t.Errorf("%v", err)
 	}
-	w.api.usual = ""
+	w.api.Default = ""
 	if _, err := w.open().DraftUnmanaged(t.Context()); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("%v", err)
 	}
@@ -166,7 +167,7 @@ func TestDraftUnmanaged(t *testing.T) {
 func TestDraftAccount(t *testing.T) {
 	w := newWorld(t, two)
 	for _, name := range []string{"prod", "my store"} {
-		w.live().create(w.live().put(name), "a", "v", []string{"access"}, "of "+name)
+		w.live().Create(w.live().Put(name), "a", "v", []string{"access"}, "of "+name)
 	}
 	drafts, err := DraftAccount(t.Context(), Config{API: w.api})
 	if err != nil {
@@ -176,21 +177,21 @@ func TestDraftAccount(t *testing.T) {
 		{Label: "prod", Secrets: []manifest.DraftSecret{{Label: "a", Comment: "of prod", Scopes: []string{"access"}}}},
 		{Label: "store-2", Name: "my store", Secrets: []manifest.DraftSecret{{Label: "a", Comment: "of my store", Scopes: []string{"access"}}}},
 	})
-	equal(t, "calls", slices.Compact(w.live().transcript()), []string{"list stores", "list secrets st1", "list secrets st2"})
+	equal(t, "calls", slices.Compact(w.live().Transcript()), []string{"list stores", "list secrets st1", "list secrets st2"})
 
 	for _, call := range []string{"list stores", "list secrets"} {
-		w.live().down(call)
-		if _, err := DraftAccount(t.Context(), Config{API: w.api}); !errors.Is(err, errDown) {
+		w.live().Down(call)
+		if _, err := DraftAccount(t.Context(), Config{API: w.api}); !errors.Is(err, enginetest.ErrDown) {
 			t.Errorf("%s: %v", call, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	w.live().before = nil
+	w.live().Before = nil
 	if _, err := DraftAccount(ctx, Config{API: w.api}); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
-	if _, err := DraftAccount(t.Context(), Config{API: w.api, Account: string(other)}); !errors.Is(err, errNoClient) {
+	if _, err := DraftAccount(t.Context(), Config{API: w.api, Account: string(other)}); !errors.Is(err, enginetest.ErrNoClient) {
 		t.Errorf("without a client: %v", err)
 	}
 	if _, err := DraftAccount(t.Context(), Config{API: w.api, Account: "x"}); !errors.Is(err, ErrBadAccount) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
 // TestKilled kills an apply right before and right after each request that changes
@@ -148,7 +149,7 @@ type killTest struct {
 type killPoint struct {
 	name string
 	lock []byte
-	live *fakeAccount
+	live *enginetest.Account
 }
 
 func (k killTest) run(t *testing.T, later time.Duration) {
@@ -159,7 +160,7 @@ func (k killTest) run(t *testing.T, later time.Duration) {
 		w.manifest("stores: {" + k.after + "}\n")
 	}
 	if k.theirs != "" {
-		w.live().create(w.live().put("prod"), k.theirs, "theirs", nil, "")
+		w.live().Create(w.live().Put("prod"), k.theirs, "theirs", nil, "")
 	}
 	if k.accept != "" {
 		time.Sleep(time.Minute)
@@ -167,7 +168,7 @@ func (k killTest) run(t *testing.T, later time.Duration) {
 		w.accept(k.accept)
 	}
 	time.Sleep(time.Hour)
-	had := w.live().values()
+	had := w.live().Values()
 	points := k.points(w)
 	var plans []string
 	for _, p := range points {
@@ -177,13 +178,13 @@ func (k killTest) run(t *testing.T, later time.Duration) {
 		plans[i] = strings.TrimSpace(plans[i])
 	}
 	lines(t, "plans", plans, k.plans)
-	k.check(t, "without a kill", w.live().values(), had)
+	k.check(t, "without a kill", w.live().Values(), had)
 }
 
 // killWorld uses the clock of the bubble.
 func killWorld(t *testing.T, stores string) *world {
 	w := newWorld(t, "stores: {"+stores+"}\n")
-	w.api.clock = time.Now
+	w.api.Clock = time.Now
 	for name, value := range map[string]string{"OLD": "old", "A": "va", "B": "vb"} {
 		w.env[name] = value
 	}
@@ -201,16 +202,16 @@ func (k killTest) points(w *world) []killPoint {
 				if err != nil && !os.IsNotExist(err) {
 					w.t.Error(err)
 				}
-				points = append(points, killPoint{call + ", " + when, lock, live.clone()})
+				points = append(points, killPoint{call + ", " + when, lock, live.Clone()})
 			}
 			return nil
 		}
 	}
-	live.before, live.after = note("before"), note("after")
+	live.Before, live.After = note("before"), note("after")
 	if report := w.apply(k.edits...); !report.Complete() {
 		w.t.Errorf("not everything was applied: %v", actionsOf(report))
 	}
-	live.before, live.after = nil, nil
+	live.Before, live.After = nil, nil
 	return points
 }
 
@@ -218,7 +219,7 @@ func (k killTest) points(w *world) []killPoint {
 func (k killTest) goOn(t *testing.T, p killPoint, later time.Duration, had map[string]string) string {
 	t.Helper()
 	w := killWorld(t, k.after)
-	w.api.accounts[account] = p.live
+	w.api.Accounts[account] = p.live
 	if p.lock != nil {
 		w.write("secretsync.lock", string(p.lock))
 	}
@@ -231,9 +232,9 @@ func (k killTest) goOn(t *testing.T, p killPoint, later time.Duration, had map[s
 	if report := w.apply(); !report.Complete() {
 		t.Errorf("%s: the next apply: %v", p.name, actionsOf(report))
 	}
-	k.check(t, p.name, p.live.values(), had)
+	k.check(t, p.name, p.live.Values(), had)
 	unproven := notesOf(plan, planner.NoteUnproven)
-	for _, line := range records(w.disk()) {
+	for _, line := range enginetest.Records(w.disk()) {
 		name, _, _ := strings.Cut(line, " ")
 		if strings.Contains(line, "pending") && !slices.Contains(unproven, name) {
 			t.Errorf("%s: still pending after the next apply: %s", p.name, line)
@@ -275,19 +276,19 @@ func TestKilledBetween(t *testing.T) {
 		points := k.points(w)
 		i := slices.IndexFunc(points, func(p killPoint) bool { return p.name == "create st1/a, before" })
 		again := killWorld(t, k.after)
-		again.api.accounts[account] = points[i].live
+		again.api.Accounts[account] = points[i].live
 		again.write("secretsync.lock", string(points[i].lock))
 		time.Sleep(time.Hour)
 		// The request was never sent; a colleague created the secret at the dashboard.
-		points[i].live.create(points[i].live.stores[0], "a", "theirs", []string{"workers"}, "")
+		points[i].live.Create(points[i].live.Stores[0], "a", "theirs", []string{"workers"}, "")
 		lines(t, "plan", actions(again.plan(Mode{}).Plan), "problem conflict prod/a")
 
 		// The manifest no longer wants the secret: theirs is left alone.
 		again.manifest("stores: {" + k.before + "}\n")
 		lines(t, "plan", actions(again.plan(Mode{}).Plan), "forget prod/a not_in_manifest replaced_outside")
 		again.apply()
-		equal(t, "values", points[i].live.values(), map[string]string{"prod/a": "theirs", "prod/b": "vb"})
-		_, _, err := points[i].live.secret("st1", planner.SecretID("id2"))
+		equal(t, "values", points[i].live.Values(), map[string]string{"prod/a": "theirs", "prod/b": "vb"})
+		_, _, err := points[i].live.Secret("st1", planner.SecretID("id2"))
 		equal(t, "their secret", err, nil)
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile/internal/observe"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // Proposal is a plan with its inputs. It holds values, so it must be closed.
@@ -55,7 +57,7 @@ func (p *Project) Plan(ctx context.Context, mode Mode) (*Proposal, error) {
 func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, certain bool) (*Proposal, error) {
 	prop := &Proposal{project: p, lock: lock, desired: d}
 	in := planner.Input{
-		Desired: d.stores, Recorded: recordedStores(lock), References: d.references, Unread: d.unread,
+		Desired: d.stores, Recorded: records.Stores(lock), References: d.references, Unread: d.unread,
 		Forged: d.forgery(lock, p.cfg.Lockfile), Options: p.options(), Now: p.now(),
 	}
 	in.Options.Destroy = d.destroy
@@ -63,7 +65,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, 
 		limitToRotations(&in, d.rotate)
 	}
 	if d.mode.Offline {
-		in.Live, in.Options.Offline = asRecorded(in.Recorded), true
+		in.Live, in.Options.Offline = records.AsLive(in.Recorded), true
 		prop.input, prop.Plan = in, planner.Build(in)
 		return prop.applicable(ctx)
 	}
@@ -72,7 +74,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, 
 		d.wipe()
 		return nil, err
 	}
-	prop.Unreachable, prop.unread = seen.err(), seen.unread
+	prop.Unreachable, prop.unread = seen.Err(), seen.Unread
 	prop.Plan = planner.Build(in)
 	if in.Quotas = p.quotas(ctx, prop.Plan, in.Live, certain); len(in.Quotas) > 0 {
 		prop.Plan = planner.Build(in)
@@ -98,25 +100,34 @@ func (p *Proposal) applicable(ctx context.Context) (*Proposal, error) {
 	return p, nil
 }
 
+// observer reads live state with the project's clients.
+func (p *Project) observer() observe.Observer {
+	return observe.Observer{
+		Account:     func(id planner.AccountID) (observe.Account, error) { return p.account(id) },
+		Now:         p.now,
+		Parallelism: p.cfg.Parallelism,
+	}
+}
+
 // see adds the live state to an input, and removes the accounts that cannot be read. If no
 // others are left, that is an error.
-func (p *Project) see(ctx context.Context, in planner.Input) (observed, planner.Input, error) {
+func (p *Project) see(ctx context.Context, in planner.Input) (observe.Observed, planner.Input, error) {
 	if p.cfg.API == nil {
-		return observed{}, in, ErrNoAPI
+		return observe.Observed{}, in, ErrNoAPI
 	}
-	seen := p.observer().observe(ctx, places(in.Desired, in.Recorded))
-	p.cfg.Guard.Public(liveText(seen.live)...)
-	in.Live = seen.live
-	for _, place := range places(in.Desired, in.Recorded) {
-		if seen.unread[place.key.Account] != nil {
-			in.UnreadStores = append(in.UnreadStores, place.key)
+	seen := p.observer().Observe(ctx, observe.Places(in.Desired, in.Recorded))
+	p.cfg.Guard.Public(liveText(seen.Live)...)
+	in.Live = seen.Live
+	for _, place := range observe.Places(in.Desired, in.Recorded) {
+		if seen.Unread[place.Key.Account] != nil {
+			in.UnreadStores = append(in.UnreadStores, place.Key)
 		}
 	}
-	in.Desired = readable(in.Desired, seen.unread)
-	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return seen.unread[st.Key.Account] != nil })
+	in.Desired = readable(in.Desired, seen.Unread)
+	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return seen.Unread[st.Key.Account] != nil })
 	in.Now = p.now() // updated by the answers
 	if len(in.Desired)+len(in.Recorded) == 0 {
-		return seen, in, seen.err()
+		return seen, in, seen.Err()
 	}
 	return seen, in, nil
 }

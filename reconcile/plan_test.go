@@ -11,19 +11,9 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
-
-var errDown = errors.New("down")
-
-// down refuses every call with that prefix.
-func (a *fakeAccount) down(prefix string) {
-	a.before = func(call string) error {
-		if strings.HasPrefix(call, prefix) {
-			return errDown
-		}
-		return nil
-	}
-}
 
 // A plan without the lock changes nothing: neither Cloudflare, nor the lockfile, nor the
 // key.
@@ -35,7 +25,7 @@ func TestPlanChangesNothing(t *testing.T) {
 		create-store prod/ new
 		create prod/a new +value
 		create prod/b new +value`)
-	lines(t, "calls", w.live().transcript(), "list stores")
+	lines(t, "calls", w.live().Transcript(), "list stores")
 	for _, name := range []string{"secretsync.lock", "secretsync.key", lockfile.SideFile("secretsync.lock")} {
 		if onDisk(w.path(name)) {
 			t.Errorf("%s was written", name)
@@ -51,13 +41,13 @@ stores:
   elsewhere: {account: second, secrets: {a: {from: {env: A}}}}
 `)
 	w.env["A"] = "va"
-	w.api.add(other)
+	w.api.Add(other)
 	w.applied()
 	w.env["A"] = "new"
-	w.api.accounts[other].down("")
+	w.api.Accounts[other].Down("")
 	p := w.plan(Mode{})
 	lines(t, "plan", actions(p.Plan), "update prod/a value_changed +value")
-	if !errors.Is(p.Unreachable, errDown) || p.Unreachable.Error() != "account "+string(other)+": down" {
+	if !errors.Is(p.Unreachable, enginetest.ErrDown) || p.Unreachable.Error() != "account "+string(other)+": down" {
 		t.Errorf("unreachable: %v", p.Unreachable)
 	}
 	elsewhere := planner.StoreKey{Account: other, Name: "elsewhere"}
@@ -67,13 +57,13 @@ stores:
 		t.Errorf("offline: %v, %v", p.Unreachable, actions(p.Plan))
 	}
 
-	w.live().down("")
+	w.live().Down("")
 	_, err := w.open().Plan(t.Context(), Mode{})
 	if want := fmt.Sprintf("account %s: down\naccount %s: down", account, other); err == nil || err.Error() != want {
 		t.Errorf("nothing is reachable: %v", err)
 	}
 
-	w.live().before, w.api.accounts[other].before = nil, nil
+	w.live().Before, w.api.Accounts[other].Before = nil, nil
 	complete := w.plan(Mode{})
 	if complete.Unreachable != nil || len(complete.Plan.Notes) != 0 {
 		t.Errorf("all are reachable again: %v, %v", complete.Unreachable, complete.Plan.Notes)
@@ -121,7 +111,7 @@ func TestQuota(t *testing.T) {
 			} else {
 				w.plan(Mode{})
 			}
-			lines(t, "calls", w.live().transcript(), tt.calls)
+			lines(t, "calls", w.live().Transcript(), tt.calls)
 		})
 	}
 }
@@ -129,7 +119,7 @@ func TestQuota(t *testing.T) {
 func TestPlanIsHeldToTheQuota(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
-	w.live().limit = 1
+	w.live().Limit = 1
 	lines(t, "plan", actions(planned(t, w.lock()).Plan), `
 		create-store prod/ new
 		create prod/a new +value
@@ -141,16 +131,16 @@ func TestPlanIsHeldToTheQuota(t *testing.T) {
 func TestQuotaUnread(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
-	w.live().down("quota")
+	w.live().Down("quota")
 	run := w.lock()
 	equal(t, "problems", planned(t, run).Plan.Problems, []planner.Problem(nil))
 	events := w.notified()
-	if e, ok := events[0].(QuotaUnread); !ok || len(events) != 1 || e.Account != account || !errors.Is(e.Err, errDown) {
+	if e, ok := events[0].(QuotaUnread); !ok || len(events) != 1 || e.Account != account || !errors.Is(e.Err, enginetest.ErrDown) {
 		t.Errorf("events: %+v", events)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	w.live().before = func(call string) error {
+	w.live().Before = func(call string) error {
 		if call == "quota" {
 			cancel()
 			return ctx.Err()
@@ -168,13 +158,13 @@ func TestOfflinePlan(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
 	w.applied()
-	w.live().stores = nil
+	w.live().Stores = nil
 	w.env["A"] = "new"
 	for _, api := range []API{w.api, nil} {
-		w.api.usual = account
+		w.api.Default = account
 		p := w.plan(Mode{Offline: true}, func(c *Config) { c.API, c.Account = api, string(account) })
 		lines(t, "plan", actions(p.Plan), "update prod/a value_changed +value")
-		lines(t, "calls", w.live().transcript(), "")
+		lines(t, "calls", w.live().Transcript(), "")
 		if in := p.File().Inputs; !in.Offline || in.LiveDigest != "" {
 			t.Errorf("inputs: %+v", in)
 		}
@@ -183,7 +173,7 @@ func TestOfflinePlan(t *testing.T) {
 
 // An interrupted creation does not exist, according to the lockfile.
 func TestAsRecorded(t *testing.T) {
-	got := asRecorded([]planner.RecordedStore{{Key: prod, ID: "st1", Secrets: []planner.RecordedSecret{
+	got := records.AsLive([]planner.RecordedStore{{Key: prod, ID: "st1", Secrets: []planner.RecordedSecret{
 		{Name: "a", ID: "id1", Scopes: []string{"workers"}, Comment: "c", Modified: "m", Applied: start}, {Name: "b", Pending: &planner.Pending{}},
 	}}})
 	equal(t, "live", got, []planner.LiveStore{{Key: prod, ID: "st1", Secrets: []planner.LiveSecret{
@@ -211,9 +201,9 @@ func TestOtherAPI(t *testing.T) {
 	for _, loopback := range []bool{false, true} {
 		w := newWorld(t, two)
 		w.env["A"], w.env["B"] = "va", "vb"
-		w.api.loopback = loopback
+		w.api.OnLoopback = loopback
 		w.applied()
-		w.api.loopback = !loopback
+		w.api.OnLoopback = !loopback
 		var wrong *OtherAPIError
 		_, err := w.open().Plan(t.Context(), Mode{})
 		if !errors.As(err, &wrong) || wrong.Emulator != loopback || wrong.Lockfile != w.path("secretsync.lock") {
@@ -234,7 +224,7 @@ func TestOtherAPI(t *testing.T) {
 		if _, err := w.lock().Rekey(t.Context(), ""); !errors.As(err, &wrong) {
 			t.Errorf("rekey: %v", err)
 		}
-		equal(t, "calls", w.live().transcript(), []string(nil))
+		equal(t, "calls", w.live().Transcript(), []string(nil))
 		w.plan(Mode{Offline: true}) // allowed, because it sends nothing
 	}
 }
@@ -305,7 +295,9 @@ func (w *world) forge(name string) {
 	w.t.Helper()
 	run := w.lock()
 	defer run.Close()
-	err := run.handle.Update(func(f *lockfile.File) { f.Stores[lockKey(prod)].Secret(name).Fingerprint = applied("x", 0).Fingerprint })
+	err := run.handle.Update(func(f *lockfile.File) {
+		f.Stores[records.LockKey(prod)].Secret(name).Fingerprint = enginetest.Applied("x", 0).Fingerprint
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -326,7 +318,7 @@ func TestPlanFileInputs(t *testing.T) {
 	if second.Keyless || !strings.HasPrefix(second.LockfileDigest, "sha256:") || second.LiveDigest == first.LiveDigest {
 		t.Errorf("after it: %+v", second)
 	}
-	w.live().create(w.live().stores[0], "theirs", "v", nil, "")
+	w.live().Create(w.live().Stores[0], "theirs", "v", nil, "")
 	third := w.plan(Mode{}).File().Inputs
 	if third.LockfileDigest != second.LockfileDigest || third.LiveDigest == second.LiveDigest {
 		t.Errorf("after a change at the dashboard: %+v", third)

@@ -23,8 +23,8 @@ func TestOpenReportsAllMistakes(t *testing.T) {
 			t.Errorf("mistake %d: %v", i, mistakes[i])
 		}
 	}
-	if len(w.api.tokens) > 0 {
-		t.Errorf("an account was asked for: %v", w.api.tokens)
+	if len(w.api.Tokens) > 0 {
+		t.Errorf("an account was asked for: %v", w.api.Tokens)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // Rekeyed is the result of changing the fingerprint key.
@@ -95,10 +96,10 @@ func (k *rekeying) save(key secret.Key, sealed []byte) error {
 		for store, st := range f.All() {
 			for name, sec := range st.All() {
 				if sec.Fingerprint != "" {
-					sec.Fingerprint = k.fingerprint(key, planKey(store).Secret(name), sec.Fingerprint)
+					sec.Fingerprint = k.fingerprint(key, records.PlanKey(store).Secret(name), sec.Fingerprint)
 				}
 				if p := sec.Pending; p != nil && p.Fingerprint != "" {
-					p.Fingerprint = k.pending(key, planKey(store).Secret(name), p.Fingerprint)
+					p.Fingerprint = k.pending(key, records.PlanKey(store).Secret(name), p.Fingerprint)
 				}
 			}
 		}
@@ -111,14 +112,14 @@ func (k *rekeying) fingerprint(key secret.Key, of planner.SecretKey, old secret.
 	value, wanted := k.values[of]
 	reason := LostValueDiffers
 	switch {
-	case value.IsSet() && k.desired.key.Matches(old, subjectOf(of), value):
+	case value.IsSet() && k.desired.key.Matches(old, records.Subject(of), value):
 		k.result.Kept++
-		return key.Fingerprint(subjectOf(of), value)
+		return key.Fingerprint(records.Subject(of), value)
 	case !wanted:
 		reason = LostNoValue
 	case k.desired.forged[of]:
 		reason = LostForged
-	case k.desired.secrets[of].generate != nil:
+	case k.desired.secrets[of].Generate != nil:
 		reason = LostGenerated
 	}
 	k.result.Lost = append(k.result.Lost, LostFingerprint{of, reason})
@@ -128,8 +129,8 @@ func (k *rekeying) fingerprint(key secret.Key, of planner.SecretKey, old secret.
 // pending is the new fingerprint of the value that an interrupted creation sent; empty if the
 // manifest has another one by now.
 func (k *rekeying) pending(key secret.Key, of planner.SecretKey, old secret.Fingerprint) secret.Fingerprint {
-	if value := k.values[of]; value.IsSet() && k.desired.key.Matches(old, subjectOf(of), value) {
-		return key.Fingerprint(subjectOf(of), value)
+	if value := k.values[of]; value.IsSet() && k.desired.key.Matches(old, records.Subject(of), value) {
+		return key.Fingerprint(records.Subject(of), value)
 	}
 	return ""
 }
@@ -144,9 +145,9 @@ func (d *desired) recordedValues(lock *lockfile.File) map[planner.SecretKey]secr
 			if sec.External {
 				continue
 			}
-			values[k] = d.secrets[k].value
+			values[k] = d.secrets[k].Value
 			if sec.RenamedFrom != "" && !exists(lock, k) {
-				values[st.Key.Secret(sec.RenamedFrom)] = d.secrets[k].value
+				values[st.Key.Secret(sec.RenamedFrom)] = d.secrets[k].Value
 			}
 		}
 	}

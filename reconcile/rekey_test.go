@@ -13,6 +13,8 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 var newKey = base64.StdEncoding.EncodeToString([]byte("98765432109876543210987654321098"))
@@ -23,11 +25,11 @@ func (w *world) fingerprints(key secret.Key, values map[string]string) []string 
 	var all []string
 	for k, st := range w.disk().All() {
 		for name, sec := range st.All() {
-			id := planKey(k).Secret(name)
+			id := records.PlanKey(k).Secret(name)
 			switch {
 			case sec.Fingerprint == "":
 				all = append(all, name+" none")
-			case key.Matches(sec.Fingerprint, subjectOf(id), secret.New([]byte(values[name]))):
+			case key.Matches(sec.Fingerprint, records.Subject(id), secret.New([]byte(values[name]))):
 				all = append(all, name+" "+values[name])
 			default:
 				all = append(all, name+" of something else")
@@ -77,16 +79,16 @@ func TestRekey(t *testing.T) {
 		return LostFingerprint{prod.Secret(name), reason}
 	}
 	equal(t, "result", rekeyed, &Rekeyed{
-		Key: lockfile.Key{ID: parseKey(newKey).ID()}, Kept: 2, Lost: []LostFingerprint{
+		Key: lockfile.Key{ID: enginetest.ParseKey(newKey).ID()}, Kept: 2, Lost: []LostFingerprint{
 			lost("drawn", LostGenerated), lost("edited", LostValueDiffers), lost("external", LostNoValue), lost("forged", LostForged), lost("gone", LostNoValue),
 			lost("was-given", LostGenerated),
 		},
 	})
-	equal(t, "fingerprints", w.fingerprints(parseKey(newKey), map[string]string{"kept": "va", "before": "va"}), []string{
+	equal(t, "fingerprints", w.fingerprints(enginetest.ParseKey(newKey), map[string]string{"kept": "va", "before": "va"}), []string{
 		"before va", "drawn none", "edited none", "external none", "forged none", "gone none", "kept va", "was-given none",
 	})
 	equal(t, "key", w.disk().Key, rekeyed.Key)
-	equal(t, "calls", w.live().transcript(), []string(nil))
+	equal(t, "calls", w.live().Transcript(), []string(nil))
 	if !slices.Contains(w.guard.known, newKey) {
 		t.Error("the guard does not know the new key")
 	}
@@ -147,19 +149,19 @@ func TestRekeyFails(t *testing.T) {
 			"the same key", "NEW_KEY", func(w *world) { w.env["NEW_KEY"] = w.env[keyring.Variable] },
 			func(err error) bool { return strings.Contains(err.Error(), "has already") },
 		},
-		{"not sealed", "", func(w *world) { w.sops.fail = errDown }, func(err error) bool { return errors.Is(err, errDown) }},
+		{"not sealed", "", func(w *world) { w.sops.fail = enginetest.ErrDown }, func(err error) bool { return errors.Is(err, enginetest.ErrDown) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
 			w.env["A"] = "va"
 			w.applied()
 			tt.change(w)
-			before := records(w.disk(), "va")
+			before := enginetest.Records(w.disk(), "va")
 			run := w.lock()
 			if rekeyed, err := run.Rekey(t.Context(), tt.variable); rekeyed != nil || err == nil || !tt.check(err) {
 				t.Errorf("%+v, %v", rekeyed, err)
 			}
-			equal(t, "records", records(w.disk(), "va"), before)
+			equal(t, "records", enginetest.Records(w.disk(), "va"), before)
 		})
 	}
 	t.Run("lockfile not written", func(t *testing.T) {
@@ -181,13 +183,13 @@ func TestRecordedValues(t *testing.T) {
 		stores: []planner.DesiredStore{{Key: prod, Secrets: []planner.DesiredSecret{
 			{Name: "a"}, {Name: "b", RenamedFrom: "b-old"}, {Name: "c", RenamedFrom: "c-old"}, {Name: "d", External: true, RenamedFrom: "d-old"},
 		}}},
-		secrets: map[planner.SecretKey]want{},
+		secrets: map[planner.SecretKey]records.Want{},
 	}
 	for _, name := range []string{"a", "b", "c", "d"} {
-		d.secrets[prod.Secret(name)] = want{value: value}
+		d.secrets[prod.Secret(name)] = records.Want{Value: value}
 	}
 	lock := &lockfile.File{}
-	lock.PutStore(lockKey(prod), "st1").PutSecret("b", lockfile.Secret{ID: "id-b"})
+	lock.PutStore(records.LockKey(prod), "st1").PutSecret("b", lockfile.Secret{ID: "id-b"})
 	var names []string
 	for k, v := range d.recordedValues(lock) {
 		if !v.Equal(value) {
@@ -207,14 +209,14 @@ func TestRekeyDuringARename(t *testing.T) {
 	w.applied()
 	w.clock = start.Add(time.Hour)
 	w.manifest("stores: {prod: {secrets: {new: {from: {env: A}, renamed_from: old}}}}\n")
-	w.live().before = func(call string) error {
+	w.live().Before = func(call string) error {
 		if strings.HasPrefix(call, "duplicate") {
 			return applier.ErrOutcomeUnknown
 		}
 		return nil
 	}
 	equal(t, "the rename", actionsOf(w.apply()), []string{"rename prod/new unknown"})
-	w.live().before = nil
+	w.live().Before = nil
 	run := w.lock()
 	rekeyed, err := run.Rekey(t.Context(), "NEW_KEY")
 	if err != nil {

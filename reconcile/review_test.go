@@ -114,11 +114,11 @@ stores:
   elsewhere: {account: second, secrets: {b: {from: {env: A}}}}
 `)
 	w.env["A"] = "va"
-	w.api.add(other)
+	w.api.Add(other)
 	w.applied()
 	w.env["A"] = "new"
 	f := w.file(Mode{})
-	w.api.accounts[other].down("")
+	w.api.Accounts[other].Down("")
 	skipped, err := w.check(Review{Files: []*planfile.File{f}})
 	equal(t, "skipped", skipped, []string{"update b: unread"})
 	if err != nil {
@@ -302,14 +302,14 @@ func TestCheckAfterAFailure(t *testing.T) {
 	w.env["B"] = "new"
 	w.clock = start.Add(time.Hour)
 	f := w.file(Mode{})
-	w.live().after = func(call string) error {
+	w.live().After = func(call string) error {
 		if call == "update st1/id2 value" {
 			return fmt.Errorf("cut: %w", applier.ErrOutcomeUnknown)
 		}
 		return nil
 	}
 	report := w.apply()
-	w.live().after = nil
+	w.live().After = nil
 	equal(t, "outcome", actionsOf(report), []string{"update prod/b unknown"})
 	lines(t, "plan", actions(w.plan(Mode{}).Plan), "update prod/b interrupted +value")
 	if skipped, err := w.check(Review{Files: []*planfile.File{f}}); err != nil || len(skipped) > 0 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // RotateError says that a rotation names no secret, or more than one by a name without a
@@ -35,7 +36,7 @@ func (e *RotateError) Error() string {
 // glob matches, and only one if the glob names no store.
 func (d *desired) checkRotate(glob string, lock *lockfile.File) error {
 	matching, all := map[planner.SecretKey]bool{}, map[planner.SecretKey]bool{}
-	for k := range known(d.stores, recordedStores(lock)) {
+	for k := range known(d.stores, records.Stores(lock)) {
 		all[k] = true
 		if planner.Matches(glob, k) {
 			matching[k] = true

@@ -10,6 +10,7 @@ import (
 
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
 const generated = `stores:
@@ -24,11 +25,11 @@ func TestRotate(t *testing.T) {
 	w := newWorld(t, generated)
 	w.env["A"] = "va"
 	w.applied()
-	before := w.live().values()
+	before := w.live().Values()
 	report := w.apply(Rotate("prod/g"))
-	equal(t, "calls", w.live().transcript(), []string{"list secrets st1", "update st1/id2 value"})
+	equal(t, "calls", w.live().Transcript(), []string{"list secrets st1", "update st1/id2 value"})
 	equal(t, "actions", actionsOf(report), []string{"rotate prod/g done"})
-	after := w.live().values()
+	after := w.live().Values()
 	if after["prod/g"] == before["prod/g"] || after["prod/g-2"] != before["prod/g-2"] {
 		t.Errorf("want a new value of prod/g alone: %v, then %v", before, after)
 	}
@@ -49,8 +50,8 @@ func TestRotateAlone(t *testing.T) {
 	w := newWorld(t, generated)
 	w.env["A"], w.env["A2"] = "va", "va"
 	w.applied()
-	w.live().transcript()
-	values, before := w.live().values(), records(w.disk(), "va")
+	w.live().Transcript()
+	values, before := w.live().Values(), enginetest.Records(w.disk(), "va")
 	w.clock = start.Add(time.Hour)
 	w.manifest(`stores:
   prod:
@@ -77,15 +78,15 @@ func TestRotateAlone(t *testing.T) {
 	if _, err := run.Apply(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "calls", w.live().transcript(), []string{"list secrets st1", "update st1/id2 value"})
-	after := w.live().values()
+	equal(t, "calls", w.live().Transcript(), []string{"list secrets st1", "update st1/id2 value"})
+	after := w.live().Values()
 	if after["prod/g"] == values["prod/g"] {
 		t.Error("g has its old value")
 	}
 	delete(after, "prod/g")
 	delete(values, "prod/g")
 	equal(t, "other values", after, values)
-	changed := slices.DeleteFunc(records(w.disk(), "va"), func(line string) bool { return slices.Contains(before, line) })
+	changed := slices.DeleteFunc(enginetest.Records(w.disk(), "va"), func(line string) bool { return slices.Contains(before, line) })
 	lines(t, "records that changed", changed,
 		`g id2 from=generate_uuid value=? scopes=workers modified=2026-11-27T13:00:00Z applied=1h0m0s delete`)
 }
@@ -95,7 +96,7 @@ func TestRotateAgain(t *testing.T) {
 	w := newWorld(t, generated)
 	w.env["A"] = "va"
 	w.applied()
-	w.live().after = func(call string) error {
+	w.live().After = func(call string) error {
 		if strings.HasPrefix(call, "update") {
 			return fmt.Errorf("cut: %w", applier.ErrOutcomeUnknown)
 		}
@@ -106,7 +107,7 @@ func TestRotateAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	run.Close()
-	w.live().after = nil
+	w.live().After = nil
 	run = w.lock()
 	p := planned(t, run, Rotate("g"))
 	lines(t, "plan", actions(p.Plan), "rotate prod/g rotation_asked_for interrupted +value")
@@ -160,18 +161,18 @@ stores:
   prod: {secrets: {g: {generate: {encoding: uuid}}}}
   elsewhere: {name: prod, account: second, secrets: {g: {generate: {encoding: uuid}}}}
 `)
-	w.api.add(other)
+	w.api.Add(other)
 	w.applied()
 	run := w.lock()
 	_, err := run.Plan(t.Context(), Rotate("g"))
 	if want := `"g" matches several secrets: ` + string(account) + "/prod/g, " + string(other) + "/prod/g"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
-	w.live().transcript()
-	w.api.accounts[other].transcript()
+	w.live().Transcript()
+	w.api.Accounts[other].Transcript()
 	p := planned(t, run, Rotate(string(other)+"/prod/g"))
 	lines(t, "plan", actions(p.Plan), "rotate prod/g rotation_asked_for +value")
-	if p.Plan.Actions[0].Store.Account != other || len(w.live().transcript()) > 0 {
+	if p.Plan.Actions[0].Store.Account != other || len(w.live().Transcript()) > 0 {
 		t.Errorf("%+v", p.Plan.Actions)
 	}
 }

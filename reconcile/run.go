@@ -12,6 +12,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // Run is a project that holds its lock: no other apply changes the lockfile meanwhile. Only
@@ -129,7 +130,7 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 		return nil, err
 	}
 	if len(p.Plan.Actions) == 0 {
-		return &applier.Report{}, newJournal(p, r.handle, p.lock.Key).refresh(p.lock, p.input.Live)
+		return &applier.Report{}, r.journal(p.desired, p.lock.Key).Refresh(p.lock, p.input.Live)
 	}
 	key, recorded, err := r.project.ensureKey(ctx, p.desired.key, p.lock.Key)
 	if err != nil {
@@ -142,12 +143,12 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	}
 	c := r.project.cfg
 	p.desired.generate(p.Plan, c.Guard.Know)
-	j := newJournal(p, r.handle, recorded)
+	j := r.journal(p.desired, recorded)
 	report, err := applier.Apply(ctx, p.Plan, applier.Config{
 		Targets: targets, Journal: j, Parallelism: c.Parallelism, Wait: c.Wait, Now: c.API.Now,
 		Value: func(k planner.SecretKey) (secret.Value, bool) {
 			w, ok := p.desired.secrets[k]
-			return w.value, ok
+			return w.Value, ok
 		},
 		Events: func(res applier.Result) { c.Notify(ActionDone{res}) },
 	})
@@ -155,10 +156,24 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	if p.Plan.RotateOnly {
 		return report, err
 	}
-	if refreshed := j.refresh(r.handle.File(), p.input.Live); err == nil && refreshed != nil {
+	if refreshed := j.Refresh(r.handle.File(), p.input.Live); err == nil && refreshed != nil {
 		err = fmt.Errorf("%w: %w", ErrNotRefreshed, refreshed)
 	}
 	return report, err
+}
+
+// journal records in the lockfile what an apply of desired values does.
+func (r *Run) journal(d *desired, key lockfile.Key) *records.Journal {
+	p := r.project
+	j := &records.Journal{
+		Handle: r.handle, API: p.apiKind(), Key: key,
+		Wants: d.secrets, FingerprintKey: d.key, StorePolicy: map[planner.StoreKey]bool{},
+		Now: p.now, Timeout: p.cfg.RequestTimeout,
+	}
+	for _, st := range d.stores {
+		j.StorePolicy[st.Key] = j.StorePolicy[st.Key] || st.Delete
+	}
+	return j
 }
 
 // targets are the clients of all accounts in the plan's actions.

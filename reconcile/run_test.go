@@ -13,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
 // two is a manifest of two secrets with values from the environment.
@@ -31,13 +32,13 @@ func TestApply(t *testing.T) {
 	if !report.Complete() || len(report.Results) != 3 {
 		t.Errorf("want three actions done: %+v", report.Results)
 	}
-	lines(t, "calls", w.live().transcript(), `
+	lines(t, "calls", w.live().Transcript(), `
 		list stores
 		quota
 		create store prod
 		create st1/a,b`)
-	equal(t, "values", w.live().values(), map[string]string{"prod/a": "va", "prod/b": "vb"})
-	lines(t, "records", records(w.disk(), "va", "vb"), `
+	equal(t, "values", w.live().Values(), map[string]string{"prod/a": "va", "prod/b": "vb"})
+	lines(t, "records", enginetest.Records(w.disk(), "va", "vb"), `
 		prod st1
 		a id1 from=env_A value=va scopes=workers comment=first modified=2026-11-27T12:00:00Z applied=0s delete
 		b id2 from=env_B value=vb scopes=workers modified=2026-11-27T12:00:00Z applied=0s`)
@@ -45,7 +46,7 @@ func TestApply(t *testing.T) {
 
 	report = w.apply()
 	equal(t, "actions of an apply without a change", len(report.Results), 0)
-	lines(t, "calls without a change", w.live().transcript(), "list secrets st1")
+	lines(t, "calls without a change", w.live().Transcript(), "list secrets st1")
 }
 
 func TestEveryActionIsNotified(t *testing.T) {
@@ -74,9 +75,9 @@ func TestGuardKnows(t *testing.T) {
       drawn: {generate: {encoding: uuid}}
 `)
 	w.env["A"] = "va"
-	w.live().create(w.live().put("prod"), "theirs", "", nil, "by hand")
+	w.live().Create(w.live().Put("prod"), "theirs", "", nil, "by hand")
 	w.apply()
-	for _, v := range []string{"va", w.live().values()["prod/drawn"], w.env["SECRETSYNC_FINGERPRINT_KEY"]} {
+	for _, v := range []string{"va", w.live().Values()["prod/drawn"], w.env["SECRETSYNC_FINGERPRINT_KEY"]} {
 		if !slices.Contains(w.guard.known, v) {
 			t.Errorf("the guard does not know a value of %d characters", len(v))
 		}
@@ -108,16 +109,16 @@ func TestApplyRefuses(t *testing.T) {
 		}
 	}
 
-	w.live().create(w.live().put("prod"), "a", "theirs", nil, "")
+	w.live().Create(w.live().Put("prod"), "a", "theirs", nil, "")
 	conflict := planned(t, run)
 	lines(t, "plan", actions(conflict.Plan), `
 		create prod/b new +value
 		problem conflict prod/a`)
-	w.live().transcript()
+	w.live().Transcript()
 	if report, err := run.Apply(t.Context(), conflict); report != nil || !errors.Is(err, ErrProblems) {
 		t.Errorf("a plan with problems: %v, %v", report, err)
 	}
-	equal(t, "calls", w.live().transcript(), []string(nil))
+	equal(t, "calls", w.live().Transcript(), []string(nil))
 	equal(t, "records", len(w.disk().Stores), 0)
 }
 
@@ -193,15 +194,15 @@ func TestDestroy(t *testing.T) {
 	delete(w.env, "SECRETSYNC_FINGERPRINT_KEY")
 	report := w.apply(Destroy())
 	equal(t, "actions", actionsOf(report), []string{"delete prod/a done", "forget prod/b done"})
-	equal(t, "values", w.live().values(), map[string]string{"prod/b": "vb"})
-	lines(t, "records", records(w.disk()), "prod st1")
+	equal(t, "values", w.live().Values(), map[string]string{"prod/b": "vb"})
+	lines(t, "records", enginetest.Records(w.disk()), "prod st1")
 }
 
 func TestDestroyRefusesAnotherAPI(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
 	w.applied()
-	w.api.loopback = true
+	w.api.OnLoopback = true
 	var wrong *OtherAPIError
 	if _, err := w.lock().Plan(t.Context(), Destroy()); !errors.As(err, &wrong) || wrong.Emulator {
 		t.Errorf("destroying on an emulator what is Cloudflare's: %v", err)
@@ -216,7 +217,7 @@ func TestApplyGoesOnAfterAFailure(t *testing.T) {
 	w.env["A"], w.env["B"] = "va2", "vb2"
 	w.clock = start.Add(time.Hour)
 	refused := errors.New("refused")
-	w.live().before = func(call string) error {
+	w.live().Before = func(call string) error {
 		if strings.HasPrefix(call, "update st1/id1") {
 			return refused
 		}
@@ -227,7 +228,7 @@ func TestApplyGoesOnAfterAFailure(t *testing.T) {
 	if !errors.Is(report.Results[0].Err, refused) {
 		t.Errorf("the cause: %v", report.Results[0].Err)
 	}
-	lines(t, "records", records(w.disk(), "va", "va2", "vb", "vb2"), `
+	lines(t, "records", enginetest.Records(w.disk(), "va", "va2", "vb", "vb2"), `
 		prod st1
 		a id1 from=env_A value=va scopes=workers comment=first modified=2026-11-27T12:00:00Z applied=0s delete
 		b id2 from=env_B value=vb2 scopes=workers modified=2026-11-27T13:00:00Z applied=1h0m0s`)
@@ -239,13 +240,13 @@ func TestApplyInterrupted(t *testing.T) {
 	run := w.lock()
 	p := planned(t, run)
 	ctx, cancel := context.WithCancel(t.Context())
-	w.live().after = func(string) error { cancel(); return nil }
+	w.live().After = func(string) error { cancel(); return nil }
 	report, err := run.Apply(ctx, p)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the error: %v", err)
 	}
 	equal(t, "actions", actionsOf(report), []string{"create-store prod/ done", "create prod/a skipped", "create prod/b skipped"})
-	lines(t, "records", records(w.disk()), "prod st1")
+	lines(t, "records", enginetest.Records(w.disk()), "prod st1")
 
 	if _, err := run.Plan(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("planning after that: %v", err)
@@ -261,19 +262,19 @@ stores:
   elsewhere: {account: second, secrets: {a: {from: {env: A}}}}
 `)
 	w.env["A"] = "va"
-	w.api.add(other)
+	w.api.Add(other)
 	w.applied()
-	equal(t, "tokens", w.api.tokens, map[planner.AccountID]string{account: "", other: "OTHER_TOKEN"})
-	equal(t, "values", w.api.accounts[other].values(), map[string]string{"elsewhere/a": "va"})
+	equal(t, "tokens", w.api.Tokens, map[planner.AccountID]string{account: "", other: "OTHER_TOKEN"})
+	equal(t, "values", w.api.Accounts[other].Values(), map[string]string{"elsewhere/a": "va"})
 
 	run := w.lock()
 	w.env["A"] = "new"
 	p := planned(t, run)
-	delete(w.api.accounts, other)
-	if report, err := run.Apply(t.Context(), p); report != nil || !errors.Is(err, errNoClient) {
+	delete(w.api.Accounts, other)
+	if report, err := run.Apply(t.Context(), p); report != nil || !errors.Is(err, enginetest.ErrNoClient) {
 		t.Errorf("without a client: %v, %v", report, err)
 	}
-	equal(t, "values", w.live().values(), map[string]string{"prod/a": "va"})
+	equal(t, "values", w.live().Values(), map[string]string{"prod/a": "va"})
 }
 
 // If everything was applied but the lockfile could not be updated, the error says that only
@@ -303,7 +304,7 @@ func TestApplyLockfileLost(t *testing.T) {
 	w.env["A"], w.env["B"] = "va", "vb"
 	run := w.lock()
 	p := planned(t, run)
-	w.live().after = func(string) error { run.Close(); return nil }
+	w.live().After = func(string) error { run.Close(); return nil }
 	report, err := run.Apply(t.Context(), p)
 	if err == nil || errors.Is(err, ErrNotRefreshed) || !strings.Contains(err.Error(), "nothing more is sent") {
 		t.Errorf("the error: %v", err)
@@ -317,16 +318,16 @@ func TestRefresh(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
 	w.applied()
-	w.live().stores[0].id, w.clock = "st9", start.Add(time.Hour)
+	w.live().Stores[0].ID, w.clock = "st9", start.Add(time.Hour)
 	w.env["C"] = "va"
 	w.manifest(strings.Replace(two, "env: A", "env: C", 1))
 	report := w.apply()
 	equal(t, "actions", len(report.Results), 0)
-	lines(t, "calls", w.live().transcript(), `
+	lines(t, "calls", w.live().Transcript(), `
 		list secrets st1
 		list stores
 		list secrets st9`)
-	lines(t, "records", records(w.disk(), "va", "vb"), `
+	lines(t, "records", enginetest.Records(w.disk(), "va", "vb"), `
 		prod st9
 		a id1 from=env_C value=va scopes=workers comment=first modified=2026-11-27T12:00:00Z applied=0s delete
 		b id2 from=env_B value=vb scopes=workers modified=2026-11-27T12:00:00Z applied=0s`)
@@ -334,7 +335,7 @@ func TestRefresh(t *testing.T) {
 
 func TestNothingToDoWritesNoLockfile(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {}}}\n")
-	w.live().put("prod")
+	w.live().Put("prod")
 	w.apply()
 	if onDisk(w.path("secretsync.lock")) {
 		t.Error("there is a lockfile")
@@ -384,4 +385,17 @@ func TestWithoutSOPS(t *testing.T) {
 	if err != nil || created.Status.From != w.path("secretsync.key") {
 		t.Errorf("a new key: %+v, %v", created, err)
 	}
+}
+
+// What is no longer desired has no policy. Several entries of a manifest may be one store:
+// it is deleted if one of them says so.
+func TestStorePolicy(t *testing.T) {
+	w := newWorld(t, `stores:
+  one: {name: prod, prefix: one-, secrets: {a: {from: {env: A}}}}
+  two: {name: prod, prefix: two-, delete: true, secrets: {a: {from: {env: A}}}}
+  three: {name: prod, prefix: three-, secrets: {a: {from: {env: A}}}}
+`)
+	w.env["A"] = "va"
+	w.applied()
+	equal(t, "store", enginetest.Records(w.disk())[0], "prod st1 delete")
 }

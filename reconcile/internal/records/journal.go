@@ -1,4 +1,4 @@
-package reconcile
+package records
 
 import (
 	"cmp"
@@ -11,54 +11,42 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// journal records the applier's intents and outcomes in the lockfile.
-type journal struct {
-	// handle is the lockfile.
-	handle *lockfile.Handle
-	// api is the kind of API of the records, and key names the key of their fingerprints.
+// Journal records the applier's intents and outcomes in the lockfile.
+type Journal struct {
+	// Handle is the lockfile.
+	Handle *lockfile.Handle
+	// API is the kind of API of the records, and key names the key of their fingerprints.
 	// Both are part of the first write.
-	api string
-	key lockfile.Key
-	// secrets are the desired secrets, and fingerprints the key to record their values with.
-	secrets      map[planner.SecretKey]want
-	fingerprints secret.Key
-	// storePolicy says whether a store is deleted once it is removed from the manifest.
-	storePolicy map[planner.StoreKey]bool
-	now         func() time.Time
-	// timeout is the limit for one request, after which it has ended.
-	timeout time.Duration
+	API string
+	Key lockfile.Key
+	// Wants are the desired secrets, and FingerprintKey the key to record their values with.
+	Wants          map[planner.SecretKey]Want
+	FingerprintKey secret.Key
+	// StorePolicy says whether a store is deleted once it is removed from the manifest.
+	StorePolicy map[planner.StoreKey]bool
+	Now         func() time.Time
+	// Timeout is the limit for one request, after which it has ended.
+	Timeout time.Duration
 
 	before map[planner.SecretKey]*lockfile.Secret // what an intent replaced; nil if there was no record
 }
 
-func newJournal(p *Proposal, h *lockfile.Handle, key lockfile.Key) *journal {
-	j := &journal{
-		handle: h, api: p.project.apiKind(), key: key,
-		secrets: p.desired.secrets, fingerprints: p.desired.key, storePolicy: map[planner.StoreKey]bool{},
-		now: p.project.now, timeout: p.project.cfg.RequestTimeout, before: map[planner.SecretKey]*lockfile.Secret{},
-	}
-	for _, st := range p.desired.stores {
-		j.storePolicy[st.Key] = j.storePolicy[st.Key] || st.Delete
-	}
-	return j
-}
-
-// write changes the lockfile, before or without a request.
-func (j *journal) write(change func(*lockfile.File)) error { return j.handle.Update(j.under(change)) }
+// Write changes the lockfile, before or without a request.
+func (j *Journal) Write(change func(*lockfile.File)) error { return j.Handle.Update(j.under(change)) }
 
 // under is a change, with what all records depend on.
-func (j *journal) under(change func(*lockfile.File)) func(*lockfile.File) {
+func (j *Journal) under(change func(*lockfile.File)) func(*lockfile.File) {
 	return func(f *lockfile.File) {
-		f.API, f.Key = j.api, j.key
+		f.API, f.Key = j.API, j.Key
 		change(f)
 	}
 }
 
 // Record implements [applier.Journal].
-func (j *journal) Record(e applier.Entry) error {
-	save := j.handle.Update
+func (j *Journal) Record(e applier.Entry) error {
+	save := j.Handle.Update
 	if e.Kind == applier.EntryOutcome || e.Kind == applier.EntryActive { // the request was sent
-		save = j.handle.Settle
+		save = j.Handle.Settle
 	}
 	return save(j.under(func(f *lockfile.File) {
 		for _, a := range e.Actions {
@@ -83,16 +71,16 @@ func (j *journal) Record(e applier.Entry) error {
 }
 
 // until is when a request sent now will have ended.
-func (j *journal) until() time.Time { return j.now().Add(j.timeout) }
+func (j *Journal) until() time.Time { return j.Now().Add(j.Timeout) }
 
 // intend records that an action is about to be sent.
-func (j *journal) intend(f *lockfile.File, a planner.Action) {
-	st := f.PutStore(lockKey(a.Store), lockfile.StoreID(a.StoreID))
+func (j *Journal) intend(f *lockfile.File, a planner.Action) {
+	st := f.PutStore(LockKey(a.Store), lockfile.StoreID(a.StoreID))
 	pending := &lockfile.Pending{
-		Op: string(a.Op), Since: j.now(), Until: j.until(), ListedAt: a.Recovery.ListedAt, Value: a.SetValue,
+		Op: string(a.Op), Since: j.Now(), Until: j.until(), ListedAt: a.Recovery.ListedAt, Value: a.SetValue,
 	}
-	if w := j.secrets[a.Store.Secret(a.Secret)]; a.Op.CreatesSecret() && w.generate == nil && w.value.IsSet() {
-		pending.Ciphertext, pending.Fingerprint = w.ciphertext.Digest, j.fingerprints.Fingerprint(subjectOf(a.Store.Secret(a.Secret)), w.value)
+	if w := j.Wants[a.Store.Secret(a.Secret)]; a.Op.CreatesSecret() && w.Generate == nil && w.Value.IsSet() {
+		pending.Ciphertext, pending.Fingerprint = w.Ciphertext.Digest, j.FingerprintKey.Fingerprint(Subject(a.Store.Secret(a.Secret)), w.Value)
 	}
 	sec := st.Secret(a.Secret)
 	j.remember(a.Store.Secret(a.Secret), sec)
@@ -113,17 +101,20 @@ func (j *journal) intend(f *lockfile.File, a planner.Action) {
 }
 
 // remember saves a record as it is before an intent, for takeBack.
-func (j *journal) remember(k planner.SecretKey, sec *lockfile.Secret) {
+func (j *Journal) remember(k planner.SecretKey, sec *lockfile.Secret) {
 	if sec != nil {
 		was := *sec
 		sec = &was
+	}
+	if j.before == nil {
+		j.before = map[planner.SecretKey]*lockfile.Secret{}
 	}
 	j.before[k] = sec
 }
 
 // carryOver merges the unfinished intent of an earlier apply into the new one, so that a
 // secret which appears late in a list is still recognised as ours.
-func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *lockfile.Pending) {
+func (j *Journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *lockfile.Pending) {
 	ours := slices.ContainsFunc(a.Reasons, func(r planner.Reason) bool {
 		return r == planner.ReasonInterrupted || r == planner.ReasonNotDesired || r == planner.ReasonDestroy
 	})
@@ -145,16 +136,16 @@ func (j *journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *loc
 		}
 	}
 	// Lists may lag behind our own last write: what appears then is ours too.
-	if a.Op == planner.OpCreate && !written.IsZero() && j.now().Sub(written) < planner.ListLag {
+	if a.Op == planner.OpCreate && !written.IsZero() && j.Now().Sub(written) < planner.ListLag {
 		pending.Since = written
 	}
 }
 
 // intended is the record of a secret that is about to be created: it has no id and no
 // fingerprint until the outcome is known.
-func (j *journal) intended(a planner.Action) lockfile.Secret {
-	w := j.secrets[a.Store.Secret(a.Secret)]
-	sec := lockfile.Secret{Source: w.source, Delete: w.delete, Scopes: a.Current.Scopes, Comment: a.Current.Comment}
+func (j *Journal) intended(a planner.Action) lockfile.Secret {
+	w := j.Wants[a.Store.Secret(a.Secret)]
+	sec := lockfile.Secret{Source: w.Source, Delete: w.Delete, Scopes: a.Current.Scopes, Comment: a.Current.Comment}
 	if a.Scopes != nil {
 		sec.Scopes = a.Scopes.After
 	}
@@ -165,29 +156,29 @@ func (j *journal) intended(a planner.Action) lockfile.Secret {
 }
 
 // resend records that a request intended earlier is sent only now.
-func (j *journal) resend(f *lockfile.File, a planner.Action) {
-	if sec := f.Stores[lockKey(a.Store)].Secret(a.Secret); sec != nil && sec.Pending != nil {
+func (j *Journal) resend(f *lockfile.File, a planner.Action) {
+	if sec := f.Stores[LockKey(a.Store)].Secret(a.Secret); sec != nil && sec.Pending != nil {
 		sec.Pending.Until = j.until()
 	}
 }
 
 // duplicated records the id of the duplicate that a rename created. Both names stay pending until
 // the original is deleted.
-func (j *journal) duplicated(f *lockfile.File, r applier.Result) {
-	if sec := f.Stores[lockKey(r.Action.Store)].Secret(r.Action.Secret); sec != nil && sec.Pending != nil {
+func (j *Journal) duplicated(f *lockfile.File, r applier.Result) {
+	if sec := f.Stores[LockKey(r.Action.Store)].Secret(r.Action.Secret); sec != nil && sec.Pending != nil {
 		sec.Pending.PreviousID = lockfile.SecretID(r.Live.ID)
 	}
 }
 
 // activated records that a secret became active, which may have changed its modified time.
-func (j *journal) activated(f *lockfile.File, r applier.Result) {
-	if sec := f.Stores[lockKey(r.Action.Store)].Secret(r.Action.Secret); sec != nil {
+func (j *Journal) activated(f *lockfile.File, r applier.Result) {
+	if sec := f.Stores[LockKey(r.Action.Store)].Secret(r.Action.Secret); sec != nil {
 		sec.Modified, sec.Status = string(r.Live.Modified), ""
 	}
 }
 
-// inactive is the status to record for a secret with that status in Cloudflare.
-func inactive(status string) string {
+// StatusOf is the status to record for a secret with that status in Cloudflare.
+func StatusOf(status string) string {
 	if status == planner.StatusPending {
 		return lockfile.StatusPending
 	}
@@ -195,13 +186,13 @@ func inactive(status string) string {
 }
 
 // settle records the outcome of an action.
-func (j *journal) settle(f *lockfile.File, r applier.Result) {
+func (j *Journal) settle(f *lockfile.File, r applier.Result) {
 	a := r.Action
 	if a.Secret == "" {
 		j.settleStore(f, r)
 		return
 	}
-	st := f.PutStore(lockKey(a.Store), lockfile.StoreID(a.StoreID))
+	st := f.PutStore(LockKey(a.Store), lockfile.StoreID(a.StoreID))
 	switch r.Outcome {
 	case applier.Done:
 		j.settleDone(st, r)
@@ -216,21 +207,21 @@ func (j *journal) settle(f *lockfile.File, r applier.Result) {
 }
 
 // settleStore records the outcome of an action on a store.
-func (j *journal) settleStore(f *lockfile.File, r applier.Result) {
+func (j *Journal) settleStore(f *lockfile.File, r applier.Result) {
 	a := r.Action
 	switch {
 	case r.Outcome != applier.Done:
 	case a.Op == planner.OpDeleteStore:
-		delete(f.Stores, lockKey(a.Store))
+		delete(f.Stores, LockKey(a.Store))
 	default: // created, or its policy changed
 		id := cmp.Or(r.StoreID, a.StoreID)
-		f.PutStore(lockKey(a.Store), lockfile.StoreID(id)).Delete = j.storePolicy[a.Store]
+		f.PutStore(LockKey(a.Store), lockfile.StoreID(id)).Delete = j.StorePolicy[a.Store]
 	}
 }
 
 // takeBack undoes an intent after which nothing changed in Cloudflare: it restores the
 // record, including what an earlier apply left pending.
-func (j *journal) takeBack(st *lockfile.Store, store planner.StoreKey, name string) {
+func (j *Journal) takeBack(st *lockfile.Store, store planner.StoreKey, name string) {
 	switch was, intended := j.before[store.Secret(name)]; {
 	case !intended:
 	case was == nil:
@@ -241,16 +232,16 @@ func (j *journal) takeBack(st *lockfile.Store, store planner.StoreKey, name stri
 }
 
 // settleDone records an action that took effect.
-func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
+func (j *Journal) settleDone(st *lockfile.Store, r applier.Result) {
 	a := r.Action
 	k := a.Store.Secret(a.Secret)
-	w := j.secrets[k]
+	w := j.Wants[k]
 	switch a.Op {
 	case planner.OpDelete, planner.OpForget:
 		delete(st.Secrets, a.Secret)
 		return
 	case planner.OpRecord:
-		st.Secret(a.Secret).Delete = w.delete
+		st.Secret(a.Secret).Delete = w.Delete
 		return
 	}
 	sec := st.Secret(a.Secret)
@@ -258,7 +249,7 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 		sec = st.PutSecret(a.Secret, j.intended(a))
 	}
 	sec.ID, sec.Modified, sec.Comment = lockfile.SecretID(r.Live.ID), string(r.Live.Modified), r.Live.Comment
-	sec.Status, sec.Source, sec.Delete, sec.Pending = inactive(r.Live.Status), w.source, w.delete, nil
+	sec.Status, sec.Source, sec.Delete, sec.Pending = StatusOf(r.Live.Status), w.Source, w.Delete, nil
 	if a.Delete != nil { // a requested rotation keeps the recorded policy
 		sec.Delete = *a.Delete
 	}
@@ -271,38 +262,38 @@ func (j *journal) settleDone(st *lockfile.Store, r applier.Result) {
 	valueChanged := a.SetValue || a.Op == planner.OpAdopt
 	switch {
 	case a.SetValue:
-		sec.Applied, sec.Accepted = j.now(), time.Time{}
+		sec.Applied, sec.Accepted = j.Now(), time.Time{}
 	case valueChanged && sec.Accepted.IsZero(): // else the accepted value was kept
-		sec.Applied = j.now()
+		sec.Applied = j.Now()
 	case a.Op == planner.OpRename:
 		if from := st.Secret(a.From); from != nil {
 			sec.Applied, sec.Accepted = from.Applied, from.Accepted
 		}
 		delete(st.Secrets, a.From)
 	}
-	if w.value.IsSet() && (valueChanged || a.Op == planner.OpRename) {
-		sec.Ciphertext, sec.Fingerprint = w.ciphertext.Digest, j.fingerprints.Fingerprint(subjectOf(k), w.value)
+	if w.Value.IsSet() && (valueChanged || a.Op == planner.OpRename) {
+		sec.Ciphertext, sec.Fingerprint = w.Ciphertext.Digest, j.FingerprintKey.Fingerprint(Subject(k), w.Value)
 	}
 }
 
-// refresh records new sources of unchanged values, new ids of stores, and which secrets became
+// Refresh records new sources of unchanged values, new ids of stores, and which secrets became
 // active since the last apply: a value that moved to another file or was re-encrypted changes
 // nothing but the lockfile. It uses the file on disk. A file without records is left alone.
-func (j *journal) refresh(lock *lockfile.File, live []planner.LiveStore) error {
+func (j *Journal) Refresh(lock *lockfile.File, live []planner.LiveStore) error {
 	if len(lock.Stores) == 0 {
 		return nil
 	}
-	return j.write(func(f *lockfile.File) {
+	return j.Write(func(f *lockfile.File) {
 		for _, l := range live {
-			if st := f.Stores[lockKey(l.Key)]; st != nil {
+			if st := f.Stores[LockKey(l.Key)]; st != nil {
 				st.ID = lockfile.StoreID(l.ID)
 				refreshActive(st, l.Secrets)
 			}
 		}
-		for k, w := range j.secrets {
-			sec := record(f, k)
-			if sec != nil && sec.Pending == nil && w.value.IsSet() && j.fingerprints.Matches(sec.Fingerprint, subjectOf(k), w.value) {
-				sec.Source, sec.Ciphertext = w.source, w.ciphertext.Digest
+		for k, w := range j.Wants {
+			sec := Find(f, k)
+			if sec != nil && sec.Pending == nil && w.Value.IsSet() && j.FingerprintKey.Matches(sec.Fingerprint, Subject(k), w.Value) {
+				sec.Source, sec.Ciphertext = w.Source, w.Ciphertext.Digest
 			}
 		}
 	})

@@ -1,4 +1,4 @@
-package reconcile
+package observe
 
 import (
 	"context"
@@ -11,32 +11,44 @@ import (
 
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
+)
+
+const (
+	account = enginetest.DefaultAccount
+	other   = enginetest.OtherAccount
+)
+
+var (
+	prod  = enginetest.Prod
+	equal = enginetest.Equal
+	lines = enginetest.Lines
 )
 
 // bubble runs a test with a clock that advances whenever every goroutine waits, and an API
 // with that clock.
-func bubble(t *testing.T, test func(t *testing.T, api *fakeAPI, o observer)) {
+func bubble(t *testing.T, test func(t *testing.T, api *enginetest.API, o Observer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		api := newFakeAPI()
-		o := observer{account: func(id planner.AccountID) (Account, error) { return api.Account(id, "") }, now: time.Now, parallelism: 4}
+		api := enginetest.NewAPI()
+		o := Observer{Account: func(id planner.AccountID) (Account, error) { return api.Account(id, "") }, Now: time.Now, Parallelism: 4}
 		test(t, api, o)
 	})
 }
 
 // at is a place with records of secrets that were written some time ago.
-func at(k planner.StoreKey, id planner.StoreID, ago time.Duration, ids ...planner.SecretID) place {
-	p := place{key: k, id: id}
+func at(k planner.StoreKey, id planner.StoreID, ago time.Duration, ids ...planner.SecretID) Place {
+	p := Place{Key: k, ID: id}
 	for _, secret := range ids {
-		p.recorded = append(p.recorded, planner.RecordedSecret{Name: "of-" + string(secret), ID: secret, Applied: time.Now().Add(-ago)})
+		p.Recorded = append(p.Recorded, planner.RecordedSecret{Name: "of-" + string(secret), ID: secret, Applied: time.Now().Add(-ago)})
 	}
 	return p
 }
 
 // seen describes live stores with one store or secret per line.
-func seen(o observed) []string {
+func seen(o Observed) []string {
 	var all []string
-	for _, st := range o.live {
+	for _, st := range o.Live {
 		line := st.Key.Name + " " + string(st.ID)
 		for _, sec := range st.Secrets {
 			line += " " + sec.Name
@@ -50,20 +62,20 @@ func TestObserve(t *testing.T) {
 	second, none := planner.StoreKey{Account: account, Name: "second"}, planner.StoreKey{Account: account, Name: "none"}
 	for _, tt := range []struct {
 		name   string
-		places []place
+		places []Place
 		calls  string
 		seen   string
 	}{
-		{"a store whose id is known takes one list", []place{at(prod, "st1", time.Hour)}, "list secrets st1", "prod st1 a b"},
+		{"a store whose id is known takes one list", []Place{at(prod, "st1", time.Hour)}, "list secrets st1", "prod st1 a b"},
 		{
-			"one that was never applied is looked for by its name", []place{at(prod, "", time.Hour)}, `
+			"one that was never applied is looked for by its name", []Place{at(prod, "", time.Hour)}, `
 				list stores
 				list secrets st1`, `
 				prod st1 a b
 				second st2`,
 		},
 		{
-			"the stores are listed once", []place{at(prod, "", time.Hour), at(second, "", time.Hour)}, `
+			"the stores are listed once", []Place{at(prod, "", time.Hour), at(second, "", time.Hour)}, `
 				list stores
 				list secrets st1
 				list secrets st2`, `
@@ -71,7 +83,7 @@ func TestObserve(t *testing.T) {
 				second st2 c`,
 		},
 		{
-			"one whose id is gone is looked for by its name", []place{at(prod, "st9", time.Hour)}, `
+			"one whose id is gone is looked for by its name", []Place{at(prod, "st9", time.Hour)}, `
 				list secrets st9
 				list stores
 				list secrets st1`, `
@@ -79,7 +91,7 @@ func TestObserve(t *testing.T) {
 				second st2`,
 		},
 		{
-			"one that is not there", []place{at(none, "", time.Hour), at(prod, "st1", time.Hour)}, `
+			"one that is not there", []Place{at(none, "", time.Hour), at(prod, "st1", time.Hour)}, `
 				list stores
 				list secrets st1`, `
 				prod st1 a b
@@ -87,19 +99,19 @@ func TestObserve(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-				live := api.accounts[account]
+			bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+				live := api.Accounts[account]
 				for store, names := range map[string]string{"prod": "a b", "second": "c"} {
-					live.put("prod") // first
+					live.Put("prod") // first
 					for _, name := range strings.Fields(names) {
-						live.create(live.put(store), name, "v", nil, "")
+						live.Create(live.Put(store), name, "v", nil, "")
 					}
 				}
-				got := o.observe(t.Context(), tt.places)
-				lines(t, "calls", live.transcript(), tt.calls)
+				got := o.Observe(t.Context(), tt.places)
+				lines(t, "calls", live.Transcript(), tt.calls)
 				lines(t, "stores", seen(got), tt.seen)
-				if got.err() != nil || len(got.unread) > 0 {
-					t.Errorf("an error: %v, %v", got.err(), got.unread)
+				if got.Err() != nil || len(got.Unread) > 0 {
+					t.Errorf("an error: %v, %v", got.Err(), got.Unread)
 				}
 			})
 		})
@@ -108,9 +120,9 @@ func TestObserve(t *testing.T) {
 
 // The stores of an empty account are listed once, however many are looked for.
 func TestObserveEmptyAccount(t *testing.T) {
-	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-		got := o.observe(t.Context(), []place{at(prod, "", 0), at(planner.StoreKey{Account: account, Name: "second"}, "", 0)})
-		lines(t, "calls", api.accounts[account].transcript(), "list stores")
+	bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+		got := o.Observe(t.Context(), []Place{at(prod, "", 0), at(planner.StoreKey{Account: account, Name: "second"}, "", 0)})
+		lines(t, "calls", api.Accounts[account].Transcript(), "list stores")
 		lines(t, "stores", seen(got), "")
 	})
 }
@@ -141,17 +153,17 @@ func TestObserveLaggingList(t *testing.T) {
 		{"gone, written long ago", time.Hour, "", "a", "list secrets st1", "prod st1 b", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-				live := api.accounts[account]
-				st := live.put("prod")
-				live.create(st, "a", "v", nil, "")
-				live.create(st, "b", "v", nil, "")
+			bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+				live := api.Accounts[account]
+				st := live.Put("prod")
+				live.Create(st, "a", "v", nil, "")
+				live.Create(st, "b", "v", nil, "")
 				p := at(prod, "st1", tt.ago, "id1", "id2")
-				st.hidden[tt.hide] = true
-				delete(st.secrets, tt.drop)
+				st.Hidden[tt.hide] = true
+				delete(st.Secrets, tt.drop)
 				begun := time.Now()
-				got := o.observe(t.Context(), []place{p})
-				lines(t, "calls", live.transcript(), tt.calls)
+				got := o.Observe(t.Context(), []Place{p})
+				lines(t, "calls", live.Transcript(), tt.calls)
 				lines(t, "stores", seen(got), tt.seen)
 				equal(t, "time", time.Since(begun), tt.took)
 			})
@@ -162,38 +174,38 @@ func TestObserveLaggingList(t *testing.T) {
 // If another secret of that name replaced it, the secret that the list lacks is not reported
 // as well.
 func TestObserveReplaced(t *testing.T) {
-	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-		live := api.accounts[account]
-		st := live.put("prod")
-		live.create(st, "old", "v", nil, "")
-		moved := st.secrets["old"]
+	bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+		live := api.Accounts[account]
+		st := live.Put("prod")
+		live.Create(st, "old", "v", nil, "")
+		moved := st.Secrets["old"]
 		moved.Name = "a"
-		st.secrets["old"], st.hidden["old"] = moved, true
-		live.create(st, "a", "v", nil, "")
-		got := o.observe(t.Context(), []place{at(prod, "st1", time.Second, "id1", "id2")})
-		lines(t, "calls", live.transcript(), "list secrets st1\nget st1/id1")
-		equal(t, "secrets", got.live[0].Secrets, []planner.LiveSecret{st.secrets["a"]})
+		st.Secrets["old"], st.Hidden["old"] = moved, true
+		live.Create(st, "a", "v", nil, "")
+		got := o.Observe(t.Context(), []Place{at(prod, "st1", time.Second, "id1", "id2")})
+		lines(t, "calls", live.Transcript(), "list secrets st1\nget st1/id1")
+		equal(t, "secrets", got.Live[0].Secrets, []planner.LiveSecret{st.Secrets["a"]})
 	})
 }
 
 // A read by id that returns another secret counts as not found.
 func TestObserveAnswerOfAnotherID(t *testing.T) {
-	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-		live := api.accounts[account]
-		st := live.put("prod")
-		live.create(st, "a", "v", nil, "")
-		st.hidden["a"] = true
-		o.account = func(planner.AccountID) (Account, error) { return wrongID{live}, nil }
-		got := o.observe(t.Context(), []place{at(prod, "st1", 2*time.Minute, "id1")})
+	bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+		live := api.Accounts[account]
+		st := live.Put("prod")
+		live.Create(st, "a", "v", nil, "")
+		st.Hidden["a"] = true
+		o.Account = func(planner.AccountID) (Account, error) { return wrongID{live}, nil }
+		got := o.Observe(t.Context(), []Place{at(prod, "st1", 2*time.Minute, "id1")})
 		lines(t, "stores", seen(got), "prod st1")
-		equal(t, "error", got.err(), error(nil))
+		equal(t, "error", got.Err(), error(nil))
 	})
 }
 
-type wrongID struct{ *fakeAccount }
+type wrongID struct{ *enginetest.Account }
 
 func (w wrongID) GetSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) (planner.LiveSecret, error) {
-	sec, err := w.fakeAccount.GetSecret(ctx, store, id)
+	sec, err := w.Account.GetSecret(ctx, store, id)
 	sec.ID = "another"
 	return sec, err
 }
@@ -214,21 +226,21 @@ func TestObserveLaggingStore(t *testing.T) {
 		{"written a while ago", time.Minute + time.Second, 0, "list secrets st1\nlist stores", "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-				live := api.accounts[account]
-				live.create(live.put("prod"), "a", "v", nil, "")
-				hidden := live.stores
-				live.stores = nil
+			bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+				live := api.Accounts[account]
+				live.Create(live.Put("prod"), "a", "v", nil, "")
+				hidden := live.Stores
+				live.Stores = nil
 				n := 0
-				live.before = func(string) error {
+				live.Before = func(string) error {
 					if n++; n == tt.found {
-						live.stores = hidden
+						live.Stores = hidden
 					}
 					return nil
 				}
 				begun := time.Now()
-				got := o.observe(t.Context(), []place{at(prod, "st1", tt.ago, "id1")})
-				lines(t, "calls", live.transcript(), tt.calls)
+				got := o.Observe(t.Context(), []Place{at(prod, "st1", tt.ago, "id1")})
+				lines(t, "calls", live.Transcript(), tt.calls)
 				lines(t, "stores", seen(got), tt.seen)
 				equal(t, "time", time.Since(begun), tt.took)
 			})
@@ -239,9 +251,9 @@ func TestObserveLaggingStore(t *testing.T) {
 // An account that cannot be read does not stop the others.
 func TestObserveUnreachable(t *testing.T) {
 	errDown := errors.New("down")
-	unreadable := func(refuse string) func(*fakeAccount) {
-		return func(a *fakeAccount) {
-			a.before = func(call string) error {
+	unreadable := func(refuse string) func(*enginetest.Account) {
+		return func(a *enginetest.Account) {
+			a.Before = func(call string) error {
 				if strings.HasPrefix(call, refuse) {
 					return errDown
 				}
@@ -251,36 +263,36 @@ func TestObserveUnreachable(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name  string
-		place place
-		down  func(*fakeAccount)
+		place Place
+		down  func(*enginetest.Account)
 		calls string
 	}{
-		{"secrets of a known store", place{id: "st1"}, unreadable("list secrets"), "list secrets st1"},
-		{"stores", place{}, unreadable("list stores"), "list stores"},
-		{"secrets of a store that was looked for", place{}, unreadable("list secrets"), "list stores\nlist secrets st1"},
+		{"secrets of a known store", Place{ID: "st1"}, unreadable("list secrets"), "list secrets st1"},
+		{"stores", Place{}, unreadable("list stores"), "list stores"},
+		{"secrets of a store that was looked for", Place{}, unreadable("list secrets"), "list stores\nlist secrets st1"},
 		{
-			"a secret by its id", place{id: "st1", recorded: []planner.RecordedSecret{{ID: "id9"}}},
+			"a secret by its id", Place{ID: "st1", Recorded: []planner.RecordedSecret{{ID: "id9"}}},
 			unreadable("get"), "list secrets st1\nget st1/id9",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-				for _, a := range []*fakeAccount{api.accounts[account], api.add(other)} {
-					a.create(a.put("prod"), "a", "v", nil, "")
+			bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+				for _, a := range []*enginetest.Account{api.Accounts[account], api.Add(other)} {
+					a.Create(a.Put("prod"), "a", "v", nil, "")
 				}
-				tt.down(api.accounts[other])
-				tt.place.key = planner.StoreKey{Account: other, Name: "prod"}
-				for i := range tt.place.recorded {
-					tt.place.recorded[i].Applied = time.Now()
+				tt.down(api.Accounts[other])
+				tt.place.Key = planner.StoreKey{Account: other, Name: "prod"}
+				for i := range tt.place.Recorded {
+					tt.place.Recorded[i].Applied = time.Now()
 				}
-				got := o.observe(t.Context(), []place{tt.place, {key: prod, id: "st1"}})
-				lines(t, "calls to the other", api.accounts[account].transcript(), "list secrets st1")
-				lines(t, "calls", api.accounts[other].transcript(), tt.calls)
+				got := o.Observe(t.Context(), []Place{tt.place, {Key: prod, ID: "st1"}})
+				lines(t, "calls to the other", api.Accounts[account].Transcript(), "list secrets st1")
+				lines(t, "calls", api.Accounts[other].Transcript(), tt.calls)
 				lines(t, "stores", seen(got), "prod st1 a")
-				if !errors.Is(got.unread[other], errDown) || len(got.unread) != 1 {
-					t.Errorf("unread: %v", got.unread)
+				if !errors.Is(got.Unread[other], errDown) || len(got.Unread) != 1 {
+					t.Errorf("unread: %v", got.Unread)
 				}
-				equal(t, "error", got.err().Error(), "account "+string(other)+": down")
+				equal(t, "error", got.Err().Error(), "account "+string(other)+": down")
 			})
 		})
 	}
@@ -288,10 +300,10 @@ func TestObserveUnreachable(t *testing.T) {
 
 // The error joins those of all accounts that could not be read, in order.
 func TestObserveNothingReachable(t *testing.T) {
-	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-		api.accounts = nil
-		got := o.observe(t.Context(), []place{{key: planner.StoreKey{Account: other, Name: "prod"}}, {key: prod}})
-		equal(t, "error", got.err().Error(), "account "+string(account)+": no token\naccount "+string(other)+": no token")
+	bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+		api.Accounts = nil
+		got := o.Observe(t.Context(), []Place{{Key: planner.StoreKey{Account: other, Name: "prod"}}, {Key: prod}})
+		equal(t, "error", got.Err().Error(), "account "+string(account)+": no token\naccount "+string(other)+": no token")
 		equal(t, "stores", seen(got), []string(nil))
 	})
 }
@@ -302,20 +314,20 @@ func TestObserveBoundedParallelism(t *testing.T) {
 		atOnce int
 		took   time.Duration
 	}{3: {3, 4 * time.Second}, 1: {1, 10 * time.Second}, 0: {1, 10 * time.Second}, 20: {10, time.Second}} {
-		bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-			live := api.accounts[account]
-			live.slow, o.parallelism = time.Second, parallelism
-			st := live.put("prod")
+		bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+			live := api.Accounts[account]
+			live.Slow, o.Parallelism = time.Second, parallelism
+			st := live.Put("prod")
 			p := at(prod, "st1", 0)
 			for _, name := range strings.Split("abcdefghij", "") {
-				sec := live.create(st, name, "v", nil, "")
-				st.hidden[name] = true
-				p.recorded = append(p.recorded, planner.RecordedSecret{Name: name, ID: sec.ID, Applied: time.Now()})
+				sec := live.Create(st, name, "v", nil, "")
+				st.Hidden[name] = true
+				p.Recorded = append(p.Recorded, planner.RecordedSecret{Name: name, ID: sec.ID, Applied: time.Now()})
 			}
 			begun := time.Now()
-			got := o.observe(t.Context(), []place{p})
+			got := o.Observe(t.Context(), []Place{p})
 			lines(t, "stores", seen(got), "prod st1 a b c d e f g h i j")
-			equal(t, "at once", live.atOnce, want.atOnce)
+			equal(t, "at once", live.AtOnce, want.atOnce)
 			equal(t, "time", time.Since(begun), want.took)
 		})
 	}
@@ -323,15 +335,15 @@ func TestObserveBoundedParallelism(t *testing.T) {
 
 // The accounts are read in parallel.
 func TestObserveAccountsSideBySide(t *testing.T) {
-	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-		var places []place
-		for _, a := range []*fakeAccount{api.accounts[account], api.add(other)} {
-			sec := a.create(a.put("prod"), "a", "v", nil, "")
-			a.slow, a.stores[0].hidden["a"] = time.Second, true
-			places = append(places, at(planner.StoreKey{Account: a.id, Name: "prod"}, "st1", 0, sec.ID))
+	bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+		var places []Place
+		for _, a := range []*enginetest.Account{api.Accounts[account], api.Add(other)} {
+			sec := a.Create(a.Put("prod"), "a", "v", nil, "")
+			a.Slow, a.Stores[0].Hidden["a"] = time.Second, true
+			places = append(places, at(planner.StoreKey{Account: a.ID, Name: "prod"}, "st1", 0, sec.ID))
 		}
 		begun := time.Now()
-		got := o.observe(t.Context(), places)
+		got := o.Observe(t.Context(), places)
 		lines(t, "stores", seen(got), "prod st1 a\nprod st1 a")
 		equal(t, "time", time.Since(begun), time.Second)
 	})
@@ -340,16 +352,16 @@ func TestObserveAccountsSideBySide(t *testing.T) {
 // An interruption ends the pauses and leaves no goroutine behind, which the bubble would
 // report.
 func TestObserveInterrupted(t *testing.T) {
-	bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-		live := api.accounts[account]
-		live.put("prod")
+	bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+		live := api.Accounts[account]
+		live.Put("prod")
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		begun := time.Now()
-		got := o.observe(ctx, []place{at(prod, "st1", 0, "id1")})
-		lines(t, "calls", live.transcript(), "list secrets st1\nget st1/id1")
-		if !errors.Is(got.err(), context.DeadlineExceeded) {
-			t.Errorf("the error: %v", got.err())
+		got := o.Observe(ctx, []Place{at(prod, "st1", 0, "id1")})
+		lines(t, "calls", live.Transcript(), "list secrets st1\nget st1/id1")
+		if !errors.Is(got.Err(), context.DeadlineExceeded) {
+			t.Errorf("the error: %v", got.Err())
 		}
 		equal(t, "time", time.Since(begun), 200*time.Millisecond)
 	})
@@ -359,13 +371,13 @@ func TestObserveInterrupted(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	second, third := planner.StoreKey{Account: account, Name: "second"}, planner.StoreKey{Account: other, Name: "prod"}
 	recorded := []planner.RecordedSecret{{Name: "a"}}
-	got := places(
+	got := Places(
 		[]planner.DesiredStore{{Key: prod}, {Key: second}, {Key: prod}},
 		[]planner.RecordedStore{{Key: prod, ID: "st1", Secrets: recorded}, {Key: third, ID: "st3"}},
 	)
-	want := []place{{key: prod, id: "st1", recorded: recorded}, {key: second}, {key: third, id: "st3"}}
-	if !slices.EqualFunc(got, want, func(x, y place) bool {
-		return x.key == y.key && x.id == y.id && len(x.recorded) == len(y.recorded)
+	want := []Place{{Key: prod, ID: "st1", Recorded: recorded}, {Key: second}, {Key: third, ID: "st3"}}
+	if !slices.EqualFunc(got, want, func(x, y Place) bool {
+		return x.Key == y.Key && x.ID == y.ID && len(x.Recorded) == len(y.Recorded)
 	}) {
 		t.Errorf("%+v", got)
 	}
@@ -386,21 +398,21 @@ func TestObserveIncompleteList(t *testing.T) {
 		{"gone, by a complete list", false, "", "a", "list secrets st1", "prod st1 b"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-				live := api.accounts[account]
-				st := live.put("prod")
-				live.create(st, "a", "v", nil, "")
-				live.create(st, "b", "v", nil, "")
-				st.hidden[tt.hide], st.short = true, tt.short
-				delete(st.secrets, tt.drop)
+			bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+				live := api.Accounts[account]
+				st := live.Put("prod")
+				live.Create(st, "a", "v", nil, "")
+				live.Create(st, "b", "v", nil, "")
+				st.Hidden[tt.hide], st.Short = true, tt.short
+				delete(st.Secrets, tt.drop)
 				p := at(prod, "st1", time.Hour, "id1", "id2")
-				p.recorded = append(p.recorded, planner.RecordedSecret{Name: "half-created"})
-				got := o.observe(t.Context(), []place{p})
-				lines(t, "calls", live.transcript(), tt.calls)
+				p.Recorded = append(p.Recorded, planner.RecordedSecret{Name: "half-created"})
+				got := o.Observe(t.Context(), []Place{p})
+				lines(t, "calls", live.Transcript(), tt.calls)
 				lines(t, "stores", seen(got), tt.seen)
-				equal(t, "error", got.err(), error(nil))
-				equal(t, "incomplete", got.live[0].Incomplete, tt.short)
-				equal(t, "an error where lists have to be complete", errors.Is(got.incomplete(), applier.ErrIncomplete), tt.short)
+				equal(t, "error", got.Err(), error(nil))
+				equal(t, "incomplete", got.Live[0].Incomplete, tt.short)
+				equal(t, "an error where lists have to be complete", errors.Is(got.Incomplete(), applier.ErrIncomplete), tt.short)
 			})
 		})
 	}
@@ -415,14 +427,14 @@ func TestObserveIncompleteStores(t *testing.T) {
 		found bool
 	}{"listed": {second, true}, "missing": {prod, false}} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, api *fakeAPI, o observer) {
-				live := api.accounts[account]
-				live.put("prod")
-				live.put("second")
-				live.short = 1
-				got := o.observe(t.Context(), []place{at(tt.key, "", time.Hour)})
-				equal(t, "found", len(got.live) == 1, tt.found)
-				equal(t, "the account could not be read", errors.Is(got.err(), applier.ErrIncomplete), !tt.found)
+			bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
+				live := api.Accounts[account]
+				live.Put("prod")
+				live.Put("second")
+				live.Short = 1
+				got := o.Observe(t.Context(), []Place{at(tt.key, "", time.Hour)})
+				equal(t, "found", len(got.Live) == 1, tt.found)
+				equal(t, "the account could not be read", errors.Is(got.Err(), applier.ErrIncomplete), !tt.found)
 			})
 		})
 	}

@@ -1,4 +1,5 @@
-package reconcile
+// Package observe reads live state with as few requests as possible.
+package observe
 
 import (
 	"context"
@@ -14,22 +15,33 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// place is a store to read, with what the lockfile knows about it.
-type place struct {
-	key      planner.StoreKey
-	id       planner.StoreID // empty if it was never applied
-	recorded []planner.RecordedSecret
+// Account is the client of one account.
+type Account interface {
+	// ListStores and ListSecrets return what is there and [applier.ErrIncomplete] if a list is
+	// known to lack something.
+	ListStores(context.Context) ([]planner.LiveStore, error)
+	// ListSecrets returns [applier.ErrNotFound] if there is no such store.
+	ListSecrets(context.Context, planner.StoreID) ([]planner.LiveSecret, error)
+	// GetSecret returns [applier.ErrNotFound] if there is no such secret.
+	GetSecret(context.Context, planner.StoreID, planner.SecretID) (planner.LiveSecret, error)
 }
 
-// places are the stores of the manifest and the lockfile, without duplicates.
-func places(desired []planner.DesiredStore, recorded []planner.RecordedStore) []place {
-	var all []place
+// Place is a store to read, with what the lockfile knows about it.
+type Place struct {
+	Key      planner.StoreKey
+	ID       planner.StoreID // empty if it was never applied
+	Recorded []planner.RecordedSecret
+}
+
+// Places are the stores of the manifest and the lockfile, without duplicates.
+func Places(desired []planner.DesiredStore, recorded []planner.RecordedStore) []Place {
+	var all []Place
 	index := map[planner.StoreKey]int{}
-	at := func(k planner.StoreKey) *place {
+	at := func(k planner.StoreKey) *Place {
 		i, ok := index[k]
 		if !ok {
 			i, index[k] = len(all), len(all)
-			all = append(all, place{key: k})
+			all = append(all, Place{Key: k})
 		}
 		return &all[i]
 	}
@@ -38,31 +50,31 @@ func places(desired []planner.DesiredStore, recorded []planner.RecordedStore) []
 	}
 	for _, r := range recorded {
 		p := at(r.Key)
-		p.id, p.recorded = r.ID, r.Secrets
+		p.ID, p.Recorded = r.ID, r.Secrets
 	}
 	return all
 }
 
-// observed is the live state of some stores.
-type observed struct {
-	live []planner.LiveStore
-	// unread are the errors of the accounts that could not be read.
-	unread map[planner.AccountID]error
+// Observed is the live state of some stores.
+type Observed struct {
+	Live []planner.LiveStore
+	// Unread are the errors of the accounts that could not be read.
+	Unread map[planner.AccountID]error
 }
 
-// err joins the errors of all accounts that could not be read, in order; it may be nil.
-func (o observed) err() error {
+// Err joins the errors of all accounts that could not be read, in order; it may be nil.
+func (o Observed) Err() error {
 	var failed []error
-	for _, id := range slices.Sorted(maps.Keys(o.unread)) {
-		failed = append(failed, fmt.Errorf("account %s: %w", id, o.unread[id]))
+	for _, id := range slices.Sorted(maps.Keys(o.Unread)) {
+		failed = append(failed, fmt.Errorf("account %s: %w", id, o.Unread[id]))
 	}
 	return errors.Join(failed...)
 }
 
-// incomplete is an error that names the stores whose lists are incomplete; nil for none.
-func (o observed) incomplete() error {
+// Incomplete is an error that names the stores whose lists are incomplete; nil for none.
+func (o Observed) Incomplete() error {
 	var failed []error
-	for _, st := range o.live {
+	for _, st := range o.Live {
 		if st.Incomplete {
 			failed = append(failed, fmt.Errorf("listing the secrets of store %q in account %s: %w", st.Key.Name, st.Key.Account, applier.ErrIncomplete))
 		}
@@ -70,41 +82,37 @@ func (o observed) incomplete() error {
 	return errors.Join(failed...)
 }
 
-// observer reads live state.
-type observer struct {
-	account     func(planner.AccountID) (Account, error)
-	now         func() time.Time
-	parallelism int
+// Observer reads live state.
+type Observer struct {
+	Account     func(planner.AccountID) (Account, error)
+	Now         func() time.Time
+	Parallelism int
 }
 
-func (p *Project) observer() observer {
-	return observer{account: p.account, parallelism: p.cfg.Parallelism, now: p.now}
-}
-
-// observe reads the stores at the places, with the accounts in parallel. An account that
+// Observe reads the stores at the places, with the accounts in parallel. An account that
 // cannot be read does not stop the others.
-func (o observer) observe(ctx context.Context, all []place) observed {
+func (o Observer) Observe(ctx context.Context, all []Place) Observed {
 	looks := map[planner.AccountID]*look{}
 	for _, p := range all {
-		id := p.key.Account
+		id := p.Key.Account
 		if looks[id] == nil {
-			looks[id] = &look{now: o.now, parallelism: o.parallelism}
+			looks[id] = &look{now: o.Now, parallelism: o.Parallelism}
 		}
 		looks[id].places = append(looks[id].places, p)
 	}
 	var wg sync.WaitGroup
 	for id, l := range looks {
-		if l.account, l.err = o.account(id); l.err == nil {
+		if l.account, l.err = o.Account(id); l.err == nil {
 			wg.Go(func() { l.err = l.read(ctx) })
 		}
 	}
 	wg.Wait()
-	seen := observed{unread: map[planner.AccountID]error{}}
+	seen := Observed{Unread: map[planner.AccountID]error{}}
 	for _, id := range slices.Sorted(maps.Keys(looks)) {
 		if l := looks[id]; l.err != nil {
-			seen.unread[id] = l.err
+			seen.Unread[id] = l.err
 		} else {
-			seen.live = append(seen.live, l.live...)
+			seen.Live = append(seen.Live, l.live...)
 		}
 	}
 	return seen
@@ -115,7 +123,7 @@ func (o observer) observe(ctx context.Context, all []place) observed {
 // or no longer valid.
 type look struct {
 	account     Account
-	places      []place
+	places      []Place
 	now         func() time.Time
 	parallelism int
 
@@ -143,7 +151,7 @@ func (l *look) read(ctx context.Context) error {
 		l.live = append(l.live, *store)
 	}
 	for _, st := range l.stores { // seen in addition to the requested ones
-		if !slices.ContainsFunc(l.places, func(p place) bool { return p.key == st.Key }) {
+		if !slices.ContainsFunc(l.places, func(p Place) bool { return p.Key == st.Key }) {
 			l.live = append(l.live, st)
 		}
 	}
@@ -151,11 +159,11 @@ func (l *look) read(ctx context.Context) error {
 }
 
 // store returns nil if there is no such store.
-func (l *look) store(ctx context.Context, p place) (*planner.LiveStore, error) {
-	if p.id != "" {
+func (l *look) store(ctx context.Context, p Place) (*planner.LiveStore, error) {
+	if p.ID != "" {
 		secrets, err := l.list(ctx, p)
 		if !errors.Is(err, applier.ErrNotFound) {
-			return liveStore(p.key, p.id, secrets, err)
+			return liveStore(p.Key, p.ID, secrets, err)
 		}
 	}
 	if l.stores == nil {
@@ -166,9 +174,9 @@ func (l *look) store(ctx context.Context, p place) (*planner.LiveStore, error) {
 		l.stores, l.storesErr = append([]planner.LiveStore{}, stores...), err
 	}
 	for _, st := range l.stores {
-		if st.Key == p.key {
+		if st.Key == p.Key {
 			secrets, err := l.account.ListSecrets(ctx, st.ID)
-			return liveStore(p.key, st.ID, secrets, err)
+			return liveStore(p.Key, st.ID, secrets, err)
 		}
 	}
 	return nil, l.storesErr // an incomplete list does not prove that there is no such store
@@ -185,11 +193,11 @@ func liveStore(k planner.StoreKey, id planner.StoreID, secrets []planner.LiveSec
 
 // list lists the secrets of a store that the lockfile knows. If the store was written to
 // moments ago, a 404 may come from a lagging replica.
-func (l *look) list(ctx context.Context, p place) ([]planner.LiveSecret, error) {
+func (l *look) list(ctx context.Context, p Place) ([]planner.LiveSecret, error) {
 	fresh := func(r planner.RecordedSecret) bool { return r.Fresh(l.now()) }
 	for n := 0; ; n++ {
-		secrets, err := l.account.ListSecrets(ctx, p.id)
-		if !errors.Is(err, applier.ErrNotFound) || !readAgain(ctx, n, slices.ContainsFunc(p.recorded, fresh)) {
+		secrets, err := l.account.ListSecrets(ctx, p.ID)
+		if !errors.Is(err, applier.ErrNotFound) || !readAgain(ctx, n, slices.ContainsFunc(p.Recorded, fresh)) {
 			return secrets, err
 		}
 	}
@@ -198,13 +206,13 @@ func (l *look) list(ctx context.Context, p place) ([]planner.LiveSecret, error) 
 // hidden reads the secrets that are missing from a list although they exist. Lists may lag
 // behind writes (docs/cloudflare-api.md §3), so what was written moments ago is read by its
 // id. An incomplete list proves nothing about any secret, so all recorded ones are.
-func (l *look) hidden(ctx context.Context, p place, st planner.LiveStore) ([]planner.LiveSecret, error) {
+func (l *look) hidden(ctx context.Context, p Place, st planner.LiveStore) ([]planner.LiveSecret, error) {
 	listed, names := map[planner.SecretID]bool{}, map[string]bool{}
 	for _, sec := range st.Secrets {
 		listed[sec.ID], names[sec.Name] = true, true
 	}
 	var missing []planner.RecordedSecret
-	for _, r := range p.recorded {
+	for _, r := range p.Recorded {
 		if !listed[r.ID] && (r.MayLag(l.now()) || st.Incomplete && r.ID != "") {
 			missing = append(missing, r)
 		}

@@ -1,7 +1,6 @@
-package reconcile
+package records_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,17 +8,27 @@ import (
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
-var prod = planner.StoreKey{Account: account, Name: "prod"}
-
-// digest is a digest that describes itself as n.
-func digest(n int) string { return fmt.Sprintf("sha256:%064d", n) }
+// What the tests of the engine's packages share, by short names.
+var (
+	start     = enginetest.Start
+	prod      = enginetest.Prod
+	applied   = enginetest.Applied
+	pending   = enginetest.Pending
+	on        = enginetest.On
+	withValue = enginetest.WithValue
+	equal     = enginetest.Equal
+	lines     = enginetest.Lines
+)
 
 // journaled is a journal of a lockfile in a folder.
 type journaled struct {
-	*journal
+	*records.Journal
 	t     *testing.T
 	path  string
 	clock time.Time
@@ -34,18 +43,17 @@ func newJournaled(t *testing.T, recorded map[string]lockfile.Secret) *journaled 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
-	j.journal = &journal{
-		handle: h, api: lockfile.APILoopback, key: lockfile.Key{ID: testKey.ID()}, fingerprints: testKey,
-		secrets:     map[planner.SecretKey]want{},
-		storePolicy: map[planner.StoreKey]bool{prod: true},
-		now:         func() time.Time { return j.clock }, timeout: 30 * time.Second,
-		before: map[planner.SecretKey]*lockfile.Secret{},
+	j.Journal = &records.Journal{
+		Handle: h, API: lockfile.APILoopback, Key: lockfile.Key{ID: enginetest.Key.ID()}, FingerprintKey: enginetest.Key,
+		Wants:       map[planner.SecretKey]records.Want{},
+		StorePolicy: map[planner.StoreKey]bool{prod: true},
+		Now:         func() time.Time { return j.clock }, Timeout: 30 * time.Second,
 	}
 	for _, name := range []string{"a", "b", "new"} {
-		j.secrets[prod.Secret(name)] = want{value: secret.New([]byte("new")), source: "env NEW", ciphertext: ciphertext(2), delete: true}
+		j.Wants[prod.Secret(name)] = records.Want{Value: secret.New([]byte("new")), Source: "env NEW", Ciphertext: manifest.Ciphertext{Digest: enginetest.Digest(2), File: "values.yaml"}, Delete: true}
 	}
-	err = j.write(func(f *lockfile.File) {
-		st := f.PutStore(lockKey(prod), "st1")
+	err = j.Write(func(f *lockfile.File) {
+		st := f.PutStore(records.LockKey(prod), "st1")
 		for name, sec := range recorded {
 			st.PutSecret(name, sec)
 		}
@@ -54,20 +62,6 @@ func newJournaled(t *testing.T, recorded map[string]lockfile.Secret) *journaled 
 		t.Fatal(err)
 	}
 	return j
-}
-
-// applied is a record of the value "old", applied some time before the test starts.
-func applied(name string, ago time.Duration) lockfile.Secret {
-	return lockfile.Secret{
-		ID: lockfile.SecretID("id-" + name), Source: "env OLD", Ciphertext: digest(1), Scopes: []string{"workers"}, Comment: "c1",
-		Modified: "m1", Applied: start.Add(-ago), Fingerprint: testKey.Fingerprint(subjectOf(prod.Secret(name)), secret.New([]byte("old"))),
-	}
-}
-
-// pending is a record whose write was interrupted.
-func pending(sec lockfile.Secret, p lockfile.Pending) lockfile.Secret {
-	sec.Pending = &p
-	return sec
 }
 
 func (j *journaled) record(e applier.Entry) {
@@ -94,19 +88,7 @@ func (j *journaled) records() []string {
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	return records(f, "old", "new")
-}
-
-// on is an action on a secret of the store.
-func on(op planner.Op, name string, reasons ...planner.Reason) planner.Action {
-	return planner.Action{
-		Op: op, Store: prod, StoreID: "st1", Secret: name, Reasons: reasons, Recovery: planner.Recovery{ListedAt: start.Add(-time.Second)},
-	}
-}
-
-func withValue(a planner.Action) planner.Action {
-	a.SetValue = true
-	return a
+	return enginetest.Records(f, "old", "new")
 }
 
 func withMetadata(a planner.Action, comment string, scopes ...string) planner.Action {
@@ -248,7 +230,7 @@ func TestJournalWithoutIntent(t *testing.T) {
 // A generated value has no fingerprint: only Cloudflare has it.
 func TestJournalOfAGeneratedValue(t *testing.T) {
 	j := newJournaled(t, map[string]lockfile.Secret{"a": {ID: "id-a", Source: "generate uuid", Applied: start.Add(-time.Hour)}})
-	j.secrets[prod.Secret("b")] = want{source: "generate uuid"}
+	j.Wants[prod.Secret("b")] = records.Want{Source: "generate uuid"}
 	rename := withMetadata(on(planner.OpRename, "b"), "c1", "workers")
 	rename.From = "a"
 	j.intent(rename)
@@ -270,7 +252,7 @@ func TestJournalOfARenameWithoutItsPreviousName(t *testing.T) {
 
 // TestJournalOfStores has no intents: a created store is found by its name.
 func TestJournalOfStores(t *testing.T) {
-	second := planner.StoreKey{Account: account, Name: "second"}
+	second := planner.StoreKey{Account: enginetest.DefaultAccount, Name: "second"}
 	createStore := planner.Action{Op: planner.OpCreateStore, Store: second}
 	policy := planner.Action{Op: planner.OpRecord, Store: prod, StoreID: "st1"}
 	again := planner.Action{Op: planner.OpCreateStore, Store: prod}
@@ -433,7 +415,7 @@ func TestActive(t *testing.T) {
 		return applier.Result{Action: a, Outcome: applier.Done, Live: planner.LiveSecret{Modified: "m3"}}
 	}
 	j.record(applier.Entry{Kind: applier.EntryActive, Results: []applier.Result{
-		active("a", prod), active("gone", prod), active("a", planner.StoreKey{Account: account, Name: "gone"}),
+		active("a", prod), active("gone", prod), active("a", planner.StoreKey{Account: enginetest.DefaultAccount, Name: "gone"}),
 	}})
 	lines(t, "records", j.records(), `prod st1
 		a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m3 applied=-1h0m0s`)
@@ -442,24 +424,11 @@ func TestActive(t *testing.T) {
 // Every write records the kind of API and the key of the records.
 func TestJournalNamesAPIAndKey(t *testing.T) {
 	j := newJournaled(t, nil)
-	j.api, j.key = "", lockfile.Key{ID: strings.Repeat("0", 16)}
+	j.API, j.Key = "", lockfile.Key{ID: strings.Repeat("0", 16)}
 	j.intent(on(planner.OpCreate, "new"))
 	f, err := lockfile.Read(j.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "API and key", []string{f.API, f.Key.ID}, []string{"", strings.Repeat("0", 16)})
-}
-
-// What is no longer desired has no policy. Several entries of a manifest may be one store:
-// it is deleted if one of them says so.
-func TestStorePolicy(t *testing.T) {
-	w := newWorld(t, `stores:
-  one: {name: prod, prefix: one-, secrets: {a: {from: {env: A}}}}
-  two: {name: prod, prefix: two-, delete: true, secrets: {a: {from: {env: A}}}}
-  three: {name: prod, prefix: three-, secrets: {a: {from: {env: A}}}}
-`)
-	w.env["A"] = "va"
-	w.applied()
-	equal(t, "store", records(w.disk())[0], "prod st1 delete")
 }

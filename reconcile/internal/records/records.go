@@ -1,32 +1,32 @@
-package reconcile
+// Package records translates between the lockfile's records and the planner's types, which do
+// not import each other, and records what an apply does.
+package records
 
 import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 )
 
-// The lockfile and the planner do not import each other: the conversions between their types
-// are here.
-
-// lockKey is the lockfile's key for a store.
-func lockKey(k planner.StoreKey) lockfile.StoreKey {
+// LockKey is the lockfile's key for a store.
+func LockKey(k planner.StoreKey) lockfile.StoreKey {
 	return lockfile.StoreKey{Account: lockfile.AccountID(k.Account), Name: k.Name}
 }
 
-func planKey(k lockfile.StoreKey) planner.StoreKey {
+// PlanKey is the planner's key for a store.
+func PlanKey(k lockfile.StoreKey) planner.StoreKey {
 	return planner.StoreKey{Account: planner.AccountID(k.Account), Name: k.Name}
 }
 
-// record returns the record of a secret, or nil.
-func record(lock *lockfile.File, k planner.SecretKey) *lockfile.Secret {
-	return lock.Stores[lockKey(k.Store)].Secret(k.Name)
+// Find returns the record of a secret, or nil.
+func Find(lock *lockfile.File, k planner.SecretKey) *lockfile.Secret {
+	return lock.Stores[LockKey(k.Store)].Secret(k.Name)
 }
 
-// recordedStores is the lockfile as the planner reads it.
-func recordedStores(lock *lockfile.File) []planner.RecordedStore {
+// Stores is the lockfile as the planner reads it.
+func Stores(lock *lockfile.File) []planner.RecordedStore {
 	var stores []planner.RecordedStore
 	for k, st := range lock.All() {
-		r := planner.RecordedStore{Key: planKey(k), ID: planner.StoreID(st.ID), Delete: st.Delete}
+		r := planner.RecordedStore{Key: PlanKey(k), ID: planner.StoreID(st.ID), Delete: st.Delete}
 		for name, sec := range st.All() {
 			r.Secrets = append(r.Secrets, recordedSecret(name, sec))
 		}
@@ -49,8 +49,8 @@ func recordedSecret(name string, sec *lockfile.Secret) planner.RecordedSecret {
 	return r
 }
 
-// asRecorded is the live state according to the lockfile.
-func asRecorded(recorded []planner.RecordedStore) []planner.LiveStore {
+// AsLive is the live state according to the lockfile.
+func AsLive(recorded []planner.RecordedStore) []planner.LiveStore {
 	var live []planner.LiveStore
 	for _, st := range recorded {
 		l := planner.LiveStore{Key: st.Key, ID: st.ID}
