@@ -7,6 +7,7 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -38,15 +39,17 @@ var (
 // damage finds out why data is not JSON, and at which offset. what is empty if it is JSON.
 // It quotes none of the content.
 func damage(data []byte) (at int, what string, todo remedy) {
-	switch {
+	switch encoding := charset.UTF16(data); {
 	case len(bytes.TrimSpace(data)) == 0:
 		return 0, "the lockfile is empty", restore
-	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
+	case bytes.HasPrefix(data, []byte(charset.BOM)):
 		return 0, "the lockfile starts with a byte order mark", recode
 	case len(bytes.Trim(data, "\x00")) == 0:
 		return 0, "the lockfile contains only zero bytes, as after a power failure", restore
+	case encoding != "":
+		return 0, "the lockfile is encoded in " + encoding, recode
 	case bytes.IndexByte(data, 0) >= 0:
-		return 0, "the lockfile is UTF-16 or binary", recode
+		return bytes.IndexByte(data, 0), "the lockfile has a zero byte", restore
 	case !utf8.Valid(data):
 		return 0, "the lockfile is not UTF-8", recode
 	}

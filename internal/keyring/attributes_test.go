@@ -18,6 +18,7 @@ func TestMergeWith(t *testing.T) {
 		"no file":         {"", "x.lock", "/x.lock merge=secretsync\n", true},
 		"no line end":     {"*.png binary", "x.lock", "*.png binary\n/x.lock merge=secretsync\n", true},
 		"there already":   {"a\r\n/x.lock merge=secretsync\r\n", "x.lock", "a\r\n/x.lock merge=secretsync\r\n", false},
+		"byte order mark": {"\ufeff/x.lock merge=secretsync\r\n", "x.lock", "\ufeff/x.lock merge=secretsync\r\n", false},
 		"another choice":  {"x.lock -merge\n", "x.lock", "x.lock -merge\n", false},
 		"another's line":  {"/xx.lock merge=secretsync\n", "x.lock", "/xx.lock merge=secretsync\n/x.lock merge=secretsync\n", true},
 		"an unusual name": {"", "a b [é]#.lock", "/a?b??????.lock merge=secretsync\n", true},
@@ -71,5 +72,19 @@ func TestMergeWithRefusesALink(t *testing.T) {
 	}
 	if _, err := keyring.MergeWith(dir, "x.lock", "secretsync"); err == nil {
 		t.Error("it was followed")
+	}
+}
+
+// git reads nothing of a file in UTF-16, so a line added to it would not keep a key out of git.
+func TestUTF16IgnoresNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, ".gitignore")
+	before := "\xff\xfea\x00\r\x00\n\x00"
+	if err := os.WriteFile(path, []byte(before), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err := keyring.Ignore(dir, "x.key")
+	if after, _ := os.ReadFile(path); err == nil || !strings.Contains(err.Error(), ".gitignore is encoded in UTF-16, and git reads none of it: save it as UTF-8") || string(after) != before {
+		t.Errorf("%v, %q", err, after)
 	}
 }

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/charset"
+	"github.com/secretsync/secretsync/internal/shell"
 )
 
 // Ignore adds names to the .gitignore file of dir, unless it lists them already, also outside
@@ -32,7 +35,7 @@ func Ignore(dir string, names ...string) error {
 // named merge driver, unless a line for that file names one already. It reports whether it
 // did, also outside a git work tree. It refuses what [Ignore] refuses.
 func MergeWith(dir, name, driver string) (added bool, err error) {
-	pattern := attributePattern(name)
+	pattern := shell.GitPattern(name)
 	err = addLines(filepath.Join(dir, ".gitattributes"), func(lines []string) []string {
 		for _, line := range lines {
 			fields := strings.Fields(line)
@@ -49,25 +52,17 @@ func MergeWith(dir, name, driver string) (added bool, err error) {
 	return added, nil
 }
 
-// attributePattern returns a pattern for a file name without the characters that have a
-// meaning in .gitattributes: "?" matches any byte.
-func attributePattern(name string) string {
-	pattern := []byte(name)
-	for i, c := range pattern {
-		if !strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-", rune(c)) {
-			pattern[i] = '?'
-		}
-	}
-	return string(pattern)
-}
-
 // addLines appends to the file at path the lines that missing returns for those it has.
 func addLines(path string, missing func(lines []string) []string) error {
 	old, err := readIgnored(path)
 	if err != nil {
 		return err
 	}
-	add := missing(strings.Split(strings.ReplaceAll(string(old), "\r\n", "\n"), "\n"))
+	if encoding := charset.UTF16(old); encoding != "" {
+		return fmt.Errorf("%s is encoded in %s, and git reads none of it: %s", path, encoding, charset.Hint)
+	}
+	lines := strings.TrimPrefix(strings.ReplaceAll(string(old), "\r\n", "\n"), charset.BOM)
+	add := missing(strings.Split(lines, "\n"))
 	if len(add) == 0 {
 		return nil
 	}

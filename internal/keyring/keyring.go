@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
@@ -116,7 +117,10 @@ func readFile(path string) (secret.Key, error) {
 	if err != nil {
 		return secret.Key{}, fmt.Errorf("the fingerprint key file: %w", err)
 	}
-	key, err := secret.ParseKey(string(text))
+	if encoding := charset.UTF16(text); encoding != "" {
+		return secret.Key{}, fmt.Errorf("%s is encoded in %s: %s", path, encoding, charset.Hint)
+	}
+	key, err := secret.ParseKey(strings.TrimPrefix(string(text), charset.BOM))
 	return key, wrap(err, path)
 }
 

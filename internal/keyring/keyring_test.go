@@ -105,6 +105,27 @@ func TestBadVariableIsNotQuoted(t *testing.T) {
 	}
 }
 
+// A key file as programs of Windows save it.
+func TestKeyFileOfWindows(t *testing.T) {
+	key := secret.NewKey()
+	for text, want := range map[string]string{
+		"\ufeff" + export(key) + "\r\n":                                            "",
+		"\xff\xfe" + strings.Join(strings.Split(export(key), ""), "\x00") + "\x00": "secretsync.key is encoded in UTF-16: save it as UTF-8",
+	} {
+		r := ring(t)
+		if err := os.WriteFile(r.KeyFile(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.Find(t.Context(), key.ID(), nil)
+		switch {
+		case want == "" && (err != nil || got.ID() != key.ID()):
+			t.Error(err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), export(key))):
+			t.Errorf("%v; want %s", err, want)
+		}
+	}
+}
+
 func TestSealedKey(t *testing.T) {
 	r := ring(t)
 	key := secret.NewKey()

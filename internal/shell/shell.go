@@ -1,4 +1,4 @@
-// Package shell writes command lines that can be pasted into a shell.
+// Package shell writes what can be pasted: command lines for a shell, and patterns for git.
 package shell
 
 import "strings"
@@ -20,4 +20,16 @@ func File(name string) string {
 		name = "./" + name
 	}
 	return Word(name)
+}
+
+// GitPattern returns a pattern that matches a file name in .gitattributes and .gitignore,
+// without the characters that have a meaning there: "?" matches any byte.
+func GitPattern(name string) string {
+	pattern := []byte(name)
+	for i, c := range pattern {
+		if !strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-", rune(c)) {
+			pattern[i] = '?'
+		}
+	}
+	return string(pattern)
 }

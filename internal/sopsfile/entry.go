@@ -11,6 +11,7 @@ import (
 
 	"github.com/getsops/sops/v3"
 	"github.com/getsops/sops/v3/cmd/sops/formats"
+	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -125,6 +126,9 @@ func (f *File) missing(path []string, v any, all []child) error {
 	hint := nearest(key, v, all)
 	if inMerge, ok := findMerged(v, key); ok {
 		hint = "it is in a merge key, which SOPS keeps as a key of its own: write " + shown(slices.Concat(above, inMerge))
+	}
+	if marked := charset.BOM + key; len(above) == 0 && slices.ContainsFunc(all, func(c child) bool { return c.key == marked }) {
+		hint = "SOPS takes the byte order mark before it for a part of the key: if the file had it when it was encrypted, remove it with sops edit; else " + saveUnmarked
 	}
 	return fail(Missing, f.position(above), hint, "has no %s", shown(path))
 }

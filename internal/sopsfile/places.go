@@ -65,6 +65,15 @@ func (f *File) checkLines() error {
 		switch {
 		case bytes.Count(line, []byte("__map_"))+bytes.Count(line, []byte("__list_")) > maxDepth:
 			return fail(Malformed, at, "", "nested more than %d levels deep", maxDepth)
+		case f.format == formats.Dotenv && isCRLF(line):
+			return f.lineEnds(at)
+		case f.format == formats.Dotenv && string(line) == "\r": // SOPS writes no empty lines
+			if !sopstext.Encrypted(f.data) {
+				return f.notSOPS()
+			}
+			return f.lineEnds(at)
+		case f.format == formats.Dotenv && number == 1 && isMarkedComment(line):
+			return fail(Malformed, at, saveUnmarked, "a byte order mark, which SOPS takes for a part of the line")
 		case f.format == formats.Dotenv && len(line) > 0 && line[0] != '#' && !bytes.Contains(line, []byte("=")):
 			return fail(Malformed, at, "SOPS has a value on one line, with \\n in it", "a line that is not KEY=VALUE")
 		}

@@ -120,6 +120,9 @@ func (f *File) parse() (err error) {
 	if len(f.data) > maxSize {
 		return fail(Malformed, f.whole(), "", "is larger than 8 MiB")
 	}
+	if err := f.checkEncoding(); err != nil {
+		return err
+	}
 	if err := f.checkSyntax(); err != nil {
 		return err
 	}

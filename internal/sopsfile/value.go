@@ -10,6 +10,8 @@ import (
 
 	"github.com/getsops/sops/v3"
 	"github.com/getsops/sops/v3/aes"
+	"github.com/getsops/sops/v3/cmd/sops/formats"
+	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
@@ -194,6 +196,9 @@ func (f *File) damaged(w *watched) error {
 	case !strings.HasPrefix(w.text, "ENC["):
 		return fail(NotEncrypted, f.position(path), "if it is a secret, it is in git's history now: replace it, and encrypt it with sops edit",
 			"%s is not encrypted, though the file's rules say so", shown(path))
+	}
+	if f.format == formats.Dotenv && strings.HasPrefix(path[0], charset.BOM) {
+		return fail(Damaged, f.position(path), saveUnmarked, "a byte order mark, which SOPS takes for a part of the key %s", shown([]string{strings.TrimPrefix(path[0], charset.BOM)}))
 	}
 	return fail(Damaged, f.position(path), restore, "the ciphertext of %s was altered, or copied from another key or file", shown(path))
 }

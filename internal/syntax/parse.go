@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/position"
 	"gopkg.in/yaml.v3"
 )
@@ -125,13 +126,13 @@ func (p *parser) tooDeep(pos position.Position, depth int) bool {
 func (p *parser) checkText() bool {
 	d := p.src.data
 	whole := position.Position{File: p.src.name}
-	switch {
+	switch encoding := charset.UTF16(d); {
 	case len(d) > MaxSize:
 		p.errs.Add(whole, "", "is larger than 4 MiB")
-	case bytes.HasPrefix(d, []byte{0xff, 0xfe}) || bytes.HasPrefix(d, []byte{0xfe, 0xff}):
-		p.errs.Add(whole, "save it as UTF-8", "is encoded in UTF-16")
+	case encoding != "":
+		p.errs.Add(whole, charset.Hint, "is encoded in %s", encoding)
 	default:
-		d = bytes.TrimPrefix(d, []byte("\ufeff"))
+		d = bytes.TrimPrefix(d, []byte(charset.BOM))
 		p.src.data = d
 		if i := firstBad(d); i >= 0 {
 			p.src.indexLines()

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/secretsync/secretsync/internal/charset"
 )
 
 // MaxSize is the size of the largest plan file that is accepted, in bytes.
@@ -17,7 +19,11 @@ var ErrStale = errors.New("the reviewed plan does not hold")
 // Parse parses a plan file. Its errors name the file and say what to do. They are ErrStale if the
 // plan has to be created and reviewed again.
 func Parse(name string, data []byte) (*File, error) {
+	data = bytes.TrimPrefix(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte(charset.BOM)) // no text in it has a line end
 	version, ok := version(data)
+	if encoding := charset.UTF16(data); encoding != "" {
+		return nil, fmt.Errorf("%s is encoded in %s: create it with plan -o, which writes UTF-8", name, encoding)
+	}
 	if !ok {
 		return nil, fmt.Errorf("%s is not a plan file: create one with plan -o", name)
 	}

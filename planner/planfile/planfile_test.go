@@ -476,6 +476,22 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// TestWindows: line ends and a byte order mark are not a part of a plan, and another encoding is
+// said.
+func TestWindows(t *testing.T) {
+	data := planfile.New(planOf(change("a")), planfile.Inputs{Manifest: "m"}).Format()
+	if _, err := planfile.Parse("p.json", append([]byte("\ufeff"), bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))...)); err != nil {
+		t.Error(err)
+	}
+	wide := []byte{0xff, 0xfe}
+	for _, b := range data {
+		wide = append(wide, b, 0)
+	}
+	if _, err := planfile.Parse("p.json", wide); err == nil || err.Error() != "p.json is encoded in UTF-16: create it with plan -o, which writes UTF-8" {
+		t.Error(err)
+	}
+}
+
 // TestMaxSize: a file of the maximum size is read, and one byte more is not a plan file.
 func TestMaxSize(t *testing.T) {
 	data := planfile.New(planOf(change("a")), planfile.Inputs{Manifest: "m"}).Format()
