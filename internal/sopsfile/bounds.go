@@ -68,8 +68,8 @@ func (g gate) wrap(ctx context.Context, r *keyservice.EncryptRequest) (*keyservi
 		err    error
 	}
 	done := make(chan result, 1)
+	defer cancel()
 	go func() {
-		defer cancel()
 		res := result{err: errRefused}
 		defer func() {
 			_ = recover() // what SOPS says may quote the data key
