@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -12,6 +13,7 @@ type workerPattern struct {
 	pos           Position
 	from, pattern string
 	env           *string // nil for the whole file
+	persistTo     string  // empty if the entry has none
 }
 
 // readWorkers reads patterns, and maps of a pattern and the one environment that is
@@ -29,6 +31,7 @@ func (d *document) readWorkers(f syntax.Field) {
 						w.env = &env
 					}
 				}},
+				key{"persist_to", func(f syntax.Field) { w.persistTo = d.folder(f) }},
 			)
 			if item.Value.Get("file") == nil {
 				d.errs.Add(item.Pos, d.forExample("file", "apps/*/wrangler.jsonc"), "the entry has no file")
@@ -47,6 +50,20 @@ func (d *document) readWorkers(f syntax.Field) {
 	}
 }
 
+// folder returns the name of a folder inside the repository, which need not exist.
+func (d *document) folder(f syntax.Field) string {
+	text, ok := d.path(f)
+	if !ok {
+		return ""
+	}
+	name := repo.Join(d.name, text)
+	if bad := d.files.CheckInside(f.Value.Pos, name); bad != nil {
+		d.errs = append(d.errs, bad)
+		return ""
+	}
+	return name
+}
+
 // WorkerFile is a wrangler configuration that the manifest names.
 type WorkerFile struct {
 	// Name is as the caller would open it.
@@ -56,6 +73,9 @@ type WorkerFile struct {
 	Named bool
 	// Environments are those that are meant; nil for all, the top level among them.
 	Environments []WorkerEnvironment
+	// PersistTo are the folders that keep the Worker's state in local development, as the
+	// caller would open them; none if the manifest names none.
+	PersistTo []string
 }
 
 // WorkerEnvironment is an environment of a wrangler configuration; its Name is empty for
@@ -76,17 +96,9 @@ func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 			errs = append(errs, bad)
 		}
 		for _, name := range names {
-			i := slices.IndexFunc(found, func(f WorkerFile) bool { return identity(f.Name) == identity(name) })
 			named := !strings.ContainsAny(w.pattern, `*?[\`)
-			if i >= 0 {
-				found[i].Named = found[i].Named || named
-			}
-			switch {
-			case i >= 0 && (w.env == nil || found[i].Environments == nil):
-				found[i].Environments = nil
-				continue
-			case i >= 0:
-				found[i].Environments = append(found[i].Environments, WorkerEnvironment{*w.env, w.pos})
+			if i := slices.IndexFunc(found, func(f WorkerFile) bool { return identity(f.Name) == identity(name) }); i >= 0 {
+				found[i].merge(w, named)
 				continue
 			}
 			data, bad := m.sources.files.Read(w.pos, name, syntax.MaxSize)
@@ -94,14 +106,26 @@ func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 				errs = append(errs, bad)
 				continue
 			}
-			f := WorkerFile{Name: name, Data: data, Named: named}
-			if w.env != nil {
-				f.Environments = []WorkerEnvironment{{*w.env, w.pos}}
-			}
+			f := WorkerFile{Name: name, Data: data, Environments: []WorkerEnvironment{}}
+			f.merge(w, named)
 			found = append(found, f)
 		}
 	}
 	return found, errs.Sorted()
+}
+
+// merge adds what an entry of workers says about the file.
+func (f *WorkerFile) merge(w workerPattern, named bool) {
+	f.Named = f.Named || named
+	switch {
+	case w.env == nil:
+		f.Environments = nil
+	case f.Environments != nil:
+		f.Environments = append(f.Environments, WorkerEnvironment{*w.env, w.pos})
+	}
+	if w.persistTo != "" && !slices.Contains(f.PersistTo, w.persistTo) {
+		f.PersistTo = append(f.PersistTo, w.persistTo)
+	}
 }
 
 // HasWorkers reports whether the manifest names wrangler configurations.

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 )
@@ -184,7 +186,8 @@ func TestLocalSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets, warnings := p.LocalSecrets(p.Configs[0], values)
+	all, warnings := p.LocalSecrets(p.Configs[:1], values)
+	secrets := all[0]
 	if len(secrets) != 1 || secrets[0].StoreID != "any" || secrets[0].Name != "p-api-key" || string(secrets[0].Value.Reveal()) != "value of api-key" {
 		t.Errorf("%d secrets", len(secrets))
 	}
@@ -193,6 +196,28 @@ func TestLocalSecrets(t *testing.T) {
 	}
 	if known != 0 {
 		t.Errorf("%d generated values, and none is generated", known)
+	}
+}
+
+// TestLocalSecretsOfSeveralWorkers: what has a value for one Worker is there for all.
+func TestLocalSecretsOfSeveralWorkers(t *testing.T) {
+	p := project(t, `{"name": "api", "secrets_store_secrets": [{"binding": "K", "store_id": "any", "secret_name": "p-api-key"}]}`)
+	elsewhere := *p.Configs[0]
+	elsewhere.Environments = slices.Clone(elsewhere.Environments)
+	elsewhere.Environments[0].AccountID = "0000000000000000000000000000ffff" // where the manifest has no such secret
+	values, err := p.Values(t.Context(), p.Configs, func(secret.Value) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, configs := range [][]*wrangler.Config{{p.Configs[0], p.Configs[0]}, {p.Configs[0], &elsewhere}} {
+		secrets, warnings := p.LocalSecrets(configs, values)
+		if len(secrets) != 2 || len(secrets[0]) != 1 || len(secrets[1]) != 1 || !secrets[1][0].Value.IsSet() || len(warnings) > 0 {
+			t.Errorf("%d, %q", len(secrets), warnings)
+		}
+	}
+	secrets, warnings := p.LocalSecrets([]*wrangler.Config{&elsewhere, p.Configs[0]}, values)
+	if len(secrets[0]) != 0 || len(secrets[1]) != 1 || len(warnings) != 1 {
+		t.Errorf("%d and %d, %q", len(secrets[0]), len(secrets[1]), warnings)
 	}
 }
 

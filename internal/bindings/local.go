@@ -3,6 +3,7 @@ package bindings
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/secretsync/secretsync/internal/localdev"
 	"github.com/secretsync/secretsync/internal/secret"
@@ -14,13 +15,16 @@ import (
 // name are the same secret, even if their Workers are in different accounts.
 type localPlace struct{ storeID, name string }
 
-// LocalSecrets returns the secrets of all environments of a Worker, each under the store id
-// in its binding, and warnings about the bindings for which there is no value.
-func (p *Project) LocalSecrets(c *wrangler.Config, values map[manifest.SecretRef]secret.Value) (secrets []localdev.Secret, warnings []string) {
+// LocalSecrets returns the secrets of all environments of each Worker, under the store id in
+// its binding, and warnings about the bindings for which there is no value. The Workers share
+// one local store.
+func (p *Project) LocalSecrets(configs []*wrangler.Config, values map[manifest.SecretRef]secret.Value) (secrets [][]localdev.Secret, warnings []string) {
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	put, told := map[localPlace]manifest.SecretRef{}, map[localPlace]bool{}
-	for _, env := range c.Environments {
-		for _, b := range env.Bindings {
+	for _, c := range configs {
+		var own []localdev.Secret
+		listed := map[localPlace]bool{}
+		for env, b := range allBindings(c) {
 			if b.Unsafe {
 				if !env.Previews { // which are deployed
 					warn("%s: %s is under unsafe.bindings, which wrangler dev ignores: bind it under secrets_store_secrets to have it there too", b.Pos, b.Binding)
@@ -30,22 +34,41 @@ func (p *Project) LocalSecrets(c *wrangler.Config, values map[manifest.SecretRef
 			at := localPlace{b.StoreID, b.SecretName}
 			ref, _ := p.boundSecret(env, b)
 			first, taken := put[at]
+			if !taken && values[ref].IsSet() {
+				put[at], first, taken = ref, ref, true
+			}
 			switch {
-			case taken && (first == ref || ref == manifest.SecretRef{}) || told[at]:
+			case taken && (first == ref || ref == manifest.SecretRef{}):
+				if !listed[at] {
+					listed[at] = true
+					own = append(own, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName, Value: values[first]})
+				}
+			case told[at]:
 			case taken:
+				told[at] = true
 				warn("%s binds %q of store %q, but wrangler dev gives it that of store %q, because both bindings have the same store id",
 					b.Pos, b.SecretName, ref.Store, first.Store)
-				told[at] = true
-			case !values[ref].IsSet():
-				warn("%s binds %q, but %s", b.Pos, b.SecretName, p.whyNoValue(env, b))
-				told[at] = true
 			default:
-				put[at] = ref
-				secrets = append(secrets, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName, Value: values[ref]})
+				told[at] = true
+				warn("%s binds %q, but %s", b.Pos, b.SecretName, p.whyNoValue(env, b))
+			}
+		}
+		secrets = append(secrets, own)
+	}
+	return secrets, warnings
+}
+
+// allBindings are the bindings of all environments of a Worker.
+func allBindings(c *wrangler.Config) iter.Seq2[wrangler.Environment, wrangler.Binding] {
+	return func(yield func(wrangler.Environment, wrangler.Binding) bool) {
+		for _, env := range c.Environments {
+			for _, b := range env.Bindings {
+				if !yield(env, b) {
+					return
+				}
 			}
 		}
 	}
-	return secrets, warnings
 }
 
 // whyNoValue says why a binding gets no value.
@@ -68,11 +91,9 @@ func (p *Project) whyNoValue(env wrangler.Environment, b wrangler.Binding) strin
 func (p *Project) Values(ctx context.Context, configs []*wrangler.Config, known func(secret.Value)) (map[manifest.SecretRef]secret.Value, error) {
 	bound := map[manifest.SecretRef]manifest.Secret{}
 	for _, c := range configs {
-		for _, env := range c.Environments {
-			for _, b := range env.Bindings {
-				if ref, sec := p.boundSecret(env, b); sec != nil && !b.Unsafe {
-					bound[ref] = *sec
-				}
+		for env, b := range allBindings(c) {
+			if ref, sec := p.boundSecret(env, b); sec != nil && !b.Unsafe {
+				bound[ref] = *sec
 			}
 		}
 	}
@@ -114,12 +135,10 @@ func (p *Project) boundSecret(env wrangler.Environment, b wrangler.Binding) (man
 func BoundPlaces(c *wrangler.Config) []localdev.Secret {
 	var bound []localdev.Secret
 	seen := map[localPlace]bool{}
-	for _, env := range c.Environments {
-		for _, b := range env.Bindings {
-			if at := (localPlace{b.StoreID, b.SecretName}); !seen[at] {
-				seen[at] = true
-				bound = append(bound, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName})
-			}
+	for _, b := range allBindings(c) {
+		if at := (localPlace{b.StoreID, b.SecretName}); !seen[at] {
+			seen[at] = true
+			bound = append(bound, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName})
 		}
 	}
 	return bound

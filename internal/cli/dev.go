@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/hint"
@@ -43,9 +42,12 @@ func (a *App) devCommand() *cobra.Command {
 		Long: `dev stores the values of the secrets that Workers bind in the local store of
 wrangler dev and Miniflare, using the project's own wrangler. It does not
 contact Cloudflare. The values are then in plain text below
-` + localdev.Folder + ` beside each configuration, which git must ignore. dev --clear
-removes them, even for a configuration that cannot be read, and with --worker
-for one that the manifest no longer names.
+` + localdev.Folder + ` beside each configuration, which git must ignore, or in the folder
+of the session that runs several Workers: it finds the calls of wrangler dev in
+package.json, and vite.config. Where it cannot, --persist-to or persist_to in
+the manifest's workers: says which folder. dev --clear removes the values, even
+for a configuration that cannot be read, and with --worker for one that the
+manifest no longer names.
 
 ` + exitCodesHelp,
 		Example: "  secretsync dev\n  secretsync dev --var environment=staging --worker apps/api/wrangler.jsonc\n  secretsync dev --clear",
@@ -86,23 +88,31 @@ func (a *App) dev(ctx context.Context, o *devOptions) error {
 			v.Wipe()
 		}
 	}()
-	var folders []string
-	err = eachOf(ctx, a, configs, func(c *wrangler.Config) error {
-		place := placeOf(c.File, o.folder())
-		put, err := a.devOne(ctx, w, c, place, values)
-		if put && !slices.Contains(folders, place.Values()) {
-			folders = append(folders, place.Values())
+	said := map[string]bool{}
+	say := func(text string) { // a Worker may look in several places
+		if !said[text] {
+			said[text] = true
+			a.Say("%s", text)
+		}
+	}
+	var stored []*devPlace
+	err = eachOf(ctx, a, a.devPlaces(w, o.folder(), files(configs)), func(p *devPlace) error {
+		some, err := a.devOne(ctx, w, p, values, say)
+		if some {
+			stored = append(stored, p)
 		}
 		return err
 	})
-	if len(folders) > 0 {
-		clearing := "dev --clear"
-		if o.folder() != "" {
-			clearing += " --persist-to " + o.folder()
-		}
-		a.Say("the values are in plain text in %s; %s removes them", strings.Join(folders, ", "), clearing)
-	}
+	a.sayWhere(stored, o)
 	return err
+}
+
+func files(configs []*wrangler.Config) []string {
+	var names []string
+	for _, c := range configs {
+		names = append(names, c.File)
+	}
+	return names
 }
 
 // eachOf calls a function for every configuration. It reports a failure immediately and
@@ -120,10 +130,6 @@ func eachOf[T any](ctx context.Context, a *App, list []T, do func(T) error) erro
 		}
 	}
 	return failed
-}
-
-func placeOf(file, persistTo string) localdev.Place {
-	return localdev.Place{Dir: filepath.Dir(file), PersistTo: persistTo}
 }
 
 // chosen returns the configurations that --worker names, or all of them.
@@ -145,24 +151,43 @@ func (w *workers) chosen(names []string) ([]*wrangler.Config, error) {
 	return chosen, nil
 }
 
-// devOne stores the secrets of one Worker, and reports whether it stored any.
-func (a *App) devOne(ctx context.Context, w *workers, c *wrangler.Config, place localdev.Place, values map[manifest.SecretRef]secret.Value) (bool, error) {
-	secrets, warnings := w.bindings.LocalSecrets(c, values)
-	for _, warning := range warnings {
-		a.Say("warning: %s", warning)
+// devOne stores the secrets of the Workers that look in a place, and reports whether it stored
+// any.
+func (a *App) devOne(ctx context.Context, w *workers, p *devPlace, values map[manifest.SecretRef]secret.Value, say func(string)) (bool, error) {
+	var configs []*wrangler.Config
+	for _, v := range p.visitors {
+		configs = append(configs, w.bindings.Config(v.file))
 	}
-	if len(secrets) == 0 {
-		a.Say("%s binds no secret for which there is a value", c.File)
+	lists, warnings := w.bindings.LocalSecrets(configs, values)
+	for _, warning := range warnings {
+		say("warning: " + warning)
+	}
+	var all []localdev.Secret
+	var reads []string
+	readers := p.visitors[:0:0]
+	for i, v := range p.visitors {
+		if len(lists[i]) == 0 {
+			say(v.file + " binds no secret for which there is a value")
+			continue
+		}
+		all, reads, readers = append(all, lists[i]...), append(reads, names(lists[i])), append(readers, v)
+	}
+	p.visitors = readers
+	if len(all) == 0 {
 		return false, nil
 	}
-	if err := a.checkIgnored(ctx, place); err != nil {
+	if err := a.checkIgnored(ctx, p.Place); err != nil {
 		return false, err
 	}
-	if err := localdev.Put(ctx, place, secrets); err != nil {
-		return false, devError(c.File, place, err)
+	if err := localdev.Put(ctx, p.Place, all); err != nil {
+		return false, devError(p, err)
 	}
-	_, err := fmt.Fprintf(a.Out, "%s: stored %s\n", c.File, names(secrets))
-	return true, err
+	for i, v := range readers {
+		if _, err := fmt.Fprintf(a.Out, "%s: stored %s\n", v.file, reads[i]); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
 }
 
 func names(secrets []localdev.Secret) string {
@@ -177,8 +202,8 @@ func names(secrets []localdev.Secret) string {
 }
 
 // devError adds a hint to an error of package localdev.
-func devError(file string, place localdev.Place, err error) error {
-	values := place.Values()
+func devError(place *devPlace, err error) error {
+	file, values := place.files(), place.Values()
 	for is, todo := range map[error]string{
 		localdev.ErrNoMiniflare: "install wrangler first: npm install --save-dev wrangler",
 		localdev.ErrNoNode:      "install Node.js, and then wrangler: npm install --save-dev wrangler",

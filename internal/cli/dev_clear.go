@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/secretsync/secretsync/internal/bindings"
@@ -30,9 +31,9 @@ func (a *App) devClear(ctx context.Context, o *devOptions) error {
 			return noWorkers(w.manifest)
 		}
 	}
-	err = eachOf(ctx, a, files, func(file string) error {
-		all := len(o.workers) == 0 || slices.ContainsFunc(w.mistakes, func(e *syntax.Error) bool { return samePath(e.Pos.File, file) })
-		return a.clearOne(ctx, w, file, placeOf(file, o.folder()), all)
+	err = eachOf(ctx, a, a.placesToClear(w, o, files), func(p *devPlace) error {
+		all := len(o.workers) == 0 || slices.ContainsFunc(p.visitors, func(v visitor) bool { return w.mistaken(v.file) })
+		return a.clearOne(ctx, w, p, all)
 	})
 	if err == nil && unread {
 		err = hint.With(errors.New("values beside configurations that no longer exist were not removed"),
@@ -51,29 +52,78 @@ func (w *workers) files() (files []string, unread bool) {
 	return files, len(mistakes) > 0
 }
 
-// clearOne removes the values that the Worker binds. With all, and if its bindings are not
-// known, it removes everything that dev stored next to the configuration.
-func (a *App) clearOne(ctx context.Context, w *workers, file string, place localdev.Place, all bool) error {
-	var secrets []localdev.Secret
-	if c := w.bindings.Config(file); c != nil {
-		secrets = bindings.BoundPlaces(c)
-	} else if !all {
-		if _, err := os.Lstat(place.Record()); err != nil {
-			return hint.With(fmt.Errorf("%s is not one of the manifest's Workers, and dev stored nothing beside it", file),
-				"name a wrangler configuration beside which dev stored values")
+// mistaken reports whether there are mistakes in a configuration.
+func (w *workers) mistaken(file string) bool {
+	return slices.ContainsFunc(w.mistakes, func(e *syntax.Error) bool { return samePath(e.Pos.File, file) })
+}
+
+// placesToClear returns the places where the Workers look, and those beside their
+// configurations where dev has stored values: they may have looked there before.
+func (a *App) placesToClear(w *workers, o *devOptions, files []string) []*devPlace {
+	places := layout(a.devPlaces(w, o.folder(), files))
+	for _, file := range files {
+		own := localdev.Place{Dir: filepath.Dir(file)}
+		if _, err := os.Lstat(own.Record()); err == nil && o.folder() == "" {
+			places.add(own, file, "")
 		}
-		all = true
 	}
-	gone, err := localdev.Clear(ctx, place, secrets, all)
+	return places
+}
+
+// clearOne removes the values that the Workers of a place bind. With all, and if the bindings
+// of one are not known, it removes everything that dev stored there.
+func (a *App) clearOne(ctx context.Context, w *workers, p *devPlace, all bool) error {
+	var secrets []localdev.Secret
+	for _, v := range p.visitors {
+		if c := w.bindings.Config(v.file); c != nil {
+			secrets = append(secrets, bindings.BoundPlaces(c)...)
+		} else if !all {
+			if _, err := os.Lstat(p.Record()); err != nil {
+				return hint.With(fmt.Errorf("%s is not one of the manifest's Workers, and dev stored nothing beside it", v.file),
+					"name a wrangler configuration beside which dev stored values")
+			}
+			all = true
+		}
+	}
+	gone, err := localdev.Clear(ctx, p.Place, secrets, all)
 	if err != nil {
-		return clearError(file, place, err)
+		return clearError(p, err)
 	}
-	_, err = fmt.Fprintf(a.Out, "%s: removed %s\n", file, names(gone))
-	return err
+	for i, list := range w.shares(p, gone) {
+		if _, err := fmt.Fprintf(a.Out, "%s: removed %s\n", p.visitors[i].file, names(list)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shares divides what was removed among the Workers that bind it. What none binds goes to the
+// first whose bindings are not known, or else to the first.
+func (w *workers) shares(p *devPlace, gone []localdev.Secret) [][]localdev.Secret {
+	lists := make([][]localdev.Secret, len(p.visitors))
+	rest := 0
+	for i, v := range slices.Backward(p.visitors) {
+		if w.bindings.Config(v.file) == nil {
+			rest = i
+		}
+	}
+	for _, g := range gone {
+		bound := false
+		for i, v := range p.visitors {
+			c := w.bindings.Config(v.file)
+			if c != nil && slices.ContainsFunc(bindings.BoundPlaces(c), func(s localdev.Secret) bool { return s.StoreID == g.StoreID && s.Name == g.Name }) {
+				lists[i], bound = append(lists[i], g), true
+			}
+		}
+		if !bound {
+			lists[rest] = append(lists[rest], g)
+		}
+	}
+	return lists
 }
 
 // clearError always offers a way out: the values can be removed by hand.
-func clearError(file string, place localdev.Place, err error) error {
+func clearError(place *devPlace, err error) error {
 	todo := "remove " + place.Values() + ", where the values are"
 	switch {
 	case errors.Is(err, localdev.ErrBusy):
@@ -83,5 +133,5 @@ func clearError(file string, place localdev.Place, err error) error {
 	case errors.Is(err, localdev.ErrLink):
 		todo = "remove it, and look where it leads"
 	}
-	return hint.With(fmt.Errorf("%s: its values were not removed: %w", file, err), todo)
+	return hint.With(fmt.Errorf("%s: its values were not removed: %w", place.files(), err), todo)
 }

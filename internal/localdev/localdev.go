@@ -22,30 +22,41 @@ import (
 // Folder is where wrangler keeps local values, in the folder of a Worker's configuration.
 const Folder = ".wrangler"
 
-// Place is where the local values of a Worker are.
+// Place is where the local values of Workers are.
 type Place struct {
-	// Dir is the folder of the Worker's configuration; its wrangler is used.
+	// Dir is the folder whose packages are used. Unless PersistTo is set, the values are
+	// below it.
 	Dir string
-	// PersistTo is wrangler dev's --persist-to option: a folder, relative to the current
-	// one. Empty for Folder/state in Dir.
+	// Dirs are further folders, for packages that Dir does not have.
+	Dirs []string
+	// PersistTo is the folder that keeps the state, as wrangler dev's --persist-to names it.
+	// Empty for Folder/state in Dir.
 	PersistTo string
+	// Within is a folder above PersistTo, below which no part of it may be a link. Empty if
+	// the user named PersistTo on the command line.
+	Within string
+	// Vite says that the packages of Cloudflare's Vite plugin are used.
+	Vite bool
+}
+
+// State is the folder that keeps the state.
+func (p Place) State() string {
+	if p.PersistTo != "" {
+		return p.PersistTo
+	}
+	return filepath.Join(p.Dir, Folder, "state")
 }
 
 // Root is the folder that git has to ignore. It contains the record and the values.
 func (p Place) Root() string {
-	if p.PersistTo != "" {
-		return p.PersistTo
+	if above := filepath.Dir(p.State()); filepath.Base(above) == Folder && filepath.Base(p.State()) == "state" {
+		return above
 	}
-	return filepath.Join(p.Dir, Folder)
+	return p.State()
 }
 
 // persist returns the folder that Miniflare is configured with.
-func (p Place) persist() string {
-	if p.PersistTo != "" {
-		return filepath.Join(p.PersistTo, "v3")
-	}
-	return filepath.Join(p.Dir, Folder, "state", "v3")
-}
+func (p Place) persist() string { return filepath.Join(p.State(), "v3") }
 
 // Values is the folder in which Miniflare stores the values.
 func (p Place) Values() string { return filepath.Join(p.persist(), "secrets-store") }
@@ -136,13 +147,7 @@ func Clear(ctx context.Context, p Place, secrets []Secret, all bool) ([]Secret, 
 // plain text would be written to its target. It checks each folder on the path to the
 // values, and everything in the values' folder.
 func noLinks(p Place) error {
-	base, way := p.Dir, filepath.Join(Folder, "state", "v3")
-	if p.PersistTo != "" {
-		base, way = filepath.Dir(p.PersistTo), filepath.Join(filepath.Base(p.PersistTo), "v3")
-		if filepath.IsLocal(p.PersistTo) { // the user did not name the folders above
-			base, way = "", filepath.Join(p.PersistTo, "v3")
-		}
-	}
+	base, way := p.named()
 	path := base
 	for name := range strings.SplitSeq(way, string(filepath.Separator)) {
 		path = filepath.Join(path, name)
@@ -161,4 +166,29 @@ func noLinks(p Place) error {
 		}
 		return nil
 	})
+}
+
+// named splits the folder that Miniflare is configured with into a folder whose path is
+// trusted, and the rest.
+func (p Place) named() (base, way string) {
+	switch rel, ok := below(p.Within, p.persist()); {
+	case p.PersistTo == "":
+		return p.Dir, filepath.Join(Folder, "state", "v3")
+	case p.Within != "" && ok:
+		return p.Within, rel
+	case filepath.IsLocal(p.PersistTo): // the user did not name the folders above
+		return "", filepath.Join(p.PersistTo, "v3")
+	}
+	return filepath.Dir(p.PersistTo), filepath.Join(filepath.Base(p.PersistTo), "v3")
+}
+
+// below returns a path relative to a folder, and whether it is below the folder.
+func below(folder, path string) (rel string, ok bool) {
+	folder, err1 := filepath.Abs(folder)
+	path, err2 := filepath.Abs(path)
+	if err1 != nil || err2 != nil {
+		return "", false
+	}
+	rel, err := filepath.Rel(folder, path)
+	return rel, err == nil && filepath.IsLocal(rel)
 }

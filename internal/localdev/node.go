@@ -32,7 +32,8 @@ const (
 
 // job is the input of seed.cjs.
 type job struct {
-	Dir     string      `json:"dir"`
+	Dirs    []string    `json:"dirs"`
+	Vite    bool        `json:"vite"`
 	Persist string      `json:"persist"`
 	Clear   bool        `json:"clear"`
 	Secrets []jobSecret `json:"secrets"`
@@ -49,9 +50,12 @@ func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret,
 	if err != nil {
 		return nil, ErrNoNode
 	}
-	j := job{Clear: remove, Secrets: []jobSecret{}}
-	if j.Dir, err = filepath.Abs(p.Dir); err != nil {
-		return nil, err
+	j := job{Clear: remove, Vite: p.Vite, Secrets: []jobSecret{}}
+	for _, dir := range append([]string{p.Dir}, p.Dirs...) {
+		if dir, err = filepath.Abs(dir); err != nil {
+			return nil, err
+		}
+		j.Dirs = append(j.Dirs, dir)
 	}
 	if j.Persist, err = filepath.Abs(p.persist()); err != nil {
 		return nil, err
@@ -69,7 +73,7 @@ func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret,
 	}
 	defer clear(input)
 	out, err := subprocess.Command{
-		Args: []string{node, "-e", seed}, Dir: j.Dir, Env: environ(os.Environ()), Stdin: bytes.NewReader(input),
+		Args: []string{node, "-e", seed}, Dir: j.Dirs[0], Env: environ(os.Environ()), Stdin: bytes.NewReader(input),
 		Time: nodeTime, MaxOutput: maxNode, Stop: endsWithin,
 	}.Output(ctx)
 	if ctx.Err() != nil {

@@ -3,6 +3,7 @@
 // value is in an argument list. The answer is one line that starts with a marker, since
 // code loaded by NODE_OPTIONS may print too. It contains no value.
 const { createRequire } = require("node:module");
+const fs = require("node:fs");
 const path = require("node:path");
 
 const say = (answer) => {
@@ -19,27 +20,41 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 	process.on(signal, () => Promise.resolve(running?.dispose()).catch(() => {}).finally(() => process.exit(1)));
 }
 
-// find locates wrangler's own miniflare, which wrangler dev uses, even if another version is
-// installed next to wrangler.
-function find(dir) {
-	const project = createRequire(path.join(dir, "package.json"));
-	const version = (from, name) => {
-		try {
-			return `${name} ${from(`${name}/package.json`).version}`;
-		} catch {
-			return name;
-		}
-	};
+// users are the packages that have a miniflare of their own: wrangler dev uses wrangler's,
+// even if another version is installed next to wrangler, and Vite uses its plugin's.
+const users = ["wrangler", "@cloudflare/vite-plugin"];
+
+// packageFile locates a package's package.json, which the package need not export.
+function packageFile(project, name) {
+	const dirs = project.resolve.paths(name) ?? [];
+	const found = dirs.map((dir) => path.join(dir, name, "package.json")).find((file) => fs.existsSync(file));
+	return found ? fs.realpathSync(found) : project.resolve(`${name}/package.json`);
+}
+
+function called(project, name) {
 	try {
-		const wrangler = createRequire(project.resolve("wrangler/package.json"));
-		const file = wrangler.resolve("miniflare");
-		by = version(project, "wrangler");
-		return file;
+		return `${name} ${JSON.parse(fs.readFileSync(packageFile(project, name), "utf8")).version}`;
 	} catch {
-		const file = project.resolve("miniflare");
-		by = version(project, "miniflare");
-		return file;
+		return name;
 	}
+}
+
+// find locates the miniflare that the project uses, in the first folder that has one.
+function find(job) {
+	for (const dir of job.dirs) {
+		const project = createRequire(path.join(dir, "package.json"));
+		for (const name of [...(job.vite ? [...users].reverse() : users), "miniflare"]) {
+			try {
+				const from = name === "miniflare" ? project : createRequire(packageFile(project, name));
+				const file = from.resolve("miniflare");
+				by = called(project, name);
+				return file;
+			} catch {
+				// the next one may be installed
+			}
+		}
+	}
+	throw new Error("missing");
 }
 
 // cause returns what may be shown of an error: its class and code, and its message unless
@@ -114,7 +129,7 @@ async function run(job) {
 	process.umask(0o077); // the values are in plain text
 	let file;
 	try {
-		file = find(job.dir);
+		file = find(job);
 	} catch {
 		return say({ error: "missing" });
 	}

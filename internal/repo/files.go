@@ -201,6 +201,15 @@ func (f Files) Check(at position.Position, name string) *syntax.Error {
 	return bad
 }
 
+// CheckInside returns the mistake that a file or folder, which need not exist, is not below
+// the root by its name.
+func (f Files) CheckInside(at position.Position, name string) *syntax.Error {
+	if _, ok := f.inside(name); !ok && !f.allowOutside {
+		return f.outside(at, name)
+	}
+	return nil
+}
+
 // explain turns an error of the file system into an error with a position.
 func (f Files) explain(at position.Position, name string, err error) *syntax.Error {
 	switch {

@@ -62,13 +62,16 @@ type Safety struct {
 	StrictBindings bool `json:"strict_bindings,omitempty"`
 }
 
-// Worker is a pattern of wrangler configurations, alone or with the environment of them
-// that is meant.
+// Worker is a pattern of wrangler configurations, alone or with what holds for them.
 type Worker struct {
 	// A glob, relative to this file.
 	File string `json:"file"`
 	// An environment of the files; empty for their top level; not given for all.
 	Env *string `json:"env,omitempty"`
+	// The folder that keeps the Workers' state when they run locally, as for wrangler dev's
+	// --persist-to; default: as the project's scripts and vite.config say, or else
+	// .wrangler/state beside the file.
+	PersistTo string `json:"persist_to,omitempty"`
 }
 
 // Scope is what may use a secret. The set grows: another scope is a warning.
