@@ -63,6 +63,7 @@ func (g gate) unwrap(ctx context.Context, r *keyservice.DecryptRequest) (*keyser
 // wrap encrypts a data key, for as long as decryptTime. SOPS and a server that does not answer go on.
 func (g gate) wrap(ctx context.Context, r *keyservice.EncryptRequest) (*keyservice.EncryptResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, decryptTime)
+	defer cancel() // not in the goroutine: its result must not compete with the end of ctx
 	type result struct {
 		answer *keyservice.EncryptResponse
 		err    error
