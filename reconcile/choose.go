@@ -1,20 +1,24 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
 // PatternError says that an argument does not name secrets: it matches none, or it is a name
 // that several secrets have.
 type PatternError struct {
-	// Pattern is the argument, and Among what it was compared with: "secretsync.lock".
+	// Pattern is the argument, and Among where it was looked for: "secretsync.lock".
 	Pattern, Among string
 	// Matching are the secrets that a name without a store matches, each as it can be named
 	// instead: STORE/SECRET, or ACCOUNT/STORE/SECRET. It is empty if nothing matches.
@@ -72,4 +76,53 @@ func names(keys, all []planner.SecretKey) []string {
 		list = append(list, repo.EscapeGlob(name))
 	}
 	return list
+}
+
+// checkRotate returns a [PatternError] unless the manifest or the lockfile has a secret that the
+// glob matches, and only one if the glob names no store.
+func (d *desired) checkRotate(glob string, lock *lockfile.File) error {
+	all := slices.SortedFunc(known(d.stores, records.Stores(lock)), func(x, y planner.SecretKey) int {
+		return cmp.Or(cmp.Compare(x.Store.Account, y.Store.Account), cmp.Compare(x.Store.Name, y.Store.Name), cmp.Compare(x.Name, y.Name))
+	})
+	_, err := choose([]string{glob}, "the manifest or the lockfile", slices.Compact(all))
+	return err
+}
+
+// limitToRotations limits a plan to rotations of what the globs match. Stores without a matching
+// secret are taken out of the input, so that they are not read.
+func limitToRotations(in *planner.Input, globs []string) {
+	in.Options.Rotate = globs
+	matching := map[planner.StoreKey]bool{}
+	for k := range known(in.Desired, in.Recorded) {
+		if slices.ContainsFunc(globs, func(glob string) bool { return planner.Matches(glob, k) }) {
+			matching[k.Store] = true
+		}
+	}
+	limitStores(in, func(store planner.StoreKey) bool { return matching[store] })
+}
+
+// limitStores takes the stores that are not to be kept out of an input, so that they are not read.
+func limitStores(in *planner.Input, keep func(planner.StoreKey) bool) {
+	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return !keep(st.Key) })
+	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return !keep(st.Key) })
+}
+
+// known yields the secrets of the manifest and of the lockfile; those of both twice.
+func known(desired []planner.DesiredStore, recorded []planner.RecordedStore) iter.Seq[planner.SecretKey] {
+	return func(yield func(planner.SecretKey) bool) {
+		for _, st := range desired {
+			for _, sec := range st.Secrets {
+				if !yield(st.Key.Secret(sec.Name)) {
+					return
+				}
+			}
+		}
+		for _, st := range recorded {
+			for _, sec := range st.Secrets {
+				if !yield(st.Key.Secret(sec.Name)) {
+					return
+				}
+			}
+		}
+	}
 }

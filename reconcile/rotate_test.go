@@ -131,15 +131,14 @@ func TestRotateNames(t *testing.T) {
 	run := w.lock()
 	lines(t, "a unique name", actions(planned(t, run, Rotate("only-dev")).Plan), "rotate dev/only-dev rotation_asked_for +value")
 	for _, tt := range []struct{ glob, text string }{
-		{"g", `"g" matches several secrets: dev/g, prod/g`},
-		{"g*", `"g*" matches several secrets: dev/g, prod/g, prod/g-2`},
-		{"none", `no secret of the manifest or the lockfile matches "none"`},
-		{"prod/none", `no secret of the manifest or the lockfile matches "prod/none"`},
-		{"[", `no secret of the manifest or the lockfile matches "["`},
+		{"g", `"g" matches more than one secret in the manifest or the lockfile: dev/g, prod/g`},
+		{"g*", `"g*" matches more than one secret in the manifest or the lockfile: dev/g, prod/g, prod/g-2`},
+		{"none", `no secret in the manifest or the lockfile matches "none"`},
+		{"prod/none", `no secret in the manifest or the lockfile matches "prod/none"`},
 	} {
 		_, err := run.Plan(t.Context(), Rotate(tt.glob))
-		var bad *RotateError
-		if !errors.As(err, &bad) || bad.Glob != tt.glob || err.Error() != tt.text {
+		var bad *PatternError
+		if !errors.As(err, &bad) || bad.Pattern != tt.glob || err.Error() != tt.text {
 			t.Errorf("%s: %v", tt.glob, err)
 		}
 	}
@@ -165,7 +164,7 @@ stores:
 	w.applied()
 	run := w.lock()
 	_, err := run.Plan(t.Context(), Rotate("g"))
-	if want := `"g" matches several secrets: ` + string(account) + "/prod/g, " + string(other) + "/prod/g"; err == nil || err.Error() != want {
+	if want := `"g" matches more than one secret in the manifest or the lockfile: ` + string(account) + "/prod/g, " + string(other) + "/prod/g"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	w.live().Transcript()

@@ -59,7 +59,7 @@ type Edit struct {
 // Rotate limits a plan to rotations: the generated secrets that the glob matches get new values,
 // and nothing else is done. The glob is STORE/SECRET or ACCOUNT/STORE/SECRET, or SECRET if only
 // one secret of the manifest and the lockfile matches that. Otherwise Plan returns a
-// [RotateError]. Matching secrets that cannot be rotated are notes of the plan.
+// [PatternError]. Matching secrets that cannot be rotated are notes of the plan.
 func Rotate(glob string) Edit { return Edit{rotate: glob} }
 
 // Destroy requests nothing to exist: every secret in the lockfile is deleted, or forgotten

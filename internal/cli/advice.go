@@ -26,7 +26,6 @@ func advice(err error) string {
 	}
 	var otherAPI *reconcile.OtherAPIError
 	var stale *reconcile.StaleError
-	var rotate *reconcile.RotateError
 	var types sopsfile.TypesNotAllowed
 	var pattern *reconcile.PatternError
 	switch {
@@ -38,12 +37,6 @@ func advice(err error) string {
 		return otherAPIAdvice(otherAPI)
 	case errors.As(err, &stale):
 		return "run plan again, and have the new plan reviewed"
-	case errors.As(err, &rotate) && len(rotate.Known) > 0:
-		return "use the names in Cloudflare, STORE/PREFIX-AND-SECRET: " + render.Shortened(rotate.Known)
-	case errors.As(err, &rotate) && len(rotate.Candidates) == 0:
-		return "use the names in Cloudflare: STORE/PREFIX-AND-SECRET"
-	case errors.As(err, &rotate):
-		return "name one of them, or a glob of the form STORE/SECRET"
 	case errors.Is(err, reconcile.ErrNoAccount):
 		return "set CLOUDFLARE_ACCOUNT_ID or --account-id, or add accounts to the manifest; plan --offline and --emulator need none"
 	case errors.Is(err, applier.ErrIncomplete):
