@@ -1,6 +1,8 @@
 package planner
 
-import "time"
+import (
+	"time"
+)
 
 // Cloudflare's reads are eventually consistent, and it does not say by how much
 // (docs/cloudflare-api.md §3): other clients saw seconds. Every guess at it is here, together with
@@ -72,4 +74,36 @@ func (m Modified) canLag(now time.Time) bool { return m.within(ListLag, now) }
 func (m Modified) within(d time.Duration, now time.Time) bool {
 	at, err := time.Parse(time.RFC3339Nano, string(m))
 	return err == nil && !at.After(now.Add(ClockSkew)) && !at.Before(now.Add(-d))
+}
+
+// An apply waits for what it wrote to become active, but not for ever. A secret that is still
+// pending then is recorded as such. It becomes active later, and that may move its modification
+// time: Cloudflare does not say (docs/cloudflare-api.md §3). This one move is expected. If it
+// were taken for another client's change, the value would be sent again, which makes the
+// secret pending again, and so on with every apply.
+//
+// If another client sets the value alone in that time, it looks the same. So reports say that
+// the value is assumed to be the one that was sent.
+
+// Activation reports whether the live secret was pending when it was recorded, and has become
+// active since. at is the modification time to record for it, which is later than the recorded
+// one if the activation moved it.
+func (r *RecordedSecret) Activation(l *LiveSecret) (at Modified, ok bool) {
+	if r.Status != StatusPending || r.Pending != nil || l.ID != r.ID || l.Status != StatusActive {
+		return "", false
+	}
+	switch order := l.Modified.Compare(r.Modified); {
+	case r.Modified == "" || order == 0:
+		return r.Modified, true
+	case order < 0: // the list lags behind our write
+		return "", false
+	}
+	return l.Modified, r.sameMetadata(l) && l.Modified.follows(r.Modified, activationMoves)
+}
+
+// activationMoved reports whether the live secret differs from the record by the time of its
+// activation only.
+func (r *RecordedSecret) activationMoved(l *LiveSecret) bool {
+	at, ok := r.Activation(l)
+	return ok && at != r.Modified
 }

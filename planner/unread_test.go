@@ -45,3 +45,62 @@ func TestUnreadStoresComeFirst(t *testing.T) {
 		t.Errorf("drift: %q", kinds)
 	}
 }
+
+// TestIncompleteList: what an incomplete list lacks may exist, unless it is recorded: then it was
+// read by its id.
+func TestIncompleteList(t *testing.T) {
+	external := desired()
+	external.External = true
+	for _, c := range []struct {
+		name   string
+		in     planner.Input
+		change func(in *planner.Input)
+		want   string
+	}{
+		{"nothing is missing", input(desired(), recorded(), live()), nil, "note list_incomplete"},
+		{"a new secret", input(desired(), nil, nil), nil, "create+value+scopes (new); note list_incomplete; note may_exist"},
+		{"a secret that is gone", input(desired(), recorded(), nil), nil, "create+value+scopes (deleted_outside); note list_incomplete; note may_exist"},
+		{"a secret that is gone and not desired", input(nil, recorded(), nil), nil, "forget (not_in_manifest, already_gone); note list_incomplete"},
+		{"a creation that was interrupted, of a secret that is not desired any more", input(nil, recorded(), nil), func(in *planner.Input) {
+			r := &in.Recorded[0].Secrets[0]
+			r.ID, r.Pending = "", &planner.Pending{Op: planner.OpCreate, Since: now, Until: now, ListedAt: now}
+		}, "note interrupted; note list_incomplete; note may_exist"},
+		{"a creation that was interrupted", input(desired(), recorded(), nil), func(in *planner.Input) {
+			r := &in.Recorded[0].Secrets[0]
+			r.ID, r.Pending = "", &planner.Pending{Op: planner.OpCreate, Since: now, Until: now, ListedAt: now}
+		}, "note interrupted; note list_incomplete; note may_exist"},
+		{"a rename that was interrupted: the old name is not deleted", input(desired(), recorded(), live()), func(in *planner.Input) {
+			d, old := &in.Desired[0].Secrets[0], &in.Recorded[0].Secrets[0]
+			d.Name, d.RenamedFrom = "new-key", "api-key"
+			old.Pending = &planner.Pending{Op: planner.OpRename, Since: now, Until: now, ListedAt: now}
+			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{Name: "new-key", Scopes: old.Scopes, Pending: old.Pending})
+		}, "note interrupted; note list_incomplete; note may_exist"},
+		{"an external secret", input(external, nil, nil), nil, "note list_incomplete; note may_exist"},
+		{"an external secret that was managed", input(external, recorded(), nil), nil, "forget (supplied_by_somebody_else); note list_incomplete; note may_exist"},
+		{"a rename", input(desired(), recorded(), live()), func(in *planner.Input) {
+			d := &in.Desired[0].Secrets[0]
+			d.Name, d.RenamedFrom = "new-key", "api-key"
+		}, "rename+scopes+comment (renamed); note list_incomplete; note may_exist; note renamed"},
+		{"a store to be deleted", input(nil, recorded(), live()), func(in *planner.Input) {
+			in.Desired, in.Recorded[0].Delete = nil, true
+		}, "delete (not_in_manifest); note list_incomplete"},
+	} {
+		c.in.Live[0].Incomplete = true
+		if c.change != nil {
+			c.change(&c.in)
+		}
+		if got := describe(planner.Build(c.in)); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestDriftOfAnIncompleteList: that there may be more is said, and does not count.
+func TestDriftOfAnIncompleteList(t *testing.T) {
+	in := input(desired(), recorded(), live())
+	in.Live[0].Incomplete = true
+	found := planner.FindDrift(in)
+	if len(found) != 1 || found[0].Kind != planner.DriftListIncomplete || found[0].Counts || found[0].Store != store || found[0].Secret != "" {
+		t.Errorf("%+v", found)
+	}
+}
