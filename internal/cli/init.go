@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/lockmerge"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/lockfile"
@@ -129,7 +130,7 @@ func (a *App) initMerge(ctx context.Context, path string) error {
 	if set, err := repo.Git(ctx, filepath.Dir(path), a.env, "config", "--get", "merge.secretsync.driver"); err == nil && len(set) > 0 {
 		return nil
 	}
-	_, err = fmt.Fprintf(a.Out, "To let git merge lockfiles record by record, run once in each clone:\n  %s\n  %s\n", configDriver, configRecursive)
+	_, err = fmt.Fprintf(a.Out, "To let git merge lockfiles record by record, run once in each clone:\n  %s\n  %s\n", configDriver, lockmerge.GitRecursive)
 	return err
 }
 

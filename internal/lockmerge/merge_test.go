@@ -1,4 +1,4 @@
-package cli
+package lockmerge
 
 import (
 	"os"
@@ -7,19 +7,19 @@ import (
 	"testing"
 )
 
-// TestReadVersion: what is no lockfile is not read into memory as a whole.
-func TestReadVersion(t *testing.T) {
+// TestRead: what is no lockfile is not read into memory as a whole.
+func TestRead(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "theirs")
 	if err := os.WriteFile(name, []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := readVersion(name); string(data) != "{}" || err != nil {
+	if data, err := Read(name); string(data) != "{}" || err != nil {
 		t.Errorf("%q, %v", data, err)
 	}
 	if err := os.Truncate(name, maxVersion+2); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := readVersion(name); len(data) > maxVersion+1 || err == nil || !strings.Contains(err.Error(), "larger than 64 MiB") {
+	if data, err := Read(name); len(data) > maxVersion+1 || err == nil || !strings.Contains(err.Error(), "larger than 64 MiB") {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 }

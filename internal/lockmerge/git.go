@@ -1,4 +1,4 @@
-package cli
+package lockmerge
 
 import (
 	"context"
@@ -12,36 +12,36 @@ import (
 	"github.com/secretsync/secretsync/internal/repo"
 )
 
-// unmergedVersions returns the versions of a file that git could not merge, from its index;
+// unmerged returns the Versions of a file that git could not merge, from its index;
 // nil if it is not in conflict.
-func (a *App) unmergedVersions(ctx context.Context, path string) (*versions, error) {
+func unmerged(ctx context.Context, path string, getenv func(string) string) (*Versions, error) {
 	dir, name := filepath.Split(path)
 	if dir == "" {
 		dir = "."
 	}
-	listed, err := repo.Git(ctx, dir, a.env, "ls-files", "--unmerged", "-z", "--", name)
+	listed, err := repo.Git(ctx, dir, getenv, "ls-files", "--unmerged", "-z", "--", name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(listed) == 0 {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	v := &versions{name: path}
+	v := &Versions{Name: path}
 	for entry := range strings.SplitSeq(strings.TrimSuffix(string(listed), "\x00"), "\x00") {
 		about, _, _ := strings.Cut(entry, "\t") // mode, object and stage
 		fields := strings.Fields(about)
 		if len(fields) != 3 {
 			return nil, fmt.Errorf("git ls-files lists %q in a form that is not known", path)
 		}
-		to, ok := map[string]*[]byte{"1": &v.base, "2": &v.ours, "3": &v.theirs}[fields[2]]
+		to, ok := map[string]*[]byte{"1": &v.Base, "2": &v.Ours, "3": &v.Theirs}[fields[2]]
 		if !ok {
 			return nil, fmt.Errorf("git ls-files lists %q in an unknown stage", path)
 		}
-		if *to, err = repo.Git(ctx, dir, a.env, "cat-file", "blob", fields[1]); err != nil {
+		if *to, err = repo.Git(ctx, dir, getenv, "cat-file", "blob", fields[1]); err != nil {
 			return nil, err
 		}
 	}
-	if v.ours == nil || v.theirs == nil {
+	if v.Ours == nil || v.Theirs == nil {
 		return nil, hint.With(fmt.Errorf("one side removed %s, and the other changed it", path),
 			"keep it with git add, or remove it with git rm")
 	}
