@@ -2,10 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Command returns the program's root command with all its subcommands.
@@ -120,4 +123,93 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return hint.With(err, "to name the emulator's file, use --emulator="+args[0])
 	}
 	return hint.With(err, cmd.CommandPath()+" --help lists its flags")
+}
+
+// version is the module version that the Go tool recorded in the binary.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// versionLine is what version and --version print.
+func versionLine() string {
+	return fmt.Sprintf("secretsync %s %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+func (a *App) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(a.Out, versionLine())
+			return err
+		},
+	}
+}
+
+// helpWidth is the width that help fits in, the default width of a terminal.
+const helpWidth = 80
+
+// Several programs may start concurrently, but cobra keeps one global table of template
+// functions.
+func init() { cobra.AddTemplateFunc("describe", describeFlags) }
+
+// formatHelpFlags makes the help of all commands describe each flag below its name: in two
+// columns, names and descriptions do not fit.
+func formatHelpFlags(root *cobra.Command) {
+	usage := strings.NewReplacer(
+		".LocalFlags.FlagUsages | trimTrailingWhitespaces", "describe .LocalFlags",
+		".InheritedFlags.FlagUsages | trimTrailingWhitespaces", "describe .InheritedFlags",
+	).Replace(root.UsageTemplate())
+	root.SetUsageTemplate(usage)
+}
+
+// describeFlags returns the help text of some flags.
+func describeFlags(flags *pflag.FlagSet) string {
+	var b strings.Builder
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		name := "      --" + f.Name
+		if f.Shorthand != "" {
+			name = "  -" + f.Shorthand + ", --" + f.Name
+		}
+		value, text := pflag.UnquoteUsage(f)
+		switch {
+		case value == "":
+		case f.NoOptDefVal != "":
+			name += "[=" + value + "]"
+		default:
+			name += " " + value
+		}
+		if d := f.DefValue; !strings.Contains(text, "default") && !zero[d] {
+			text += " (default " + d + ")"
+		}
+		fmt.Fprintf(&b, "%s\n%s", name, wrap(text, "          "))
+	})
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// zero are the default values that help does not show.
+var zero = map[string]bool{"": true, "false": true, "0": true, "0s": true, "[]": true}
+
+// wrap breaks a text into lines that fit in the help, each with the indentation.
+func wrap(text, indent string) string {
+	var b strings.Builder
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len(line)+1+len(word) > helpWidth && line != indent {
+			b.WriteString(line + "\n")
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	return b.String() + line + "\n"
 }
