@@ -1,13 +1,17 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/secretsync/secretsync/internal/hexid"
+	"github.com/secretsync/secretsync/internal/shell"
+	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -32,9 +36,9 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 	defer l.errs.Tag(ruleManifest, len(l.errs))
 	l.names = append(l.names, name)
 	l.digests = append(l.digests, fmt.Sprintf("%s %x\n", name, sha256.Sum256(data)))
-	format, ok := syntax.FormatOf(name)
-	if !ok {
-		l.errs.Add(Position{File: name}, "want .yaml, .yml, .toml or .json", "unknown file extension")
+	format, bad := formatOf(name, data)
+	if bad != nil {
+		l.errs = append(l.errs, bad)
 		return
 	}
 	root, mistakes := syntax.Parse(name, data, format)
@@ -53,6 +57,30 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 	l.chain = append(l.chain, name)
 	d.readKeys(ctx, root)
 	l.chain = l.chain[:len(l.chain)-1]
+}
+
+// formatOf returns the language of a manifest's file, by its name; one that SOPS encrypted may
+// have any name.
+func formatOf(name string, data []byte) (syntax.Format, *Error) {
+	format, ok := syntax.FormatOf(name)
+	encrypted := sopstext.Detect(data)
+	at, file := Position{File: name}, shell.File(name)
+	switch {
+	case encrypted == sopstext.Binary && format == syntax.TOML:
+		return "", mistake(ruleSOPS, at, "decrypt it: sops decrypt -i "+file+"; then keep only the values in a SOPS file: "+Source{Pos: at}.fromSOPS("FILE", true),
+			"is encrypted as a whole: SOPS has no TOML")
+	case encrypted == sopstext.Binary:
+		as := strings.ToLower(string(cmp.Or(format, syntax.YAML)))
+		return "", mistake(ruleSOPS, at, "decrypt it: sops decrypt -i --input-type binary --output-type binary "+file+
+			"; then encrypt its values: sops encrypt -i --input-type "+as+" --output-type "+as+" --encrypted-regex '^value$' "+file, "is encrypted as a whole, not by its values")
+	case !ok && encrypted == sopstext.YAML:
+		return syntax.YAML, nil
+	case !ok && encrypted == sopstext.JSON:
+		return syntax.JSON, nil
+	case !ok:
+		return "", mistake(ruleManifest, at, "want .yaml, .yml, .toml or .json", "unknown file extension")
+	}
+	return format, nil
 }
 
 // readKeys reads a file's keys; what others refer to comes first. What holds for
