@@ -90,6 +90,8 @@ func lockAdvice(err error) string {
 		return "unless a colleague changed the key on purpose, it was planted: do not apply, and look at fingerprint_key in the lockfile's history"
 	case errors.Is(err, keyring.ErrBadPin):
 		return "lock status shows the id"
+	case errors.Is(err, keyring.ErrEncrypted):
+		return "use the key that sops decrypt prints; to keep it in git, encrypted, give .sops.yaml a rule for the lockfile and run lock rekey, which seals a key there"
 	case errors.Is(err, keyring.ErrUnavailable):
 		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with import --lock-only"
 	case errors.Is(err, reconcile.ErrNoKey):

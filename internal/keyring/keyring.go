@@ -18,6 +18,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/sopstext"
 )
 
 // Variable is the environment variable that can hold the key: 32 bytes in base64.
@@ -72,16 +73,16 @@ func (r Ring) Find(ctx context.Context, id string, sealed []byte) (secret.Key, e
 
 func (r Ring) look(ctx context.Context, id string, sealed []byte) (key secret.Key, from string, err error) {
 	if text, ok := r.LookupEnv(Variable); ok && text != "" {
-		key, err = secret.ParseKey(text)
-		return key, Variable, wrap(err, Variable)
+		key, err = parse(text, Variable)
+		return key, Variable, err
 	}
 	if len(sealed) > 0 {
 		v, err := r.Unseal(ctx, sealed)
 		if err != nil {
 			return key, FromSealed, fmt.Errorf("decrypting the sealed fingerprint key of %s: %w", r.Lockfile, err)
 		}
-		key, err = secret.ParseKey(string(v.Reveal()))
-		return key, FromSealed, wrap(err, "the sealed fingerprint key of "+r.Lockfile)
+		key, err = parse(string(v.Reveal()), "the sealed fingerprint key of "+r.Lockfile)
+		return key, FromSealed, err
 	}
 	// If a change of key was interrupted, the lockfile's key may be in the new file.
 	if key, err = readFile(r.newFile()); err == nil && key.IsSet() && key.ID() == id {
@@ -91,12 +92,20 @@ func (r Ring) look(ctx context.Context, id string, sealed []byte) (key secret.Ke
 	return key, r.KeyFile(), err
 }
 
-func wrap(err error, where string) error {
-	if err == nil {
-		return nil
+// parse reads a key that was found somewhere.
+func parse(text, where string) (secret.Key, error) {
+	if sopstext.Encrypted([]byte(text)) {
+		return secret.Key{}, errorf(ErrEncrypted, "%s: a fingerprint key that is still encrypted with SOPS", where)
 	}
-	return fmt.Errorf("%s: %w", where, err)
+	key, err := secret.ParseKey(text)
+	if err != nil {
+		return key, fmt.Errorf("%s: %w", where, err)
+	}
+	return key, nil
 }
+
+// maxFile is far beyond any key file, even one that was encrypted for many recipients.
+const maxFile = 256 << 10
 
 // readFile returns an unset key if there is no file.
 func readFile(path string) (secret.Key, error) {
@@ -110,7 +119,7 @@ func readFile(path string) (secret.Key, error) {
 		return secret.Key{}, fmt.Errorf("%s is not a regular file, so the fingerprint key is not read from it", path)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		return secret.Key{}, fmt.Errorf("other users can read %s (mode %04o): run chmod 600 %[1]s", path, info.Mode().Perm())
-	case info.Size() > 1024:
+	case info.Size() > maxFile:
 		return secret.Key{}, fmt.Errorf("%s: %w", path, secret.ErrBadKey)
 	}
 	text, err := os.ReadFile(path)
@@ -120,8 +129,7 @@ func readFile(path string) (secret.Key, error) {
 	if encoding := charset.UTF16(text); encoding != "" {
 		return secret.Key{}, fmt.Errorf("%s is encoded in %s: %s", path, encoding, charset.Hint)
 	}
-	key, err := secret.ParseKey(strings.TrimPrefix(string(text), charset.BOM))
-	return key, wrap(err, path)
+	return parse(strings.TrimPrefix(string(text), charset.BOM), path)
 }
 
 // Make generates a key. If the project has SOPS recipients, it also returns the key sealed for

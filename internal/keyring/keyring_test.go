@@ -126,6 +126,25 @@ func TestKeyFileOfWindows(t *testing.T) {
 	}
 }
 
+// A key that was encrypted by hand is none, in the variable or in the file, and says so.
+func TestEncryptedKey(t *testing.T) {
+	const value = "ENC[AES256_GCM,data:Tr7o,iv:aa==,tag:bb==,type:str]"
+	r := ring(t)
+	r.LookupEnv = func(name string) (string, bool) { return value, name == keyring.Variable }
+	_, err := r.Find(t.Context(), "", nil)
+	if !errors.Is(err, keyring.ErrEncrypted) || !strings.Contains(err.Error(), keyring.Variable) || strings.Contains(err.Error(), "Tr7o") {
+		t.Errorf("in the variable: %v", err)
+	}
+	r = ring(t)
+	document := `{"data": "` + value + `", "sops": {"age": "` + strings.Repeat("x", 5000) + `", "mac": "` + value + `"}}`
+	if err := os.WriteFile(r.KeyFile(), []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = r.Find(t.Context(), "", nil); !errors.Is(err, keyring.ErrEncrypted) || !strings.Contains(err.Error(), r.KeyFile()) {
+		t.Errorf("in the file: %v", err)
+	}
+}
+
 func TestSealedKey(t *testing.T) {
 	r := ring(t)
 	key := secret.NewKey()

@@ -20,8 +20,7 @@ func (r Ring) FromEnv(name string) (secret.Key, error) {
 	if !ok || text == "" {
 		return secret.Key{}, fmt.Errorf("%s is not set; it must contain the new fingerprint key: 32 bytes in base64", name)
 	}
-	key, err := secret.ParseKey(text)
-	return key, wrap(err, name)
+	return parse(text, name)
 }
 
 // Replace generates a key and stores it where [Ring.Make] would. It calls save to write the
