@@ -16,7 +16,7 @@ type knownProgram struct {
 	instead string
 }
 
-// knownPrograms are known by their names.
+// knownPrograms are known by their names (docs/values-from.md).
 var knownPrograms = map[string]knownProgram{
 	"op":      {signIn: "op signin, or OP_SERVICE_ACCOUNT_TOKEN"},
 	"vault":   {signIn: "vault login, or VAULT_TOKEN"},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -32,17 +33,21 @@ const Account = "0123456789abcdef0123456789abcdef"
 
 // Main is what a suite's TestMain calls. It makes the test binary act as secretsync in child
 // processes: "secretsync" is the program, and "traceable" is the same without the protection
-// against tracers.
-func Main(m *testing.M) {
+// against tracers. It acts as more programs too, by their names.
+func Main(m *testing.M, more ...map[string]func()) {
 	// These tests mostly wait. A -parallel on the command line takes precedence.
 	_ = flag.Set("test.parallel", "8")
-	testscript.Main(m, map[string]func(){
+	programs := map[string]func(){
 		"secretsync": func() {
 			_ = harden.Process()
 			os.Exit(cli.Main())
 		},
 		"traceable": func() { os.Exit(cli.Main()) },
-	})
+	}
+	for _, others := range more {
+		maps.Copy(programs, others)
+	}
+	testscript.Main(m, programs)
 }
 
 // Program is secretsync in this process.
