@@ -75,6 +75,7 @@ type parser struct {
 	errs   ErrorList
 	partly bool   // what was read is not all that the document says
 	again  []span // keys of TOML that were given already, in order
+	keys   int    // of TOML, so far
 
 	full    bool                // read YAML as ParseFullYAML does
 	aliased int                 // nodes of YAML that were read through aliases

@@ -45,7 +45,7 @@ func (p *parser) tomlPlaces(root *place) bool {
 	ast := &unstable.Parser{}
 	ast.Reset(p.src.data)
 	table := root
-	for ast.NextExpression() { // on past duplicates, to find them all
+	for !p.partly && ast.NextExpression() { // on past duplicates, to find them all
 		switch e := ast.Expression(); e.Kind {
 		case unstable.Table:
 			table = p.tomlKey(root, e, 1).define(p)
@@ -91,11 +91,24 @@ func (p *parser) tomlKey(from *place, e *unstable.Node, depth int) dotted {
 		k.last, k.pos = string(it.Node().Data), p.src.pos(int(raw.Offset))
 		k.start, k.end = int(raw.Offset), int(raw.Offset+raw.Length)
 		k.at = k.at.field(k.last, k.pos)
-		if p.tooDeep(k.pos, k.depth) {
+		if p.tooDeep(k.pos, k.depth) || p.tooMany(k.pos) {
 			return k
 		}
 	}
 	return k
+}
+
+// maxTOMLKeys is how many keys a document may have, each part of a dotted key counted: the
+// time that go-toml takes grows with their square.
+const maxTOMLKeys = 10_000
+
+// tooMany counts a key.
+func (p *parser) tooMany(pos position.Position) bool {
+	if p.keys++; p.keys == maxTOMLKeys+1 {
+		p.errs.Add(pos, "use YAML or JSON", "more than %d keys, which is too many for TOML", maxTOMLKeys)
+		p.partly = true
+	}
+	return p.partly
 }
 
 // define marks what the key names as defined here, which may be done once: a second time
@@ -130,7 +143,7 @@ func (p *parser) tomlValue(at *place, v *unstable.Node, depth int) {
 		}
 	case unstable.InlineTable:
 		at.value = p.src.pos(int(v.Raw.Offset))
-		for it := v.Children(); it.Next(); {
+		for it := v.Children(); !p.partly && it.Next(); {
 			p.tomlField(at, it.Node(), depth+1)
 		}
 	default:

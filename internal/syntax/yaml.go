@@ -16,6 +16,9 @@ import (
 // yaml reads a YAML document through the library's nodes, which it neither
 // resolves nor expands (docs/findings.md §7).
 func (p *parser) yaml() *Node {
+	if p.manyDirectives() {
+		return nil
+	}
 	docs, err := yamlDocuments(p.src.data)
 	switch {
 	case err != nil:
@@ -30,6 +33,27 @@ func (p *parser) yaml() *Node {
 	root := p.yamlNode(docs[0].Content[0], 1)
 	p.yamlShared()
 	return root
+}
+
+// manyDirectives reports a document that begins with more lines of directives than any needs:
+// the time that the library takes grows with their square.
+func (p *parser) manyDirectives() bool {
+	const most = 100
+	offset, count := 0, 0
+	for line := range bytes.Lines(p.src.data) {
+		switch {
+		case bytes.HasPrefix(line, []byte("---")):
+			return false
+		case bytes.HasPrefix(line, []byte("%")):
+			count++
+		}
+		if count > most {
+			p.errs.Add(p.src.pos(offset), "", "more than %d YAML directives", most)
+			return true
+		}
+		offset += len(line)
+	}
+	return false
 }
 
 // yamlDocuments reads the documents up to the second, which is one too many.
