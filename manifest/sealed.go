@@ -70,11 +70,31 @@ func (s *sealed) resolve(ctx context.Context, path []string) (Resolved, error) {
 // keys are needed only then. Values stay as they are until they are resolved.
 func (d *document) unseal(ctx context.Context, root *syntax.Node, format syntax.Format, data []byte) bool {
 	if mac := root.Get("sops").Get("mac"); mac == nil || mac.Kind != syntax.String {
+		d.refuseCiphertext(root, nil)
 		return true
 	}
 	d.sealed = &sealed{sops: d.opts.SOPS, name: d.name, format: strings.ToLower(string(format)), data: data}
 	root.Fields = slices.DeleteFunc(root.Fields, func(f syntax.Field) bool { return f.Key == "sops" })
 	return d.unsealNode(ctx, root, nil)
+}
+
+// refuseCiphertext reports what is encrypted in a file that SOPS did not encrypt: a comment, for
+// example, would be sent as it is. Values are reported where they are read.
+func (d *document) refuseCiphertext(n *syntax.Node, path []string) {
+	for _, f := range n.Fields {
+		d.refuseCiphertext(f.Value, append(slices.Clone(path), f.Key))
+	}
+	for i, item := range n.Items {
+		d.refuseCiphertext(item, append(slices.Clone(path), strconv.Itoa(i)))
+	}
+	if n.Kind == syntax.String && !isValuePath(path) && sopstext.Encrypted([]byte(n.Text)) {
+		d.errs = append(d.errs, notSealed(n.Pos))
+		n.Kind = syntax.Refused
+	}
+}
+
+func notSealed(at Position) *Error {
+	return mistake(ruleSource, at, "was it copied from another file?", "an encrypted value in a file that SOPS did not encrypt")
 }
 
 func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string) bool {

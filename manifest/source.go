@@ -246,7 +246,7 @@ func (d *document) value(f syntax.Field, path ...string) Source {
 	case encrypted && d.sealed != nil:
 		s.sealed, s.path = d.sealed, path
 	case d.sealed == nil && sopstext.Encrypted([]byte(text)):
-		d.errs.Add(pos, "was it copied from another file?", "an encrypted value in a file that SOPS did not encrypt")
+		d.errs = append(d.errs, notSealed(pos))
 	case sopstext.Encrypted([]byte(text)):
 		d.errs.Add(pos, "put the plain value there with sops edit", "the value holds ciphertext, but not as SOPS writes it")
 	case d.opts.AllowPlaintextValues:
