@@ -200,7 +200,11 @@ func remarks(p *planner.Plan, info PlanInfo) []string {
 		lines = append(lines, "Limited to rotations: nothing else was considered.")
 	}
 	if n := sourceOnly(p); info.ID != "" && n > 0 {
-		lines = append(lines, bySource(n)+", because there is no fingerprint key yet.")
+		why := ", because there is no fingerprint key yet."
+		if info.Keyless { // no key was looked for
+			why = ", because the plan was made without keys."
+		}
+		lines = append(lines, bySource(n)+why)
 	}
 	if info.Keyless {
 		lines = append(lines, "Planned without keys: values were compared by their ciphertexts.")

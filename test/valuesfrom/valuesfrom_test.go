@@ -294,6 +294,35 @@ func sameFolder(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
+// TestPullRequest: what a job without permission to run commands has planned is applied after the
+// review by one that may run them, also when there is a lockfile.
+func TestPullRequest(t *testing.T) {
+	p := newPlace(t, "1password.yaml")
+	p.set("stripe-key", "value of 1Password "+rand.Text())
+	p.signIn()
+	p.secretsync(program.OK, "init")
+	p.secretsync(program.OK, "plan", "--keyless", "-o", p.Path("plan.json"))
+	p.secretsync(program.OK, "apply", p.Path("plan.json"), "--allow-commands")
+	p.live("stripe-key", p.value("stripe-key"))
+
+	_, blocks := page(t)
+	p.Write("secretsync.yaml", blocks["1password.yaml"]+`      another-key: {from: {command: [op, read, "op://Production/Stripe/secret key"]}}`+"\n")
+	out := p.secretsync(program.OK, "plan", "--keyless")
+	if !strings.Contains(out, "1 value is identified by its source only, because the plan was made without keys.") {
+		t.Errorf("%s", out)
+	}
+	id := regexp.MustCompile(`Plan id: (\S+)`).FindStringSubmatch(out)
+	if id == nil {
+		t.Fatal(out)
+	}
+	p.invocations()
+	p.secretsync(program.OK, "apply", "--plan-id", id[1], "--allow-commands")
+	p.live("another-key", p.value("stripe-key"))
+	if ran := p.invocations(); len(ran) != 1 {
+		t.Errorf("a command of two secrets ran %d times", len(ran))
+	}
+}
+
 // TestNotInstalled: a program that is not there is named, and the hint is not about a session.
 func TestNotInstalled(t *testing.T) {
 	p := newPlace(t, "1password.yaml")
