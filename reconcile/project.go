@@ -28,12 +28,7 @@ type Project struct {
 func Open(ctx context.Context, c Config) (*Project, error) {
 	p := &Project{cfg: c.withDefaults()}
 	c = p.cfg
-	m, err := manifest.Load(ctx, manifest.Options{
-		File: c.Manifest, Vars: c.Vars, LookupEnv: c.LookupEnv, SOPS: c.SOPS, Known: c.Guard.Know,
-		AllowPlaintextValues: c.Allow.PlaintextValues, AllowCommands: c.Allow.Commands, AllowOutside: c.Allow.Outside,
-		Private: slices.Concat(c.keyFiles(), c.identityFiles()), // no source may name them
-		Values:  c.Values,
-	})
+	m, err := manifest.Load(ctx, c.manifestOptions())
 	var bad *manifest.LoadError
 	if errors.As(err, &bad) && bad.Partial != nil {
 		m = bad.Partial
@@ -50,6 +45,21 @@ func Open(ctx context.Context, c Config) (*Project, error) {
 	}
 	c.Guard.Public(manifestText(m)...)
 	return p, nil
+}
+
+// manifestOptions are how the manifest is read.
+func (c *Config) manifestOptions() manifest.Options {
+	return manifest.Options{
+		File: c.Manifest, Vars: c.Vars, LookupEnv: c.LookupEnv, SOPS: c.SOPS, Known: c.Guard.Know,
+		AllowPlaintextValues: c.Allow.PlaintextValues, AllowCommands: c.Allow.Commands, AllowOutside: c.Allow.Outside,
+		Private: slices.Concat(c.keyFiles(), c.identityFiles()), // no source may name them
+		Values:  c.Values,
+	}
+}
+
+// InsertSecrets is [manifest.Insert] for the project's manifest, whose content is data.
+func (p *Project) InsertSecrets(ctx context.Context, data []byte, store string, secrets []manifest.Insertion) ([]byte, error) {
+	return manifest.Insert(ctx, p.cfg.manifestOptions(), data, store, secrets)
 }
 
 // Manifest is the manifest that was read.

@@ -120,6 +120,8 @@ func manifestAdvice(err error) string {
 		return "--allow-commands permits it"
 	case errors.Is(err, manifest.ErrPlaintext):
 		return "--allow-plaintext-values is for experiments"
+	case errors.Is(err, manifest.ErrLayout):
+		return "import --from-env ... -o FILE writes the entries to a file to include"
 	case errors.Is(err, wrangler.ErrLayout):
 		return "paste what bindings generate prints"
 	}

@@ -17,6 +17,7 @@ type importOptions struct {
 	manifestFlags
 	apiFlags
 	lockFlags
+	env            envFlags
 	out, sops      string
 	lockOnly, auto bool
 }
@@ -24,9 +25,17 @@ type importOptions struct {
 func (a *App) importCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
-		Use:   "import {-o FILE | --lock-only}",
-		Short: "Write a manifest of existing secrets, or rebuild a lockfile",
-		Long: `import -o FILE writes a manifest of the secrets that exist in Cloudflare. If
+		Use:   "import {--from-env FILE... | -o FILE | --lock-only}",
+		Short: "Import .dev.vars files or existing secrets; rebuild a lockfile",
+		Long: `import --from-env FILE... takes over values from files in clear: .dev.vars,
+.env, or the JSON of "wrangler secret bulk", read as wrangler reads them. It
+encrypts the values into a SOPS file (--sops, by default secrets.enc.yaml beside
+the manifest), for the recipients in .sops.yaml, and adds an entry for each to
+the manifest, which it creates if there is none. With -o the entries go to a new
+file, to be included. It writes all or nothing, and says what to delete. The
+Worker gets the same values as before, byte for byte.
+
+import -o FILE writes a manifest of the secrets that exist in Cloudflare. If
 there is a manifest already, it writes those that its stores have and it does
 not describe, as a file to include. They are external at first: secretsync never
 writes to them. With --sops they are adopted as they are, with their values in
@@ -36,22 +45,37 @@ import --lock-only rebuilds a lost lockfile: it records the secrets that the
 manifest describes and Cloudflare has, as adopt: keep does. Move a damaged
 lockfile away first.
 
-Neither changes anything in Cloudflare; a token with the permission "Secrets
-Store Read" is enough.
+None of them changes anything in Cloudflare. --from-env sends no request. For
+the others, a token with the permission "Secrets Store Read" is enough.
 
 Since values cannot be read back, adopt: keep assumes that the values in
 Cloudflare are the manifest's, and no later plan can tell if one is not. Unless
 you are certain, use adopt: overwrite instead: it sends every value again.
 
 ` + exitCodesHelp,
-		Example: "  secretsync import -o secretsync.yaml\n  secretsync import -o found.yaml --sops secrets/prod.enc.yaml\n  secretsync import --lock-only",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Example: "  secretsync import --from-env .dev.vars --dry-run\n  secretsync import --from-env .env --except 'PUBLIC_*' --sops prod.enc.yaml\n" +
+			"  secretsync import -o secretsync.yaml\n  secretsync import -o found.yaml --sops secrets/prod.enc.yaml\n  secretsync import --lock-only",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(o.env.files) > 0 { // more of them
+				return nil
+			}
+			return noArgs(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.env.check(); err != nil {
+				return err
+			}
 			switch {
-			case o.lockOnly == (o.out != ""):
-				return errors.New("import needs either -o FILE, for a manifest, or --lock-only, for a lockfile")
+			case len(o.env.files) > 0 && o.lockOnly:
+				return errors.New("--from-env and --lock-only exclude each other")
+			case len(o.env.files) > 0:
+				return a.importEnv(cmd.Context(), &o, slices.Concat(o.env.files, args))
+			case o.lockOnly && o.out != "":
+				return errors.New("-o and --lock-only exclude each other")
+			case !o.lockOnly && o.out == "":
+				return errors.New("import needs --from-env FILE, for files in clear, -o FILE, for a manifest, or --lock-only, for a lockfile")
 			case o.lockOnly && o.sops != "":
-				return errors.New("--sops goes with -o")
+				return errors.New("--sops goes with -o and --from-env")
 			case o.lockOnly:
 				return a.importLock(cmd.Context(), &o)
 			}
@@ -63,7 +87,8 @@ you are certain, use adopt: overwrite instead: it sends every value again.
 	o.apiFlags.register(f)
 	o.lockFlags.register(f)
 	f.StringVarP(&o.out, "out", "o", "", "write a manifest of existing secrets to this new YAML file")
-	f.StringVar(&o.sops, "sops", "", "with -o: adopt the secrets, with their values in this SOPS file")
+	o.env.register(f)
+	f.StringVar(&o.sops, "sops", "", "the SOPS file: with --from-env, to write; with -o alone, to adopt the secrets with their values in it")
 	f.BoolVar(&o.lockOnly, "lock-only", false, "rebuild the lockfile; changes nothing in Cloudflare")
 	f.BoolVar(&o.auto, "auto-approve", false, "with --lock-only: do not ask")
 	return cmd

@@ -168,6 +168,37 @@ func (a *App) appendOut(o outFile, data []byte) error {
 	return nil
 }
 
+// readExisting returns the content of a file, or nil if there is none.
+func readExisting(name string) ([]byte, error) {
+	data, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err == nil && data == nil:
+		data = []byte{}
+	}
+	return data, err
+}
+
+// prepareOut reports why replaceOut would fail, and removes what killed runs left behind.
+func prepareOut(name string, data []byte) error {
+	atomicfile.Sweep(name)
+	return atomicfile.CheckWritable(name, len(data))
+}
+
+// replaceOut replaces a file whose content was read by readExisting, or creates it, unless
+// another program has changed it meanwhile. The caller has called checkOwn.
+func replaceOut(name string, was, data []byte) error {
+	_, err := atomicfile.WriteIf(name, data, 0o644, func() error {
+		now, err := readExisting(name)
+		if err == nil && (!bytes.Equal(now, was) || (now == nil) != (was == nil)) {
+			err = fmt.Errorf("%s was changed meanwhile: run the command again", name)
+		}
+		return err
+	})
+	return err
+}
+
 // createOut creates a file, and reports false if it exists.
 func (a *App) createOut(o outFile, data []byte) (bool, error) {
 	if err := a.checkOwn(o.flag, o.path); err != nil {

@@ -35,28 +35,34 @@ func (o *Opener) Seal(ctx context.Context, v secret.Value, root, dir string, tar
 	return f.seal(ctx, v, m)
 }
 
-// recipients finds the rule for the targets. f is the .sops.yaml that has it.
+// recipients finds the recipients for the targets. f is the .sops.yaml that has them.
 func (o *Opener) recipients(root, dir string, targets []string) (f *File, m sops.Metadata, err error) {
-	dir, err = filepath.Abs(dir)
+	f, rule, err := o.ruleFor(root, dir, targets)
 	if err != nil {
 		return nil, m, err
 	}
-	found, err := config.LookupConfigFile(filepath.ToSlash(filepath.Join(dir, "x")))
-	if err != nil {
-		return nil, m, ErrNoRule
-	}
-	f = &File{opener: o, name: filepath.FromSlash(found.Path)}
 	if len(targets) > 0 {
 		f.sealed = filepath.Base(targets[0])
 	}
-	if err := f.checkRules(root); err != nil {
-		return nil, m, err
-	}
-	rule, err := f.rule(targets)
-	if err != nil {
-		return nil, m, err
-	}
 	return f, sops.Metadata{KeyGroups: rule.KeyGroups, ShamirThreshold: rule.ShamirThreshold}, nil
+}
+
+// ruleFor finds the rule for the targets. f is the .sops.yaml of the folder; nil if there is none.
+func (o *Opener) ruleFor(root, dir string, targets []string) (f *File, rule *config.Config, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := config.LookupConfigFile(filepath.ToSlash(filepath.Join(dir, "x")))
+	if err != nil {
+		return nil, nil, ErrNoRule
+	}
+	f = &File{opener: o, name: filepath.FromSlash(found.Path)}
+	if err := f.checkRules(root); err != nil {
+		return f, nil, err
+	}
+	rule, err = f.rule(targets)
+	return f, rule, err
 }
 
 // SealLike is [Opener.Seal] for the recipients of an existing SOPS file.

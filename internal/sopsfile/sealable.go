@@ -60,10 +60,11 @@ func (f *File) target() string {
 	return f.sealed
 }
 
-// ownRule says how the fingerprint key can be kept without what the rule at hand names.
+// ownRule says how the fingerprint key can be kept without what the rule at hand names, or
+// what else to do where it is not about that key.
 func (f *File) ownRule() string {
 	if f.sealed == "" {
-		return ""
+		return "change the recipients"
 	}
 	return "give the lockfile a rule of its own before the others, with age recipients and path_regex: " +
 		regexp.QuoteMeta(f.sealed) + "$; or set SECRETSYNC_FINGERPRINT_KEY"

@@ -78,7 +78,7 @@ func (f *File) notEncrypted(p place, path []string) error {
 type attempt struct {
 	ctx   context.Context // ends at the time limit, with the caller that began it, or when it is done
 	done  chan struct{}
-	plain sops.TreeBranch
+	clear *unlocked
 	err   error
 }
 
@@ -93,7 +93,7 @@ func (f *File) begin(ctx context.Context) *attempt {
 		a := &attempt{ctx: ctx, done: make(chan struct{})}
 		f.attempt = a
 		go func() {
-			a.plain, a.err = f.decrypt(ctx)
+			a.clear, a.err = f.unlock(ctx)
 			close(a.done)
 			cancel()
 		}()
@@ -110,8 +110,17 @@ func (f *File) forget(a *attempt) {
 	}
 }
 
-// decrypted returns the tree in clear, once it was asked for.
+// decrypted returns the tree in clear.
 func (f *File) decrypted(ctx context.Context) (sops.TreeBranch, error) {
+	u, err := f.unlockOnce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return u.tree.Branches[0], nil
+}
+
+// unlockOnce unlocks the file when it is first called. Callers share the result.
+func (f *File) unlockOnce(ctx context.Context) (*unlocked, error) {
 	for ctx.Err() == nil {
 		a := f.begin(ctx)
 		select {
@@ -124,7 +133,7 @@ func (f *File) decrypted(ctx context.Context) (sops.TreeBranch, error) {
 		case errors.Is(context.Cause(a.ctx), errTooSlow): // SOPS itself may go on
 			return nil, f.tooSlow()
 		case a.finished() && !errors.Is(a.err, context.Canceled) && !errors.Is(a.err, context.DeadlineExceeded):
-			return a.plain, a.err
+			return a.clear, a.err
 		}
 		f.forget(a) // the caller that began it was interrupted
 	}
@@ -140,8 +149,15 @@ func (a *attempt) finished() bool {
 	}
 }
 
-// decrypt decrypts a second copy of the tree, since SOPS does so in place.
-func (f *File) decrypt(ctx context.Context) (root sops.TreeBranch, err error) {
+// unlocked is a file in clear, with what it takes to encrypt it again.
+type unlocked struct {
+	tree   sops.Tree
+	key    []byte
+	cipher *watched // it remembers ciphertexts, so that they stay as they are
+}
+
+// unlock decrypts a second copy of the tree, since SOPS does so in place.
+func (f *File) unlock(ctx context.Context) (u *unlocked, err error) {
 	defer rescue(f, &err)
 	tree, err := f.load()
 	if err != nil {
@@ -158,17 +174,22 @@ func (f *File) decrypt(ctx context.Context) (root sops.TreeBranch, err error) {
 	default: // SOPS doesn't say whether a key was wrong or none was there
 		return nil, f.noKey(failed)
 	}
-	cipher := &watched{Cipher: aes.NewCipher()}
-	computed, err := tree.Decrypt(key, cipher)
+	return f.unlockWith(tree, key)
+}
+
+// unlockWith decrypts a tree in place with the data key, and verifies its MAC.
+func (f *File) unlockWith(tree sops.Tree, key []byte) (*unlocked, error) {
+	u := &unlocked{tree, key, &watched{Cipher: aes.NewCipher()}}
+	computed, err := u.tree.Decrypt(key, u.cipher)
 	if err != nil {
-		return nil, f.damaged(cipher)
+		return nil, f.damaged(u.cipher)
 	}
 	m := tree.Metadata
-	stored, err := cipher.Decrypt(m.MessageAuthenticationCode, key, m.LastModified.Format(time.RFC3339))
+	stored, err := u.cipher.Decrypt(m.MessageAuthenticationCode, key, m.LastModified.Format(time.RFC3339))
 	if mac, ok := stored.(string); err != nil || !ok || subtle.ConstantTimeCompare([]byte(mac), []byte(computed)) != 1 {
 		return nil, fail(BadMAC, f.whole(), restore, "does not match its MAC: it was changed outside sops, or merged by hand")
 	}
-	return tree.Branches[0], nil
+	return u, nil
 }
 
 // watched remembers the text that could not be decrypted, as SOPS's error doesn't

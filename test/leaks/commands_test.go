@@ -2,6 +2,7 @@ package leaks
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/test/program"
 	"github.com/spf13/cobra"
 )
@@ -100,6 +102,7 @@ func (p *leakProject) everyCommand() {
 	p.workers()
 	p.emulate()
 	p.rebuild()
+	p.takeOver()
 	p.debug("rotate", "prod/generated", "--auto-approve", "--json")
 	p.acceptChange()
 	p.merge()
@@ -177,6 +180,55 @@ func (p *leakProject) rebuild() {
 	p.want(program.OK, "import", "-o", "found.yaml", "-f", "few.json")
 	p.want(program.OK, "import", "--lock-only", "--auto-approve")
 	p.write("secretsync.lock", string(whole))
+}
+
+// takeOver imports files that hold the values in clear, and files that are broken in the middle
+// of one. The imported values arrive byte for byte.
+func (p *leakProject) takeOver() {
+	const vars, bulk, broken = inputs + "/.dev.vars", inputs + "/bulk.json", inputs + "/broken.env"
+	p.write(".sops.yaml", "creation_rules: [{age: "+p.recipient+"}]")
+	lines, values := "", m{}
+	for i, c := range p.values {
+		name := "taken_" + c.name
+		quote := "'"
+		if strings.Contains(c.value, quote) {
+			quote = "`"
+		}
+		if i%2 == 0 || strings.ContainsAny(c.value, "\r\\"+quote) {
+			values[name] = c.value
+			continue
+		}
+		lines += name + "=" + quote + c.value + quote + "\n"
+	}
+	p.write(vars, lines)
+	p.write(bulk, string(visible.JSON(asJSON(values)))) // without DEL, which is refused
+	take := []string{"import", "--from-env", vars, bulk, "-f", "taken.yaml", "--sops", "taken.enc.yaml", "--store", "prod"}
+	p.want(program.OK, append(take, "--dry-run")...)
+	p.want(program.OK, take...)
+	p.want(program.OK, take...) // all are there
+	p.want(program.OK, "apply", "--auto-approve", "-f", "taken.yaml", "--lockfile", "taken.lock")
+	for _, c := range p.values {
+		if !p.server.emulator.HasValue(program.Account, "prod", "taken_"+c.name, []byte(c.value)) {
+			p.t.Errorf("the value of %s was imported otherwise", c.name)
+		}
+	}
+	p.want(program.OK, "destroy", "--auto-approve", "-f", "taken.yaml", "--lockfile", "taken.lock", "--max-deletes", "1000")
+	for i, c := range p.values {
+		if i >= len(canaryKinds()) && !*allLeaks || i > 30 {
+			break // one of each kind is enough
+		}
+		for _, text := range []string{
+			"%s", "A=%s", "A='%s", "A=\"%s\" b", "A=\n%s", "A=%s\n=\nB", "A=#%s", "A: %s\n- %[1]s", "{\"A\": \"%s\"", "{\"A\": [\"%s\"]}", "[\"%s\"]", "A=$%s", "A=op://%s", "export %s", "'%s'", "taken_c000='%s'",
+		} {
+			p.write(broken, fmt.Sprintf(text, c.value))
+			p.debug("import", "--from-env", broken, "-f", "taken.yaml", "--sops", "taken.enc.yaml", "--dry-run")
+		}
+		p.write(broken, "A='"+c.value+"'")
+		p.debug("import", "--from-env", broken, "--sops", "values.ini")
+		p.debug("import", "--from-env", broken, "--sops", "values.yaml")
+		p.debug("import", "--from-env", broken, "--only", "B")
+	}
+	program.Must(p.t, os.Remove(".sops.yaml"))
 }
 
 // acceptChange accepts what another client wrote to a secret.

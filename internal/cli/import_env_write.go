@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/repo"
+	"github.com/secretsync/secretsync/internal/shell"
+)
+
+// show says what becomes of every entry.
+func (im *envImport) show() error {
+	out := &lines{w: im.app.Out}
+	for _, e := range im.entries {
+		switch {
+		case e.present:
+			out.add("present", "%s  the manifest has it, with this value", e.Name)
+		case im.extended != nil && !slices.Contains(im.extended.Added, e.Name):
+			out.add("add", "%s  its value is in %s already", e.Name, render.Safe(im.sops))
+		default:
+			out.add("add", "%s  from %s", e.Name, render.Safe(e.Pos.String()))
+		}
+	}
+	for _, e := range im.left {
+		out.add("left out", "%s  %s", render.Safe(e.Pos.String()), e.why)
+	}
+	return out.err
+}
+
+// write writes the SOPS file, then the manifest.
+func (im *envImport) write() error {
+	if im.manifestText == nil {
+		return nil
+	}
+	dir := filepath.Dir(im.sops)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := errors.Join(prepareOut(im.sops, im.sopsText), prepareOut(im.manifest, im.manifestText)); err != nil {
+		return err
+	}
+	if len(im.extended.Added) > 0 {
+		if err := replaceOut(im.sops, im.oldSOPS, im.sopsText); err != nil {
+			return err
+		}
+		fmt.Fprintf(im.app.Out, "\nWrote %s: values %d, encrypted for recipients: %d.\n", render.Safe(im.sops), len(im.extended.Added), im.extended.Recipients)
+	} else {
+		fmt.Fprintln(im.app.Out)
+	}
+	if err := replaceOut(im.manifest, im.oldManifest, im.manifestText); err != nil {
+		return fmt.Errorf("%w; nothing is lost: run the same command again", err)
+	}
+	_, err := fmt.Fprintf(im.app.Out, "Wrote %s: secrets %d, in the store %s.\n", render.Safe(im.manifest), len(im.missing()), im.store)
+	return err
+}
+
+// next says what to do with the files in clear, and how to go on.
+func (im *envImport) next(ctx context.Context) error {
+	out := im.app.Out
+	missing := len(im.missing())
+	switch {
+	case im.opts.env.dryRun:
+		_, err := fmt.Fprintf(out, "\nNothing was written. To add: %d, to %s and %s.\n", missing, render.Safe(im.sops), render.Safe(im.manifest))
+		return err
+	case missing == 0:
+		fmt.Fprintf(out, "\nNothing to import: to add 0, present %d, left out %d.\n", len(im.entries), len(im.left))
+	case im.project != nil && im.created:
+		fmt.Fprintf(out, "Next: add %s to include in %s, run plan, and commit both with %s.\n", render.Safe(im.manifest), render.Safe(im.project.Manifest().File), render.Safe(im.sops))
+	default:
+		fmt.Fprintf(out, "Next: run plan, and commit %s and %s.\n", render.Safe(im.manifest), render.Safe(im.sops))
+	}
+	for _, name := range im.files {
+		if name == stdinName {
+			continue
+		}
+		fmt.Fprintf(out, "Then: %s.\n", render.Safe(im.toDelete(name)))
+		im.warnInGit(ctx, name)
+	}
+	return nil
+}
+
+// toDelete says what of a file in clear to delete.
+func (im *envImport) toDelete(name string) string {
+	var keep []string
+	for _, e := range im.left {
+		if e.Pos.File == name {
+			keep = append(keep, fmt.Sprint(e.Pos.Line))
+		}
+	}
+	switch {
+	case len(keep) == 0:
+		return "delete " + name + ", which holds the values in clear, when your Workers read them from the store (bindings generate; dev for local development)"
+	case !slices.ContainsFunc(im.entries, func(e envEntry) bool { return e.Pos.File == name }):
+		return "keep " + name + ": nothing was taken from it"
+	}
+	return "delete everything but the lines " + strings.Join(keep, ", ") + " from " + name +
+		", which holds the values in clear, when your Workers read them from the store (bindings generate; dev for local development)"
+}
+
+// warnInGit warns of a file in clear that git has, or would take.
+func (im *envImport) warnInGit(ctx context.Context, name string) {
+	a, dir, base := im.app, filepath.Dir(name), filepath.Base(name)
+	replace := "replace the values at those who issued them: git's history keeps the old ones"
+	switch {
+	case !repo.InWorkTree(dir):
+	case len(repo.Tracked(ctx, dir, a.env, base)) > 0:
+		a.Say("warning: git tracks %s: whoever can read the repository has its values", name)
+		a.sayHint("run git rm --cached " + shell.File(name) + ", add it to .gitignore, and " + replace)
+	case im.wasCommitted(ctx, dir, base):
+		a.Say("warning: git's history has %s: whoever can read the repository has what it held", name)
+		a.sayHint(replace)
+	case im.notIgnored(ctx, dir, base):
+		a.Say("warning: git does not ignore %s", name)
+		a.sayHint("add it to .gitignore before the next commit")
+	}
+}
+
+// wasCommitted reports whether a commit of any branch has a file of that name.
+func (im *envImport) wasCommitted(ctx context.Context, dir, base string) bool {
+	out, err := repo.Git(ctx, dir, im.app.env, "log", "-1", "--all", "--format=%h", "--", base)
+	return err == nil && len(out) > 0
+}
+
+// notIgnored reports whether git would add a file that it does not track.
+func (im *envImport) notIgnored(ctx context.Context, dir, base string) bool {
+	out, err := repo.Git(ctx, dir, im.app.env, "ls-files", "-z", "--others", "--exclude-standard", "--", base)
+	return err == nil && len(out) > 0
+}

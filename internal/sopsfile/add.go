@@ -1,0 +1,202 @@
+package sopsfile
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/getsops/sops/v3"
+	"github.com/getsops/sops/v3/aes"
+	"github.com/getsops/sops/v3/cmd/sops/common"
+	"github.com/getsops/sops/v3/cmd/sops/formats"
+	"github.com/getsops/sops/v3/config"
+	"github.com/getsops/sops/v3/version"
+	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// Named is a value and its key at the top of a file.
+type Named struct {
+	Key   string
+	Value secret.Value
+}
+
+// Extended is a file with values that were added to it.
+type Extended struct {
+	Data       []byte   // the whole file, encrypted
+	Recipients int      // how many keys it is encrypted for
+	Added      []string // the keys that the file did not have
+}
+
+// Create encrypts values as a new file, in YAML or JSON by its name. It is for the recipients
+// of the rule for that name in the .sops.yaml of its folder or the nearest one above, and no
+// private key is needed. root is as for [Opener.Seal].
+func (o *Opener) Create(ctx context.Context, root, name string, values []Named) (*Extended, error) {
+	rules, rule, err := o.ruleFor(root, filepath.Dir(name), []string{name})
+	if err != nil {
+		return nil, noRule(name, rules, err)
+	}
+	f := &File{opener: o, name: name, format: formats.FormatForPath(name)}
+	if err := f.checkFormat(); err != nil {
+		return nil, err
+	}
+	m := metadata(rule)
+	if err := rules.checkKeys(m); err != nil {
+		return nil, err
+	}
+	u := &unlocked{tree: sops.Tree{Branches: sops.TreeBranches{{}}, Metadata: m}, cipher: &watched{Cipher: aes.NewCipher()}}
+	if err := rules.generate(ctx, u); err != nil {
+		return nil, err
+	}
+	return f.extend(ctx, u, values)
+}
+
+// noRule explains why a new file cannot be encrypted. rules is the .sops.yaml, if there is one.
+func noRule(name string, rules *File, err error) error {
+	if !errors.Is(err, ErrNoRule) {
+		return err
+	}
+	whole := (&File{name: name}).whole()
+	if rules == nil {
+		return fail(Malformed, whole, "create it with your recipients, for example: creation_rules: [{age: age1...}]; age-keygen -o FILE creates a key and prints its recipient",
+			"cannot be encrypted: there is no .sops.yaml in its folder or above it")
+	}
+	return fail(Malformed, rules.whole(), "add one with recipients, or name a file that a rule covers with --sops", "has no rule for %s: no path_regex matches it", filepath.ToSlash(name))
+}
+
+// generate generates a data key and encrypts it for all keys in the metadata. f is where those
+// come from.
+func (f *File) generate(ctx context.Context, u *unlocked) (err error) {
+	defer rescue(f, &err)
+	dataKey, errs := u.tree.GenerateDataKeyWithKeyServices(f.opener.services(ctx, nil))
+	if len(errs) > 0 {
+		return f.cannotSeal(ctx, u.tree.Metadata)
+	}
+	u.key = dataKey
+	return nil
+}
+
+// metadata is that of a new file under a rule, as sops encrypt has it.
+func metadata(rule *config.Config) sops.Metadata {
+	m := sops.Metadata{
+		KeyGroups: rule.KeyGroups, ShamirThreshold: rule.ShamirThreshold, Version: version.Version,
+		UnencryptedSuffix: rule.UnencryptedSuffix, EncryptedSuffix: rule.EncryptedSuffix,
+		UnencryptedRegex: rule.UnencryptedRegex, EncryptedRegex: rule.EncryptedRegex,
+		UnencryptedCommentRegex: rule.UnencryptedCommentRegex, EncryptedCommentRegex: rule.EncryptedCommentRegex,
+		MACOnlyEncrypted: rule.MACOnlyEncrypted,
+	}
+	if m.UnencryptedSuffix+m.EncryptedSuffix+m.UnencryptedRegex+m.EncryptedRegex+m.UnencryptedCommentRegex+m.EncryptedCommentRegex == "" {
+		m.UnencryptedSuffix = sops.DefaultUnencryptedSuffix
+	}
+	return m
+}
+
+// Extend adds values to an existing file in YAML or JSON. It needs a key that decrypts the
+// file. The ciphertexts of the values that the file has stay as they are. A value that is
+// there already is left out; one that is there with another value is an error.
+func (o *Opener) Extend(ctx context.Context, name string, data []byte, values []Named) (*Extended, error) {
+	f, err := o.Open(name, data)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.checkFormat(); err != nil {
+		return nil, err
+	}
+	u, err := f.unlockOnce(ctx) // nothing else uses f
+	if err != nil {
+		return nil, err
+	}
+	return f.extend(ctx, u, values)
+}
+
+// checkFormat refuses formats that cannot hold every value: SOPS reads dotenv line by line, with
+// quotes as parts of the values and \n as a line end, and INI and binary files are no maps.
+func (f *File) checkFormat() error {
+	if f.format == formats.Yaml || f.format == formats.Json {
+		return nil
+	}
+	return fail(Malformed, f.whole(), "name a file that ends in .yaml or .json", "values are added to SOPS files in YAML or JSON only")
+}
+
+// extend adds the values that are missing to the decrypted file, and encrypts it.
+func (f *File) extend(ctx context.Context, u *unlocked, values []Named) (*Extended, error) {
+	done := &Extended{Recipients: u.tree.Metadata.MasterKeyCount()}
+	branch := u.tree.Branches[0]
+	var mistakes syntax.ErrorList
+	for _, v := range values {
+		i := slices.IndexFunc(branch, func(item sops.TreeItem) bool { return item.Key == v.Key })
+		if i < 0 {
+			branch = append(branch, sops.TreeItem{Key: v.Key, Value: string(v.Value.Reveal())})
+			done.Added = append(done.Added, v.Key)
+			continue
+		}
+		if have, ok := branch[i].Value.(string); !ok || !v.Value.Equal(secret.New([]byte(have))) {
+			mistakes.Add(f.position([]string{v.Key}), "remove one of the two, or name another file with --sops", "has %s already, with another value", shown([]string{v.Key}))
+		}
+	}
+	if len(mistakes) > 0 {
+		mistakes.Tag("sops", 0)
+		return nil, &Error{Malformed, mistakes}
+	}
+	if done.Data = f.data; len(done.Added) > 0 {
+		u.tree.Branches[0] = branch
+		var err error
+		if done.Data, err = f.encrypt(u); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.readBack(done.Data, u, values); err != nil {
+		return nil, err
+	}
+	return done, ctx.Err()
+}
+
+func (f *File) encrypt(u *unlocked) (data []byte, err error) {
+	defer rescue(f, &err)
+	err = common.EncryptTree(common.EncryptTreeOpts{DataKey: u.key, Tree: &u.tree, Cipher: u.cipher})
+	if err == nil {
+		data, err = common.StoreForFormat(f.format, config.NewStoresConfig()).EmitEncryptedFile(u.tree)
+	}
+	if err != nil {
+		return nil, fail(Damaged, f.whole(), "", "SOPS cannot encrypt it")
+	}
+	return data, nil
+}
+
+// readBack reports values that an encrypted file does not have, or has in clear: a rule can
+// exempt keys from encryption.
+func (f *File) readBack(data []byte, u *unlocked, values []Named) (err error) {
+	defer rescue(f, &err)
+	written, err := f.opener.Open(f.name, data)
+	if err != nil {
+		return err
+	}
+	var exposed []string
+	for _, v := range values {
+		p, err := written.find([]string{v.Key})
+		if err != nil {
+			return err
+		}
+		if p.Type != "str" {
+			exposed = append(exposed, v.Key)
+		}
+	}
+	if len(exposed) > 0 {
+		return fail(NotEncrypted, f.whole(), "see encrypted_regex, encrypted_suffix and their opposites in .sops.yaml or in the file; without any, only names that end in _unencrypted are exempt",
+			"its rules do not encrypt %s", strings.Join(exposed, ", "))
+	}
+	again, err := written.unlockWith(written.tree, u.key) // in place: written is used for nothing else
+	if err != nil {
+		return err
+	}
+	plain := again.tree.Branches[0]
+	for _, v := range values {
+		i := slices.IndexFunc(plain, func(item sops.TreeItem) bool { return item.Key == v.Key })
+		if have, ok := plain[i].Value.(string); !ok || !v.Value.Equal(secret.New([]byte(have))) {
+			return fail(Damaged, f.whole(), "", "%s does not come back as it was", shown([]string{v.Key}))
+		}
+	}
+	return nil
+}

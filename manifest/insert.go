@@ -1,0 +1,281 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/secretsync/secretsync/internal/syntax"
+)
+
+// ErrLayout is the kind of the error about a manifest that [Insert] cannot edit in place.
+var ErrLayout = errors.New("the manifest is written in a way that cannot be edited in place")
+
+// Insertion is a secret for [Insert], whose value is in a SOPS file.
+type Insertion struct {
+	Label string
+	// SOPS is the SOPS file, relative to the manifest's folder, and Key the value's key in it.
+	SOPS, Key string
+}
+
+// Insert adds secrets to a store of a manifest, whose content is data, and returns the new
+// content. The store may be one that the manifest does not describe yet. Every other byte stays
+// as it is: comments, order and line ends. The content is read again before it is returned: an
+// error is a [*LoadError] if it has mistakes, such as a secret that an included file describes.
+func Insert(ctx context.Context, o Options, data []byte, store string, secrets []Insertion) ([]byte, error) {
+	format, ok := syntax.FormatOf(o.File)
+	if !ok {
+		return nil, &LoadError{Mistakes: []*Error{mistake(ruleManifest, Position{File: o.File}, "want .yaml, .yml, .toml or .json", "unknown file extension")}}
+	}
+	root, mistakes := syntax.Parse(o.File, data, format)
+	if root == nil || len(mistakes) > 0 {
+		return nil, &LoadError{Mistakes: mistakes}
+	}
+	if mac := root.Get("sops").Get("mac"); mac != nil {
+		return nil, &LoadError{Mistakes: []*Error{refused(ErrLayout, Position{File: o.File}, "", "the manifest is a SOPS file, which an edit in place would damage")}}
+	}
+	if list := alreadyThere(root, store, secrets); len(list) > 0 {
+		return nil, &LoadError{Mistakes: list}
+	}
+	e := inserter{data: data, format: format, newline: "\n"}
+	if bytes.Contains(data, []byte("\r\n")) {
+		e.newline = "\r\n"
+	}
+	edited := e.insert(root, store, secrets)
+	again, mistakes := syntax.Parse(o.File, edited, format)
+	if len(mistakes) > 0 || !sameTree(again, withSecrets(root, store, secrets)) {
+		return nil, &LoadError{Mistakes: []*Error{refused(ErrLayout, Position{File: o.File}, "", "%s", ErrLayout.Error())}}
+	}
+	if _, err := newLoader(o).load(ctx, edited); err != nil {
+		return nil, err
+	}
+	return edited, nil
+}
+
+// alreadyThere reports secrets that the file has, even those whose condition is false.
+func alreadyThere(root *syntax.Node, store string, secrets []Insertion) (mistakes []*Error) {
+	in := root.Get("stores").Get(store).Get("secrets")
+	if in == nil {
+		return nil
+	}
+	for _, f := range in.Fields {
+		if slices.ContainsFunc(secrets, func(s Insertion) bool { return s.Label == f.Key }) {
+			mistakes = append(mistakes, mistake(ruleSecret, f.Pos, "", "the secret %s is described already", syntax.QuoteKey(f.Key)))
+		}
+	}
+	return mistakes
+}
+
+// inserter edits the content of a manifest.
+type inserter struct {
+	data    []byte
+	format  syntax.Format
+	newline string
+}
+
+func (e *inserter) insert(root *syntax.Node, store string, secrets []Insertion) []byte {
+	if e.format == syntax.TOML {
+		return e.appendTables(store, secrets)
+	}
+	// The innermost map on the way to the secrets that is there, and what is missing below it.
+	in, missing := root, []string{"stores", store, "secrets"}
+	for len(missing) > 0 {
+		next := in.Get(missing[0])
+		if next == nil || next.Kind != syntax.Map {
+			break
+		}
+		in, missing = next, missing[1:]
+	}
+	at := e.offset(in.Pos)
+	if at < len(e.data) && e.data[at] == '{' {
+		return e.insertFlow(at+1, in, missing, secrets)
+	}
+	return e.insertBlock(in, missing, secrets)
+}
+
+// appendTables adds a table for each secret at the end: in TOML, a table's place does not matter.
+func (e *inserter) appendTables(store string, secrets []Insertion) []byte {
+	out := e.endLine(e.data)
+	for _, s := range secrets {
+		out = append(out, e.newline+"[stores."+store+".secrets."+s.Label+"]"+e.newline+
+			"from = { sops = "+strconv.Quote(s.path())+", key = "+strconv.Quote(s.Key)+" }"+e.newline...)
+	}
+	return out
+}
+
+// insertFlow adds the secrets at the beginning of a map in braces: in JSON, or in YAML.
+func (e *inserter) insertFlow(at int, in *syntax.Node, missing []string, secrets []Insertion) []byte {
+	quote := e.word
+	if e.format == syntax.JSON {
+		quote = strconv.Quote
+	}
+	lead, sep := "", ", "
+	if len(in.Fields) > 0 { // one entry a line, if the others are
+		if first := e.offset(in.Fields[0].Pos); bytes.ContainsRune(e.data[at:first], '\n') {
+			lead = string(e.data[at:first])
+			sep = "," + lead
+		}
+	}
+	var entries []string
+	for _, s := range secrets {
+		entries = append(entries, quote(s.Label)+": {"+quote("from")+": {"+quote("sops")+": "+quote(s.path())+", "+quote("key")+": "+quote(s.Key)+"}}")
+	}
+	text := strings.Join(entries, sep)
+	if len(missing) > 0 {
+		text = strings.Join(entries, ", ")
+	}
+	for _, key := range slices.Backward(missing) {
+		text = quote(key) + ": {" + text + "}"
+	}
+	switch {
+	case lead != "":
+		text = lead + text + ","
+	case len(in.Fields) > 0:
+		text += ", "
+	}
+	return slices.Concat(e.data[:at], []byte(text), e.data[at:])
+}
+
+// insertBlock adds the secrets at the end of a map of YAML that is written by indentation.
+func (e *inserter) insertBlock(in *syntax.Node, missing []string, secrets []Insertion) []byte {
+	first := e.offset(in.Fields[0].Pos)
+	indent := strings.Repeat(" ", in.Fields[0].Pos.Column-1)
+	end := len(e.data)
+	if indent != "" {
+		end = e.endOfBlock(first, len(indent))
+	}
+	out := e.endLine(e.data[:end])
+	for _, key := range missing {
+		out = append(out, indent+e.word(key)+":"+e.newline...)
+		indent += "  "
+	}
+	for _, s := range secrets {
+		out = append(out, indent+e.word(s.Label)+":"+e.newline+
+			indent+"  from: {sops: "+e.word(s.path())+", key: "+e.word(s.Key)+"}"+e.newline...)
+	}
+	return append(out, e.data[end:]...)
+}
+
+// endOfBlock is the end of the last line that belongs to the map whose first key is at an
+// offset: the last one, before one with less indentation, that is not blank.
+func (e *inserter) endOfBlock(first, indent int) int {
+	end := -1
+	for at := first; at < len(e.data); {
+		next := len(e.data)
+		if i := bytes.IndexByte(e.data[at:], '\n'); i >= 0 {
+			next = at + i + 1
+		}
+		line := e.data[at:next]
+		blank := len(bytes.TrimSpace(line)) == 0
+		if end >= 0 && !blank && len(line)-len(bytes.TrimLeft(line, " ")) < indent {
+			break
+		}
+		if !blank {
+			end = next
+		}
+		at = next
+	}
+	return end
+}
+
+// endLine returns a copy of the text that ends with a line end.
+func (e *inserter) endLine(text []byte) []byte {
+	out := slices.Clone(text)
+	if len(out) > 0 && out[len(out)-1] != '\n' {
+		out = append(out, e.newline...)
+	}
+	return out
+}
+
+// path is how a manifest writes the SOPS file's name.
+func (s Insertion) path() string {
+	return strings.ReplaceAll(filepath.ToSlash(s.SOPS), "${", "$${")
+}
+
+// plainWord is a text that YAML takes for a string wherever it stands, unless it is reserved.
+var (
+	plainWord = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./-]*$`)
+	reserved  = regexp.MustCompile(`(?i)^(?:true|false|null|yes|no|on|off|y|n)$`)
+)
+
+// word writes a string in YAML, in quotes if it needs them.
+func (e *inserter) word(text string) string {
+	if plainWord.MatchString(text) && !reserved.MatchString(text) {
+		return text
+	}
+	return strconv.Quote(text)
+}
+
+// offset turns a position into an offset.
+func (e *inserter) offset(pos Position) int {
+	at := 0
+	if bytes.HasPrefix(e.data, []byte("\ufeff")) {
+		at = len("\ufeff")
+	}
+	for range pos.Line - 1 {
+		next := bytes.IndexByte(e.data[at:], '\n')
+		if next < 0 {
+			return len(e.data)
+		}
+		at += next + 1
+	}
+	for column := 1; column < pos.Column && at < len(e.data); column++ {
+		_, size := utf8.DecodeRune(e.data[at:])
+		at += size
+	}
+	return at
+}
+
+// withSecrets is the tree of a manifest with secrets added.
+func withSecrets(root *syntax.Node, store string, secrets []Insertion) *syntax.Node {
+	text := func(s string) *syntax.Node { return &syntax.Node{Kind: syntax.String, Text: s} }
+	entries := &syntax.Node{Kind: syntax.Map}
+	for _, s := range secrets {
+		from := &syntax.Node{Kind: syntax.Map, Fields: []syntax.Field{{Key: "sops", Value: text(s.path())}, {Key: "key", Value: text(s.Key)}}}
+		entries.Fields = append(entries.Fields, syntax.Field{Key: s.Label, Value: &syntax.Node{Kind: syntax.Map, Fields: []syntax.Field{{Key: "from", Value: from}}}})
+	}
+	return merged(root, []string{"stores", store, "secrets"}, entries)
+}
+
+// merged returns a map with the fields of another one added at a path.
+func merged(n *syntax.Node, path []string, add *syntax.Node) *syntax.Node {
+	out := &syntax.Node{Kind: syntax.Map}
+	if n != nil {
+		out.Fields = slices.Clone(n.Fields)
+	}
+	if len(path) == 0 {
+		out.Fields = append(out.Fields, add.Fields...)
+		return out
+	}
+	below := merged(n.Get(path[0]), path[1:], add)
+	if i := slices.IndexFunc(out.Fields, func(f syntax.Field) bool { return f.Key == path[0] }); i >= 0 {
+		out.Fields[i].Value = below
+	} else {
+		out.Fields = append(out.Fields, syntax.Field{Key: path[0], Value: below})
+	}
+	return out
+}
+
+// sameTree reports whether two documents say the same, in whatever order.
+func sameTree(a, b *syntax.Node) bool {
+	if a == nil || b == nil || a.Kind != b.Kind || a.Text != b.Text || len(a.Fields) != len(b.Fields) || len(a.Items) != len(b.Items) {
+		return false
+	}
+	for _, f := range a.Fields {
+		if !sameTree(f.Value, b.Get(f.Key)) {
+			return false
+		}
+	}
+	for i := range a.Items {
+		if !sameTree(a.Items[i], b.Items[i]) {
+			return false
+		}
+	}
+	return true
+}
