@@ -104,6 +104,8 @@ func (r *reading) commandFailed(ctx context.Context, argv []string, err error) (
 			"run it yourself to see why: its output is not shown here, since it may hold secrets" + signIn(argv)
 	case errors.Is(err, exec.ErrWaitDelay):
 		return fmt.Sprintf("the command %q left a process behind that holds its output open", name), ""
+	case strings.Contains(argv[0], `\`) && filepath.Separator == '/':
+		return fmt.Sprintf("the program %q was not found", name), "write its path with /, on Windows too"
 	case strings.ContainsAny(argv[0], " \t"):
 		return fmt.Sprintf("the command %q could not be run", name), "no shell splits it: write each word as an item of the list"
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):

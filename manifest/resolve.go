@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/secret"
 )
@@ -160,7 +161,7 @@ func (r *reading) check(s Source) (Ciphertext, error) {
 		if bad := r.files.Check(s.Pos, s.target); bad != nil {
 			return Ciphertext{}, bad
 		}
-		if bad := r.encryptedFile(s); bad != nil {
+		if bad := r.wrongFile(s); bad != nil {
 			return Ciphertext{}, bad
 		}
 	case s.Kind == SourceSOPS:
@@ -209,7 +210,7 @@ func (r *reading) value(ctx context.Context, secretName string, s Source) (Resol
 func (r *reading) file(s Source) (Resolved, error) {
 	data, bad := r.files.Read(s.Pos, s.target, maxValueFile)
 	if bad != nil {
-		return Resolved{}, cmp.Or(r.encryptedFile(s), bad) // a SOPS file is more than one value
+		return Resolved{}, cmp.Or(r.wrongFile(s), bad) // a SOPS file is more than one value
 	}
 	if s.trim {
 		data = bytes.TrimRight(data, "\r\n")
@@ -217,16 +218,16 @@ func (r *reading) file(s Source) (Resolved, error) {
 	return Resolved{Value: secret.New(data)}, nil
 }
 
-// encryptedFile refuses a SOPS file that is named as a plain one. Whatever else is wrong with
-// the file is found when its value is read.
-func (r *reading) encryptedFile(s Source) *Error {
+// wrongFile refuses a SOPS file that is named as a plain one, and UTF-16. Whatever else is wrong
+// with the file is found when its value is read.
+func (r *reading) wrongFile(s Source) *Error {
 	data, bad := r.files.Read(s.Pos, s.target, maxSOPSFile)
 	if bad != nil {
 		return nil
 	}
 	v := secret.New(data)
 	defer v.Wipe()
-	return checkEncrypted(s, v)
+	return cmp.Or(checkEncrypted(s, v), checkEncoding(s, v))
 }
 
 func (r *reading) sopsFile(s Source) (*sealed, error) {
@@ -247,7 +248,7 @@ func (r *reading) sopsFile(s Source) (*sealed, error) {
 // checkValue refuses what Cloudflare would refuse, or would store other than meant. Every
 // value of every source passes it.
 func checkValue(s Source, v Value) error {
-	if bad := checkEncrypted(s, v); bad != nil {
+	if bad := cmp.Or(checkEncrypted(s, v), checkEncoding(s, v)); bad != nil {
 		return bad
 	}
 	at, b := s.Pos, v.Reveal()
@@ -257,7 +258,23 @@ func checkValue(s Source, v Value) error {
 	case len(b) > maxValue:
 		return mistake(ruleValue, at, "", "the value is larger than %d bytes, which is Cloudflare's limit", maxValue)
 	case !utf8.Valid(b):
-		return mistake(ruleValue, at, "encode it, for example as base64", "the value is not UTF-8 text")
+		return mistake(ruleValue, at, "save a text as UTF-8, and encode anything else, for example as base64", "the value is not UTF-8 text")
 	}
 	return nil
+}
+
+// checkEncoding refuses a text in UTF-16: a Worker reads values as UTF-8.
+func checkEncoding(s Source, v Value) *Error {
+	encoding := charset.UTF16(v.Reveal())
+	if encoding == "" {
+		return nil
+	}
+	hint := charset.Hint
+	switch s.Kind {
+	case SourceCommand:
+		hint = "let the command print UTF-8"
+	case SourceSOPS, SourceValue:
+		hint += "; then encrypt it again"
+	}
+	return mistake(ruleValue, s.Pos, hint, "the value is encoded in %s", encoding)
 }

@@ -210,11 +210,19 @@ func (f Files) CheckInside(at position.Position, name string) *syntax.Error {
 	return nil
 }
 
+// relative is advice about a path that names nothing.
+func relative(path string) string {
+	if strings.Contains(path, `\`) && filepath.Separator == '/' {
+		return "paths are written with /, on Windows too: " + strings.ReplaceAll(path, `\`, "/")
+	}
+	return "paths are relative to the file that names them"
+}
+
 // explain turns an error of the file system into an error with a position.
 func (f Files) explain(at position.Position, name string, err error) *syntax.Error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return mistake(at, "paths are relative to the file that names them", "file %q does not exist", name)
+		return mistake(at, relative(f.Shown(name)), "file %q does not exist", name)
 	case errors.Is(err, fs.ErrPermission):
 		return mistake(at, "", "file %q: permission denied", name)
 	case f.leads(name):

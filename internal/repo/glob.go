@@ -115,7 +115,7 @@ func (f Files) someOf(at position.Position, pattern, rel string, names []string)
 		e.Kind = ErrOutside
 		return nil, e
 	}
-	return nil, mistake(at, "paths are relative to the file that names them", "no file matches %q", pattern)
+	return nil, mistake(at, relative(pattern), "no file matches %q", pattern)
 }
 
 // leadingOut returns a match of a pattern, or of one of its parent folders, that is a link

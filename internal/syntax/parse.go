@@ -95,6 +95,9 @@ func (p *parser) syntaxError(pos position.Position, why string) {
 // reason is a part of a library's message, and what is reported instead.
 type reason struct{ theirs, ours string }
 
+// badEscape is the reason for what a path of Windows looks like between double quotes.
+const badEscape = `an unknown escape in a text in double quotes; paths are written with /, and \\ is one backslash`
+
 // unexplained is the reason if a library's message is not known.
 const unexplained = "it cannot be read"
 

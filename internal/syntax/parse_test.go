@@ -148,6 +148,10 @@ func TestErrors(t *testing.T) {
 		{"directive", "%CaNaRyVaLuE\n---\na: b\n", YAML, []string{"f:1:1: YAML syntax error: an unknown directive"}},
 		{"unknown anchor", "a: *CaNaRyVaLuE\n", YAML, []string{"YAML syntax error: an alias"}},
 		{"escape", "a: \"\\qCaNaRyVaLuE\"\n", YAML, []string{"YAML syntax error: an unknown escape"}},
+		{"path of Windows", "a: \"C:\\Users\\CaNaRyVaLuE\"\n", YAML, []string{"f:1:1: YAML syntax error: an unknown escape in a text in double quotes; paths are written with /"}},
+		{"path of Windows", "a = \"C:\\Users\\CaNaRyVaLuE\"\n", TOML, []string{"f:1:10: TOML syntax error: an unknown escape in a text in double quotes; paths are written with /"}},
+		{"path of Windows", `{"a": "C:\users\CaNaRyVaLuE"}`, JSON, []string{"f:1:12: JSON syntax error: an unknown escape in a text in double quotes; paths are written with /"}},
+		{"path of Windows", `{"a": "C:\prod\CaNaRyVaLuE"}`, JSON, []string{"f:1:11: JSON syntax error: an unknown escape in a text in double quotes; paths are written with /"}},
 		{"deep", deepList("[", "]"), YAML, []string{"f:1:101: nested more than 100"}},
 		{"bomb", strings.Repeat("[", 100_000), YAML, []string{"YAML syntax error: nested too deep"}},
 

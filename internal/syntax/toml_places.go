@@ -3,6 +3,7 @@ package syntax
 import (
 	"bytes"
 	"errors"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 	"github.com/secretsync/secretsync/internal/position"
@@ -63,7 +64,11 @@ func (p *parser) tomlPlaces(root *place) bool {
 		if errors.As(err, &pe) && len(pe.Highlight) > 0 {
 			at = int(ast.Range(pe.Highlight).Offset)
 		}
-		p.syntaxError(p.src.pos(at), "something unexpected, or something missing before it; text needs quotes")
+		why := "something unexpected, or something missing before it; text needs quotes"
+		if pe != nil && strings.Contains(pe.Message, "escape") {
+			why = badEscape
+		}
+		p.syntaxError(p.src.pos(at), why)
 		return false
 	}
 	return !p.partly
