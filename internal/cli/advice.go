@@ -20,8 +20,8 @@ import (
 
 // advice returns what to do about a library's error, in terms of the command line, which
 // libraries do not know. It is empty if the error already says everything.
-func advice(err error) string {
-	if text := cmp.Or(changedAdvice(err), lockAdvice(err), manifestAdvice(err)); text != "" {
+func (a *App) advice(err error) string {
+	if text := cmp.Or(a.changedAdvice(err), a.lockAdvice(err), a.manifestAdvice(err)); text != "" {
 		return text
 	}
 	var otherAPI *reconcile.OtherAPIError
@@ -42,48 +42,54 @@ func advice(err error) string {
 	case errors.Is(err, applier.ErrIncomplete):
 		return "try again; if that does not help, report it to Cloudflare: what the list lacks cannot be known"
 	case errors.As(err, &types):
-		return "if you trust the file with your credentials, allow its other keys: --sops-key-types " + string(types)
+		return typesAdvice(types)
 	}
 	return ""
 }
 
+func typesAdvice(types sopsfile.TypesNotAllowed) string {
+	return "if you trust the file with your credentials, allow its other keys: --sops-key-types " + string(types)
+}
+
 // changedAdvice is advice about files that another program changed during a run.
-func changedAdvice(err error) string {
+func (a *App) changedAdvice(err error) string {
 	var replaced *lockfile.ReplacedError
 	var unmerged *lockfile.UnmergedError
 	switch {
 	case errors.As(err, new(*reconcile.ChangedError)):
 		return "run the command again: it reads the files that are there now"
 	case errors.As(err, &unmerged):
-		return mergeAdvice
+		return a.mergeAdvice()
 	case !errors.As(err, &replaced):
 		return ""
 	case replaced.NotSaved != nil:
 		return "the outcome of the last requests was not recorded: free disk space, and run plan to see what is left"
 	case replaced.Saved != "":
-		return mergeAdvice
+		return a.mergeAdvice()
 	}
 	return "run the command again: it reads the lockfile that is there now"
 }
 
 // mergeAdvice says how to complete a lockfile that lacks the records of a run.
-const mergeAdvice = "run secretsync lock merge, which adds them to the lockfile, and then plan"
+func (a *App) mergeAdvice() string {
+	return "run " + a.line("lock", "merge") + ", which adds them to the lockfile, and then plan"
+}
 
 // lockAdvice is advice about the lockfile and its key.
-func lockAdvice(err error) string {
+func (a *App) lockAdvice(err error) string {
 	switch {
 	case errors.As(err, new(*lockfile.HeldError)):
 		return "try again when it has finished, or wait longer with --lock-timeout"
 	case errors.Is(err, lockfile.ErrLost):
-		return "if there is none, move this one away and run import --lock-only"
+		return "if there is none, move this one away and run " + a.line("import", "--lock-only")
 	case errors.Is(err, lockfile.ErrConflict):
-		return "or let lock merge do that; then run plan and apply"
+		return "or let " + a.line("lock", "merge") + " do that; then run plan and apply"
 	case errors.Is(err, lockfile.ErrKeysDiffer):
 		return "if one side ran lock rekey, merge its version from before that, and run lock rekey again; if both created a first key, keep one lockfile and run apply --adopt=overwrite"
 	case errors.Is(err, lockfile.ErrAPIsDiffer):
-		return "keep the one that was written with Cloudflare: git checkout --ours or --theirs"
+		return "keep the one that was written with Cloudflare: " + sides(err)
 	case errors.Is(err, lockfile.ErrAccountsDiffer):
-		return "a project's lockfile was replaced by another one's: keep the right one with git checkout --ours or --theirs"
+		return "a project's lockfile was replaced by another one's: keep the right one: " + sides(err)
 	case errors.Is(err, lockfile.ErrNotRegular):
 		return "name another lockfile with --lockfile"
 	case errors.Is(err, keyring.ErrNotPinned):
@@ -93,7 +99,7 @@ func lockAdvice(err error) string {
 	case errors.Is(err, keyring.ErrEncrypted):
 		return "use the key that sops decrypt prints; to keep it in git, encrypted, give .sops.yaml a rule for the lockfile and run lock rekey, which seals a key there"
 	case errors.Is(err, keyring.ErrUnavailable):
-		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with import --lock-only"
+		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with " + a.line("import", "--lock-only")
 	case errors.Is(err, reconcile.ErrNoKey):
 		return "the first apply creates one"
 	case errors.Is(err, reconcile.ErrNoRecords):
@@ -104,8 +110,17 @@ func lockAdvice(err error) string {
 	return ""
 }
 
+// sides are the commands that keep one side of a lockfile in conflict.
+func sides(err error) string {
+	file := "secretsync.lock"
+	if named, ok := errors.AsType[*manifest.Error](err); ok {
+		file, _, _ = strings.Cut(named.Pos.File, " (") // "secretsync.lock (ours)"
+	}
+	return shell.Git(file, "checkout", "--ours") + ", or " + shell.Git(file, "checkout", "--theirs")
+}
+
 // manifestAdvice is advice about the manifest and what it names.
-func manifestAdvice(err error) string {
+func (a *App) manifestAdvice(err error) string {
 	var named *manifest.Error
 	switch {
 	case errors.As(err, &named) && errors.Is(named, manifest.ErrAbsent):
@@ -152,15 +167,7 @@ func otherAPIAdvice(e *reconcile.OtherAPIError) string {
 		"; apply then starts a new lockfile, and --lockfile " + shell.File(other) + " goes on with the emulator"
 }
 
-// listAdvice is advice about a list of mistakes as a whole.
-func listAdvice(err error) string {
-	if errors.As(err, new(*reconcile.ValuesError)) {
-		return "without the values or their keys, plan --keyless compares ciphertexts"
-	}
-	return ""
-}
-
 // advised is a library's hint followed by the command line's advice.
-func advised(hint string, err error) string {
-	return strings.TrimPrefix(strings.TrimSuffix(hint+"; "+advice(err), "; "), "; ")
+func (a *App) advised(hint string, err error) string {
+	return strings.TrimPrefix(strings.TrimSuffix(hint+"; "+a.advice(err), "; "), "; ")
 }

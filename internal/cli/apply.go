@@ -135,7 +135,7 @@ func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.C
 		}
 		a.sayPending(report, waited(ctx, f.wait))
 		reported := out.report(report, err, nothing)
-		return errors.Join(outcome(ctx, c.ask.command, report, err), reported, incomplete(proposal.Unreachable))
+		return errors.Join(a.outcome(ctx, c.ask.command, report, err), reported, incomplete(proposal.Unreachable))
 	})
 }
 
@@ -171,12 +171,12 @@ func incomplete(unreachable error) error {
 }
 
 // outcome combines a report and the error of Apply into the error of a command, or nil.
-func outcome(ctx context.Context, command string, report *applier.Report, err error) error {
+func (a *App) outcome(ctx context.Context, command string, report *applier.Report, err error) error {
 	switch {
 	case len(report.Results) == 0: // there was nothing to do
 		return err
 	case errors.As(err, new(*lockfile.ReplacedError)): // said even after an interrupt
-		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), changedAdvice(err))}
+		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.changedAdvice(err))}
 	case ctx.Err() != nil:
 		return &status{exitInterrupted, hint.With(errors.New("interrupted"), "run plan to see what is left")}
 	case errors.Is(err, reconcile.ErrNotRefreshed):

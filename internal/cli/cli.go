@@ -16,6 +16,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/manifest"
+	"github.com/spf13/cobra"
 )
 
 // App is the program and its environment: nothing below [Main] uses package os for it.
@@ -33,6 +34,7 @@ type App struct {
 	own      []ownFile         // what no output may replace
 	shown    bool              // a result was shown, which need not be complete
 	warnings []*manifest.Error // about the manifest
+	executed *cobra.Command    // nil until it runs
 }
 
 // Main runs the program as a process of its own, and returns its exit code.

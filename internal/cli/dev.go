@@ -103,7 +103,7 @@ func (a *App) dev(ctx context.Context, o *devOptions) error {
 		}
 		return err
 	})
-	a.sayWhere(stored, o)
+	a.sayWhere(stored)
 	return err
 }
 

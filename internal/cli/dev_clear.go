@@ -37,7 +37,7 @@ func (a *App) devClear(ctx context.Context, o *devOptions) error {
 	})
 	if err == nil && unread {
 		err = hint.With(errors.New("values beside configurations that no longer exist were not removed"),
-			"dev --clear --worker FILE removes them, by what it finds beside FILE")
+			a.line("dev", "--clear")+" --worker FILE removes them, by what it finds beside FILE")
 	}
 	return err
 }

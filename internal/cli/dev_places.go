@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,7 +115,7 @@ func (l *layout) add(p localdev.Place, file, by string) {
 }
 
 // sayWhere says where each Worker looks, and what to do about the plain text there.
-func (a *App) sayWhere(places []*devPlace, o *devOptions) {
+func (a *App) sayWhere(places []*devPlace) {
 	var folders []string
 	byDefault := 0
 	for _, p := range places {
@@ -134,10 +133,6 @@ func (a *App) sayWhere(places []*devPlace, o *devOptions) {
 		a.Say("Workers that run together, as by wrangler dev -c A -c B, all look where the first one does: set persist_to for them under workers:")
 	}
 	if len(folders) > 0 {
-		clearing := "dev --clear"
-		if o.folder() != "" {
-			clearing += fmt.Sprintf(" --persist-to %s", o.folder())
-		}
-		a.Say("the values are in plain text in %s; %s removes them", strings.Join(folders, ", "), clearing)
+		a.Say("the values are in plain text in %s; %s removes them", strings.Join(folders, ", "), a.line("dev", "--clear"))
 	}
 }

@@ -19,28 +19,28 @@ import (
 
 // complaints returns what an error says, in terms of the command line: the mistakes, and hints
 // about all of them.
-func complaints(err error) (mistakes []render.Mistake, hints []string) {
+func (a *App) complaints(err error) (mistakes []render.Mistake, hints []string) {
 	var list syntax.ErrorList
 	switch {
 	case errors.Is(err, context.Canceled):
 		return []render.Mistake{{Rule: render.RuleInterrupted, What: "interrupted"}}, nil
 	case len(joined(err)) > 1:
 		for _, part := range joined(err) {
-			m, h := complaints(part)
+			m, h := a.complaints(part)
 			mistakes, hints = append(mistakes, m...), append(hints, h...)
 		}
 		return mistakes, hints
 	case errors.As(err, &list):
 		for _, e := range list {
-			mistakes = append(mistakes, render.Mistake{Pos: e.Pos, Rule: cmp.Or(e.Rule, render.RuleError), What: e.What, Hint: advised(e.Hint, e)})
+			mistakes = append(mistakes, render.Mistake{Pos: e.Pos, Rule: cmp.Or(e.Rule, render.RuleError), What: e.What, Hint: a.advised(e.Hint, e)})
 		}
-		return mistakes, nonempty(cmp.Or(hint.Of(err), listAdvice(err)))
+		return mistakes, nonempty(hint.Of(err))
 	}
 	text, suggestion, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n") // cobra's, for an unknown command
 	for line := range strings.Lines(text) {
 		mistakes = append(mistakes, render.Mistake{Rule: render.RuleError, What: strings.TrimSuffix(line, "\n")})
 	}
-	hints = nonempty(cmp.Or(hint.Of(err), advice(err)))
+	hints = nonempty(cmp.Or(hint.Of(err), a.advice(err)))
 	if suggestion != "" {
 		hints = append(hints, "did you mean "+strings.Join(strings.Fields(suggestion), " or ")+"?")
 	}
@@ -86,7 +86,7 @@ func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, args []stri
 	if format == formatText { // stderr has it
 		return nil
 	}
-	mistakes, hints := complaints(err)
+	mistakes, hints := a.complaints(err)
 	file := reportedManifest(cmd)
 	if len(a.own) == 0 { // it failed before it read the manifest
 		a.protectUnread(ctx, file, cmd.Flags().Lookup("lockfile"))

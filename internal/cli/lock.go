@@ -178,8 +178,8 @@ func inspectKey(ctx context.Context, c reconcile.Config, key lockfile.Key) *keyS
 	st := &keyStatus{ID: key.ID, Sealed: len(key.Sealed) > 0, From: found.From, Fits: found.Fits}
 	if found.Err != nil {
 		st.Problem = found.Err.Error()
-		if errors.As(found.Err, new(sopsfile.TypesNotAllowed)) { // the status has no separate line for advice
-			st.Problem += " (" + advice(found.Err) + ")"
+		if types, ok := errors.AsType[sopsfile.TypesNotAllowed](found.Err); ok { // the status has no separate line for advice
+			st.Problem += " (" + typesAdvice(types) + ")"
 		}
 	}
 	return st

@@ -11,6 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/lockmerge"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/spf13/cobra"
 )
@@ -123,7 +124,7 @@ func (a *App) reportMerge(r *lockmerge.Resolution) error {
 	case len(names) > 0:
 		_, err = fmt.Fprintf(a.Out, "Added the records of %s to %s. Next: run plan.\n", strings.Join(names, " and "), path)
 	case r.Merged:
-		_, err = fmt.Fprintf(a.Out, "Merged %s. Next: git add %s, and run plan.\n", path, path)
+		_, err = fmt.Fprintf(a.Out, "Merged %s. Next: %s, and run plan.\n", path, render.Safe(shell.Git(r.Path, "add")))
 	default:
 		_, err = fmt.Fprintf(a.Out, "%s has no conflict.\n", path)
 	}

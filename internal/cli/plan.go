@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/planner"
@@ -118,7 +119,7 @@ func (a *App) plan(cmd *cobra.Command, o *planOptions) (changes bool, err error)
 	defer connection.stop()
 	proposal, err := project.Plan(ctx, o.mode)
 	if err != nil {
-		return false, err
+		return false, a.keyless(err)
 	}
 	defer proposal.Close()
 	file := proposal.File()
@@ -136,6 +137,29 @@ func (a *App) plan(cmd *cobra.Command, o *planOptions) (changes bool, err error)
 		return false, errors.Join(err, a.annotateStale(err, o.format))
 	}
 	return len(p.Actions) > 0, errors.Join(problemsOf(p, project.Manifest().File), proposal.Unreachable)
+}
+
+// keyless adds a hint to an error where everything that is wrong is what plan --keyless does without.
+func (a *App) keyless(err error) error {
+	values, ok := errors.AsType[*reconcile.ValuesError](err)
+	var list syntax.ErrorList
+	if !ok || !errors.As(values, &list) || hint.Of(err) != "" {
+		return err
+	}
+	noKey := false
+	for _, e := range list {
+		switch e.Rule {
+		case "sops-no-key", "sops-key-type":
+			noKey = true
+		case "environment", "command":
+		default:
+			return err
+		}
+	}
+	if !noKey {
+		return err
+	}
+	return hint.With(err, a.line("plan", "--keyless")+" needs no key: it compares ciphertexts")
 }
 
 // problemsOf returns a plan's problems as an error, or nil.

@@ -87,7 +87,7 @@ func (a *App) annotateStale(err error, format string) error {
 		return nil
 	}
 	f := &render.Failure{}
-	f.Mistakes, f.Hints = complaints(err)
+	f.Mistakes, f.Hints = a.complaints(err)
 	if stale.Difference != nil {
 		var text strings.Builder
 		if err := render.Difference(&text, *stale.Difference, render.Style{}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -19,7 +20,7 @@ func (a *App) Command() *cobra.Command {
 		Long: "secretsync makes Cloudflare's Secrets Store match a manifest in git: plan shows\n" +
 			"what would change, apply changes it, and drift reports what changed outside git.\n\n" + exitCodesHelp,
 		Version:      versionLine(),
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, PersistentPreRun: a.remember,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.CompletionOptions.HiddenDefaultCmd = false
@@ -120,7 +121,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	}
 	err := fmt.Errorf("%s takes no arguments, but got %q", cmd.CommandPath(), args[0])
 	if f := cmd.Flags().Lookup("emulator"); f != nil && f.Value.String() == emulatorDefault {
-		return hint.With(err, "to name the emulator's file, use --emulator="+args[0])
+		return hint.With(err, "to name the emulator's file, use "+shell.Word("--emulator="+args[0]))
 	}
 	return hint.With(err, cmd.CommandPath()+" --help lists its flags")
 }

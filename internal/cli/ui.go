@@ -51,7 +51,7 @@ func (a *App) PrintError(err error) {
 	if quiet(err) {
 		return
 	}
-	mistakes, hints := complaints(err)
+	mistakes, hints := a.complaints(err)
 	for _, m := range mistakes {
 		if m.Pos.IsZero() {
 			a.Say("error: %s", m.What)

@@ -105,7 +105,7 @@ func (a *App) showValid(ctx context.Context, p *reconcile.Project, format string
 func (a *App) warned() []render.Mistake {
 	var list []render.Mistake
 	for _, e := range a.warnings {
-		list = append(list, render.Mistake{Pos: e.Pos, Rule: e.Rule, What: e.What, Hint: advised(e.Hint, e)})
+		list = append(list, render.Mistake{Pos: e.Pos, Rule: e.Rule, What: e.What, Hint: a.advised(e.Hint, e)})
 	}
 	return list
 }
@@ -159,13 +159,13 @@ func (a *App) tracked(ctx context.Context, lockPath string) []*manifest.Error {
 	for _, name := range repo.Tracked(ctx, dir, a.env, key, key+".new", emulatorDefault) {
 		file := filepath.Join(dir, name)
 		w := &manifest.Error{Pos: position.Position{File: file}, Rule: ruleTracked}
-		untrack := "run git rm --cached " + shell.File(file) + ", and add it to .gitignore"
+		untrack := "run " + shell.Git(file, "rm", "--cached") + ", and add it to .gitignore"
 		if name == emulatorDefault {
 			w.What = "git tracks the emulator's state: whoever can read the repository can test guesses of the values in it"
 			w.Hint = untrack + "; its history keeps it, so change the values that were real"
 		} else {
 			w.What = "git tracks the fingerprint key: whoever can read the repository can test guesses of values against the lockfile"
-			w.Hint = untrack + "; then run lock rekey. The history keeps the old key: change the values that could be guessed"
+			w.Hint = untrack + "; then run " + a.line("lock", "rekey") + ". The history keeps the old key: change the values that could be guessed"
 		}
 		warnings = append(warnings, w)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopstext"
 )
 
@@ -118,7 +119,7 @@ func readFile(path string) (secret.Key, error) {
 	case !info.Mode().IsRegular():
 		return secret.Key{}, fmt.Errorf("%s is not a regular file, so the fingerprint key is not read from it", path)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return secret.Key{}, fmt.Errorf("other users can read %s (mode %04o): run chmod 600 %[1]s", path, info.Mode().Perm())
+		return secret.Key{}, fmt.Errorf("other users can read %s (mode %04o): run chmod 600 %s", path, info.Mode().Perm(), shell.File(path))
 	case info.Size() > maxFile:
 		return secret.Key{}, fmt.Errorf("%s: %w", path, secret.ErrBadKey)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/repo"
+	"github.com/secretsync/secretsync/internal/shell"
 )
 
 // unmerged returns the Versions of a file that git could not merge, from its index;
@@ -43,7 +44,7 @@ func unmerged(ctx context.Context, path string, getenv func(string) string) (*Ve
 	}
 	if v.Ours == nil || v.Theirs == nil {
 		return nil, hint.With(fmt.Errorf("one side removed %s, and the other changed it", path),
-			"keep it with git add, or remove it with git rm")
+			"keep it with "+shell.Git(path, "add")+", or remove it with "+shell.Git(path, "rm"))
 	}
 	return v, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 )
@@ -64,7 +65,7 @@ func (v Versions) Merge(note func(format string, args ...any)) ([]byte, error) {
 	for _, c := range m.Conflicts {
 		list.Add(lockfile.Position{File: v.Name, Line: c.Line, Column: 1}, "", "%s", describeConflict(c))
 	}
-	return m.Format(), hint.With(list.Err(), "keep one of the two sides of each conflict in "+v.Name+", then git add it and run plan")
+	return m.Format(), hint.With(list.Err(), "keep one of the two sides of each conflict in "+v.Name+", then run "+shell.Git(v.Name, "add")+", and plan")
 }
 
 // describeConflict says what the two sides disagree about.

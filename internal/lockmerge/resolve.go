@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/lockfile"
 )
 
@@ -105,7 +105,7 @@ func noConflict(path string, content []byte) error {
 	_, err := lockfile.Parse(path, content)
 	if errors.Is(err, lockfile.ErrConflict) {
 		return hint.With(fmt.Errorf("%s has a conflict, but git does not have its versions: it was added already, or this is no merge", path),
-			"git checkout --merge "+filepath.ToSlash(path)+" brings a conflict back, if it was just added; otherwise edit the file")
+			shell.Git(path, "checkout", "--merge")+" brings a conflict back, if it was just added; otherwise edit the file")
 	}
 	return err
 }

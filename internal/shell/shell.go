@@ -1,14 +1,17 @@
 // Package shell writes what can be pasted: command lines for a shell, and patterns for git.
 package shell
 
-import "strings"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // plain are the characters that no shell treats specially.
-const plain = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-/"
+const plain = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-/=:+"
 
 // Word quotes an argument for a shell, if it needs that.
 func Word(arg string) string {
-	if arg != "" && strings.Trim(arg, plain) == "" {
+	if arg != "" && strings.Trim(arg, plain) == "" && arg[0] != '=' { // zsh replaces =program
 		return arg
 	}
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
@@ -32,4 +35,13 @@ func GitPattern(name string) string {
 		}
 	}
 	return string(pattern)
+}
+
+// Git is a command of git about a file, which works outside the file's repository too.
+func Git(file string, words ...string) string {
+	text := "git "
+	if dir := filepath.Dir(file); dir != "." {
+		text += "-C " + File(dir) + " "
+	}
+	return text + strings.Join(words, " ") + " -- " + Word(filepath.Base(file))
 }

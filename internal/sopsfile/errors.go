@@ -47,9 +47,17 @@ func (t TypesNotAllowed) Error() string { return "key types that are not allowed
 // restore is the hint for damage that cannot be repaired by editing.
 const restore = "restore it from git, and change it with sops edit"
 
+// rule is the rule of a mistake.
+func rule(kind Kind) string {
+	if kind == NoKey {
+		return "sops-no-key"
+	}
+	return "sops"
+}
+
 // failTypes is fail for a file that names keys of types that are refused.
 func (f *File) failTypes(kind Kind, refused []string, hint, what string, args ...any) error {
-	m := &syntax.Error{Pos: f.whole(), What: fmt.Sprintf(what, args...), Hint: hint, Rule: "sops"}
+	m := &syntax.Error{Pos: f.whole(), What: fmt.Sprintf(what, args...), Hint: hint, Rule: rule(kind)}
 	if len(refused) > 0 {
 		m.Rule = "sops-key-type"
 		m.Kind = TypesNotAllowed(strings.Join(slices.Concat(f.opener.allowed, refused), ","))
@@ -60,7 +68,7 @@ func (f *File) failTypes(kind Kind, refused []string, hint, what string, args ..
 func fail(kind Kind, at position.Position, hint, what string, args ...any) error {
 	e := &Error{Kind: kind}
 	e.Mistakes.Add(at, hint, what, args...)
-	e.Mistakes.Tag("sops", 0)
+	e.Mistakes.Tag(rule(kind), 0)
 	return e
 }
 
