@@ -117,7 +117,7 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 				e.AccountID = top.AccountID
 			}
 			e.Bindings, e.Names = p.bindings(f.Value), names(f.Value)
-			e.Forgotten = len(top.Bindings) > 0 && len(e.Bindings) == 0 && f.Value.Get(section) == nil
+			e.Forgotten = len(top.Bindings) > 0 && len(e.Bindings) == 0 && !declares(f.Value, top.Bindings)
 			previews := shared // inherited, unlike bindings
 			if f.Value.Get("previews") != nil {
 				previews = p.previews(f.Value)
@@ -126,6 +126,14 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 		}
 	}
 	return c, p.errs.Sorted()
+}
+
+// declares reports whether an environment has a list, if an empty one, where the top level
+// binds.
+func declares(n *syntax.Node, top []Binding) bool {
+	unsafe := n.Get("unsafe")
+	return n.Get(section) != nil ||
+		unsafe != nil && unsafe.Get("bindings") != nil && !slices.ContainsFunc(top, func(b Binding) bool { return !b.Unsafe })
 }
 
 // add adds an environment and what its previews bind.

@@ -168,6 +168,29 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// TestForgotten: an environment that binds nothing says so by an empty list.
+func TestForgotten(t *testing.T) {
+	safe := `"secrets_store_secrets": [{"binding": "A", "store_id": "s", "secret_name": "a"}]`
+	under := `"unsafe": {"bindings": [{"name": "B", "type": "secrets_store_secret", "store_id": "s", "secret_name": "a"}]}`
+	none := `"secrets_store_secrets": []`
+	for _, c := range []struct {
+		top, env string
+		want     bool
+	}{
+		{safe, ``, true}, {under, ``, true}, {none, ``, false}, {safe, none, false}, {under, none, false}, {safe, safe, false}, {safe, under, false},
+		{under, `"unsafe": {"bindings": []}`, false}, {safe, `"unsafe": {"bindings": []}`, true},
+		{safe + "," + under, `"unsafe": {"bindings": []}`, true}, {under, `"unsafe": {"metadata": {}}`, true},
+	} {
+		config, mistakes := wrangler.Parse("w.json", []byte(`{`+c.top+`, "env": {"e": {`+c.env+`}}}`))
+		if len(mistakes) > 0 {
+			t.Fatal(mistakes)
+		}
+		if got := config.Environments[1].Forgotten; got != c.want {
+			t.Errorf("%s with %s: %v", c.env, c.top, got)
+		}
+	}
+}
+
 // TestNotConfigurations: what is no configuration by its name says so by its kind.
 func TestNotConfigurations(t *testing.T) {
 	for file, kind := range map[string]error{
