@@ -97,6 +97,8 @@ type SecretRef struct {
 type Resolved struct {
 	Value Value
 	Ciphertext
+	// Note is a remark about the value that forbids nothing; nil if there is none.
+	Note *Error
 }
 
 // Ciphertext is what is known of a value without a key.

@@ -174,7 +174,7 @@ func (r *reading) check(s Source) (Ciphertext, error) {
 		return Ciphertext{}, nil
 	}
 	e, err := sealed.entry(s.path)
-	return Ciphertext{e.Digest, sealed.name}, err
+	return s.ciphertext(Ciphertext{e.Digest, sealed.name}), err
 }
 
 // value reads the value of a secret, whose name is for messages.
@@ -199,12 +199,31 @@ func (r *reading) value(ctx context.Context, secretName string, s Source) (Resol
 		if err != nil {
 			return Resolved{}, err
 		}
-		return f.resolve(ctx, s.path)
+		res, err := f.resolve(ctx, s.path)
+		if s.trim && err == nil {
+			res.Value, res.Ciphertext = trimmedEnd(res.Value), s.ciphertext(res.Ciphertext)
+		}
+		return res, err
 	}
 	if s.sealed != nil {
 		return s.sealed.resolve(ctx, s.path)
 	}
 	return Resolved{Value: s.inline}, nil
+}
+
+// ciphertext is what is known of a source's value without a key. Trimming changes the value, so
+// it counts in the digest.
+func (s Source) ciphertext(c Ciphertext) Ciphertext {
+	if s.Kind == SourceSOPS && s.trim && c.Digest != "" {
+		c.Digest = digestOf("trim", c.Digest)
+	}
+	return c
+}
+
+// trimmedEnd returns a value without its trailing line ends, and wipes it.
+func trimmedEnd(v Value) Value {
+	defer v.Wipe()
+	return secret.New(bytes.Clone(bytes.TrimRight(v.Reveal(), "\r\n")))
 }
 
 func (r *reading) file(s Source) (Resolved, error) {

@@ -62,7 +62,20 @@ func (s *sealed) resolve(ctx context.Context, path []string) (Resolved, error) {
 		return Resolved{}, err
 	}
 	v, err := s.file.Value(ctx, path)
-	return Resolved{v, Ciphertext{e.Digest, s.name}}, err
+	return Resolved{Value: v, Ciphertext: Ciphertext{e.Digest, s.name}, Note: s.quoted(e.Pos, v)}, err
+}
+
+// quoted returns a note about a value of a dotenv file that is in quotes: other readers of such
+// files drop them, but SOPS keeps them.
+func (s *sealed) quoted(at Position, v Value) *Error {
+	text := v.Reveal()
+	if len(text) < 2 || text[0] != text[len(text)-1] || text[0] != '"' && text[0] != '\'' && text[0] != '`' {
+		return nil
+	}
+	if cmp.Or(sopstext.Format(s.format), sopstext.FormatOf(s.name, s.data)) != sopstext.Dotenv {
+		return nil
+	}
+	return mistake(ruleValue, at, "SOPS takes them for a part of the value: if they are not, remove them with sops edit", "the value is in quotes, which are sent with it")
 }
 
 // unseal takes the metadata out of a file that SOPS encrypted, and puts the

@@ -70,6 +70,8 @@ func (s Source) Digest() string {
 	switch {
 	case s.Kind == SourceFile && s.trim:
 		return digestOf("trim")
+	case s.Kind == SourceSOPS && s.trim:
+		return digestOf("trim", s.format)
 	case s.Kind == SourceCommand && s.trim:
 		return digestOf("trim", s.digest)
 	case s.Kind == SourceCommand && s.exact:
@@ -106,11 +108,11 @@ func (d *document) from(f syntax.Field) Source {
 	return s
 }
 
-// trim reads how much of the end of a file or of a command's output counts.
+// trim reads how much of the end of a file, of a value in one, or of a command's output counts.
 func (d *document) trim(f syntax.Field, n *syntax.Node, s *Source) {
 	d.boolean(f, &s.trim)
 	s.exact = f.Value.Kind == syntax.Bool && !s.trim
-	if n.Get("command") == nil {
+	if n.Get("command") == nil && n.Get("sops") == nil {
 		d.onlyWith(f, n, "file")
 	}
 }

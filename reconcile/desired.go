@@ -63,6 +63,7 @@ func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*
 		}
 		return nil, err
 	}
+	p.noteValues(values)
 	if !mode.Keyless {
 		if d.key, err = p.findKey(ctx, lock); err != nil {
 			return nil, err
@@ -106,6 +107,20 @@ func (p *Project) values(ctx context.Context, mode Mode) (map[manifest.SecretRef
 		values[ref] = manifest.Resolved{Ciphertext: c}
 	}
 	return values, err
+}
+
+// noteValues reports remarks about values, in the manifest's order and each once.
+func (p *Project) noteValues(values map[manifest.SecretRef]manifest.Resolved) {
+	told := map[manifest.Position]bool{}
+	for _, st := range p.manifest.Stores {
+		for _, sec := range st.Secrets {
+			note := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}].Note
+			if note != nil && !told[note.Pos] {
+				told[note.Pos] = true
+				p.cfg.Notify(ManifestWarning{note})
+			}
+		}
+	}
 }
 
 // wipe overwrites the values, where Go allows it.

@@ -56,6 +56,9 @@ type place struct {
 
 func (f *File) find(path []string) (place, error) {
 	var p place
+	if f.document {
+		return f.wholeDocument(path)
+	}
 	if f.format == formats.Binary {
 		if len(path) > 0 {
 			hint := "leave the key out"
@@ -70,6 +73,12 @@ func (f *File) find(path []string) (place, error) {
 	for i, key := range path {
 		all := children(v)
 		at := slices.IndexFunc(all, func(c child) bool { return c.key == key })
+		if at < 0 && f.format == formats.Dotenv {
+			if at = exported(all, key); at >= 0 {
+				key = all[at].key
+				path = []string{key}
+			}
+		}
 		if at < 0 {
 			return p, f.missing(path[:i+1], v, all)
 		}
@@ -86,6 +95,15 @@ func (f *File) find(path []string) (place, error) {
 	}
 	p.Pos = f.position(path)
 	return p, f.leaf(&p, path, v)
+}
+
+// exported finds a key that a dotenv file has as "export KEY", as a shell reads it: for SOPS,
+// the word is a part of the key (docs/sops.md §2).
+func exported(all []child, key string) int {
+	return slices.IndexFunc(all, func(c child) bool {
+		name, ok := strings.CutPrefix(c.key, "export ")
+		return ok && strings.TrimSpace(name) == key
+	})
 }
 
 // leaf fills in what the encrypted text shows.

@@ -75,15 +75,16 @@ func New(o Options) (*Opener, error) {
 
 // File is a file that SOPS encrypted. It may be used by several goroutines.
 type File struct {
-	opener *Opener
-	name   string
-	data   []byte
-	format formats.Format
-	part   bool         // of another file, so that positions mean nothing
-	sealed string       // of a .sops.yaml: the file that a key is sealed in
-	root   *syntax.Node // of YAML and JSON, for positions
-	tree   sops.Tree    // encrypted, and never changed
-	rules  rules
+	opener   *Opener
+	name     string
+	data     []byte
+	format   formats.Format
+	document bool         // in JSON, that is one value
+	part     bool         // of another file, so that positions mean nothing
+	sealed   string       // of a .sops.yaml: the file that a key is sealed in
+	root     *syntax.Node // of YAML and JSON, for positions
+	tree     sops.Tree    // encrypted, and never changed
+	rules    rules
 
 	mu      sync.Mutex // protects attempt
 	attempt *attempt
@@ -95,12 +96,16 @@ func (o *Opener) Open(name string, data []byte) (*File, error) {
 	return o.OpenAs(sopstext.FormatOf(name, data), name, data)
 }
 
-// OpenAs is [Opener.Open] for a file of a known format.
+// OpenAs is [Opener.Open] for a file of a known format. A JSON document that is opened as a
+// binary file is one value, as `sops decrypt` prints it.
 func (o *Opener) OpenAs(format sopstext.Format, name string, data []byte) (*File, error) {
 	if !slices.Contains(sopstext.Formats, format) {
 		return nil, fmt.Errorf("%q is no format of SOPS", format)
 	}
 	f := &File{opener: o, name: name, data: data, format: formats.FormatFromString(string(format))}
+	if format == sopstext.Binary && sopstext.Detect(data) == sopstext.JSON {
+		f.format, f.document = formats.Json, true
+	}
 	if err := f.parse(); err != nil {
 		return nil, f.otherFormat(format, err)
 	}
@@ -110,7 +115,7 @@ func (o *Opener) OpenAs(format sopstext.Format, name string, data []byte) (*File
 // otherFormat replaces the error about a file that has the metadata of another format.
 func (f *File) otherFormat(format sopstext.Format, err error) error {
 	found := sopstext.Detect(f.data)
-	if found == "" || found == format || format == sopstext.FormatOf(f.name, f.data) {
+	if f.document || found == "" || found == format || format == sopstext.FormatOf(f.name, f.data) {
 		return err
 	}
 	return fail(Malformed, f.whole(), fmt.Sprintf("leave the format out, or set it to %s", found), "is a SOPS file of the format %s, not %s", found, format)

@@ -50,6 +50,9 @@ func (f *File) decryptAt(ctx context.Context, p place, path []string) (secret.Va
 	if err != nil {
 		return secret.Value{}, err
 	}
+	if f.document {
+		return f.plainDocument(root)
+	}
 	var v any = root
 	for _, i := range p.route {
 		if branch, ok := v.(sops.TreeBranch); ok {

@@ -140,11 +140,12 @@ type From struct {
 	SOPS string `json:"sops,omitempty" jsonschema:"oneof_required=sops"`
 	// A program and its arguments, without a shell; refused without --allow-commands.
 	Command []string `json:"command,omitempty" jsonschema:"oneof_required=command,minItems=1"`
-	// With file and command: true drops all trailing newlines. With command, false keeps the last one.
+	// With file, sops and command: true drops all trailing newlines. With command, false keeps the last one.
 	Trim *bool `json:"trim,omitempty"`
 	// With sops: a dotted path, with odd names in double quotes.
 	Key string `json:"key,omitempty"`
-	// With sops: the file's format, where its content and its name do not show it.
+	// With sops: the file's format, where its content and its name do not show it. binary takes a JSON
+	// document as a whole.
 	Format string `json:"format,omitempty" jsonschema:"enum=yaml,enum=json,enum=dotenv,enum=ini,enum=binary"`
 }
 
