@@ -39,7 +39,7 @@ race: ## Run all tests with the race detector (builds everything again)
 lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run gofmt, go vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
-	go vet -tags e2e ./e2e
+	go vet -tags e2e ./e2e ./internal/envfile
 	go vet -tags suites ./internal/syntax
 	go vet -tags recipes ./recipes
 	$< run ./...
@@ -61,7 +61,7 @@ e2e: ## Run wrangler and other real clients against the emulator; needs Node.js
 		test -z "$$CI" || exit 1; \
 		echo "********* e2e: SKIPPED, wrangler was not tested **********"; \
 	else \
-		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -v ./e2e; \
+		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -v ./e2e ./internal/envfile; \
 	fi
 
 recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the CI recipes (action.yml, examples) against the emulator; needs bash and git

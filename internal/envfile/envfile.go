@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/sopstext"
@@ -48,8 +49,10 @@ func Parse(name string, data []byte) (*File, error) {
 	switch {
 	case len(data) > MaxSize:
 		return nil, refuse(whole, "", "is larger than 4 MiB")
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}), bytes.IndexByte(data, 0) >= 0:
-		return nil, refuse(whole, "save it as UTF-8, as wrangler needs it", "is not UTF-8 text")
+	case charset.UTF16(data) != "":
+		return nil, refuse(whole, charset.Hint, "is encoded in "+charset.UTF16(data))
+	case bytes.IndexByte(data, 0) >= 0:
+		return nil, refuse(whole, "", "is not text: it has a zero byte")
 	case !utf8.Valid(data):
 		return nil, refuse(whole, "wrangler replaces the bytes that are not: encode such a value, for example as base64", "is not UTF-8 text")
 	case sopstext.Detect(data) != "":
@@ -57,7 +60,7 @@ func Parse(name string, data []byte) (*File, error) {
 	case vault.Match(data):
 		return nil, refuse(whole, "decrypt it first: npx dotenvx decrypt", "is encrypted with dotenvx")
 	}
-	if text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))); len(text) == 0 {
+	if text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte(charset.BOM))); len(text) == 0 {
 		return nil, refuse(whole, "", "is empty")
 	} else if text[0] == '{' || text[0] == '[' {
 		return parseJSON(name, data)

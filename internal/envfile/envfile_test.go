@@ -53,7 +53,8 @@ func TestParse(t *testing.T) {
 		{"x", `{"A": 1}`, `x:1:7: the value of "A" is an integer (write it as a string, in quotes)`},
 		{"x", `{"a b": "1"}`, `x:1:2 a b="1" Cloudflare refuses this name`},
 		{"x", "A=ref+vault://a", `x:1:1 A="ref+vault://a" the value is a reference to a secret, and not the secret`},
-		{"x", "A\x00=1", `x: is not UTF-8 text (save it as UTF-8, as wrangler needs it)`},
+		{"x", "A=1\x00", `x: is not text: it has a zero byte`},
+		{"x", "A\x00=\x001\x00", `x: is encoded in UTF-16 (save it as UTF-8: > in Windows PowerShell writes UTF-16)`},
 		{"x", "", "x: is empty"},
 	} {
 		want := strings.ReplaceAll(tt.want, "|", "\n")
