@@ -47,7 +47,7 @@ of the session that runs several Workers: it finds the calls of wrangler dev in
 package.json, and vite.config. Where it cannot, --persist-to or persist_to in
 the manifest's workers: says which folder. dev --clear removes the values, even
 for a configuration that cannot be read, and with --worker for one that the
-manifest no longer names.
+manifest no longer names. dev run is for Vitest, which has a storage of its own.
 
 ` + exitCodesHelp,
 		Example: "  secretsync dev\n  secretsync dev --var environment=staging --worker apps/api/wrangler.jsonc\n  secretsync dev --clear",
@@ -64,6 +64,7 @@ manifest no longer names.
 	f.StringArrayVar(&o.workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
 	f.StringVar(&o.persistTo, "persist-to", "", "the folder that wrangler dev gets as its --persist-to")
 	f.BoolVar(&o.clear, "clear", false, "remove the values from the local store")
+	cmd.AddCommand(a.devRunCommand())
 	return cmd
 }
 
@@ -83,11 +84,7 @@ func (a *App) dev(ctx context.Context, o *devOptions) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, v := range values {
-			v.Wipe()
-		}
-	}()
+	defer wipe(values)
 	said := map[string]bool{}
 	say := func(text string) { // a Worker may look in several places
 		if !said[text] {

@@ -119,7 +119,9 @@ func (a *App) sayWhere(places []*devPlace) {
 	var folders []string
 	byDefault := 0
 	for _, p := range places {
+		a.Filter.Public(p.Values()) // others may have chosen it
 		for _, v := range p.visitors {
+			a.Filter.Public(v.by)
 			by := v.by
 			if by == "" {
 				byDefault++
