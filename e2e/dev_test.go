@@ -148,10 +148,17 @@ func newest(t *testing.T) (modules, path string) {
 // wranglerDev starts wrangler dev on its own port, and returns its address.
 func (p *place) wranglerDev(path string, args ...string) string {
 	p.Helper()
-	args = append([]string{"dev", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0"}, args...)
-	cmd := exec.CommandContext(p.Context(), filepath.Join(p.dir, "node_modules", ".bin", "wrangler"), args...)
+	ready := regexp.MustCompile(`Ready on (http://[0-9.a-z]+:[0-9]+)`)
+	return p.serve(path, ready, "wrangler", append([]string{"dev", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0"}, args...)...)
+}
+
+// serve starts a server of a package until the test ends, and returns its address, which
+// ready finds in a line of its output.
+func (p *place) serve(path string, ready *regexp.Regexp, program string, args ...string) string {
+	p.Helper()
+	cmd := exec.CommandContext(p.Context(), filepath.Join(p.dir, "node_modules", ".bin", program), args...)
 	cmd.Dir = p.dir
-	cmd.Env = []string{"PATH=" + path, "HOME=" + p.dir, "CI=1", "WRANGLER_SEND_METRICS=false", "NO_COLOR=1"}
+	cmd.Env = []string{"PATH=" + path, "HOME=" + p.dir, "CI=1", "WRANGLER_SEND_METRICS=false", "CLOUDFLARE_CF_FETCH_ENABLED=false", "NO_COLOR=1"}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		p.Fatal(err)
@@ -167,7 +174,6 @@ func (p *place) wranglerDev(path string, args ...string) string {
 	})
 	found := make(chan string, 1)
 	go func() {
-		ready := regexp.MustCompile(`Ready on (http://[0-9.a-z]+:[0-9]+)`)
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
 			fmt.Fprintln(os.Stderr, lines.Text())
@@ -180,7 +186,7 @@ func (p *place) wranglerDev(path string, args ...string) string {
 	case url := <-found:
 		return url
 	case <-time.After(90 * time.Second):
-		p.Fatal("wrangler dev did not get ready")
+		p.Fatalf("%s did not get ready", program)
 		return ""
 	}
 }
