@@ -2,6 +2,8 @@ package sopsfile_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,4 +102,23 @@ func TestAliasBomb(t *testing.T) {
 	_, err := opener(t).Open("a.yaml", data)
 	wantError(t, err, []string{"YAML aliases stand for more than 100000 values"})
 	wantKind(t, err, sopsfile.Malformed)
+}
+
+// People name the recipients in .sops.yaml by anchors: a mistake in one is reported there.
+func TestAnchorsInRules(t *testing.T) {
+	dir := t.TempDir()
+	recipient := newKey(t)
+	for key, want := range map[string]string{recipient: "", "age1" + canary: ".sops.yaml:2:5: not an age recipient"} {
+		rules := "keys:\n  - &a " + key + "\ncreation_rules:\n  - &r\n    path_regex: \\.lock$\n    key_groups: [{age: [*a]}]\n"
+		if err := os.WriteFile(filepath.Join(dir, ".sops.yaml"), []byte(rules), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := opener(t).CheckSeal(t.Context(), true, dir, dir, filepath.Join(dir, "x.lock"))
+		switch {
+		case want == "" && err != nil:
+			t.Error(err)
+		case want != "":
+			wantError(t, err, []string{want}, canary)
+		}
+	}
 }
