@@ -27,7 +27,11 @@ func checkEncrypted(s Source, v Value) *Error {
 	case s.Kind == SourceCommand:
 		return mistake(ruleCiphertext, s.Pos, "let it print the decrypted value"+or, "the output of the command %q is encrypted with SOPS"+effect, program(s.argv()))
 	case s.Kind == SourceSOPS && len(s.path) == 0 && sopstext.Detect(text) != "":
-		return mistake(ruleCiphertext, s.Pos, "remove the outer encryption: sops decrypt -i "+shell.File(s.target), "the file was encrypted twice with SOPS"+effect)
+		types := ""
+		if sopstext.SOPSFormat(s.target) != sopstext.Binary {
+			types = "--input-type binary --output-type binary "
+		}
+		return mistake(ruleCiphertext, s.Pos, "remove the outer encryption: sops decrypt -i "+types+shell.File(s.target), "the file was encrypted twice with SOPS"+effect)
 	case s.Kind == SourceSOPS || s.sealed != nil:
 		return mistake(ruleCiphertext, s.Pos, "put the plain value there with sops edit", "the value was encrypted twice with SOPS"+effect)
 	}
