@@ -263,7 +263,7 @@ func (p *place) checkOddValues(name string, f fake) {
 		p.secretsync(program.OK, "apply", "--auto-approve", "--allow-commands")
 		p.live("tls-key", p.value("tls-key"))
 	}
-	p.set("stripe-key", "\xff\xfe\x00binary")
+	p.set("stripe-key", "\x89PNG\r\n\x1a\n\x00\xff")
 	program.Must(p.T, os.WriteFile(filepath.Join(p.values, "binary"), nil, 0o600))
 	out := p.secretsync(program.Error, "plan", "--allow-commands")
 	want := "the value is not UTF-8 text"
