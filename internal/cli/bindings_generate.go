@@ -18,6 +18,8 @@ type generateOptions struct {
 	targetFlags
 	worker, env, format string
 	write               bool
+	out                 string
+	check               bool
 }
 
 func (a *App) bindingsGenerateCommand() *cobra.Command {
@@ -31,15 +33,23 @@ bindings of that file keep their names and get current store ids and secret
 names. --write changes the file, and keeps everything else in it, comments
 included.
 
+--format module prints a TypeScript module that reads the secrets which the
+worker's file binds by their names in the manifest: secretsStore(env).get(name).
+-o writes it to a file, and --check fails if that file is not up to date. It
+serves all environments of the worker's file, unless --env names one.
+
 ` + exitCodesHelp,
-		Example: "  secretsync bindings generate --target '*/stripe-*'\n  secretsync bindings generate --worker apps/api/wrangler.jsonc --write",
-		Args:    noArgs,
+		Example: `  secretsync bindings generate --target '*/stripe-*'
+  secretsync bindings generate --worker apps/api/wrangler.jsonc --write
+  secretsync bindings generate --worker apps/api/wrangler.jsonc \
+    --format module -o apps/api/src/secrets-store.ts`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.targetFlags.check(); err != nil {
 				return err
 			}
-			if o.write && o.format != "" {
-				return errors.New("--write and --format exclude each other: the file's own format is used")
+			if err := o.checkFormat(); err != nil {
+				return err
 			}
 			w, err := a.workers(cmd.Context(), &o.manifestFlags)
 			if err != nil {
@@ -50,6 +60,9 @@ included.
 					return err
 				}
 			}
+			if o.format == formatModule {
+				return a.generateModule(w, &o, !cmd.Flags().Changed("env"))
+			}
 			return a.generateBindings(w, &o, !cmd.Flags().Changed("env"))
 		},
 	}
@@ -58,10 +71,30 @@ included.
 	o.addressFlags.register(f)
 	o.targetFlags.register(f)
 	f.StringVar(&o.worker, "worker", "", "a wrangler configuration that the manifest's workers: list names")
-	f.StringVar(&o.env, "env", "", "the environment of that configuration (default: the one that workers: names, else its top level)")
-	f.StringVar(&o.format, "format", "", "toml, jsonc or types (default: as the worker's file, else jsonc)")
+	f.StringVar(&o.env, "env", "", "the environment of that configuration (default: the one that workers: names, else its top level; for a module, all)")
+	f.StringVar(&o.format, "format", "", "toml, jsonc, types or module (default: as the worker's file, else jsonc)")
 	f.BoolVar(&o.write, "write", false, "write the bindings into the worker's file")
+	f.StringVarP(&o.out, "out", "o", "", "write the module to this file")
+	f.BoolVar(&o.check, "check", false, "fail if the file of -o is not up to date, and do not write it")
 	return cmd
+}
+
+// checkFormat reports flags that contradict each other.
+func (o *generateOptions) checkFormat() error {
+	module := o.format == formatModule
+	switch {
+	case o.write && o.format != "":
+		return errors.New("--write and --format exclude each other: the file's own format is used")
+	case o.out != "" && !module:
+		return errors.New("-o needs --format module")
+	case o.check && o.out == "":
+		return errors.New("--check needs -o, the file to check")
+	case module && o.worker == "":
+		return errors.New("--format module needs --worker, the file whose bindings the module reads")
+	case module && len(o.targets) > 0:
+		return errors.New("--format module and --target exclude each other: the module has what the worker's file binds")
+	}
+	return nil
 }
 
 // generateBindings prints or writes the bindings. anyEnv is true if --env was not given.
@@ -116,9 +149,9 @@ func chosenEnvironment(w *workers, o *generateOptions, anyEnv bool) (env wrangle
 	default:
 		return env, "", nil
 	}
-	c := w.bindings.Config(o.worker)
-	if c == nil {
-		return env, "", hint.With(fmt.Errorf("%s is not one of the manifest's Workers", o.worker), "add it to workers:")
+	c, err := workerConfig(w, o.worker)
+	if err != nil {
+		return env, "", err
 	}
 	if err := c.PagesError(); err != nil {
 		return env, "", err
@@ -132,6 +165,15 @@ func chosenEnvironment(w *workers, o *generateOptions, anyEnv bool) (env wrangle
 		return env, "", hint.With(fmt.Errorf("%s has no environment %q among those that workers: names", c.File, name), "name one with --env, or set the manifest's variables with --var")
 	}
 	return c.Environments[i], c.File, nil
+}
+
+// workerConfig returns the configuration with the given path.
+func workerConfig(w *workers, file string) (*wrangler.Config, error) {
+	c := w.bindings.Config(file)
+	if c == nil {
+		return nil, hint.With(fmt.Errorf("%s is not one of the manifest's Workers", file), "add it to workers:")
+	}
+	return c, nil
 }
 
 func (a *App) writeBindings(w *workers, file, env string, want []wrangler.Binding) error {

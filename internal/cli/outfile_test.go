@@ -33,6 +33,7 @@ var outputs = map[string]struct {
 	"import --out":                 {args: []string{"import", "-o", "FILE"}},
 	"import --sops":                {args: []string{"import", "--from-env", "value.txt", "--sops", "FILE"}},
 	"import --out of --from-env":   {args: []string{"import", "--from-env", "value.txt", "-o", "FILE"}},
+	"bindings generate --out":      {args: []string{"bindings", "generate", "--worker", "wrangler.toml", "--format", "module", "-o", "FILE"}},
 	"emulator --state":             {args: []string{"emulator", "--listen", "127.0.0.1:0", "--state", "FILE"}},
 	"--emulator":                   {args: []string{"plan", "--emulator=FILE"}},
 	"GITHUB_STEP_SUMMARY of plan":  {args: []string{"plan", "--format", "github"}, env: map[string]string{"GITHUB_STEP_SUMMARY": "FILE"}},
