@@ -24,6 +24,9 @@ const (
 	// maxPattern is the longest regular expression of the metadata, in bytes: SOPS compiles it
 	// again for each value.
 	maxPattern = 1 << 10
+	// maxLines is how many lines a dotenv or INI file may have: the time that SOPS takes to
+	// read one grows with their square.
+	maxLines = 20_000
 )
 
 // refusal is what is wrong with an encrypted data key that is not used.

@@ -222,6 +222,17 @@ func TestPatternIsShort(t *testing.T) {
 	}
 }
 
+// SOPS reads many keys in a time that grows with their square.
+func TestTooManyLines(t *testing.T) {
+	for _, name := range []string{"a.env", "a.ini"} {
+		text := "[s]\n" + strings.Repeat("k=1\n", 20_000)
+		_, err := opener(t).Open(name, []byte(text))
+		wantError(t, err, []string{name + ": has more than 20000 lines (split it)"})
+		_, err = opener(t).Open(name, []byte(strings.Repeat("# x\n", 20_000)))
+		wantError(t, err, []string{name + ": is not encrypted with SOPS"})
+	}
+}
+
 // pgpEntity generates a PGP key, and hides those of whoever runs the test.
 func pgpEntity(t *testing.T) *openpgp.Entity {
 	t.Helper()

@@ -57,6 +57,9 @@ func (f *File) conflicts() (mistakes syntax.ErrorList) {
 // into one, which SOPS unfolds recursively.
 func (f *File) checkLines() error {
 	const maxDepth = 100
+	if bytes.Count(f.data, []byte("\n")) > maxLines {
+		return fail(Malformed, f.whole(), "split it", "has more than %d lines", maxLines)
+	}
 	number := 0
 	for line := range bytes.Lines(f.data) {
 		number++
