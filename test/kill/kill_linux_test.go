@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -47,13 +48,20 @@ func TestKillWhileWriting(t *testing.T) {
 // program before the n-th of them, unless n is negative.
 func (c *faultCase) traced(n int) (calls []string) {
 	c.Helper()
+	return traced(c.Project, n, []string{c.Path(".secretsync.lock-")}, "apply", "--auto-approve", "--parallelism", "1")
+}
+
+// traced runs the program and returns its system calls that write files whose paths begin with
+// one of the prefixes. It kills the program before the n-th of them, unless n is negative.
+func traced(c *program.Project, n int, prefixes []string, args ...string) (calls []string) {
+	c.T.Helper()
 	runtime.LockOSThread() // ptrace ties a tracer to one thread
 	defer runtime.UnlockOSThread()
-	cmd := c.Process("traceable", "apply", "--auto-approve", "--parallelism", "1")
+	cmd := c.Process("traceable", args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	err := cmd.Start()
 	if errors.Is(err, syscall.EPERM) {
-		c.Skipf("processes may not be traced here: %v", err)
+		c.T.Skipf("processes may not be traced here: %v", err)
 	}
 	program.Must(c.T, err)
 	pid, options := cmd.Process.Pid, false
@@ -74,7 +82,7 @@ func (c *faultCase) traced(n int) (calls []string) {
 		sig := status.StopSignal()
 		switch sig {
 		case syscall.SIGTRAP | 0x80:
-			if call := c.writesLock(tid); call != "" {
+			if call := writes(c, prefixes, tid); call != "" {
 				calls = append(calls, call)
 				if len(calls) == n+1 {
 					program.Must(c.T, syscall.Kill(pid, syscall.SIGKILL))
@@ -107,9 +115,9 @@ type syscallInfo struct {
 	_        [2]uint64
 }
 
-// writesLock names the system call that a thread is about to make if it writes the lockfile,
-// and returns "" otherwise.
-func (c *faultCase) writesLock(tid int) string {
+// writes names the system call that a thread is about to make if it writes one of the files, and
+// returns "" otherwise.
+func writes(c *program.Project, prefixes []string, tid int) string {
 	var info syscallInfo
 	_, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, ptraceGetSyscallInfo, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
 	if errno != 0 || info.op != syscallEntry {
@@ -137,7 +145,7 @@ func (c *faultCase) writesLock(tid int) string {
 			return "fsync of the directory"
 		}
 	}
-	if !strings.HasPrefix(name, c.Path(".secretsync.lock-")) {
+	if !slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
 		return ""
 	}
 	return call
