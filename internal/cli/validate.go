@@ -13,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/shell"
+	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
@@ -172,8 +173,14 @@ func (a *App) tracked(ctx context.Context, lockPath string) []*manifest.Error {
 	return warnings
 }
 
-// warnTracked shows the warnings of tracked, and keeps them for the report.
+// warnTracked shows the warnings of tracked, and that SOPS ignores a file, and keeps them for the
+// report.
 func (a *App) warnTracked(ctx context.Context, lockPath string) {
+	if name := sopsfile.IgnoredRules(filepath.Dir(lockPath)); name != "" {
+		a.notify(reconcile.ManifestWarning{Mistake: &manifest.Error{
+			Pos: position.Position{File: name}, Rule: "sops", What: "SOPS ignores this file: it reads only .sops.yaml", Hint: "run " + sopsfile.RenameRules(name),
+		}})
+	}
 	for _, w := range a.tracked(ctx, lockPath) {
 		a.notify(reconcile.ManifestWarning{Mistake: w})
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/version"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/shell"
 )
 
 // ErrNoRule says that no .sops.yaml names recipients.
@@ -175,4 +176,32 @@ func (o *Opener) Unseal(ctx context.Context, doc []byte, name string) (secret.Va
 		return secret.Value{}, fail(Damaged, f.whole(), restore, "the sealed key in it is damaged")
 	}
 	return f.Value(ctx, []string{sealedKey})
+}
+
+// IgnoredRules returns the nearest .sops.yml at or above a folder, if no .sops.yaml is as near:
+// SOPS does not read a file of that name. It returns "" if there is none.
+func IgnoredRules(dir string) string {
+	for {
+		if _, err := os.Stat(filepath.Join(dir, ".sops.yaml")); err == nil {
+			return ""
+		}
+		if name := filepath.Join(dir, ".sops.yml"); exists(name) {
+			return name
+		}
+		abs, err := filepath.Abs(dir)
+		if err != nil || filepath.Dir(abs) == abs {
+			return ""
+		}
+		dir = filepath.Join(dir, "..")
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// RenameRules is the command that lets SOPS read what [IgnoredRules] found.
+func RenameRules(name string) string {
+	return "mv " + shell.File(name) + " " + shell.File(strings.TrimSuffix(name, ".yml")+".yaml")
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -164,5 +165,9 @@ func (f *File) notSOPS() error {
 	if format := sopstext.OfName(f.name); format != sopstext.SOPSFormat(f.name) { // SOPS would encrypt it as a whole
 		types = fmt.Sprintf("--input-type %s --output-type %[1]s ", format)
 	}
-	return fail(NotSOPS, f.whole(), "encrypt it: sops encrypt -i "+types+shell.File(f.name), "is not encrypted with SOPS")
+	rename := ""
+	if ignored := IgnoredRules(filepath.Dir(f.name)); ignored != "" {
+		rename = RenameRules(ignored) + " && " // sops would find no recipients
+	}
+	return fail(NotSOPS, f.whole(), "encrypt it: "+rename+"sops encrypt -i "+types+shell.File(f.name), "is not encrypted with SOPS")
 }
