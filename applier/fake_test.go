@@ -233,8 +233,16 @@ func (j *fakeJournal) note(format string, args ...any) error {
 	return nil
 }
 
-// Record logs an entry in few words.
-func (j *fakeJournal) Record(e applier.Entry) error {
+// Record logs each entry in few words.
+func (j *fakeJournal) Record(entries ...applier.Entry) error {
+	var errs []error
+	for _, e := range entries {
+		errs = append(errs, j.record(e))
+	}
+	return errors.Join(errs...)
+}
+
+func (j *fakeJournal) record(e applier.Entry) error {
 	counts := map[applier.Outcome]int{}
 	for _, r := range e.Results {
 		counts[r.Outcome]++

@@ -12,10 +12,12 @@ import (
 // Calls of Record do not overlap. An error from it ends the apply, since a request that
 // cannot be recorded must not be sent.
 type Journal interface {
-	Record(Entry) error
+	// Record records the entries in one step, completely or not at all. There is more than one
+	// where they came while the previous ones were being recorded.
+	Record(...Entry) error
 }
 
-// Entry is what a [Journal] records in one step, completely or not at all.
+// Entry is a part of what a [Journal] records in one step.
 type Entry struct {
 	Kind EntryKind
 	// Actions is set for EntryIntent and EntryResend.
@@ -44,31 +46,71 @@ const (
 	EntryActive EntryKind = "active"
 )
 
-// recorder is the one writer of the journal for all accounts. It reports the outcomes as it
-// records them.
+// recorder is the one writer of the journal for all accounts. What arrives while it writes is
+// written together, next. It reports the outcomes as it records them.
 type recorder struct {
-	mu      sync.Mutex
 	journal Journal
 	events  func(Result) // may be nil
-	failure error        // the first one
+
+	writing sync.Mutex // held while the journal writes; mu is not
+	mu      sync.Mutex
+	waiting []*waitingEntry
+	failure error // the first one
+}
+
+// waitingEntry is an entry that is to be recorded.
+type waitingEntry struct {
+	Entry
+	recorded bool // or tried to; guarded by recorder.writing
 }
 
 // record writes an entry. It does so after a failure too, because the entry may be the
 // outcome of a request that was in flight then. It returns the same as failed.
 func (r *recorder) record(e Entry) error {
+	w := &waitingEntry{Entry: e}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.journal.Record(e); err != nil && r.failure == nil {
-		r.failure = fmt.Errorf("the lockfile cannot be written, so nothing more is sent: %w", err)
+	r.waiting = append(r.waiting, w)
+	r.mu.Unlock()
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	if !w.recorded { // else another goroutine has recorded it together with its own
+		r.recordWaiting()
 	}
-	if e.Kind == EntryOutcome && r.events != nil {
-		for _, res := range e.Results {
-			if res.Outcome != Skipped { // Apply reports those at the end
-				r.events(res)
-			}
+	return r.failed()
+}
+
+// recordWaiting records all entries that wait.
+func (r *recorder) recordWaiting() {
+	r.mu.Lock()
+	waiting := r.waiting
+	r.waiting = nil
+	r.mu.Unlock()
+	entries := make([]Entry, len(waiting))
+	for i, w := range waiting {
+		entries[i], w.recorded = w.Entry, true
+	}
+	if err := r.journal.Record(entries...); err != nil {
+		r.mu.Lock()
+		if r.failure == nil {
+			r.failure = fmt.Errorf("the lockfile cannot be written, so nothing more is sent: %w", err)
+		}
+		r.mu.Unlock()
+	}
+	for _, e := range entries {
+		r.report(e)
+	}
+}
+
+// report reports the outcomes of an entry.
+func (r *recorder) report(e Entry) {
+	if e.Kind != EntryOutcome || r.events == nil {
+		return
+	}
+	for _, res := range e.Results {
+		if res.Outcome != Skipped { // Apply reports those at the end
+			r.events(res)
 		}
 	}
-	return r.failure
 }
 
 // failed returns the first error of the journal. After it, nothing more may be sent.

@@ -75,9 +75,9 @@ type slowJournal struct {
 	took time.Duration
 }
 
-func (j *slowJournal) Record(e applier.Entry) error {
-	err := j.fakeJournal.Record(e)
-	if e.Kind == applier.EntryOutcome {
+func (j *slowJournal) Record(entries ...applier.Entry) error {
+	err := j.fakeJournal.Record(entries...)
+	if entries[0].Kind == applier.EntryOutcome {
 		time.Sleep(j.took)
 	}
 	return err

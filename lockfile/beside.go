@@ -87,7 +87,7 @@ func savedAt(path string, n int) Saved {
 // Beside returns the names of all files that belong to the lockfile at path, whether or not
 // they exist.
 func Beside(path string) []string {
-	names := []string{sidePath(path)}
+	names := []string{sidePath(path), journalPath(path)}
 	for n := 1; n <= maxSaved; n++ {
 		s := savedAt(path, n)
 		names = append(names, s.Ours, s.Base)
@@ -136,13 +136,16 @@ func (h *Handle) trySaving() error {
 		if err := atomicfile.Write(s.Base, h.opened, 0o644); err != nil {
 			return err
 		}
-		if err := atomicfile.Write(s.Ours, h.saved, 0o644); err != nil {
+		if err := atomicfile.Write(s.Ours, h.file.Format(), 0o644); err != nil {
 			return err
 		}
 		h.replaced.Saved = s.Ours
+		if h.journal != nil && h.journalExists() { // its records are in the two files
+			return removeJournal(h.path)
+		}
 		return nil
 	}
-	return atomicfile.Write(h.replaced.Saved, h.saved, 0o644)
+	return atomicfile.Write(h.replaced.Saved, h.file.Format(), 0o644)
 }
 
 // freeSaved returns the first pair of files that no other run has used.

@@ -205,13 +205,19 @@ func (f *File) clone() *File {
 		copied := c.PutStore(k, st.ID)
 		copied.Delete = st.Delete
 		for name, sec := range st.Secrets {
-			x := copied.PutSecret(name, *sec)
-			x.Scopes = slices.Clone(sec.Scopes)
-			if sec.Pending != nil {
-				pending := *sec.Pending
-				x.Pending = &pending
-			}
+			copied.PutSecret(name, *sec.clone())
 		}
 	}
 	return c
+}
+
+// clone returns a deep copy.
+func (s *Secret) clone() *Secret {
+	x := *s
+	x.Scopes = slices.Clone(s.Scopes)
+	if s.Pending != nil {
+		pending := *s.Pending
+		x.Pending = &pending
+	}
+	return &x
 }

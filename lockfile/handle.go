@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -24,10 +25,13 @@ type Handle struct {
 	mu       sync.Mutex
 	lock     *flock.Flock // nil after Close
 	file     *File
-	saved    []byte // file as formatted
+	saved    []byte // the lockfile's content, as formatted; file has the journal's changes too
 	opened   []byte // what another program's version is based on: saved as it was at first
-	written  bool   // this Handle has changed the lockfile since then
+	written  bool   // this Handle has recorded something since then
 	disk     snapshot
+	folded   int            // how many changes of an earlier run's journal Open wrote to the lockfile
+	journal  *os.File       // nil until something is appended
+	appended int64          // the journal's size
 	replaced *ReplacedError // set once it is noticed; then nothing more is written to path
 }
 
@@ -36,39 +40,47 @@ const spare = 64 << 10
 
 // Open locks the lockfile at path, waiting up to timeout for another holder, and reads it. If
 // the lock is still held then, the error is a [HeldError]. Open removes temporary files that
-// killed processes left behind, and checks that the lockfile can be written: otherwise
-// requests could be sent whose outcome cannot be recorded.
+// killed processes left behind, writes a journal that they left to the lockfile, and checks that
+// the disk has room: otherwise requests could be sent whose outcome cannot be recorded.
 func Open(ctx context.Context, path string, timeout time.Duration) (*Handle, error) {
 	l, err := lock(ctx, path, timeout)
 	if err != nil {
 		return nil, err
 	}
 	atomicfile.Sweep(path)
-	h, err := open(path)
+	h, err := open(path, l)
 	if err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
-	h.lock = l
 	return h, nil
 }
 
 // open reads the lockfile at path, whose lock is held.
-func open(path string) (*Handle, error) {
+func open(path string, l *flock.Flock) (*Handle, error) {
 	if err := checkMerged(path); err != nil {
 		return nil, err
 	}
-	disk, err := takeSnapshot(path)
+	read, err := load(path)
 	if err != nil {
-		return nil, fmt.Errorf("the lockfile cannot be read: %w", err)
+		return nil, err
 	}
-	f := new(File)
-	if disk.exists {
-		if f, err = Parse(path, disk.data); err != nil {
+	if read.journal != nil && !read.fits {
+		if err := unfold(path, read.journal, read.disk); err != nil {
+			return nil, err
+		}
+		return nil, checkMerged(path)
+	}
+	h := &Handle{path: path, lock: l, file: read.file, saved: read.before, opened: read.before, disk: read.disk}
+	if err := atomicfile.CheckWritable(path, spare); err != nil {
+		return nil, err
+	}
+	if read.pending > 0 {
+		h.folded = read.pending
+		if err := h.write(h.file.Format()); err != nil {
 			return nil, err
 		}
 	}
-	data := f.Format()
-	return &Handle{path: path, file: f, saved: data, opened: data, disk: disk}, atomicfile.CheckWritable(path, len(data)+spare)
+	return h, removeJournal(path)
 }
 
 // File returns a copy of the content.
@@ -78,6 +90,10 @@ func (h *Handle) File() *File {
 	return h.file.clone()
 }
 
+// Folded returns how many changes [Open] found in the journal of a run that was killed, and wrote
+// to the lockfile.
+func (h *Handle) Folded() int { return h.folded }
+
 // Check returns a [ReplacedError] if another program has replaced the lockfile.
 func (h *Handle) Check() error {
 	h.mu.Lock()
@@ -85,54 +101,71 @@ func (h *Handle) Check() error {
 	return h.check()
 }
 
-// Update applies change to a copy of the content and saves that. When Update returns nil, the
-// change is on the disk; when it returns an error, the change is discarded. A change that
+// Update applies change to a copy of the content and saves all of it. When Update returns nil,
+// the change is on the disk; when it returns an error, the change is discarded. A change that
 // changes nothing is not written.
 //
 // If another program has replaced the lockfile, the error is a [ReplacedError], and what
 // this Handle had written to the lockfile before is saved beside it.
-func (h *Handle) Update(change func(*File)) error { return h.update(change, false) }
-
-// Settle is [Handle.Update] for a change that must not be lost, such as the outcome of a
-// request. If another program has replaced the lockfile, Settle saves the change beside it
-// too; the error is a [ReplacedError] all the same.
-func (h *Handle) Settle(change func(*File)) error { return h.update(change, true) }
-
-func (h *Handle) update(change func(*File), mustKeep bool) error {
+func (h *Handle) Update(change func(*File)) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err := h.check(); err != nil && (h.replaced == nil || !mustKeep) {
+	if err := h.check(); err != nil {
 		return err
 	}
 	next := h.file.clone()
 	change(next)
 	data := next.Format()
-	if bytes.Equal(data, h.saved) {
-		return h.replacedError()
+	if bytes.Equal(data, h.saved) && h.journal == nil {
+		return nil
 	}
 	next, err := Parse(h.path, data)
 	if err != nil {
 		return fmt.Errorf("not saved, because it could not be read back: %w", err)
 	}
-	if h.replaced == nil {
-		err = h.write(data)
-	}
-	switch {
-	case h.replaced == nil && err == nil:
-		h.file, h.saved = next, data
-		return nil
-	case h.replaced == nil || !mustKeep:
+	if err := h.save(data); err != nil {
 		return err
 	}
-	h.file, h.saved = next, data
-	return h.saveBeside()
+	h.file = next
+	return nil
+}
+
+// Fold writes what [Handle.Record] and [Handle.Settle] appended to the journal to the lockfile,
+// and removes the journal.
+func (h *Handle) Fold() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.journal == nil {
+		return h.replacedError()
+	}
+	if err := h.check(); err != nil {
+		return err
+	}
+	return h.save(h.file.Format())
+}
+
+// save replaces the lockfile by one that has all changes of the journal, and removes that.
+func (h *Handle) save(data []byte) error {
+	if h.journal != nil && h.journalExists() {
+		if err := h.append(journalLine{Folded: snapshot{exists: true, data: data}.digest()}.format()); err != nil {
+			return err
+		}
+	}
+	if err := h.write(data); err != nil {
+		return err
+	}
+	if h.journal != nil {
+		h.journal.Close()
+		h.journal = nil
+	}
+	return removeJournal(h.path)
 }
 
 // write replaces the lockfile, unless another program did.
 func (h *Handle) write(data []byte) error {
 	replaced, err := atomicfile.WriteIf(h.path, data, 0o644, h.check)
 	if replaced {
-		h.disk, h.written = snapshot{true, data}, true
+		h.disk, h.saved, h.written = snapshot{exists: true, data: data}, data, true
 	}
 	return err
 }
@@ -173,7 +206,7 @@ func (h *Handle) difference() (string, error) {
 		return "", err
 	case !named:
 		if what, err := h.disk.difference(h.path); err == nil && what == "" {
-			h.opened = h.saved // another process that now takes the lock starts from there
+			h.opened = h.file.Format() // another process that now takes the lock starts from there
 		}
 		return fmt.Sprintf("%q, which carries its lock, was removed or replaced", side), nil
 	}
@@ -189,5 +222,8 @@ func (h *Handle) Close() error {
 	}
 	err := h.lock.Unlock()
 	h.lock = nil
+	if h.journal != nil { // it was not folded: the next run does that
+		err = errors.Join(err, h.journal.Close())
+	}
 	return err
 }

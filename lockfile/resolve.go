@@ -26,6 +26,17 @@ func replace(path string, resolve func(content []byte) ([]byte, error)) error {
 	if err != nil {
 		return err
 	}
+	j, err := readJournal(path)
+	if err != nil {
+		return err
+	}
+	if j != nil {
+		if _, fits := j.missing(disk); !fits {
+			if err := unfold(path, j, disk); err != nil {
+				return err
+			}
+		}
+	}
 	resolved, err := resolve(disk.data)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func TestOpenMakesSureOfRoom(t *testing.T) {
 	try(t, err)
 	size := len(full().Format())
 	const room = 64 << 10
-	for blocks, want := range map[int]string{room / 512: "file too large", (room+size)/512 + 1: "holding"} {
+	for blocks, want := range map[int]string{room/512 - 1: "file too large", max(room, size)/512 + 1: "holding"} {
 		path := filepath.Join(t.TempDir(), "x.lock")
 		try(t, os.WriteFile(path, full().Format(), 0o644))
 		cmd := exec.CommandContext(t.Context(), sh, "-c", `ulimit -f "$1" && exec "$0"`, exe, strconv.Itoa(blocks))

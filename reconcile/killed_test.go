@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
@@ -148,8 +149,17 @@ type killTest struct {
 // killPoint is what a killed apply left behind.
 type killPoint struct {
 	name string
-	lock []byte
-	live *enginetest.Account
+	// files are the lockfile and its journal, as far as they exist.
+	files map[string][]byte
+	live  *enginetest.Account
+}
+
+// write writes the files to a folder.
+func (p killPoint) write(w *world) {
+	w.t.Helper()
+	for name, data := range p.files {
+		w.write(name, string(data))
+	}
 }
 
 func (k killTest) run(t *testing.T, later time.Duration) {
@@ -198,11 +208,15 @@ func (k killTest) points(w *world) []killPoint {
 	note := func(when string) func(string) error {
 		return func(call string) error {
 			if !strings.HasPrefix(call, "list") && !strings.HasPrefix(call, "get") && call != "quota" {
-				lock, err := os.ReadFile(w.path("secretsync.lock"))
-				if err != nil && !os.IsNotExist(err) {
-					w.t.Error(err)
+				files := map[string][]byte{}
+				for _, name := range []string{"secretsync.lock", lockfile.JournalFile("secretsync.lock")} {
+					if data, err := os.ReadFile(w.path(name)); err == nil {
+						files[name] = data
+					} else if !os.IsNotExist(err) {
+						w.t.Error(err)
+					}
 				}
-				points = append(points, killPoint{call + ", " + when, lock, live.Clone()})
+				points = append(points, killPoint{call + ", " + when, files, live.Clone()})
 			}
 			return nil
 		}
@@ -220,9 +234,7 @@ func (k killTest) goOn(t *testing.T, p killPoint, later time.Duration, had map[s
 	t.Helper()
 	w := killWorld(t, k.after)
 	w.api.Accounts[account] = p.live
-	if p.lock != nil {
-		w.write("secretsync.lock", string(p.lock))
-	}
+	p.write(w)
 	time.Sleep(later)
 	plan := w.plan(Mode{}).Plan
 	if len(plan.Problems) > 0 {
@@ -277,7 +289,7 @@ func TestKilledBetween(t *testing.T) {
 		i := slices.IndexFunc(points, func(p killPoint) bool { return p.name == "create st1/a, before" })
 		again := killWorld(t, k.after)
 		again.api.Accounts[account] = points[i].live
-		again.write("secretsync.lock", string(points[i].lock))
+		points[i].write(again)
 		time.Sleep(time.Hour)
 		// The request was never sent; a colleague created the secret at the dashboard.
 		points[i].live.Create(points[i].live.Stores[0], "a", "theirs", []string{"workers"}, "")

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -29,7 +30,7 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	ignored := []string{lockfile.SideFile(p.cfg.Lockfile), lockfile.OursPattern(p.cfg.Lockfile), lockfile.BasePattern(p.cfg.Lockfile)}
+	ignored := []string{lockfile.SideFile(p.cfg.Lockfile), lockfile.JournalFile(p.cfg.Lockfile), lockfile.OursPattern(p.cfg.Lockfile), lockfile.BasePattern(p.cfg.Lockfile)}
 	if _, err := os.Lstat(p.KeyFile()); err == nil { // it may have been moved here, or be older than the repository
 		ignored = append(ignored, filepath.Base(p.KeyFile()))
 	}
@@ -154,7 +155,7 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	})
 	r.project.restoreKey(key, recorded)
 	if p.Plan.RotateOnly {
-		return report, err
+		return report, cmp.Or(err, r.handle.Fold())
 	}
 	if refreshed := j.Refresh(r.handle.File(), p.input.Live); err == nil && refreshed != nil {
 		err = fmt.Errorf("%w: %w", ErrNotRefreshed, refreshed)

@@ -85,6 +85,9 @@ func checkWritable(path string, size int) error {
 	return cmp.Or(err, os.Remove(tmp.Name()))
 }
 
+// SyncDir makes the creation of the file at path durable.
+func SyncDir(path string) error { return syncDir(filepath.Dir(path)) }
+
 // Sweep removes temporary files that killed writers of path left behind, and ignores errors.
 // It must not run concurrently with [Write] of the same path.
 func Sweep(path string) {

@@ -110,7 +110,7 @@ func (a *App) init(ctx context.Context, o *initOptions) error {
 func (a *App) initIgnore(path string) error {
 	key := filepath.Base(keyring.Ring{Lockfile: path}.KeyFile())
 	return keyring.Ignore(filepath.Dir(path), key, key+".new", emulatorDefault, emulatorDefault+".flock",
-		lockfile.SideFile(path), lockfile.OursPattern(path), lockfile.BasePattern(path))
+		lockfile.SideFile(path), lockfile.JournalFile(path), lockfile.OursPattern(path), lockfile.BasePattern(path))
 }
 
 // initMerge names the merge driver for the lockfile in .gitattributes, and says how to

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/hint"
@@ -22,7 +23,7 @@ func (a *App) lockCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "lock",
 		Short: "Inspect and maintain the lockfile",
-	}, a.lockStatusCommand(), a.lockAcceptCommand(), a.mergeCommand(), a.rekeyCommand())
+	}, a.lockStatusCommand(), a.lockAcceptCommand(), a.lockFoldCommand(), a.mergeCommand(), a.rekeyCommand())
 }
 
 func (a *App) lockStatusCommand() *cobra.Command {
@@ -92,6 +93,7 @@ type lockStatus struct {
 	Lockfile string           `json:"lockfile"`
 	State    string           `json:"state"` // ok, absent or damaged
 	Unmerged []string         `json:"unmerged,omitempty"`
+	Journal  string           `json:"journal,omitempty"` // the file, if there is one
 	Tracked  []string         `json:"tracked,omitempty"` // by git, and should not be
 	Version  int              `json:"version,omitempty"`
 	API      string           `json:"api,omitempty"`
@@ -143,11 +145,15 @@ func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
 	for _, saved := range waiting {
 		st.Unmerged = append(st.Unmerged, saved.Ours)
 	}
+	journal := filepath.Join(filepath.Dir(path), lockfile.JournalFile(path))
+	if _, missing := os.Lstat(journal); !errors.Is(missing, fs.ErrNotExist) {
+		st.Journal = journal
+	}
 	if lock == nil {
 		st.State = "damaged"
 		return st, err
 	}
-	if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) {
+	if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) && len(lock.Stores) == 0 {
 		st.State = "absent"
 		return st, err
 	}
@@ -194,6 +200,9 @@ func (st *lockStatus) print(w io.Writer) error {
 	}[st.State])
 	for _, file := range st.Unmerged {
 		out.add("unmerged", "%s: the records of an apply during which the lockfile was replaced", render.Safe(file))
+	}
+	if st.Journal != "" {
+		out.add("journal", "%s: an apply is running, or was killed; then lock fold adds it to the lockfile", render.Safe(st.Journal))
 	}
 	if k := st.Key; k != nil {
 		kept := "not in the lockfile"

@@ -14,6 +14,7 @@ import (
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
@@ -157,14 +158,18 @@ func (a *App) tracked(ctx context.Context, lockPath string) []*manifest.Error {
 	dir := filepath.Dir(lockPath)
 	key := filepath.Base(keyring.Ring{Lockfile: lockPath}.KeyFile())
 	var warnings []*manifest.Error
-	for _, name := range repo.Tracked(ctx, dir, a.env, key, key+".new", emulatorDefault) {
+	for _, name := range repo.Tracked(ctx, dir, a.env, key, key+".new", emulatorDefault, lockfile.JournalFile(lockPath)) {
 		file := filepath.Join(dir, name)
 		w := &manifest.Error{Pos: position.Position{File: file}, Rule: ruleTracked}
 		untrack := "run " + shell.Git(file, "rm", "--cached") + ", and add it to .gitignore"
-		if name == emulatorDefault {
+		switch name {
+		case lockfile.JournalFile(lockPath):
+			w.What = "git tracks the lockfile's journal: it belongs to one apply on one machine"
+			w.Hint = untrack
+		case emulatorDefault:
 			w.What = "git tracks the emulator's state: whoever can read the repository can test guesses of the values in it"
 			w.Hint = untrack + "; its history keeps it, so change the values that were real"
-		} else {
+		default:
 			w.What = "git tracks the fingerprint key: whoever can read the repository can test guesses of values against the lockfile"
 			w.Hint = untrack + "; then run " + a.line("lock", "rekey") + ". The history keeps the old key: change the values that could be guessed"
 		}

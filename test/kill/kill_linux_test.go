@@ -48,7 +48,7 @@ func TestKillWhileWriting(t *testing.T) {
 // program before the n-th of them, unless n is negative.
 func (c *faultCase) traced(n int) (calls []string) {
 	c.Helper()
-	return traced(c.Project, n, []string{c.Path(".secretsync.lock-")}, "apply", "--auto-approve", "--parallelism", "1")
+	return traced(c.Project, n, []string{c.Path(".secretsync.lock-"), c.Path(".secretsync.lock.journal")}, "apply", "--auto-approve", "--parallelism", "1")
 }
 
 // traced runs the program and returns its system calls that write files whose paths begin with
@@ -136,6 +136,8 @@ func writes(c *program.Project, prefixes []string, tid int) string {
 		name, call = text(tid, info.args[1]), "open"
 	case syscall.SYS_RENAMEAT:
 		name, call = text(tid, info.args[1]), "rename"
+	case syscall.SYS_UNLINKAT:
+		name, call = text(tid, info.args[1]), "remove"
 	case syscall.SYS_FCHMOD:
 		name, call = file(), "chmod"
 	case syscall.SYS_WRITE:
@@ -147,6 +149,9 @@ func writes(c *program.Project, prefixes []string, tid int) string {
 	}
 	if !slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
 		return ""
+	}
+	if strings.HasSuffix(name, ".journal") {
+		call += " of the journal"
 	}
 	return call
 }

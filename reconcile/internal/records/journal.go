@@ -2,6 +2,7 @@ package records
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -42,32 +43,72 @@ func (j *Journal) under(change func(*lockfile.File)) func(*lockfile.File) {
 	}
 }
 
-// Record implements [applier.Journal].
-func (j *Journal) Record(e applier.Entry) error {
-	save := j.Handle.Update
-	if e.Kind == applier.EntryOutcome || e.Kind == applier.EntryActive { // the request was sent
-		save = j.Handle.Settle
+// Record implements [applier.Journal]. If another program has replaced the lockfile, only what
+// became of requests that were sent is saved.
+func (j *Journal) Record(entries ...applier.Entry) error {
+	err := j.save(j.Handle.Record, entries)
+	if !errors.As(err, new(*lockfile.ReplacedError)) {
+		return err
 	}
-	return save(j.under(func(f *lockfile.File) {
-		for _, a := range e.Actions {
-			switch e.Kind {
-			case applier.EntryIntent:
-				j.intend(f, a)
-			case applier.EntryResend:
-				j.resend(f, a)
-			}
-		}
-		for _, r := range e.Results {
-			switch e.Kind {
-			case applier.EntryDuplicated:
-				j.duplicated(f, r)
-			case applier.EntryOutcome:
-				j.settle(f, r)
-			case applier.EntryActive:
-				j.activated(f, r)
-			}
+	sent := slices.DeleteFunc(entries, func(e applier.Entry) bool {
+		return e.Kind != applier.EntryOutcome && e.Kind != applier.EntryActive
+	})
+	if len(sent) == 0 {
+		return err
+	}
+	return j.save(j.Handle.Settle, sent)
+}
+
+func (j *Journal) save(save func([]lockfile.RecordKey, func(*lockfile.File)) error, entries []applier.Entry) error {
+	var keys []lockfile.RecordKey
+	for _, e := range entries {
+		keys = append(keys, keysOf(e)...)
+	}
+	return save(keys, j.under(func(f *lockfile.File) {
+		for _, e := range entries {
+			j.record(f, e)
 		}
 	}))
+}
+
+// keysOf are the records that an entry is about.
+func keysOf(e applier.Entry) []lockfile.RecordKey {
+	var keys []lockfile.RecordKey
+	add := func(a planner.Action) {
+		k := LockKey(a.Store)
+		keys = append(keys, lockfile.RecordKey{Store: k, Secret: a.Secret})
+		if a.From != "" {
+			keys = append(keys, lockfile.RecordKey{Store: k, Secret: a.From})
+		}
+	}
+	for _, a := range e.Actions {
+		add(a)
+	}
+	for _, r := range e.Results {
+		add(r.Action)
+	}
+	return keys
+}
+
+func (j *Journal) record(f *lockfile.File, e applier.Entry) {
+	for _, a := range e.Actions {
+		switch e.Kind {
+		case applier.EntryIntent:
+			j.intend(f, a)
+		case applier.EntryResend:
+			j.resend(f, a)
+		}
+	}
+	for _, r := range e.Results {
+		switch e.Kind {
+		case applier.EntryDuplicated:
+			j.duplicated(f, r)
+		case applier.EntryOutcome:
+			j.settle(f, r)
+		case applier.EntryActive:
+			j.activated(f, r)
+		}
+	}
 }
 
 // until is when a request sent now will have ended.
@@ -278,10 +319,11 @@ func (j *Journal) settleDone(st *lockfile.Store, r applier.Result) {
 
 // Refresh records new sources of unchanged values, new ids of stores, and which secrets became
 // active since the last apply: a value that moved to another file or was re-encrypted changes
-// nothing but the lockfile. It uses the file on disk. A file without records is left alone.
+// nothing but the lockfile. It uses the file on disk. A file without records is left alone. In any
+// case, the lockfile then has what was recorded.
 func (j *Journal) Refresh(lock *lockfile.File, live []planner.LiveStore) error {
 	if len(lock.Stores) == 0 {
-		return nil
+		return j.Handle.Fold()
 	}
 	return j.Write(func(f *lockfile.File) {
 		for _, l := range live {

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package lockfile
+
+import "time"
+
+// changeTime is unknown: files are read instead.
+func changeTime(string) time.Time { return time.Time{} }
