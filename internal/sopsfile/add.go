@@ -63,7 +63,7 @@ func noRule(name string, rules *File, err error) error {
 		return fail(Malformed, whole, "create it with your recipients, for example: creation_rules: [{age: age1...}]; age-keygen -o FILE creates a key and prints its recipient",
 			"cannot be encrypted: there is no .sops.yaml in its folder or above it")
 	}
-	return fail(Malformed, rules.whole(), "add one with recipients, or name a file that a rule covers with --sops", "has no rule for %s: no path_regex matches it", filepath.ToSlash(name))
+	return fail(Malformed, rules.whole(), "add one with recipients, or name a file that a rule covers", "has no rule for %s: no path_regex matches it", filepath.ToSlash(name))
 }
 
 // generate generates a data key and encrypts it for all keys in the metadata. f is where those
@@ -133,7 +133,7 @@ func (f *File) extend(ctx context.Context, u *unlocked, values []Named) (*Extend
 			continue
 		}
 		if have, ok := branch[i].Value.(string); !ok || !v.Value.Equal(secret.New([]byte(have))) {
-			mistakes.Add(f.position([]string{v.Key}), "remove one of the two, or name another file with --sops", "has %s already, with another value", shown([]string{v.Key}))
+			mistakes.Add(f.position([]string{v.Key}), "remove one of the two, or name another file", "has %s already, with another value", shown([]string{v.Key}))
 		}
 	}
 	if len(mistakes) > 0 {
