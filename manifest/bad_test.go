@@ -1,11 +1,14 @@
 package manifest
 
 import (
+	"bytes"
+	"encoding/binary"
 	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -66,4 +69,124 @@ func TestBad(t *testing.T) {
 			}
 		})
 	}
+}
+
+// utf16Text encodes a text as editors on Windows do.
+func utf16Text(order binary.AppendByteOrder, text string) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = order.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+const (
+	madeYAML = "version: 1\nstores:\n  s:\n    secrets:\n      k: {form: {env: canary-x}}\n"
+	madeTOML = "version = 1\n[stores.s.secrets.k]\nform = {env = \"canary-x\"}\n"
+)
+
+// made are files that git would not keep unchanged, or that do not belong in a repository: a
+// name with the extension of a format, and a function that writes the file.
+func made() map[string]func(t *testing.T, name string) {
+	text := func(content string) func(*testing.T, string) {
+		return func(t *testing.T, name string) { put(t, name, content) }
+	}
+	sparse := func(t *testing.T, name string) {
+		put(t, name, "")
+		if err := os.Truncate(name, 1<<30); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder := func(t *testing.T, name string) {
+		if err := os.Mkdir(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crlf := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+	binaryFile := "\x7fELF\x02\x01\x01\x00canary"
+	bomb := "a: &a [canary, canary]\n"
+	for c := 'b'; c < 'e'; c++ {
+		bomb += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+",", 9) + "]\n"
+	}
+	return map[string]func(*testing.T, string){
+		"bom.yaml": text("\ufeff" + madeYAML), "bom.toml": text("\ufeff" + madeTOML), "bom.json": text("\ufeff{\"version\": 1, \"store\": \"canary\"}"),
+		"crlf.yaml": text(crlf(madeYAML)), "crlf.toml": text(crlf(madeTOML)), "crlf-tab.yaml": text("version: 1\r\nstores:\r\n\ts: canary\r\n"),
+		"utf16.yaml": text("\xff\xfe" + utf16Text(binary.LittleEndian, madeYAML)), "utf16be.toml": text("\xfe\xff" + utf16Text(binary.BigEndian, madeTOML)),
+		"utf16-no-mark.yaml": text(utf16Text(binary.LittleEndian, madeYAML)), "latin1.toml": text("version = 1\nstores.s.name = \"canary\xe9\"\n"),
+		"binary.yaml": text(binaryFile), "binary.toml": text(binaryFile), "binary.json": text(binaryFile),
+		"empty.yaml": text(""), "empty.toml": text(""), "empty.json": text(""), "comment-alone.toml": text("# canary\n"), "null.yaml": text("~\n"),
+		"large.yaml": sparse, "large.toml": sparse, "large.json": sparse, "folder.yaml": folder, "folder.toml": folder,
+		"bomb.yaml": text(bomb), "deep.yaml": text("a: " + strings.Repeat("[", 200_000)), "deep.toml": text("a = " + strings.Repeat("[", 200_000)),
+		"deep.json":      text(strings.Repeat(`{"a":`, 200_000)),
+		"no-format.conf": text(madeYAML), "absent.yaml": func(*testing.T, string) {},
+		"dead-link.yaml": func(t *testing.T, name string) { link(t, "nowhere", name) },
+		"own-link.yaml":  func(t *testing.T, name string) { link(t, name, name) },
+		"sources.yaml": func(t *testing.T, name string) {
+			sparse(t, "large.key")
+			sparse(t, "large.enc.yaml")
+			folder(t, "folder")
+			put(t, "latin1.key", "canary\xe9")
+			put(t, "empty.key", "")
+			put(t, "line-end.key", "\n")
+			put(t, "large-by-one.key", strings.Repeat("x", maxValue+1))
+			put(t, name, "version: 1\nstores:\n  s:\n    secrets:\n"+
+				"      a: {from: {file: large.key}}\n      b: {from: {sops: large.enc.yaml, key: k}}\n      c: {from: {file: folder}}\n"+
+				"      d: {from: {file: absent.key}}\n      e: {from: {env: UNSET}}\n      f: {from: {file: latin1.key}}\n"+
+				"      g: {from: {file: empty.key}}\n      h: {from: {file: line-end.key, trim: true}}\n      i: {from: {file: large-by-one.key}}\n"+
+				"      j: {from: {file: .git/config}}\n      k: {from: {file: ../outside}}\n")
+		},
+	}
+}
+
+func put(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, to, name string) {
+	t.Helper()
+	if err := os.Symlink(to, name); err != nil {
+		t.Skip(err)
+	}
+}
+
+// Every such file is reported as testdata/bad/made says.
+func TestBadMade(t *testing.T) {
+	goldens, err := filepath.Abs(filepath.Join("testdata", "bad", "made"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, makeFile := range made() {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(write(t, map[string]string{".git/config": "canary"}))
+			makeFile(t, name)
+			got := mistakesIn(t, name)
+			golden := filepath.Join(goldens, name+".err")
+			if *update {
+				put(t, golden, got)
+			}
+			if diff := cmp.Diff(string(readFile(t, golden)), got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// mistakesIn returns the mistakes that loading, checking and resolving report, one per line.
+func mistakesIn(t *testing.T, name string) string {
+	t.Helper()
+	m, err := load(t, "", Options{File: name})
+	if err == nil {
+		_, err = m.Resolve(t.Context())
+	}
+	if err == nil {
+		t.Fatal("no error")
+	}
+	got := []byte(filepath.ToSlash(err.Error()) + "\n")
+	if bytes.Contains(bytes.ToLower(got), []byte("canary")) {
+		t.Errorf("an error shows a value:\n%s", got)
+	}
+	return string(got)
 }
