@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/lockfile"
 )
 
 // TestGitHubLockfile keeps the lockfile, however the apply and the push end.
@@ -33,6 +35,18 @@ func TestGitHubLockfile(t *testing.T) {
 	// The review allows the rest too: the job is started again.
 	p.apply(sha).ends(false)
 	p.live("a", p.values["a"])
+
+	// The apply is killed, as by the kernel where memory is short.
+	p.branch("killed", one("k"))
+	p.plan("killed", 5).ends(false)
+	sha = p.merged("killed", 5)
+	p.fault = p.killApply
+	p.apply(sha).ends(true).says("Added the journal of an apply that was killed to secretsync.lock.")
+	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"pending": {`) {
+		t.Fatalf("the lockfile does not know what is pending:\n%s", lock)
+	}
+	p.apply(sha).ends(false)
+	p.live("k", p.values["k"])
 
 	// main moves on while the apply runs.
 	p.branch("moved", one("e"))
@@ -61,6 +75,20 @@ func TestGitHubLockfile(t *testing.T) {
 	if lock := git(t, p.origin, "show", "secretsync-lockfile-4711:secretsync.lock"); !strings.Contains(lock, `"d": {`) {
 		t.Fatalf("the lockfile does not know what was done:\n%s", lock)
 	}
+}
+
+// killApply kills the apply that holds the lock when it creates a secret, which is created.
+func (p *place) killApply(r *http.Request) emulator.Fault {
+	if r.Method == http.MethodPost {
+		p.fault = nil
+		holder, err := lockfile.Held(filepath.Join(p.workspace, "secretsync.lock"))
+		if err != nil || holder == nil {
+			p.t.Errorf("who holds the lock: %v, %v", holder, err)
+		} else if err := syscall.Kill(holder.PID, syscall.SIGKILL); err != nil {
+			p.t.Error(err)
+		}
+	}
+	return emulator.Fault{}
 }
 
 // TestAction uses inputs of the action that the workflows do not use.

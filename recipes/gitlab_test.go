@@ -72,6 +72,7 @@ func (l *gitLabPipeline) job(name string) int {
 		l.t.Fatalf("the test does not know the before_script %q", before)
 	}
 	dir := filepath.Join(l.t.TempDir(), "builds")
+	l.workspace = dir
 	git(l.t, "", "clone", "--quiet", "--no-checkout", l.origin, dir)
 	git(l.t, dir, "checkout", "--quiet", "--detach", l.sha)
 	for path, content := range l.artifacts {
@@ -199,6 +200,18 @@ func TestGitLabLockfile(t *testing.T) {
 	}
 	main.exits("secretsync-apply", 0) // the same plan, finished
 	p.live("a", p.values["a"])
+
+	// The apply is killed, as by the kernel where memory is short.
+	p.branch("killed", one("k"))
+	main = p.pipeline(p.merge("killed"), p.withSecrets())
+	main.exits("secretsync-plan-merged", 0)
+	p.fault = p.killApply
+	main.exits("secretsync-apply", 137)
+	if lock := git(t, p.origin, "show", "main:secretsync.lock"); !strings.Contains(lock, `"pending": {`) {
+		t.Fatalf("the lockfile does not know what is pending:\n%s", lock)
+	}
+	main.exits("secretsync-apply", 0)
+	p.live("k", p.values["k"])
 
 	p.branch("third", one("d"))
 	main = p.pipeline(p.merge("third"), p.withSecrets())

@@ -42,6 +42,7 @@ type place struct {
 	bin       string // what runners have on their PATH
 	emulator  *emulator.Embedded
 	fault     func(*http.Request) emulator.Fault
+	workspace string   // of the latest runner
 	broken    bool     // whether runners have a program that ends without a report
 	tokens    sync.Map // seen in requests
 	github    fakeGitHub

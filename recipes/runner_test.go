@@ -40,6 +40,7 @@ func (p *place) newRun(event map[string]string) *run {
 		t: p.t, place: p, values: p.expressions(event), dir: filepath.Join(p.t.TempDir(), "workspace"), temp: p.t.TempDir(),
 		outputs: map[string]map[string]string{}, outcome: map[string]string{},
 	}
+	p.workspace = r.dir
 	p.installInto(r.temp)
 	r.env = p.environment(map[string]string{
 		"CI": "true", "GITHUB_ACTIONS": "true", "RUNNER_TEMP": r.temp, "GITHUB_STEP_SUMMARY": filepath.Join(r.temp, "summary"),
