@@ -93,7 +93,7 @@ func (s snapshot) digest() string {
 	return fmt.Sprintf("sha256:%x", sha256.Sum256(s.data))
 }
 
-// readJournal returns nil if there is no journal, or one without a complete first line.
+// readJournal returns nil if there is no journal, or none with a complete first line.
 func readJournal(path string) (*journal, error) {
 	name := journalPath(path)
 	data, err := readUpTo(name, maxJournal)
@@ -103,32 +103,40 @@ func readJournal(path string) (*journal, error) {
 	case err != nil:
 		return nil, fmt.Errorf("the lockfile's journal cannot be read: %w", err)
 	}
+	return parseJournal(name, data)
+}
+
+// parseJournal returns nil if there is no complete first line.
+func parseJournal(name string, data []byte) (*journal, error) {
 	lines := bytes.Split(data, []byte("\n"))
 	lines = lines[:len(lines)-1] // what follows the last line break is incomplete
 	j := &journal{based: map[string]int{}}
 	for i, text := range lines {
-		l, ok := parseJournalLine(text)
-		if ok && (i == 0) != (l.Version != 0) {
-			ok = false
-		}
-		if ok {
-			ok = j.add(name, l)
-		}
-		if !ok && i == len(lines)-1 {
+		l, complete := parseJournalLine(text)
+		if !complete && i == len(lines)-1 {
 			break // the file system had not written all of it
 		}
-		if !ok {
-			return nil, &syntax.Error{
-				Pos: Position{File: name, Line: i + 1, Column: 1}, What: "the lockfile's journal is damaged here",
-				Hint: "restore it, or remove it and run plan: what an interrupted apply wrote since then will look like another client's work",
-				Kind: ErrLost, Rule: "lockfile",
-			}
+		if !complete || (i == 0) != (l.Version != 0) || !j.add(name, l) {
+			return nil, journalDamage(name, i+1, l.Version)
 		}
 	}
 	if len(j.based) == 0 {
 		return nil, nil
 	}
 	return j, nil
+}
+
+// journalDamage is the error for a line that this package did not write.
+func journalDamage(name string, line, version int) error {
+	e := &syntax.Error{
+		Pos: Position{File: name, Line: line, Column: 1}, What: "the lockfile's journal is damaged here",
+		Hint: "restore it, or remove it and run plan: what an interrupted apply wrote since then will look like another client's work",
+		Kind: ErrLost, Rule: "lockfile",
+	}
+	if version > journalVersion {
+		e.What, e.Hint, e.Kind = "the lockfile's journal was written by a newer version of secretsync", upgrade.hint, upgrade.kind
+	}
+	return e
 }
 
 // add adds a line, and reports false if it has no meaning.
@@ -143,8 +151,11 @@ func (j *journal) add(name string, l journalLine) bool {
 	}
 	was, errWas := Parse(name, l.Was)
 	now, errNow := Parse(name, l.Now)
+	if errWas != nil || errNow != nil {
+		return false
+	}
 	j.changes = append(j.changes, step{was, now})
-	return errWas == nil && errNow == nil
+	return true
 }
 
 // missing returns the changes that a lockfile lacks. ok is false if the journal is about another

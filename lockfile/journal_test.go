@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -164,10 +165,11 @@ func TestDamagedJournal(t *testing.T) {
 	try(t, err)
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	for name, damaged := range map[string][]byte{
-		"a changed byte":     bytes.Replace(data, []byte("first"), []byte("fresh"), 1),
-		"a line is missing":  bytes.Join([][]byte{lines[1], lines[2], lines[3]}, nil),
-		"two first lines":    bytes.Join([][]byte{lines[0], lines[0], lines[1]}, nil),
-		"of another version": bytes.Join([][]byte{journalLine{Version: journalVersion + 1}.format(), lines[1]}, nil),
+		"a changed byte":    bytes.Replace(data, []byte("first"), []byte("fresh"), 1),
+		"a line is missing": bytes.Join([][]byte{lines[1], lines[2], lines[3]}, nil),
+		"two first lines":   bytes.Join([][]byte{lines[0], lines[0], lines[1]}, nil),
+		"no version":        bytes.Join([][]byte{journalLine{Lockfile: "sha256:0"}.format(), lines[1]}, nil),
+		"no change":         bytes.Join([][]byte{lines[0], journalLine{Was: []byte("{}"), Now: []byte("{}")}.format()}, nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			try(t, os.WriteFile(journalPath(path), damaged, 0o644))
@@ -177,12 +179,64 @@ func TestDamagedJournal(t *testing.T) {
 				if !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), JournalFile(path)+":") || !strings.Contains(err.Error(), ":1: the lockfile's journal is damaged here") {
 					t.Errorf("%v", err)
 				}
+				if strings.Contains(fmt.Sprint(err), "first") {
+					t.Errorf("the content is quoted: %v", err)
+				}
 			}
 			if now, _ := os.ReadFile(journalPath(path)); !bytes.Equal(now, damaged) {
 				t.Error("the journal was changed")
 			}
 		})
 	}
+}
+
+// TestNewerJournal: a journal of a later format is not damaged, and is left alone.
+func TestNewerJournal(t *testing.T) {
+	path, _ := killed(t, nil)
+	newer := journalLine{Version: journalVersion + 1}.format()
+	try(t, os.WriteFile(journalPath(path), newer, 0o644))
+	if _, err := Open(t.Context(), path, 0); err == nil || errors.Is(err, ErrLost) || !strings.Contains(err.Error(), "newer version of secretsync (upgrade secretsync)") {
+		t.Errorf("%v", err)
+	}
+	if now, _ := os.ReadFile(journalPath(path)); !bytes.Equal(now, newer) {
+		t.Error("the journal was changed")
+	}
+}
+
+// FuzzJournal: whatever a journal holds, reading it does not panic, and what it is read as can be
+// written.
+func FuzzJournal(f *testing.F) {
+	was, now := full(), full()
+	now.Stores[prod].PutSecret("a", Secret{ID: "1"})
+	delete(now.Stores, StoreKey{accountB, "empty"})
+	line, err := journaled(was, now)
+	if err != nil {
+		f.Fatal(err)
+	}
+	header := journalLine{Version: journalVersion}.format()
+	f.Add(header)
+	f.Add(append(bytes.Clone(header), line...))
+	f.Add(append(append(bytes.Clone(header), line...), journalLine{Folded: "sha256:0"}.format()...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		// The checksum is no obstacle: each line gets the right one.
+		var text []byte
+		for line := range bytes.Lines(data) {
+			_, json, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
+			text = fmt.Appendf(text, "%08x %s\n", crc32.Checksum(json, checksums), json)
+		}
+		j, err := parseJournal("x.lock.journal", text)
+		if err != nil || j == nil {
+			return
+		}
+		file := new(File)
+		for _, c := range j.changes {
+			file.replace(c.was, c.now)
+		}
+		file.Format()
+		was, now := j.combined()
+		was.Format()
+		now.Format()
+	})
 }
 
 // TestKilledWhileFolding: with the lockfile written and the journal still there, or with the last
