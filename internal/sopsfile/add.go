@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/getsops/sops/v3"
@@ -124,10 +123,12 @@ func (f *File) checkFormat() error {
 func (f *File) extend(ctx context.Context, u *unlocked, values []Named) (*Extended, error) {
 	done := &Extended{Recipients: u.tree.Metadata.MasterKeyCount()}
 	branch := u.tree.Branches[0]
+	at := byKey(branch)
 	var mistakes syntax.ErrorList
 	for _, v := range values {
-		i := slices.IndexFunc(branch, func(item sops.TreeItem) bool { return item.Key == v.Key })
-		if i < 0 {
+		i, there := at[v.Key]
+		if !there {
+			at[v.Key] = len(branch)
 			branch = append(branch, sops.TreeItem{Key: v.Key, Value: string(v.Value.Reveal())})
 			done.Added = append(done.Added, v.Key)
 			continue
@@ -151,6 +152,17 @@ func (f *File) extend(ctx context.Context, u *unlocked, values []Named) (*Extend
 		return nil, err
 	}
 	return done, ctx.Err()
+}
+
+// byKey returns the index of the first item with each key.
+func byKey(branch sops.TreeBranch) map[any]int {
+	at := make(map[any]int, len(branch))
+	for i, item := range branch {
+		if _, again := at[item.Key]; !again {
+			at[item.Key] = i
+		}
+	}
+	return at
 }
 
 func (f *File) encrypt(u *unlocked) (data []byte, err error) {
@@ -192,9 +204,9 @@ func (f *File) readBack(data []byte, u *unlocked, values []Named) (err error) {
 		return err
 	}
 	plain := again.tree.Branches[0]
+	at := byKey(plain)
 	for _, v := range values {
-		i := slices.IndexFunc(plain, func(item sops.TreeItem) bool { return item.Key == v.Key })
-		if have, ok := plain[i].Value.(string); !ok || !v.Value.Equal(secret.New([]byte(have))) {
+		if have, ok := plain[at[v.Key]].Value.(string); !ok || !v.Value.Equal(secret.New([]byte(have))) {
 			return fail(Damaged, f.whole(), "", "%s does not come back as it was", shown([]string{v.Key}))
 		}
 	}

@@ -69,41 +69,31 @@ func (f *File) find(path []string) (place, error) {
 		}
 		path = []string{binaryKey}
 	}
-	var v any = f.tree.Branches[0]
+	v := f.indexed()
 	for i, key := range path {
-		all := children(v)
-		at := slices.IndexFunc(all, func(c child) bool { return c.key == key })
-		if at < 0 && f.format == formats.Dotenv {
-			if at = exported(all, key); at >= 0 {
-				key = all[at].key
+		if _, there := v.at[key]; !there && f.format == formats.Dotenv {
+			if whole, ok := v.exported[key]; ok {
+				key = whole
 				path = []string{key}
 			}
 		}
-		if at < 0 {
-			return p, f.missing(path[:i+1], v, all)
+		at, there := v.at[key]
+		if !there {
+			return p, f.missing(path[:i+1], v.value, v.all)
 		}
-		if slices.ContainsFunc(all[at+1:], func(c child) bool { return c.key == key }) {
+		if v.twice[key] {
 			return p, fail(Malformed, f.position(path[:i+1]), "remove all but one", "has %s more than once", shown(path[:i+1]))
 		}
-		_, list := v.([]any)
+		_, list := v.value.([]any)
 		p.InList = p.InList || list
 		if !list {
 			p.keys = append(p.keys, key)
 		}
-		p.route = append(p.route, all[at].index)
-		v = all[at].value
+		p.route = append(p.route, v.all[at].index)
+		v = v.below[at]
 	}
 	p.Pos = f.position(path)
-	return p, f.leaf(&p, path, v)
-}
-
-// exported finds a key that a dotenv file has as "export KEY", as a shell reads it: for SOPS,
-// the word is a part of the key (docs/sops.md §2).
-func exported(all []child, key string) int {
-	return slices.IndexFunc(all, func(c child) bool {
-		name, ok := strings.CutPrefix(c.key, "export ")
-		return ok && strings.TrimSpace(name) == key
-	})
+	return p, f.leaf(&p, path, v.value)
 }
 
 // leaf fills in what the encrypted text shows.

@@ -2,6 +2,7 @@ package sopsfile
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -97,18 +98,8 @@ func (f *File) position(path []string) position.Position {
 	case f.root != nil:
 		return f.nodePosition(path)
 	}
-	number, section := 0, ""
-	for line := range strings.Lines(string(f.data)) {
-		number++
-		column := 0
-		if f.format == formats.Dotenv {
-			column = dotenvColumn(line, path)
-		} else {
-			column, section = iniColumn(line, path, section)
-		}
-		if column > 0 {
-			return position.Position{File: f.name, Line: number, Column: column}
-		}
+	if pos, ok := f.linePosition(path); ok {
+		return pos
 	}
 	return f.whole()
 }
@@ -119,7 +110,7 @@ func (f *File) nodePosition(path []string) position.Position {
 		i, err := strconv.Atoi(key)
 		switch {
 		case n.Kind == syntax.Map:
-			n = n.Get(key)
+			n = f.node(n, key)
 		case n.Kind == syntax.List && err == nil && i >= 0 && i < len(n.Items):
 			n = n.Items[i]
 		default:
@@ -133,30 +124,26 @@ func (f *File) nodePosition(path []string) position.Position {
 	return pos
 }
 
-// dotenvColumn is where the value begins on a line KEY=VALUE, or 0.
-func dotenvColumn(line string, path []string) int {
+// dotenvColumn is the key of a line KEY=VALUE, and where the value begins, or 0.
+func dotenvColumn(line string) (key string, column int) {
 	key, _, ok := strings.Cut(line, "=")
-	if !ok || len(path) != 1 || key != path[0] {
-		return 0
+	if !ok {
+		return "", 0
 	}
-	return utf8.RuneCountInString(key) + 2
+	return key, utf8.RuneCountInString(key) + 2
 }
 
-// iniColumn is where the value begins on a line "key = value" of the path's
-// section, or 0, and the section of the next line. SOPS calls lines before the first
-// section's DEFAULT.
-func iniColumn(line string, path []string, section string) (column int, next string) {
+// iniColumn is the key of a line "key = value" in a section, and where the value begins, or 0, and
+// the section of the next line. SOPS calls lines before the first section's DEFAULT.
+func iniColumn(line, section string) (k lineKey, column int, next string) {
 	if text := strings.TrimSpace(line); strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
-		return 0, text[1 : len(text)-1]
+		return k, 0, text[1 : len(text)-1]
 	}
 	i := strings.IndexAny(line, "=:")
-	in := section
-	if in == "" {
-		in = "DEFAULT"
+	if i < 0 {
+		return k, 0, section
 	}
-	if i < 0 || len(path) != 2 || in != path[0] || strings.TrimSpace(line[:i]) != path[1] {
-		return 0, section
-	}
+	k = lineKey{cmp.Or(section, "DEFAULT"), strings.TrimSpace(line[:i])}
 	value := strings.TrimLeft(line[i+1:], " \t")
-	return utf8.RuneCountInString(line[:len(line)-len(value)]) + 1, section
+	return k, utf8.RuneCountInString(line[:len(line)-len(value)]) + 1, section
 }

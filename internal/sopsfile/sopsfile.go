@@ -24,6 +24,7 @@ import (
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/logging"
+	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -86,6 +87,12 @@ type File struct {
 	root     *syntax.Node // of YAML and JSON, for positions
 	tree     sops.Tree    // encrypted, and never changed
 	rules    rules
+
+	// What is found by its key, indexed when it is first needed.
+	indexOnce, linesOnce, nodesOnce sync.Once
+	index                           *indexed
+	lines                           map[lineKey]position.Position // of dotenv and INI
+	nodes                           map[*syntax.Node]map[string]*syntax.Node
 
 	mu      sync.Mutex // protects attempt
 	attempt *attempt
