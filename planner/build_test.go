@@ -268,8 +268,13 @@ func TestOneSecret(t *testing.T) {
 			l.Comment, l.Created = "", "2026-11-23T10:59:20Z"
 		}, "problem conflict"},
 		{"the same, where the manifest has a comment now", desired(), halfCreated(), live(), func(d d, _ r, l l) {
-			d.Comment, l.Comment, l.Created = ptr("new"), "", justCreated
+			d.Requested, d.Comment = true, ptr("new")
+			l.Comment, l.Created, l.Modified = "", justCreated, justCreated
 		}, "problem unproven"},
+		{"the same, where the manifest wants no comment", desired(), halfCreated(), live(), func(d d, _ r, l l) {
+			d.Requested, d.Comment = true, ptr("")
+			l.Comment, l.Created, l.Modified = "", justCreated, justCreated
+		}, "note unproven"},
 		{"the same, and it seemed to be gone before", desired(), halfCreated(), live(), func(_ d, r r, l l) {
 			l.Comment, l.Created, r.Pending.PreviousID = "", justCreated, "s1"
 		}, "update+value (interrupted); note interrupted"},
@@ -496,6 +501,18 @@ func TestValueID(t *testing.T) {
 		if a := planner.Build(input(d, recorded(), live())).Actions[0]; a.Op != c.op || a.ValueID != c.want {
 			t.Errorf("%s names the value %q; want %s, %q", a.Op, a.ValueID, c.op, c.want)
 		}
+	}
+}
+
+// TestCreatesSecret: what creates a secret under its name has no id before.
+func TestCreatesSecret(t *testing.T) {
+	for _, op := range []planner.Op{planner.OpCreateStore, planner.OpAdopt, planner.OpUpdate, planner.OpRotate, planner.OpDelete, planner.OpForget, planner.OpRecord} {
+		if op.CreatesSecret() {
+			t.Errorf("%s does not", op)
+		}
+	}
+	if !planner.OpCreate.CreatesSecret() || !planner.OpRename.CreatesSecret() {
+		t.Error("create and rename do")
 	}
 }
 

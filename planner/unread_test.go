@@ -95,6 +95,17 @@ func TestIncompleteList(t *testing.T) {
 	}
 }
 
+// TestExternalSecretOfAnIncompleteList counts as unchanged: nothing is to be done.
+func TestExternalSecretOfAnIncompleteList(t *testing.T) {
+	d := desired()
+	d.External = true
+	in := input(d, nil, nil)
+	in.Live[0].Incomplete = true
+	if p := planner.Build(in); p.Unchanged != 1 {
+		t.Errorf("unchanged: %d", p.Unchanged)
+	}
+}
+
 // TestDriftOfAnIncompleteList: that there may be more is said, and does not count.
 func TestDriftOfAnIncompleteList(t *testing.T) {
 	in := input(desired(), recorded(), live())
