@@ -58,16 +58,58 @@ func (w *workers) mistaken(file string) bool {
 }
 
 // placesToClear returns the places where the Workers look, and those beside their
-// configurations where dev has stored values: they may have looked there before.
+// configurations where dev has stored values: they may have looked there before. The others of
+// a place are the manifest's other Workers that look there.
 func (a *App) placesToClear(w *workers, o *devOptions, files []string) []*devPlace {
-	places := layout(a.devPlaces(w, o.folder(), files))
+	all, _ := w.files()
 	for _, file := range files {
+		if !slices.ContainsFunc(all, func(known string) bool { return samePath(known, file) }) {
+			all = append(all, file)
+		}
+	}
+	places := layout(a.devPlaces(w, o.folder(), all))
+	for _, file := range all {
 		own := localdev.Place{Dir: filepath.Dir(file)}
 		if _, err := os.Lstat(own.Record()); err == nil && o.folder() == "" {
 			places.add(own, file, "")
 		}
 	}
-	return places
+	for _, p := range places {
+		var chosen []visitor
+		for _, v := range p.visitors {
+			if slices.ContainsFunc(files, func(file string) bool { return samePath(file, v.file) }) {
+				chosen = append(chosen, v)
+			} else {
+				p.others = append(p.others, v)
+			}
+		}
+		p.visitors = chosen
+	}
+	return slices.DeleteFunc(places, func(p *devPlace) bool { return len(p.visitors) == 0 })
+}
+
+// kept returns what other Workers bind in a place, and says what of that stays, although it was
+// to be removed.
+func (a *App) kept(w *workers, p *devPlace, secrets []localdev.Secret, all bool) []localdev.Secret {
+	stored, _ := localdev.Recorded(p.Place) // Clear reports an error
+	var keep []localdev.Secret
+	for _, v := range p.others {
+		c := w.bindings.Config(v.file)
+		if c == nil {
+			continue
+		}
+		var here []localdev.Secret
+		for _, s := range bindings.BoundPlaces(c) {
+			keep = append(keep, s)
+			if slices.ContainsFunc(stored, s.Is) && (all || slices.ContainsFunc(secrets, s.Is)) {
+				here = append(here, s)
+			}
+		}
+		if len(here) > 0 {
+			a.Say("kept %s in %s, where %s reads it too", names(here), p.Values(), v.file)
+		}
+	}
+	return keep
 }
 
 // clearOne removes the values that the Workers of a place bind. With all, and if the bindings
@@ -85,7 +127,7 @@ func (a *App) clearOne(ctx context.Context, w *workers, p *devPlace, all bool) e
 			all = true
 		}
 	}
-	gone, err := localdev.Clear(ctx, p.Place, secrets, all)
+	gone, err := localdev.Clear(ctx, p.Place, secrets, a.kept(w, p, secrets, all), all)
 	if err != nil {
 		return clearError(p, err)
 	}
@@ -111,7 +153,7 @@ func (w *workers) shares(p *devPlace, gone []localdev.Secret) [][]localdev.Secre
 		bound := false
 		for i, v := range p.visitors {
 			c := w.bindings.Config(v.file)
-			if c != nil && slices.ContainsFunc(bindings.BoundPlaces(c), func(s localdev.Secret) bool { return s.StoreID == g.StoreID && s.Name == g.Name }) {
+			if c != nil && slices.ContainsFunc(bindings.BoundPlaces(c), g.Is) {
 				lists[i], bound = append(lists[i], g), true
 			}
 		}

@@ -15,6 +15,8 @@ import (
 type devPlace struct {
 	localdev.Place
 	visitors []visitor
+	// others look there too, and keep what they bind when the visitors' secrets are removed.
+	others []visitor
 }
 
 // visitor is a Worker that looks in a place, by its configuration.

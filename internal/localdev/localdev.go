@@ -69,6 +69,9 @@ type Secret struct {
 	Value secret.Value
 }
 
+// Is reports whether two secrets are the same one of the local store, whatever their values.
+func (s Secret) Is(o Secret) bool { return s.StoreID == o.StoreID && s.Name == o.Name }
+
 // What can go wrong. Errors that wrap these say more.
 var (
 	ErrNoNode      = errors.New("no Node.js is installed: wrangler dev needs it too")
@@ -106,8 +109,8 @@ func Put(ctx context.Context, p Place, secrets []Secret) error {
 }
 
 // Clear removes the given secrets. With all, it also removes everything else that Put
-// stored there. It returns the secrets that existed.
-func Clear(ctx context.Context, p Place, secrets []Secret, all bool) ([]Secret, error) {
+// stored there. In either case it leaves those in keep. It returns the secrets that existed.
+func Clear(ctx context.Context, p Place, secrets, keep []Secret, all bool) ([]Secret, error) {
 	if _, err := os.Lstat(p.Root()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -123,10 +126,13 @@ func Clear(ctx context.Context, p Place, secrets []Secret, all bool) ([]Secret, 
 	if err != nil {
 		return nil, err
 	}
+	secrets = slices.DeleteFunc(slices.Clone(secrets), func(s Secret) bool { return slices.ContainsFunc(keep, s.Is) })
 	var stay []Secret
 	for _, b := range before {
 		switch {
-		case slices.ContainsFunc(secrets, func(s Secret) bool { return s.StoreID == b.StoreID && s.Name == b.Name }):
+		case slices.ContainsFunc(keep, b.Is):
+			stay = append(stay, b)
+		case slices.ContainsFunc(secrets, b.Is):
 		case all:
 			secrets = append(secrets, b)
 		default:

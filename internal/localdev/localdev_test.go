@@ -136,7 +136,7 @@ func putAndClear(t *testing.T, p localdev.Place) {
 	if known, err := localdev.Recorded(p); err != nil || len(known) != 2 || known[0].Name != "a" || known[0].Value.IsSet() {
 		t.Errorf("recorded %v: %v", known, err)
 	}
-	gone, err := localdev.Clear(t.Context(), p, []localdev.Secret{{StoreID: "s1", Name: "a"}, {StoreID: "s1", Name: "never"}}, true)
+	gone, err := localdev.Clear(t.Context(), p, []localdev.Secret{{StoreID: "s1", Name: "a"}, {StoreID: "s1", Name: "never"}}, nil, true)
 	if err != nil || len(gone) != 2 || gone[0].Name != "a" || gone[1].Name != "b" { // b by the record
 		t.Errorf("cleared %d: %v", len(gone), err)
 	}
@@ -189,7 +189,7 @@ func TestNothingInstalled(t *testing.T) {
 		t.Error(err)
 	}
 	wantNoRecord(t, p)
-	if gone, err := localdev.Clear(t.Context(), p, one(""), true); err != nil || len(gone) > 0 { // nothing was stored
+	if gone, err := localdev.Clear(t.Context(), p, one(""), nil, true); err != nil || len(gone) > 0 { // nothing was stored
 		t.Errorf("cleared %d: %v", len(gone), err)
 	}
 }
@@ -271,7 +271,7 @@ func TestDamagedRecord(t *testing.T) {
 	if err := localdev.Put(t.Context(), p, one("v")); !errors.Is(err, localdev.ErrDamaged) || !strings.Contains(err.Error(), p.Record()) {
 		t.Error(err)
 	}
-	if _, err := localdev.Clear(t.Context(), p, nil, true); !errors.Is(err, localdev.ErrDamaged) {
+	if _, err := localdev.Clear(t.Context(), p, nil, nil, true); !errors.Is(err, localdev.ErrDamaged) {
 		t.Error(err)
 	}
 }
