@@ -9,6 +9,7 @@ package bindings
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,15 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+)
+
+// What keeps bindings from being written or read. Errors that wrap these, or have them as their
+// Kind, say more.
+var (
+	// ErrNoID reports that a store's id is not in the lockfile, since it was never applied.
+	ErrNoID = errors.New("is not known yet")
+	// ErrUnbound reports that a Worker binds nothing for a module to read.
+	ErrUnbound = errors.New("binds no secret of the manifest")
 )
 
 // EmulatorAccount is the account of the embedded emulator if no other account is named. Any

@@ -95,11 +95,12 @@ func (p *Project) unknownStore(env wrangler.Environment, b wrangler.Binding) *sy
 			ids[st.id] = st.Name
 		}
 	}
-	e.Hint = "run apply first, which records the ids of the manifest's stores in the lockfile"
 	for id, name := range ids {
 		e.Hint = fmt.Sprintf("store %q has the id %s", name, id)
 	}
 	switch {
+	case len(ids) == 0 && len(stores) > 0:
+		e.Kind = ErrNoID
 	case len(ids) > 1:
 		e.Hint = "the manifest has several stores: secretsync lock status lists them, and the lockfile contains their ids"
 	case len(stores) == 0 && len(p.stores) > 0:

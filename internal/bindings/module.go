@@ -25,8 +25,7 @@ func (p *Project) Module(c *wrangler.Config, envs []wrangler.Environment) (m wor
 		}
 	}
 	if len(mb.envs) == 0 {
-		return m, nil, hint.With(fmt.Errorf("%s binds no secret of the manifest", c.File),
-			"bindings generate --worker "+c.File+" --write adds bindings")
+		return m, nil, fmt.Errorf("%s %w", c.File, ErrUnbound)
 	}
 	if m.Secrets, err = mb.table(""); err != nil {
 		return m, nil, err

@@ -68,7 +68,7 @@ func (p *Project) unbound(env wrangler.Environment, bound map[planner.SecretKey]
 			}
 			switch {
 			case st.id == "":
-				return nil, hint.With(fmt.Errorf("the id of store %q is not known yet", st.Name), "run apply first, which records it in the lockfile")
+				return nil, fmt.Errorf("the id of store %q %w", st.Name, ErrNoID)
 			case account != st.key.Account:
 				return nil, hint.With(
 					errors.New("the new bindings would need secrets of several accounts, but a Worker can read only those of its own"),

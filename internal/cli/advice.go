@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/shell"
@@ -139,9 +140,11 @@ func (a *App) manifestAdvice(err error) string {
 	case errors.Is(err, manifest.ErrPlaintext):
 		return "--allow-plaintext-values is for experiments"
 	case errors.Is(err, manifest.ErrLayout):
-		return "import --from-env ... -o FILE writes the entries to a file to include"
+		return a.line("import") + " -o more.yaml writes the entries to a new file, to be included"
 	case errors.Is(err, wrangler.ErrLayout):
-		return "paste what bindings generate prints"
+		return "paste what secretsync bindings generate prints"
+	case errors.Is(err, bindings.ErrNoID):
+		return a.line("apply") + " records it in the lockfile"
 	}
 	return ""
 }
@@ -185,7 +188,13 @@ var projectFlags = []string{
 // line is a command of secretsync that can be pasted where the user stands: words name it, and may
 // have flags. It has the same flags as the command at hand, but no approval, if it is the same
 // one, else those that say which project is meant.
-func (a *App) line(words ...string) string {
+func (a *App) line(words ...string) string { return a.lineWith(words, true) }
+
+// otherLine is like line, but the command is another one even if it has the same name: it has only
+// the flags that say which project is meant.
+func (a *App) otherLine(words ...string) string { return a.lineWith(words, false) }
+
+func (a *App) lineWith(words []string, again bool) string {
 	text := "secretsync " + strings.Join(words, " ")
 	if a.executed == nil { // the command line could not be parsed
 		return text
@@ -195,7 +204,7 @@ func (a *App) line(words ...string) string {
 		return text
 	}
 	a.executed.Flags().Visit(func(f *pflag.Flag) {
-		wanted := other == a.executed && f.Name != "auto-approve" || slices.Contains(projectFlags, f.Name)
+		wanted := again && other == a.executed && f.Name != "auto-approve" || slices.Contains(projectFlags, f.Name)
 		if wanted && other.Flag(f.Name) != nil && !strings.Contains(text+" ", " --"+f.Name+" ") {
 			text += given(f)
 		}

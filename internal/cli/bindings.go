@@ -118,6 +118,22 @@ func (a *App) checkWorker(file string) error {
 	return a.checkOwn("workers:", file, "a wrangler configuration")
 }
 
+// noConfigs says why there is no configuration that could be read.
+func (w *workers) noConfigs() error {
+	if !w.manifest.HasWorkers() {
+		return noWorkers(w.manifest)
+	}
+	var skipped []string
+	for _, n := range w.bindings.Notes {
+		skipped = append(skipped, n.Pos.File)
+	}
+	why := "bindings are read from wrangler.jsonc, wrangler.json and wrangler.toml"
+	if len(skipped) > 0 {
+		why += ", not from " + render.Shortened(skipped)
+	}
+	return hint.With(fmt.Errorf("no file that workers: in %s matches is a configuration that can be read", w.manifest.File), why)
+}
+
 func noWorkers(m *manifest.Manifest) error {
 	return hint.With(fmt.Errorf("%s has no workers", m.File), "add workers: [apps/*/wrangler.jsonc]")
 }

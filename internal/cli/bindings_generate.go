@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/workermodule"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/spf13/cobra"
@@ -88,6 +91,8 @@ func (o *generateOptions) checkFormat() error {
 	switch {
 	case o.write && o.format != "":
 		return errors.New("--write and --format exclude each other: the file's own format is used")
+	case o.format != "" && !module && !slices.Contains(wrangler.Formats, o.format):
+		return fmt.Errorf("format %q is none of %s, %s", o.format, strings.Join(wrangler.Formats, ", "), formatModule)
 	case o.out != "" && !module:
 		return errors.New("-o needs --format module")
 	case o.check && o.out == "":
@@ -222,11 +227,20 @@ func (a *App) generateModule(w *workers, o *generateOptions, anyEnv bool) error 
 		}
 		envs = []wrangler.Environment{env}
 	}
+	if err := c.PagesError(); err != nil {
+		return err
+	}
 	m, warnings, err := w.bindings.Module(c, envs)
 	for _, warning := range warnings {
 		a.Say("warning: %s", warning)
 	}
 	switch {
+	case errors.Is(err, bindings.ErrUnbound):
+		add := []string{"bindings", "generate", "--worker", shell.File(c.File), "--write"}
+		if o.env != "" {
+			add = append(add, "--env", shell.Word(o.env))
+		}
+		return hint.With(err, a.otherLine(add...)+" adds bindings")
 	case err != nil:
 		return err
 	case o.check:

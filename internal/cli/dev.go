@@ -69,18 +69,7 @@ manifest no longer names. dev run is for Vitest, which has a storage of its own.
 }
 
 func (a *App) dev(ctx context.Context, o *devOptions) error {
-	w, err := a.workers(ctx, &o.manifestFlags)
-	if err != nil {
-		return err
-	}
-	if err := a.mistakesOf(w, o.workers...); err != nil {
-		return err
-	}
-	configs, err := w.chosen(o.workers)
-	if err != nil {
-		return err
-	}
-	values, err := w.bindings.Values(ctx, configs, a.Filter.Know)
+	w, configs, values, err := a.boundValues(ctx, &o.manifestFlags, o.workers)
 	if err != nil {
 		return err
 	}
@@ -102,6 +91,36 @@ func (a *App) dev(ctx context.Context, o *devOptions) error {
 	})
 	a.sayWhere(stored)
 	return err
+}
+
+// boundValues reads the values that Workers bind: those that --worker names, or all of them. The
+// caller wipes the values.
+func (a *App) boundValues(ctx context.Context, f *manifestFlags, names []string) (*workers, []*wrangler.Config, map[manifest.SecretRef]secret.Value, error) {
+	w, err := a.workers(ctx, f)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := a.mistakesOf(w, names...); err != nil {
+		return nil, nil, nil, err
+	}
+	configs, err := w.chosen(names)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, e := range w.bindings.Unread {
+		if len(names) > 0 {
+			break
+		}
+		a.Say("note: %s: skipped: %s", e.Pos, e.What)
+	}
+	values, err := w.bindings.Values(ctx, configs, a.Filter.Know)
+	return w, configs, values, err
+}
+
+func wipe(values map[manifest.SecretRef]secret.Value) {
+	for _, v := range values {
+		v.Wipe()
+	}
 }
 
 func files(configs []*wrangler.Config) []string {
@@ -132,7 +151,7 @@ func eachOf[T any](ctx context.Context, a *App, list []T, do func(T) error) erro
 // chosen returns the configurations that --worker names, or all of them.
 func (w *workers) chosen(names []string) ([]*wrangler.Config, error) {
 	if len(w.bindings.Configs) == 0 {
-		return nil, noWorkers(w.manifest)
+		return nil, w.noConfigs()
 	}
 	if len(names) == 0 {
 		return w.bindings.Configs, nil

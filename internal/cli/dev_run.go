@@ -65,18 +65,7 @@ the command's.
 }
 
 func (a *App) devRun(ctx context.Context, o *devRunOptions, args []string) error {
-	w, err := a.workers(ctx, &o.manifestFlags)
-	if err != nil {
-		return err
-	}
-	if err := a.mistakesOf(w, o.workers...); err != nil {
-		return err
-	}
-	configs, err := w.chosen(o.workers)
-	if err != nil {
-		return err
-	}
-	values, err := w.bindings.Values(ctx, configs, a.Filter.Know)
+	w, configs, values, err := a.boundValues(ctx, &o.manifestFlags, o.workers)
 	if err != nil {
 		return err
 	}
@@ -114,12 +103,6 @@ func (a *App) valuesByWorker(w *workers, configs []*wrangler.Config, values map[
 		}
 	}
 	return all, nil
-}
-
-func wipe(values map[manifest.SecretRef]secret.Value) {
-	for _, v := range values {
-		v.Wipe()
-	}
 }
 
 // runWith runs a command with a variable in its environment. Where its output is no terminal,

@@ -74,7 +74,12 @@ you are certain, use adopt: overwrite instead: it sends every value again.
 			case len(o.env.files) > 0 && o.lockOnly:
 				return errors.New("--from-env and --lock-only exclude each other")
 			case len(o.env.files) > 0:
-				return a.importEnv(cmd.Context(), &o, slices.Concat(o.env.files, args))
+				for _, file := range args { // as flags, so that hints have them too
+					if err := cmd.Flags().Set("from-env", file); err != nil {
+						return err
+					}
+				}
+				return a.importEnv(cmd.Context(), &o)
 			case o.lockOnly && o.out != "":
 				return errors.New("-o and --lock-only exclude each other")
 			case !o.lockOnly && o.out == "":
@@ -116,7 +121,7 @@ func (a *App) importLock(ctx context.Context, o *importOptions) error {
 			return err
 		}
 		lockfile := run.Project().Lockfile()
-		_, err = fmt.Fprintf(a.Out, "\nWrote %s. Next: run plan, and %s it.\n", render.Safe(lockfile), commit(lockfile))
+		_, err = fmt.Fprintf(a.Out, "\nWrote %s. Next: run %s, and %s it.\n", render.Safe(lockfile), a.line("plan"), commit(lockfile))
 		return err
 	})
 }
@@ -153,7 +158,7 @@ func (a *App) showFound(found *reconcile.Found) error {
 		_, out.err = fmt.Fprintf(a.Out, "\nTo record: %d, missing: %d, unmanaged: %d. Nothing changes in Cloudflare.\n",
 			len(found.Live), len(found.Missing), len(found.Unmanaged))
 		a.Say("warning: the values in Cloudflare are assumed to be the manifest's: they cannot be checked, and no later plan can tell")
-		a.Say("warning: unless you are certain, run apply --adopt=overwrite instead: it sends every value again")
+		a.Say("warning: unless you are certain, run this instead, which sends every value again: %s", a.line("apply", "--adopt=overwrite"))
 	}
 	return out.err
 }
@@ -190,7 +195,7 @@ func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	if err := a.writeNew("-o", out, text); err != nil {
 		return err
 	}
-	next := "run validate and plan"
+	next := "run " + a.line("plan")
 	if existing != "" {
 		next = fmt.Sprintf("add %s to include in %s", out, existing)
 	}

@@ -52,9 +52,8 @@ const (
 
 // envImport is an import of files with values in clear.
 type envImport struct {
-	app   *App
-	opts  *importOptions
-	files []string // with values in clear
+	app  *App
+	opts *importOptions
 	// project is nil if there is no manifest yet.
 	project *reconcile.Project
 	// manifest is the file to write entries to; it exists unless created is set.
@@ -65,6 +64,8 @@ type envImport struct {
 	sealer  *sopsfile.Opener
 	entries []envEntry
 	left    []envEntry // not to be imported
+	// taken are the names that each file has of the entries, in its order.
+	taken map[string][]string
 	// The files to write, and what they replace; nil if there is no such file.
 	sopsText, manifestText, oldSOPS, oldManifest []byte
 	extended                                     *sopsfile.Extended
@@ -80,8 +81,8 @@ type envEntry struct {
 // importEnv encrypts the values of existing files into a SOPS file, and writes entries for them
 // to the manifest. The SOPS file is written first: if the second write fails, the values are
 // still in the files they came from, and the same command completes the import.
-func (a *App) importEnv(ctx context.Context, o *importOptions, files []string) error {
-	im := &envImport{app: a, opts: o, files: files}
+func (a *App) importEnv(ctx context.Context, o *importOptions) error {
+	im := &envImport{app: a, opts: o, taken: map[string][]string{}}
 	defer im.wipe()
 	if err := im.open(ctx); err != nil {
 		return err
@@ -194,7 +195,7 @@ func (im *envImport) checkNames() error {
 		return hint.With(fmt.Errorf("--sops %s: values are added to SOPS files in YAML or JSON only", im.sops),
 			"name a file that ends in .yaml or .json: in SOPS's dotenv, quotes are a part of the value and line ends are lost")
 	}
-	for _, file := range im.files {
+	for _, file := range im.opts.env.files {
 		if sameFile(file, im.sops) || sameFile(file, im.manifest) {
 			return fmt.Errorf("%s cannot be both read and written: name another file", file)
 		}

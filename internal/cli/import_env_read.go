@@ -23,7 +23,7 @@ func (im *envImport) read() error {
 	var mistakes syntax.ErrorList
 	seen := map[string]envfile.Entry{}
 	used := map[string]bool{}
-	for _, name := range im.files {
+	for _, name := range im.opts.env.files {
 		file, err := im.readFile(name)
 		var list syntax.ErrorList
 		switch {
@@ -43,6 +43,7 @@ func (im *envImport) read() error {
 				im.left = append(im.left, envEntry{Entry: e, why: why})
 				continue
 			}
+			im.taken[name] = append(im.taken[name], e.Name)
 			first, again := seen[e.Name]
 			bad := e.Check()
 			switch {
@@ -62,7 +63,7 @@ func (im *envImport) read() error {
 	if err := mistakes.Err(); err != nil {
 		return err
 	}
-	return im.opts.env.unused(im.files, used)
+	return im.opts.env.unused(im.opts.env.files, used)
 }
 
 // readFile reads a file, and tells the filter of its values.

@@ -71,11 +71,12 @@ func (im *envImport) next(ctx context.Context) error {
 	case missing == 0:
 		fmt.Fprintf(out, "\nNothing to import: to add 0, present %d, left out %d.\n", len(im.entries), len(im.left))
 	case im.project != nil && im.created:
-		fmt.Fprintf(out, "Next: add %s to include in %s, run plan, and commit both with %s.\n", render.Safe(im.manifest), render.Safe(im.project.Manifest().File), render.Safe(im.sops))
+		fmt.Fprintf(out, "Next: add %s to include in %s, run %s, and commit both with %s.\n",
+			render.Safe(im.manifest), render.Safe(im.project.Manifest().File), im.app.line("plan"), render.Safe(im.sops))
 	default:
-		fmt.Fprintf(out, "Next: run plan, and commit %s and %s.\n", render.Safe(im.manifest), render.Safe(im.sops))
+		fmt.Fprintf(out, "Next: run %s, and commit %s and %s.\n", im.app.line("plan"), render.Safe(im.manifest), render.Safe(im.sops))
 	}
-	for _, name := range im.files {
+	for _, name := range im.opts.env.files {
 		if name == stdinName {
 			continue
 		}
@@ -85,22 +86,17 @@ func (im *envImport) next(ctx context.Context) error {
 	return nil
 }
 
-// toDelete says what of a file in clear to delete.
+// toDelete says what of a file in clear to delete. Entries that are left out are not named: what
+// precedes a "=" may be a piece of a value.
 func (im *envImport) toDelete(name string) string {
-	var keep []string
-	for _, e := range im.left {
-		if e.Pos.File == name {
-			keep = append(keep, fmt.Sprint(e.Pos.Line))
-		}
-	}
-	switch {
-	case len(keep) == 0:
-		return "delete " + name + ", which holds the values in clear, when your Workers read them from the store (bindings generate; dev for local development)"
-	case !slices.ContainsFunc(im.entries, func(e envEntry) bool { return e.Pos.File == name }):
+	when := "when your Workers read them from the store (" + im.app.line("bindings", "generate") + "; for local development, " + im.app.line("dev") + ")"
+	switch left := slices.ContainsFunc(im.left, func(e envEntry) bool { return e.Pos.File == name }); {
+	case !left:
+		return "delete " + name + ", which holds the values in clear, " + when
+	case len(im.taken[name]) == 0:
 		return "keep " + name + ": nothing was taken from it"
 	}
-	return "delete everything but the lines " + strings.Join(keep, ", ") + " from " + name +
-		", which holds the values in clear, when your Workers read them from the store (bindings generate; dev for local development)"
+	return "delete " + strings.Join(im.taken[name], ", ") + " from " + name + ", which holds them in clear, " + when
 }
 
 // warnInGit warns of a file in clear that git has, or would take.
