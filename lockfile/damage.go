@@ -57,13 +57,16 @@ func damage(data []byte) (at int, what string, todo remedy) {
 	if markers := syntax.ConflictMarkers(data); len(markers) > 0 {
 		return markers[0], "the lockfile has an unresolved git conflict", settle
 	}
+	if json.Valid(data) {
+		return 0, "", remedy{}
+	}
 	var raw json.RawMessage
 	var bad *json.SyntaxError
-	if err := json.Unmarshal(data, &raw); !errors.As(err, &bad) {
-		return 0, "", remedy{}
+	if errors.As(json.Unmarshal(data, &raw), &bad) {
+		at = int(bad.Offset) - 1
 	}
 	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&raw); errors.Is(err, io.ErrUnexpectedEOF) {
 		return len(data), "the lockfile is truncated", restore
 	}
-	return int(bad.Offset) - 1, "the lockfile is not valid JSON from here on", restore
+	return at, "the lockfile is not valid JSON from here on", restore
 }

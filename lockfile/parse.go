@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"strings"
 
 	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/internal/secret"
@@ -19,11 +20,21 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, r.errs.Err()
 	}
 	version, versionAt := 0, 0
-	r.object(map[string]func(){
-		"version":         func() { versionAt = r.next(); r.integer(&version) },
-		"api":             text(r, &f.API, loopback),
-		"fingerprint_key": func() { r.key(&f.Key) },
-		"stores":          func() { r.list(func() { r.store(f) }) },
+	r.object(func(field []byte) bool {
+		switch string(field) {
+		case "version":
+			versionAt = r.next()
+			r.integer(&version)
+		case "api":
+			text(r, &f.API, loopback)
+		case "fingerprint_key":
+			r.key(&f.Key)
+		case "stores":
+			r.list(func() { r.store(f) })
+		default:
+			return false
+		}
+		return true
 	})
 	switch {
 	case version > Version: // other mistakes may be valid in that version
@@ -52,9 +63,16 @@ func (f *File) hasFingerprints() bool {
 }
 
 func (r *reader) key(k *Key) {
-	r.object(map[string]func(){
-		"id":     text(r, &k.ID, keyID),
-		"sealed": func() { k.Sealed = r.sealed() },
+	r.object(func(field []byte) bool {
+		switch string(field) {
+		case "id":
+			text(r, &k.ID, keyID)
+		case "sealed":
+			k.Sealed = r.sealed()
+		default:
+			return false
+		}
+		return true
 	}, "id")
 }
 
@@ -81,12 +99,22 @@ func (r *reader) store(f *File) {
 	at := r.next()
 	var k StoreKey
 	var st Store
-	r.object(map[string]func(){
-		"account_id": r.account(&k.Account),
-		"id":         text(r, &st.ID, remoteID),
-		"name":       text(r, &k.Name, plainName),
-		"delete":     r.boolean(&st.Delete),
-		"secrets":    func() { r.members(func(name string, at int) { st.PutSecret(name, r.secret(name, at)) }) },
+	r.object(func(field []byte) bool {
+		switch string(field) {
+		case "account_id":
+			r.account(&k.Account)
+		case "id":
+			text(r, &st.ID, remoteID)
+		case "name":
+			text(r, &k.Name, plainName)
+		case "delete":
+			r.boolean(&st.Delete)
+		case "secrets":
+			r.secrets(&st)
+		default:
+			return false
+		}
+		return true
 	}, "account_id", "name")
 	if f.Stores[k] != nil {
 		r.fail(at, settle, "store %q is given twice", k.Name)
@@ -94,49 +122,88 @@ func (r *reader) store(f *File) {
 	*f.PutStore(k, "") = st
 }
 
-// account returns a function that reads an account's id into dst, in lower case.
-func (r *reader) account(dst *AccountID) func() {
-	return func() {
-		var s string
-		text(r, &s, accountID)()
-		s, _ = hexid.Parse(s)
-		*dst = AccountID(s)
-	}
+// account reads an account's id, in lower case.
+func (r *reader) account(dst *AccountID) {
+	var s string
+	text(r, &s, accountID)
+	s, _ = hexid.Parse(s)
+	*dst = AccountID(s)
 }
 
-func (r *reader) secret(name string, at int) Secret {
-	if !plainName.ok(name) {
-		r.fail(at, unedit, "expected %s", plainName.want)
-	}
-	var x Secret
-	r.object(map[string]func(){
-		"id":          text(r, &x.ID, remoteID),
-		"scopes":      r.texts(&x.Scopes, plainName),
-		"comment":     text(r, &x.Comment, anyText),
-		"modified":    text(r, &x.Modified, moment),
-		"status":      text(r, &x.Status, notActive),
-		"applied":     r.time(&x.Applied),
-		"accepted":    r.time(&x.Accepted),
-		"fingerprint": text(r, &x.Fingerprint, fingerprint),
-		"source":      text(r, &x.Source, anyText),
-		"ciphertext":  text(r, &x.Ciphertext, digest),
-		"delete":      r.boolean(&x.Delete),
-		"pending":     func() { x.Pending = r.pending() },
+func (r *reader) secrets(st *Store) {
+	seen := map[string]int{}
+	r.members(func(m member) {
+		name := string(m.name)
+		if first, twice := seen[name]; twice {
+			r.twice(m, first)
+		} else {
+			seen[name] = m.at
+		}
+		if !plainName.ok(name) {
+			r.fail(m.at, unedit, "expected %s", plainName.want)
+		}
+		r.secret(st.PutSecret(name, Secret{}))
 	})
-	return x
+}
+
+func (r *reader) secret(x *Secret) {
+	r.object(func(field []byte) bool {
+		switch string(field) {
+		case "id":
+			text(r, &x.ID, remoteID)
+		case "scopes":
+			r.texts(&x.Scopes, plainName)
+		case "comment":
+			text(r, &x.Comment, anyText)
+		case "modified":
+			text(r, &x.Modified, moment)
+		case "status":
+			text(r, &x.Status, notActive)
+		case "applied":
+			r.time(&x.Applied)
+		case "accepted":
+			r.time(&x.Accepted)
+		case "fingerprint":
+			text(r, &x.Fingerprint, fingerprint)
+		case "source":
+			text(r, &x.Source, anyText)
+		case "ciphertext":
+			text(r, &x.Ciphertext, digest)
+		case "delete":
+			r.boolean(&x.Delete)
+		case "pending":
+			x.Pending = r.pending()
+		default:
+			return false
+		}
+		return true
+	})
 }
 
 func (r *reader) pending() *Pending {
 	p := new(Pending)
-	r.object(map[string]func(){
-		"op":          text(r, &p.Op, operation),
-		"since":       r.time(&p.Since),
-		"until":       r.time(&p.Until),
-		"seen":        r.time(&p.ListedAt),
-		"was":         text(r, &p.PreviousID, remoteID),
-		"value":       r.boolean(&p.Value),
-		"fingerprint": text(r, &p.Fingerprint, fingerprint),
-		"ciphertext":  text(r, &p.Ciphertext, digest),
+	r.object(func(field []byte) bool {
+		switch string(field) {
+		case "op":
+			text(r, &p.Op, operation)
+		case "since":
+			r.time(&p.Since)
+		case "until":
+			r.time(&p.Until)
+		case "seen":
+			r.time(&p.ListedAt)
+		case "was":
+			text(r, &p.PreviousID, remoteID)
+		case "value":
+			r.boolean(&p.Value)
+		case "fingerprint":
+			text(r, &p.Fingerprint, fingerprint)
+		case "ciphertext":
+			text(r, &p.Ciphertext, digest)
+		default:
+			return false
+		}
+		return true
 	}, "op", "since")
 	return p
 }
@@ -152,19 +219,54 @@ var (
 	accountID = form{func(s string) bool { _, ok := hexid.Parse(s); return ok }, "an account id (32 hexadecimal digits)"}
 	// remoteID allows more than Cloudflare's ids of today, but only what is harmless in a
 	// URL: a lockfile may come from a pull request.
-	remoteID    = form{regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`).MatchString, "a Cloudflare id"}
-	keyID       = form{regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString, "a key id (16 hexadecimal digits)"}
-	digest      = form{regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString, `"sha256:" and 64 hexadecimal digits`}
+	remoteID    = form{chars(alphanumeric+"_-", 1, 64), "a Cloudflare id"}
+	keyID       = form{chars(hexadecimal, 16, 16), "a key id (16 hexadecimal digits)"}
+	digest      = form{after("sha256:", chars(hexadecimal, 64, 64)), `"sha256:" and 64 hexadecimal digits`}
 	operation   = form{regexp.MustCompile(`^[a-z][a-z-]{0,31}$`).MatchString, "an operation"}
 	fingerprint = form{func(s string) bool { return secret.Fingerprint(s).Valid() }, "a fingerprint"}
 	// moment is RFC 3339 today. It allows more, because a change of Cloudflare's format
 	// must not stop an apply halfway.
-	moment    = form{regexp.MustCompile(`^[0-9A-Za-z:.+ -]{1,64}$`).MatchString, "a time"}
+	moment    = form{chars(alphanumeric+":.+ -", 1, 64), "a time"}
 	notActive = form{func(s string) bool { return s == StatusPending }, `"pending" (no such field for an active secret)`}
-	second    = form{func(s string) bool { _, ok := parseTime(s); return ok }, "an RFC 3339 time in UTC and whole seconds"}
 	plainName = form{isPlain, "a name"}
 	anyText   = form{func(string) bool { return true }, "a string"}
 )
 
+const (
+	hexadecimal  = "0123456789abcdef"
+	alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+// chars returns a function that reports whether a string has from least to most bytes, all of them
+// from a set. A regular expression takes ten times as long, and a lockfile has many ids.
+func chars(set string, least, most int) func(string) bool {
+	var in [256]bool
+	for i := range len(set) {
+		in[set[i]] = true
+	}
+	return func(s string) bool {
+		if len(s) < least || len(s) > most {
+			return false
+		}
+		for i := range len(s) {
+			if !in[s[i]] {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// after returns a function that reports whether a string is prefix and a rest that is ok.
+func after(prefix string, ok func(string) bool) func(string) bool {
+	return func(s string) bool {
+		rest, found := strings.CutPrefix(s, prefix)
+		return found && ok(rest)
+	}
+}
+
+// isName is what nearly all names are, so that the slower check is not needed.
+var isName = chars(alphanumeric+"_-", 1, 1000)
+
 // isPlain reports whether a name can be shown and written anywhere without harm.
-func isPlain(s string) bool { return s != "" && visible.Text(s) == s }
+func isPlain(s string) bool { return isName(s) || s != "" && visible.Text(s) == s }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,20 +17,16 @@ import (
 // maxMistakes bounds the report on a file that is no lockfile at all.
 const maxMistakes = 100
 
-// reader decodes well-formed JSON and collects mistakes in its meaning. Decoding with
-// encoding/json alone would neither reject duplicate names nor know positions.
+// reader reads well-formed JSON and collects mistakes in its meaning. Decoding with encoding/json
+// would neither reject duplicate names nor know positions, and its tokens take four times as long.
 type reader struct {
 	name string
 	data []byte
-	dec  *json.Decoder
+	at   int // how much is read
 	errs syntax.ErrorList
 }
 
-func newReader(name string, data []byte) *reader {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	return &reader{name: name, data: data, dec: dec}
-}
+func newReader(name string, data []byte) *reader { return &reader{name: name, data: data} }
 
 // fail records a mistake at an offset.
 func (r *reader) fail(offset int, todo remedy, what string, args ...any) {
@@ -47,23 +44,72 @@ func (r *reader) position(offset int) position.Position {
 	}
 }
 
-// token returns the next token. It cannot fail, because the text is well-formed.
-func (r *reader) token() json.Token {
-	t, _ := r.dec.Token()
-	return t
-}
-
 // next returns the offset of the next name or value. It is called only where the grammar
 // requires one, so in a well-formed text there is one.
 func (r *reader) next() int {
-	return len(r.data) - len(bytes.TrimLeft(r.data[r.dec.InputOffset():], " \t\r\n:,"))
+	r.at = len(r.data) - len(bytes.TrimLeft(r.data[r.at:], " \t\r\n:,"))
+	return r.at
 }
 
-// value returns the next value as JSON.
+// more reports whether another element follows in an object or list, and otherwise reads its end.
+func (r *reader) more() bool {
+	at := r.next()
+	if c := r.data[at]; c != '}' && c != ']' {
+		return true
+	}
+	r.at++
+	return false
+}
+
+// string reads a string, and returns it without its quotes and escapes.
+func (r *reader) string() []byte {
+	start, escaped := r.next(), false
+	for r.at++; r.data[r.at] != '"'; r.at++ {
+		if r.data[r.at] == '\\' {
+			escaped = true
+			r.at++
+		}
+	}
+	r.at++
+	if !escaped {
+		return r.data[start+1 : r.at-1]
+	}
+	var s string
+	_ = json.Unmarshal(r.data[start:r.at], &s) // cannot fail, because the text is well-formed
+	return []byte(s)
+}
+
+// word reads a number, true, false or null.
+func (r *reader) word() string {
+	start := r.next()
+	n := bytes.IndexAny(r.data[start:], " \t\r\n,]}")
+	if n < 0 { // nothing follows
+		n = len(r.data) - start
+	}
+	r.at = start + n
+	return string(r.data[start:r.at])
+}
+
+// value reads the next value, and returns it as JSON.
 func (r *reader) value() json.RawMessage {
-	var raw json.RawMessage
-	_ = r.dec.Decode(&raw) // cannot fail, as in token
-	return raw
+	start := r.next()
+	for depth := 0; ; {
+		switch r.data[r.next()] {
+		case '{', '[':
+			depth++
+			r.at++
+		case '}', ']':
+			depth--
+			r.at++
+		case '"':
+			r.string()
+		default:
+			r.word()
+		}
+		if depth == 0 {
+			return r.data[start:r.at]
+		}
+	}
 }
 
 // starts reports whether the next value starts with one of the given bytes, which decide
@@ -78,44 +124,56 @@ func (r *reader) starts(with, want string) bool {
 	return false
 }
 
-// members calls read for each member of an object; read must consume the value. It returns
-// the offset at which each name occurred first, or nil if the next value is no object.
-func (r *reader) members(read func(name string, offset int)) map[string]int {
-	if !r.starts("{", "an object") {
-		return nil
-	}
-	r.token()
-	seen := map[string]int{}
-	for r.dec.More() {
-		at := r.next()
-		name, _ := r.token().(string)
-		if first, twice := seen[name]; twice {
-			r.fail(at, settle, "%s is given twice, first in line %d", syntax.QuoteKey(name), r.position(first).Line)
-		} else {
-			seen[name] = at
-		}
-		read(name, at)
-	}
-	r.token()
-	return seen
+// member is a name in an object, and its offset.
+type member struct {
+	name []byte
+	at   int
 }
 
-// object reads an object. Each field is read by the function under its name. Unknown fields
-// and missing required fields are mistakes.
-func (r *reader) object(fields map[string]func(), required ...string) {
+// members calls read for each member of an object; read must consume the value. It returns false if
+// the next value is no object.
+func (r *reader) members(read func(member)) bool {
+	if !r.starts("{", "an object") {
+		return false
+	}
+	for r.at++; r.more(); {
+		at := r.next()
+		read(member{r.string(), at})
+	}
+	return true
+}
+
+// twice records that a member was given before, at an offset.
+func (r *reader) twice(m member, first int) {
+	if len(r.errs) < maxMistakes { // finding the line takes time
+		r.fail(m.at, settle, "%s is given twice, first in line %d", syntax.QuoteKey(string(m.name)), r.position(first).Line)
+	}
+}
+
+// maxFields bounds how many fields of an object are compared with one another: no object of a
+// lockfile has as many.
+const maxFields = 64
+
+// object reads an object. read reads the value of a field, or returns false if there is no field
+// of that name. Unknown fields and missing required fields are mistakes.
+func (r *reader) object(read func(field []byte) bool, required ...string) {
 	start := r.next()
-	seen := r.members(func(name string, at int) {
-		read := fields[name]
-		if read == nil {
-			r.fail(at, unknown, "unknown field %s", syntax.QuoteKey(name)) // in another file it could be a value
-			r.value()
-			return
+	var room [16]member
+	seen := room[:0]
+	ok := r.members(func(m member) {
+		if i := find(seen, m.name); i >= 0 {
+			r.twice(m, seen[i].at)
+		} else if len(seen) < maxFields {
+			seen = append(seen, m)
 		}
-		read()
+		if !read(m.name) {
+			r.fail(m.at, unknown, "unknown field %s", syntax.QuoteKey(string(m.name))) // in another file it could be a value
+			r.value()
+		}
 	})
 	var missing []string
 	for _, name := range required {
-		if _, there := seen[name]; seen != nil && !there {
+		if ok && find(seen, []byte(name)) < 0 {
 			missing = append(missing, fmt.Sprintf("%q", name))
 		}
 	}
@@ -124,51 +182,50 @@ func (r *reader) object(fields map[string]func(), required ...string) {
 	}
 }
 
+// find returns the index of a name, or -1.
+func find(members []member, name []byte) int {
+	return slices.IndexFunc(members, func(m member) bool { return bytes.Equal(m.name, name) })
+}
+
 // list calls read for each element of an array; read must consume it.
 func (r *reader) list(read func()) {
 	if !r.starts("[", "a list") {
 		return
 	}
-	r.token()
-	for r.dec.More() {
+	for r.at++; r.more(); {
 		read()
 	}
-	r.token()
 }
 
-// text returns a function that reads a string of form f into dst.
-func text[T ~string](r *reader, dst *T, f form) func() {
-	return func() {
-		if !r.starts(`"`, "a string") {
-			return
-		}
-		at := r.next()
-		s, _ := r.token().(string)
-		if !f.ok(s) {
-			r.fail(at, unedit, "expected %s", f.want) // not quoted: it could be a secret value
-		}
-		*dst = T(s)
+// text reads a string of form f into dst.
+func text[T ~string](r *reader, dst *T, f form) {
+	if !r.starts(`"`, "a string") {
+		return
 	}
+	at := r.next()
+	s := string(r.string())
+	if !f.ok(s) {
+		r.fail(at, unedit, "expected %s", f.want) // not quoted: it could be a secret value
+	}
+	*dst = T(s)
 }
 
-// time returns a function that reads a time into dst.
-func (r *reader) time(dst *time.Time) func() {
-	return func() {
+// time reads a time into dst.
+func (r *reader) time(dst *time.Time) {
+	var s string
+	text(r, &s, form{func(s string) (ok bool) {
+		*dst, ok = parseTime(s)
+		return ok
+	}, "an RFC 3339 time in UTC and whole seconds"})
+}
+
+// texts reads a list of strings of form f into dst.
+func (r *reader) texts(dst *[]string, f form) {
+	r.list(func() {
 		var s string
-		text(r, &s, second)()
-		*dst, _ = parseTime(s)
-	}
-}
-
-// texts returns a function that reads a list of strings of form f into dst.
-func (r *reader) texts(dst *[]string, f form) func() {
-	return func() {
-		r.list(func() {
-			var s string
-			text(r, &s, f)()
-			*dst = append(*dst, s)
-		})
-	}
+		text(r, &s, f)
+		*dst = append(*dst, s)
+	})
 }
 
 // integer reads a whole number into dst, which it leaves alone if the number does not fit.
@@ -176,17 +233,14 @@ func (r *reader) integer(dst *int) {
 	if !r.starts("-0123456789", "a number") {
 		return
 	}
-	n, _ := r.token().(json.Number)
-	if i, err := strconv.Atoi(n.String()); err == nil {
+	if i, err := strconv.Atoi(r.word()); err == nil {
 		*dst = i
 	}
 }
 
-// boolean returns a function that reads a boolean into dst.
-func (r *reader) boolean(dst *bool) func() {
-	return func() {
-		if r.starts("tf", "true or false") {
-			*dst, _ = r.token().(bool)
-		}
+// boolean reads a boolean into dst.
+func (r *reader) boolean(dst *bool) {
+	if r.starts("tf", "true or false") {
+		*dst = r.word() == "true"
 	}
 }
