@@ -56,10 +56,14 @@ type Options struct {
 	// servers omit it (docs/cloudflare-api.md §2).
 	TotalPages bool
 
-	// RateLimit is the number of requests per RateWindow; default 1200 per 5 minutes. A
-	// negative number means no limit.
+	// RateLimit is the number of requests per token and RateWindow; default 1200 per 5
+	// minutes. A negative number means no limit.
 	RateLimit  int
 	RateWindow time.Duration
+	// RateLimitPerUser counts the requests of all tokens together, as if they were one
+	// user's. By default each token has a limit of its own; which of them is true of the
+	// tokens of one user is unclear (docs/cloudflare-api.md §7, §13).
+	RateLimitPerUser bool
 
 	// Tokens are the valid API tokens and user API keys. By default any token may write.
 	Tokens map[string]Permission

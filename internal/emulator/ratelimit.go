@@ -1,17 +1,18 @@
 package emulator
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 )
 
-// limiter counts requests as Cloudflare does: per user, for all tokens together. A window
-// allows a fixed number of requests; exceeding it blocks the user for the length of a
-// window (docs/cloudflare-api.md §7).
+// limiter counts the requests of one token or user. A window allows a fixed number of
+// requests; exceeding it blocks the token for the length of a window
+// (docs/cloudflare-api.md §7).
 type limiter struct {
-	quota  int // negative: no limit
+	quota  int
 	window time.Duration
 	used   int
 	ends   time.Time // the end of the window or of the block
@@ -33,14 +34,28 @@ func (l *limiter) take(now time.Time) time.Duration {
 	return 0
 }
 
+// limiterOf returns the limiter that counts a credential's requests.
+func (s *Server) limiterOf(credential string) *limiter {
+	key := sha256.Sum256([]byte(credential)) // tokens are stored nowhere
+	if s.opts.RateLimitPerUser {
+		key = [sha256.Size]byte{}
+	}
+	l := s.limiters[key]
+	if l == nil {
+		l = &limiter{quota: s.opts.RateLimit, window: s.opts.RateWindow}
+		s.limiters[key] = l
+	}
+	return l
+}
+
 // rate counts a request and sets the headers that every response has.
-func (s *Server) rate(h http.Header) (wait time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := &s.limiter
-	if l.quota < 0 {
+func (s *Server) rate(r *http.Request, h http.Header) (wait time.Duration) {
+	if s.opts.RateLimit < 0 {
 		return 0
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.limiterOf(credential(r))
 	now := s.opts.Now()
 	wait = l.take(now)
 	h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%s`, max(l.quota-l.used, 0), seconds(l.ends.Sub(now))))

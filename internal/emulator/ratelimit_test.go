@@ -10,7 +10,7 @@ import (
 
 func TestRateLimit(t *testing.T) {
 	clock := newClock()
-	c, _ := newClient(t, emulator.Options{RateLimit: 2, RateWindow: time.Minute, Now: clock.now})
+	c, _ := newClient(t, emulator.Options{RateLimit: 2, RateWindow: time.Minute, RateLimitPerUser: true, Now: clock.now})
 	for i, tt := range []struct {
 		after      time.Duration
 		status     int
@@ -36,6 +36,17 @@ func TestRateLimit(t *testing.T) {
 		}
 		if tt.status == 429 && r.Errors[0].Code != 971 {
 			t.Errorf("%d: %s", i, r.text)
+		}
+	}
+}
+
+func TestRateLimitPerToken(t *testing.T) {
+	c, _ := newClient(t, emulator.Options{RateLimit: 2, Now: newClock().now})
+	for i, want := range []int{200, 200, 429} {
+		for _, c.token = range []string{"one", "two"} {
+			if r := c.send("GET", "/quota", nil); r.status != want {
+				t.Errorf("request %d of token %s: status %d, want %d", i, c.token, r.status, want)
+			}
 		}
 	}
 }

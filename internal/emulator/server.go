@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"io"
 	"net/http"
 	"path"
@@ -24,8 +25,8 @@ type Server struct {
 
 	mu       sync.Mutex // guards the fields below
 	state    state
-	past     map[string][]version // by account; see remember
-	limiter  limiter
+	past     map[string][]version           // by account; see remember
+	limiters map[[sha256.Size]byte]*limiter // by a digest of the credential
 	requests []Request
 }
 
@@ -36,7 +37,7 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: opts, done: make(chan struct{}), past: map[string][]version{}, limiter: limiter{quota: opts.RateLimit, window: opts.RateWindow}}
+	s := &Server{opts: opts, done: make(chan struct{}), past: map[string][]version{}, limiters: map[[sha256.Size]byte]*limiter{}}
 	if err := s.open(); err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // respond applies the checks that Cloudflare applies to every request, and then routes it.
 func (s *Server) respond(a *answer, r *http.Request, size int) {
-	wait := s.rate(a.header)
+	wait := s.rate(r, a.header)
 	auth := s.authorize(r)
 	switch {
 	case wait > 0:
