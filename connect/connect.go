@@ -61,8 +61,8 @@ type Options struct {
 	UserAgent string
 }
 
-// Cloudflare returns the API. It sends nothing yet. All accounts share one limiter, so that
-// together they stay within Cloudflare's rate limit.
+// Cloudflare returns the API. It sends nothing yet. Requests keep to Cloudflare's rate limit,
+// which each API token has for itself: accounts with the same token share it.
 func Cloudflare(o Options) (reconcile.API, error) {
 	if o.BaseURL == "" {
 		o.BaseURL = BaseURL
@@ -76,8 +76,9 @@ func Cloudflare(o Options) (reconcile.API, error) {
 			return Token(os.LookupEnv, account, tokenEnv)
 		}
 	}
+	loopback := cloudflare.IsLoopback(u.Hostname())
 	return &api{
-		opts: o, loopback: cloudflare.IsLoopback(u.Hostname()), pace: cloudflare.NewPace(), clock: &cloudflare.Clock{},
+		opts: o, loopback: loopback, paces: cloudflare.NewPaces(loopback), clock: &cloudflare.Clock{},
 		clients: map[planner.AccountID]*cloudflare.Client{},
 	}, nil
 }
@@ -119,7 +120,7 @@ func Token(lookup func(string) (string, bool), account planner.AccountID, tokenE
 type api struct {
 	opts     Options
 	loopback bool
-	pace     *cloudflare.Pace
+	paces    *cloudflare.Paces
 	clock    *cloudflare.Clock
 
 	mu      sync.Mutex
@@ -146,7 +147,7 @@ func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account,
 	}
 	c, err := cloudflare.New(cloudflare.Config{
 		BaseURL: a.opts.BaseURL, Token: token, AccountID: string(id), RequestTimeout: a.opts.RequestTimeout,
-		Transport: a.opts.Transport, Pace: a.pace, Clock: a.clock, Log: a.opts.Log, OnWait: onWait, UserAgent: a.opts.UserAgent,
+		Transport: a.opts.Transport, Pace: a.paces.For(token), Clock: a.clock, Log: a.opts.Log, OnWait: onWait, UserAgent: a.opts.UserAgent,
 	})
 	if err != nil {
 		return nil, err

@@ -36,7 +36,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Transport sends the requests; nil for one with the usual settings.
 	Transport http.RoundTripper
-	// Pace delays requests; nil for one that keeps to Cloudflare's rate limit.
+	// Pace delays requests. Clients of the same token share one, from [Paces]; nil for one
+	// that is not shared.
 	Pace *Pace
 	// Clock learns Cloudflare's time from the answers. It may be nil.
 	Clock *Clock
@@ -67,6 +68,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
 	}
+	if cfg.Pace == nil {
+		cfg.Pace = NewPaces(false).For(cfg.Token)
+	}
 	opts := cfg.options()
 	return &Client{
 		account: string(account),
@@ -78,7 +82,7 @@ func New(cfg Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		timeout: cmp.Or(cfg.RequestTimeout, defaultTimeout),
-		paced:   cmp.Or(cfg.Pace, NewPace()),
+		paced:   cfg.Pace,
 		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 		clock:   cfg.Clock,
 		onWait:  cfg.OnWait,

@@ -14,7 +14,6 @@ import (
 
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/secret"
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -123,7 +122,7 @@ func (l *logged) logger() *slog.Logger {
 func config(rt http.RoundTripper) Config {
 	return Config{
 		BaseURL: "https://api.test/client/v4", Token: token, AccountID: account,
-		Transport: rt, Pace: &Pace{limiter: rate.NewLimiter(rate.Inf, 0)},
+		Transport: rt,
 	}
 }
 

@@ -2,83 +2,157 @@ package cloudflare
 
 import (
 	"context"
-	"strconv"
-	"strings"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/pause"
-	"golang.org/x/time/rate"
 )
 
-// Pace delays requests to keep to the rate limit. Clients that use tokens of the same user
-// share one, since Cloudflare counts all requests of a user together.
+// Pace delays the requests of one API token to keep to its rate limit. Clients that use the
+// same token share one; [Paces] has them.
+//
+// What the last answers' Ratelimit headers allow is sent at full speed: they know what other
+// processes have used of the limit. Without such headers, Cloudflare's 1,200 requests in any
+// 5 minutes are kept to. All times are differences on the monotonic clock.
 type Pace struct {
-	limiter    *rate.Limiter
+	address    *address
 	mu         sync.Mutex
+	own        window    // the requests of this process
+	sent       int       // how many requests were sent so far
+	done       int       // how many of them were answered
 	notBefore  time.Time // no request may be sent before
-	inFlight   int       // requests sent and not answered
-	allowances map[string]allowance
+	allowances map[string]*allowance
+	changed    chan struct{} // closed by the next answer; nil if no request waits for it
 }
 
-// allowance is what one of Cloudflare's rate limit policies still allows, by an answer.
-type allowance struct {
-	left  int       // how many more requests, not counting those in flight
-	said  time.Time // when the answer came
-	until time.Time // when all are allowed again
+// ticket is the permission to send a request.
+type ticket struct {
+	at   time.Time // when it was granted
+	done int       // how many requests had been answered then
 }
 
-// NewPace keeps to Cloudflare's 1,200 requests in any 5 minutes
-// (docs/cloudflare-api.md §7): 200 at once, and 1,000 more spread over the time.
-func NewPace() *Pace { return &Pace{limiter: rate.NewLimiter(1000.0/300, 200)} }
+// probeEvery is how often a request may ask what a new period allows, if none of them is
+// answered.
+const probeEvery = time.Second
 
-// samePeriod is how far apart two answers may put the end of one period, since they give it
-// in whole seconds.
-const samePeriod = 3 * time.Second
-
-// answerPause is the pause between checks whether a request in flight was answered.
-const answerPause = 20 * time.Millisecond
-
-// take reserves one request, or returns how long to wait before trying again.
-func (p *Pace) take() time.Duration {
+// take grants a request. Otherwise it returns how long to wait before trying again, and, if
+// that may be sooner, a channel that is closed by the next answer.
+func (p *Pace) take() (t ticket, wait time.Duration, answer <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	wait := p.notBefore.Sub(now)
+	wait, pending, probes := p.allowed(now)
+	wait = max(wait, p.notBefore.Sub(now))
+	switch {
+	case wait > 0:
+		return ticket{}, wait, nil
+	case pending > 0:
+		if p.changed == nil {
+			p.changed = make(chan struct{})
+		}
+		return ticket{}, pending, p.changed
+	}
+	if wait := p.address.take(now); wait > 0 {
+		return ticket{}, wait, nil
+	}
+	for _, a := range probes {
+		a.probed = now
+	}
+	p.sent++
+	p.own.inFlight++
+	return ticket{now, p.done}, 0, nil
+}
+
+// allowed returns how long the rate limit delays the next request: for certain, or at most,
+// if an answer may allow it earlier. probes are the allowances whose period is over, if that
+// request is to learn what their next one allows.
+func (p *Pace) allowed(now time.Time) (wait, pending time.Duration, probes []*allowance) {
+	if len(p.allowances) == 0 {
+		return p.own.wait(now), 0, nil
+	}
+	atMost := func(d time.Duration) {
+		if pending == 0 || d < pending {
+			pending = d
+		}
+	}
+	for _, a := range p.allowances {
+		left, ends, probe := a.usable(), a.until.Sub(now), a.probed.Add(probeEvery).Sub(now)
+		switch {
+		case left > p.own.inFlight: // those in flight may not be counted yet
+		case ends > 0 && left <= 0:
+			wait = max(wait, ends)
+		case ends > 0:
+			atMost(ends)
+		case probe > 0:
+			atMost(probe)
+		default:
+			probes = append(probes, a)
+		}
+	}
+	return wait, pending, probes
+}
+
+// answered records that a request was answered, or failed, and what the Ratelimit headers of
+// its answer still allow.
+func (p *Pace) answered(t ticket, h http.Header) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.address.done(now)
+	p.own.done(now)
+	p.done++
+	told := allowances(h, now)
 	for name, a := range p.allowances {
-		switch left := a.until.Sub(now); {
-		case left <= 0:
+		switch _, ok := told[name]; {
+		case ok:
+		case now.Before(a.until):
+			a.left = max(0, a.left-1) // it may have been counted
+		default:
 			delete(p.allowances, name)
-		case a.left == 0:
-			wait = max(wait, left)
-		case a.left <= p.inFlight: // those in flight may be counted already
-			wait = max(wait, answerPause)
 		}
 	}
-	if wait > 0 {
-		return wait
+	for name, b := range told {
+		p.learn(name, b, t)
 	}
-	p.inFlight++
-	return 0
+	p.wake()
 }
 
-// answered records that a request was answered, and what the answer's Ratelimit header
-// still allows. sent is when the request was sent.
-func (p *Pace) answered(sent time.Time, header string) {
+// learn adds what an answer says of a policy.
+func (p *Pace) learn(name string, b allowance, t ticket) {
+	// Of the requests of this process, at least those answered before this one was sent were
+	// counted in its number, and at most all that were sent. So the two sums bound what the
+	// period has for this process. It gets less only if others use the limit.
+	atLeast, atMost := b.left+1+t.done, b.left+p.sent
+	b.ours = atLeast
+	a := p.allowances[name]
+	if a == nil {
+		if len(p.allowances) < maxPolicies {
+			p.allowances[name] = &b
+		}
+		return
+	}
+	if a.update(b, t.at) {
+		a.shared = a.shared || atMost < a.ours
+		a.ours = max(a.ours, atLeast)
+	}
+}
+
+// unused returns a ticket for which no request was sent.
+func (p *Pace) unused() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.inFlight--
-	now := time.Now()
-	for name, a := range allowed(header, now) {
-		// Answers may arrive out of order. Of requests that were in flight together, the one
-		// that leaves less was counted later, unless a new period has begun since.
-		if old := p.allowances[name]; now.Before(old.until) && !sent.After(old.said) && a.until.Sub(old.until) < samePeriod {
-			a.left, a.until = min(a.left, old.left), old.until
-		}
-		if p.allowances == nil {
-			p.allowances = map[string]allowance{}
-		}
-		p.allowances[name] = a
+	p.address.unused()
+	p.own.inFlight--
+	p.sent--
+	p.wake()
+}
+
+// wake lets requests that wait for an answer try again.
+func (p *Pace) wake() {
+	if p.changed != nil {
+		close(p.changed)
+		p.changed = nil
 	}
 }
 
@@ -86,7 +160,9 @@ func (p *Pace) answered(sent time.Time, header string) {
 func (p *Pace) hold(wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.notBefore = later(p.notBefore, time.Now().Add(wait))
+	if t := time.Now().Add(wait); t.After(p.notBefore) {
+		p.notBefore = t
+	}
 }
 
 // longWait is the shortest wait that is logged and passed to OnWait.
@@ -101,49 +177,30 @@ type Wait struct {
 	Attempt int
 }
 
-// pace waits until a request may be sent: by our own rate limit, by the last request to
-// wait, and by what Cloudflare says that it still allows.
-func (c *Client) pace(ctx context.Context) error {
-	const reason = "keeping to Cloudflare's rate limit"
-	r := c.paced.limiter.Reserve()
-	err := c.pause(ctx, Wait{Reason: reason, Delay: r.Delay()})
-	for err == nil {
-		wait := c.paced.take()
-		if wait <= 0 {
-			return nil
+// pace waits until a request may be sent.
+func (c *Client) pace(ctx context.Context) (ticket, error) {
+	for ctx.Err() == nil {
+		t, wait, answer := c.paced.take()
+		switch {
+		case answer != nil:
+			forAnswer(ctx, answer, wait)
+		case wait > 0:
+			_ = c.pause(ctx, Wait{Reason: "keeping to Cloudflare's rate limit", Delay: wait})
+		default:
+			return t, nil
 		}
-		err = c.pause(ctx, Wait{Reason: reason, Delay: wait})
 	}
-	r.Cancel()
-	return err
+	return ticket{}, ctx.Err()
 }
 
-// allowed reads a header like `"default";r=50;t=30`: how many requests a policy still
-// allows, and the seconds until its next period (docs/cloudflare-api.md §7).
-func allowed(header string, now time.Time) map[string]allowance {
-	policies := map[string]allowance{}
-	for policy := range strings.SplitSeq(header, ",") {
-		name, rest, _ := strings.Cut(strings.TrimSpace(policy), ";")
-		fields := map[string]string{}
-		for field := range strings.SplitSeq(rest, ";") {
-			key, value, _ := strings.Cut(strings.TrimSpace(field), "=")
-			fields[key] = value
-		}
-		seconds, errT := strconv.ParseUint(fields["t"], 10, 32)
-		left, errR := strconv.ParseUint(fields["r"], 10, 31)
-		if errT == nil && errR == nil {
-			wait := min(time.Duration(seconds)*time.Second, maxRetryAfter)
-			policies[name] = allowance{left: int(left), said: now, until: now.Add(wait)}
-		}
+// forAnswer waits for an answer, but no longer than atMost.
+func forAnswer(ctx context.Context, answer <-chan struct{}, atMost time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	select {
+	case <-answer:
+	case <-ctx.Done():
 	}
-	return policies
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // pause waits, at most until ctx ends.

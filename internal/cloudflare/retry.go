@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
@@ -77,12 +76,13 @@ func (c *Client) do(ctx context.Context, r *request) error {
 	sent := time.Now()
 	tries := map[verdict]int{}
 	for {
-		if err := c.admit(ctx, r, sent); err != nil {
+		t, err := c.admit(ctx, r, sent)
+		if err != nil {
 			return e.interrupted(err)
 		}
 		sent = time.Now()
 		a := c.attempt(ctx, r)
-		c.paced.answered(sent, strings.Join(a.header.Values("Ratelimit"), ","))
+		c.paced.answered(t, a.header)
 		v := a.verdict()
 		e.note(a, c.worked.Load())
 		e.unknown = e.unknown || v == unclear && r.writes()
@@ -115,18 +115,16 @@ func (c *Client) do(ctx context.Context, r *request) error {
 
 // admit waits until a request may be sent. If it waited long since it was asked for, or was
 // last sent, admit calls beforeSend.
-func (c *Client) admit(ctx context.Context, r *request, asked time.Time) error {
-	if err := c.pace(ctx); err != nil {
-		return err
+func (c *Client) admit(ctx context.Context, r *request, asked time.Time) (ticket, error) {
+	t, err := c.pace(ctx)
+	if err != nil || r.beforeSend == nil || time.Since(asked) < applier.ResendAfter {
+		return t, err
 	}
-	if r.beforeSend == nil || time.Since(asked) < applier.ResendAfter {
-		return nil
+	if err := r.beforeSend(); err != nil {
+		c.paced.unused()
+		return ticket{}, err
 	}
-	err := r.beforeSend()
-	if err != nil {
-		c.paced.answered(time.Now(), "") // it is not sent after all
-	}
-	return err
+	return t, nil
 }
 
 // again returns whether to try again after the n-th answer of a kind, and the pause before.

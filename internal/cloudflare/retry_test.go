@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -467,122 +466,6 @@ func TestOneThrottledCallHoldsAllOthers(t *testing.T) {
 		synctest.Wait()
 		if d := time.Since(start); d != time.Minute || len(s.sent) != 3 {
 			t.Errorf("took %s and %d requests", d, len(s.sent))
-		}
-	})
-}
-
-func TestRatelimitHeader(t *testing.T) {
-	for header, want := range map[string]time.Duration{
-		`"default";r=50;t=30`:                  0,
-		`"default";r=0;t=30`:                   30 * time.Second,
-		`"default"; r=0; t=30`:                 30 * time.Second,
-		`"a";r=0;t=5, "b";r=0;t=7,"c";r=1;t=9`: 7 * time.Second,
-		`"default";r=0;t=99999`:                maxRetryAfter,
-		`"default";r=0;t=-1`:                   0,
-		`"default";r=0`:                        0,
-		``:                                     0,
-		`;;=,,`:                                0,
-	} {
-		t.Run(header, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				first := success["DELETE"]
-				first.header = map[string]string{"Ratelimit": header}
-				c := newClient(t, replies(first, success["DELETE"]))
-				start := time.Now()
-				_ = calls["DELETE"](t.Context(), c)
-				if d := time.Since(start); d != 0 {
-					t.Errorf("the request that was told took %s", d)
-				}
-				_ = calls["DELETE"](t.Context(), c)
-				if d := time.Since(start); d != want {
-					t.Errorf("the next one waited %s, want %s", d, want)
-				}
-			})
-		})
-	}
-}
-
-// Concurrent requests whose answers arrive out of order do not exceed what the header
-// allows: the resulting block would last 5 minutes.
-func TestRatelimitHeaderIsNotOverdrawn(t *testing.T) {
-	const quota, window, requests = 10, 30 * time.Second, 45
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var began time.Time
-		used, blocked := 0, 0
-		s := &script{answer: func(n int, r *http.Request) (*http.Response, error) {
-			time.Sleep(time.Duration(n*7%50+1) * time.Millisecond)
-			mu.Lock()
-			if time.Since(began) >= window {
-				began, used = time.Now(), 0
-			}
-			used++
-			if used > quota {
-				blocked++
-			}
-			answer := success["DELETE"]
-			answer.header = map[string]string{"Ratelimit": fmt.Sprintf(`"burst";r=%d;t=%d`, max(0, quota-used), (window-time.Since(began)+time.Second-1)/time.Second)}
-			mu.Unlock()
-			time.Sleep(time.Duration(n*11%50+1) * time.Millisecond)
-			return answer.to(r)
-		}}
-		c := newClient(t, s)
-		if err := calls["DELETE"](t.Context(), c); err != nil { // reports the quota
-			t.Fatal(err)
-		}
-		start := time.Now()
-		slots := make(chan struct{}, 8)
-		for range requests - 1 {
-			slots <- struct{}{}
-			go func() {
-				defer func() { <-slots }()
-				if err := calls["DELETE"](t.Context(), c); err != nil {
-					t.Error(err)
-				}
-			}()
-		}
-		for range cap(slots) {
-			slots <- struct{}{}
-		}
-		if blocked > 0 || len(s.sent) != requests {
-			t.Errorf("%d of %d requests were more than Cloudflare allowed", blocked, len(s.sent))
-		}
-		if took := time.Since(start); took > requests/quota*window+window/10 {
-			t.Errorf("took %s, though %d requests in %s are allowed", took, quota, window)
-		}
-	})
-}
-
-// An answer from an earlier period is ignored once another has begun.
-func TestRatelimitOfAnotherPeriod(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := NewPace()
-		p.take()
-		p.take()
-		sent := time.Now()
-		time.Sleep(time.Millisecond)
-		p.answered(sent, `"default";r=0;t=1`)
-		time.Sleep(1500 * time.Millisecond)
-		p.answered(sent, `"default";r=1199;t=300`)
-		if wait := p.take(); wait != 0 {
-			t.Errorf("waits %s, though 1,199 requests are allowed", wait)
-		}
-	})
-}
-
-// Without a limiter in the configuration, a client sends at most 1,200 requests in 5
-// minutes.
-func TestDefaultLimiter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := replies(success["DELETE"])
-		c := newClient(t, s, func(c *Config) { c.Pace = nil })
-		start := time.Now()
-		n := 0
-		for ; time.Since(start) < 5*time.Minute; n++ {
-			_ = calls["DELETE"](t.Context(), c)
-		}
-		if n < 1100 || n > 1201 {
-			t.Errorf("%d requests in 5 minutes", n)
 		}
 	})
 }

@@ -1,0 +1,376 @@
+package cloudflare
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestRatelimitHeader(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		`"default";r=50;t=30`:                  0,
+		`"default";r=0;t=30`:                   31 * time.Second, // 30 may be rounded down
+		`"default"; r=0; t=30`:                 31 * time.Second,
+		`"a";r=0;t=5, "b";r=0;t=7,"c";r=1;t=9`: 8 * time.Second,
+		`"default";r=0;t=0`:                    time.Second,
+		`"default";r=0;t=300`:                  maxRetryAfter,
+		`"default";r=0;t=99999`:                maxRetryAfter,
+		`"default";r=0;t=2147483647`:           maxRetryAfter,
+		`"default";r=0;t=99999999999999999999`: 0,
+		`"default";r=-1;t=30`:                  0,
+		`"default";r=x;t=30`:                   0,
+		`"default";r=0;t=-1`:                   0,
+		`"default";r=0`:                        0,
+		``:                                     0,
+		`;;=,,`:                                0,
+	} {
+		t.Run(header, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first := success["DELETE"]
+				first.header = map[string]string{"Ratelimit": header}
+				c := newClient(t, replies(first, success["DELETE"]))
+				start := time.Now()
+				_ = calls["DELETE"](t.Context(), c)
+				if d := time.Since(start); d != 0 {
+					t.Errorf("the request that was told took %s", d)
+				}
+				_ = calls["DELETE"](t.Context(), c)
+				if d := time.Since(start); d != want {
+					t.Errorf("the next one waited %s, want %s", d, want)
+				}
+			})
+		})
+	}
+}
+
+// limited is a server with a rate limit that refuses what exceeds it.
+type limited struct {
+	quota   int
+	window  time.Duration
+	sliding bool // the limit holds in any window, not in one after another
+	silent  bool // it sends no Ratelimit headers
+	floor   bool // it rounds times down
+	delay   func(n int) time.Duration
+
+	mu       sync.Mutex
+	counted  []time.Time // requests of the window
+	requests []exchanged
+	refused  int
+}
+
+// exchanged is when a request was sent and answered.
+type exchanged struct{ sent, answered time.Time }
+
+// count counts a request, and returns the headers Ratelimit and Ratelimit-Policy.
+func (l *limited) count() (rate, policy string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if l.sliding {
+		l.counted = slices.DeleteFunc(l.counted, func(t time.Time) bool { return now.Sub(t) >= l.window })
+	} else if len(l.counted) > 0 && now.Sub(l.counted[0]) >= l.window {
+		l.counted = nil
+	}
+	l.counted = append(l.counted, now)
+	left := l.quota - len(l.counted)
+	if left < 0 {
+		l.refused++
+	}
+	next := l.counted[0].Add(l.window).Sub(now)
+	if !l.floor {
+		next += time.Second - 1
+	}
+	return fmt.Sprintf(`"default";r=%d;t=%d`, max(0, left), next/time.Second),
+		fmt.Sprintf(`"default";q=%d;w=%d`, l.quota, l.window/time.Second)
+}
+
+func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.mu.Lock()
+	n := len(l.requests)
+	l.requests = append(l.requests, exchanged{sent: time.Now()})
+	l.mu.Unlock()
+	time.Sleep(l.delay(2 * n))
+	rate, policy := l.count()
+	time.Sleep(l.delay(2*n + 1))
+	answer := success["DELETE"]
+	if !l.silent {
+		answer.header = map[string]string{"Ratelimit": rate, "Ratelimit-Policy": policy}
+	}
+	l.mu.Lock()
+	l.requests[n].answered = time.Now()
+	l.mu.Unlock()
+	return answer.to(r)
+}
+
+// deletes sends requests, the first of them alone, and returns how long that takes.
+func deletes(t *testing.T, c *Client, requests, workers int) time.Duration {
+	t.Helper()
+	start := time.Now()
+	if err := calls["DELETE"](t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	work := make(chan struct{}, requests)
+	for range requests - 1 {
+		work <- struct{}{}
+	}
+	close(work)
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for range work {
+				if err := calls["DELETE"](t.Context(), c); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	return time.Since(start)
+}
+
+// Without headers, the limit holds in any window, wherever between its sending and its answer
+// the server counts a request; and no request waits that could be sent.
+func TestOwnWindow(t *testing.T) {
+	const limit = 20
+	rapid.Check(t, func(rt *rapid.T) {
+		requests, workers := rapid.IntRange(1, 5*limit).Draw(rt, "requests"), rapid.IntRange(1, 8).Draw(rt, "workers")
+		delays := rapid.SliceOfN(rapid.IntRange(1, 30_000), 5, 5).Draw(rt, "delays in ms")
+		s := &limited{quota: limit, window: tokenWindow, sliding: true, silent: true, delay: func(n int) time.Duration {
+			return time.Duration(delays[n%5]) * time.Millisecond
+		}}
+		synctest.Test(t, func(t *testing.T) {
+			deletes(t, newClient(t, s, func(c *Config) {
+				c.RequestTimeout, c.Pace = time.Hour, &Pace{own: window{limit: limit, length: tokenWindow}}
+			}), requests, workers)
+		})
+		if s.refused > 0 {
+			rt.Fatalf("%d of %d requests exceeded the limit", s.refused, requests)
+		}
+		for i, r := range s.requests {
+			if i == 0 || r.sent.Equal(s.requests[1].sent) {
+				continue
+			}
+			busy, counting := 0, 0 // just before
+			for _, earlier := range s.requests[:i] {
+				if earlier.sent.Before(r.sent) && !earlier.answered.Before(r.sent) {
+					busy++
+				}
+				if earlier.sent.Before(r.sent) && !earlier.answered.Add(tokenWindow).Before(r.sent) {
+					counting++
+				}
+			}
+			if busy < workers && counting < limit {
+				rt.Fatalf("request %d was sent at %s, though before only %d of %d workers were busy and %d requests counted", i, r.sent, busy, workers, counting)
+			}
+		}
+	})
+}
+
+// The server's headers are kept to, whatever its windows, however it rounds, and in whatever
+// order its answers arrive: none is exceeded, and next to no time is lost.
+func TestHeadersGovern(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		workers := rapid.IntRange(1, 8).Draw(rt, "workers")
+		s := &limited{
+			quota: rapid.IntRange(workers+1, 100).Draw(rt, "quota"), window: seconds(rapid.IntRange(6, 300).Draw(rt, "window")),
+			sliding: rapid.Bool().Draw(rt, "sliding"), floor: rapid.Bool().Draw(rt, "rounds down"),
+		}
+		most := rapid.IntRange(1, 200).Draw(rt, "most delay in ms")
+		s.delay = func(n int) time.Duration { return time.Duration(n*7919%most+1) * time.Millisecond }
+		windows := rapid.IntRange(0, 4).Draw(rt, "windows")
+		requests := windows*s.quota + rapid.IntRange(1, s.quota).Draw(rt, "more")
+		var took time.Duration
+		synctest.Test(t, func(t *testing.T) { took = deletes(t, newClient(t, s), requests, workers) })
+		if s.refused > 0 || len(s.requests) != requests {
+			rt.Fatalf("%d of %d requests exceeded the limit", s.refused, len(s.requests))
+		}
+		roundTrip := 2 * time.Duration(most+1) * time.Millisecond
+		sending := time.Duration(2*requests/workers+2) * roundTrip
+		slack := time.Duration(windows) * (2*time.Second + 10*roundTrip)
+		if best := time.Duration(windows)*s.window + sending; took > best+slack {
+			rt.Fatalf("%d requests took %s, want %s", requests, took, best)
+		}
+	})
+}
+
+// Clients that cannot know of one another use one limit. To exceed it would block them all.
+func TestSharedLimit(t *testing.T) {
+	const quota, window, clients, requests = 200, time.Minute, 4, 300
+	for _, sliding := range []bool{false, true} {
+		t.Run(fmt.Sprint("sliding ", sliding), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &limited{quota: quota, window: window, sliding: sliding, delay: func(n int) time.Duration { return time.Duration(n*7%50+1) * time.Millisecond }}
+				start := time.Now()
+				var group sync.WaitGroup
+				for range clients {
+					group.Go(func() { deletes(t, newClient(t, s), requests, 4) })
+				}
+				group.Wait()
+				if s.refused > 0 {
+					t.Errorf("%d requests exceeded the limit", s.refused)
+				}
+				if took := time.Since(start); took > 8*window {
+					t.Errorf("%d requests took %s, at %d in %s", clients*requests, took, quota, window)
+				}
+			})
+		})
+	}
+}
+
+// limits are the headers of an answer.
+func limits(ratelimit string) http.Header {
+	return http.Header{"Ratelimit": {ratelimit}, "Ratelimit-Policy": {`"default";q=1200;w=300`}}
+}
+
+// granted returns how many requests may be sent now.
+func granted(p *Pace) int {
+	for n := 0; ; n++ {
+		if _, wait, _ := p.take(); wait > 0 || n == 2*tokenLimit {
+			return n
+		}
+	}
+}
+
+// An answer of a period that is over says nothing of the next one, whichever comes first.
+func TestLateAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPaces(true).For(token)
+		late, _, _ := p.take()
+		next, _, _ := p.take()
+		time.Sleep(time.Second)
+		p.answered(next, limits(`"default";r=900;t=300`))
+		p.answered(late, limits(`"default";r=0;t=1`))
+		if n := granted(p); n != 900 {
+			t.Errorf("%d requests, want 900", n)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPaces(true).For(token)
+		late, _, _ := p.take()
+		next, _, _ := p.take()
+		p.answered(late, limits(`"default";r=0;t=1`))
+		time.Sleep(1500 * time.Millisecond)
+		p.answered(next, limits(`"default";r=900;t=300`))
+		if n := granted(p); n != 900 {
+			t.Errorf("%d requests, want 900", n)
+		}
+	})
+}
+
+// Answers without the header count as well, until the period is over; then our own window
+// applies.
+func TestHeadersThatStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPaces(true).For(token)
+		first, _, _ := p.take()
+		p.answered(first, limits(`"default";r=10;t=20`))
+		for range 4 {
+			more, _, _ := p.take()
+			p.answered(more, nil)
+		}
+		if n := granted(p); n != 6 {
+			t.Errorf("%d requests, want the 6 of 10 that are left", n)
+		}
+		for range 6 {
+			p.answered(ticket{at: time.Now()}, nil)
+		}
+		time.Sleep(21 * time.Second)
+		probe, wait, _ := p.take()
+		if n := granted(p); wait > 0 || n != 0 {
+			t.Errorf("%d requests besides the one that asks what is allowed", n)
+		}
+		p.answered(probe, nil)
+		if n := granted(p); n != tokenLimit-12 {
+			t.Errorf("%d requests, want %d", n, tokenLimit-12)
+		}
+	})
+}
+
+// A request that is never answered does not keep others from the next period.
+func TestStalledRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPaces(true).For(token)
+		first, _, _ := p.take()
+		_, _, _ = p.take()
+		p.answered(first, limits(`"default";r=1;t=9`))
+		if _, wait, changed := p.take(); wait != 10*time.Second || changed == nil {
+			t.Errorf("waits %s, want for an answer, at most 10 s", wait)
+		}
+		time.Sleep(10 * time.Second)
+		if n := granted(p); n != 1 {
+			t.Errorf("%d requests in the next period, want 1", n)
+		}
+		time.Sleep(probeEvery)
+		if n := granted(p); n != 1 {
+			t.Errorf("%d requests a second later, want 1", n)
+		}
+	})
+}
+
+// Names of policies come from the server: their number is bounded.
+func TestManyPolicies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPaces(true).For(token)
+		for i := range 100 {
+			next, _, _ := p.take()
+			p.answered(next, limits(fmt.Sprintf(`"a%d";r=9;t=9,"b%d";r=9;t=9`, i, i)))
+		}
+		if len(p.allowances) != maxPolicies {
+			t.Errorf("%d policies are kept", len(p.allowances))
+		}
+	})
+}
+
+// A request that was not sent after all does not count.
+func TestUnusedTicket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPaces(false).For(token)
+		for range 3 * tokenLimit {
+			if _, wait, _ := p.take(); wait > 0 {
+				t.Fatalf("waits %s", wait)
+			}
+			p.unused()
+		}
+	})
+}
+
+// Tokens have a limit each, and one together for the address that they are used from.
+func TestPaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for loopback, want := range map[bool]int{true: tokenLimit, false: addressLimit} {
+			paces := NewPaces(loopback)
+			one, two := paces.For("one"), paces.For("two")
+			if one == two || paces.For("one") != one {
+				t.Error("a pace is not of one token")
+			}
+			if n := granted(one); n != want {
+				t.Errorf("%d requests, want %d", n, want)
+			}
+			if n := granted(two); loopback != (n == want) {
+				t.Errorf("%d requests of another token", n)
+			}
+		}
+	})
+	paces := NewPaces(true)
+	var v any = []any{paces, *paces.For(token)}
+	if text := fmt.Sprintf("%v %+v %#v %s %x", v, v, v, v, v); strings.Contains(text, token) || strings.Contains(text, fmt.Sprintf("%x", token)) {
+		t.Error("the paces print the token")
+	}
+}
+
+// At most 200 requests are sent in any second, from one address.
+func TestAddressWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &limited{quota: addressLimit, window: addressWindow, sliding: true, silent: true, delay: func(int) time.Duration { return time.Millisecond }}
+		if took := deletes(t, newClient(t, s), tokenLimit, 8); s.refused > 0 || took > 6*time.Second {
+			t.Errorf("%d requests took %s; %d exceeded the limit", tokenLimit, took, s.refused)
+		}
+	})
+}
