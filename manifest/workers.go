@@ -73,9 +73,16 @@ type WorkerFile struct {
 	Named bool
 	// Environments are those that are meant; nil for all, the top level among them.
 	Environments []WorkerEnvironment
-	// PersistTo are the folders that keep the Worker's state in local development, as the
-	// caller would open them; none if the manifest names none.
-	PersistTo []string
+	// PersistTo are the folders that keep the Worker's state in local development; none if the
+	// manifest names none.
+	PersistTo []WorkerFolder
+}
+
+// WorkerFolder is a folder that keeps a Worker's state. Name is as the caller would open it, and
+// Pos is where the manifest names it.
+type WorkerFolder struct {
+	Name string
+	Pos  Position
 }
 
 // WorkerEnvironment is an environment of a wrangler configuration; its Name is empty for
@@ -123,8 +130,9 @@ func (f *WorkerFile) merge(w workerPattern, named bool) {
 	case f.Environments != nil:
 		f.Environments = append(f.Environments, WorkerEnvironment{*w.env, w.pos})
 	}
-	if w.persistTo != "" && !slices.Contains(f.PersistTo, w.persistTo) {
-		f.PersistTo = append(f.PersistTo, w.persistTo)
+	known := slices.ContainsFunc(f.PersistTo, func(to WorkerFolder) bool { return to.Name == w.persistTo })
+	if w.persistTo != "" && !known {
+		f.PersistTo = append(f.PersistTo, WorkerFolder{w.persistTo, w.pos})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/secretsync/secretsync/internal/devsession"
 	"github.com/secretsync/secretsync/internal/localdev"
 	"github.com/secretsync/secretsync/internal/repo"
+	"github.com/secretsync/secretsync/manifest"
 )
 
 // devPlace is a local store, and the Workers that look there for their secrets.
@@ -47,7 +48,7 @@ func (a *App) devPlaces(w *workers, persistTo string, files []string) []*devPlac
 		return l
 	}
 	root := repo.New(filepath.Dir(w.manifest.File), false).Root
-	named := map[string][]string{}
+	named := map[string][]manifest.WorkerFolder{}
 	found, _ := w.manifest.WorkerFiles() // the mistakes were reported with the bindings
 	for _, f := range found {
 		named[f.Name] = f.PersistTo
@@ -56,9 +57,9 @@ func (a *App) devPlaces(w *workers, persistTo string, files []string) []*devPlac
 	for _, file := range files {
 		own := localdev.Place{Dir: filepath.Dir(file)}
 		known := false
-		for _, folder := range named[file] {
+		for _, to := range named[file] {
 			known = true
-			l.add(inFolder(folder, root, own.Dir), file, "persist_to in "+w.manifest.File)
+			l.add(inFolder(to.Name, root, own.Dir), file, "persist_to in "+to.Pos.File)
 		}
 		for _, s := range sessions {
 			switch {
