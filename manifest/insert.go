@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -92,7 +91,7 @@ func (e *inserter) insert(root *syntax.Node, store string, secrets []Insertion) 
 		}
 		in, missing = next, missing[1:]
 	}
-	at := e.offset(in.Pos)
+	at := syntax.Offset(e.data, in.Pos)
 	if at < len(e.data) && e.data[at] == '{' {
 		return e.insertFlow(at+1, in, missing, secrets)
 	}
@@ -117,7 +116,7 @@ func (e *inserter) insertFlow(at int, in *syntax.Node, missing []string, secrets
 	}
 	lead, sep := "", ", "
 	if len(in.Fields) > 0 { // one entry a line, if the others are
-		if first := e.offset(in.Fields[0].Pos); bytes.ContainsRune(e.data[at:first], '\n') {
+		if first := syntax.Offset(e.data, in.Fields[0].Pos); bytes.ContainsRune(e.data[at:first], '\n') {
 			lead = string(e.data[at:first])
 			sep = "," + lead
 		}
@@ -144,7 +143,7 @@ func (e *inserter) insertFlow(at int, in *syntax.Node, missing []string, secrets
 
 // insertBlock adds the secrets at the end of a map of YAML that is written by indentation.
 func (e *inserter) insertBlock(in *syntax.Node, missing []string, secrets []Insertion) []byte {
-	first := e.offset(in.Fields[0].Pos)
+	first := syntax.Offset(e.data, in.Fields[0].Pos)
 	indent := strings.Repeat(" ", in.Fields[0].Pos.Column-1)
 	end := len(e.data)
 	if indent != "" {
@@ -210,26 +209,6 @@ func (e *inserter) word(text string) string {
 		return text
 	}
 	return strconv.Quote(text)
-}
-
-// offset turns a position into an offset.
-func (e *inserter) offset(pos Position) int {
-	at := 0
-	if bytes.HasPrefix(e.data, []byte("\ufeff")) {
-		at = len("\ufeff")
-	}
-	for range pos.Line - 1 {
-		next := bytes.IndexByte(e.data[at:], '\n')
-		if next < 0 {
-			return len(e.data)
-		}
-		at += next + 1
-	}
-	for column := 1; column < pos.Column && at < len(e.data); column++ {
-		_, size := utf8.DecodeRune(e.data[at:])
-		at += size
-	}
-	return at
 }
 
 // withSecrets is the tree of a manifest with secrets added.

@@ -193,6 +193,27 @@ func (s *source) pos(offset int) position.Position {
 	return s.last
 }
 
+// Offset is the offset in bytes of a position that [Parse] returned for the same data, for those
+// who edit it.
+func Offset(data []byte, pos position.Position) int {
+	at := 0
+	if bytes.HasPrefix(data, []byte(charset.BOM)) {
+		at = len(charset.BOM)
+	}
+	for range pos.Line - 1 {
+		next := bytes.IndexByte(data[at:], '\n')
+		if next < 0 {
+			return len(data)
+		}
+		at += next + 1
+	}
+	for column := 1; column < pos.Column && at < len(data); column++ {
+		_, size := utf8.DecodeRune(data[at:])
+		at += size
+	}
+	return at
+}
+
 // maxShown is the longest key that a message quotes.
 const maxShown = 64
 

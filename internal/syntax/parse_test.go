@@ -337,3 +337,30 @@ func checkPlaces(t *testing.T, n *Node) {
 		checkPlaces(t, i)
 	}
 }
+
+// Every key stands where its position says.
+func TestOffset(t *testing.T) {
+	const document = "\ufeff{\"a\": {\"é世\": 1, \"b\": 2},\r\n  \"🔒c\": 3}"
+	root, mistakes := Parse("a.json", []byte(document), JSON)
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	checked := 0
+	var check func(*Node)
+	check = func(n *Node) {
+		for _, f := range n.Fields {
+			if at := Offset([]byte(document), f.Pos); !strings.HasPrefix(document[at:], `"`+f.Key+`"`) {
+				t.Errorf("%s is at %s, which is offset %d", f.Key, f.Pos, at)
+			}
+			checked++
+			check(f.Value)
+		}
+	}
+	check(root)
+	if checked != 4 {
+		t.Errorf("%d keys were checked", checked)
+	}
+	if at := Offset([]byte(document), position.Position{Line: 9, Column: 1}); at != len(document) {
+		t.Errorf("a line that does not exist is at %d", at)
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -106,28 +105,8 @@ func (e *editor) setText(pos position.Position, have, want string) {
 	if have == want {
 		return
 	}
-	from := e.offset(pos)
+	from := syntax.Offset(e.data, pos)
 	e.splices = append(e.splices, splice{from, e.afterString(from), quoted(want)})
-}
-
-// offset turns a position into an offset.
-func (e *editor) offset(pos position.Position) int {
-	at := 0
-	if bytes.HasPrefix(e.data, []byte(bom)) {
-		at = 3
-	}
-	for line := 1; line < pos.Line; line++ {
-		next := bytes.IndexByte(e.data[at:], '\n')
-		if next < 0 {
-			return len(e.data)
-		}
-		at += next + 1
-	}
-	for column := 1; column < pos.Column && at < len(e.data); column++ {
-		_, size := utf8.DecodeRune(e.data[at:])
-		at += size
-	}
-	return at
 }
 
 // add appends bindings to the existing ones.
@@ -146,13 +125,13 @@ func (e *editor) add(bindings []Binding) {
 	i := slices.IndexFunc(owner.Fields, func(f syntax.Field) bool { return f.Key == section })
 	switch {
 	case i >= 0 && e.at(owner.Fields[i].Value.Pos) == '[' && !e.inHeader(owner.Fields[i].Pos):
-		e.addItems(e.offset(owner.Fields[i].Value.Pos), bindings)
+		e.addItems(syntax.Offset(e.data, owner.Fields[i].Value.Pos), bindings)
 	case e.toml && (e.at(owner.Pos) == '{' || e.at(envPos(root)) == '{'):
 		// Inline tables cannot be added to.
 	case e.toml:
 		e.addTables(bindings)
 	default:
-		e.addMember(e.offset(owner.Pos), bindings)
+		e.addMember(syntax.Offset(e.data, owner.Pos), bindings)
 	}
 }
 
@@ -164,7 +143,7 @@ func envPos(root *syntax.Node) position.Position {
 }
 
 func (e *editor) at(pos position.Position) byte {
-	if at := e.offset(pos); at < len(e.data) {
+	if at := syntax.Offset(e.data, pos); at < len(e.data) {
 		return e.data[at]
 	}
 	return 0
@@ -172,7 +151,7 @@ func (e *editor) at(pos position.Position) byte {
 
 // inHeader reports whether a TOML key is in a line like [[key]].
 func (e *editor) inHeader(pos position.Position) bool {
-	at := e.offset(pos)
+	at := syntax.Offset(e.data, pos)
 	line := bytes.LastIndexByte(e.data[:at], '\n') + 1
 	return e.toml && bytes.HasPrefix(bytes.TrimLeft(e.data[line:at], " \t"), []byte("["))
 }

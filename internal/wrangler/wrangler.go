@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -145,9 +146,6 @@ func (c *Config) add(e Environment, previews []Binding) {
 	}
 }
 
-// bom is the byte order mark, which some editors write before the text.
-const bom = "\xef\xbb\xbf"
-
 // tree parses a file by its extension.
 func tree(file string, data []byte) (*syntax.Node, []*syntax.Error) {
 	if bad := notConfig(file); bad != nil {
@@ -160,7 +158,7 @@ func tree(file string, data []byte) (*syntax.Node, []*syntax.Error) {
 			return &syntax.Node{Kind: syntax.Map, Pos: position.Position{File: file, Line: 1, Column: 1}}, nil
 		}
 	} else if len(data) <= syntax.MaxSize { // what is larger is refused below
-		bare := bytes.TrimPrefix(bytes.Clone(data), []byte(bom))
+		bare := bytes.TrimPrefix(bytes.Clone(data), []byte(charset.BOM))
 		if plain, err := hujson.Standardize(bare); err == nil { // comments become blanks, so that positions hold
 			data = plain
 		} // else the error below has the better words
