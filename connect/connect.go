@@ -50,7 +50,10 @@ type Options struct {
 	DefaultAccount planner.AccountID
 	// RequestTimeout is the limit for one request; 30 seconds if zero.
 	RequestTimeout time.Duration
-	// Transport sends the requests; nil for a default one.
+	// Parallelism is the maximum number of concurrent requests, to all accounts together;
+	// [DefaultParallelism] if zero.
+	Parallelism int
+	// Transport sends the requests of all accounts; nil for a default one.
 	Transport http.RoundTripper
 	// Log receives every request at level debug, without headers and bodies; it may be nil.
 	Log *slog.Logger
@@ -61,8 +64,13 @@ type Options struct {
 	UserAgent string
 }
 
-// Cloudflare returns the API. It sends nothing yet. Requests keep to Cloudflare's rate limit,
-// which each API token has for itself: accounts with the same token share it.
+// DefaultParallelism is the maximum number of concurrent requests unless an option says
+// otherwise.
+const DefaultParallelism = cloudflare.DefaultParallelism
+
+// Cloudflare returns the API. It sends nothing yet. All accounts share connections and the
+// limit of concurrent requests. Requests keep to Cloudflare's rate limit, which each API token
+// has for itself: accounts with the same token share it.
 func Cloudflare(o Options) (reconcile.API, error) {
 	if o.BaseURL == "" {
 		o.BaseURL = BaseURL
@@ -76,9 +84,14 @@ func Cloudflare(o Options) (reconcile.API, error) {
 			return Token(os.LookupEnv, account, tokenEnv)
 		}
 	}
+	o.Parallelism = cmp.Or(o.Parallelism, DefaultParallelism)
+	if o.Transport == nil {
+		o.Transport = cloudflare.NewTransport(o.Parallelism)
+	}
 	loopback := cloudflare.IsLoopback(u.Hostname())
 	return &api{
-		opts: o, loopback: loopback, paces: cloudflare.NewPaces(loopback), clock: &cloudflare.Clock{},
+		opts: o, loopback: loopback,
+		paces: cloudflare.NewPaces(loopback), slots: cloudflare.NewSlots(o.Parallelism), clock: &cloudflare.Clock{},
 		clients: map[planner.AccountID]*cloudflare.Client{},
 	}, nil
 }
@@ -121,6 +134,7 @@ type api struct {
 	opts     Options
 	loopback bool
 	paces    *cloudflare.Paces
+	slots    *cloudflare.Slots
 	clock    *cloudflare.Clock
 
 	mu      sync.Mutex
@@ -147,7 +161,7 @@ func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account,
 	}
 	c, err := cloudflare.New(cloudflare.Config{
 		BaseURL: a.opts.BaseURL, Token: token, AccountID: string(id), RequestTimeout: a.opts.RequestTimeout,
-		Transport: a.opts.Transport, Pace: a.paces.For(token), Clock: a.clock, Log: a.opts.Log, OnWait: onWait, UserAgent: a.opts.UserAgent,
+		Transport: a.opts.Transport, Pace: a.paces.For(token), Slots: a.slots, Clock: a.clock, Log: a.opts.Log, OnWait: onWait, UserAgent: a.opts.UserAgent,
 	})
 	if err != nil {
 		return nil, err

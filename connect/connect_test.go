@@ -2,10 +2,18 @@ package connect_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/secretsync/secretsync/connect"
+	"github.com/secretsync/secretsync/planner"
 )
 
 func TestToken(t *testing.T) {
@@ -54,5 +62,54 @@ func TestRegionURL(t *testing.T) {
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v, want %q", region, got, err, want)
 		}
+	}
+}
+
+// The accounts share their connections and the limit of concurrent requests.
+func TestAccountsShareConnections(t *testing.T) {
+	const accounts, parallelism = 30, 5
+	var opened, underWay, most atomic.Int32
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n := underWay.Add(1)
+		defer underWay.Add(-1)
+		for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
+		}
+		_, _ = io.WriteString(w, `{"success":true,"errors":[],"messages":[],"result":[],"result_info":{"total_count":0}}`)
+	}))
+	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	api, err := connect.Cloudflare(connect.Options{
+		BaseURL: srv.URL, Parallelism: parallelism, Token: func(planner.AccountID, string) (string, error) { return "canary-token", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := func(n int) {
+		a, err := api.Account(planner.AccountID(fmt.Sprintf("%032x", n)), "")
+		if err == nil {
+			_, err = a.ListStores(t.Context())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for n := range accounts { // one after the other
+		list(n)
+	}
+	if n := opened.Load(); n > 3 { // a connection is idle only moments after its answer
+		t.Errorf("%d connections for %d accounts, one after the other", n, accounts)
+	}
+	var wg sync.WaitGroup
+	for n := range accounts {
+		wg.Go(func() { list(n) })
+	}
+	wg.Wait()
+	if most.Load() > parallelism {
+		t.Errorf("%d requests at once, want at most %d", most.Load(), parallelism)
 	}
 }

@@ -45,7 +45,8 @@ type Config struct {
 	// them. Both may be empty.
 	Commit, RunURL string
 
-	// Parallelism is the maximum number of concurrent requests; 8 if zero.
+	// Parallelism is the maximum number of concurrent calls of an [Account]; 50 if zero. The API
+	// may allow fewer for all accounts together: package connect has an option for that.
 	Parallelism int
 	// LockTimeout is how long Lock waits for another apply to end; 0 means not at all.
 	LockTimeout time.Duration
@@ -140,13 +141,16 @@ type Guard interface {
 	Public(...string)
 }
 
+// defaultParallelism lets 50 changes take one round trip.
+const defaultParallelism = 50
+
 // withDefaults fills in defaults.
 func (c Config) withDefaults() Config {
 	if c.Lockfile == "" {
 		c.Lockfile = lockfile.PathFor(c.Manifest)
 	}
 	if c.Parallelism == 0 {
-		c.Parallelism = 8
+		c.Parallelism = defaultParallelism
 	}
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 30 * time.Second

@@ -355,7 +355,7 @@ func TestWithoutGuardAndNotify(t *testing.T) {
 
 func TestConfigDefaults(t *testing.T) {
 	c := Config{Manifest: "x/secretsync.yaml"}.withDefaults()
-	equal(t, "defaults", []any{c.Lockfile, c.Parallelism, c.RequestTimeout}, []any{"x/secretsync.lock", 8, 30 * time.Second})
+	equal(t, "defaults", []any{c.Lockfile, c.Parallelism, c.RequestTimeout}, []any{"x/secretsync.lock", 50, 30 * time.Second})
 	t.Setenv("SECRETSYNC_TEST", "set")
 	if v, ok := c.LookupEnv("SECRETSYNC_TEST"); v != "set" || !ok {
 		t.Errorf("LookupEnv: %q, %v", v, ok)

@@ -61,7 +61,7 @@ type apiFlags struct {
 
 func (f *apiFlags) register(fs *pflag.FlagSet) {
 	f.addressFlags.register(fs)
-	fs.IntVar(&f.parallelism, "parallelism", 8, "number of concurrent requests")
+	fs.IntVar(&f.parallelism, "parallelism", connect.DefaultParallelism, "number of concurrent requests, to all accounts together")
 	fs.DurationVar(&f.timeout, "request-timeout", 30*time.Second, "time limit for one request")
 	fs.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
@@ -123,7 +123,7 @@ func (c *connection) start(ctx context.Context, lockPath string) error {
 	var err error
 	c.api, err = connect.Cloudflare(connect.Options{
 		BaseURL: c.address, Token: c.token, DefaultAccount: c.DefaultAccount(), RequestTimeout: c.flags.timeout,
-		Transport: c.app.Transport, Log: c.app.Log, UserAgent: "secretsync/" + version(),
+		Parallelism: c.flags.parallelism, Transport: c.app.Transport, Log: c.app.Log, UserAgent: "secretsync/" + version(),
 		OnWait: func(reason string, delay time.Duration) {
 			c.app.Say("waiting %s: %s", delay.Round(100*time.Millisecond), reason)
 		},

@@ -50,6 +50,7 @@ type Client struct {
 	http    *http.Client
 	timeout time.Duration
 	paced   *Pace
+	slots   *Slots
 	clock   *Clock
 	log     *slog.Logger
 	onWait  func(Wait)

@@ -36,6 +36,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Transport sends the requests; nil for one with the usual settings.
 	Transport http.RoundTripper
+	// Slots limit the requests that are under way at once; nil for [DefaultParallelism] of them.
+	Slots *Slots
 	// Pace delays requests. Clients of the same token share one, from [Paces]; nil for one
 	// that is not shared.
 	Pace *Pace
@@ -66,7 +68,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	if cfg.Transport == nil {
-		cfg.Transport = newTransport()
+		cfg.Transport = NewTransport(DefaultParallelism)
+	}
+	if cfg.Slots == nil {
+		cfg.Slots = NewSlots(DefaultParallelism)
 	}
 	if cfg.Pace == nil {
 		cfg.Pace = NewPaces(false).For(cfg.Token)
@@ -83,6 +88,7 @@ func New(cfg Config) (*Client, error) {
 		},
 		timeout: cmp.Or(cfg.RequestTimeout, defaultTimeout),
 		paced:   cfg.Pace,
+		slots:   cfg.Slots,
 		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 		clock:   cfg.Clock,
 		onWait:  cfg.OnWait,
@@ -149,7 +155,9 @@ func IsLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
-func newTransport() *http.Transport {
+// NewTransport returns a transport with the usual settings. Clients that share it share its
+// connections. It keeps as many open as there are requests at once, for servers without HTTP/2.
+func NewTransport(parallelism int) *http.Transport {
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
 		// The error of net/http quotes what the proxy says.
@@ -162,7 +170,7 @@ func newTransport() *http.Transport {
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
-		MaxIdleConnsPerHost: 16,
+		MaxIdleConnsPerHost: parallelism,
 		IdleConnTimeout:     90 * time.Second,
 	}
 }

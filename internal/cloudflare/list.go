@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/secretsync/secretsync/applier"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -17,6 +18,9 @@ const (
 	maxPages = 1000
 	// maxReadings bounds how often a list that changes meanwhile is read.
 	maxReadings = 2
+	// maxWave bounds how many pages are requested at once: a broken server may count more than
+	// it has.
+	maxWave = 32
 )
 
 // listed is an entry of a list.
@@ -58,6 +62,7 @@ type listing[T listed] struct {
 	build   lister
 	entries []T
 	seen    map[string]bool
+	size    int  // entries of the first page
 	total   int  // by the last page; negative if unknown
 	moved   bool // total changed from page to page
 	// miscounts says that a page had more entries than the total.
@@ -68,35 +73,57 @@ func (l *listing[T]) settled() bool {
 	return !l.moved && (l.total < 0 || l.total == len(l.entries))
 }
 
-// readAll reads pages until it has the total number of entries, or a page has no new one. A
-// server may cap the page size, omit total_count or ignore the page parameter, and
-// Cloudflare sends no total_pages.
+// readAll reads pages until it has the total number of entries, or pages have no new one. After
+// the first page, all that the total promises are requested at once. A server may cap the page
+// size, omit total_count or ignore the page parameter, and Cloudflare sends no total_pages.
 func (l *listing[T]) readAll(ctx context.Context) error {
-	for n := 1; n <= maxPages; n++ {
-		p, err := l.page(ctx, n)
-		if err != nil {
+	for n, wave := 1, 1; n <= maxPages; n, wave = n+wave, l.missing() {
+		pages := make([]listPage[T], min(wave, maxPages+1-n))
+		g, gctx := errgroup.WithContext(ctx)
+		for i := range pages {
+			g.Go(func() (err error) {
+				pages[i], err = l.page(gctx, n+i)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
 			return err
 		}
-		if l.miscounts = l.miscounts || p.total >= 0 && p.total < len(p.entries); l.miscounts {
-			p.total = -1
-		}
-		l.moved = l.moved || n > 1 && p.total != l.total
-		l.total = p.total
 		before := len(l.entries)
-		for _, e := range p.entries {
-			if !l.seen[e.id()] {
-				l.seen[e.id()] = true
-				l.entries = append(l.entries, e)
-			}
+		for i, p := range pages {
+			l.add(p, n+i)
 		}
-		if l.total >= 0 && len(l.entries) >= l.total {
-			return nil
-		}
-		if len(l.entries) == before {
+		if l.total >= 0 && len(l.entries) >= l.total || len(l.entries) == before {
 			return nil
 		}
 	}
 	return fmt.Errorf("%s: the list did not end after %d pages", l.op, maxPages)
+}
+
+// add adds the new entries of the n-th page.
+func (l *listing[T]) add(p listPage[T], n int) {
+	if n == 1 {
+		l.size = len(p.entries)
+	}
+	if l.miscounts = l.miscounts || p.total >= 0 && p.total < len(p.entries); l.miscounts {
+		p.total = -1
+	}
+	l.moved = l.moved || n > 1 && p.total != l.total
+	l.total = p.total
+	for _, e := range p.entries {
+		if !l.seen[e.id()] {
+			l.seen[e.id()] = true
+			l.entries = append(l.entries, e)
+		}
+	}
+}
+
+// missing is how many pages to request next. Without a total it is one after the other.
+func (l *listing[T]) missing() int {
+	if l.total < 0 {
+		return 1
+	}
+	return min((l.total-len(l.entries)+l.size-1)/l.size, maxWave)
 }
 
 // page reads one page. The oldest entries come first, so that an entry created meanwhile

@@ -82,6 +82,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 		}
 		sent = time.Now()
 		a := c.attempt(ctx, r)
+		c.slots.release()
 		c.paced.answered(t, a.header)
 		v := a.verdict()
 		e.note(a, c.worked.Load())
@@ -113,14 +114,20 @@ func (c *Client) do(ctx context.Context, r *request) error {
 	}
 }
 
-// admit waits until a request may be sent. If it waited long since it was asked for, or was
-// last sent, admit calls beforeSend.
+// admit waits until a request may be sent, and acquires its slot. If it waited long since it
+// was asked for, or was last sent, admit calls beforeSend.
 func (c *Client) admit(ctx context.Context, r *request, asked time.Time) (ticket, error) {
 	t, err := c.pace(ctx)
-	if err != nil || r.beforeSend == nil || time.Since(asked) < applier.ResendAfter {
+	if err != nil {
 		return t, err
 	}
-	if err := r.beforeSend(); err != nil {
+	err = c.slots.acquire(ctx)
+	if err == nil && r.beforeSend != nil && time.Since(asked) >= applier.ResendAfter {
+		if err = r.beforeSend(); err != nil {
+			c.slots.release()
+		}
+	}
+	if err != nil {
 		c.paced.unused()
 		return ticket{}, err
 	}

@@ -1,0 +1,58 @@
+package cloudflare
+
+import (
+	"context"
+	"sync"
+)
+
+// DefaultParallelism is how many requests are sent at once unless a configuration says
+// otherwise: as many as make 50 changes in one round trip. Cloudflare's limit is 200 requests
+// a second for an IP address (docs/cloudflare-api.md §13), where a write takes a good part of
+// one.
+const DefaultParallelism = 50
+
+// Slots limit how many requests are under way at once. A request has a slot from when it is
+// sent until its answer was read, and so none while it waits for the rate limit or for a retry.
+//
+// There is one slot until the first connection is established. Over HTTP/2 all requests share
+// that connection; without the limit, each of those sent at the start would open its own.
+type Slots struct {
+	free      chan struct{}
+	connected sync.Once
+}
+
+// NewSlots returns n slots, and at least one.
+func NewSlots(n int) *Slots {
+	s := &Slots{free: make(chan struct{}, max(1, n))}
+	s.free <- struct{}{}
+	return s
+}
+
+// acquire waits for a slot. It returns ctx's error if ctx ends first.
+func (s *Slots) acquire(ctx context.Context) error {
+	select {
+	case <-s.free:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := ctx.Err(); err != nil { // select may have chosen the slot although ctx has ended
+		s.free <- struct{}{}
+		return err
+	}
+	return nil
+}
+
+// release gives a slot back after the answer to its request.
+func (s *Slots) release() {
+	s.open()
+	s.free <- struct{}{}
+}
+
+// open makes all slots available. The caller holds one.
+func (s *Slots) open() {
+	s.connected.Do(func() {
+		for range cap(s.free) - 1 {
+			s.free <- struct{}{}
+		}
+	})
+}
