@@ -82,9 +82,9 @@ type Account struct {
 	// Before is called before a call takes effect: an error refuses it. After is called
 	// after it: an error is a lost answer. Both may be nil.
 	Before, After func(call string) error
-	// Slow is how long a read of one secret takes.
-	Slow            time.Duration
-	reading, AtOnce int // concurrent reads of one secret, now and at most
+	// Slow is how long each call takes.
+	Slow             time.Duration
+	underWay, AtOnce int // concurrent calls, now and at most
 }
 
 // Store is a store with its secrets and their values, by name.
@@ -157,6 +157,9 @@ func (a *Account) Transcript() []string {
 
 // call logs a call and executes it, unless a hook refuses. The hooks may read the account.
 func (a *Account) call(ctx context.Context, name string, do func() error) error {
+	a.count(1)
+	defer a.count(-1)
+	time.Sleep(a.Slow)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.log = append(a.log, name)
@@ -247,9 +250,6 @@ func (a *Account) ListSecrets(ctx context.Context, store planner.StoreID) (all [
 
 // GetSecret finds a secret by its id.
 func (a *Account) GetSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) (sec planner.LiveSecret, err error) {
-	a.count(1)
-	defer a.count(-1)
-	time.Sleep(a.Slow)
 	err = a.call(ctx, fmt.Sprintf("get %s/%s", store, id), func() (err error) {
 		_, sec, err = a.Secret(store, id)
 		return err
@@ -260,8 +260,8 @@ func (a *Account) GetSecret(ctx context.Context, store planner.StoreID, id plann
 func (a *Account) count(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.reading += n
-	a.AtOnce = max(a.AtOnce, a.reading)
+	a.underWay += n
+	a.AtOnce = max(a.AtOnce, a.underWay)
 }
 
 // GetQuota counts the secrets.

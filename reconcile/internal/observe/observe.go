@@ -13,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/pause"
 	"github.com/secretsync/secretsync/planner"
+	"golang.org/x/sync/errgroup"
 )
 
 // Account is the client of one account.
@@ -84,19 +85,20 @@ func (o Observed) Incomplete() error {
 
 // Observer reads live state.
 type Observer struct {
-	Account     func(planner.AccountID) (Account, error)
-	Now         func() time.Time
+	Account func(planner.AccountID) (Account, error)
+	Now     func() time.Time
+	// Parallelism is how many calls of an account are under way at once.
 	Parallelism int
 }
 
-// Observe reads the stores at the places, with the accounts in parallel. An account that
-// cannot be read does not stop the others.
+// Observe reads the stores at the places, all side by side. An account that cannot be read
+// does not stop the others.
 func (o Observer) Observe(ctx context.Context, all []Place) Observed {
 	looks := map[planner.AccountID]*look{}
 	for _, p := range all {
 		id := p.Key.Account
 		if looks[id] == nil {
-			looks[id] = &look{now: o.Now, parallelism: o.Parallelism}
+			looks[id] = &look{now: o.Now, slots: make(chan struct{}, max(1, o.Parallelism)), listed: make(chan struct{})}
 		}
 		looks[id].places = append(looks[id].places, p)
 	}
@@ -122,33 +124,37 @@ func (o Observer) Observe(ctx context.Context, all []Place) Observed {
 // recorded id are listed at once; the account's stores are listed only if an id is missing
 // or no longer valid.
 type look struct {
-	account     Account
-	places      []Place
-	now         func() time.Time
-	parallelism int
+	account Account
+	places  []Place
+	now     func() time.Time
+	slots   chan struct{} // one for each call under way
 
-	stores []planner.LiveStore // of the account, once listed
-	// storesErr is not nil if the list of stores is incomplete.
+	listing sync.Once
+	listed  chan struct{}       // closed once they are listed
+	stores  []planner.LiveStore // of the account, once listed
+	// storesErr is not nil if the stores could not be listed, or not all of them.
 	storesErr error
 	live      []planner.LiveStore
 	err       error
 }
 
+// read reads all places side by side. After the first error it sends no further request.
 func (l *look) read(ctx context.Context) error {
-	for _, p := range l.places {
-		store, err := l.store(ctx, p)
-		if err != nil {
+	found := make([]*planner.LiveStore, len(l.places))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, p := range l.places {
+		g.Go(func() (err error) {
+			found[i], err = l.place(ctx, p)
 			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, st := range found {
+		if st != nil {
+			l.live = append(l.live, *st)
 		}
-		if store == nil {
-			continue
-		}
-		hidden, err := l.hidden(ctx, p, *store)
-		if err != nil {
-			return err
-		}
-		store.Secrets = append(store.Secrets, hidden...)
-		l.live = append(l.live, *store)
 	}
 	for _, st := range l.stores { // seen in addition to the requested ones
 		if !slices.ContainsFunc(l.places, func(p Place) bool { return p.Key == st.Key }) {
@@ -156,6 +162,27 @@ func (l *look) read(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// place reads the store at a place. It returns nil if there is no such store.
+func (l *look) place(ctx context.Context, p Place) (*planner.LiveStore, error) {
+	store, err := l.store(ctx, p)
+	if store == nil || err != nil {
+		return nil, err
+	}
+	hidden, err := l.hidden(ctx, p, *store)
+	store.Secrets = append(store.Secrets, hidden...)
+	return store, err
+}
+
+// call calls the account, when a slot is free. It does not after ctx has ended.
+func (l *look) call(ctx context.Context, do func() error) error {
+	l.slots <- struct{}{}
+	defer func() { <-l.slots }()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return do()
 }
 
 // store returns nil if there is no such store.
@@ -166,20 +193,34 @@ func (l *look) store(ctx context.Context, p Place) (*planner.LiveStore, error) {
 			return liveStore(p.Key, p.ID, secrets, err)
 		}
 	}
-	if l.stores == nil {
-		stores, err := l.account.ListStores(ctx)
-		if err != nil && !errors.Is(err, applier.ErrIncomplete) {
-			return nil, err
-		}
-		l.stores, l.storesErr = append([]planner.LiveStore{}, stores...), err
-	}
+	l.listing.Do(func() { go l.listStores(ctx) })
+	<-l.listed
 	for _, st := range l.stores {
 		if st.Key == p.Key {
-			secrets, err := l.account.ListSecrets(ctx, st.ID)
+			secrets, err := l.listSecrets(ctx, st.ID)
 			return liveStore(p.Key, st.ID, secrets, err)
 		}
 	}
 	return nil, l.storesErr // an incomplete list does not prove that there is no such store
+}
+
+// listStores lists the account's stores for all places that need them.
+func (l *look) listStores(ctx context.Context) {
+	defer close(l.listed)
+	l.storesErr = l.call(ctx, func() (err error) {
+		if l.stores, err = l.account.ListStores(ctx); err != nil && !errors.Is(err, applier.ErrIncomplete) {
+			l.stores = nil
+		}
+		return err
+	})
+}
+
+func (l *look) listSecrets(ctx context.Context, id planner.StoreID) (secrets []planner.LiveSecret, err error) {
+	err = l.call(ctx, func() error {
+		secrets, err = l.account.ListSecrets(ctx, id)
+		return err
+	})
+	return secrets, err
 }
 
 // liveStore is a store with its list of secrets, which may be incomplete.
@@ -196,7 +237,7 @@ func liveStore(k planner.StoreKey, id planner.StoreID, secrets []planner.LiveSec
 func (l *look) list(ctx context.Context, p Place) ([]planner.LiveSecret, error) {
 	fresh := func(r planner.RecordedSecret) bool { return r.Fresh(l.now()) }
 	for n := 0; ; n++ {
-		secrets, err := l.account.ListSecrets(ctx, p.ID)
+		secrets, err := l.listSecrets(ctx, p.ID)
 		if !errors.Is(err, applier.ErrNotFound) || !readAgain(ctx, n, slices.ContainsFunc(p.Recorded, fresh)) {
 			return secrets, err
 		}
@@ -219,12 +260,12 @@ func (l *look) hidden(ctx context.Context, p Place, st planner.LiveStore) ([]pla
 	}
 	found, errs := make([]*planner.LiveSecret, len(missing)), make([]error, len(missing))
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, max(1, l.parallelism))
 	for i, r := range missing {
 		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			found[i], errs[i] = l.get(ctx, st.ID, r)
+			errs[i] = l.call(ctx, func() (err error) {
+				found[i], err = l.get(ctx, st.ID, r)
+				return err
+			})
 		})
 	}
 	wg.Wait()
