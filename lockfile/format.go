@@ -60,7 +60,10 @@ type pendingJSON struct {
 // Cloudflare returns scopes sorted as well (docs/cloudflare-api.md §1.2). Characters that
 // could deceive a reader, such as those that change the direction of text, are escaped.
 // It panics if Key.Sealed is not JSON.
-func (f *File) Format() []byte {
+func (f *File) Format() []byte { return f.encode("  ") }
+
+// encode is Format with another indentation.
+func (f *File) encode(indent string) []byte {
 	out := fileJSON{Version: Version, API: f.API, Key: f.Key, Stores: []storeJSON{}}
 	for k, st := range f.All() {
 		secrets := make(map[string]secretJSON, len(st.Secrets))
@@ -72,7 +75,7 @@ func (f *File) Format() []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	enc.SetIndent("", indent)
 	if err := enc.Encode(out); err != nil {
 		panic(fmt.Sprintf("lockfile: the sealed key cannot be encoded: %T", err))
 	}

@@ -9,7 +9,6 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"path/filepath"
-	"slices"
 
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -207,7 +206,14 @@ func (j *journal) combined() (was, now *File) {
 }
 
 // touched are the records that a change is about: secrets, or stores without a name of a secret.
-type touched map[StoreKey][]string
+type touched map[StoreKey]map[string]bool
+
+func (t touched) add(k RecordKey) {
+	if t[k.Store] == nil {
+		t[k.Store] = map[string]bool{}
+	}
+	t[k.Store][k.Secret] = true
+}
 
 // part returns a copy of these records, with what all records depend on.
 func (f *File) part(t touched) *File {
@@ -219,7 +225,7 @@ func (f *File) part(t touched) *File {
 		}
 		copied := p.PutStore(k, st.ID)
 		copied.Delete = st.Delete
-		for _, name := range names {
+		for name := range names {
 			if sec := st.Secrets[name]; sec != nil {
 				copied.PutSecret(name, *sec.clone())
 			}
@@ -276,11 +282,7 @@ func (f *File) withoutSeal() *File {
 }
 
 // compact returns the file as JSON in one line.
-func (f *File) compact() json.RawMessage {
-	var b bytes.Buffer
-	_ = json.Compact(&b, f.Format()) // it is well-formed
-	return b.Bytes()
-}
+func (f *File) compact() json.RawMessage { return bytes.TrimSpace(f.encode("")) }
 
 // outside names a record of a part that is not among those that were to be touched.
 func (t touched) outside(part *File) string {
@@ -289,7 +291,7 @@ func (t touched) outside(part *File) string {
 			return fmt.Sprintf("the store %q", k.Name)
 		}
 		for name := range st.Secrets {
-			if !slices.Contains(t[k], name) {
+			if !t[k][name] {
 				return fmt.Sprintf("the secret %q of the store %q", name, k.Name)
 			}
 		}

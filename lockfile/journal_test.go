@@ -217,7 +217,7 @@ func FuzzJournal(f *testing.F) {
 	f.Add(header)
 	f.Add(append(bytes.Clone(header), line...))
 	f.Add(append(append(bytes.Clone(header), line...), journalLine{Folded: "sha256:0"}.format()...))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(_ *testing.T, data []byte) {
 		// The checksum is no obstacle: each line gets the right one.
 		var text []byte
 		for line := range bytes.Lines(data) {

@@ -45,7 +45,7 @@ func (h *Handle) record(keys []RecordKey, change func(*File), mustKeep bool) err
 	}
 	t := touched{}
 	for _, k := range keys {
-		t[k.Store] = append(t[k.Store], k.Secret)
+		t.add(k)
 	}
 	was, now := h.file.part(t), h.file.part(t)
 	change(now)

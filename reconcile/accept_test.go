@@ -38,7 +38,7 @@ func (w *world) accept(patterns ...string) *Acceptable {
 	return found
 }
 
-func acceptable(t *testing.T, run *Run, patterns ...string) *Acceptable {
+func acceptable(t testing.TB, run *Run, patterns ...string) *Acceptable {
 	t.Helper()
 	found, err := run.FindAcceptable(t.Context(), patterns...)
 	if err != nil {

@@ -49,7 +49,7 @@ func (f fakeAPI) Account(id planner.AccountID, tokenEnv string) (Account, error)
 
 // world is a folder with a manifest and a lockfile, an environment, and an API.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	env   map[string]string
 	api   fakeAPI
@@ -62,7 +62,7 @@ type world struct {
 }
 
 // newWorld has the manifest, and a fingerprint key in its environment.
-func newWorld(t *testing.T, manifest string) *world {
+func newWorld(t testing.TB, manifest string) *world {
 	t.Helper()
 	w := &world{
 		t: t, dir: t.TempDir(), api: fakeAPI{enginetest.NewAPI()}, sops: &fakeSOPS{}, guard: &fakeGuard{}, clock: start,
@@ -182,7 +182,7 @@ func (w *world) applied() {
 }
 
 // planned is a plan of a run.
-func planned(t *testing.T, run *Run, edits ...Edit) *Proposal {
+func planned(t testing.TB, run *Run, edits ...Edit) *Proposal {
 	t.Helper()
 	p, err := run.Plan(t.Context(), edits...)
 	if err != nil {

@@ -95,6 +95,8 @@ type Store struct {
 	Values  map[string]string
 	Hidden  map[string]bool // names that are missing from lists
 	Short   bool            // lists are known to lack the hidden names
+
+	names map[planner.SecretID]string // of the secrets that Create added, as they were then
 }
 
 // Put adds a store, or returns the existing one of that name.
@@ -106,7 +108,7 @@ func (a *Account) Put(name string) *Store {
 	}
 	st := &Store{
 		Name: name, ID: planner.StoreID(fmt.Sprintf("st%d", len(a.Stores)+1)),
-		Secrets: map[string]planner.LiveSecret{}, Values: map[string]string{}, Hidden: map[string]bool{},
+		Secrets: map[string]planner.LiveSecret{}, Values: map[string]string{}, Hidden: map[string]bool{}, names: map[planner.SecretID]string{},
 	}
 	a.Stores = append(a.Stores, st)
 	return st
@@ -120,7 +122,7 @@ func (a *Account) Create(st *Store, name, value string, scopes []string, comment
 		ID: planner.SecretID(fmt.Sprintf("id%d", a.ids)), Name: name, Scopes: scopes, Comment: comment,
 		Status: planner.StatusActive, Created: now, Modified: now,
 	}
-	st.Values[name] = value
+	st.Values[name], st.names[st.Secrets[name].ID] = value, name
 	return st.Secrets[name]
 }
 
@@ -140,7 +142,7 @@ func (a *Account) Clone() *Account {
 	c := &Account{ID: a.ID, Clock: a.Clock, Limit: a.Limit, ids: a.ids}
 	for _, st := range a.Stores {
 		x := *st
-		x.Secrets, x.Values, x.Hidden = maps.Clone(st.Secrets), maps.Clone(st.Values), maps.Clone(st.Hidden)
+		x.Secrets, x.Values, x.Hidden, x.names = maps.Clone(st.Secrets), maps.Clone(st.Values), maps.Clone(st.Hidden), maps.Clone(st.names)
 		c.Stores = append(c.Stores, &x)
 	}
 	return c
@@ -205,6 +207,9 @@ func (a *Account) Secret(store planner.StoreID, id planner.SecretID) (*Store, pl
 	st, err := a.Store(store)
 	if err != nil {
 		return nil, planner.LiveSecret{}, err
+	}
+	if sec, ok := st.Secrets[st.names[id]]; ok && sec.ID == id {
+		return st, sec, nil
 	}
 	for _, sec := range st.Secrets {
 		if sec.ID == id {
