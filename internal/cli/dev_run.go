@@ -162,7 +162,8 @@ func commandError(name string, err error) error {
 	case failed:
 		return fmt.Errorf("%s was killed: %s", name, exit.ProcessState)
 	case errors.Is(err, syscall.E2BIG):
-		return hint.With(fmt.Errorf("%s could not be started: the values are too long for one environment variable", name), "choose fewer Workers with --worker")
+		return hint.With(fmt.Errorf("%s could not be started: the values are too long for one environment variable", name),
+			"on Linux, that is 128 KiB for the values of all Workers: choose fewer Workers with --worker, or shorter values for tests")
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay): // it has ended, and left something behind that holds the output open
 		return fmt.Errorf("%s could not be run: %w", name, err)
 	}

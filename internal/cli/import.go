@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -63,6 +65,10 @@ you are certain, use adopt: overwrite instead: it sends every value again.
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(o.env.files) > 0 { // more of them
 				return nil
+			}
+			if len(args) > 0 && o.out == "" && !o.lockOnly {
+				return hint.With(fmt.Errorf("%s takes files only with --from-env, but got %q", cmd.CommandPath(), args[0]),
+					"for a file with values in clear: "+cmd.CommandPath()+" --from-env "+shell.File(args[0]))
 			}
 			return noArgs(cmd, args)
 		},
