@@ -61,7 +61,7 @@ e2e: ## Run wrangler and other real clients against the emulator; needs Node.js
 		test -z "$$CI" || exit 1; \
 		echo "********* e2e: SKIPPED, wrangler was not tested **********"; \
 	else \
-		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -v ./e2e ./internal/envfile; \
+		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -timeout 30m -v ./e2e ./internal/envfile; \
 	fi
 
 recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the CI recipes (action.yml, examples) against the emulator; needs bash and git

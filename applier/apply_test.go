@@ -58,14 +58,19 @@ func TestRename(t *testing.T) {
 	}
 }
 
+// A secret that is adopted as it is may not be active yet. What other actions record is active or
+// recorded as pending already.
 func TestAdoptingAsItIsSendsNothing(t *testing.T) {
-	f := newFake()
-	r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{
-		Op: planner.OpAdopt, Store: store, StoreID: "st1", Secret: "theirs", ID: "s9", Current: planner.LiveState{Metadata: planner.Metadata{Comment: "as it was"}},
-	})
-	expectLog(t, f, "outcome map[done:1]")
-	if l := r.Results[0].Live; l.ID != "s9" || l.Comment != "as it was" {
-		t.Errorf("recorded as %v", l)
+	for op, status := range map[planner.Op]string{planner.OpAdopt: planner.StatusPending, planner.OpRecord: ""} {
+		f := newFake()
+		r := apply(t.Context(), f, &fakeJournal{target: f}, planner.Action{
+			Op: op, Store: store, StoreID: "st1", Secret: "theirs", ID: "s9",
+			Current: planner.LiveState{Metadata: planner.Metadata{Comment: "as it was"}, Status: planner.StatusPending},
+		})
+		expectLog(t, f, "outcome map[done:1]")
+		if l := r.Results[0].Live; l.ID != "s9" || l.Comment != "as it was" || l.Status != status {
+			t.Errorf("%s: recorded as %v", op, l)
+		}
 	}
 }
 
