@@ -91,6 +91,7 @@ func (p *leakProject) everyCommand() {
 	p.shown(program.OK, "apply", "--allow-commands", "--auto-approve", "--json")
 	p.shown(program.OK, "drift", "--allow-commands", "--metrics-file", "drift.prom")
 	p.shown(program.OK, "lock", "status")
+	p.want(program.OK, "lock", "fold")
 	p.shown(program.OK, "version")
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		p.shown(program.OK, "completion", shell)

@@ -250,6 +250,60 @@ func TestJournalOfARenameWithoutItsPreviousName(t *testing.T) {
 	lines(t, "after the outcome", j.records(), "prod st1\nb id-b from=env_NEW value=new digest=2 scopes=workers comment=c1 modified=m2 delete")
 }
 
+// TestRequestedValue: the intent to create a secret has the fingerprint and the ciphertext of its
+// value, by which a later plan knows what was asked for. A generated value has neither: another one
+// would be generated.
+func TestRequestedValue(t *testing.T) {
+	value := secret.New([]byte("new"))
+	for name, tt := range map[string]struct {
+		op      planner.Op
+		want    records.Want
+		matches bool
+	}{
+		"create":            {planner.OpCreate, records.Want{Value: value, Ciphertext: manifest.Ciphertext{Digest: enginetest.Digest(2)}}, true},
+		"create, generated": {planner.OpCreate, records.Want{Value: value, Generate: func() secret.Value { return value }}, false},
+		"create, no value":  {planner.OpCreate, records.Want{}, false},
+		"update":            {planner.OpUpdate, records.Want{Value: value}, false},
+	} {
+		j := newJournaled(t, map[string]lockfile.Secret{"a": applied("a", time.Hour)})
+		j.Wants[prod.Secret("a")] = tt.want
+		j.intent(withMetadata(withValue(on(tt.op, "a")), "c1", "workers"))
+		f, err := lockfile.Read(j.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := records.Find(f, prod.Secret("a")).Pending
+		if got := enginetest.Key.Matches(p.Fingerprint, records.Subject(prod.Secret("a")), value); got != tt.matches || (p.Fingerprint != "") != tt.matches {
+			t.Errorf("%s: fingerprint %q", name, p.Fingerprint)
+		}
+		equal(t, name+": ciphertext", p.Ciphertext, tt.want.Ciphertext.Digest)
+	}
+}
+
+// TestUnknownRename: the outcome has the id of the duplicate, which the entry about the duplicate
+// may not have recorded.
+func TestUnknownRename(t *testing.T) {
+	for name, tt := range map[string]struct {
+		op       planner.Op
+		live     planner.SecretID
+		previous lockfile.SecretID
+	}{
+		"a rename with a duplicate": {planner.OpRename, "id-b", "id-b"},
+		"a rename without one":      {planner.OpRename, "", ""},
+		"an update":                 {planner.OpUpdate, "id-b", ""},
+	} {
+		j := newJournaled(t, map[string]lockfile.Secret{"b": applied("b", time.Hour)})
+		a := withMetadata(on(tt.op, "b"), "c1", "workers")
+		j.intent(a)
+		j.outcome(applier.Result{Action: a, Outcome: applier.Unknown, Live: planner.LiveSecret{ID: tt.live}})
+		f, err := lockfile.Read(j.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, name, records.Find(f, prod.Secret("b")).Pending.PreviousID, tt.previous)
+	}
+}
+
 // TestJournalOfStores has no intents: a created store is found by its name.
 func TestJournalOfStores(t *testing.T) {
 	second := planner.StoreKey{Account: enginetest.DefaultAccount, Name: "second"}
