@@ -58,7 +58,7 @@ func TestLinkWithAnAbsolutePath(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "sub", "v"), filepath.Join(dir, "abs")); err != nil {
 		t.Skip(err)
 	}
-	wantError(t, mustLoad(t, dir, Options{}).Check(), ":5:11: ", "is reached by a link with an absolute path (below the repository a link has to be a relative one: ln -sr)")
+	wantError(t, mustLoad(t, dir, Options{}).Check(), ":5:11: ", "is reached by a link with an absolute path (below the repository a link has to be a relative one: ln -sfn sub/v "+filepath.Join(dir, "abs")+")")
 }
 
 func TestStaysInside(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -228,9 +229,35 @@ func (f Files) explain(at position.Position, name string, err error) *syntax.Err
 	case f.leads(name):
 		return f.outside(at, name)
 	case f.linked(name): // Go follows no absolute link below a root, even one that stays inside
-		return mistake(at, "below "+f.area()+" a link has to be a relative one: ln -sr", "file %q is reached by a link with an absolute path", name)
+		return mistake(at, "below "+f.area()+" a link has to be a relative one"+f.relink(name), "file %q is reached by a link with an absolute path", name)
 	}
 	return mistake(at, "", "file %q cannot be read", name)
+}
+
+// relink is the command, after a colon, that makes the link with an absolute path on the way to a
+// file a relative one, or "" if that link is reached by another one.
+func (f Files) relink(name string) string {
+	for link := name; ; link = filepath.Dir(link) {
+		if rel, ok := f.inside(link); !ok || rel == "." {
+			return ""
+		}
+		target, err := os.Readlink(link)
+		if err != nil || !filepath.IsAbs(target) {
+			continue
+		}
+		folder, err := filepath.EvalSymlinks(filepath.Dir(link))
+		if err != nil {
+			return ""
+		}
+		folder, err = filepath.Abs(folder)
+		if err != nil {
+			return ""
+		}
+		if target, err = filepath.Rel(folder, target); err != nil {
+			return ""
+		}
+		return ": ln -sfn " + shell.File(target) + " " + shell.File(link)
+	}
 }
 
 // leads reports whether a symbolic link leads out of the root.
