@@ -3,10 +3,12 @@ package agekeys
 import (
 	"bufio"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"filippo.io/age"
 	"filippo.io/age/plugin"
+	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/shell"
 )
 
@@ -101,9 +103,9 @@ func encoded(text string, from source) (what, fix string) {
 		plainText += ": in PowerShell, (Get-Content " + shell.Word(from.file) + ") | Set-Content -Encoding ascii " + shell.Word(from.file)
 	}
 	switch {
-	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"), strings.Contains(text, "\x00"):
-		return "text in UTF-16", plainText
-	case strings.HasPrefix(text, "\ufeff"):
+	case charset.UTF16([]byte(text)) != "":
+		return "text in " + charset.UTF16([]byte(text)), plainText
+	case strings.HasPrefix(text, charset.BOM):
 		return "a byte order mark before the identity", plainText
 	case strings.Contains(decoded(text), identityPrefix):
 		return "an identity in base64", "decode the identity first, with base64 -d"
@@ -157,13 +159,15 @@ func wrapped(text, bad string, from source) (what, fix string) {
 		return "other text beside the identity", "leave the line " + identityPrefix + "... alone: only lines that begin with # may be with it"
 	case strings.HasPrefix(bad, "$"), strings.HasPrefix(bad, "{{"), strings.HasPrefix(bad, "op://"):
 		return "a placeholder that nothing has replaced", ""
-	case from.file == "" && isFile(text):
-		return "the name of a file instead of an identity", "set " + fileVar + " to that name, and unset " + keyVar
+	case from.file == "" && namesFile(text):
+		return "the name of a file instead of an identity", "set " + fileVar + " to its full path, and unset " + keyVar
 	}
 	return "something that is not an age identity", "use the line " + identityPrefix + "... of a key file"
 }
 
-func isFile(name string) bool {
-	info, err := os.Stat(strings.TrimSpace(name))
-	return err == nil && info.Mode().IsRegular()
+// namesFile reports whether a text names a file, which may be missing here.
+func namesFile(text string) bool {
+	name := strings.TrimSpace(text)
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular() || showable(name) && (filepath.IsAbs(name) || strings.HasPrefix(name, "~/") || strings.HasPrefix(name, "./"))
 }

@@ -87,7 +87,7 @@ func (s *search) read(place, name string) (text string, ok bool) {
 		s.add("name the key file in the folder", "%s is a folder", shown)
 		return "", false
 	case !info.Mode().IsRegular():
-		s.add("name a file that can be read again", "%s is a pipe or a device, which can be read once only", shown)
+		s.add("name a file that can be read again", "%s is a pipe or a device, not a file", shown)
 		return "", false
 	}
 	f, err := os.Open(name)
@@ -115,6 +115,10 @@ func (s *search) absent(shown, place, name string) {
 	case place == name:
 	case strings.Trim(name, `"'`) != name:
 		fix = "set " + place + " without the quotes, which are a part of the name"
+	case !showable(name):
+		fix = "set " + place + " to the full path of the key file"
+	case strings.Contains(name, `\`) && filepath.Separator == '/':
+		fix = "write the path as it is on this system, with /"
 	case strings.HasPrefix(name, "~"):
 		fix = "write the full path: only a shell replaces ~, and only without quotes"
 	case strings.ContainsAny(name, "$%{"):

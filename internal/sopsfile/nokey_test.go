@@ -73,7 +73,11 @@ func TestKeyInVariable(t *testing.T) {
 	})
 	t.Run("name of a file", func(t *testing.T) {
 		onlyKey(t, writeFile(t, "keys", id.String()))
-		wantNoKey(t, data, []string{"SOPS_AGE_KEY holds the name of a file", "set SOPS_AGE_KEY_FILE to that name"}, id.String())
+		wantNoKey(t, data, []string{"SOPS_AGE_KEY holds the name of a file", "set SOPS_AGE_KEY_FILE to its full path"}, id.String())
+	})
+	t.Run("name of a file that is not here", func(t *testing.T) {
+		onlyKey(t, "~/keys.txt")
+		wantNoKey(t, data, []string{"SOPS_AGE_KEY holds the name of a file", "set SOPS_AGE_KEY_FILE to its full path"})
 	})
 	t.Run("another key", func(t *testing.T) {
 		onlyKey(t, id.String())
@@ -100,6 +104,8 @@ func TestKeyInFile(t *testing.T) {
 	texts["empty"] = struct{ text, words string }{"", "holds no identity, only comments or nothing"}
 	texts["UTF-16"] = struct{ text, words string }{utf16LE("\ufeff" + id.String() + "\r\n"), "holds text in UTF-16"}
 	texts["UTF-16 without BOM"] = struct{ text, words string }{utf16LE(id.String()), "holds text in UTF-16"}
+	texts["UTF-32"] = struct{ text, words string }{"\xff\xfe\x00\x00A\x00\x00\x00", "holds text in UTF-32"}
+	texts["other data"] = struct{ text, words string }{"\x00\x01CANARY", "holds something that is not an age identity"}
 	for name, c := range texts {
 		t.Run(name, func(t *testing.T) {
 			onlyKey(t, "")
@@ -129,6 +135,8 @@ func TestKeyFileName(t *testing.T) {
 		"relative":    {"keys.txt", []string{"which does not exist", "relative to the current folder, /"}},
 		"in quotes":   {`"/tmp/none.txt"`, []string{"which does not exist", "without the quotes"}},
 		"variable":    {"$HOME/none.txt", []string{"which does not exist", "nothing has replaced the variable"}},
+		"backslashes": {`C:\Users\me\keys.txt`, []string{"which does not exist", "write the path as it is on this system, with /"}},
+		"part of key": {id.String()[15:], []string{"names a file that does not exist", "set SOPS_AGE_KEY_FILE to the full path of the key file"}},
 		"folder":      {folder, []string{"is a folder", "name the key file in the folder"}},
 		"device":      {os.DevNull, []string{"is a pipe or a device"}},
 		"empty":       {"", []string{"SOPS_AGE_KEY_FILE is set, but empty"}},
