@@ -11,8 +11,8 @@ import (
 )
 
 // checkEncrypted refuses a value that SOPS encrypted, or a text that contains one, wherever it
-// comes from: a Worker would be given the ciphertext.
-func checkEncrypted(s Source, v Value) *Error {
+// comes from: a Worker would be given the ciphertext. from is the SOPS file that it was in, if any.
+func checkEncrypted(s Source, from *sealed, v Value) *Error {
 	text := v.Reveal()
 	if !sopstext.Encrypted(text) {
 		return nil
@@ -27,13 +27,13 @@ func checkEncrypted(s Source, v Value) *Error {
 	case s.Kind == SourceCommand:
 		return mistake(ruleCiphertext, s.Pos, "let it print the decrypted value"+or, "the output of the command %q is encrypted with SOPS"+effect, program(s.argv()))
 	case s.Kind == SourceSOPS && len(s.path) == 0 && sopstext.Detect(text) != "":
-		types := ""
-		if sopstext.SOPSFormat(s.target) != sopstext.Binary {
-			types = "--input-type binary --output-type binary "
+		todo := "remove the outer encryption: sops decrypt -i " + sopstext.Flags(s.target, sopstext.Binary) + shell.File(s.target)
+		if sopstext.FormatOf(s.target, text) != sopstext.Binary {
+			todo += "; then name the value: " + s.fromSOPS(s.relative(), true)
 		}
-		return mistake(ruleCiphertext, s.Pos, "remove the outer encryption: sops decrypt -i "+types+shell.File(s.target), "the file was encrypted twice with SOPS"+effect)
-	case s.Kind == SourceSOPS || s.sealed != nil:
-		return mistake(ruleCiphertext, s.Pos, "put the plain value there with sops edit", "the value was encrypted twice with SOPS"+effect)
+		return mistake(ruleCiphertext, s.Pos, todo, "the file was encrypted twice with SOPS"+effect)
+	case from != nil:
+		return mistake(ruleCiphertext, s.Pos, "set the plain value with "+from.edit(), "the value was encrypted twice with SOPS"+effect)
 	}
 	return mistake(ruleCiphertext, s.Pos, "put the plain value there"+or, "the value is encrypted with SOPS"+effect)
 }
@@ -43,11 +43,15 @@ func (s Source) decrypted(text []byte) string {
 	if sopstext.Detect(text) == "" { // ciphertext without metadata
 		return "read the SOPS file that it was copied from: " + s.fromSOPS("FILE", true)
 	}
-	path := s.shown
+	return "let secretsync decrypt it: " + s.fromSOPS(s.relative(), sopstext.FormatOf(s.target, text) != sopstext.Binary)
+}
+
+// relative is the path of the source's file as the manifest writes it.
+func (s Source) relative() string {
 	if rel, err := filepath.Rel(filepath.Dir(s.Pos.File), s.target); err == nil {
-		path = filepath.ToSlash(rel)
+		return filepath.ToSlash(rel)
 	}
-	return "let secretsync decrypt it: " + s.fromSOPS(path, sopstext.FormatOf(s.target, text) != sopstext.Binary)
+	return s.target
 }
 
 // fromSOPS is a SOPS source in the language of the manifest that s is in.

@@ -104,6 +104,8 @@ type Resolved struct {
 	Ciphertext
 	// Note is a remark about the value that forbids nothing; nil if there is none.
 	Note *Error
+
+	at Position // in a SOPS file
 }
 
 // Ciphertext is what is known of a value without a key.

@@ -71,7 +71,9 @@ func (m *Manifest) ResolveSome(ctx context.Context, wanted func(SecretRef) bool)
 			res, err := r.value(ctx, sec.Label, sec.Source)
 			if err == nil {
 				r.known(res.Value)
-				err = checkValue(sec.Source, res.Value)
+				from := r.sealedFile(sec.Source)
+				err = checkValue(sec.Source, from, res.Value)
+				res.Note = noteOf(sec.Source, from, res)
 			}
 			if err != nil {
 				r.fail(sec.Source.Pos, err)
@@ -246,7 +248,15 @@ func (r *reading) wrongFile(s Source) *Error {
 	}
 	v := secret.New(data)
 	defer v.Wipe()
-	return cmp.Or(checkEncrypted(s, v), checkEncoding(s, v))
+	return cmp.Or(checkEncrypted(s, nil, v), checkEncoding(s, v))
+}
+
+// sealedFile returns the SOPS file that a value was read from, or nil.
+func (r *reading) sealedFile(s Source) *sealed {
+	if s.Kind == SourceSOPS {
+		return r.opened[[2]string{s.target, s.format}]
+	}
+	return s.sealed
 }
 
 func (r *reading) sopsFile(s Source) (*sealed, error) {
@@ -265,9 +275,9 @@ func (r *reading) sopsFile(s Source) (*sealed, error) {
 }
 
 // checkValue refuses what Cloudflare would refuse, or would store other than meant. Every
-// value of every source passes it.
-func checkValue(s Source, v Value) error {
-	if bad := cmp.Or(checkEncrypted(s, v), checkEncoding(s, v)); bad != nil {
+// value of every source passes it. from is the SOPS file that it was in, if any.
+func checkValue(s Source, from *sealed, v Value) error {
+	if bad := cmp.Or(checkEncrypted(s, from, v), checkEncoding(s, v)); bad != nil {
 		return bad
 	}
 	at, b := s.Pos, v.Reveal()

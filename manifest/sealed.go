@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -62,20 +63,17 @@ func (s *sealed) resolve(ctx context.Context, path []string) (Resolved, error) {
 		return Resolved{}, err
 	}
 	v, err := s.file.Value(ctx, path)
-	return Resolved{Value: v, Ciphertext: Ciphertext{e.Digest, s.name}, Note: s.quoted(e.Pos, v)}, err
+	return Resolved{Value: v, Ciphertext: Ciphertext{e.Digest, s.name}, at: e.Pos}, err
 }
 
-// quoted returns a note about a value of a dotenv file that is in quotes: other readers of such
-// files drop them, but SOPS keeps them.
-func (s *sealed) quoted(at Position, v Value) *Error {
-	text := v.Reveal()
-	if len(text) < 2 || text[0] != text[len(text)-1] || text[0] != '"' && text[0] != '\'' && text[0] != '`' {
-		return nil
-	}
-	if cmp.Or(sopstext.Format(s.format), sopstext.FormatOf(s.name, s.data)) != sopstext.Dotenv {
-		return nil
-	}
-	return mistake(ruleValue, at, "SOPS takes them for a part of the value: if they are not, remove them with sops edit", "the value is in quotes, which are sent with it")
+// dotenv reports whether the file has SOPS's dotenv format.
+func (s *sealed) dotenv() bool {
+	return cmp.Or(sopstext.Format(s.format), sopstext.FormatOf(s.name, s.data)) == sopstext.Dotenv
+}
+
+// edit is the command that changes the file.
+func (s *sealed) edit() string {
+	return "sops edit " + sopstext.Flags(s.name, sopstext.FormatOf(s.name, s.data)) + shell.File(s.name)
 }
 
 // unseal takes the metadata out of a file that SOPS encrypted, and puts the
@@ -101,13 +99,9 @@ func (d *document) refuseCiphertext(n *syntax.Node, path []string) {
 		d.refuseCiphertext(item, append(slices.Clone(path), strconv.Itoa(i)))
 	}
 	if n.Kind == syntax.String && !isValuePath(path) && sopstext.Encrypted([]byte(n.Text)) {
-		d.errs = append(d.errs, notSealed(n.Pos))
+		d.errs = append(d.errs, mistake(ruleSource, n.Pos, "write it in clear; or restore the key \"sops\", if the file had it", "encrypted text in a file that SOPS did not encrypt"))
 		n.Kind = syntax.Refused
 	}
-}
-
-func notSealed(at Position) *Error {
-	return mistake(ruleSource, at, "was it copied from another file?", "an encrypted value in a file that SOPS did not encrypt")
 }
 
 func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string) bool {

@@ -112,14 +112,13 @@ func (d *document) from(f syntax.Field) Source {
 func (d *document) trim(f syntax.Field, n *syntax.Node, s *Source) {
 	d.boolean(f, &s.trim)
 	s.exact = f.Value.Kind == syntax.Bool && !s.trim
-	if n.Get("command") == nil && n.Get("sops") == nil {
-		d.onlyWith(f, n, "file")
-	}
+	d.onlyWith(f, n, "file", "sops", "command")
 }
 
-func (d *document) onlyWith(f syntax.Field, n *syntax.Node, other string) {
-	if n.Get(other) == nil {
-		d.errs.Add(f.Pos, "", "%q belongs to %q", f.Key, other)
+// onlyWith refuses a key that has none of those beside it that it belongs to.
+func (d *document) onlyWith(f syntax.Field, n *syntax.Node, others ...string) {
+	if !slices.ContainsFunc(others, func(other string) bool { return n.Get(other) != nil }) {
+		d.errs.Add(f.Pos, "", `%q belongs to "%s"`, f.Key, strings.Join(others, `" or "`))
 	}
 }
 
@@ -162,7 +161,11 @@ func (d *document) sopsFormat(f syntax.Field, s *Source) {
 		known = append(known, string(format))
 	}
 	if !slices.Contains(known, text) {
-		d.errs.Add(f.Value.Pos, syntax.DidYouMean(text, known), `"format" is not a format of SOPS`)
+		hint := syntax.DidYouMean(text, known)
+		if strings.EqualFold(text, "toml") {
+			hint = "SOPS has no TOML: it encrypts such a file as binary"
+		}
+		d.errs.Add(f.Value.Pos, hint, `"format" is not a format of SOPS`)
 		return
 	}
 	s.format = text
@@ -248,9 +251,9 @@ func (d *document) value(f syntax.Field, path ...string) Source {
 	case encrypted && d.sealed != nil:
 		s.sealed, s.path = d.sealed, path
 	case d.sealed == nil && sopstext.Encrypted([]byte(text)):
-		d.errs = append(d.errs, notSealed(pos))
+		d.errs.Add(pos, "read it from the SOPS file that it was copied from: "+s.fromSOPS("FILE", true), "an encrypted value in a file that SOPS did not encrypt")
 	case sopstext.Encrypted([]byte(text)):
-		d.errs.Add(pos, "put the plain value there with sops edit", "the value holds ciphertext, but not as SOPS writes it")
+		d.errs.Add(pos, "set the plain value with "+d.sealed.edit(), "the value holds ciphertext, but not as SOPS writes it")
 	case d.opts.AllowPlaintextValues:
 		d.inClear = true
 		s.inline = secret.New([]byte(text))

@@ -107,7 +107,7 @@ func limited(err error) error {
 func (f *File) refusedKeys(failed *failures) error {
 	e := &Error{Kind: Damaged}
 	for _, what := range failed.refused {
-		e.Mistakes.Add(f.whole(), "sops writes no such key: "+restore, "is damaged: %s", what)
+		e.Mistakes.Add(f.whole(), "sops writes no such key: "+f.restore(), "is damaged: %s", what)
 	}
 	e.Mistakes.Tag("sops", 0)
 	return e
@@ -115,7 +115,11 @@ func (f *File) refusedKeys(failed *failures) error {
 
 // tooSlow is the error for a file whose decryption reached the time limit.
 func (f *File) tooSlow() error {
-	return fail(NoKey, f.whole(), "gpg, the command in SOPS_AGE_KEY_CMD or a key server does not answer; see whether sops decrypt works",
+	hint := "gpg, the command in SOPS_AGE_KEY_CMD or a key server does not answer"
+	if !f.part {
+		hint += "; see whether " + f.command("decrypt") + " works"
+	}
+	return fail(NoKey, f.whole(), hint,
 		"decrypting it took longer than %v", f.opener.time)
 }
 

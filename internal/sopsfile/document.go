@@ -49,7 +49,7 @@ func (f *File) emit(root sops.TreeBranch) (text []byte, err error) {
 	defer rescue(f, &err)
 	text, err = common.StoreForFormat(f.format, config.NewStoresConfig()).EmitPlainFile(sops.TreeBranches{root})
 	if err != nil {
-		return nil, fail(Damaged, f.whole(), restore, "is damaged: SOPS cannot write it")
+		return nil, fail(Damaged, f.whole(), f.restore(), "is damaged: SOPS cannot write it")
 	}
 	return text, nil
 }

@@ -72,8 +72,10 @@ func TestExport(t *testing.T) {
 	if e, err := f.Entry([]string{"A"}); err != nil || e.Pos.String() != "a.env:1:10" {
 		t.Errorf("%+v, %v", e, err)
 	}
-	_, err := f.Entry([]string{"C"})
-	wantError(t, err, []string{"has no C"}, canary)
+	_, err := f.Entry([]string{"MISSING"})
+	wantError(t, err, []string{"has no MISSING", `known: "A", "B"`}, canary, "not shown")
+	_, err = f.Entry(nil)
+	wantError(t, err, []string{"it has A, B, B"}, canary, "more")
 	yaml := encrypt(t, "a.yaml", "export A: x\n", recipient)
 	if _, err := open(t, "a.yaml", yaml).Entry([]string{"A"}); err == nil || !strings.Contains(err.Error(), "has no A") {
 		t.Errorf("in YAML: %v", err)

@@ -96,14 +96,35 @@ func (f *File) find(path []string) (place, error) {
 	return p, f.leaf(&p, path, v.value)
 }
 
+func cutExport(key string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(key, "export ")
+	return strings.TrimSpace(name), ok
+}
+
+// written is a key as a source writes it, which need not have "export".
+func (f *File) written(key string) string {
+	if name, ok := cutExport(key); ok && f.format == formats.Dotenv {
+		return name
+	}
+	return key
+}
+
 // leaf fills in what the encrypted text shows.
 func (f *File) leaf(p *place, path []string, v any) error {
 	switch v := v.(type) {
 	case sops.TreeBranch, []any:
 		if len(path) == 0 {
-			return fail(Missing, p.Pos, "add a key to the source: "+theKeys(path, v), "holds its values under keys, and the source names none")
+			hint := "add a key to the source: " + f.theKeys(path, v)
+			if f.format == formats.Json {
+				hint += "; or set the format to binary, if the whole document is the value"
+			}
+			return fail(Missing, p.Pos, hint, "holds its values under keys, and the source names none")
 		}
-		return fail(Missing, p.Pos, theKeys(path, v), "%s is a map or a list, not a single value", shown(path))
+		hint := f.theKeys(path, v)
+		if _, list := v.([]any); list {
+			hint = "values are taken from maps only: SOPS does not bind the items of a list to their places"
+		}
+		return fail(Missing, p.Pos, hint, "%s is a map or a list, not a single value", shown(path))
 	case nil:
 		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
 	case string:
@@ -111,13 +132,13 @@ func (f *File) leaf(p *place, path []string, v any) error {
 	}
 	switch m := ciphertext.FindStringSubmatch(p.text); {
 	case m != nil && f.rules.leave(p.keys):
-		return fail(NotEncrypted, p.Pos, "put the plain value there with sops edit, under a key that the rules cover",
+		return fail(NotEncrypted, p.Pos, "set the plain value with "+f.command("edit")+", under a key that the rules cover",
 			"%s is not encrypted: the file's rules leave it as it is, and it holds ciphertext from elsewhere", shown(path))
 	case m != nil:
 		sum := sha256.Sum256([]byte(p.text))
 		p.Type, p.Digest = m[1], "sha256:"+hex.EncodeToString(sum[:])
 	case strings.HasPrefix(p.text, "ENC[AES256_GCM,"):
-		return fail(Damaged, p.Pos, restore, "the ciphertext of %s is damaged", shown(path))
+		return fail(Damaged, p.Pos, f.restore(), "the ciphertext of %s is damaged", shown(path))
 	case v == "": // SOPS leaves it as it is (docs/sops.md §2)
 		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
 	}
@@ -131,12 +152,12 @@ const mergeKey = "<<"
 // missing says that v, whose children are all, has no value at the end of a path.
 func (f *File) missing(path []string, v any, all []child) error {
 	above, key := path[:len(path)-1], path[len(path)-1]
-	hint := nearest(key, v, all)
+	hint := f.nearest(key, v, all)
 	if inMerge, ok := findMerged(v, key); ok {
 		hint = "it is in a merge key, which SOPS keeps as a key of its own: write " + shown(slices.Concat(above, inMerge))
 	}
 	if marked := charset.BOM + key; len(above) == 0 && slices.ContainsFunc(all, func(c child) bool { return c.key == marked }) {
-		hint = "SOPS takes the byte order mark before it for a part of the key: if the file had it when it was encrypted, remove it with sops edit; else " + saveUnmarked
+		hint = "SOPS takes the byte order mark before it for a part of the key: if the file had it when it was encrypted, remove it with " + f.command("edit") + "; else " + saveUnmarked
 	}
 	return fail(Missing, f.position(above), hint, "has no %s", shown(path))
 }
@@ -186,13 +207,13 @@ func children(v any) (all []child) {
 
 // theKeys names what could be meant, and prefers nothing: the wrong key could have a value too.
 // A key that does not look like a name may be a value in the wrong place, and is counted only.
-func theKeys(path []string, v any) string {
+func (f *File) theKeys(path []string, v any) string {
 	const most = 12
 	var names []string
 	all := children(v)
 	for _, c := range all {
-		if syntax.IsName(c.key) && len(names) < most {
-			names = append(names, shown(append(path[:len(path):len(path)], c.key)))
+		if key := f.written(c.key); syntax.IsName(key) && len(names) < most {
+			names = append(names, shown(append(path[:len(path):len(path)], key)))
 		}
 	}
 	switch more := len(all) - len(names); {
@@ -214,13 +235,13 @@ func count(keys int) string {
 }
 
 // nearest is a hint that names a key like the one that is missing.
-func nearest(key string, v any, all []child) string {
+func (f *File) nearest(key string, v any, all []child) string {
 	if _, list := v.([]any); list {
 		return "it is a list: its items are named 0, 1 and so on"
 	}
 	keys := make([]string, len(all))
 	for i, c := range all {
-		keys[i] = c.key
+		keys[i] = f.written(c.key)
 	}
 	return syntax.DidYouMean(key, keys)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/shell"
+	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -45,7 +47,18 @@ type TypesNotAllowed string
 func (t TypesNotAllowed) Error() string { return "key types that are not allowed: " + string(t) }
 
 // restore is the hint for damage that cannot be repaired by editing.
-const restore = "restore it from git, and change it with sops edit"
+func (f *File) restore() string {
+	text := "restore it with " + shell.Git(f.name, "checkout", "HEAD") + ", or from an older commit if it was committed like this"
+	if f.part {
+		return text
+	}
+	return text + "; change it with " + f.command("edit")
+}
+
+// command is a command of sops about the file, for a hint. SOPS goes by the name alone.
+func (f *File) command(words string) string {
+	return "sops " + words + " " + sopstext.Flags(f.name, sopstext.FormatOf(f.name, f.data)) + shell.File(f.name)
+}
 
 // rule is the rule of a mistake.
 func rule(kind Kind) string {
@@ -76,6 +89,6 @@ func fail(kind Kind, at position.Position, hint, what string, args ...any) error
 // they read. To be deferred.
 func rescue(f *File, err *error) {
 	if recover() != nil {
-		*err = fail(Damaged, f.whole(), restore, "is damaged: SOPS cannot read it")
+		*err = fail(Damaged, f.whole(), f.restore(), "is damaged: SOPS cannot read it")
 	}
 }

@@ -40,10 +40,8 @@ func newIndexed(v any) *indexed {
 			continue
 		}
 		x.at[c.key] = i
-		if name, ok := strings.CutPrefix(c.key, "export "); ok {
-			if name = strings.TrimSpace(name); x.exported[name] == "" {
-				x.exported[name] = c.key
-			}
+		if name, ok := cutExport(c.key); ok && x.exported[name] == "" {
+			x.exported[name] = c.key
 		}
 	}
 	return x

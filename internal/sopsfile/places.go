@@ -49,7 +49,7 @@ func (f *File) conflicts() (mistakes syntax.ErrorList) {
 	for _, at := range syntax.ConflictMarkers(f.data) {
 		line := 1 + bytes.Count(f.data[:at], []byte("\n"))
 		mistakes.Add(position.Position{File: f.name, Line: line, Column: 1},
-			"keep one side as it is, and make the other side's changes again with sops edit", "an unresolved git conflict")
+			"keep one side as it is, and make the other side's changes again with "+f.command("edit"), "an unresolved git conflict")
 	}
 	return mistakes
 }

@@ -386,3 +386,29 @@ func TestNoKeyIsGuessed(t *testing.T) {
 	_, err = f.Value(t.Context(), []string{"n"})
 	wantError(t, err, []string{"n is a map or a list, not a single value (it has none)"}, canary)
 }
+
+// A hint names the file as a command has to: SOPS goes by the name, and knows few of them.
+func TestHintsAreCommands(t *testing.T) {
+	recipient := newKey(t)
+	cut := func(name, plain string) []byte {
+		return bytes.Replace(encrypt(t, name, plain, recipient), []byte("data:"), []byte("data:AAAA"), 1)
+	}
+	for _, c := range []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"s/a b.yaml", cut("a.yaml", "a: text\n"), "(restore it with git -C s checkout HEAD -- 'a b.yaml', or from an older commit if it was committed like this; change it with sops edit 's/a b.yaml')"},
+		{".env.production", cut("a.env", "a=text\n"), "change it with sops edit --input-type dotenv --output-type dotenv .env.production)"},
+		{"a.conf", cut("a.yaml", "a: text\n"), "change it with sops edit --input-type yaml --output-type yaml a.conf)"},
+	} {
+		_, err := read(t, c.name, c.data, "a")
+		wantError(t, err, []string{c.want})
+	}
+	_, err := opener(t).Unseal(t.Context(), []byte("{"), "secretsync.lock")
+	wantError(t, err, []string{"the sealed key in it is damaged (restore it with git checkout HEAD -- secretsync.lock, or from an older commit if it was committed like this)"})
+	_, err = open(t, "a.yaml", encrypt(t, "a.yaml", "a: [text]\n", recipient)).Entry([]string{"a"})
+	wantError(t, err, []string{"a is a map or a list, not a single value (values are taken from maps only"})
+	_, err = open(t, "a.json", encrypt(t, "a.json", `{"a": "text"}`, recipient)).Entry(nil)
+	wantError(t, err, []string{"it has a; or set the format to binary, if the whole document is the value"})
+}

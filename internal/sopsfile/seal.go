@@ -173,7 +173,7 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 func (o *Opener) Unseal(ctx context.Context, doc []byte, name string) (secret.Value, error) {
 	f := &File{opener: o, name: name, data: doc, format: formats.Json, part: true}
 	if f.parse() != nil { // its positions would be those in the document, not in the file
-		return secret.Value{}, fail(Damaged, f.whole(), restore, "the sealed key in it is damaged")
+		return secret.Value{}, fail(Damaged, f.whole(), f.restore(), "the sealed key in it is damaged")
 	}
 	return f.Value(ctx, []string{sealedKey})
 }

@@ -25,7 +25,6 @@ import (
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/logging"
 	"github.com/secretsync/secretsync/internal/position"
-	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -153,7 +152,7 @@ func (f *File) load() (tree sops.Tree, err error) {
 	case errors.Is(err, sops.MetadataNotFound):
 		return tree, f.notSOPS()
 	case err != nil:
-		return tree, fail(Damaged, f.whole(), restore, "is damaged: SOPS cannot read it")
+		return tree, fail(Damaged, f.whole(), f.restore(), "is damaged: SOPS cannot read it")
 	case len(tree.Branches) != 1: // YAML's are found by checkSyntax; this is for formats to come
 		return tree, fail(Malformed, f.whole(), "", "holds several documents")
 	case tree.Metadata.MasterKeyCount() > maxKeys:
@@ -166,15 +165,11 @@ func (f *File) load() (tree sops.Tree, err error) {
 // notSOPS is the error about a file without metadata.
 func (f *File) notSOPS() error {
 	if sopstext.Encrypted(f.data) {
-		return fail(Damaged, f.whole(), restore, "holds ciphertext, but not the metadata that SOPS needs to decrypt it")
-	}
-	types := ""
-	if format := sopstext.OfName(f.name); format != sopstext.SOPSFormat(f.name) { // SOPS would encrypt it as a whole
-		types = fmt.Sprintf("--input-type %s --output-type %[1]s ", format)
+		return fail(Damaged, f.whole(), f.restore(), "holds ciphertext, but not the metadata that SOPS needs to decrypt it")
 	}
 	rename := ""
 	if ignored := IgnoredRules(filepath.Dir(f.name)); ignored != "" {
 		rename = RenameRules(ignored) + " && " // sops would find no recipients
 	}
-	return fail(NotSOPS, f.whole(), "encrypt it: "+rename+"sops encrypt -i "+types+shell.File(f.name), "is not encrypted with SOPS")
+	return fail(NotSOPS, f.whole(), "encrypt it: "+rename+f.command("encrypt -i"), "is not encrypted with SOPS")
 }

@@ -64,7 +64,7 @@ func (f *File) decryptAt(ctx context.Context, p place, path []string) (secret.Va
 	b, err := sops.ToBytes(v) // a copy
 	switch {
 	case err != nil:
-		return secret.Value{}, fail(Damaged, p.Pos, restore, "%s is damaged", shown(path))
+		return secret.Value{}, fail(Damaged, p.Pos, f.restore(), "%s is damaged", shown(path))
 	case string(b) == p.text: // a ciphertext where the file's rules say that nothing is encrypted
 		return secret.Value{}, f.notEncrypted(p, path)
 	case len(b) == 0:
@@ -190,7 +190,7 @@ func (f *File) unlockWith(tree sops.Tree, key []byte) (*unlocked, error) {
 	m := tree.Metadata
 	stored, err := u.cipher.Decrypt(m.MessageAuthenticationCode, key, m.LastModified.Format(time.RFC3339))
 	if mac, ok := stored.(string); err != nil || !ok || subtle.ConstantTimeCompare([]byte(mac), []byte(computed)) != 1 {
-		return nil, fail(BadMAC, f.whole(), restore, "does not match its MAC: it was changed outside sops, or merged by hand")
+		return nil, fail(BadMAC, f.whole(), f.restore(), "does not match its MAC: it was changed outside sops, or merged by hand")
 	}
 	return u, nil
 }
@@ -216,15 +216,15 @@ func (f *File) damaged(w *watched) error {
 	path := locate(f.tree.Branches[0], nil, "", w)
 	switch {
 	case path == nil:
-		return fail(Damaged, f.whole(), restore, "is damaged: something in it is not as sops writes it")
+		return fail(Damaged, f.whole(), f.restore(), "is damaged: something in it is not as sops writes it")
 	case !strings.HasPrefix(w.text, "ENC["):
-		return fail(NotEncrypted, f.position(path), "if it is a secret, it is in git's history now: replace it, and encrypt it with sops edit",
+		return fail(NotEncrypted, f.position(path), "if it is a secret, it is in git's history now: replace it, and set it with "+f.command("edit"),
 			"%s is not encrypted, though the file's rules say so", shown(path))
 	}
 	if f.format == formats.Dotenv && strings.HasPrefix(path[0], charset.BOM) {
 		return fail(Damaged, f.position(path), saveUnmarked, "a byte order mark, which SOPS takes for a part of the key %s", shown([]string{strings.TrimPrefix(path[0], charset.BOM)}))
 	}
-	return fail(Damaged, f.position(path), restore, "the ciphertext of %s was altered, or copied from another key or file", shown(path))
+	return fail(Damaged, f.position(path), f.restore(), "the ciphertext of %s was altered, or copied from another key or file", shown(path))
 }
 
 // locate finds the path of the value that w remembers. Places in lists are not

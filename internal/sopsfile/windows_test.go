@@ -77,8 +77,8 @@ func TestLineEnds(t *testing.T) {
 	recipient := newKey(t)
 	data := crlf(encrypt(t, "a.env", "A="+canary+"\nB_unencrypted=x\n", recipient))
 	for name, want := range map[string]string{
-		"secrets/.env.production": `add the line ".env.production text eol=lf" to .gitattributes in its folder, and check it out again: rm secrets/.env.production; git checkout secrets/.env.production)`,
-		"a b#.env":                `"a?b?.env text eol=lf" to .gitattributes in its folder, and check it out again: rm 'a b#.env'; git checkout 'a b#.env')`,
+		"secrets/.env.production": `add the line ".env.production text eol=lf" to .gitattributes in its folder, and check it out again: git -C secrets rm -q --cached -- .env.production && git -C secrets checkout HEAD -- .env.production)`,
+		"a b#.env":                `"a?b?.env text eol=lf" to .gitattributes in its folder, and check it out again: git rm -q --cached -- 'a b#.env' && git checkout HEAD -- 'a b#.env')`,
 	} {
 		_, err := opener(t).Open(name, data)
 		wantError(t, err, []string{name + ":1:1: line ends of Windows (CRLF), which SOPS does not read in dotenv files (save it with LF.", want}, canary)

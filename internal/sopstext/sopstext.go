@@ -109,12 +109,17 @@ func OfName(name string) Format {
 	return Binary
 }
 
-// SOPSFormat returns the format that SOPS's command line uses for a file of this name.
-func SOPSFormat(name string) Format {
-	if f := ofExtension(filepath.Ext(name)); f != "" {
-		return f
+// Flags returns what SOPS's command line needs before the name of a file of a format, with a
+// blank at the end: the format, if SOPS would take the name for another one's.
+func Flags(name string, format Format) string {
+	byName := ofExtension(filepath.Ext(name))
+	if byName == "" {
+		byName = Binary
 	}
-	return Binary
+	if byName == format {
+		return ""
+	}
+	return "--input-type " + string(format) + " --output-type " + string(format) + " "
 }
 
 func ofExtension(ext string) Format {

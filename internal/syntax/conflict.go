@@ -1,6 +1,11 @@
 package syntax
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/secretsync/secretsync/internal/shell"
+	"github.com/secretsync/secretsync/internal/sopstext"
+)
 
 // conflictMarkers are how lines begin between which git leaves the two sides of a conflict.
 // A blank or the end of the line follows.
@@ -47,7 +52,8 @@ func wholeConflict(data []byte) bool {
 func (p *parser) conflicts(markers []int) {
 	todo := "keep what is right of the two sides, and remove git's markers"
 	if bytes.Contains(p.src.data, []byte("ENC[AES256_GCM,")) { // a MAC binds the values to one another
-		todo = "keep one side as it is, and make the other side's changes again with sops edit"
+		todo = "keep one side as it is, and make the other side's changes again with sops edit " +
+			sopstext.Flags(p.src.name, sopstext.FormatOf(p.src.name, p.src.data)) + shell.File(p.src.name)
 	}
 	p.errs = nil
 	for _, at := range markers {
