@@ -15,9 +15,13 @@ type allowance struct {
 	said   time.Time     // when the last answer came
 	until  time.Time     // when the period has ended at the latest
 	probed time.Time     // when a request was last sent to learn what the next period allows
-	ours   int           // what the period has for this process; see Pace.learn
+	ours   extent        // what the period has for this process; see Pace.learn
 	shared bool          // others use it too
+	slides bool          // the period has no fixed end, since requests stop counting one by one
 }
+
+// extent is what is known of a number.
+type extent struct{ atLeast, atMost int }
 
 // usable returns how many requests may be in flight. If others use the allowance too, its last
 // tenth is left for what they have in flight: to exceed it would block all of them for 5
@@ -94,28 +98,28 @@ func (p parameters) number(key string) (int, bool) {
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// update adds a later answer, to a request that was sent at the given time. It reports
-// whether the answer is of the period that a is of. Answers may arrive out of order, and end
-// one period at slightly different times.
-func (a *allowance) update(b allowance, sent time.Time) bool {
+// update adds a later answer, to a request that was sent at the given time. Answers may
+// arrive out of order, and end one period at slightly different times.
+func (a *allowance) update(b allowance, sent time.Time) {
 	near := min(samePeriod, b.period/2)
 	later := b.until.Sub(a.until)
 	overlap := sent.Before(a.said) // which of the two was counted first is unknown
+	b.shared, b.slides = a.shared, a.slides
 	switch {
-	case !b.said.Before(a.until), later >= near:
-		b.shared = a.shared
+	case !b.said.Before(a.until), later >= near: // another period
 		*a = b
-		return false
+		return
 	case later <= -near && overlap: // late, and of the period before
-		return false
-	case overlap:
-		a.left = min(a.left, b.left)
-	default:
-		a.left = b.left
+		return
 	}
-	a.said = b.said
-	if b.until.Before(a.until) {
+	a.shared = a.shared || b.ours.atMost < a.ours.atLeast
+	a.slides = a.slides || b.ours.atLeast > a.ours.atMost
+	a.ours = extent{max(a.ours.atLeast, b.ours.atLeast), min(a.ours.atMost, b.ours.atMost)}
+	if overlap {
+		b.left = min(a.left, b.left)
+	}
+	a.left, a.said = b.left, b.said
+	if b.until.After(a.until) == a.slides {
 		a.until = b.until
 	}
-	return true
 }

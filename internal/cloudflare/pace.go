@@ -122,19 +122,13 @@ func (p *Pace) answered(t ticket, h http.Header) {
 func (p *Pace) learn(name string, b allowance, t ticket) {
 	// Of the requests of this process, at least those answered before this one was sent were
 	// counted in its number, and at most all that were sent. So the two sums bound what the
-	// period has for this process. It gets less only if others use the limit.
-	atLeast, atMost := b.left+1+t.done, b.left+p.sent
-	b.ours = atLeast
-	a := p.allowances[name]
-	if a == nil {
-		if len(p.allowances) < maxPolicies {
-			p.allowances[name] = &b
-		}
-		return
-	}
-	if a.update(b, t.at) {
-		a.shared = a.shared || atMost < a.ours
-		a.ours = max(a.ours, atLeast)
+	// period has for this process. It gets less only if others use the limit, and more only if
+	// earlier requests stop counting.
+	b.ours = extent{atLeast: b.left + 1 + t.done, atMost: b.left + p.sent}
+	if a := p.allowances[name]; a != nil {
+		a.update(b, t.at)
+	} else if len(p.allowances) < maxPolicies {
+		p.allowances[name] = &b
 	}
 }
 

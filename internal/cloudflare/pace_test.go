@@ -200,6 +200,18 @@ func TestHeadersGovern(t *testing.T) {
 	})
 }
 
+// The end of a sliding window moves, by less than the headers' whole seconds.
+func TestEndThatMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &limited{quota: 39, window: 7 * time.Second, sliding: true, floor: true, delay: func(n int) time.Duration {
+			return time.Duration(n*7919%139+1) * time.Millisecond
+		}}
+		if deletes(t, newClient(t, s), 79, 1); s.refused > 0 {
+			t.Errorf("%d requests exceeded the limit", s.refused)
+		}
+	})
+}
+
 // Clients that cannot know of one another use one limit. To exceed it would block them all.
 func TestSharedLimit(t *testing.T) {
 	const quota, window, clients, requests = 200, time.Minute, 4, 300
