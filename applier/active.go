@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -26,9 +27,9 @@ func (r *run) awaitActive(ctx context.Context) {
 		if len(pending) == 0 || r.stopped(ctx) != nil || pause.For(ctx, wait) != nil {
 			return
 		}
-		for store, results := range pending {
-			r.checkActive(ctx, store, results)
-		}
+		sideBySide(r.cfg.Parallelism, slices.Collect(maps.Keys(pending)), func(store planner.StoreID) {
+			r.checkActive(ctx, store, pending[store])
+		})
 	}
 }
 

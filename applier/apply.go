@@ -24,7 +24,8 @@ type Config struct {
 	Events func(Result)
 	// Wait is how long to wait for written secrets to become active; 0 for not at all.
 	Wait time.Duration
-	// Parallelism is how many updates, and later deletes, run at once.
+	// Parallelism is how many requests of an account run at once: creations, then updates, and
+	// later deletes.
 	Parallelism int
 	// Now is the clock; time.Now outside tests.
 	Now func() time.Time

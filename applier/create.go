@@ -19,16 +19,22 @@ const (
 )
 
 func (r *run) createStores(ctx context.Context) {
-	for _, res := range r.pendingWrites(planner.OpCreateStore) {
+	stores := r.pendingWrites(planner.OpCreateStore)
+	sideBySide(r.cfg.Parallelism, stores, func(res *Result) {
 		if r.stopped(ctx) != nil {
 			return
 		}
 		id, err := r.createStore(ctx, res.Action)
 		res.conclude(planner.LiveSecret{}, err)
 		if err == nil {
-			r.stores[res.Action.Store], res.StoreID = id, id
+			res.StoreID = id
 		}
 		r.settle(res)
+	})
+	for _, res := range stores {
+		if res.Outcome == Done {
+			r.stores[res.Action.Store] = res.StoreID
+		}
 	}
 }
 
@@ -54,7 +60,7 @@ func (r *run) createStore(ctx context.Context, a planner.Action) (planner.StoreI
 	return id, err
 }
 
-// createSecrets creates the secrets of each store in batches of one request.
+// createSecrets creates the secrets of each store in batches of one request, side by side.
 func (r *run) createSecrets(ctx context.Context) {
 	byStore := map[planner.StoreKey][]*Result{}
 	var order []planner.StoreKey
@@ -65,11 +71,11 @@ func (r *run) createSecrets(ctx context.Context) {
 		}
 		byStore[k] = append(byStore[k], res)
 	}
+	var batches [][]*Result
 	for _, k := range order {
-		for batch := range slices.Chunk(byStore[k], BatchSize) {
-			r.createBatch(ctx, batch)
-		}
+		batches = slices.AppendSeq(batches, slices.Chunk(byStore[k], BatchSize))
 	}
+	sideBySide(r.cfg.Parallelism, batches, func(batch []*Result) { r.createBatch(ctx, batch) })
 }
 
 // createBatch creates up to BatchSize secrets of one store. If all goes well, that is one

@@ -16,7 +16,7 @@ import (
 
 func TestBatches(t *testing.T) {
 	f := newFake()
-	r := apply(t.Context(), f, &fakeJournal{target: f}, creates(250)...)
+	r := applyInOrder(t.Context(), f, &fakeJournal{target: f}, creates(250)...)
 	if !r.Complete() {
 		t.Fatal("incomplete")
 	}
@@ -160,7 +160,7 @@ func TestInterruptedBetweenStores(t *testing.T) {
 	f.after = func(string) error { cancel(); return nil }
 	one := planner.Action{Op: planner.OpCreateStore, Store: planner.StoreKey{Account: account, Name: "one"}}
 	two := planner.Action{Op: planner.OpCreateStore, Store: planner.StoreKey{Account: account, Name: "two"}}
-	r := apply(ctx, f, &fakeJournal{target: f}, one, two)
+	r := applyInOrder(ctx, f, &fakeJournal{target: f}, one, two)
 	expectLog(t, f, "create store one", "store one is st-new")
 	if r.Results[1].Outcome != applier.Skipped {
 		t.Errorf("the second is %s", r.Results[1].Outcome)

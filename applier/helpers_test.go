@@ -85,10 +85,19 @@ func apply(ctx context.Context, f *fakeTarget, j *fakeJournal, actions ...planne
 	return applyWaiting(ctx, f, j, 0, actions...)
 }
 
+// applyInOrder sends one request at a time.
+func applyInOrder(ctx context.Context, f *fakeTarget, j *fakeJournal, actions ...planner.Action) end {
+	return applyAtOnce(ctx, f, j, 1, 0, actions...)
+}
+
 func applyWaiting(ctx context.Context, f *fakeTarget, j *fakeJournal, wait time.Duration, actions ...planner.Action) end {
+	return applyAtOnce(ctx, f, j, 4, wait, actions...)
+}
+
+func applyAtOnce(ctx context.Context, f *fakeTarget, j *fakeJournal, parallelism int, wait time.Duration, actions ...planner.Action) end {
 	start := time.Now()
 	r, err := applier.Apply(ctx, &planner.Plan{Actions: actions}, applier.Config{
-		Targets: map[planner.AccountID]applier.Target{account: f}, Journal: j, Parallelism: 4, Wait: wait,
+		Targets: map[planner.AccountID]applier.Target{account: f}, Journal: j, Parallelism: parallelism, Wait: wait,
 		Now:   func() time.Time { return serverTime.Add(time.Since(start)) },
 		Value: func(k planner.SecretKey) (secret.Value, bool) { return value(k.Name), true },
 	})

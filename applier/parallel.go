@@ -70,6 +70,20 @@ func inParallel(ctx context.Context, limit int, results []*Result, do func(*Resu
 	return answers
 }
 
+// sideBySide calls do for each item, at most limit at once, and returns when all have ended.
+func sideBySide[T any](limit int, items []T, do func(T)) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, max(1, limit))
+	for _, item := range items {
+		slots <- struct{}{}
+		wg.Go(func() {
+			do(item)
+			<-slots
+		})
+	}
+	wg.Wait()
+}
+
 // waiting returns the answers that have arrived already.
 func waiting(answers <-chan answer) []answer {
 	var arrived []answer

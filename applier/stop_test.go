@@ -60,7 +60,7 @@ func TestInterruptedSendsNothingMore(t *testing.T) {
 		}
 		return nil
 	}
-	r := apply(ctx, f, &fakeJournal{target: f}, append(creates(101),
+	r := applyInOrder(ctx, f, &fakeJournal{target: f}, append(creates(101),
 		planner.Action{Op: planner.OpDelete, Store: store, StoreID: "st1", Secret: "d", ID: existing(f, "d")})...)
 	expectLog(t, f, "intent 100", "create 100", "outcome map[done:100]")
 	if r.Count(applier.Done) != 100 || r.Count(applier.Skipped) != 2 || !errors.Is(r.Err, context.Canceled) {

@@ -85,7 +85,7 @@ func (r *run) rename(ctx context.Context, res *Result) (planner.LiveSecret, erro
 // deleteStores deletes stores. It runs last, because Cloudflare refuses to delete a store
 // that is not empty.
 func (r *run) deleteStores(ctx context.Context) {
-	for _, res := range r.pendingWrites(planner.OpDeleteStore) {
+	sideBySide(r.cfg.Parallelism, r.pendingWrites(planner.OpDeleteStore), func(res *Result) {
 		if r.stopped(ctx) != nil {
 			return
 		}
@@ -95,5 +95,5 @@ func (r *run) deleteStores(ctx context.Context) {
 		}
 		res.conclude(planner.LiveSecret{}, err)
 		r.settle(res)
-	}
+	})
 }

@@ -101,9 +101,10 @@ func (w *world) disk() *lockfile.File {
 	return f
 }
 
+// config sends one request at a time, so that ids and calls are in the plan's order.
 func (w *world) config() Config {
 	return Config{
-		Manifest: w.path("secretsync.yaml"), API: w.api, SOPS: w.sops, Guard: w.guard,
+		Manifest: w.path("secretsync.yaml"), API: w.api, SOPS: w.sops, Guard: w.guard, Parallelism: 1,
 		LookupEnv: func(name string) (string, bool) { v, ok := w.env[name]; return v, ok },
 		Notify: func(e Event) {
 			w.mu.Lock()
