@@ -192,6 +192,9 @@ func (a *App) devOne(ctx context.Context, w *workers, p *devPlace, values map[ma
 	if len(all) == 0 {
 		return false, nil
 	}
+	if err := localdev.CheckLinks(p.Place); err != nil { // git only says that it cannot tell what is behind one
+		return false, devError(p, err)
+	}
 	if err := a.checkIgnored(ctx, p.Place); err != nil {
 		return false, err
 	}

@@ -86,7 +86,7 @@ var (
 
 // Put creates or overwrites secrets, records which, and reads them back.
 func Put(ctx context.Context, p Place, secrets []Secret) error {
-	if err := noLinks(p); err != nil {
+	if err := CheckLinks(p); err != nil {
 		return err
 	}
 	unlock, err := lock(ctx, p)
@@ -114,7 +114,7 @@ func Clear(ctx context.Context, p Place, secrets, keep []Secret, all bool) ([]Se
 	if _, err := os.Lstat(p.Root()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err := noLinks(p); err != nil {
+	if err := CheckLinks(p); err != nil {
 		return nil, err
 	}
 	unlock, err := lock(ctx, p)
@@ -149,10 +149,10 @@ func Clear(ctx context.Context, p Place, secrets, keep []Secret, all bool) ([]Se
 	return gone, record(p, stay)
 }
 
-// noLinks refuses to follow a symbolic link that could be planted in a repository: the
-// plain text would be written to its target. It checks each folder on the path to the
+// CheckLinks refuses to follow a symbolic link that could be planted in a repository: the
+// plain text would be written to its target. Put and Clear call it. It checks each folder on the path to the
 // values, and everything in the values' folder.
-func noLinks(p Place) error {
+func CheckLinks(p Place) error {
 	base, way := p.named()
 	path := base
 	for name := range strings.SplitSeq(way, string(filepath.Separator)) {
