@@ -198,7 +198,7 @@ func TestReadAndOpenRefuse(t *testing.T) {
 		{"too large", func(t *testing.T, path string) {
 			try(t, os.WriteFile(path, nil, 0o644))
 			try(t, os.Truncate(path, maxSize+1)) // sparse
-		}, ErrLost, []string{"larger than 64 MiB", "git"}},
+		}, ErrLost, []string{"larger than 256 MiB", "git"}},
 		{"as large as is read", func(t *testing.T, path string) {
 			try(t, os.WriteFile(path, nil, 0o644))
 			try(t, os.Truncate(path, maxSize))

@@ -38,7 +38,7 @@ func journalPath(path string) string { return filepath.Join(filepath.Dir(path), 
 const journalVersion = 1
 
 // maxJournal bounds what is read. An apply writes each record about four times.
-const maxJournal = 16 * maxSize
+const maxJournal = 4 * maxSize
 
 // journalLine is one line of a journal.
 type journalLine struct {

@@ -10,8 +10,8 @@ import (
 // ErrNotRegular means that the lockfile's path names something other than a regular file.
 var ErrNotRegular = errors.New("not a regular file")
 
-// maxSize bounds what is read. It is a thousand times what the largest account needs.
-const maxSize = 64 << 20
+// maxSize bounds what is read: more than 100,000 secrets with long comments take.
+const maxSize = 256 << 20
 
 // Read reads the lockfile at path and the journal beside it, without locking them. If there is
 // none, it returns an empty File. If the error is an [UnmergedError], Read returns what the

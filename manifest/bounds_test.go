@@ -43,12 +43,32 @@ func TestBounds(t *testing.T) {
 		},
 		"many variables": {"version: 1\nvars: {" + many(2000, "v%d: x, ") + "}\nstores: {s: {}}\n", "more than 1000 variables"},
 		"many stores":    {"version: 1\nstores: {" + many(200000, "s%06d: {}, ") + "}\n", "more than 1000 stores"},
-		"many secrets":   {"version: 1\nstores: {s: {secrets: {" + many(60000, "k%06d: {from: {env: K}}, ") + "}}}\n", "more than 20000 secrets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			mistake(t, t.TempDir(), c.text, c.want)
 		})
+	}
+}
+
+// TestMaxSecrets: the number of secrets is bounded as the caller says, and by default well above
+// what one account has.
+func TestMaxSecrets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secretsync.yaml")
+	var text strings.Builder
+	text.WriteString("version: 1\nstores: {s: {secrets: {")
+	for i := range 25_000 {
+		fmt.Fprintf(&text, "k%d: {from: {env: K}}, ", i)
+	}
+	text.WriteString("}}}\n")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for most, want := range map[int]string{0: "", 25_000: "", 24_999: "more than 24999 secrets"} {
+		_, err := manifest.Load(t.Context(), manifest.Options{File: file, MaxSecrets: most})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("with at most %d secrets: %.300v, want %q", most, err, want)
+		}
 	}
 }
 

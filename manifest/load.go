@@ -79,7 +79,14 @@ type Options struct {
 	AllowCommands bool
 	// AllowOutside permits files outside the repository.
 	AllowOutside bool
+
+	// MaxSecrets is how many secrets the manifest may describe, as a protection against hostile
+	// ones; [DefaultMaxSecrets] if zero.
+	MaxSecrets int
 }
+
+// DefaultMaxSecrets is how many secrets a manifest may describe if [Options] do not say otherwise.
+const DefaultMaxSecrets = 200_000
 
 // Load reads a manifest and what it includes. The error is a [*LoadError] with all
 // mistakes.
@@ -150,6 +157,9 @@ func newLoader(o Options) *loader {
 	}
 	if o.Environ == nil {
 		o.Environ = os.Environ
+	}
+	if o.MaxSecrets == 0 {
+		o.MaxSecrets = DefaultMaxSecrets
 	}
 	if o.Known == nil {
 		o.Known = func(Value) {}

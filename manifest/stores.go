@@ -140,10 +140,10 @@ func (d *document) adopt(f syntax.Field) (string, bool) {
 
 func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 	defer d.errs.Tag(ruleSecret, len(d.errs))
-	if d.secrets++; d.secrets == maxSecrets+1 {
-		d.errs.Add(entry.Pos, "", "more than %d secrets", maxSecrets)
+	if d.secrets++; d.secrets == d.opts.MaxSecrets+1 {
+		d.errs.Add(entry.Pos, "", "more than %d secrets", d.opts.MaxSecrets)
 	}
-	if d.secrets > maxSecrets || !d.isMap(entry, sampleSource) {
+	if d.secrets > d.opts.MaxSecrets || !d.isMap(entry, sampleSource) {
 		return
 	}
 	sec := Secret{Label: entry.Key, Pos: entry.Pos, Scopes: slices.Clone(d.defaults.scopes), Delete: d.defaults.remove}

@@ -53,12 +53,11 @@ func (d *document) overrideVars() {
 	}
 }
 
-// The bounds of what a manifest may have: far beyond any use, and small enough that a
+// The bounds of what a manifest may have, with [DefaultMaxSecrets]: far beyond any use, and small enough that a
 // hostile one costs neither much time nor much memory.
 const (
 	maxVars        = 1000
 	maxStores      = 1000
-	maxSecrets     = 20000
 	maxExpanded    = 64 << 10 // of one text
 	maxExpandedAll = 16 << 20
 	maxIncludedAll = 32 << 20 // of all files together

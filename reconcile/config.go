@@ -38,6 +38,9 @@ type Config struct {
 	StrictBindings bool
 	// Adopt says how to adopt secrets that exist already, if the manifest does not.
 	Adopt planner.AdoptPolicy
+	// MaxSecrets is how many secrets the manifest may describe; [manifest.DefaultMaxSecrets] if
+	// zero.
+	MaxSecrets int
 	// Allow lists what the manifest is permitted to do beyond the defaults.
 	Allow Allow
 

@@ -9,8 +9,9 @@ import (
 	"github.com/secretsync/secretsync/internal/charset"
 )
 
-// MaxSize is the size of the largest plan file that is accepted, in bytes.
-const MaxSize = 32 << 20
+// MaxSize is the size of the largest plan file that is accepted, in bytes. A plan that creates
+// 100,000 secrets has some 100 MiB.
+const MaxSize = 192 << 20
 
 // ErrStale means that a plan file is not valid any more: it was edited, or is for another
 // version of the format.
