@@ -40,7 +40,7 @@ func (a *App) advice(err error) string {
 	case errors.As(err, &otherAPI):
 		return otherAPIAdvice(otherAPI)
 	case errors.As(err, &stale):
-		return "run plan again, and have the new plan reviewed"
+		return "run " + a.line("plan") + " again, and have the new plan reviewed"
 	case errors.Is(err, reconcile.ErrNoAccount):
 		return "set CLOUDFLARE_ACCOUNT_ID or --account-id, or add accounts to the manifest; plan --offline and --emulator need none"
 	case errors.Is(err, applier.ErrIncomplete):
@@ -67,7 +67,7 @@ func (a *App) changedAdvice(err error) string {
 	case !errors.As(err, &replaced):
 		return ""
 	case replaced.NotSaved != nil:
-		return "the outcome of the last requests was not recorded: free disk space, and run plan to see what is left"
+		return "the outcome of the last requests was not recorded: free disk space, and run " + a.line("plan") + " to see what is left"
 	case replaced.Saved != "":
 		return a.mergeAdvice()
 	}
@@ -87,7 +87,7 @@ func (a *App) lockAdvice(err error) string {
 	case errors.Is(err, lockfile.ErrLost):
 		return "if there is none, move this one away and run " + a.line("import", "--lock-only")
 	case errors.Is(err, lockfile.ErrConflict):
-		return "or let " + a.line("lock", "merge") + " do that; then run plan and apply"
+		return "or let " + a.line("lock", "merge") + " do that; then run " + a.line("plan") + " and apply"
 	case errors.Is(err, lockfile.ErrKeysDiffer):
 		return "if one side ran lock rekey, merge its version from before that, and run lock rekey again; if both created a first key, keep one lockfile and run apply --adopt=overwrite"
 	case errors.Is(err, lockfile.ErrAPIsDiffer):

@@ -178,7 +178,7 @@ func (a *App) outcome(ctx context.Context, command string, report *applier.Repor
 	case errors.As(err, new(*lockfile.ReplacedError)): // said even after an interrupt
 		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.changedAdvice(err))}
 	case ctx.Err() != nil:
-		return &status{exitInterrupted, hint.With(errors.New("interrupted"), "run plan to see what is left")}
+		return &status{exitInterrupted, hint.With(errors.New("interrupted"), "run "+a.line("plan")+" to see what is left")}
 	case errors.Is(err, reconcile.ErrNotRefreshed):
 		return err
 	case err != nil: // the lockfile could not be written
@@ -186,7 +186,7 @@ func (a *App) outcome(ctx context.Context, command string, report *applier.Repor
 			"the outcome of the last requests was not recorded: free disk space and run "+command+" again")}
 	case !report.Complete():
 		return &status{exitIncomplete, hint.With(errors.New("the apply is incomplete"),
-			"the lockfile records what was done: run plan to see what is left, then "+command+" again")}
+			"the lockfile records what was done: run "+a.line("plan")+" to see what is left, then "+command+" again")}
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func (a *App) lockAccept(ctx context.Context, o *acceptOptions, patterns []strin
 			return err
 		}
 		if len(found.Accept) == 0 {
-			return hint.With(errors.New("nothing that was named can be accepted"), "run plan to see what the next apply does about it")
+			return hint.With(errors.New("nothing that was named can be accepted"), "run "+a.line("plan")+" to see what the next apply does about it")
 		}
 		if err := a.approve(ctx, len(found.Accept), approval{auto: o.auto, word: "yes", question: "Accept this as it is in Cloudflare?"}); err != nil {
 			return err
@@ -85,7 +85,7 @@ func (a *App) lockAccept(ctx context.Context, o *acceptOptions, patterns []strin
 		if err := run.Accept(found); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.Out, "\nWrote %s: %d accepted. Next: run plan, and %s it.\n", lockfile, len(found.Accept), commit(run.Project().Lockfile()))
+		_, err = fmt.Fprintf(a.Out, "\nWrote %s: %d accepted. Next: run %s, and %s it.\n", lockfile, len(found.Accept), render.Safe(a.line("plan")), commit(run.Project().Lockfile()))
 		return err
 	})
 }
