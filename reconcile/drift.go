@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/repo"
@@ -111,16 +112,13 @@ func (d *Drift) Counted() int {
 
 // Quotas reads the quotas of the recorded accounts. Those that cannot be read are missing.
 func (d *Drift) Quotas(ctx context.Context) map[planner.AccountID]planner.Quota {
-	quotas, asked := map[planner.AccountID]planner.Quota{}, map[planner.AccountID]bool{}
+	var accounts []planner.AccountID
 	for _, st := range d.input.Recorded {
-		if id := st.Key.Account; !asked[id] {
-			asked[id] = true
-			if q, ok := d.project.quota(ctx, id); ok {
-				quotas[id] = q
-			}
+		if !slices.Contains(accounts, st.Key.Account) {
+			accounts = append(accounts, st.Key.Account)
 		}
 	}
-	return quotas
+	return d.project.readQuotas(ctx, accounts)
 }
 
 // Repair is a keyless plan, based on this reading of the live state, that would undo the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
@@ -147,14 +148,30 @@ func (p *Project) quotas(ctx context.Context, plan *planner.Plan, stores []plann
 	for _, a := range plan.Actions {
 		deletes[a.Store.Account] = deletes[a.Store.Account] || a.Op == planner.OpDelete
 	}
-	quotas := map[planner.AccountID]planner.Quota{}
+	var accounts []planner.AccountID
 	for account, n := range plan.Creates() {
 		if certain || deletes[account] || live[account]+n > planner.UsualQuota {
-			if q, ok := p.quota(ctx, account); ok {
-				quotas[account] = q
-			}
+			accounts = append(accounts, account)
 		}
 	}
+	return p.readQuotas(ctx, accounts)
+}
+
+// readQuotas reads the quotas of accounts side by side. Those that cannot be read are missing.
+func (p *Project) readQuotas(ctx context.Context, accounts []planner.AccountID) map[planner.AccountID]planner.Quota {
+	quotas := map[planner.AccountID]planner.Quota{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, account := range accounts {
+		wg.Go(func() {
+			if q, ok := p.quota(ctx, account); ok {
+				mu.Lock()
+				defer mu.Unlock()
+				quotas[account] = q
+			}
+		})
+	}
+	wg.Wait()
 	return quotas
 }
 

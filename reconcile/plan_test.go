@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/secretsync/secretsync/lockfile"
@@ -338,4 +339,22 @@ func TestDamagedLockfile(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// The quotas of all accounts are read in one round trip.
+func TestQuotasSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, two)
+		var accounts []planner.AccountID
+		for n := range 20 {
+			a := w.api.Add(planner.AccountID(fmt.Sprintf("%032x", n)))
+			a.Slow = time.Second
+			accounts = append(accounts, a.ID)
+		}
+		p := w.open()
+		begun := time.Now()
+		quotas := p.readQuotas(t.Context(), accounts)
+		equal(t, "quotas", len(quotas), 20)
+		equal(t, "time", time.Since(begun), time.Second)
+	})
 }

@@ -28,6 +28,7 @@ type API struct {
 	Default    planner.AccountID
 	OnLoopback bool
 	Clock      func() time.Time
+	mu         sync.Mutex
 	// Tokens are the variables of the requested clients.
 	Tokens   map[planner.AccountID]string
 	Accounts map[planner.AccountID]*Account
@@ -51,6 +52,8 @@ var ErrNoClient = errors.New("no token")
 
 // Account is the client of an account.
 func (f *API) Account(id planner.AccountID, tokenEnv string) (*Account, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.Tokens[id] = tokenEnv
 	a := f.Accounts[id]
 	if a == nil {
