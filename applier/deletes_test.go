@@ -208,7 +208,7 @@ func TestDeletingStoresIsInterrupted(t *testing.T) {
 	f.after = func(string) error { cancel(); return nil }
 	one := planner.Action{Op: planner.OpDeleteStore, Store: store, StoreID: "st1"}
 	two := planner.Action{Op: planner.OpDeleteStore, Store: planner.StoreKey{Account: account, Name: "two"}, StoreID: "st2"}
-	r := apply(ctx, f, &fakeJournal{target: f}, one, two)
+	r := applyInOrder(ctx, f, &fakeJournal{target: f}, one, two)
 	expectLog(t, f, "delete store", "outcome map[done:1]")
 	if r.Results[1].Outcome != applier.Skipped || !errors.Is(r.Err, context.Canceled) {
 		t.Errorf("error %v, the second is %s", r.Err, r.Results[1].Outcome)

@@ -14,7 +14,7 @@ import (
 func TestNoMessageNamesAFlag(t *testing.T) {
 	flag := regexp.MustCompile(`--[a-z][a-z-]*`)
 	others := map[string]bool{ // of git, gpg, SOPS and AWS's program
-		"--no-literal-pathspecs": true, "--launch": true, "--import": true, "--list-secret-keys": true,
+		"--no-literal-pathspecs": true, "--cached": true, "--launch": true, "--import": true, "--list-secret-keys": true,
 		"--input-type": true, "--output-type": true, "--encrypted-regex": true, "--query": true,
 	}
 	for _, dir := range []string{".", "../manifest", "../internal/atomicfile", "../internal/keyring", "../internal/repo", "../internal/sopsfile", "../internal/syntax", "../internal/wrangler"} {

@@ -243,3 +243,41 @@ func TestValueID(t *testing.T) {
 	c.desired.key = secret.Key{}
 	equal(t, "without a key", id(inClear), "unverified")
 }
+
+// TestRequested: whether an interrupted creation asked for the value that is wanted now. What
+// cannot be compared without keys counts as such.
+func TestRequested(t *testing.T) {
+	old := secret.New([]byte("old"))
+	fingerprint := testKey.Fingerprint(records.Subject(prod.Secret("a")), old)
+	asked := &lockfile.Pending{Op: "create", Fingerprint: fingerprint, Ciphertext: enginetest.Digest(1)}
+	sealed := records.Want{Value: old, Ciphertext: ciphertext(1)}
+	for _, tt := range []struct {
+		name           string
+		recorded       *lockfile.Secret
+		want           records.Want
+		keyed, keyless bool
+	}{
+		{"not recorded", nil, sealed, false, false},
+		{"nothing pending", &lockfile.Secret{}, sealed, false, false},
+		{"the same value", &lockfile.Secret{Pending: asked}, sealed, true, true},
+		{"another value", &lockfile.Secret{Pending: asked}, records.Want{Value: secret.New([]byte("new")), Ciphertext: ciphertext(2)}, false, false},
+		{"the same value, in clear now", &lockfile.Secret{Pending: asked}, records.Want{Value: old}, true, true},
+		{"generated, from the same source", &lockfile.Secret{Source: "generate uuid", Pending: &lockfile.Pending{Op: "create"}},
+			records.Want{Source: "generate uuid", Generate: drawn}, true, true},
+		{"generated otherwise", &lockfile.Secret{Source: "generate uuid", Pending: &lockfile.Pending{Op: "create"}},
+			records.Want{Source: "generate hex", Generate: drawn}, false, false},
+		{"generated, and was not", &lockfile.Secret{Source: "generate uuid", Pending: asked},
+			records.Want{Source: "generate uuid", Generate: drawn}, false, false},
+	} {
+		lock := &lockfile.File{}
+		if tt.recorded != nil {
+			lock.PutStore(records.LockKey(prod), "st1").PutSecret("a", *tt.recorded)
+		}
+		for keyless, want := range map[bool]bool{false: tt.keyed, true: tt.keyless} {
+			c := &comparison{desired: &desired{mode: Mode{Keyless: keyless}, key: testKey}, lock: lock}
+			if got := c.requested(prod.Secret("a"), tt.want); got != want {
+				t.Errorf("%s, keyless %v: %v, want %v", tt.name, keyless, got, want)
+			}
+		}
+	}
+}
