@@ -206,7 +206,7 @@ func (h *Handle) difference() (string, error) {
 		return "", err
 	case !named:
 		if what, err := h.disk.difference(h.path); err == nil && what == "" {
-			h.opened = h.file.Format() // another process that now takes the lock starts from there
+			h.opened = h.saved // another process that now takes the lock starts from there
 		}
 		return fmt.Sprintf("%q, which carries its lock, was removed or replaced", side), nil
 	}

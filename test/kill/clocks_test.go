@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/test/program"
 )
 
@@ -150,27 +150,31 @@ func rewriting(t *testing.T, base string, change func(body []byte) []byte) strin
 	return front.URL + target.Path
 }
 
-var untilField = regexp.MustCompile(`"until": "[^"]*"`)
-
 // TestARequestThatWaitedIsRecordedAgain: before a request is sent, the lockfile records by
 // when it will have ended. What it creates is recognised as ours by that time, even if this
 // process is killed first.
 func TestARequestThatWaitedIsRecordedAgain(t *testing.T) {
 	var c *program.Project
-	var until []string // as seen in the lockfile at each request
+	var until []time.Time // as recorded at each request
 	throttle, err := emulator.ParseFault("POST /secrets 429=2s once")
 	program.Must(t, err)
 	server := program.Emulator(t, emulator.Options{RateLimit: -1, Fault: func(r *http.Request) emulator.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") {
-			data, err := os.ReadFile(c.Path("secretsync.lock"))
+			lock, err := lockfile.Read(c.Path("secretsync.lock"))
 			program.Must(t, err)
-			until = append(until, string(untilField.Find(data)))
+			for _, st := range lock.All() {
+				for name, sec := range st.All() {
+					if name == "a" && sec.Pending != nil {
+						until = append(until, sec.Pending.Until)
+					}
+				}
+			}
 		}
 		return throttle(r)
 	}})
 	c = newClone(t, server.BaseURL(), strangersManifest("ours"))
 	c.Env["VALUE"] = "ours"
-	if code, _ := c.Run("apply", "--auto-approve"); code != program.OK || len(until) != 2 || until[0] == "" || until[0] >= until[1] {
+	if code, _ := c.Run("apply", "--auto-approve"); code != program.OK || len(until) != 2 || !until[0].Before(until[1]) {
 		t.Errorf("exit code %d, requests with %q", code, until)
 	}
 }
