@@ -65,3 +65,26 @@ func TestReplacedWithAJournal(t *testing.T) {
 		})
 	}
 }
+
+// TestReplacedBeforeTheEnd: a run that folded another one's journal, and then recorded nothing
+// more, notices at its end that the lockfile was replaced meanwhile.
+func TestReplacedBeforeTheEnd(t *testing.T) {
+	path, _ := killed(t, full().Format())
+	h, err := Open(t.Context(), path, 0)
+	try(t, err)
+	try(t, os.WriteFile(path, colleagues(), 0o644))
+	var replaced *ReplacedError
+	if err := h.Close(); !errors.As(err, &replaced) || replaced.Saved != savedAt(path, 1).Ours {
+		t.Fatalf("Close: %v", err)
+	}
+	data, err := os.ReadFile(replaced.Saved)
+	try(t, err)
+	f, err := Parse(replaced.Saved, data)
+	try(t, err)
+	if f.Stores[prod].Secret("b") == nil {
+		t.Errorf("saved:\n%s", data)
+	}
+	if _, err := Open(t.Context(), path, 0); !errors.As(err, new(*UnmergedError)) {
+		t.Errorf("the lock is not free, or nothing waits to be merged: %v", err)
+	}
+}

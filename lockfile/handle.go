@@ -213,14 +213,19 @@ func (h *Handle) difference() (string, error) {
 	return h.disk.difference(h.path)
 }
 
-// Close releases the lock. Further calls do nothing.
+// Close releases the lock. Further calls do nothing. If another program has replaced what this
+// Handle wrote, and nothing noticed it since, the records are saved beside the lockfile.
 func (h *Handle) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.lock == nil {
 		return nil
 	}
-	err := h.lock.Unlock()
+	var err error
+	if h.written && h.replaced == nil {
+		err = h.check()
+	}
+	err = errors.Join(err, h.lock.Unlock())
 	h.lock = nil
 	if h.journal != nil { // it was not folded: the next run does that
 		err = errors.Join(err, h.journal.Close())
