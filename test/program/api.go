@@ -72,18 +72,23 @@ func Send(baseURL, method, path string, body any) (json.RawMessage, error) {
 // FindID returns the id of the entry with a name in a list: of a store in "/stores", or of a
 // secret in "/stores/ID/secrets".
 func FindID(baseURL, list, name string) (string, error) {
-	result, err := Send(baseURL, http.MethodGet, list+"?per_page=100", nil)
-	if err != nil {
-		return "", err
-	}
-	var found []struct{ ID, Name string }
-	if err := json.Unmarshal(result, &found); err != nil {
-		return "", err
-	}
-	for _, f := range found {
-		if f.Name == name {
-			return f.ID, nil
+	const most = 100 // per page
+	for page := 1; ; page++ {
+		result, err := Send(baseURL, http.MethodGet, fmt.Sprintf("%s?per_page=%d&page=%d", list, most, page), nil)
+		if err != nil {
+			return "", err
+		}
+		var found []struct{ ID, Name string }
+		if err := json.Unmarshal(result, &found); err != nil {
+			return "", err
+		}
+		for _, f := range found {
+			if f.Name == name {
+				return f.ID, nil
+			}
+		}
+		if len(found) < most {
+			return "", fmt.Errorf("no %s in %s", name, list)
 		}
 	}
-	return "", fmt.Errorf("no %s in %s", name, list)
 }
