@@ -125,27 +125,32 @@ func (h *Handle) saveBeside() error {
 	return h.replaced
 }
 
-// trySaving writes the file with the records last, because its presence means that there is
-// something to merge.
 func (h *Handle) trySaving() error {
-	if h.replaced.Saved == "" {
-		s, err := freeSaved(h.path)
-		if err != nil {
-			return err
-		}
-		if err := atomicfile.Write(s.Base, h.opened, 0o644); err != nil {
-			return err
-		}
-		if err := atomicfile.Write(s.Ours, h.file.Format(), 0o644); err != nil {
-			return err
-		}
-		h.replaced.Saved = s.Ours
-		if h.journal != nil && h.journalExists() { // its records are in the two files
-			return removeJournal(h.path)
-		}
-		return nil
+	if h.replaced.Saved != "" {
+		return atomicfile.Write(h.replaced.Saved, h.file.Format(), 0o644)
 	}
-	return atomicfile.Write(h.replaced.Saved, h.file.Format(), 0o644)
+	s, err := savePair(h.path, h.opened, h.file.Format())
+	if err != nil {
+		return err
+	}
+	h.replaced.Saved = s.Ours
+	if h.journal != nil && h.journalExists() { // its records are in the two files
+		return removeJournal(h.path)
+	}
+	return nil
+}
+
+// savePair writes two versions of the lockfile at path beside it. It writes the one with the records
+// last, because its presence means that there is something to merge.
+func savePair(path string, base, ours []byte) (Saved, error) {
+	s, err := freeSaved(path)
+	if err != nil {
+		return s, err
+	}
+	if err := atomicfile.Write(s.Base, base, 0o644); err != nil {
+		return s, err
+	}
+	return s, atomicfile.Write(s.Ours, ours, 0o644)
 }
 
 // freeSaved returns the first pair of files that no other run has used.

@@ -70,12 +70,12 @@ func open(path string, l *flock.Flock) (*Handle, error) {
 		}
 		return nil, checkMerged(path)
 	}
-	h := &Handle{path: path, lock: l, file: read.file, saved: read.before, opened: read.before, disk: read.disk}
+	before := read.file.Format()
+	h := &Handle{path: path, lock: l, file: read.current(), saved: before, opened: before, disk: read.disk, folded: len(read.missing)}
 	if err := atomicfile.CheckWritable(path, spare); err != nil {
 		return nil, err
 	}
-	if read.pending > 0 {
-		h.folded = read.pending
+	if h.folded > 0 {
 		if err := h.write(h.file.Format()); err != nil {
 			return nil, err
 		}

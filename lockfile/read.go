@@ -31,55 +31,54 @@ func Read(path string) (*File, error) {
 	if l.journal != nil && !l.fits && unmerged == nil {
 		unmerged = &UnmergedError{path, []Saved{{Ours: journalPath(path)}}}
 	}
-	return l.file, unmerged
+	return l.current(), unmerged
 }
 
 // loaded is a lockfile that was read.
 type loaded struct {
 	disk snapshot
-	file *File // with the changes of the journal
-	// before is the content without them.
-	before []byte
-	// journal is nil if there is none. fits says that it is about this lockfile, and pending how
-	// many of its changes the lockfile lacks.
+	file *File // its content, without the changes of the journal
+	// journal is nil if there is none. It is about another lockfile unless fits is set. missing are
+	// its changes that the lockfile lacks.
 	journal *journal
 	fits    bool
-	pending int
+	missing []step
 }
 
-// loadTries bounds how often the two files are read again because an apply changed them meanwhile.
+// current is the file with the changes of the journal. It changes l.file.
+func (l *loaded) current() *File {
+	for _, c := range l.missing {
+		l.file.replace(c.was, c.now)
+	}
+	return l.file
+}
+
+// loadTries bounds how often the two files are read again because an apply may have folded the one
+// into the other in between.
 const loadTries = 10
 
-// load reads the lockfile at path, and the journal beside it.
+// load reads the journal beside the lockfile at path, and then the lockfile. In this order, only a
+// journal that is about another lockfile can come from a fold in between.
 func load(path string) (l loaded, err error) {
 	for range loadTries {
-		if l.disk, err = takeSnapshot(path); err != nil {
-			return l, fmt.Errorf("the lockfile cannot be read: %w", err)
-		}
 		if l.journal, err = readJournal(path); err != nil {
 			return l, err
 		}
-		if what, err := l.disk.difference(path); err == nil && what == "" {
+		if l.disk, err = takeSnapshot(path); err != nil {
+			return l, fmt.Errorf("the lockfile cannot be read: %w", err)
+		}
+		if l.journal == nil {
+			break
+		}
+		if l.missing, l.fits = l.journal.missing(l.disk); l.fits {
 			break
 		}
 	}
 	l.file = new(File)
 	if l.disk.exists {
-		if l.file, err = Parse(path, l.disk.data); err != nil {
-			return l, err
-		}
+		l.file, err = Parse(path, l.disk.data)
 	}
-	l.before = l.file.Format()
-	if l.journal == nil {
-		return l, nil
-	}
-	var changes []step
-	changes, l.fits = l.journal.missing(l.disk)
-	for _, c := range changes {
-		l.file.replace(c.was, c.now)
-	}
-	l.pending = len(changes)
-	return l, nil
+	return l, err
 }
 
 // readFile reads a lockfile.

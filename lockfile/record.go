@@ -140,14 +140,7 @@ func unfold(path string, j *journal, disk snapshot) error {
 		return errRemoved(path)
 	}
 	was, now := j.combined()
-	s, err := freeSaved(path)
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(s.Base, was.Format(), 0o644); err != nil {
-		return err
-	}
-	if err := atomicfile.Write(s.Ours, now.Format(), 0o644); err != nil {
+	if _, err := savePair(path, was.Format(), now.Format()); err != nil {
 		return err
 	}
 	return removeJournal(path)
