@@ -2,7 +2,8 @@ package applier
 
 import (
 	"context"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/secretsync/secretsync/planner"
 )
@@ -48,40 +49,28 @@ func (r *run) forEach(ctx context.Context, results []*Result, send sender) {
 // after ctx ends. It returns a channel of the answers, which is closed after the last one.
 func inParallel(ctx context.Context, limit int, results []*Result, do func(*Result) answer) <-chan answer {
 	answers := make(chan answer, len(results)) // has room for all, so that the journal does not hold up requests
-	slots := make(chan struct{}, max(1, limit))
 	go func() {
-		var wg sync.WaitGroup
 		defer close(answers)
-		defer wg.Wait()
-		for _, res := range results {
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-			}
-			if ctx.Err() != nil { // select may have chosen a slot although ctx has ended
-				return
-			}
-			wg.Go(func() {
+		sideBySide(limit, results, func(res *Result) {
+			if ctx.Err() == nil {
 				answers <- do(res)
-				<-slots
-			})
-		}
+			}
+		})
 	}()
 	return answers
 }
 
 // sideBySide calls do for each item, at most limit at once, and returns when all have ended.
 func sideBySide[T any](limit int, items []T, do func(T)) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, max(1, limit))
+	var g errgroup.Group
+	g.SetLimit(max(1, limit))
 	for _, item := range items {
-		slots <- struct{}{}
-		wg.Go(func() {
+		g.Go(func() error {
 			do(item)
-			<-slots
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = g.Wait() // none of them fails
 }
 
 // waiting returns the answers that have arrived already.
