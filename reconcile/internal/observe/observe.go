@@ -223,6 +223,14 @@ func (l *look) listSecrets(ctx context.Context, id planner.StoreID) (secrets []p
 	return secrets, err
 }
 
+func (l *look) getSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) (sec planner.LiveSecret, err error) {
+	err = l.call(ctx, func() error {
+		sec, err = l.account.GetSecret(ctx, store, id)
+		return err
+	})
+	return sec, err
+}
+
 // liveStore is a store with its list of secrets, which may be incomplete.
 func liveStore(k planner.StoreKey, id planner.StoreID, secrets []planner.LiveSecret, err error) (*planner.LiveStore, error) {
 	incomplete := errors.Is(err, applier.ErrIncomplete)
@@ -262,10 +270,7 @@ func (l *look) hidden(ctx context.Context, p Place, st planner.LiveStore) ([]pla
 	var wg sync.WaitGroup
 	for i, r := range missing {
 		wg.Go(func() {
-			errs[i] = l.call(ctx, func() (err error) {
-				found[i], err = l.get(ctx, st.ID, r)
-				return err
-			})
+			found[i], errs[i] = l.get(ctx, st.ID, r)
 		})
 	}
 	wg.Wait()
@@ -281,7 +286,7 @@ func (l *look) hidden(ctx context.Context, p Place, st planner.LiveStore) ([]pla
 // get returns nil if there is no such secret.
 func (l *look) get(ctx context.Context, store planner.StoreID, r planner.RecordedSecret) (*planner.LiveSecret, error) {
 	for n := 0; ; n++ {
-		switch sec, err := l.account.GetSecret(ctx, store, r.ID); {
+		switch sec, err := l.getSecret(ctx, store, r.ID); {
 		case err == nil && sec.ID == r.ID:
 			return &sec, nil
 		case !errors.Is(err, applier.ErrNotFound):
