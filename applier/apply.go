@@ -10,6 +10,12 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
+// DefaultParallelism is how many requests are sent at once unless a configuration says
+// otherwise: as many as make 50 changes in one round trip. Cloudflare's limit is 200 requests
+// a second for an IP address (docs/cloudflare-api.md §13), where a write takes a good part of
+// one.
+const DefaultParallelism = 50
+
 // Config is what an apply needs besides the plan. All fields but Events and Wait
 // are required.
 type Config struct {

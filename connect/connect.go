@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/cloudflare"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -66,7 +67,7 @@ type Options struct {
 
 // DefaultParallelism is the maximum number of concurrent requests unless an option says
 // otherwise.
-const DefaultParallelism = cloudflare.DefaultParallelism
+const DefaultParallelism = applier.DefaultParallelism
 
 // Cloudflare returns the API. It sends nothing yet. All accounts share connections and the
 // limit of concurrent requests. Requests keep to Cloudflare's rate limit, which each API token

@@ -144,16 +144,13 @@ type Guard interface {
 	Public(...string)
 }
 
-// defaultParallelism lets 50 changes take one round trip.
-const defaultParallelism = 50
-
 // withDefaults fills in defaults.
 func (c Config) withDefaults() Config {
 	if c.Lockfile == "" {
 		c.Lockfile = lockfile.PathFor(c.Manifest)
 	}
 	if c.Parallelism == 0 {
-		c.Parallelism = defaultParallelism
+		c.Parallelism = applier.DefaultParallelism
 	}
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 30 * time.Second

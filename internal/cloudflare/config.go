@@ -15,6 +15,7 @@ import (
 
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
+	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/planner"
 )
@@ -36,7 +37,7 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Transport sends the requests; nil for one with the usual settings.
 	Transport http.RoundTripper
-	// Slots limit the requests that are under way at once; nil for [DefaultParallelism] of them.
+	// Slots limit the requests that are under way at once; nil for [applier.DefaultParallelism] of them.
 	Slots *Slots
 	// Pace delays requests. Clients of the same token share one, from [Paces]; nil for one
 	// that is not shared.
@@ -68,10 +69,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	if cfg.Transport == nil {
-		cfg.Transport = NewTransport(DefaultParallelism)
+		cfg.Transport = NewTransport(applier.DefaultParallelism)
 	}
 	if cfg.Slots == nil {
-		cfg.Slots = NewSlots(DefaultParallelism)
+		cfg.Slots = NewSlots(applier.DefaultParallelism)
 	}
 	if cfg.Pace == nil {
 		cfg.Pace = NewPaces(false).For(cfg.Token)

@@ -132,7 +132,7 @@ func TestProxyRefuses(t *testing.T) {
 	for status, want := range map[int]string{407: "the proxy wants a login (HTTP 407)", 403: "the proxy refused to connect (HTTP 403)"} {
 		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "canary", status) }))
 		defer proxy.Close()
-		transport := NewTransport(DefaultParallelism)
+		transport := NewTransport(applier.DefaultParallelism)
 		transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
 		c := newClient(t, nil, func(c *Config) { c.Transport = transport })
 		built, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.test/", nil)

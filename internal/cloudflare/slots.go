@@ -5,12 +5,6 @@ import (
 	"sync"
 )
 
-// DefaultParallelism is how many requests are sent at once unless a configuration says
-// otherwise: as many as make 50 changes in one round trip. Cloudflare's limit is 200 requests
-// a second for an IP address (docs/cloudflare-api.md §13), where a write takes a good part of
-// one.
-const DefaultParallelism = 50
-
 // Slots limit how many requests are under way at once. A request has a slot from when it is
 // sent until its answer was read, and so none while it waits for the rate limit or for a retry.
 //
