@@ -50,7 +50,7 @@ func (j *Journal) Record(entries ...applier.Entry) error {
 	if !errors.As(err, new(*lockfile.ReplacedError)) {
 		return err
 	}
-	sent := slices.DeleteFunc(entries, func(e applier.Entry) bool {
+	sent := slices.DeleteFunc(slices.Clone(entries), func(e applier.Entry) bool {
 		return e.Kind != applier.EntryOutcome && e.Kind != applier.EntryActive
 	})
 	if len(sent) == 0 {

@@ -1,6 +1,8 @@
 package records_test
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -301,6 +303,40 @@ func TestUnknownRename(t *testing.T) {
 			t.Fatal(err)
 		}
 		equal(t, name, records.Find(f, prod.Secret("b")).Pending.PreviousID, tt.previous)
+	}
+}
+
+// TestRecordAfterAReplacement: of entries that are recorded together, the outcomes of requests that
+// were sent are saved beside a lockfile that another program replaced, and the intents of others,
+// which are not sent any more, are not. The caller's entries stay as they are.
+func TestRecordAfterAReplacement(t *testing.T) {
+	j := newJournaled(t, nil)
+	created := withMetadata(withValue(on(planner.OpCreate, "a")), "c1", "workers")
+	j.intent(created)
+	if err := os.WriteFile(j.path, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	entries := []applier.Entry{
+		{Kind: applier.EntryIntent, Actions: []planner.Action{on(planner.OpCreate, "new")}},
+		{Kind: applier.EntryOutcome, Results: []applier.Result{{Action: created, Outcome: applier.Done, Live: planner.LiveSecret{ID: "id-a"}}}},
+	}
+	var replaced *lockfile.ReplacedError
+	if err := j.Record(entries...); !errors.As(err, &replaced) {
+		t.Fatalf("the error is %v", err)
+	}
+	if entries[0].Kind != applier.EntryIntent || entries[1].Kind != applier.EntryOutcome {
+		t.Errorf("the entries are now %v", entries)
+	}
+	data, err := os.ReadFile(replaced.Saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := lockfile.Parse(replaced.Saved, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := records.Find(f, prod.Secret("a")); a == nil || a.ID != "id-a" || a.Pending != nil || records.Find(f, prod.Secret("new")) != nil {
+		t.Errorf("saved:\n%s", data)
 	}
 }
 
