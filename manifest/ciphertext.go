@@ -1,9 +1,7 @@
 package manifest
 
 import (
-	"fmt"
 	"path/filepath"
-	"strconv"
 
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopstext"
@@ -56,17 +54,10 @@ func (s Source) relative() string {
 
 // fromSOPS is a SOPS source in the language of the manifest that s is in.
 func (s Source) fromSOPS(path string, keyed bool) string {
-	form, key := "from: {sops: %s%s}", ", key: KEY"
-	switch format, _ := syntax.FormatOf(s.Pos.File); {
-	case format == syntax.TOML:
-		form, key, path = "from = { sops = %s%s }", `, key = "KEY"`, strconv.Quote(path)
-	case format == syntax.JSON:
-		form, key, path = `"from": {"sops": %s%s}`, `, "key": "KEY"`, strconv.Quote(path)
-	case shell.Word(path) != path:
-		path = strconv.Quote(path)
+	key := ""
+	if keyed {
+		key = "KEY"
 	}
-	if !keyed {
-		key = ""
-	}
-	return fmt.Sprintf(form, path, key)
+	format, _ := syntax.FormatOf(s.Pos.File)
+	return entry(format, "from", sopsSource(path, key))
 }

@@ -44,7 +44,7 @@ func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
 
 // is reports whether a value is of a kind, and adds a mistake if it is not. like is a value that
 // the key could have; nil for none.
-func (d *document) is(f syntax.Field, k syntax.Kind, like sample) bool {
+func (d *document) is(f syntax.Field, k syntax.Kind, like literal) bool {
 	if f.Value.Kind != k {
 		d.wrongKind(f, k, like)
 		return false
@@ -52,7 +52,7 @@ func (d *document) is(f syntax.Field, k syntax.Kind, like sample) bool {
 	return true
 }
 
-func (d *document) isMap(f syntax.Field, like sample) bool { return d.is(f, syntax.Map, like) }
+func (d *document) isMap(f syntax.Field, like literal) bool { return d.is(f, syntax.Map, like) }
 
 func (d *document) text(f syntax.Field) (string, bool) {
 	return f.Value.Text, d.is(f, syntax.String, nil)
@@ -121,7 +121,7 @@ func (d *document) count(f syntax.Field, like int) (int, bool) {
 
 // list returns a list's items as fields, so that each is read like one. like is a list that the
 // key could have.
-func (d *document) list(f syntax.Field, like []sample) []syntax.Field {
+func (d *document) list(f syntax.Field, like []literal) []syntax.Field {
 	defer d.errs.Tag(ruleType, len(d.errs))
 	if !d.is(f, syntax.List, like) {
 		return nil

@@ -125,7 +125,7 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (d *document) readAccounts(f syntax.Field) {
 	defer d.errs.Tag(ruleAccount, len(d.errs))
-	if !d.isMap(f, sampleMap{{"prod", sampleAccount}}) {
+	if !d.isMap(f, literalMap{{"prod", sampleAccount}}) {
 		return
 	}
 	d.accounts = map[string]account{}
@@ -182,7 +182,7 @@ func (d *document) envName(f syntax.Field) (string, bool) {
 
 func (d *document) readSafety(f syntax.Field) {
 	defer d.errs.Tag(rulePolicy, len(d.errs))
-	if d.isMap(f, sampleMap{{"max_deletes", 5}}) {
+	if d.isMap(f, literalMap{{"max_deletes", 5}}) {
 		d.object(f.Value,
 			key{"max_deletes", func(f syntax.Field) {
 				if n, ok := d.count(f, 5); ok {
@@ -195,7 +195,7 @@ func (d *document) readSafety(f syntax.Field) {
 }
 
 func (d *document) readDefaults(f syntax.Field, first bool) {
-	if !d.isMap(f, sampleMap{{"scopes", sampleScopes}}) {
+	if !d.isMap(f, literalMap{{"scopes", sampleScopes}}) {
 		return
 	}
 	keys := []key{

@@ -18,7 +18,7 @@ const (
 // already is not read again.
 func (d *document) include(ctx context.Context, f syntax.Field) {
 	defer d.errs.Tag(ruleInclude, len(d.errs))
-	for _, item := range d.list(f, []sample{"teams/*/secrets.yaml"}) {
+	for _, item := range d.list(f, []literal{"teams/*/secrets.yaml"}) {
 		pattern, ok := d.path(item)
 		if !ok {
 			continue

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -103,17 +101,13 @@ func (e *inserter) appendTables(store string, secrets []Insertion) []byte {
 	out := e.endLine(e.data)
 	for _, s := range secrets {
 		out = append(out, e.newline+"[stores."+store+".secrets."+s.Label+"]"+e.newline+
-			"from = { sops = "+strconv.Quote(s.path())+", key = "+strconv.Quote(s.Key)+" }"+e.newline...)
+			entry(e.format, "from", s.source())+e.newline...)
 	}
 	return out
 }
 
 // insertFlow adds the secrets at the beginning of a map in braces: in JSON, or in YAML.
 func (e *inserter) insertFlow(at int, in *syntax.Node, missing []string, secrets []Insertion) []byte {
-	quote := e.word
-	if e.format == syntax.JSON {
-		quote = strconv.Quote
-	}
 	lead, sep := "", ", "
 	if len(in.Fields) > 0 { // one entry a line, if the others are
 		if first := syntax.Offset(e.data, in.Fields[0].Pos); bytes.ContainsRune(e.data[at:first], '\n') {
@@ -121,17 +115,18 @@ func (e *inserter) insertFlow(at int, in *syntax.Node, missing []string, secrets
 			sep = "," + lead
 		}
 	}
-	var entries []string
+	var entries literalMap
 	for _, s := range secrets {
-		entries = append(entries, quote(s.Label)+": {"+quote("from")+": {"+quote("sops")+": "+quote(s.path())+", "+quote("key")+": "+quote(s.Key)+"}}")
-	}
-	text := strings.Join(entries, sep)
-	if len(missing) > 0 {
-		text = strings.Join(entries, ", ")
+		entries = append(entries, literalField{s.Label, literalMap{{"from", s.source()}}})
 	}
 	for _, key := range slices.Backward(missing) {
-		text = quote(key) + ": {" + text + "}"
+		entries = literalMap{{key, entries}}
 	}
+	var texts []string
+	for _, added := range entries {
+		texts = append(texts, entry(e.format, added.key, added.value))
+	}
+	text := strings.Join(texts, sep)
 	switch {
 	case lead != "":
 		text = lead + text + ","
@@ -151,12 +146,12 @@ func (e *inserter) insertBlock(in *syntax.Node, missing []string, secrets []Inse
 	}
 	out := e.endLine(e.data[:end])
 	for _, key := range missing {
-		out = append(out, indent+e.word(key)+":"+e.newline...)
+		out = append(out, indent+word(e.format, key)+":"+e.newline...)
 		indent += "  "
 	}
 	for _, s := range secrets {
-		out = append(out, indent+e.word(s.Label)+":"+e.newline+
-			indent+"  from: {sops: "+e.word(s.path())+", key: "+e.word(s.Key)+"}"+e.newline...)
+		out = append(out, indent+word(e.format, s.Label)+":"+e.newline+
+			indent+"  "+entry(e.format, "from", s.source())+e.newline...)
 	}
 	return append(out, e.data[end:]...)
 }
@@ -197,19 +192,7 @@ func (s Insertion) path() string {
 	return strings.ReplaceAll(filepath.ToSlash(s.SOPS), "${", "$${")
 }
 
-// plainWord is a text that YAML takes for a string wherever it stands, unless it is reserved.
-var (
-	plainWord = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./-]*$`)
-	reserved  = regexp.MustCompile(`(?i)^(?:true|false|null|yes|no|on|off|y|n)$`)
-)
-
-// word writes a string in YAML, in quotes if it needs them.
-func (e *inserter) word(text string) string {
-	if plainWord.MatchString(text) && !reserved.MatchString(text) {
-		return text
-	}
-	return strconv.Quote(text)
-}
+func (s Insertion) source() literal { return sopsSource(s.path(), s.Key) }
 
 // withSecrets is the tree of a manifest with secrets added.
 func withSecrets(root *syntax.Node, store string, secrets []Insertion) *syntax.Node {

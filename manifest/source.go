@@ -90,7 +90,7 @@ func digestOf(parts ...string) string {
 func (d *document) from(f syntax.Field) Source {
 	defer d.errs.Tag(ruleSource, len(d.errs))
 	s := Source{Pos: f.Pos}
-	if !d.isMap(f, sampleMap{{"env", "NAME"}}) {
+	if !d.isMap(f, literalMap{{"env", "NAME"}}) {
 		return s
 	}
 	n, before := f.Value, len(d.errs)
@@ -218,7 +218,7 @@ func (d *document) fromCommand(f syntax.Field, s *Source) {
 	s.Kind = SourceCommand
 	var argv []string
 	asked := []string{"command", d.files.Shown(filepath.Dir(d.name))}
-	for _, item := range d.list(f, []sample{"PROGRAM", "ARGUMENT"}) {
+	for _, item := range d.list(f, []literal{"PROGRAM", "ARGUMENT"}) {
 		arg, ok := d.text(item)
 		if len(argv) == 0 {
 			arg, ok = d.filled(item, arg, ok)

@@ -40,7 +40,7 @@ var (
 
 func (d *document) readStores(f syntax.Field) {
 	defer d.errs.Tag(ruleStore, len(d.errs))
-	if !d.isMap(f, sampleMap{{"prod", sampleStore}}) {
+	if !d.isMap(f, literalMap{{"prod", sampleStore}}) {
 		return
 	}
 	for _, entry := range f.Value.Fields {

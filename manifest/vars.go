@@ -13,7 +13,7 @@ var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 // that before the manifest.
 func (d *document) readVars(f syntax.Field) {
 	defer d.errs.Tag(ruleVariable, len(d.errs))
-	if !d.isMap(f, sampleMap{{"environment", "production"}}) {
+	if !d.isMap(f, literalMap{{"environment", "production"}}) {
 		return
 	}
 	if len(f.Value.Fields) > maxVars {

@@ -20,7 +20,7 @@ type workerPattern struct {
 // meant in its files.
 func (d *document) readWorkers(f syntax.Field) {
 	defer d.errs.Tag(ruleWorkers, len(d.errs))
-	for _, item := range d.list(f, []sample{"apps/*/wrangler.jsonc"}) {
+	for _, item := range d.list(f, []literal{"apps/*/wrangler.jsonc"}) {
 		w := workerPattern{pos: item.Pos, from: d.name}
 		var ok bool
 		if item.Value.Kind == syntax.Map {
