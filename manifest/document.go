@@ -36,18 +36,9 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 	defer l.errs.Tag(ruleManifest, len(l.errs))
 	l.names = append(l.names, name)
 	l.digests = append(l.digests, fmt.Sprintf("%s %x\n", name, sha256.Sum256(data)))
-	format, bad := formatOf(name, data)
-	if bad != nil {
-		l.errs = append(l.errs, bad)
-		return
-	}
-	root, mistakes := syntax.Parse(name, data, format)
+	root, format, mistakes := parse(name, data)
 	l.errs = append(l.errs, mistakes...)
 	if root == nil {
-		return
-	}
-	if root.Kind != syntax.Map {
-		l.errs.Add(root.Pos, "it begins with "+entry(format, "version", 1), "a manifest must be a map, not %s", root.Kind)
 		return
 	}
 	d := &document{loader: l, name: name, defaults: l.defaults, unsealed: map[*syntax.Node]string{}}
@@ -57,6 +48,20 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 	l.chain = append(l.chain, name)
 	d.readKeys(ctx, root)
 	l.chain = l.chain[:len(l.chain)-1]
+}
+
+// parse reads a file's syntax. It returns no root if that is not a map, or cannot be read.
+func parse(name string, data []byte) (root *syntax.Node, format syntax.Format, mistakes ErrorList) {
+	format, bad := formatOf(name, data)
+	if bad != nil {
+		return nil, "", ErrorList{bad}
+	}
+	root, mistakes = syntax.Parse(name, data, format)
+	if root != nil && root.Kind != syntax.Map {
+		mistakes = append(mistakes, mistake(ruleManifest, root.Pos, "it begins with "+entry(format, "version", 1), "a manifest must be a map, not %s", root.Kind))
+		return nil, "", mistakes
+	}
+	return root, format, mistakes
 }
 
 // formatOf returns the language of a manifest's file, by its name; one that SOPS encrypted may

@@ -26,16 +26,14 @@ type Insertion struct {
 // as it is: comments, order and line ends. The content is read again before it is returned: an
 // error is a [*LoadError] if it has mistakes, such as a secret that an included file describes.
 func Insert(ctx context.Context, o Options, data []byte, store string, secrets []Insertion) ([]byte, error) {
-	format, ok := syntax.FormatOf(o.File)
-	if !ok {
-		return nil, &LoadError{Mistakes: []*Error{mistake(ruleManifest, Position{File: o.File}, "want .yaml, .yml, .toml or .json", "unknown file extension")}}
-	}
-	root, mistakes := syntax.Parse(o.File, data, format)
-	if root == nil || len(mistakes) > 0 {
+	root, format, mistakes := parse(o.File, data)
+	if len(mistakes) > 0 {
 		return nil, &LoadError{Mistakes: mistakes}
 	}
-	if mac := root.Get("sops").Get("mac"); mac != nil {
-		return nil, &LoadError{Mistakes: []*Error{refused(ErrLayout, Position{File: o.File}, "", "the manifest is a SOPS file, which an edit in place would damage")}}
+	if isSealed(root) {
+		return nil, &LoadError{Mistakes: []*Error{
+			refused(ErrLayout, Position{File: o.File}, "", "the manifest is a SOPS file, which an edit in place would damage"),
+		}}
 	}
 	if list := alreadyThere(root, store, secrets); len(list) > 0 {
 		return nil, &LoadError{Mistakes: list}
@@ -45,7 +43,7 @@ func Insert(ctx context.Context, o Options, data []byte, store string, secrets [
 		e.newline = "\r\n"
 	}
 	edited := e.insert(root, store, secrets)
-	again, mistakes := syntax.Parse(o.File, edited, format)
+	again, _, mistakes := parse(o.File, edited)
 	if len(mistakes) > 0 || !sameTree(again, withSecrets(root, store, secrets)) {
 		return nil, &LoadError{Mistakes: []*Error{refused(ErrLayout, Position{File: o.File}, "", "%s", ErrLayout.Error())}}
 	}

@@ -64,6 +64,7 @@ func TestInsertRefuses(t *testing.T) {
 		"the name of another":   {"m.yaml", "version: 1\nstores:\n  prod: {secrets: {b: {external: true}}}\n  twin: {name: prod, secrets: {A: {external: true}}}\n", "two secrets are named"},
 		"an end of document":    {"m.yaml", "version: 1\n...\n", "cannot be edited in place"},
 		"another extension":     {"m.txt", "version: 1\n", "unknown file extension"},
+		"a list":                {"m.yaml", "- version: 1\n", "a manifest must be a map, not a list"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := insert(t, tt.file, tt.text)

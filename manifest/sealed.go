@@ -76,11 +76,17 @@ func (s *sealed) edit() string {
 	return "sops edit " + sopstext.Flags(s.name, sopstext.FormatOf(s.name, s.data)) + shell.File(s.name)
 }
 
+// isSealed reports whether SOPS encrypted a file.
+func isSealed(root *syntax.Node) bool {
+	mac := root.Get("sops").Get("mac")
+	return mac != nil && mac.Kind == syntax.String
+}
+
 // unseal takes the metadata out of a file that SOPS encrypted, and puts the
 // plaintext wherever something else than a secret's value is encrypted, so that
 // keys are needed only then. Values stay as they are until they are resolved.
 func (d *document) unseal(ctx context.Context, root *syntax.Node, format syntax.Format, data []byte) bool {
-	if mac := root.Get("sops").Get("mac"); mac == nil || mac.Kind != syntax.String {
+	if !isSealed(root) {
 		d.refuseCiphertext(root, nil)
 		return true
 	}
