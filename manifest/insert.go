@@ -59,8 +59,12 @@ func alreadyThere(root *syntax.Node, store string, secrets []Insertion) (mistake
 	if in == nil {
 		return nil
 	}
+	added := map[string]bool{}
+	for _, s := range secrets {
+		added[s.Label] = true
+	}
 	for _, f := range in.Fields {
-		if slices.ContainsFunc(secrets, func(s Insertion) bool { return s.Label == f.Key }) {
+		if added[f.Key] {
 			mistakes = append(mistakes, mistake(ruleSecret, f.Pos, "", "the secret %s is described already", syntax.QuoteKey(f.Key)))
 		}
 	}
@@ -227,8 +231,12 @@ func sameTree(a, b *syntax.Node) bool {
 	if a == nil || b == nil || a.Kind != b.Kind || a.Text != b.Text || len(a.Fields) != len(b.Fields) || len(a.Items) != len(b.Items) {
 		return false
 	}
+	fields := make(map[string]*syntax.Node, len(b.Fields))
+	for _, f := range b.Fields {
+		fields[f.Key] = f.Value
+	}
 	for _, f := range a.Fields {
-		if !sameTree(f.Value, b.Get(f.Key)) {
+		if !sameTree(f.Value, fields[f.Key]) {
 			return false
 		}
 	}
