@@ -97,6 +97,7 @@ type WorkerEnvironment struct {
 func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 	var found []WorkerFile
 	var errs ErrorList
+	index := map[string]int{} // in found, by identity
 	for _, w := range m.sources.workers {
 		names, bad := m.sources.files.Glob(w.pos, w.from, w.pattern)
 		if bad != nil {
@@ -104,7 +105,8 @@ func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 		}
 		for _, name := range names {
 			named := !strings.ContainsAny(w.pattern, `*?[\`)
-			if i := slices.IndexFunc(found, func(f WorkerFile) bool { return identity(f.Name) == identity(name) }); i >= 0 {
+			id := identity(name)
+			if i, again := index[id]; again {
 				found[i].merge(w, named)
 				continue
 			}
@@ -115,6 +117,7 @@ func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 			}
 			f := WorkerFile{Name: name, Data: data, Environments: []WorkerEnvironment{}}
 			f.merge(w, named)
+			index[id] = len(found)
 			found = append(found, f)
 		}
 	}
