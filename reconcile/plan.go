@@ -116,10 +116,11 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observe.Observed, 
 	if p.cfg.API == nil {
 		return observe.Observed{}, in, ErrNoAPI
 	}
-	seen := p.observer().Observe(ctx, observe.Places(in.Desired, in.Recorded))
+	places := observe.Places(in.Desired, in.Recorded)
+	seen := p.observer().Observe(ctx, places)
 	p.cfg.Guard.Public(liveText(seen.Live)...)
 	in.Live = seen.Live
-	for _, place := range observe.Places(in.Desired, in.Recorded) {
+	for _, place := range places {
 		if seen.Unread[place.Key.Account] != nil {
 			in.UnreadStores = append(in.UnreadStores, place.Key)
 		}
