@@ -90,11 +90,13 @@ func recordedKeys(lock *lockfile.File) []planner.SecretKey {
 // limit leaves the other stores and the records of other secrets out of an input, so that no
 // request is sent for them.
 func limit(in *planner.Input, chosen []planner.SecretKey) {
-	limitStores(in, func(store planner.StoreKey) bool {
-		return slices.ContainsFunc(chosen, func(k planner.SecretKey) bool { return k.Store == store })
-	})
+	wanted, stores := map[planner.SecretKey]bool{}, map[planner.StoreKey]bool{}
+	for _, k := range chosen {
+		wanted[k], stores[k.Store] = true, true
+	}
+	limitStores(in, func(store planner.StoreKey) bool { return stores[store] })
 	for i := range in.Recorded {
 		st := &in.Recorded[i]
-		st.Secrets = slices.DeleteFunc(st.Secrets, func(r planner.RecordedSecret) bool { return !slices.Contains(chosen, st.Key.Secret(r.Name)) })
+		st.Secrets = slices.DeleteFunc(st.Secrets, func(r planner.RecordedSecret) bool { return !wanted[st.Key.Secret(r.Name)] })
 	}
 }

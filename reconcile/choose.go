@@ -67,10 +67,17 @@ func choose(patterns []string, among string, all []planner.SecretKey) ([]planner
 
 // names are secrets as STORE/SECRET, with the account if another one has a store of that name.
 func names(keys, all []planner.SecretKey) []string {
+	first, several := map[string]planner.StoreKey{}, map[string]bool{} // by the store's name
+	for _, k := range all {
+		if _, ok := first[k.Store.Name]; !ok {
+			first[k.Store.Name] = k.Store
+		}
+		several[k.Store.Name] = several[k.Store.Name] || first[k.Store.Name] != k.Store
+	}
 	var list []string
 	for _, k := range keys {
 		name := k.Store.Name + "/" + k.Name
-		if slices.ContainsFunc(all, func(x planner.SecretKey) bool { return x.Store.Name == k.Store.Name && x.Store != k.Store }) {
+		if several[k.Store.Name] {
 			name = string(k.Store.Account) + "/" + name
 		}
 		list = append(list, repo.EscapeGlob(name))
