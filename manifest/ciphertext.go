@@ -25,7 +25,7 @@ func checkEncrypted(s Source, from *sealed, v Value) *Error {
 	case s.Kind == SourceCommand:
 		return mistake(ruleCiphertext, s.Pos, "let it print the decrypted value"+or, "the output of the command %q is encrypted with SOPS"+effect, program(s.argv()))
 	case s.Kind == SourceSOPS && len(s.path) == 0 && sopstext.Detect(text) != "":
-		todo := "remove the outer encryption: sops decrypt -i " + sopstext.Flags(s.target, sopstext.Binary) + shell.File(s.target)
+		todo := "remove the outer encryption: " + sopstext.Command("decrypt -i", s.target, sopstext.Binary)
 		if sopstext.FormatOf(s.target, text) != sopstext.Binary {
 			todo += "; then name the value: " + s.fromSOPS(s.relative(), true)
 		}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -73,7 +72,7 @@ func (s *sealed) dotenv() bool {
 
 // edit is the command that changes the file.
 func (s *sealed) edit() string {
-	return "sops edit " + sopstext.Flags(s.name, sopstext.FormatOf(s.name, s.data)) + shell.File(s.name)
+	return sopstext.Command("edit", s.name, sopstext.FormatOf(s.name, s.data))
 }
 
 // isSealed reports whether SOPS encrypted a file.

@@ -55,9 +55,9 @@ func (f *File) restore() string {
 	return text + "; change it with " + f.command("edit")
 }
 
-// command is a command of sops about the file, for a hint. SOPS goes by the name alone.
+// command is a command of sops about the file, for a hint.
 func (f *File) command(words string) string {
-	return "sops " + words + " " + sopstext.Flags(f.name, sopstext.FormatOf(f.name, f.data)) + shell.File(f.name)
+	return sopstext.Command(words, f.name, sopstext.FormatOf(f.name, f.data))
 }
 
 // rule is the rule of a mistake.

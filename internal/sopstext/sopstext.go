@@ -5,11 +5,15 @@ package sopstext
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/charset"
+	"github.com/secretsync/secretsync/internal/shell"
 )
 
 // Format is a format of documents that SOPS encrypts, by the name that its command line uses.
@@ -46,7 +50,7 @@ func FormatOf(name string, data []byte) Format {
 // Detect returns the format of a document by its SOPS metadata, or "" if it has none. A
 // document that is damaged elsewhere is recognised too.
 func Detect(data []byte) Format {
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte(charset.BOM)))
 	if bytes.HasPrefix(data, []byte("{")) {
 		return detectJSON(data)
 	}
@@ -109,21 +113,29 @@ func OfName(name string) Format {
 	return Binary
 }
 
-// Flags returns what SOPS's command line needs before the name of a file of a format, with a
-// blank at the end: the format, if SOPS would take the name for another one's.
-func Flags(name string, format Format) string {
-	byName := ofExtension(filepath.Ext(name))
-	if byName == "" {
-		byName = Binary
+// Command returns a command of sops about a file of a format: "sops", the words, and the file's
+// name. The format is given too if SOPS, which goes by the name alone, would take another one.
+func Command(words, name string, format Format) string {
+	text := "sops " + words
+	if byName := cmp.Or(ofExtension(filepath.Ext(name)), Binary); byName != format {
+		text += " --input-type " + string(format) + " --output-type " + string(format)
 	}
-	if byName == format {
-		return ""
-	}
-	return "--input-type " + string(format) + " --output-type " + string(format) + " "
+	return text + " " + shell.File(name)
 }
 
+// ofExtension returns the format that SOPS goes by for an extension, or "".
 func ofExtension(ext string) Format {
-	return map[string]Format{".yaml": YAML, ".yml": YAML, ".json": JSON, ".env": Dotenv, ".ini": INI}[ext]
+	switch ext {
+	case ".yaml", ".yml":
+		return YAML
+	case ".json":
+		return JSON
+	case ".env":
+		return Dotenv
+	case ".ini":
+		return INI
+	}
+	return ""
 }
 
 // valuePrefix is how every value begins that SOPS encrypted.

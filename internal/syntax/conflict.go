@@ -3,7 +3,6 @@ package syntax
 import (
 	"bytes"
 
-	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopstext"
 )
 
@@ -52,8 +51,8 @@ func wholeConflict(data []byte) bool {
 func (p *parser) conflicts(markers []int) {
 	todo := "keep what is right of the two sides, and remove git's markers"
 	if bytes.Contains(p.src.data, []byte("ENC[AES256_GCM,")) { // a MAC binds the values to one another
-		todo = "keep one side as it is, and make the other side's changes again with sops edit " +
-			sopstext.Flags(p.src.name, sopstext.FormatOf(p.src.name, p.src.data)) + shell.File(p.src.name)
+		todo = "keep one side as it is, and make the other side's changes again with " +
+			sopstext.Command("edit", p.src.name, sopstext.FormatOf(p.src.name, p.src.data))
 	}
 	p.errs = nil
 	for _, at := range markers {
