@@ -8,7 +8,6 @@ import (
 
 	"github.com/getsops/sops/v3/keys"
 	"github.com/secretsync/secretsync/internal/agekeys"
-	"github.com/secretsync/secretsync/internal/shell"
 )
 
 // noKey says whom the file is encrypted for, and why no key was found for it. All of that is
@@ -68,7 +67,7 @@ func (f *File) explain(byType map[string][]keys.MasterKey, failed *failures) (ca
 }
 
 func (f *File) ageFindings(list []keys.MasterKey, failures []string) []agekeys.Finding {
-	file := agekeys.File{Failures: failures, Add: "sops updatekeys " + shell.File(f.name)}
+	file := agekeys.File{Failures: failures, Add: f.command("updatekeys")}
 	if f.part {
 		file.Add = "secretsync lock rekey"
 	}

@@ -84,6 +84,12 @@ func TestKeyInVariable(t *testing.T) {
 		wantNoKey(t, data, []string{"SOPS_AGE_KEY holds the identity of " + id.Recipient().String() + ", which the file is not encrypted for",
 			"and run sops updatekeys a.yaml"}, id.String())
 	})
+	t.Run("another key for a file of another name", func(t *testing.T) {
+		onlyKey(t, id.String())
+		_, err := read(t, ".dev.vars", encrypt(t, "a.env", "a=text\n", theirs), "a")
+		wantKind(t, err, sopsfile.NoKey)
+		wantError(t, err, []string{"and run sops updatekeys --input-type dotenv .dev.vars"}, id.String())
+	})
 	t.Run("post-quantum key", func(t *testing.T) {
 		pq, err := age.GenerateHybridIdentity()
 		if err != nil {

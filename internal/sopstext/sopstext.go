@@ -118,7 +118,10 @@ func OfName(name string) Format {
 func Command(words, name string, format Format) string {
 	text := "sops " + words
 	if byName := cmp.Or(ofExtension(filepath.Ext(name)), Binary); byName != format {
-		text += " --input-type " + string(format) + " --output-type " + string(format)
+		text += " --input-type " + string(format)
+		if words != "updatekeys" { // which has no such flag, and writes the format that it reads
+			text += " --output-type " + string(format)
+		}
 	}
 	return text + " " + shell.File(name)
 }
