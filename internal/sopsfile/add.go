@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/getsops/sops/v3"
-	"github.com/getsops/sops/v3/aes"
-	"github.com/getsops/sops/v3/cmd/sops/common"
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/version"
@@ -45,8 +43,8 @@ func (o *Opener) Create(ctx context.Context, root, name string, values []Named) 
 	if err := rules.checkKeys(m); err != nil {
 		return nil, err
 	}
-	u := &unlocked{tree: sops.Tree{Branches: sops.TreeBranches{{}}, Metadata: m}, cipher: &watched{Cipher: aes.NewCipher()}}
-	if err := rules.generate(ctx, u); err != nil {
+	u, err := rules.generate(ctx, sops.Tree{Branches: sops.TreeBranches{{}}, Metadata: m})
+	if err != nil {
 		return nil, err
 	}
 	return f.extend(ctx, u, values)
@@ -63,18 +61,6 @@ func noRule(name string, rules *File, err error) error {
 			"cannot be encrypted: there is no .sops.yaml in its folder or above it")
 	}
 	return fail(Malformed, rules.whole(), "add one with recipients, or name a file that a rule covers", "has no rule for %s: no path_regex matches it", filepath.ToSlash(name))
-}
-
-// generate generates a data key and encrypts it for all keys in the metadata. f is where those
-// come from.
-func (f *File) generate(ctx context.Context, u *unlocked) (err error) {
-	defer rescue(f, &err)
-	dataKey, errs := u.tree.GenerateDataKeyWithKeyServices(f.opener.services(ctx, nil))
-	if len(errs) > 0 {
-		return f.cannotSeal(ctx, u.tree.Metadata)
-	}
-	u.key = dataKey
-	return nil
 }
 
 // metadata is that of a new file under a rule, as sops encrypt has it.
@@ -167,11 +153,7 @@ func byKey(branch sops.TreeBranch) map[any]int {
 
 func (f *File) encrypt(u *unlocked) (data []byte, err error) {
 	defer rescue(f, &err)
-	err = common.EncryptTree(common.EncryptTreeOpts{DataKey: u.key, Tree: &u.tree, Cipher: u.cipher})
-	if err == nil {
-		data, err = common.StoreForFormat(f.format, config.NewStoresConfig()).EmitEncryptedFile(u.tree)
-	}
-	if err != nil {
+	if data, err = u.encrypt(f.format); err != nil {
 		return nil, fail(Damaged, f.whole(), "", "SOPS cannot encrypt it")
 	}
 	return data, nil

@@ -149,15 +149,11 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 	// rule's own says.
 	m.EncryptedRegex, m.Version = "^"+sealedKey+"$", version.Version
 	tree := sops.Tree{Branches: sops.TreeBranches{{{Key: sealedKey, Value: string(v.Reveal())}}}, Metadata: m}
-	dataKey, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services(ctx, nil))
-	if len(errs) > 0 {
-		return nil, nil, f.cannotSeal(ctx, m)
-	}
-	err = common.EncryptTree(common.EncryptTreeOpts{DataKey: dataKey, Tree: &tree, Cipher: aes.NewCipher()})
-	if err == nil {
-		doc, err = common.StoreForFormat(formats.Json, config.NewStoresConfig()).EmitEncryptedFile(tree)
-	}
+	u, err := f.generate(ctx, tree)
 	if err != nil {
+		return nil, nil, err
+	}
+	if doc, err = u.encrypt(formats.Json); err != nil {
 		return nil, nil, fail(Damaged, f.whole(), "", "SOPS cannot encrypt for its keys")
 	}
 	for _, group := range m.KeyGroups {
@@ -166,6 +162,26 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 		}
 	}
 	return doc, recipients, nil
+}
+
+// generate generates the data key of a tree in clear, and encrypts it for all keys in the tree's
+// metadata. f is where those come from.
+func (f *File) generate(ctx context.Context, tree sops.Tree) (u *unlocked, err error) {
+	defer rescue(f, &err)
+	key, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services(ctx, nil))
+	if len(errs) > 0 {
+		return nil, f.cannotSeal(ctx, tree.Metadata)
+	}
+	return &unlocked{tree, key, &watched{Cipher: aes.NewCipher()}}, nil
+}
+
+// encrypt encrypts the values of the tree, and writes it in a format. The error is SOPS's, and may
+// quote values. It panics where SOPS does.
+func (u *unlocked) encrypt(format formats.Format) ([]byte, error) {
+	if err := common.EncryptTree(common.EncryptTreeOpts{DataKey: u.key, Tree: &u.tree, Cipher: u.cipher}); err != nil {
+		return nil, err
+	}
+	return common.StoreForFormat(format, config.NewStoresConfig()).EmitEncryptedFile(u.tree)
 }
 
 // Unseal decrypts what [Opener.Seal] returned. name is the file that the document is a
