@@ -20,6 +20,12 @@ type Named struct {
 	Value secret.Value
 }
 
+// is reports whether an item of a decrypted file is a string with the value.
+func (n Named) is(item any) bool {
+	have, ok := item.(string)
+	return ok && n.Value.Equal(secret.New([]byte(have)))
+}
+
 // Extended is a file with values that were added to it.
 type Extended struct {
 	Data       []byte   // the whole file, encrypted
@@ -119,7 +125,7 @@ func (f *File) extend(ctx context.Context, u *unlocked, values []Named) (*Extend
 			done.Added = append(done.Added, v.Key)
 			continue
 		}
-		if have, ok := branch[i].Value.(string); !ok || !v.Value.Equal(secret.New([]byte(have))) {
+		if !v.is(branch[i].Value) {
 			mistakes.Add(f.position([]string{v.Key}), "remove one of the two, or name another file", "has %s already, with another value", shown([]string{v.Key}))
 		}
 	}
@@ -188,7 +194,7 @@ func (f *File) readBack(data []byte, u *unlocked, values []Named) (err error) {
 	plain := again.tree.Branches[0]
 	at := byKey(plain)
 	for _, v := range values {
-		if have, ok := plain[at[v.Key]].Value.(string); !ok || !v.Value.Equal(secret.New([]byte(have))) {
+		if !v.is(plain[at[v.Key]].Value) {
 			return fail(Damaged, f.whole(), "", "%s does not come back as it was", shown([]string{v.Key}))
 		}
 	}

@@ -72,7 +72,6 @@ func (g gate) wrap(ctx context.Context, r *keyservice.EncryptRequest) (*keyservi
 		err    error
 	}
 	done := make(chan result, 1)
-	defer cancel()
 	go func() {
 		res := result{err: errRefused}
 		defer func() {

@@ -1,7 +1,6 @@
 package sopsfile
 
 import (
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -99,10 +98,7 @@ var gpgPhrases = []struct{ phrase, cause, fix string }{
 
 // pgpFinding says why gpg could not decrypt.
 func pgpFinding(list []keys.MasterKey, failures []string) (cause, fix string) {
-	program := "gpg"
-	if own := os.Getenv("SOPS_GPG_EXEC"); own != "" {
-		program = own
-	}
+	program := gpgProgram()
 	if _, err := exec.LookPath(program); err != nil {
 		if program != "gpg" {
 			return "the program in SOPS_GPG_EXEC cannot be run", "set it to the full path of gpg, or unset it"

@@ -2,6 +2,7 @@ package sopsfile
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,15 +129,14 @@ func openKeyring() (openpgp.EntityList, error) {
 	return openpgp.ReadKeyRing(io.LimitReader(file, maxKeyring))
 }
 
+// gpgProgram is the gpg that SOPS runs.
+func gpgProgram() string { return cmp.Or(os.Getenv(pgp.SopsGpgExecEnv), "gpg") }
+
 // withGPG has gpg decrypt, which asks gpg-agent for the private key. The error has what gpg
 // says, which is not to be shown.
 func withGPG(ctx context.Context, armored string) ([]byte, error) {
-	program := os.Getenv(pgp.SopsGpgExecEnv)
-	if program == "" {
-		program = "gpg"
-	}
 	key, err := subprocess.Command{
-		Args: []string{program, "-d"}, Stdin: strings.NewReader(armored), Time: decryptTime, MaxOutput: maxDataKey, Terminal: true,
+		Args: []string{gpgProgram(), "-d"}, Stdin: strings.NewReader(armored), Time: decryptTime, MaxOutput: maxDataKey, Terminal: true,
 	}.Output(ctx)
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		clear(key)

@@ -198,7 +198,7 @@ func (o *Opener) Unseal(ctx context.Context, doc []byte, name string) (secret.Va
 // SOPS does not read a file of that name. It returns "" if there is none.
 func IgnoredRules(dir string) string {
 	for {
-		if _, err := os.Stat(filepath.Join(dir, ".sops.yaml")); err == nil {
+		if exists(filepath.Join(dir, ".sops.yaml")) {
 			return ""
 		}
 		if name := filepath.Join(dir, ".sops.yml"); exists(name) {

@@ -46,10 +46,11 @@ func (f *File) decryptAt(ctx context.Context, p place, path []string) (secret.Va
 	if p.Type == "" {
 		return secret.Value{}, f.notEncrypted(p, path)
 	}
-	root, err := f.decrypted(ctx)
+	u, err := f.unlockOnce(ctx)
 	if err != nil {
 		return secret.Value{}, err
 	}
+	root := u.tree.Branches[0]
 	if f.document {
 		return f.plainDocument(root)
 	}
@@ -111,15 +112,6 @@ func (f *File) forget(a *attempt) {
 	if f.attempt == a {
 		f.attempt = nil
 	}
-}
-
-// decrypted returns the tree in clear.
-func (f *File) decrypted(ctx context.Context) (sops.TreeBranch, error) {
-	u, err := f.unlockOnce(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return u.tree.Branches[0], nil
 }
 
 // unlockOnce unlocks the file when it is first called. Callers share the result.
