@@ -13,6 +13,7 @@ import (
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -137,7 +138,7 @@ func (f *File) leaf(p *place, path []string, v any) error {
 	case m != nil:
 		sum := sha256.Sum256([]byte(p.text))
 		p.Type, p.Digest = m[1], "sha256:"+hex.EncodeToString(sum[:])
-	case strings.HasPrefix(p.text, "ENC[AES256_GCM,"):
+	case strings.HasPrefix(p.text, sopstext.ValuePrefix):
 		return fail(Damaged, p.Pos, f.restore(), "the ciphertext of %s is damaged", shown(path))
 	case v == "": // SOPS leaves it as it is (docs/sops.md §2)
 		return fail(Empty, p.Pos, "", "%s is empty", shown(path))

@@ -8,6 +8,7 @@ import (
 	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/shell"
+	"github.com/secretsync/secretsync/internal/sopstext"
 )
 
 // saveUnmarked is the hint for a byte order mark that an editor wrote.
@@ -28,7 +29,8 @@ func (f *File) checkEncoding() error {
 // isCRLF reports whether a line of a dotenv file, without its "\n", was written by SOPS, which
 // ends none with "\r", and ends with one. Others may: their values are in clear.
 func isCRLF(line []byte) bool {
-	return bytes.HasSuffix(line, []byte("\r")) && (bytes.HasPrefix(line, []byte("sops_")) || bytes.Contains(line, []byte("ENC[AES256_GCM,")))
+	return bytes.HasSuffix(line, []byte("\r")) &&
+		(bytes.HasPrefix(line, []byte("sops_")) || bytes.Contains(line, []byte(sopstext.ValuePrefix)))
 }
 
 // isMarkedComment reports whether a line is a byte order mark with a comment or nothing

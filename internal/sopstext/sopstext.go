@@ -141,19 +141,19 @@ func ofExtension(ext string) Format {
 	return ""
 }
 
-// valuePrefix is how every value begins that SOPS encrypted.
-const valuePrefix = "ENC[AES256_GCM,"
+// ValuePrefix is how every value begins that SOPS encrypted.
+const ValuePrefix = "ENC[AES256_GCM,"
 
 // valueForm is the form of such a value. A JSON encoder may have put backslashes into it.
 var valueForm = regexp.MustCompile(`ENC\[AES256_GCM,data:[A-Za-z0-9+/=\\]*,iv:[A-Za-z0-9+/=\\]+,tag:[A-Za-z0-9+/=\\]+,type:[a-z]+\]`)
 
 // IsValue reports whether a text is a value that SOPS encrypted, perhaps damaged.
 func IsValue(text string) bool {
-	return strings.HasPrefix(text, valuePrefix) && strings.HasSuffix(text, "]")
+	return strings.HasPrefix(text, ValuePrefix) && strings.HasSuffix(text, "]")
 }
 
 // Encrypted reports whether a text holds anything that SOPS encrypted. Every document that
 // SOPS encrypted does: its MAC is such a value.
 func Encrypted(text []byte) bool {
-	return valueForm.Match(text) || bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n\"'"), []byte(valuePrefix))
+	return valueForm.Match(text) || bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n\"'"), []byte(ValuePrefix))
 }

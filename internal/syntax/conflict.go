@@ -50,7 +50,7 @@ func wholeConflict(data []byte) bool {
 // conflicts reports git's conflicts instead of what they break.
 func (p *parser) conflicts(markers []int) {
 	todo := "keep what is right of the two sides, and remove git's markers"
-	if bytes.Contains(p.src.data, []byte("ENC[AES256_GCM,")) { // a MAC binds the values to one another
+	if bytes.Contains(p.src.data, []byte(sopstext.ValuePrefix)) { // a MAC binds the values to one another
 		todo = "keep one side as it is, and make the other side's changes again with " +
 			sopstext.Command("edit", p.src.name, sopstext.FormatOf(p.src.name, p.src.data))
 	}
