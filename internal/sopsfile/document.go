@@ -1,8 +1,6 @@
 package sopsfile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"math"
 
 	"github.com/getsops/sops/v3"
@@ -26,8 +24,7 @@ func (f *File) wholeDocument(path []string) (place, error) {
 	if err != nil {
 		return p, err
 	}
-	sum := sha256.Sum256(text)
-	p.Type, p.Digest = "str", "sha256:"+hex.EncodeToString(sum[:])
+	p.Type, p.Digest = "str", digest(text)
 	return p, nil
 }
 

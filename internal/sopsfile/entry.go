@@ -39,6 +39,12 @@ const binaryKey = "data"
 // which this is the beginning.
 var ciphertext = regexp.MustCompile(`^ENC\[AES256_GCM,data:[A-Za-z0-9+/=]+,iv:[A-Za-z0-9+/=]+,tag:[A-Za-z0-9+/=]+,type:([a-z]+)\]$`)
 
+// digest is [Entry.Digest] for a ciphertext.
+func digest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
 // Entry looks a value up. A path leads through maps by key and through lists by
 // decimal index, as the encrypted file has them: there, comments in lists are items.
 // The empty path is the content of a file that was encrypted as a whole.
@@ -80,7 +86,7 @@ func (f *File) find(path []string) (place, error) {
 		}
 		at, there := v.at[key]
 		if !there {
-			return p, f.missing(path[:i+1], v.value, v.all)
+			return p, f.missing(path[:i+1], v)
 		}
 		if v.twice[key] {
 			return p, fail(Malformed, f.position(path[:i+1]), "remove all but one", "has %s more than once", shown(path[:i+1]))
@@ -94,7 +100,7 @@ func (f *File) find(path []string) (place, error) {
 		v = v.below[at]
 	}
 	p.Pos = f.position(path)
-	return p, f.leaf(&p, path, v.value)
+	return p, f.leaf(&p, path, v)
 }
 
 func cutExport(key string) (name string, ok bool) {
@@ -111,17 +117,17 @@ func (f *File) written(key string) string {
 }
 
 // leaf fills in what the encrypted text shows.
-func (f *File) leaf(p *place, path []string, v any) error {
-	switch v := v.(type) {
+func (f *File) leaf(p *place, path []string, x *indexed) error {
+	switch v := x.value.(type) {
 	case sops.TreeBranch, []any:
 		if len(path) == 0 {
-			hint := "add a key to the source: " + f.theKeys(path, v)
+			hint := "add a key to the source: " + f.theKeys(path, x.all)
 			if f.format == formats.Json {
 				hint += "; or set the format to binary, if the whole document is the value"
 			}
 			return fail(Missing, p.Pos, hint, "holds its values under keys, and the source names none")
 		}
-		hint := f.theKeys(path, v)
+		hint := f.theKeys(path, x.all)
 		if _, list := v.([]any); list {
 			hint = "values are taken from maps only: SOPS does not bind the items of a list to their places"
 		}
@@ -136,11 +142,10 @@ func (f *File) leaf(p *place, path []string, v any) error {
 		return fail(NotEncrypted, p.Pos, "set the plain value with "+f.command("edit")+", under a key that the rules cover",
 			"%s is not encrypted: the file's rules leave it as it is, and it holds ciphertext from elsewhere", shown(path))
 	case m != nil:
-		sum := sha256.Sum256([]byte(p.text))
-		p.Type, p.Digest = m[1], "sha256:"+hex.EncodeToString(sum[:])
+		p.Type, p.Digest = m[1], digest([]byte(p.text))
 	case strings.HasPrefix(p.text, sopstext.ValuePrefix):
 		return fail(Damaged, p.Pos, f.restore(), "the ciphertext of %s is damaged", shown(path))
-	case v == "": // SOPS leaves it as it is (docs/sops.md §2)
+	case x.value == "": // SOPS leaves it as it is (docs/sops.md §2)
 		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
 	}
 	return nil
@@ -150,15 +155,16 @@ func (f *File) leaf(p *place, path []string, v any) error {
 // nothing itself, and neither does what reads the decrypted file through SOPS.
 const mergeKey = "<<"
 
-// missing says that v, whose children are all, has no value at the end of a path.
-func (f *File) missing(path []string, v any, all []child) error {
+// missing says that x has no value at the end of a path.
+func (f *File) missing(path []string, x *indexed) error {
 	above, key := path[:len(path)-1], path[len(path)-1]
-	hint := f.nearest(key, v, all)
-	if inMerge, ok := findMerged(v, key); ok {
+	hint := f.nearest(key, x)
+	if inMerge, ok := findMerged(x.value, key); ok {
 		hint = "it is in a merge key, which SOPS keeps as a key of its own: write " + shown(slices.Concat(above, inMerge))
 	}
-	if marked := charset.BOM + key; len(above) == 0 && slices.ContainsFunc(all, func(c child) bool { return c.key == marked }) {
-		hint = "SOPS takes the byte order mark before it for a part of the key: if the file had it when it was encrypted, remove it with " + f.command("edit") + "; else " + saveUnmarked
+	if marked := charset.BOM + key; len(above) == 0 && slices.ContainsFunc(x.all, func(c child) bool { return c.key == marked }) {
+		hint = "SOPS takes the byte order mark before it for a part of the key: if the file had it when it was encrypted, " +
+			"remove it with " + f.command("edit") + "; else " + saveUnmarked
 	}
 	return fail(Missing, f.position(above), hint, "has no %s", shown(path))
 }
@@ -208,10 +214,9 @@ func children(v any) (all []child) {
 
 // theKeys names what could be meant, and prefers nothing: the wrong key could have a value too.
 // A key that does not look like a name may be a value in the wrong place, and is counted only.
-func (f *File) theKeys(path []string, v any) string {
+func (f *File) theKeys(path []string, all []child) string {
 	const most = 12
 	var names []string
-	all := children(v)
 	for _, c := range all {
 		if key := f.written(c.key); syntax.IsName(key) && len(names) < most {
 			names = append(names, shown(append(path[:len(path):len(path)], key)))
@@ -236,12 +241,12 @@ func count(keys int) string {
 }
 
 // nearest is a hint that names a key like the one that is missing.
-func (f *File) nearest(key string, v any, all []child) string {
-	if _, list := v.([]any); list {
+func (f *File) nearest(key string, x *indexed) string {
+	if _, list := x.value.([]any); list {
 		return "it is a list: its items are named 0, 1 and so on"
 	}
-	keys := make([]string, len(all))
-	for i, c := range all {
+	keys := make([]string, len(x.all))
+	for i, c := range x.all {
 		keys[i] = f.written(c.key)
 	}
 	return syntax.DidYouMean(key, keys)
