@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"filippo.io/age"
@@ -80,7 +81,7 @@ func identity(text string) age.Identity {
 func classify(text string, bad *offence, from source) (where, what, fix string) {
 	where = from.name
 	if from.file != "" && from.file != from.name {
-		where = "the file in " + from.name + ", " + quoted(from.file) + ","
+		where = "the file in " + from.name + ", " + strconv.Quote(from.file) + ","
 	}
 	if what, fix = encoded(text, from); what != "" {
 		return where, what, fix
@@ -102,9 +103,9 @@ func encoded(text string, from source) (what, fix string) {
 	if from.file != "" {
 		plainText += ": in PowerShell, (Get-Content " + shell.Word(from.file) + ") | Set-Content -Encoding ascii " + shell.Word(from.file)
 	}
-	switch {
-	case charset.UTF16([]byte(text)) != "":
-		return "text in " + charset.UTF16([]byte(text)), plainText
+	switch encoding := charset.UTF16([]byte(text)); {
+	case encoding != "":
+		return "text in " + encoding, plainText
 	case strings.HasPrefix(text, charset.BOM):
 		return "a byte order mark before the identity", plainText
 	case strings.Contains(decoded(text), identityPrefix):

@@ -39,7 +39,7 @@ func likeKey(text string) bool {
 	if strings.ContainsAny(text, "\n\r") || strings.Contains(upper, "AGE-") || strings.Contains(upper, "PRIVATE KEY") {
 		return true
 	}
-	return strings.Contains(strings.ToUpper(decoded(text)), "AGE-SECRET-KEY-")
+	return strings.Contains(strings.ToUpper(decoded(text)), identityPrefix)
 }
 
 // decoded is what a text in base64 stands for, or "".
@@ -69,7 +69,7 @@ func (s *search) read(place, name string) (text string, ok bool) {
 	info, err := os.Stat(name)
 	shown := place
 	if place != name && (err == nil || showable(name)) {
-		shown = place + " names " + quoted(name) + ", which"
+		shown = place + " names " + strconv.Quote(name) + ", which"
 	} else if place != name {
 		shown = place + " names a file that"
 	}
@@ -151,6 +151,3 @@ func (s *search) sshFile() {
 		s.add("name the file of a private key, ed25519 or RSA, without .pub", "%s names a file that is not an SSH private key", sshFileVar)
 	}
 }
-
-// quoted is a file's name for a message.
-func quoted(name string) string { return strconv.Quote(name) }
