@@ -16,28 +16,32 @@ import (
 // maxIdentities is more than a command that writes age identities has to write, in bytes.
 const maxIdentities = 1 << 20
 
-// identityCommands are the variables with such commands, and how SOPS reads what they write.
-var identityCommands = map[string]func(out []byte) (sopsage.ParsedIdentities, error){
-	sopsage.SopsAgeKeyCmdEnv: func(out []byte) (ids sopsage.ParsedIdentities, err error) {
+// identityCommands are the variables with such commands, in the order in which they are run, and
+// how SOPS reads what they write.
+var identityCommands = []struct {
+	variable string
+	parse    func(out []byte) (sopsage.ParsedIdentities, error)
+}{
+	{sopsage.SopsAgeKeyCmdEnv, func(out []byte) (ids sopsage.ParsedIdentities, err error) {
 		err = ids.Import(string(out))
 		return ids, err
-	},
-	sopsage.SopsAgeSshPrivateKeyCmdEnv: func(out []byte) (sopsage.ParsedIdentities, error) {
+	}},
+	{sopsage.SopsAgeSshPrivateKeyCmdEnv, func(out []byte) (sopsage.ParsedIdentities, error) {
 		id, err := agessh.ParseIdentity(out)
 		return sopsage.ParsedIdentities{id}, err
-	},
+	}},
 }
 
 // decryptAge decrypts a data key. SOPS runs the commands in the environment without limits, so
 // they are run here first. If what they write does not decrypt it, SOPS looks everywhere, and
 // runs them again.
 func (g gate) decryptAge(ctx context.Context, r *keyservice.DecryptRequest) ([]byte, error) {
-	for variable, parse := range identityCommands {
-		out, err := runIdentityCommand(ctx, variable, r.GetKey().GetAgeKey().GetRecipient())
+	for _, c := range identityCommands {
+		out, err := runIdentityCommand(ctx, c.variable, r.GetKey().GetAgeKey().GetRecipient())
 		if err != nil {
 			return nil, err
 		}
-		ids, err := parse(out)
+		ids, err := c.parse(out)
 		clear(out)
 		if err != nil || len(ids) == 0 {
 			continue // SOPS's own error says more
