@@ -19,8 +19,7 @@ type Pace struct {
 	address    *address
 	mu         sync.Mutex
 	own        window    // the requests of this process
-	sent       int       // how many requests were sent so far
-	done       int       // how many of them were answered
+	done       int       // how many of them were answered so far
 	notBefore  time.Time // no request may be sent before
 	allowances map[string]*allowance
 	changed    chan struct{} // closed by the next answer; nil if no request waits for it
@@ -59,7 +58,6 @@ func (p *Pace) take() (t ticket, wait time.Duration, answer <-chan struct{}) {
 	for _, a := range probes {
 		a.probed = now
 	}
-	p.sent++
 	p.own.inFlight++
 	return ticket{now, p.done}, 0, nil
 }
@@ -124,7 +122,7 @@ func (p *Pace) learn(name string, b allowance, t ticket) {
 	// counted in its number, and at most all that were sent. So the two sums bound what the
 	// period has for this process. It gets less only if others use the limit, and more only if
 	// earlier requests stop counting.
-	b.ours = extent{atLeast: b.left + 1 + t.done, atMost: b.left + p.sent}
+	b.ours = extent{atLeast: b.left + 1 + t.done, atMost: b.left + p.done + p.own.inFlight}
 	if a := p.allowances[name]; a != nil {
 		a.update(b, t.at)
 	} else if len(p.allowances) < maxPolicies {
@@ -138,7 +136,6 @@ func (p *Pace) unused() {
 	defer p.mu.Unlock()
 	p.address.unused()
 	p.own.inFlight--
-	p.sent--
 	p.wake()
 }
 
