@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/secretsync/secretsync/internal/wrangler"
 )
 
 // maxFile limits the files that are read; a larger one is ignored.
@@ -105,12 +107,10 @@ func (s *search) shown(path string) string {
 	return path
 }
 
-// configNames are the files that wrangler and Vite look for, in that order.
-var configNames = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
-
-// ownConfig returns the configuration that is used in a folder if no other is named.
+// ownConfig returns the configuration that wrangler and Vite use in a folder if no other is
+// named.
 func ownConfig(dir string) string {
-	for _, name := range configNames {
+	for _, name := range wrangler.Names {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
 			return filepath.Join(dir, name)
 		}

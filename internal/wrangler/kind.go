@@ -51,14 +51,15 @@ func notConfig(file string) *syntax.Error {
 	return nil
 }
 
-// byPrecedence are the names that wrangler looks for in a folder. It reads the first.
-var byPrecedence = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
+// Names are the configurations that wrangler looks for in a folder. It reads the first that
+// exists.
+var Names = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
 
 // Preceding returns the files that wrangler would read instead of a configuration if they
 // exist.
 func Preceding(file string) []string {
 	var first []string
-	for _, name := range byPrecedence {
+	for _, name := range Names {
 		if name == filepath.Base(file) {
 			return first
 		}
