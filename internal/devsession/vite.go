@@ -13,14 +13,6 @@ const vitePlugin = "@cloudflare/vite-plugin"
 // viteNames are the configurations that Vite looks for.
 var viteNames = []string{"vite.config.js", "vite.config.mjs", "vite.config.ts", "vite.config.cjs", "vite.config.mts", "vite.config.cts"}
 
-var (
-	rootOption    = regexp.MustCompile(`\broot\s*:\s*(?:"([^"]*)"|'([^']*)')`)
-	persistOption = regexp.MustCompile(`\bpersistState\b`)
-	persistPath   = regexp.MustCompile(`\bpersistState\s*:\s*\{\s*path\s*:\s*(?:"([^"]*)"|'([^']*)')`)
-	persistNot    = regexp.MustCompile(`\bpersistState\s*:\s*false\b`)
-	persistOwn    = regexp.MustCompile(`\bpersistState\s*:\s*true\b`)
-)
-
 // vite finds the session that a folder's Vite configuration describes: Cloudflare's plugin
 // runs the Worker in Vite's root, or those whose configurations are named.
 func (s *search) vite(dir string) {
@@ -35,8 +27,8 @@ func (s *search) vite(dir string) {
 			return
 		}
 		root := dir
-		if m := rootOption.FindStringSubmatch(code); m != nil {
-			root = resolve(dir, m[1]+m[2])
+		if path, ok := pathAfter(code, `root\s*:`); ok {
+			root = resolve(dir, path)
 		}
 		configs := []string{ownConfig(root)}
 		for _, text := range literals {
@@ -44,17 +36,32 @@ func (s *search) vite(dir string) {
 		}
 		session := Session{By: s.shown(file), Dir: dir, Vite: true}
 		at := state(root)
-		switch m := persistPath.FindStringSubmatch(code); {
-		case m != nil:
-			at = resolve(root, m[1]+m[2])
-		case persistNot.MatchString(code):
+		switch path, ok := pathAfter(code, `persistState\s*:\s*\{\s*path\s*:`); {
+		case ok:
+			at = resolve(root, path)
+		case mentions(code, `persistState\s*:\s*false`):
 			at, session.Problem = "", "it keeps no state (persistState: false), so that its Workers find no secret"
-		case persistOption.MatchString(code) && !persistOwn.MatchString(code):
+		case mentions(code, `persistState`) && !mentions(code, `persistState\s*:\s*true`):
 			at, session.Problem = "", "its persistState is not a literal path"
 		}
 		s.add(session, configs, at)
 		return
 	}
+}
+
+// pathAfter returns the string literal that follows a pattern in code. The patterns are compiled
+// here, where a project uses Vite, and not at the start of every command.
+func pathAfter(code, pattern string) (path string, ok bool) {
+	m := regexp.MustCompile(`\b` + pattern + `\s*(?:"([^"]*)"|'([^']*)')`).FindStringSubmatch(code)
+	if m == nil {
+		return "", false
+	}
+	return m[1] + m[2], true
+}
+
+// mentions reports whether whole words of code match a pattern.
+func mentions(code, pattern string) bool {
+	return regexp.MustCompile(`\b` + pattern + `\b`).MatchString(code)
 }
 
 // scan returns JavaScript or TypeScript without its comments, and its string literals.
