@@ -7,13 +7,12 @@
 package devsession
 
 import (
-	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/secretsync/secretsync/internal/localdev"
 	"github.com/secretsync/secretsync/internal/wrangler"
 )
 
@@ -119,7 +118,7 @@ func ownConfig(dir string) string {
 }
 
 // state is the state's folder in a folder that names no other.
-func state(dir string) string { return filepath.Join(dir, ".wrangler", "state") }
+func state(dir string) string { return localdev.Place{Dir: dir}.State() }
 
 // resolve returns the path that a program in dir means.
 func resolve(dir, path string) string {
@@ -146,7 +145,7 @@ func read(name string) []byte {
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if len(data) > maxFile || err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil || len(data) > maxFile {
 		return nil
 	}
 	return data
