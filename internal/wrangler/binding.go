@@ -43,17 +43,15 @@ func (p *parser) bindings(n *syntax.Node) []Binding {
 
 // items are the entries of secrets_store_secrets.
 func (p *parser) items(n *syntax.Node) []*syntax.Node {
-	for _, f := range n.Fields {
-		switch {
-		case f.Key != section:
-			continue
-		case f.Value.Kind != syntax.List:
-			p.errs.Add(f.Value.Pos, "", "%q must be a list, not %s", section, f.Value.Kind)
-		case !p.pages.IsZero() && len(f.Value.Items) > 0:
-			p.errs = append(p.errs, pagesMistake(f.Pos))
-		default:
-			return f.Value.Items
-		}
+	list := n.Get(section)
+	switch {
+	case list == nil:
+	case list.Kind != syntax.List:
+		p.errs.Add(list.Pos, "", "%q must be a list, not %s", section, list.Kind)
+	case !p.pages.IsZero() && len(list.Items) > 0:
+		p.errs = append(p.errs, pagesMistake(keyPos(n, section)))
+	default:
+		return list.Items
 	}
 	return nil
 }
@@ -65,12 +63,12 @@ const unsafeType = "secrets_store_secret"
 // unsafeItems are the entries of unsafe.bindings that bind secrets of the Secrets Store.
 // wrangler reports what else is wrong there.
 func (p *parser) unsafeItems(n *syntax.Node) []*syntax.Node {
-	list := n.Get("unsafe")
-	if list == nil || list.Get("bindings") == nil {
+	list := n.Get("unsafe").Get("bindings")
+	if list == nil {
 		return nil
 	}
 	var found []*syntax.Node
-	for _, item := range list.Get("bindings").Items {
+	for _, item := range list.Items {
 		switch {
 		case p.text(item, "type") != unsafeType:
 		case !p.pages.IsZero():

@@ -132,9 +132,8 @@ func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 // declares reports whether an environment has a list, if an empty one, where the top level
 // binds.
 func declares(n *syntax.Node, top []Binding) bool {
-	unsafe := n.Get("unsafe")
 	return n.Get(section) != nil ||
-		unsafe != nil && unsafe.Get("bindings") != nil && !slices.ContainsFunc(top, func(b Binding) bool { return !b.Unsafe })
+		n.Get("unsafe").Get("bindings") != nil && !slices.ContainsFunc(top, func(b Binding) bool { return !b.Unsafe })
 }
 
 // add adds an environment and what its previews bind.
