@@ -17,11 +17,9 @@ func (p *Project) CheckAll() (bindings int, errs syntax.ErrorList) {
 	defer func() { errs.Tag("binding", 0) }()
 	seen := map[position.Position]bool{}
 	for _, c := range p.Configs {
-		for _, env := range c.Environments {
-			for _, b := range env.Bindings {
-				seen[b.Pos] = true
-				errs = append(errs, p.check(env, b)...)
-			}
+		for env, b := range c.Bindings() {
+			seen[b.Pos] = true
+			errs = append(errs, p.check(env, b)...)
 		}
 	}
 	return len(seen), errs

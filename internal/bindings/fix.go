@@ -67,16 +67,14 @@ func (p *Project) replace(file string, after []byte) error {
 func (p *Project) corrections(c *wrangler.Config) []wrangler.Binding {
 	var want []wrangler.Binding
 	seen := map[position.Position]bool{}
-	for _, env := range c.Environments {
-		for _, b := range env.Bindings {
-			st, name := p.meant(env, b)
-			if st == nil || st.id == "" || st.id == b.StoreID && name == b.SecretName || seen[b.Pos] {
-				continue
-			}
-			seen[b.Pos] = true
-			b.StoreID, b.SecretName = st.id, name
-			want = append(want, b)
+	for env, b := range c.Bindings() {
+		st, name := p.meant(env, b)
+		if st == nil || st.id == "" || st.id == b.StoreID && name == b.SecretName || seen[b.Pos] {
+			continue
 		}
+		seen[b.Pos] = true
+		b.StoreID, b.SecretName = st.id, name
+		want = append(want, b)
 	}
 	return want
 }

@@ -3,7 +3,6 @@ package bindings
 import (
 	"context"
 	"fmt"
-	"iter"
 
 	"github.com/secretsync/secretsync/internal/localdev"
 	"github.com/secretsync/secretsync/internal/secret"
@@ -24,7 +23,7 @@ func (p *Project) LocalSecrets(configs []*wrangler.Config, values map[manifest.S
 	for _, c := range configs {
 		var own []localdev.Secret
 		listed := map[localPlace]bool{}
-		for env, b := range allBindings(c) {
+		for env, b := range c.Bindings() {
 			if b.Unsafe {
 				if !env.Previews { // which are deployed
 					warn("%s: %s is under unsafe.bindings, which wrangler dev ignores: bind it under secrets_store_secrets to have it there too", b.Pos, b.Binding)
@@ -58,19 +57,6 @@ func (p *Project) LocalSecrets(configs []*wrangler.Config, values map[manifest.S
 	return secrets, warnings
 }
 
-// allBindings are the bindings of all environments of a Worker.
-func allBindings(c *wrangler.Config) iter.Seq2[wrangler.Environment, wrangler.Binding] {
-	return func(yield func(wrangler.Environment, wrangler.Binding) bool) {
-		for _, env := range c.Environments {
-			for _, b := range env.Bindings {
-				if !yield(env, b) {
-					return
-				}
-			}
-		}
-	}
-}
-
 // whyNoValue says why a binding gets no value.
 func (p *Project) whyNoValue(env wrangler.Environment, b wrangler.Binding) string {
 	within := p.storesWith(env, b.SecretName)
@@ -91,7 +77,7 @@ func (p *Project) whyNoValue(env wrangler.Environment, b wrangler.Binding) strin
 func (p *Project) Values(ctx context.Context, configs []*wrangler.Config, known func(secret.Value)) (map[manifest.SecretRef]secret.Value, error) {
 	bound := map[manifest.SecretRef]manifest.Secret{}
 	for _, c := range configs {
-		for env, b := range allBindings(c) {
+		for env, b := range c.Bindings() {
 			if ref, sec := p.boundSecret(env, b); sec != nil && !b.Unsafe {
 				bound[ref] = *sec
 			}
@@ -135,7 +121,7 @@ func (p *Project) boundSecret(env wrangler.Environment, b wrangler.Binding) (man
 func BoundPlaces(c *wrangler.Config) []localdev.Secret {
 	var bound []localdev.Secret
 	seen := map[localPlace]bool{}
-	for _, b := range allBindings(c) {
+	for _, b := range c.Bindings() {
 		if at := (localPlace{b.StoreID, b.SecretName}); !seen[at] {
 			seen[at] = true
 			bound = append(bound, localdev.Secret{StoreID: b.StoreID, Name: b.SecretName})

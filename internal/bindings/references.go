@@ -15,18 +15,16 @@ func (p *Project) References() []planner.Reference {
 	var refs []planner.Reference
 	seen := map[planner.Reference]bool{}
 	for _, c := range p.Configs {
-		for _, env := range c.Environments {
-			for _, b := range env.Bindings {
-				ref := planner.Reference{
-					StoreID: boundStore(p.opts.Lock, env, b), Secret: b.SecretName, Pos: b.Pos,
-					Worker: cmp.Or(env.WorkerName, c.Name, c.File),
-				}
-				inherited := ref
-				inherited.Worker = ""
-				if !seen[inherited] { // report an inherited binding for one environment only
-					seen[inherited] = true
-					refs = append(refs, ref)
-				}
+		for env, b := range c.Bindings() {
+			ref := planner.Reference{
+				StoreID: boundStore(p.opts.Lock, env, b), Secret: b.SecretName, Pos: b.Pos,
+				Worker: cmp.Or(env.WorkerName, c.Name, c.File),
+			}
+			inherited := ref
+			inherited.Worker = ""
+			if !seen[inherited] { // report an inherited binding for one environment only
+				seen[inherited] = true
+				refs = append(refs, ref)
 			}
 		}
 	}

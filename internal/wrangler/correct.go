@@ -34,11 +34,9 @@ func Correct(file string, data []byte, want []Binding) ([]byte, error) {
 
 // at is the binding that stands somewhere.
 func (c *Config) at(pos position.Position) (Binding, bool) {
-	for _, env := range c.Environments {
-		for _, b := range env.Bindings {
-			if b.Pos == pos {
-				return b, true
-			}
+	for _, b := range c.Bindings() {
+		if b.Pos == pos {
+			return b, true
 		}
 	}
 	return Binding{}, false

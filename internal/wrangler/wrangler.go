@@ -8,6 +8,7 @@ package wrangler
 
 import (
 	"bytes"
+	"iter"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -59,6 +60,19 @@ type Environment struct {
 // Has reports whether there is an environment of that name; empty is the top level.
 func (c *Config) Has(env string) bool {
 	return slices.ContainsFunc(c.Environments, func(e Environment) bool { return e.Name == env })
+}
+
+// Bindings returns the bindings of all environments, each with its environment.
+func (c *Config) Bindings() iter.Seq2[Environment, Binding] {
+	return func(yield func(Environment, Binding) bool) {
+		for _, env := range c.Environments {
+			for _, b := range env.Bindings {
+				if !yield(env, b) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // PagesError says that the configuration is that of a Pages project, which cannot bind
