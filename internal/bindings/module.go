@@ -87,7 +87,7 @@ func (e boundEnvironment) named(store, label string) (bindings []string, ambiguo
 
 // has reports whether env has a binding or a variable of that name.
 func (e boundEnvironment) has(name string) bool {
-	return slices.Contains(e.Names, name) || slices.ContainsFunc(e.Bindings, func(b wrangler.Binding) bool { return b.Binding == name })
+	return slices.Contains(e.Names, name) || e.Binds(name)
 }
 
 type moduleBuilder struct {
@@ -190,7 +190,7 @@ func (mb *moduleBuilder) bindings(m workermodule.Module, data []byte) []workermo
 			}
 			seen[name] = true
 			optional := slices.ContainsFunc(all.Environments, func(e wrangler.Environment) bool {
-				return !e.Previews && !slices.ContainsFunc(e.Bindings, func(b wrangler.Binding) bool { return b.Binding == name })
+				return !e.Previews && !e.Binds(name)
 			})
 			found = append(found, workermodule.Binding{Name: name, Optional: optional})
 		}

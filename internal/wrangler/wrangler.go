@@ -57,6 +57,11 @@ type Environment struct {
 	Names []string
 }
 
+// Binds reports whether there is a binding of that name.
+func (e Environment) Binds(name string) bool {
+	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return b.Binding == name })
+}
+
 // Has reports whether there is an environment of that name; empty is the top level.
 func (c *Config) Has(env string) bool {
 	return slices.ContainsFunc(c.Environments, func(e Environment) bool { return e.Name == env })
