@@ -132,7 +132,10 @@ func (p *Project) read() []*syntax.Error {
 			if _, seen := missing[env.Pos]; c.Has(env.Name) {
 				missing[env.Pos] = nil
 			} else if !seen {
-				missing[env.Pos] = &syntax.Error{Pos: env.Pos, What: fmt.Sprintf("%s has no environment %q", f.Name, env.Name), Hint: "env: \"\" stands for the top level", Rule: wrangler.Rule}
+				missing[env.Pos] = &syntax.Error{
+					Pos: env.Pos, What: fmt.Sprintf("%s has no environment %q", f.Name, env.Name),
+					Hint: "env: \"\" stands for the top level", Rule: wrangler.Rule,
+				}
 			}
 		}
 		if f.Environments != nil {

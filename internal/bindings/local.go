@@ -17,7 +17,9 @@ type localPlace struct{ storeID, name string }
 // LocalSecrets returns the secrets of all environments of each Worker, under the store id in
 // its binding, and warnings about the bindings for which there is no value. The Workers share
 // one local store.
-func (p *Project) LocalSecrets(configs []*wrangler.Config, values map[manifest.SecretRef]secret.Value) (secrets [][]localdev.Secret, warnings []string) {
+func (p *Project) LocalSecrets(
+	configs []*wrangler.Config, values map[manifest.SecretRef]secret.Value,
+) (secrets [][]localdev.Secret, warnings []string) {
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	put, told := map[localPlace]manifest.SecretRef{}, map[localPlace]bool{}
 	for _, c := range configs {
@@ -26,7 +28,8 @@ func (p *Project) LocalSecrets(configs []*wrangler.Config, values map[manifest.S
 		for env, b := range c.Bindings() {
 			if b.Unsafe {
 				if !env.Previews { // which are deployed
-					warn("%s: %s is under unsafe.bindings, which wrangler dev ignores: bind it under secrets_store_secrets to have it there too", b.Pos, b.Binding)
+					warn("%s: %s is under unsafe.bindings, which wrangler dev ignores: bind it under secrets_store_secrets to have it there too",
+						b.Pos, b.Binding)
 				}
 				continue
 			}

@@ -150,7 +150,8 @@ func (mb *moduleBuilder) names(store, label string) ([]string, error) {
 		first := slices.IndexFunc(names, e.has)
 		if wrong := names[first]; !slices.Contains(byEnv[i], wrong) {
 			return nil, hint.With(
-				fmt.Errorf("%s: %q has different bindings (%s), and %s uses %s for something else", mb.file, label, strings.Join(names, ", "), place(e.Environment), wrong),
+				fmt.Errorf("%s: %q has different bindings (%s), and %s uses %s for something else",
+					mb.file, label, strings.Join(names, ", "), place(e.Environment), wrong),
 				"give it the same binding in all environments, or generate a module for one of them with --env")
 		}
 	}

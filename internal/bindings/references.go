@@ -2,8 +2,8 @@ package bindings
 
 import (
 	"cmp"
-	"github.com/secretsync/secretsync/internal/hexid"
 
+	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"

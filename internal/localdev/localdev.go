@@ -150,8 +150,8 @@ func Clear(ctx context.Context, p Place, secrets, keep []Secret, all bool) ([]Se
 }
 
 // CheckLinks refuses to follow a symbolic link that could be planted in a repository: the
-// plain text would be written to its target. Put and Clear call it. It checks each folder on the path to the
-// values, and everything in the values' folder.
+// plain text would be written to its target. Put and Clear call it. It checks each folder on
+// the path to the values, and everything in the values' folder.
 func CheckLinks(p Place) error {
 	base, way := p.named()
 	path := base
