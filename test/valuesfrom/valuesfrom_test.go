@@ -57,9 +57,7 @@ type place struct {
 func newPlace(t *testing.T, recipe string) *place {
 	t.Helper()
 	_, blocks := page(t)
-	e, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{})
-	program.Must(t, err)
-	t.Cleanup(e.Stop)
+	e := program.Emulator(t, emulator.Options{})
 	p := &place{Project: program.NewProject(t, e.BaseURL()), emulator: e, values: t.TempDir()}
 	p.Env["HOME"], p.Env["FAKE_VALUES"] = t.TempDir(), p.values
 	p.Write("secretsync.yaml", blocks[recipe])
