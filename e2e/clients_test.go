@@ -80,6 +80,18 @@ func (p *place) write(name, text string) {
 	}
 }
 
+// install gives the folder the packages of a node_modules folder.
+func (p *place) install(modules string) {
+	p.Helper()
+	modules, err := filepath.Abs(modules)
+	if err != nil {
+		p.Fatal(err)
+	}
+	if err := os.Symlink(modules, filepath.Join(p.dir, "node_modules")); err != nil {
+		p.Fatal(err)
+	}
+}
+
 // find returns the first 32-digit id in the line that contains word.
 func (p *place) find(out, word string) string {
 	p.Helper()

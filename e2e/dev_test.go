@@ -5,7 +5,6 @@ package e2e
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -43,25 +42,24 @@ const workerConfig = `{
 // TestDev runs a Worker under the real wrangler dev, which reads the secrets that secretsync
 // dev stored, in both layouts of Miniflare.
 func TestDev(t *testing.T) {
-	t.Run("Miniflare 4", func(t *testing.T) { testDev(t, "node_modules", os.Getenv("PATH")) })
+	eachMiniflare(t, testDev)
+}
+
+// eachMiniflare runs a test with the packages of either layout, on a PATH that they run with.
+func eachMiniflare(t *testing.T, test func(t *testing.T, modules, path string)) {
+	t.Run("Miniflare 4", func(t *testing.T) { test(t, "node_modules", os.Getenv("PATH")) })
 	t.Run("Miniflare 5", func(t *testing.T) {
 		modules, path := newest(t)
 		if modules == "node_modules" {
 			t.Skip("no Node.js 22 or later is installed: the newest wrangler dev is not tested")
 		}
-		testDev(t, modules, path)
+		test(t, modules, path)
 	})
 }
 
 func testDev(t *testing.T, modules, path string) {
 	p := newPlace(t)
-	modules, err := filepath.Abs(modules)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(modules, filepath.Join(p.dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
+	p.install(modules)
 	p.write("index.js", worker)
 	p.write("wrangler.jsonc", workerConfig)
 	p.write("value.txt", "first \"value\"\n😀")
@@ -84,20 +82,11 @@ stores:
 	url := p.wranglerDev(path)
 	get := func(binding string, wantStatus int) string {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/"+binding, nil)
-		if err != nil {
-			t.Fatal(err)
+		status, body := p.request(http.MethodGet, url+"/"+binding, "")
+		if status != wantStatus {
+			t.Fatalf("%s: HTTP %d, want %d: %s", binding, status, wantStatus, body)
 		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		body, err := io.ReadAll(res.Body)
-		if err != nil || res.StatusCode != wantStatus {
-			t.Fatalf("%s: HTTP %d, want %d: %s (%v)", binding, res.StatusCode, wantStatus, body, err)
-		}
-		return string(body)
+		return body
 	}
 	if got := get("API_KEY", 200); got != "first \"value\"\n😀" {
 		t.Errorf("the Worker reads %q", got)

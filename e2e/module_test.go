@@ -16,16 +16,10 @@ import (
 // generates for it and the values that dev stores.
 func newModule(t *testing.T, modules string) *place {
 	p := newPlace(t)
-	modules, err := filepath.Abs(modules)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := os.CopyFS(p.dir, os.DirFS("module")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(modules, filepath.Join(p.dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
+	p.install(modules)
 	p.write("stripe.txt", "sk_live_example")
 	p.write("session.txt", "no name: $")
 	contains(t, p.run("", 0, secretsync, "bindings", "generate", "--worker", "wrangler.jsonc", "--format", "module", "-o", "src/secrets-store.ts"),
@@ -56,12 +50,15 @@ func TestModuleTypes(t *testing.T) {
 // TestModuleOfTwoStores reads from two stores that have a secret of the same name. Node.js
 // runs the module as it is, without its types.
 func TestModuleOfTwoStores(t *testing.T) {
-	if modules, path := newest(t); modules != "node_modules" {
-		p := newModule(t, modules)
-		p.writeTwo()
-		node := filepath.Join(filepath.SplitList(path)[0], "node")
-		got := p.run("", 0, node, "--experimental-strip-types", "--no-warnings", "two.mjs")
-		want := `value of C
+	modules, path := newest(t)
+	if modules == "node_modules" {
+		t.Skip("no Node.js 22 or later is installed, which can run TypeScript")
+	}
+	p := newModule(t, modules)
+	p.writeTwo()
+	node := filepath.Join(filepath.SplitList(path)[0], "node")
+	got := p.run("", 0, node, "--experimental-strip-types", "--no-warnings", "two.mjs")
+	want := `value of C
 value of D
 value of A
 value of B
@@ -69,12 +66,9 @@ The secret "stripe-key" needs its store: secretsStore(env, "main" or "shared")
 This Worker has no binding for a secret "__proto__" of the store "main", or not in all environments
 This Worker has no binding for a secret "constructor", or not in all environments
 `
-		if got != want {
-			t.Errorf("got:\n%s\nwant:\n%s", got, want)
-		}
-		return
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	t.Skip("no Node.js 22 or later is installed, which can run TypeScript")
 }
 
 // writeTwo generates the module of a Worker that binds secrets of two stores.
@@ -87,14 +81,7 @@ func (p *place) writeTwo() {
 // TestModule runs the Worker under the real wrangler dev: its handlers and classes read
 // secrets by their names in the manifest, and no error contains a value.
 func TestModule(t *testing.T) {
-	t.Run("Miniflare 4", func(t *testing.T) { testModule(t, "node_modules", os.Getenv("PATH")) })
-	t.Run("Miniflare 5", func(t *testing.T) {
-		modules, path := newest(t)
-		if modules == "node_modules" {
-			t.Skip("no Node.js 22 or later is installed: the newest wrangler dev is not tested")
-		}
-		testModule(t, modules, path)
-	})
+	eachMiniflare(t, testModule)
 }
 
 func testModule(t *testing.T, modules, path string) {

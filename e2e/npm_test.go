@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -26,13 +25,7 @@ stores:
 		t.Fatal(err)
 	}
 	p.write("cloudflare.mjs", string(script))
-	modules, err := filepath.Abs("node_modules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(modules, filepath.Join(p.dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
+	p.install("node_modules")
 	contains(t, p.run("", 0, "node", "cloudflare.mjs"), "ok")
 	if !p.emulator.HasValue(account, "prod", "copy", []byte("changed")) {
 		t.Error("the duplicate has another value than its original")

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -46,14 +45,8 @@ stores:
 // newSession is a place with those files, and packages that run on the PATH that it returns.
 func newSession(t *testing.T, modules string) (p *place, path string) {
 	_, path = newest(t)
-	modules, err := filepath.Abs(modules)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p = newPlace(t)
-	if err := os.Symlink(modules, filepath.Join(p.dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
+	p.install(modules)
 	for _, dir := range []string{"web", "api"} {
 		if err := os.Mkdir(filepath.Join(p.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -67,21 +60,11 @@ func newSession(t *testing.T, modules string) (p *place, path string) {
 }
 
 // wantValues requests what each Worker reads.
-func wantValues(t *testing.T, url, web, api string) {
-	t.Helper()
+func (p *place) wantValues(url, web, api string) {
+	p.Helper()
 	for path, want := range map[string]string{"/": web, "/from-api": api} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(res.Body)
-		res.Body.Close()
-		if err != nil || string(body) != want {
-			t.Errorf("%s: HTTP %d, %.300q, want %q (%v)", path, res.StatusCode, body, want, err)
+		if status, body := p.request(http.MethodGet, url+path, ""); body != want {
+			p.Errorf("%s: HTTP %d, %.300q, want %q", path, status, body, want)
 		}
 	}
 }
@@ -94,12 +77,12 @@ func TestDevSeveralConfigurations(t *testing.T) {
 	p.write("package.json", `{"scripts": {"dev": "wrangler dev -c web/wrangler.jsonc -c api/wrangler.jsonc"}}`)
 	contains(t, p.run("", 0, secretsync, "dev"),
 		`api/wrangler.jsonc looks in web/.wrangler/state (script "dev" of package.json)`, `web/wrangler.jsonc looks in web/.wrangler/state`)
-	wantValues(t, p.wranglerDev(path, "-c", "web/wrangler.jsonc", "-c", "api/wrangler.jsonc"), "value of web", "value of api")
+	p.wantValues(p.wranglerDev(path, "-c", "web/wrangler.jsonc", "-c", "api/wrangler.jsonc"), "value of web", "value of api")
 
 	p.write("api.txt", "moved")
 	p.write("secretsync.yaml", strings.Replace(sessionFiles["secretsync.yaml"], `"*/wrangler.jsonc"`, `{file: "*/wrangler.jsonc", persist_to: local}`, 1))
 	contains(t, p.run("", 0, secretsync, "dev"), "api/wrangler.jsonc looks in local (persist_to in secretsync.yaml)")
-	wantValues(t, p.wranglerDev(path, "-c", "web/wrangler.jsonc", "-c", "api/wrangler.jsonc", "--persist-to", "local"), "value of web", "moved")
+	p.wantValues(p.wranglerDev(path, "-c", "web/wrangler.jsonc", "-c", "api/wrangler.jsonc", "--persist-to", "local"), "value of web", "moved")
 }
 
 // TestDevVite runs both Workers under Vite, with the state in Vite's root and where the
@@ -114,15 +97,15 @@ export default { plugins: [cloudflare({ configPath: "web/wrangler.jsonc", inspec
 	p.write("vite.config.mjs", config)
 	contains(t, p.run("", 0, secretsync, "dev"), "api/wrangler.jsonc looks in .wrangler/state (vite.config.mjs)")
 	url := vite()
-	wantValues(t, url, "value of web", "value of api")
+	p.wantValues(url, "value of web", "value of api")
 	p.write("api.txt", "changed")
 	p.run("", 0, secretsync, "dev")
-	wantValues(t, url, "value of web", "changed")
+	p.wantValues(url, "value of web", "changed")
 	contains(t, p.run("", 0, secretsync, "dev", "--clear"), "api/wrangler.jsonc: removed api-key", "web/wrangler.jsonc: removed web-key")
 
 	p.write("vite.config.mjs", strings.Replace(config, "inspectorPort", `persistState: { path: "kept" }, inspectorPort`, 1))
 	contains(t, p.run("", 0, secretsync, "dev"), "api/wrangler.jsonc looks in kept (vite.config.mjs)")
-	wantValues(t, vite(), "value of web", "changed")
+	p.wantValues(vite(), "value of web", "changed")
 }
 
 // TestVitest runs the recipe of docs/workers.md. While the tests run, the value is in the
