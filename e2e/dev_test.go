@@ -5,11 +5,13 @@ package e2e
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 )
@@ -178,6 +180,25 @@ func (p *place) serve(path string, ready *regexp.Regexp, program string, args ..
 		p.Fatalf("%s did not get ready", program)
 		return ""
 	}
+}
+
+// request sends a request and returns the response's status and body.
+func (p *place) request(method, url, body string) (status int, text string) {
+	p.Helper()
+	req, err := http.NewRequestWithContext(p.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		p.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return res.StatusCode, string(data)
 }
 
 func glob(t *testing.T, pattern string) []string {

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -136,23 +135,4 @@ func testModule(t *testing.T, modules, path string) {
 	if status, got := p.request(http.MethodGet, url, ""); status != http.StatusOK || got != "plain sk_live_example" {
 		t.Errorf("plain.js: HTTP %d %q", status, got)
 	}
-}
-
-// request sends a request and returns the response's status and body.
-func (p *place) request(method, url, body string) (status int, text string) {
-	p.Helper()
-	req, err := http.NewRequestWithContext(p.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		p.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		p.Fatal(err)
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		p.Fatal(err)
-	}
-	return res.StatusCode, string(data)
 }
