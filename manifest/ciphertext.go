@@ -3,7 +3,6 @@ package manifest
 import (
 	"path/filepath"
 
-	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
