@@ -162,7 +162,8 @@ func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account,
 	}
 	c, err := cloudflare.New(cloudflare.Config{
 		BaseURL: a.opts.BaseURL, Token: token, AccountID: string(id), RequestTimeout: a.opts.RequestTimeout,
-		Transport: a.opts.Transport, Pace: a.paces.For(token), Slots: a.slots, Clock: a.clock, Log: a.opts.Log, OnWait: onWait, UserAgent: a.opts.UserAgent,
+		Transport: a.opts.Transport, Pace: a.paces.For(token), Slots: a.slots, Clock: a.clock,
+		Log: a.opts.Log, OnWait: onWait, UserAgent: a.opts.UserAgent,
 	})
 	if err != nil {
 		return nil, err

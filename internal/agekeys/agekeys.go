@@ -79,7 +79,8 @@ func (s *search) variable() {
 		return
 	}
 	if strings.TrimSpace(text) == "" {
-		s.add("set "+keyVar+" to the identity, or unset it; in CI, a secret that the job may not read is empty", "%s is set, but empty", keyVar)
+		s.add("set "+keyVar+" to the identity, or unset it; in CI, a secret that the job may not read is empty",
+			"%s is set, but empty", keyVar)
 		return
 	}
 	s.content(text, source{name: keyVar, words: true})
@@ -163,7 +164,8 @@ func (s *search) mismatch() {
 	s.public = slices.Compact(s.public)
 	for _, p := range s.public {
 		if slices.Contains(s.Recipients, p) {
-			s.add("restore the file from git", "%s holds the identity of its recipient %s, but what the file has for it is damaged", strings.Join(s.used, " or "), shortened(p))
+			s.add("restore the file from git",
+				"%s holds the identity of its recipient %s, but what the file has for it is damaged", strings.Join(s.used, " or "), shortened(p))
 			return
 		}
 	}

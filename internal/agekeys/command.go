@@ -22,20 +22,23 @@ func (s *search) command(variable string) {
 	for _, text := range s.Failures {
 		switch _, failed, ok := strings.Cut(text, "failed to execute command "+line+": "); {
 		case strings.Contains(text, "failed to parse command "+line+": "):
-			s.add("the words of the command are split as by a shell, and nothing else of a shell works in it", "the quotes in %s do not match", variable)
+			s.add("the words of the command are split as by a shell, and nothing else of a shell works in it",
+				"the quotes in %s do not match", variable)
 			return
 		case ok:
 			s.ended(variable, failed)
 			return
 		case strings.Contains(text, "failed to parse '"+variable+"' age identities"),
 			strings.Contains(text, "malformed SSH identity returned by running "+variable):
-			s.add("the command has to write the content of a key file, and nothing else, to its standard output", "the command in %s wrote something that is not an identity", variable)
+			s.add("the command has to write the content of a key file, and nothing else, to its standard output",
+				"the command in %s wrote something that is not an identity", variable)
 			return
 		case strings.Contains(text, "the SSH key returned by running "+variable+" is password protected"):
 			s.add("use a key without a passphrase", "the command in %s wrote a key that has a passphrase", variable)
 			return
 		case nothing(text, variable):
-			s.add("the command has to write the content of a key file to its standard output", "the command in %s wrote no identity", variable)
+			s.add("the command has to write the content of a key file to its standard output",
+				"the command in %s wrote no identity", variable)
 			return
 		}
 	}
@@ -54,12 +57,15 @@ func (s *search) ended(variable, failed string) {
 	code := strings.TrimRight(rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))], " ")
 	switch _, err := strconv.Atoi(code); {
 	case exited && err == nil:
-		s.add("run the command by hand: what it wrote is not shown, as it may hold a key", "the command in %s failed with exit code %s", variable, code)
+		s.add("run the command by hand: what it wrote is not shown, as it may hold a key",
+			"the command in %s failed with exit code %s", variable, code)
 	case failed == subprocess.ErrOutput.Error():
-		s.add("it has to write the content of a key file, and nothing else, to its standard output", "the command in %s wrote too much", variable)
+		s.add("it has to write the content of a key file, and nothing else, to its standard output",
+			"the command in %s wrote too much", variable)
 	case strings.HasPrefix(failed, "signal: "):
 		s.add("run the command by hand", "the command in %s was killed", variable)
 	default:
-		s.add("the command is run without a shell: name a program in PATH, or by its full path, and its arguments", "the command in %s could not be run", variable)
+		s.add("the command is run without a shell: name a program in PATH, or by its full path, and its arguments",
+			"the command in %s could not be run", variable)
 	}
 }

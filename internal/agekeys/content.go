@@ -157,7 +157,8 @@ func wrapped(text, bad string, from source) (what, fix string) {
 	case around && strings.TrimSpace(bad) != bad:
 		return "an identity with blanks around it", "remove the blanks: an identity is a line of its own"
 	case around:
-		return "other text beside the identity", "leave the line " + identityPrefix + "... alone: only lines that begin with # may be with it"
+		return "other text beside the identity",
+			"leave the line " + identityPrefix + "... alone: only lines that begin with # may be with it"
 	case strings.HasPrefix(bad, "$"), strings.HasPrefix(bad, "{{"), strings.HasPrefix(bad, "op://"):
 		return "a placeholder that nothing has replaced", ""
 	case from.file == "" && namesFile(text):
@@ -170,5 +171,6 @@ func wrapped(text, bad string, from source) (what, fix string) {
 func namesFile(text string) bool {
 	name := strings.TrimSpace(text)
 	info, err := os.Stat(name)
-	return err == nil && info.Mode().IsRegular() || showable(name) && (filepath.IsAbs(name) || strings.HasPrefix(name, "~/") || strings.HasPrefix(name, "./"))
+	return err == nil && info.Mode().IsRegular() ||
+		showable(name) && (filepath.IsAbs(name) || strings.HasPrefix(name, "~/") || strings.HasPrefix(name, "./"))
 }

@@ -61,7 +61,8 @@ func showable(name string) bool {
 	if longRun.MatchString(name) {
 		return false
 	}
-	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") || strings.Contains(filepath.Base(name), ".") || filepath.IsAbs(name)
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") ||
+		strings.Contains(filepath.Base(name), ".") || filepath.IsAbs(name)
 }
 
 // read reads a key file, or says why that is not possible. place is how the user named it.

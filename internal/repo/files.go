@@ -145,7 +145,8 @@ func (f Files) checkOpened(at position.Position, name string, file *os.File) *sy
 	case !info.Mode().IsRegular():
 		return notRegular(at, name, info)
 	case f.isPrivate(name, info):
-		return mistake(at, "name another file", "file %q holds credentials of secretsync or git, or belongs to the system, and is not read", name)
+		return mistake(at, "name another file",
+			"file %q holds credentials of secretsync or git, or belongs to the system, and is not read", name)
 	}
 	return nil
 }
@@ -229,7 +230,8 @@ func (f Files) explain(at position.Position, name string, err error) *syntax.Err
 	case f.leads(name):
 		return f.outside(at, name)
 	case f.linked(name): // Go follows no absolute link below a root, even one that stays inside
-		return mistake(at, "below "+f.area()+" a link has to be a relative one"+f.relink(name), "file %q is reached by a link with an absolute path", name)
+		return mistake(at, "below "+f.area()+" a link has to be a relative one"+f.relink(name),
+			"file %q is reached by a link with an absolute path", name)
 	}
 	return mistake(at, "", "file %q cannot be read", name)
 }
@@ -291,7 +293,8 @@ func (f Files) outside(at position.Position, name string) *syntax.Error {
 
 // ownFolderOnly is advice where the root is the manifest's folder: in a copy of a repository,
 // such as an image, files that the manifest may name in the repository can lie outside.
-const ownFolderOnly = "without a git repository around it, a manifest may name only files of its own folder: move it above them, or them below it"
+const ownFolderOnly = "without a git repository around it, a manifest may name only files of its own folder: " +
+	"move it above them, or them below it"
 
 // area is what the root is called.
 func (f Files) area() string {

@@ -63,10 +63,13 @@ func noRule(name string, rules *File, err error) error {
 	}
 	whole := (&File{name: name}).whole()
 	if rules == nil {
-		return fail(Malformed, whole, "create it with your recipients, for example: creation_rules: [{age: age1...}]; age-keygen -o FILE creates a key and prints its recipient",
+		return fail(Malformed, whole,
+			"create it with your recipients, for example: creation_rules: [{age: age1...}]; "+
+				"age-keygen -o FILE creates a key and prints its recipient",
 			"cannot be encrypted: there is no .sops.yaml in its folder or above it")
 	}
-	return fail(Malformed, rules.whole(), "add one with recipients, or name a file that a rule covers", "has no rule for %s: no path_regex matches it", filepath.ToSlash(name))
+	return fail(Malformed, rules.whole(), "add one with recipients, or name a file that a rule covers",
+		"has no rule for %s: no path_regex matches it", filepath.ToSlash(name))
 }
 
 // metadata is that of a new file under a rule, as sops encrypt has it.
@@ -126,7 +129,8 @@ func (f *File) extend(ctx context.Context, u *unlocked, values []Named) (*Extend
 			continue
 		}
 		if !v.is(branch[i].Value) {
-			mistakes.Add(f.position([]string{v.Key}), "remove one of the two, or name another file", "has %s already, with another value", shown([]string{v.Key}))
+			mistakes.Add(f.position([]string{v.Key}), "remove one of the two, or name another file",
+				"has %s already, with another value", shown([]string{v.Key}))
 		}
 	}
 	if len(mistakes) > 0 {
@@ -184,7 +188,9 @@ func (f *File) readBack(data []byte, u *unlocked, values []Named) (err error) {
 		}
 	}
 	if len(exposed) > 0 {
-		return fail(NotEncrypted, f.whole(), "see encrypted_regex, encrypted_suffix and their opposites in .sops.yaml or in the file; without any, only names that end in _unencrypted are exempt",
+		return fail(NotEncrypted, f.whole(),
+			"see encrypted_regex, encrypted_suffix and their opposites in .sops.yaml or in the file; "+
+				"without any, only names that end in _unencrypted are exempt",
 			"its rules do not encrypt %s", strings.Join(exposed, ", "))
 	}
 	again, err := written.unlockWith(written.tree, u.key) // in place: written is used for nothing else

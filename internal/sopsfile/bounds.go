@@ -118,8 +118,7 @@ func (f *File) tooSlow() error {
 	if !f.part {
 		hint += "; see whether " + f.command("decrypt") + " works"
 	}
-	return fail(NoKey, f.whole(), hint,
-		"decrypting it took longer than %v", f.opener.time)
+	return fail(NoKey, f.whole(), hint, "decrypting it took longer than %v", f.opener.time)
 }
 
 // checkPatterns refuses metadata that SOPS would spend hours on.

@@ -15,7 +15,8 @@ import (
 func (f *File) wholeDocument(path []string) (place, error) {
 	p := place{Entry: Entry{Pos: position.Position{File: f.name, Line: 1, Column: 1}}}
 	if len(path) > 0 {
-		return p, fail(Missing, p.Pos, "leave out the key, or the format", "is taken as a whole because of its format, so the key %s means nothing", shown(path))
+		return p, fail(Missing, p.Pos, "leave out the key, or the format",
+			"is taken as a whole because of its format, so the key %s means nothing", shown(path))
 	}
 	if !anyLeaf(f.tree.Branches[0], func(v any) bool { s, ok := v.(string); return ok && ciphertext.MatchString(s) }) {
 		return p, nil // nothing in it is encrypted
@@ -31,7 +32,8 @@ func (f *File) wholeDocument(path []string) (place, error) {
 // plainDocument writes a decrypted document as `sops decrypt` does.
 func (f *File) plainDocument(root sops.TreeBranch) (secret.Value, error) {
 	if anyLeaf(root, isRounded) {
-		return secret.Value{}, fail(WrongType, f.whole(), "put its numbers in quotes, or encrypt the file as a whole with --input-type binary",
+		return secret.Value{}, fail(WrongType, f.whole(),
+			"put its numbers in quotes, or encrypt the file as a whole with --input-type binary",
 			"has a number that is too large for SOPS, which rounds it")
 	}
 	text, err := f.emit(root)

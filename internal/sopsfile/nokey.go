@@ -23,7 +23,8 @@ func (f *File) noKey(failed *failures) error {
 		}
 	}
 	if len(usable) == 0 {
-		return f.failTypes(KeyTypeRefused, refused, "", "is encrypted only for key types that are not allowed: %s", strings.Join(refused, ", "))
+		return f.failTypes(KeyTypeRefused, refused, "",
+			"is encrypted only for key types that are not allowed: %s", strings.Join(refused, ", "))
 	}
 	const most = 5
 	if more := len(usable) - most; more > 0 {
@@ -112,7 +113,8 @@ func pgpFinding(list []keys.MasterKey, failures []string) (cause, fix string) {
 			}
 		}
 	}
-	return "gpg has no private key for it", strings.TrimSpace("gpg --list-secret-keys "+fingerprints(list)) + " shows whether there is one; import it with gpg --import"
+	return "gpg has no private key for it",
+		strings.TrimSpace("gpg --list-secret-keys "+fingerprints(list)) + " shows whether there is one; import it with gpg --import"
 }
 
 // fingerprints are the names of PGP keys for a command line, as far as a file has them right.

@@ -125,7 +125,8 @@ func (f *File) rule(targets []string) (rule *config.Config, err error) {
 			if mistakes := f.ruleMistakes(); len(mistakes) > 0 {
 				return nil, &Error{Malformed, mistakes}
 			}
-			return nil, fail(Malformed, f.whole(), "its YAML, a path_regex or a recipient is wrong; sops encrypt says which", "SOPS cannot use it")
+			return nil, fail(Malformed, f.whole(), "its YAML, a path_regex or a recipient is wrong; sops encrypt says which",
+				"SOPS cannot use it")
 		case err == nil && rule != nil: // nil where the file has no rules at all
 			return rule, nil
 		}

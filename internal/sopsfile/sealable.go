@@ -76,7 +76,8 @@ func (f *File) checkRecipients(ctx context.Context, m sops.Metadata) error {
 	for _, k := range slices.Concat(m.KeyGroups...) {
 		if plugin := pluginOf(k); plugin != "" {
 			if _, err := exec.LookPath(plugin); err != nil {
-				return fail(Malformed, f.whole(), "install it; or "+f.ownRule(), "names the recipient %s, whose program %s is not installed", recipient(k), plugin)
+				return fail(Malformed, f.whole(), "install it; or "+f.ownRule(),
+					"names the recipient %s, whose program %s is not installed", recipient(k), plugin)
 			}
 			continue
 		}
@@ -98,7 +99,8 @@ func pluginOf(k keys.MasterKey) string {
 	}
 	// A plugin's recipient is age1NAME1DATA. The native ones are age1DATA and age1pq1DATA.
 	name, _, ok := strings.Cut(strings.TrimPrefix(a.Recipient, "age1"), "1")
-	if _, err := age.ParseX25519Recipient(a.Recipient); !ok || err == nil || !strings.HasPrefix(a.Recipient, "age1") || name == "pq" || name == "tag" || name == "tagpq" {
+	_, err := age.ParseX25519Recipient(a.Recipient)
+	if !ok || err == nil || !strings.HasPrefix(a.Recipient, "age1") || slices.Contains([]string{"pq", "tag", "tagpq"}, name) {
 		return ""
 	}
 	return "age-plugin-" + name
@@ -128,7 +130,8 @@ func (f *File) cannotSeal(ctx context.Context, m sops.Metadata) error {
 
 func (f *File) unusable(k keys.MasterKey) error {
 	if k.TypeToIdentifier() == "pgp" {
-		return fail(Malformed, f.whole(), "import its public key with gpg; or "+f.ownRule(), "names the key %s, which gpg cannot encrypt for", recipient(k))
+		return fail(Malformed, f.whole(), "import its public key with gpg; or "+f.ownRule(),
+			"names the key %s, which gpg cannot encrypt for", recipient(k))
 	}
 	return fail(Malformed, f.whole(), f.ownRule(), "names the recipient %s, for which nothing can be encrypted", recipient(k))
 }
@@ -151,7 +154,8 @@ func (f *File) ruleMistakes() (mistakes syntax.ErrorList) {
 	for _, rule := range rules.Items {
 		if pattern := rule.Get("path_regex"); pattern != nil {
 			if _, err := regexp.Compile(pattern.Text); err != nil {
-				mistakes.Add(pattern.Pos, "a file name is matched by its end, as in "+`secrets/.*\.yaml$`, "path_regex is not a regular expression")
+				mistakes.Add(pattern.Pos, "a file name is matched by its end, as in "+`secrets/.*\.yaml$`,
+					"path_regex is not a regular expression")
 			}
 		}
 		mistakes = append(mistakes, ageMistakes(rule.Get("age"))...)

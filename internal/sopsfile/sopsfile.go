@@ -125,7 +125,8 @@ func (f *File) otherFormat(format sopstext.Format, err error) error {
 	if f.document || found == "" || found == format || format == sopstext.FormatOf(f.name, f.data) {
 		return err
 	}
-	return fail(Malformed, f.whole(), fmt.Sprintf("leave the format out, or set it to %s", found), "is a SOPS file of the format %s, not %s", found, format)
+	return fail(Malformed, f.whole(), fmt.Sprintf("leave the format out, or set it to %s", found),
+		"is a SOPS file of the format %s, not %s", found, format)
 }
 
 func (f *File) parse() (err error) {

@@ -25,7 +25,8 @@ func (f *File) Value(ctx context.Context, path []string) (secret.Value, error) {
 	}
 	if p.Type != "" && p.Type != "str" {
 		return secret.Value{}, fail(WrongType, p.Pos, "put it in quotes, and encrypt it again",
-			"%s was encrypted as %s, so YAML may have altered it: as a number, 0123 becomes 83", shown(path), cmp.Or(typeNames[p.Type], "another type"))
+			"%s was encrypted as %s, so YAML may have altered it: as a number, 0123 becomes 83",
+			shown(path), cmp.Or(typeNames[p.Type], "another type"))
 	}
 	return f.decryptAt(ctx, p, path)
 }
@@ -210,11 +211,13 @@ func (f *File) damaged(w *watched) error {
 	case path == nil:
 		return fail(Damaged, f.whole(), f.restore(), "is damaged: something in it is not as sops writes it")
 	case !strings.HasPrefix(w.text, "ENC["):
-		return fail(NotEncrypted, f.position(path), "if it is a secret, it is in git's history now: replace it, and set it with "+f.command("edit"),
+		return fail(NotEncrypted, f.position(path),
+			"if it is a secret, it is in git's history now: replace it, and set it with "+f.command("edit"),
 			"%s is not encrypted, though the file's rules say so", shown(path))
 	}
 	if f.format == formats.Dotenv && strings.HasPrefix(path[0], charset.BOM) {
-		return fail(Damaged, f.position(path), saveUnmarked, "a byte order mark, which SOPS takes for a part of the key %s", shown([]string{strings.TrimPrefix(path[0], charset.BOM)}))
+		return fail(Damaged, f.position(path), saveUnmarked,
+			"a byte order mark, which SOPS takes for a part of the key %s", shown([]string{strings.TrimPrefix(path[0], charset.BOM)}))
 	}
 	return fail(Damaged, f.position(path), f.restore(), "the ciphertext of %s was altered, or copied from another key or file", shown(path))
 }

@@ -43,7 +43,9 @@ func isMarkedComment(line []byte) bool {
 // lineEnds says that a dotenv file has the line ends of Windows, and how to have git leave
 // them alone: it would restore the file as it is.
 func (f *File) lineEnds(at position.Position) error {
-	return fail(Malformed, at, "save it with LF. If git converts it (core.autocrlf), add the line \""+shell.GitPattern(filepath.Base(f.name))+" text eol=lf\" to "+
-		".gitattributes in its folder, and check it out again: "+shell.Git(f.name, "rm", "-q", "--cached")+" && "+shell.Git(f.name, "checkout", "HEAD"),
+	attribute := shell.GitPattern(filepath.Base(f.name)) + " text eol=lf"
+	again := shell.Git(f.name, "rm", "-q", "--cached") + " && " + shell.Git(f.name, "checkout", "HEAD")
+	return fail(Malformed, at, "save it with LF. If git converts it (core.autocrlf), add the line \""+attribute+"\" to "+
+		".gitattributes in its folder, and check it out again: "+again,
 		"line ends of Windows (CRLF), which SOPS does not read in dotenv files")
 }
