@@ -1,6 +1,6 @@
 // Package sopstext recognises by its text alone what SOPS encrypted: documents by their
-// metadata ([FormatOf]), and values by their form ([Encrypted]). It needs no key, and it
-// does not import SOPS.
+// metadata ([FormatOf]), and values by their form ([Encrypted]). [Command] writes commands of sops
+// for hints. The package needs no key, and does not import SOPS.
 package sopstext
 
 import (
