@@ -15,12 +15,23 @@ import (
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
+
+// workersFlags say which Workers of which manifest are meant.
+type workersFlags struct {
+	manifestFlags
+	workers []string
+}
+
+func (f *workersFlags) register(fs *pflag.FlagSet) {
+	f.manifestFlags.register(fs)
+	fs.StringArrayVar(&f.workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
+}
 
 // devOptions are the flags of dev.
 type devOptions struct {
-	manifestFlags
-	workers   []string
+	workersFlags
 	persistTo string
 	clear     bool
 }
@@ -60,8 +71,7 @@ manifest no longer names. dev run is for Vitest, which has a storage of its own.
 		},
 	}
 	f := cmd.Flags()
-	o.manifestFlags.register(f)
-	f.StringArrayVar(&o.workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
+	o.workersFlags.register(f)
 	f.StringVar(&o.persistTo, "persist-to", "", "the folder that wrangler dev gets as its --persist-to")
 	f.BoolVar(&o.clear, "clear", false, "remove the values from the local store")
 	cmd.AddCommand(a.devRunCommand())
@@ -69,7 +79,7 @@ manifest no longer names. dev run is for Vitest, which has a storage of its own.
 }
 
 func (a *App) dev(ctx context.Context, o *devOptions) error {
-	w, configs, values, err := a.boundValues(ctx, &o.manifestFlags, o.workers)
+	w, configs, values, err := a.boundValues(ctx, &o.workersFlags)
 	if err != nil {
 		return err
 	}
@@ -93,25 +103,23 @@ func (a *App) dev(ctx context.Context, o *devOptions) error {
 	return err
 }
 
-// boundValues reads the values that Workers bind: those that --worker names, or all of them. The
-// caller wipes the values.
-func (a *App) boundValues(ctx context.Context, f *manifestFlags, names []string) (*workers, []*wrangler.Config, map[manifest.SecretRef]secret.Value, error) {
-	w, err := a.workers(ctx, f)
+// boundValues reads the values that the Workers bind. The caller wipes the values.
+func (a *App) boundValues(ctx context.Context, f *workersFlags) (*workers, []*wrangler.Config, map[manifest.SecretRef]secret.Value, error) {
+	w, err := a.workers(ctx, &f.manifestFlags)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err := a.mistakesOf(w, names...); err != nil {
+	if err := a.mistakesOf(w, f.workers...); err != nil {
 		return nil, nil, nil, err
 	}
-	configs, err := w.chosen(names)
+	configs, err := w.chosen(f.workers)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	for _, e := range w.bindings.Unread {
-		if len(names) > 0 {
-			break
+	if len(f.workers) == 0 {
+		for _, e := range w.bindings.Unread {
+			a.Say("note: %s: skipped: %s", e.Pos, e.What)
 		}
-		a.Say("note: %s: skipped: %s", e.Pos, e.What)
 	}
 	values, err := w.bindings.Values(ctx, configs, a.Filter.Know)
 	return w, configs, values, err
@@ -158,9 +166,9 @@ func (w *workers) chosen(names []string) ([]*wrangler.Config, error) {
 	}
 	var chosen []*wrangler.Config
 	for _, name := range names {
-		c := w.bindings.Config(name)
-		if c == nil {
-			return nil, hint.With(fmt.Errorf("%s is not one of the manifest's Workers", name), "add it to workers:")
+		c, err := workerConfig(w, name)
+		if err != nil {
+			return nil, err
 		}
 		chosen = append(chosen, c)
 	}

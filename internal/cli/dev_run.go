@@ -25,14 +25,8 @@ const devVariable = "SECRETSYNC_DEV_VALUES"
 // runEndsWithin is how long the command of dev run may take to end after an interrupt.
 const runEndsWithin = 10 * time.Second
 
-// devRunOptions are the flags of dev run.
-type devRunOptions struct {
-	manifestFlags
-	workers []string
-}
-
 func (a *App) devRunCommand() *cobra.Command {
-	var o devRunOptions
+	var flags workersFlags
 	cmd := &cobra.Command{
 		Use:   "run [flags] -- COMMAND [ARGUMENT]...",
 		Short: "Run a command, such as Vitest, with the secrets that Workers bind",
@@ -55,17 +49,16 @@ the command's.
 			return nil
 		},
 		DisableFlagsInUseLine: true,
-		RunE:                  func(cmd *cobra.Command, args []string) error { return a.devRun(cmd.Context(), &o, args) },
+		RunE:                  func(cmd *cobra.Command, args []string) error { return a.devRun(cmd.Context(), &flags, args) },
 	}
 	f := cmd.Flags()
-	o.manifestFlags.register(f)
-	f.StringArrayVar(&o.workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
+	flags.register(f)
 	f.SetInterspersed(false) // the command's flags are its own
 	return cmd
 }
 
-func (a *App) devRun(ctx context.Context, o *devRunOptions, args []string) error {
-	w, configs, values, err := a.boundValues(ctx, &o.manifestFlags, o.workers)
+func (a *App) devRun(ctx context.Context, flags *workersFlags, args []string) error {
+	w, configs, values, err := a.boundValues(ctx, flags)
 	if err != nil {
 		return err
 	}
