@@ -169,11 +169,19 @@ func (a *App) showFound(found *reconcile.Found) error {
 	return out.err
 }
 
+// checkAbsent refuses a file of -o that exists.
+func checkAbsent(out string) error {
+	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("%s exists already: import overwrites nothing", out), err)
+	}
+	return nil
+}
+
 // importManifest writes a manifest of the existing secrets that no manifest describes.
 func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	out, sops := o.out, o.sops
-	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("%s exists already: import overwrites nothing", out), err)
+	if err := checkAbsent(out); err != nil {
+		return err
 	}
 	stores, existing, err := a.draft(ctx, o)
 	if err != nil {

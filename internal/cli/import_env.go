@@ -66,9 +66,10 @@ type envImport struct {
 	left    []envEntry // not to be imported
 	// taken are the names that each file has of the entries, in its order.
 	taken map[string][]string
-	// The files to write, and what they replace; nil if there is no such file.
-	sopsText, manifestText, oldSOPS, oldManifest []byte
-	extended                                     *sopsfile.Extended
+	// The files to write, nil if every entry is present, and what they replace, nil if there is
+	// no such file.
+	extended                           *sopsfile.Extended
+	manifestText, oldSOPS, oldManifest []byte
 }
 
 // envEntry is an entry and what becomes of it.
@@ -145,8 +146,8 @@ func (im *envImport) open(ctx context.Context) error {
 		im.sops = filepath.Join(filepath.Dir(im.manifest), envSOPS)
 	}
 	if o.out != "" {
-		if _, err := os.Lstat(o.out); err == nil {
-			return fmt.Errorf("%s exists already: import overwrites nothing", o.out)
+		if err := checkAbsent(o.out); err != nil {
+			return err
 		}
 		im.manifest, im.created = o.out, true
 	}
@@ -212,18 +213,17 @@ func (im *envImport) compare(ctx context.Context) error {
 		return nil
 	}
 	m := im.project.Manifest()
-	have := map[string]manifest.Secret{}
+	described := map[manifest.SecretRef]manifest.Position{}
 	for _, st := range m.Stores {
 		for _, sec := range st.Secrets {
-			if st.Label == im.store {
-				have[sec.Label] = sec
-			}
+			described[manifest.SecretRef{Store: st.Label, Secret: sec.Label}] = sec.Pos
 		}
 	}
-	known := func(name string) bool {
-		return slices.ContainsFunc(im.entries, func(e envEntry) bool { return e.Name == name })
+	named := map[manifest.SecretRef]bool{}
+	for _, e := range im.entries {
+		named[manifest.SecretRef{Store: im.store, Secret: e.Name}] = true
 	}
-	values, err := m.ResolveSome(ctx, func(ref manifest.SecretRef) bool { return ref.Store == im.store && known(ref.Secret) })
+	values, err := m.ResolveSome(ctx, func(ref manifest.SecretRef) bool { return named[ref] })
 	if err != nil {
 		return err
 	}
@@ -235,14 +235,16 @@ func (im *envImport) compare(ctx context.Context) error {
 	var mistakes syntax.ErrorList
 	for i := range im.entries {
 		e := &im.entries[i]
-		sec, described := have[e.Name]
-		v, resolved := values[manifest.SecretRef{Store: im.store, Secret: e.Name}]
+		ref := manifest.SecretRef{Store: im.store, Secret: e.Name}
+		pos, known := described[ref]
+		v, hasValue := values[ref]
+		const todo = "remove one of the two, or leave it out with --except"
 		switch {
-		case !described:
-		case !resolved:
-			mistakes.Add(e.Pos, "remove one of the two, or leave it out with --except", "the manifest describes %s already, without a value: %s", e.Name, sec.Pos)
+		case !known:
+		case !hasValue:
+			mistakes.Add(e.Pos, todo, "the manifest describes %s already, without a value: %s", e.Name, pos)
 		case !v.Value.Equal(e.Value):
-			mistakes.Add(e.Pos, "remove one of the two, or leave it out with --except", "the manifest describes %s already, with another value: %s", e.Name, sec.Pos)
+			mistakes.Add(e.Pos, todo, "the manifest describes %s already, with another value: %s", e.Name, pos)
 		default:
 			e.present = true
 		}
@@ -279,11 +281,7 @@ func (im *envImport) seal(ctx context.Context) error {
 	} else {
 		im.extended, err = im.sealer.Extend(ctx, im.sops, im.oldSOPS, values)
 	}
-	if err != nil {
-		return err
-	}
-	im.sopsText = im.extended.Data
-	return nil
+	return err
 }
 
 // describe writes the manifest's entries, in memory.

@@ -17,11 +17,17 @@ import (
 // show says what becomes of every entry.
 func (im *envImport) show() error {
 	out := &lines{w: im.app.Out}
+	encrypted := map[string]bool{} // by this command
+	if im.extended != nil {
+		for _, name := range im.extended.Added {
+			encrypted[name] = true
+		}
+	}
 	for _, e := range im.entries {
 		switch {
 		case e.present:
 			out.add("present", "%s  the manifest has it, with this value", e.Name)
-		case im.extended != nil && !slices.Contains(im.extended.Added, e.Name):
+		case !encrypted[e.Name]:
 			out.add("add", "%s  its value is in %s already", e.Name, render.Safe(im.sops))
 		default:
 			out.add("add", "%s  from %s", e.Name, render.Safe(e.Pos.String()))
@@ -42,11 +48,11 @@ func (im *envImport) write() error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := errors.Join(prepareOut(im.sops, im.sopsText), prepareOut(im.manifest, im.manifestText)); err != nil {
+	if err := errors.Join(prepareOut(im.sops, im.extended.Data), prepareOut(im.manifest, im.manifestText)); err != nil {
 		return err
 	}
 	if len(im.extended.Added) > 0 {
-		if err := replaceOut(im.sops, im.oldSOPS, im.sopsText); err != nil {
+		if err := replaceOut(im.sops, im.oldSOPS, im.extended.Data); err != nil {
 			return err
 		}
 		fmt.Fprintf(im.app.Out, "\nWrote %s: values %d, encrypted for recipients: %d.\n", render.Safe(im.sops), len(im.extended.Added), im.extended.Recipients)
@@ -111,20 +117,16 @@ func (im *envImport) warnInGit(ctx context.Context, name string) {
 	case im.wasCommitted(ctx, dir, base):
 		a.Say("warning: git's history has %s: whoever can read the repository has what it held", name)
 		a.sayHint(replace)
-	case im.notIgnored(ctx, dir, base):
-		a.Say("warning: git does not ignore %s", name)
-		a.sayHint("add it to .gitignore before the next commit")
+	default:
+		if ignored, err := repo.Ignored(ctx, dir, a.env, base); err == nil && !ignored {
+			a.Say("warning: git does not ignore %s", name)
+			a.sayHint("add it to .gitignore before the next commit")
+		}
 	}
 }
 
 // wasCommitted reports whether a commit of any branch has a file of that name.
 func (im *envImport) wasCommitted(ctx context.Context, dir, base string) bool {
 	out, err := repo.Git(ctx, dir, im.app.env, "log", "-1", "--all", "--format=%h", "--", base)
-	return err == nil && len(out) > 0
-}
-
-// notIgnored reports whether git would add a file that it does not track.
-func (im *envImport) notIgnored(ctx context.Context, dir, base string) bool {
-	out, err := repo.Git(ctx, dir, im.app.env, "ls-files", "-z", "--others", "--exclude-standard", "--", base)
 	return err == nil && len(out) > 0
 }
