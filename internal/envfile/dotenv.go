@@ -1,7 +1,6 @@
 package envfile
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,9 +29,9 @@ const (
 	lineEnd = `(\z|[\n\x{2028}\x{2029}])`
 )
 
-// assigned matches an assignment without the white space before it, even blank lines. Go's regular expressions prefer
-// the same match as JavaScript's, and take linear time.
-var assigned = regexp.MustCompile(`\A` + name + sign + value + comment + lineEnd)
+// assigned matches an assignment without the white space before it, even blank lines. Go's
+// regular expressions prefer the same match as JavaScript's, and take linear time.
+var assigned = lazy(`\A` + name + sign + value + comment + lineEnd)
 
 // dotenv returns the assignments of a file, and the lines that are neither that, nor blank,
 // nor comments: dotenv skips them.
@@ -48,7 +47,7 @@ func dotenv(text string) (all []assignment, ignored []int) {
 		if at += len(text[at:]) - len(strings.TrimLeftFunc(text[at:], isBlank)); at == len(text) {
 			break
 		}
-		m := assigned.FindStringSubmatchIndex(text[at:])
+		m := assigned().FindStringSubmatchIndex(text[at:])
 		if m == nil {
 			if text[at] != '#' {
 				ignored = append(ignored, lineOf(at))

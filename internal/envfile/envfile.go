@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/internal/charset"
@@ -57,7 +58,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, refuse(whole, "wrangler replaces the bytes that are not: encode such a value, for example as base64", "is not UTF-8 text")
 	case sopstext.Detect(data) != "":
 		return nil, refuse(whole, "name its values in the manifest: from: {sops: "+filepath.ToSlash(name)+", key: NAME}", "is a SOPS file already: it holds no value in clear")
-	case vault.Match(data):
+	case vault().Match(data):
 		return nil, refuse(whole, "decrypt it first: npx dotenvx decrypt", "is encrypted with dotenvx")
 	}
 	if text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte(charset.BOM))); len(text) == 0 {
@@ -69,7 +70,7 @@ func Parse(name string, data []byte) (*File, error) {
 }
 
 // vault recognizes what dotenvx adds to a file that it encrypts.
-var vault = regexp.MustCompile(`(?m)^\s*DOTENV_PUBLIC_KEY\w*\s*=`)
+var vault = lazy(`(?m)^\s*DOTENV_PUBLIC_KEY\w*\s*=`)
 
 func refuse(at position.Position, hint, what string) error {
 	e := syntax.Errorf(at, hint, "%s", what)
@@ -122,7 +123,7 @@ func parseDotenv(name, text string) (*File, error) {
 		if strings.Trim(a.value, "=") == "" && a.value != "" { // the end of a value in base64 has this form
 			errs.Add(at(a.line), "if it belongs to the value above, put that in quotes", "a value of nothing but =")
 		}
-		e := Entry{Name: a.name, Pos: at(a.line), Value: secret.New([]byte(a.value)), Setting: loaded && setting.MatchString(a.name)}
+		e := Entry{Name: a.name, Pos: at(a.line), Value: secret.New([]byte(a.value)), Setting: loaded && setting().MatchString(a.name)}
 		if i, twice := index[a.name]; twice {
 			f.note(e.Pos, "", "sets the name of line %d again: the last value counts, as for wrangler", f.Entries[i].Pos.Line)
 			f.Entries[i] = e
@@ -152,17 +153,23 @@ func isLoadedByWrangler(name string) bool {
 }
 
 // setting are the names of wrangler's settings, and of ours.
-var setting = regexp.MustCompile(`^(?:CLOUDFLARE_|CF_API_|CF_ACCOUNT_ID$|WRANGLER_|SECRETSYNC_|SOPS_)`)
+var setting = lazy(`^(?:CLOUDFLARE_|CF_API_|CF_ACCOUNT_ID$|WRANGLER_|SECRETSYNC_|SOPS_)`)
 
 // expanded is what wrangler replaces in the values of a .env file: $NAME, ${NAME} and \$.
-var expanded = regexp.MustCompile(`\\\$|\$\{[^{}]+\}|\$[A-Za-z_]`)
+var expanded = lazy(`\\\$|\$\{[^{}]+\}|\$[A-Za-z_]`)
 
 // reference recognizes values that are not a secret, but say where one is: those of 1Password,
 // dotenvx and vals.
-var reference = regexp.MustCompile(`^(?:op://|encrypted:|ref\+[a-z0-9]+://)`)
+var reference = lazy(`^(?:op://|encrypted:|ref\+[a-z0-9]+://)`)
 
 // nameForm is what Cloudflare accepts (docs/cloudflare-api.md §5).
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var nameForm = lazy(`^[A-Za-z0-9_-]+$`)
+
+// lazy returns a function that compiles a regular expression when it is first called: one command
+// in many reads such files, and every one would wait for it.
+func lazy(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // Check returns why an entry cannot be imported, or nil.
 func (e Entry) Check() *syntax.Error {
@@ -171,7 +178,7 @@ func (e Entry) Check() *syntax.Error {
 	switch {
 	case len(value) == 0:
 		hint, what = "remove it, or leave it out with --except", "the value is empty, and Cloudflare has no empty secrets"
-	case !nameForm.MatchString(e.Name):
+	case !nameForm().MatchString(e.Name):
 		hint, what = "rename it, or leave it out with --except: letters, digits, _ and -", "Cloudflare refuses this name"
 	case e.Name == "sops":
 		hint, what = "rename it, or leave it out with --except", "SOPS keeps its own data under the name sops"
@@ -179,9 +186,9 @@ func (e Entry) Check() *syntax.Error {
 		hint, what = "leave it out with --except", "the value is larger than 65536 bytes, which is Cloudflare's limit"
 	case sopstext.Encrypted(value):
 		hint, what = "name the SOPS file that it is from in the manifest: from: {sops: FILE, key: NAME}", "the value is a ciphertext of SOPS"
-	case reference.Match(value):
+	case reference().Match(value):
 		hint, what = "use the tool that resolves it as a source: from: {command: [...]}, or write the value that it stands for", "the value is a reference to a secret, and not the secret"
-	case isLoadedByWrangler(e.Pos.File) && expanded.Match(value):
+	case isLoadedByWrangler(e.Pos.File) && expanded().Match(value):
 		hint, what = "write the value that is meant to a .dev.vars file, where $ stands for itself, and import that",
 			"what the value is depends: wrangler dev replaces $NAME and \\$ in .env files, and wrangler secret bulk does not"
 	default:
