@@ -120,7 +120,7 @@ type Ciphertext struct {
 // [ErrorList] or a [*Error]; others are not shown.
 type SOPS interface {
 	// Open parses a file. It needs no key. format is yaml, json, dotenv, ini or binary, or ""
-	// if it has to be told by the content and the name.
+	// if it is recognized by the content and the name.
 	Open(name, format string, data []byte) (SOPSFile, error)
 }
 

@@ -43,11 +43,11 @@ type reading struct {
 	ran    map[string]ran        // by arguments and folder
 	opened map[[2]string]*sealed // by name and format
 	errs   ErrorList
-	told   map[Error]bool
+	failed map[Error]bool // the mistakes so far
 }
 
 func (m *Manifest) newReading() *reading {
-	return &reading{sources: m.sources, ran: map[string]ran{}, opened: map[[2]string]*sealed{}, told: map[Error]bool{}}
+	return &reading{sources: m.sources, ran: map[string]ran{}, opened: map[[2]string]*sealed{}, failed: map[Error]bool{}}
 }
 
 // Resolve reads every value but those that are generated when they are applied, and
@@ -147,10 +147,10 @@ func (r *reading) fail(at Position, err error) {
 	list := mistakesOf(err)
 	list.Tag(ruleSource, 0) // an implementation of SOPS need not set any
 	for _, e := range list {
-		if e.Pos == at || !r.told[*e] {
+		if e.Pos == at || !r.failed[*e] {
 			r.errs = append(r.errs, located(at, e))
 		}
-		r.told[*e] = true
+		r.failed[*e] = true
 	}
 }
 

@@ -111,12 +111,12 @@ func (p *Project) values(ctx context.Context, mode Mode) (map[manifest.SecretRef
 
 // noteValues reports remarks about values, in the manifest's order and each once.
 func (p *Project) noteValues(values map[manifest.SecretRef]manifest.Resolved) {
-	told := map[manifest.Position]bool{}
+	noted := map[manifest.Position]bool{}
 	for _, st := range p.manifest.Stores {
 		for _, sec := range st.Secrets {
 			note := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}].Note
-			if note != nil && !told[note.Pos] {
-				told[note.Pos] = true
+			if note != nil && !noted[note.Pos] {
+				noted[note.Pos] = true
 				p.cfg.Notify(ManifestWarning{note})
 			}
 		}

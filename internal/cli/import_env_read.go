@@ -66,7 +66,7 @@ func (im *envImport) read() error {
 	return im.opts.env.unused(im.opts.env.files, used)
 }
 
-// readFile reads a file, and tells the filter of its values.
+// readFile reads a file, and registers its values with the filter.
 func (im *envImport) readFile(name string) (*envfile.File, error) {
 	in := im.app.In
 	if name != stdinName {

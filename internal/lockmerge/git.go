@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/shell"
 )
 
-// unmerged returns the Versions of a file that git could not merge, from its index;
+// unmerged returns the versions of a file that git could not merge, from its index;
 // nil if it is not in conflict.
 func unmerged(ctx context.Context, path string, getenv func(string) string) (*Versions, error) {
 	dir, name := filepath.Split(path)

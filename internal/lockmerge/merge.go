@@ -19,7 +19,7 @@ import (
 // ancestors: merges could not start from it.
 const GitRecursive = "git config merge.secretsync.recursive binary"
 
-// Versions are three Versions of a lockfile as text. An empty base means that both sides
+// Versions are three versions of a lockfile as text. An empty base means that both sides
 // created the file.
 type Versions struct {
 	// Name is the lockfile's name in messages.
@@ -44,7 +44,8 @@ func (v Versions) parse() (base, ours, theirs *lockfile.File, err error) {
 }
 
 // Merge returns the merged text. If that has conflicts, there is an error, too; without a
-// text, the versions cannot be merged at all. It passes notes for people to note.
+// text, the versions cannot be merged at all. It calls note with what a person
+// should know.
 func (v Versions) Merge(note func(format string, args ...any)) ([]byte, error) {
 	base, ours, theirs, err := v.parse()
 	if err != nil {

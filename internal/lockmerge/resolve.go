@@ -18,7 +18,7 @@ type Resolution struct {
 	// Path is the lockfile's, and Getenv reads the environment for git.
 	Path   string
 	Getenv func(string) string
-	// Note receives notes for people.
+	// Note receives what a person should know.
 	Note func(format string, args ...any)
 
 	// Merged says that git's conflict was resolved.

@@ -89,7 +89,7 @@ func differing(c planfile.Pair) []string {
 	return what
 }
 
-// since is what became of the secret that was reviewed, as far as that can be told: of a
+// since is what became of the secret that was reviewed, as far as that is known: of a
 // rename, it is the one with the old name.
 func since(r, n planner.Action) string {
 	switch {

@@ -74,7 +74,7 @@ var reasonWords = map[planner.Reason]string{
 	planner.ReasonUnmanaged:      "not managed by this manifest (unmanaged: delete)",
 }
 
-// rotationWords tell why a value is rotated, where that is for a reason that sends other
+// rotationWords say why a value is rotated, where that is for a reason that sends other
 // values again.
 var rotationWords = map[planner.Reason]string{
 	planner.ReasonValue:          "generated in another way from now on",
@@ -83,7 +83,7 @@ var rotationWords = map[planner.Reason]string{
 	planner.ReasonInterrupted:    "the last apply was interrupted, outcome unknown: a new value is generated",
 }
 
-// reasonWord tells why an action is in the plan; empty where its operation says it all.
+// reasonWord says why an action is in the plan; empty where its operation says it all.
 func reasonWord(op planner.Op, r planner.Reason) string {
 	if w := rotationWords[r]; op == planner.OpRotate && w != "" {
 		return w

@@ -27,7 +27,7 @@ var ruleDescriptions = []struct{ rule, what string }{
 	{"value", "A value cannot be stored in Cloudflare."},
 	{"ciphertext", "A value is still encrypted."},
 	{"sops", "A file that SOPS encrypted cannot be used."},
-	{"sops-no-key", "No key is there that decrypts a file."},
+	{"sops-no-key", "There is no key that decrypts a file."},
 	{"sops-key-type", "A file that SOPS encrypted names a key of a type that is not allowed."},
 	{"workers", "The manifest names a Worker's configuration wrongly."},
 	{"wrangler", "A Worker's configuration has a mistake."},
