@@ -181,6 +181,14 @@ func (p *place) writes() int {
 	return n
 }
 
+// recorded fails the test unless the lockfile of a branch has a text.
+func (p *place) recorded(branch, text string) {
+	p.t.Helper()
+	if lock := git(p.t, p.origin, "show", branch+":secretsync.lock"); !strings.Contains(lock, text) {
+		p.t.Fatalf("the lockfile of %s lacks %s:\n%s", branch, text, lock)
+	}
+}
+
 // refuseUpdates is a fault: updates of secrets are refused, and everything else is done.
 func refuseUpdates(r *http.Request) emulator.Fault {
 	if r.Method == http.MethodPatch {
