@@ -28,7 +28,7 @@ type offence struct {
 	line int
 }
 
-// protected stands for a file of identities that a passphrase encrypts.
+// protected represents a file of identities that is encrypted with a passphrase.
 type protected struct{ age.Identity }
 
 // parse reads identities as SOPS does, which drops a text as a whole if there is anything

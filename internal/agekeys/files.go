@@ -42,7 +42,7 @@ func likeKey(text string) bool {
 	return strings.Contains(strings.ToUpper(decoded(text)), identityPrefix)
 }
 
-// decoded is what a text in base64 stands for, or "".
+// decoded decodes a text in base64. It returns "" for any other text.
 func decoded(text string) string {
 	text = strings.Trim(strings.Join(strings.Fields(text), ""), `"'`)
 	text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")

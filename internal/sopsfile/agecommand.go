@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/subprocess"
 )
 
-// maxIdentities is more than a command that writes age identities has to write, in bytes.
+// maxIdentities limits what a command that writes age identities may write, in bytes.
 const maxIdentities = 1 << 20
 
 // identityCommands are the variables with such commands, in the order in which they are run, and

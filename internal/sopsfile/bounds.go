@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/internal/subprocess"
 )
 
-// A file may be anyone's: whoever knows a public key can write a message for it. So what the
-// file makes SOPS and the programs of keys do is bounded. SOPS itself has no limits.
+// Anyone who knows a public key can write a file for it. So what a file makes SOPS and the
+// programs of keys do is bounded. SOPS itself has no limits.
 const (
 	// decryptTime limits the decryption of a file. A person may have to enter a passphrase,
 	// or touch a device.

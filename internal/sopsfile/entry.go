@@ -151,8 +151,8 @@ func (f *File) leaf(p *place, path []string, x *indexed) error {
 	return nil
 }
 
-// mergeKey is the key that SOPS keeps what a YAML merge key stands for under. It merges
-// nothing itself, and neither does what reads the decrypted file through SOPS.
+// mergeKey is the key under which SOPS keeps what a YAML merge key merges. SOPS itself merges
+// nothing, and neither do programs that read the decrypted file through SOPS.
 const mergeKey = "<<"
 
 // missing says that x has no value at the end of a path.
@@ -193,7 +193,8 @@ type child struct {
 	value any
 }
 
-// children are what a map or list holds, less the comments that are still comments.
+// children returns the items of a map or a list, without the comments. A comment that SOPS
+// encrypted in a list is an item there.
 func children(v any) (all []child) {
 	switch v := v.(type) {
 	case sops.TreeBranch:

@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/internal/agekeys"
 )
 
-// noKey says whom the file is encrypted for, and why no key was found for it. All of that is
-// public.
+// noKey is the error that lists the recipients of the file, and why no key was found for any of
+// them. All of that is public.
 func (f *File) noKey(failed *failures) error {
 	groups := f.tree.Metadata.KeyGroups
 	refused := f.opener.refused(groups)

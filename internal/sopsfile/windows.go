@@ -26,15 +26,14 @@ func (f *File) checkEncoding() error {
 	return nil
 }
 
-// isCRLF reports whether a line of a dotenv file, without its "\n", was written by SOPS, which
-// ends none with "\r", and ends with one. Others may: their values are in clear.
+// isCRLF reports whether a line of a dotenv file, given without its "\n", is one that SOPS wrote
+// and ends with "\r", which SOPS never writes. Other lines may: their values are in clear.
 func isCRLF(line []byte) bool {
 	return bytes.HasSuffix(line, []byte("\r")) &&
 		(bytes.HasPrefix(line, []byte("sops_")) || bytes.Contains(line, []byte(sopstext.ValuePrefix)))
 }
 
-// isMarkedComment reports whether a line is a byte order mark with a comment or nothing
-// behind it.
+// isMarkedComment reports whether a line is a byte order mark, followed by a comment or nothing.
 func isMarkedComment(line []byte) bool {
 	rest, marked := bytes.CutPrefix(line, []byte(charset.BOM))
 	return marked && (len(rest) == 0 || rest[0] == '#')

@@ -78,7 +78,7 @@ var (
 	yamlMetadata   = regexp.MustCompile(`^["']?sops["']?[ \t]*:(\s|$)`)
 )
 
-// detectJSON tells binary files, whose only value is "data", from other JSON documents.
+// detectJSON distinguishes binary files, whose only value is "data", from other JSON documents.
 func detectJSON(data []byte) Format {
 	var root map[string]json.RawMessage
 	if json.Unmarshal(data, &root) != nil {
