@@ -20,9 +20,11 @@ func checkEncrypted(s Source, from *sealed, v Value) *Error {
 	case s.Kind == SourceFile:
 		return mistake(ruleCiphertext, s.Pos, s.decrypted(text), "the file %q is encrypted with SOPS"+effect, s.shown)
 	case s.Kind == SourceEnv:
-		return mistake(ruleCiphertext, s.Pos, "set it to the decrypted value"+or, "the environment variable %q is encrypted with SOPS"+effect, s.target)
+		return mistake(ruleCiphertext, s.Pos, "set it to the decrypted value"+or,
+			"the environment variable %q is encrypted with SOPS"+effect, s.target)
 	case s.Kind == SourceCommand:
-		return mistake(ruleCiphertext, s.Pos, "let it print the decrypted value"+or, "the output of the command %q is encrypted with SOPS"+effect, program(s.argv()))
+		return mistake(ruleCiphertext, s.Pos, "let it print the decrypted value"+or,
+			"the output of the command %q is encrypted with SOPS"+effect, program(s.argv()))
 	case s.Kind == SourceSOPS && len(s.path) == 0 && sopstext.Detect(text) != "":
 		todo := "remove the outer encryption: " + sopstext.Command("decrypt -i", s.target, sopstext.Binary)
 		if sopstext.FormatOf(s.target, text) != sopstext.Binary {

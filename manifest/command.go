@@ -98,7 +98,8 @@ func (r *reading) commandFailed(ctx context.Context, argv []string, err error) (
 	case ctx.Err() != nil:
 		return "interrupted", ""
 	case errors.Is(err, subprocess.ErrTime):
-		return fmt.Sprintf("the command %q took longer than %v", name, r.commandTime), "run it yourself: it may wait for an answer, which it cannot get here" + signIn(argv)
+		return fmt.Sprintf("the command %q took longer than %v", name, r.commandTime),
+			"run it yourself: it may wait for an answer, which it cannot get here" + signIn(argv)
 	case errors.As(err, &exit):
 		return fmt.Sprintf("the command %q failed with exit code %d", name, exit.ExitCode()),
 			"run it yourself to see why: its output is not shown here, since it may hold secrets" + signIn(argv)
@@ -109,7 +110,8 @@ func (r *reading) commandFailed(ctx context.Context, argv []string, err error) (
 	case strings.ContainsAny(argv[0], " \t"):
 		return fmt.Sprintf("the command %q could not be run", name), "no shell splits it: write each word as an item of the list"
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		return fmt.Sprintf("the program %q was not found", name), "install it here, or set PATH; a name with a slash counts from the manifest's folder"
+		return fmt.Sprintf("the program %q was not found", name),
+			"install it here, or set PATH; a name with a slash counts from the manifest's folder"
 	}
 	return fmt.Sprintf("the command %q could not be run", name), "it is run without a shell, in the manifest's folder"
 }

@@ -78,7 +78,8 @@ func (d *document) path(f syntax.Field) (string, bool) {
 	defer d.errs.Tag(ruleType, len(d.errs))
 	text, ok := d.expanded(f)
 	if ok && strings.ContainsFunc(text, unicode.IsControl) {
-		d.errs.Add(f.Value.Pos, `in double quotes, a backslash begins an escape: paths are written with /, on Windows too`, "%s has a control character", syntax.QuoteKey(f.Key))
+		d.errs.Add(f.Value.Pos, `in double quotes, a backslash begins an escape: paths are written with /, on Windows too`,
+			"%s has a control character", syntax.QuoteKey(f.Key))
 		return "", false
 	}
 	return d.filled(f, text, ok)

@@ -58,7 +58,8 @@ func parse(name string, data []byte) (root *syntax.Node, format syntax.Format, m
 	}
 	root, mistakes = syntax.Parse(name, data, format)
 	if root != nil && root.Kind != syntax.Map {
-		mistakes = append(mistakes, mistake(ruleManifest, root.Pos, "it begins with "+entry(format, "version", 1), "a manifest must be a map, not %s", root.Kind))
+		mistakes = append(mistakes, mistake(ruleManifest, root.Pos, "it begins with "+entry(format, "version", 1),
+			"a manifest must be a map, not %s", root.Kind))
 		return nil, "", mistakes
 	}
 	return root, format, mistakes
@@ -72,12 +73,14 @@ func formatOf(name string, data []byte) (syntax.Format, *Error) {
 	at, file := Position{File: name}, shell.File(name)
 	switch {
 	case encrypted == sopstext.Binary && format == syntax.TOML:
-		return "", mistake(ruleSOPS, at, "decrypt it: sops decrypt -i "+file+"; then keep only the values in a SOPS file: "+Source{Pos: at}.fromSOPS("FILE", true),
+		return "", mistake(ruleSOPS, at, "decrypt it: sops decrypt -i "+file+
+			"; then keep only the values in a SOPS file: "+Source{Pos: at}.fromSOPS("FILE", true),
 			"is encrypted as a whole: SOPS has no TOML")
 	case encrypted == sopstext.Binary:
 		as := strings.ToLower(string(cmp.Or(format, syntax.YAML)))
 		return "", mistake(ruleSOPS, at, "decrypt it: sops decrypt -i --input-type binary --output-type binary "+file+
-			"; then encrypt its values: sops encrypt -i --input-type "+as+" --output-type "+as+" --encrypted-regex '^value$' "+file, "is encrypted as a whole, not by its values")
+			"; then encrypt its values: sops encrypt -i --input-type "+as+" --output-type "+as+" --encrypted-regex '^value$' "+file,
+			"is encrypted as a whole, not by its values")
 	case !ok && encrypted == sopstext.YAML:
 		return syntax.YAML, nil
 	case !ok && encrypted == sopstext.JSON:
@@ -168,7 +171,8 @@ func (d *document) accountID(f syntax.Field) string {
 func (d *document) tokenEnv(f syntax.Field) (string, bool) {
 	name, ok := d.envName(f)
 	if ok && hasPrefix(name, otherCredentials) {
-		d.errs.Add(f.Value.Pos, "name one that begins with CLOUDFLARE_API_TOKEN", "%q must not name a variable that holds a credential of another service", f.Key)
+		d.errs.Add(f.Value.Pos, "name one that begins with CLOUDFLARE_API_TOKEN",
+			"%q must not name a variable that holds a credential of another service", f.Key)
 		return "", false
 	}
 	return name, ok

@@ -202,7 +202,8 @@ func withSecrets(root *syntax.Node, store string, secrets []Insertion) *syntax.N
 	entries := &syntax.Node{Kind: syntax.Map}
 	for _, s := range secrets {
 		from := &syntax.Node{Kind: syntax.Map, Fields: []syntax.Field{{Key: "sops", Value: text(s.path())}, {Key: "key", Value: text(s.Key)}}}
-		entries.Fields = append(entries.Fields, syntax.Field{Key: s.Label, Value: &syntax.Node{Kind: syntax.Map, Fields: []syntax.Field{{Key: "from", Value: from}}}})
+		entries.Fields = append(entries.Fields,
+			syntax.Field{Key: s.Label, Value: &syntax.Node{Kind: syntax.Map, Fields: []syntax.Field{{Key: "from", Value: from}}}})
 	}
 	return merged(root, []string{"stores", store, "secrets"}, entries)
 }

@@ -204,7 +204,8 @@ var ownCredentials = []string{"CLOUDFLARE_API_", "CF_API_", "SECRETSYNC_", "SOPS
 // otherCredentials are how the usual variables begin that hold the credentials of
 // others than Cloudflare: as token_env, one would be sent to Cloudflare.
 var otherCredentials = []string{
-	"SECRETSYNC_", "SOPS_", "AGE_", "AWS_", "AZURE_", "ARM_", "GOOGLE_", "GCP_", "GCLOUD_", "VAULT_", "GITHUB_", "GH_", "ACTIONS_", "GITLAB_", "CI_JOB_", "CI_REGISTRY_",
+	"SECRETSYNC_", "SOPS_", "AGE_", "AWS_", "AZURE_", "ARM_", "GOOGLE_", "GCP_", "GCLOUD_", "VAULT_", "GITHUB_", "GH_", "ACTIONS_", "GITLAB_",
+	"CI_JOB_", "CI_REGISTRY_",
 	"NPM_", "NODE_AUTH_", "SSH_", "GPG_", "PGP_", "DOCKER_", "KUBE",
 }
 

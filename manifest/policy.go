@@ -62,7 +62,8 @@ func (d *document) age(f syntax.Field) time.Duration {
 		return 0
 	}
 	if m == nil || f.Value.Kind != syntax.String {
-		d.errs.Add(f.Value.Pos, d.forExample(f.Key, "90d"), `%s must be a number of hours, days or weeks: "12h", "90d" or "8w"`, syntax.QuoteKey(f.Key))
+		d.errs.Add(f.Value.Pos, d.forExample(f.Key, "90d"),
+			`%s must be a number of hours, days or weeks: "12h", "90d" or "8w"`, syntax.QuoteKey(f.Key))
 		return 0
 	}
 	n, _ := strconv.Atoi(m[1]) // five digits at most

@@ -46,9 +46,11 @@ func (s *sealed) entry(path []string) (SOPSEntry, error) {
 	case e.InList:
 		return e, mistake(ruleSOPS, e.Pos, "use a map: SOPS does not detect when a list's items are swapped", "the value is in a list")
 	case e.Type == "":
-		return e, mistake(ruleSOPS, e.Pos, "encrypt the file with SOPS, with rules that cover this key", "the value is not encrypted, or it is empty: SOPS does not encrypt empty values")
+		return e, mistake(ruleSOPS, e.Pos, "encrypt the file with SOPS, with rules that cover this key",
+			"the value is not encrypted, or it is empty: SOPS does not encrypt empty values")
 	case e.Type != "str" && e.Type != "bytes":
-		return e, mistake(ruleSOPS, e.Pos, "put it in quotes and encrypt it again: as a number, 0123 becomes 83", "the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
+		return e, mistake(ruleSOPS, e.Pos, "put it in quotes and encrypt it again: as a number, 0123 becomes 83",
+			"the value was encrypted as %s, so it may have been altered", cmp.Or(sopsTypes[e.Type], "another type"))
 	}
 	return e, nil
 }
@@ -104,7 +106,8 @@ func (d *document) refuseCiphertext(n *syntax.Node, path []string) {
 		d.refuseCiphertext(item, append(slices.Clone(path), strconv.Itoa(i)))
 	}
 	if n.Kind == syntax.String && !isValuePath(path) && sopstext.Encrypted([]byte(n.Text)) {
-		d.errs = append(d.errs, mistake(ruleSource, n.Pos, "write it in clear; or restore the key \"sops\", if the file had it", "encrypted text in a file that SOPS did not encrypt"))
+		d.errs = append(d.errs, mistake(ruleSource, n.Pos, "write it in clear; or restore the key \"sops\", if the file had it",
+			"encrypted text in a file that SOPS did not encrypt"))
 		n.Kind = syntax.Refused
 	}
 }

@@ -251,7 +251,8 @@ func (d *document) value(f syntax.Field, path ...string) Source {
 	case encrypted && d.sealed != nil:
 		s.sealed, s.path = d.sealed, path
 	case d.sealed == nil && sopstext.Encrypted([]byte(text)):
-		d.errs.Add(pos, "read it from the SOPS file that it was copied from: "+s.fromSOPS("FILE", true), "an encrypted value in a file that SOPS did not encrypt")
+		d.errs.Add(pos, "read it from the SOPS file that it was copied from: "+s.fromSOPS("FILE", true),
+			"an encrypted value in a file that SOPS did not encrypt")
 	case sopstext.Encrypted([]byte(text)):
 		d.errs.Add(pos, "set the plain value with "+d.sealed.edit(), "the value holds ciphertext, but not as SOPS writes it")
 	case d.opts.AllowPlaintextValues:

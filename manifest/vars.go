@@ -46,7 +46,8 @@ func (d *document) overrideVars() {
 	defer d.errs.Tag(ruleVariable, len(d.errs))
 	for _, name := range sortedKeys(d.opts.Vars) {
 		if _, ok := d.vars[name]; !ok {
-			d.errs.Add(Position{File: d.name}, syntax.DidYouMean(name, sortedKeys(d.vars)), "a value is given for the variable %s, which the manifest does not declare", syntax.QuoteKey(name))
+			d.errs.Add(Position{File: d.name}, syntax.DidYouMean(name, sortedKeys(d.vars)),
+				"a value is given for the variable %s, which the manifest does not declare", syntax.QuoteKey(name))
 			continue
 		}
 		d.vars[name] = d.opts.Vars[name]

@@ -170,7 +170,8 @@ func chosenEnvironment(w *workers, o *generateOptions, anyEnv bool) (env wrangle
 	}
 	i := slices.IndexFunc(c.Environments, func(e wrangler.Environment) bool { return e.Name == name })
 	if i < 0 {
-		return env, "", hint.With(fmt.Errorf("%s has no environment %q among those that workers: names", c.File, name), "name one with --env, or set the manifest's variables with --var")
+		return env, "", hint.With(fmt.Errorf("%s has no environment %q among those that workers: names", c.File, name),
+			"name one with --env, or set the manifest's variables with --var")
 	}
 	return c.Environments[i], c.File, nil
 }

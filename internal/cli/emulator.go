@@ -71,11 +71,14 @@ email address. Of a deployed Worker, only its bindings of secrets are checked.`,
 	f.StringArrayVar(&faults, "fault", nil, "make requests fail: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
 	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
 	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
-	f.BoolVar(&opts.PartialBulkCreate, "partial-bulk-create", false, "keep the secrets before the refused one of a bulk create (default: none)")
+	f.BoolVar(&opts.PartialBulkCreate, "partial-bulk-create", false,
+		"keep the secrets before the refused one of a bulk create (default: none)")
 	f.IntVar(&opts.NameConflictStatus, "name-conflict-status", 0, "HTTP status where a name is in use, 400 or 409 (default 400)")
 	f.DurationVar(&opts.PendingFor, "pending-for", 0, "how long a new secret stays pending when it is read (default: not at all)")
-	f.BoolVar(&opts.ActivationMoves, "activation-moves-modified", false, "each write of a value makes its secret pending, and activation moves its modification time (default: neither)")
-	f.BoolVar(&opts.DeployMoves, "deploy-moves-modified", false, "deploying a Worker moves the modification times of the secrets that it binds (default: not)")
+	f.BoolVar(&opts.ActivationMoves, "activation-moves-modified", false,
+		"each write of a value makes its secret pending, and activation moves its modification time (default: neither)")
+	f.BoolVar(&opts.DeployMoves, "deploy-moves-modified", false,
+		"deploying a Worker moves the modification times of the secrets that it binds (default: not)")
 	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
 	return cmd
 }

@@ -157,7 +157,8 @@ type limitFlags struct {
 
 func (f *limitFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.maxDeletes, "max-deletes", -1, "refuse a plan with more deletions (default: the manifest's safety.max_deletes)")
-	fs.BoolVar(&f.strictBindings, "strict-bindings", false, "refuse a plan that breaks a Worker's binding (default: the manifest's safety.strict_bindings)")
+	fs.BoolVar(&f.strictBindings, "strict-bindings", false,
+		"refuse a plan that breaks a Worker's binding (default: the manifest's safety.strict_bindings)")
 }
 
 func (f *limitFlags) apply(c *reconcile.Config) {

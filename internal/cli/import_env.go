@@ -28,7 +28,8 @@ type envFlags struct {
 }
 
 func (f *envFlags) register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.files, "from-env", nil, "encrypt the values in this .dev.vars, .env or JSON `file` (repeatable; - is the standard input)")
+	fs.StringArrayVar(&f.files, "from-env", nil,
+		"encrypt the values in this .dev.vars, .env or JSON `file` (repeatable; - is the standard input)")
 	fs.StringVar(&f.store, "store", "", "with --from-env: the store in the manifest (default: the only one)")
 	fs.StringArrayVar(&f.only, "only", nil, "with --from-env: only names that match this `glob` (repeatable)")
 	fs.StringArrayVar(&f.except, "except", nil, "with --from-env: no names that match this `glob` (repeatable)")
@@ -202,7 +203,8 @@ func (im *envImport) checkNames() error {
 		}
 	}
 	if rel, err := filepath.Rel(im.root, resolved(im.sops)); !im.opts.allow.Outside && (err != nil || !filepath.IsLocal(rel)) {
-		return hint.With(fmt.Errorf("--sops %s: %w", im.sops, manifest.ErrOutside), "name a file in the repository, or pass --allow-outside here and to every later command")
+		return hint.With(fmt.Errorf("--sops %s: %w", im.sops, manifest.ErrOutside),
+			"name a file in the repository, or pass --allow-outside here and to every later command")
 	}
 	return nil
 }
@@ -303,7 +305,8 @@ func (im *envImport) describe(ctx context.Context) error {
 		if empty == "" {
 			empty = "version: 1\n"
 		}
-		im.manifestText, err = manifest.Insert(ctx, manifest.Options{File: im.manifest, LookupEnv: im.app.LookupEnv}, []byte(empty), im.store, secrets)
+		im.manifestText, err = manifest.Insert(ctx, manifest.Options{File: im.manifest, LookupEnv: im.app.LookupEnv}, []byte(empty),
+			im.store, secrets)
 		return err
 	}
 	if im.oldManifest, err = os.ReadFile(im.manifest); err != nil {

@@ -55,7 +55,8 @@ func (im *envImport) write() error {
 		if err := replaceOut(im.sops, im.oldSOPS, im.extended.Data); err != nil {
 			return err
 		}
-		fmt.Fprintf(im.app.Out, "\nWrote %s: values %d, encrypted for recipients: %d.\n", render.Safe(im.sops), len(im.extended.Added), im.extended.Recipients)
+		fmt.Fprintf(im.app.Out, "\nWrote %s: values %d, encrypted for recipients: %d.\n", render.Safe(im.sops),
+			len(im.extended.Added), im.extended.Recipients)
 	} else {
 		fmt.Fprintln(im.app.Out)
 	}
@@ -95,7 +96,8 @@ func (im *envImport) next(ctx context.Context) error {
 // toDelete says what of a file in clear to delete. Entries that are left out are not named: what
 // precedes a "=" may be a piece of a value.
 func (im *envImport) toDelete(name string) string {
-	when := "when your Workers read them from the store (" + im.app.line("bindings", "generate") + "; for local development, " + im.app.line("dev") + ")"
+	when := "when your Workers read them from the store (" + im.app.line("bindings", "generate") +
+		"; for local development, " + im.app.line("dev") + ")"
 	switch left := slices.ContainsFunc(im.left, func(e envEntry) bool { return e.Pos.File == name }); {
 	case !left:
 		return "delete " + name + ", which holds the values in clear, " + when

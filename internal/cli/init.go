@@ -130,7 +130,8 @@ func (a *App) initMerge(ctx context.Context, path string) error {
 	if set, err := repo.Git(ctx, filepath.Dir(path), a.env, "config", "--get", "merge.secretsync.driver"); err == nil && len(set) > 0 {
 		return nil
 	}
-	_, err = fmt.Fprintf(a.Out, "To let git merge lockfiles record by record, run once in each clone:\n  %s\n  %s\n", configDriver, lockmerge.GitRecursive)
+	_, err = fmt.Fprintf(a.Out, "To let git merge lockfiles record by record, run once in each clone:\n  %s\n  %s\n",
+		configDriver, lockmerge.GitRecursive)
 	return err
 }
 

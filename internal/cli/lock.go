@@ -195,7 +195,8 @@ func inspectKey(ctx context.Context, c reconcile.Config, key lockfile.Key) *keyS
 func (st *lockStatus) print(w io.Writer) error {
 	out := &lines{w: w}
 	out.add("lockfile", "%s: %s", render.Safe(st.Lockfile), map[string]string{
-		"ok": fmt.Sprintf("version %d, written against %s", st.Version, st.madeAgainst()), "absent": "does not exist: nothing was applied yet, or it was lost",
+		"ok":      fmt.Sprintf("version %d, written against %s", st.Version, st.madeAgainst()),
+		"absent":  "does not exist: nothing was applied yet, or it was lost",
 		"damaged": "cannot be used",
 	}[st.State])
 	for _, file := range st.Unmerged {
@@ -232,7 +233,8 @@ func (st *lockStatus) print(w io.Writer) error {
 		out.add("", "an apply was interrupted or is running: plan shows what is left, and the next apply settles it")
 	}
 	for _, s := range st.Accepted {
-		out.add("accepted", "%s/%s: its value has not been known since %s", render.Safe(s.Store), render.Safe(s.Secret), s.Since.Format(time.RFC3339))
+		out.add("accepted", "%s/%s: its value has not been known since %s",
+			render.Safe(s.Store), render.Safe(s.Secret), s.Since.Format(time.RFC3339))
 	}
 	switch {
 	case st.problem != nil:

@@ -38,7 +38,8 @@ journal it does nothing.`,
 			if h.Folded() == 0 {
 				_, err = fmt.Fprintf(a.Out, "%s has no journal.\n", render.Safe(path))
 			} else {
-				_, err = fmt.Fprintf(a.Out, "Added the journal of an apply that was killed to %s. Next: run %s.\n", render.Safe(path), render.Safe(a.line("plan")))
+				_, err = fmt.Fprintf(a.Out, "Added the journal of an apply that was killed to %s. Next: run %s.\n",
+					render.Safe(path), render.Safe(a.line("plan")))
 			}
 			return errors.Join(err, h.Close())
 		},

@@ -122,9 +122,11 @@ func (a *App) reportMerge(r *lockmerge.Resolution) error {
 	switch {
 	case r.Conflict != nil: // it says what to do
 	case len(names) > 0:
-		_, err = fmt.Fprintf(a.Out, "Added the records of %s to %s. Next: run %s.\n", strings.Join(names, " and "), path, render.Safe(a.line("plan")))
+		_, err = fmt.Fprintf(a.Out, "Added the records of %s to %s. Next: run %s.\n",
+			strings.Join(names, " and "), path, render.Safe(a.line("plan")))
 	case r.Merged:
-		_, err = fmt.Fprintf(a.Out, "Merged %s. Next: %s, and run %s.\n", path, render.Safe(shell.Git(r.Path, "add")), render.Safe(a.line("plan")))
+		_, err = fmt.Fprintf(a.Out, "Merged %s. Next: %s, and run %s.\n",
+			path, render.Safe(shell.Git(r.Path, "add")), render.Safe(a.line("plan")))
 	default:
 		_, err = fmt.Fprintf(a.Out, "%s has no conflict.\n", path)
 	}

@@ -57,7 +57,8 @@ were reviewed before no longer hold.`,
 }
 
 func (a *App) reportRekey(ctx context.Context, p *reconcile.Project, r *reconcile.Rekeyed) error {
-	_, err := fmt.Fprintf(a.Out, "%s now uses the fingerprint key %s. Fingerprints computed again: %d.\n", render.Safe(p.Lockfile()), r.Key.ID, r.Kept)
+	_, err := fmt.Fprintf(a.Out, "%s now uses the fingerprint key %s. Fingerprints computed again: %d.\n",
+		render.Safe(p.Lockfile()), r.Key.ID, r.Kept)
 	if len(r.Lost) > 0 {
 		fmt.Fprintln(a.Out, "Without a fingerprint now:")
 	}

@@ -172,7 +172,8 @@ func (a *App) approve(ctx context.Context, things int, ask approval) error {
 	case ask.auto || ask.reviewed.Given():
 		return nil
 	case !isTerminal(a.In) && ask.question != "":
-		return hint.With(errors.New("approval is needed, and there is no terminal to ask on"), "read the list, then run this again with --auto-approve")
+		return hint.With(errors.New("approval is needed, and there is no terminal to ask on"),
+			"read the list, then run this again with --auto-approve")
 	case !isTerminal(a.In):
 		todo := fmt.Sprintf("read the plan, then run %s again with --auto-approve", ask.command)
 		if ask.command == "apply" {

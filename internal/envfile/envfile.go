@@ -57,7 +57,8 @@ func Parse(name string, data []byte) (*File, error) {
 	case !utf8.Valid(data):
 		return nil, refuse(whole, "wrangler replaces the bytes that are not: encode such a value, for example as base64", "is not UTF-8 text")
 	case sopstext.Detect(data) != "":
-		return nil, refuse(whole, "name its values in the manifest: from: {sops: "+filepath.ToSlash(name)+", key: NAME}", "is a SOPS file already: it holds no value in clear")
+		return nil, refuse(whole, "name its values in the manifest: from: {sops: "+filepath.ToSlash(name)+", key: NAME}",
+			"is a SOPS file already: it holds no value in clear")
 	case vault().Match(data):
 		return nil, refuse(whole, "decrypt it first: npx dotenvx decrypt", "is encrypted with dotenvx")
 	}
@@ -93,7 +94,8 @@ func parseJSON(name string, data []byte) (*File, error) {
 				f.Entries = append(f.Entries, Entry{Name: field.Key, Pos: field.Pos, Value: secret.New([]byte(field.Value.Text))})
 			case syntax.Refused: // reported by Parse
 			case syntax.Null:
-				errs.Add(field.Value.Pos, "remove the entry: wrangler secret bulk deletes a secret that is null", "the value of %s is null", syntax.QuoteKey(field.Key))
+				errs.Add(field.Value.Pos, "remove the entry: wrangler secret bulk deletes a secret that is null",
+					"the value of %s is null", syntax.QuoteKey(field.Key))
 			default:
 				errs.Add(field.Value.Pos, "write it as a string, in quotes", "the value of %s is %s", syntax.QuoteKey(field.Key), field.Value.Kind)
 			}
@@ -109,13 +111,15 @@ func parseDotenv(name, text string) (*File, error) {
 	assignments, ignored := dotenv(text)
 	at := func(line int) position.Position { return position.Position{File: name, Line: line, Column: 1} }
 	for _, line := range ignored {
-		errs.Add(at(line), "if it belongs to the value above, put that in quotes; otherwise begin the line with #", "wrangler ignores this line: it is not NAME=VALUE")
+		errs.Add(at(line), "if it belongs to the value above, put that in quotes; otherwise begin the line with #",
+			"wrangler ignores this line: it is not NAME=VALUE")
 	}
 	index := map[string]int{}
 	loaded := isLoadedByWrangler(name)
 	for _, a := range assignments {
 		if a.cut {
-			f.note(at(a.line), "put the value in quotes if the # belongs to it", "the value ends at a #, where wrangler takes the rest for a comment")
+			f.note(at(a.line), "put the value in quotes if the # belongs to it",
+				"the value ends at a #, where wrangler takes the rest for a comment")
 		}
 		if a.open {
 			f.note(at(a.line), "close it, or remove it", "the value begins with a quote that nothing closes: for wrangler it is a part of the value")

@@ -66,7 +66,8 @@ func (v Versions) Merge(note func(format string, args ...any)) ([]byte, error) {
 	for _, c := range m.Conflicts {
 		list.Add(lockfile.Position{File: v.Name, Line: c.Line, Column: 1}, "", "%s", describeConflict(c))
 	}
-	return m.Format(), hint.With(list.Err(), "keep one of the two sides of each conflict in "+v.Name+", then run "+shell.Git(v.Name, "add")+", and plan")
+	return m.Format(), hint.With(list.Err(),
+		"keep one of the two sides of each conflict in "+v.Name+", then run "+shell.Git(v.Name, "add")+", and plan")
 }
 
 // describeConflict says what the two sides disagree about.

@@ -179,9 +179,11 @@ type beforeAfter struct {
 // DriftJSON writes drift for programs (docs/output.md).
 func DriftJSON(w io.Writer, drift []planner.Drift, checked int, origin Origin) error {
 	_, unread := withoutUnread(drift)
-	r := driftReport{SchemaVersion: 1, UnreadAccounts: len(unread), Checked: checked, Details: []driftFinding{}, Commit: origin.commit, RunURL: origin.runURL}
+	r := driftReport{SchemaVersion: 1, UnreadAccounts: len(unread), Checked: checked, Details: []driftFinding{},
+		Commit: origin.commit, RunURL: origin.runURL}
 	for _, d := range drift {
-		f := driftFinding{Kind: d.Kind, AccountID: string(d.Store.Account), Store: d.Store.Name, Secret: d.Secret, Counts: d.Counts, Status: d.Status}
+		f := driftFinding{Kind: d.Kind, AccountID: string(d.Store.Account), Store: d.Store.Name, Secret: d.Secret,
+			Counts: d.Counts, Status: d.Status}
 		if d.Scopes != nil {
 			f.Scopes = &beforeAfter{d.Scopes.Before, d.Scopes.After}
 		}

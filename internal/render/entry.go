@@ -46,7 +46,8 @@ func changeEntries(changes []change) []entry {
 			head = fmt.Sprintf("%s %s", wordsFor(c.Op).verb, shortName(c.Secret))
 			details, below = fmt.Sprintf("is too long for a comment (%d characters): secretsync plan prints it", length), shortFacts(c.Action)
 		}
-		e := entry{under: hunk(c.Store), text: strings.TrimRight(sign+" "+head+"  "+details, " "), op: c.Op, risk: c.risk, tooLong: length > maxEntry}
+		e := entry{under: hunk(c.Store), text: strings.TrimRight(sign+" "+head+"  "+details, " "), op: c.Op, risk: c.risk,
+			tooLong: length > maxEntry}
 		for _, line := range breaksLines(c.breaks) {
 			e.text += "\n!" + indent + line
 		}

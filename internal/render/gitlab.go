@@ -112,7 +112,8 @@ func DriftCodeQuality(w io.Writer, drift []planner.Drift, manifest string) error
 		if d.Counts {
 			severity = "major"
 		}
-		list = append(list, newFinding(manifest, "drift-"+string(d.Kind), severity, in.Secret(d.Store, d.Secret)+": "+driftWords(d), planner.Position{}))
+		list = append(list, newFinding(manifest, "drift-"+string(d.Kind), severity,
+			in.Secret(d.Store, d.Secret)+": "+driftWords(d), planner.Position{}))
 	}
 	return writeFindings(w, list)
 }

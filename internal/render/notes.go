@@ -34,7 +34,8 @@ func noteLines(notes []planner.Note, in Names) []string {
 		}
 	}
 	if unread := unreadPlaces(notes); len(unread) > 0 {
-		lines = append(lines, "bindings could not be read, so it is unknown which Workers this plan breaks (bindings check says why): "+Shortened(unread))
+		lines = append(lines, "bindings could not be read, so it is unknown which Workers this plan breaks (bindings check says why): "+
+			Shortened(unread))
 	}
 	return lines
 }

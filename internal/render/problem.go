@@ -20,7 +20,8 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 	case planner.ProblemExternalMissing:
 		return name + " is external and does not exist", "create it in Cloudflare, or remove it from the manifest"
 	case planner.ProblemExternalScopes:
-		return fmt.Sprintf("%s is external and lacks the scopes %s", name, Scopes(p.Missing)), "add them in Cloudflare, or remove them from the manifest"
+		return fmt.Sprintf("%s is external and lacks the scopes %s", name, Scopes(p.Missing)),
+			"add them in Cloudflare, or remove them from the manifest"
 	case planner.ProblemOtherPrefix:
 		return name + " is in this lockfile but lacks the store's prefix: the lockfile belongs to another environment",
 			"use a separate lockfile for each environment, with --lockfile"
@@ -39,7 +40,8 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 	case planner.ProblemForged:
 		return forged(p)
 	case planner.ProblemTooManyDeletes:
-		return fmt.Sprintf("the plan deletes %s; the limit is %d", count(p.Count, "secret"), p.Limit), "if the plan is right, allow more with --max-deletes"
+		return fmt.Sprintf("the plan deletes %s; the limit is %d", count(p.Count, "secret"), p.Limit),
+			"if the plan is right, allow more with --max-deletes"
 	case planner.ProblemQuota:
 		return fmt.Sprintf("account %s would have %s; its quota is %d", Safe(string(p.Store.Account)), count(p.Count, "secret"), p.Limit),
 			"the quota counts the secrets of all tools: delete some first"

@@ -15,7 +15,8 @@ import (
 // and accepts some documents that TOML forbids. go-toml does both: its parser, which goes first
 // because its depth can be limited, and its decoder (docs/findings.md §7).
 func (p *parser) toml() *Node {
-	root := &place{key: position.Position{File: p.src.name, Line: 1, Column: 1}, value: position.Position{File: p.src.name, Line: 1, Column: 1}}
+	root := &place{key: position.Position{File: p.src.name, Line: 1, Column: 1},
+		value: position.Position{File: p.src.name, Line: 1, Column: 1}}
 	if !p.tomlPlaces(root) {
 		return nil
 	}
