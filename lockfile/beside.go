@@ -64,12 +64,12 @@ func (s Saved) Remove() error {
 	return err
 }
 
-// OursPattern and BasePattern match the names, in the lockfile's folder, of all files that
-// [Saved] can name. Git should ignore them.
-func OursPattern(path string) string { return filepath.Base(path) + ".ours*" }
-
-// BasePattern is like [OursPattern].
-func BasePattern(path string) string { return filepath.Base(path) + ".base*" }
+// Ignored returns what git should ignore in the folder of the lockfile at path: the names of the
+// files that belong to it, and patterns of those that [Saved] can name.
+func Ignored(path string) []string {
+	name := filepath.Base(path)
+	return []string{SideFile(path), JournalFile(path), name + ".ours*", name + ".base*"}
+}
 
 // maxSaved is how many runs can have saved their records beside one lockfile. More than one
 // can only happen if the side file was removed too.

@@ -30,10 +30,7 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	ignored := []string{
-		lockfile.SideFile(p.cfg.Lockfile), lockfile.JournalFile(p.cfg.Lockfile),
-		lockfile.OursPattern(p.cfg.Lockfile), lockfile.BasePattern(p.cfg.Lockfile),
-	}
+	ignored := lockfile.Ignored(p.cfg.Lockfile)
 	if _, err := os.Lstat(p.KeyFile()); err == nil { // it may have been moved here, or be older than the repository
 		ignored = append(ignored, filepath.Base(p.KeyFile()))
 	}

@@ -109,8 +109,8 @@ func (a *App) init(ctx context.Context, o *initOptions) error {
 // initIgnore makes git ignore what belongs in no repository, before there may be one.
 func (a *App) initIgnore(path string) error {
 	key := filepath.Base(keyring.Ring{Lockfile: path}.KeyFile())
-	return keyring.Ignore(filepath.Dir(path), key, key+".new", emulatorDefault, emulatorDefault+".flock",
-		lockfile.SideFile(path), lockfile.JournalFile(path), lockfile.OursPattern(path), lockfile.BasePattern(path))
+	ignored := append([]string{key, key + ".new", emulatorDefault, emulatorDefault + ".flock"}, lockfile.Ignored(path)...)
+	return keyring.Ignore(filepath.Dir(path), ignored...)
 }
 
 // initMerge names the merge driver for the lockfile in .gitattributes, and says how to
