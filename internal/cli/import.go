@@ -72,31 +72,7 @@ you are certain, use adopt: overwrite instead: it sends every value again.
 			}
 			return noArgs(cmd, args)
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.env.check(); err != nil {
-				return err
-			}
-			switch {
-			case len(o.env.files) > 0 && o.lockOnly:
-				return errors.New("--from-env and --lock-only exclude each other")
-			case len(o.env.files) > 0:
-				for _, file := range args { // as flags, so that hints have them too
-					if err := cmd.Flags().Set("from-env", file); err != nil {
-						return err
-					}
-				}
-				return a.importEnv(cmd.Context(), &o)
-			case o.lockOnly && o.out != "":
-				return errors.New("-o and --lock-only exclude each other")
-			case !o.lockOnly && o.out == "":
-				return errors.New("import needs --from-env FILE, for files in clear, -o FILE, for a manifest, or --lock-only, for a lockfile")
-			case o.lockOnly && o.sops != "":
-				return errors.New("--sops goes with -o and --from-env")
-			case o.lockOnly:
-				return a.importLock(cmd.Context(), &o)
-			}
-			return a.importManifest(cmd.Context(), &o)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runImport(cmd, &o, args) },
 	}
 	f := cmd.Flags()
 	o.manifestFlags.register(f)
@@ -108,6 +84,33 @@ you are certain, use adopt: overwrite instead: it sends every value again.
 	f.BoolVar(&o.lockOnly, "lock-only", false, "rebuild the lockfile; changes nothing in Cloudflare")
 	f.BoolVar(&o.auto, "auto-approve", false, "with --lock-only: do not ask")
 	return cmd
+}
+
+// runImport does what the flags say, and refuses flags that contradict each other.
+func (a *App) runImport(cmd *cobra.Command, o *importOptions, args []string) error {
+	if err := o.env.check(); err != nil {
+		return err
+	}
+	switch {
+	case len(o.env.files) > 0 && o.lockOnly:
+		return errors.New("--from-env and --lock-only exclude each other")
+	case len(o.env.files) > 0:
+		for _, file := range args { // as flags, so that hints have them too
+			if err := cmd.Flags().Set("from-env", file); err != nil {
+				return err
+			}
+		}
+		return a.importEnv(cmd.Context(), o)
+	case o.lockOnly && o.out != "":
+		return errors.New("-o and --lock-only exclude each other")
+	case !o.lockOnly && o.out == "":
+		return errors.New("import needs --from-env FILE, for files in clear, -o FILE, for a manifest, or --lock-only, for a lockfile")
+	case o.lockOnly && o.sops != "":
+		return errors.New("--sops goes with -o and --from-env")
+	case o.lockOnly:
+		return a.importLock(cmd.Context(), o)
+	}
+	return a.importManifest(cmd.Context(), o)
 }
 
 func (a *App) importLock(ctx context.Context, o *importOptions) error {
