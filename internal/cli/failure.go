@@ -12,6 +12,7 @@ import (
 	"github.com/secretsync/secretsync/internal/ci"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/render/sarif"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner/planfile"
@@ -200,7 +201,7 @@ func (a *App) showFailure(format string, f *render.Failure) error {
 			return nil
 		}
 		renameFailure(f, a.fromRepository(f.Manifest))
-		return render.FailureSARIF(a.Out, f)
+		return sarif.Failure(a.Out, f)
 	}
 	return nil
 }

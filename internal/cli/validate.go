@@ -11,6 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/render/sarif"
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopsfile"
@@ -98,7 +99,7 @@ func (a *App) showValid(ctx context.Context, p *reconcile.Project, format string
 		}
 	case formatSARIF:
 		under(a.fromRepository(m.File))
-		return render.ValidSARIF(a.Out, v)
+		return sarif.Valid(a.Out, v)
 	}
 	return render.ValidText(a.Out, v)
 }

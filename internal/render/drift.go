@@ -195,5 +195,5 @@ func DriftJSON(w io.Writer, drift []planner.Drift, checked int, origin Origin) e
 		}
 		r.Details = append(r.Details, f)
 	}
-	return writeJSON(w, r)
+	return WriteJSON(w, r)
 }

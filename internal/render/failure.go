@@ -33,6 +33,9 @@ type Mistake struct {
 	Hint string // may be empty
 }
 
+// WithHint is what is wrong, and what to do about it.
+func (m Mistake) WithHint() string { return withHint(m.What, m.Hint) }
+
 // The rules of mistakes that are not about a file.
 const (
 	RuleError       = "error" // such as a token that is missing, or a request that failed
@@ -137,7 +140,7 @@ func FailureGitHub(w io.Writer, f *Failure) error {
 func annotations(mistakes []Mistake) []annotation {
 	var list []annotation
 	for _, m := range mistakes {
-		list = append(list, annotation{pos: m.Pos, text: withHint(m.What, m.Hint)})
+		list = append(list, annotation{pos: m.Pos, text: m.WithHint()})
 	}
 	return list
 }
@@ -150,10 +153,10 @@ func FailureCodeQuality(w io.Writer, f *Failure) error {
 func codeQuality(w io.Writer, manifest string, mistakes, warnings []Mistake) error {
 	list := []finding{}
 	for _, m := range mistakes {
-		list = append(list, newFinding(manifest, m.Rule, "blocker", withHint(m.What, m.Hint), m.Pos))
+		list = append(list, newFinding(manifest, m.Rule, "blocker", m.WithHint(), m.Pos))
 	}
 	for _, m := range warnings {
-		list = append(list, newFinding(manifest, m.Rule, "minor", withHint(m.What, m.Hint), m.Pos))
+		list = append(list, newFinding(manifest, m.Rule, "minor", m.WithHint(), m.Pos))
 	}
 	return writeFindings(w, list)
 }
@@ -162,7 +165,7 @@ func codeQuality(w io.Writer, manifest string, mistakes, warnings []Mistake) err
 // be generated: without counts, which would look like a plan that changes nothing
 // (docs/findings.md §3).
 func FailureReport(w io.Writer, f *Failure) error {
-	return writeJSON(w, map[string]string{"error": f.Title()})
+	return WriteJSON(w, map[string]string{"error": f.Title()})
 }
 
 // failure is a failure as JSON (docs/output.md).
@@ -186,7 +189,7 @@ type mistake struct {
 
 // FailureJSON writes a failure for programs.
 func FailureJSON(w io.Writer, f *Failure) error {
-	return writeJSON(w, failure{1, f.Command, f.ExitCode, listed(f.Mistakes), f.Hints, listed(f.Warnings), f.Origin.commit, f.Origin.runURL})
+	return WriteJSON(w, failure{1, f.Command, f.ExitCode, listed(f.Mistakes), f.Hints, listed(f.Warnings), f.Origin.commit, f.Origin.runURL})
 }
 
 func listed(mistakes []Mistake) []mistake {

@@ -48,7 +48,7 @@ func writeFindings(w io.Writer, list []finding) error {
 		}
 		seen[f.Fingerprint]++
 	}
-	return writeJSON(w, list)
+	return WriteJSON(w, list)
 }
 
 // PlanCodeQuality writes a plan as GitLab's code quality report: what it leaves out, problems,
@@ -95,7 +95,7 @@ func PlanReport(w io.Writer, p *planner.Plan) error {
 		}
 		return n
 	}
-	return writeJSON(w, map[string]int{
+	return WriteJSON(w, map[string]int{
 		"create": count(planner.OpCreateStore, planner.OpCreate),
 		"update": count(planner.OpRename, planner.OpAdopt, planner.OpUpdate, planner.OpRotate, planner.OpForget, planner.OpRecord),
 		"delete": count(planner.OpDelete, planner.OpDeleteStore),
@@ -118,8 +118,8 @@ func DriftCodeQuality(w io.Writer, drift []planner.Drift, manifest string) error
 	return writeFindings(w, list)
 }
 
-// writeJSON writes JSON that may be shown on a terminal as it is.
-func writeJSON(w io.Writer, v any) error {
+// WriteJSON writes JSON that may be shown on a terminal as it is.
+func WriteJSON(w io.Writer, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func ValidCodeQuality(w io.Writer, v *Valid) error {
 
 // ValidJSON writes a valid manifest for programs (docs/output.md).
 func ValidJSON(w io.Writer, v *Valid) error {
-	return writeJSON(w, struct {
+	return WriteJSON(w, struct {
 		SchemaVersion int       `json:"schema_version"`
 		Valid         bool      `json:"valid"`
 		Manifest      string    `json:"manifest"`

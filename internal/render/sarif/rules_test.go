@@ -1,4 +1,4 @@
-package render
+package sarif
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 
 // TestRules: docs/output.md lists the same rules with the same words, in the same order.
 func TestRules(t *testing.T) {
-	doc, err := os.ReadFile("../../docs/output.md")
+	doc, err := os.ReadFile("../../../docs/output.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,6 @@
-package render
+package sarif
+
+import "github.com/secretsync/secretsync/internal/render"
 
 // ruleDescriptions are the rules of mistakes in a manifest and in the files that it names, in
 // the order of docs/output.md.
@@ -34,8 +36,8 @@ var ruleDescriptions = []struct{ rule, what string }{
 	{"binding", "A Worker's binding does not fit the manifest."},
 	{"tracked", "Git tracks a file that belongs in no repository."},
 	{"lockfile", "The lockfile cannot be read."},
-	{RuleInterrupted, "The run was interrupted."},
-	{RuleError, "The manifest could not be checked."},
+	{render.RuleInterrupted, "The run was interrupted."},
+	{render.RuleError, "The manifest could not be checked."},
 }
 
 // ruleWords describes a rule.
@@ -45,5 +47,5 @@ func ruleWords(rule string) string {
 			return r.what
 		}
 	}
-	return Safe(rule)
+	return render.Safe(rule)
 }

@@ -1,4 +1,5 @@
-package render
+// Package sarif writes what is wrong with a manifest as a log in SARIF 2.1.0, for code scanning.
+package sarif
 
 import (
 	"io"
@@ -6,9 +7,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/render"
 )
 
-// SARIF 2.1.0, the part of it that code scanning reads. testdata/sarif has the schema.
+// The part of SARIF that code scanning reads. testdata has the schema.
 const (
 	sarifSchema  = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 	sarifVersion = "2.1.0"
@@ -86,18 +89,18 @@ type sarifRegion struct {
 	StartColumn int `json:"startColumn,omitempty"`
 }
 
-// FailureSARIF writes the mistakes of a manifest in SARIF. File names are relative to the
-// repository's folder, or absolute.
-func FailureSARIF(w io.Writer, f *Failure) error {
-	return sarif(w, f.Manifest, f.ExitCode, f.Mistakes, f.Warnings)
+// Failure writes the mistakes of a manifest. File names are relative to the repository's folder,
+// or absolute.
+func Failure(w io.Writer, f *render.Failure) error {
+	return write(w, f.Manifest, f.ExitCode, f.Mistakes, f.Warnings)
 }
 
-// ValidSARIF writes the warnings about a valid manifest in SARIF, as [FailureSARIF] does.
-func ValidSARIF(w io.Writer, v *Valid) error { return sarif(w, v.Manifest, 0, nil, v.Warnings) }
+// Valid writes the warnings about a valid manifest, as [Failure] does.
+func Valid(w io.Writer, v *render.Valid) error { return write(w, v.Manifest, 0, nil, v.Warnings) }
 
-// sarif writes a log with one run. It was successful if the manifest could be checked, whatever
+// write writes a log with one run. It was successful if the manifest could be checked, whatever
 // was found.
-func sarif(w io.Writer, manifest string, exitCode int, mistakes, warnings []Mistake) error {
+func write(w io.Writer, manifest string, exitCode int, mistakes, warnings []render.Mistake) error {
 	run := sarifRun{
 		AutomationDetails: sarifID{"secretsync/validate/"},
 		Invocations:       []sarifInvocation{{exitCode, !slices.ContainsFunc(mistakes, unchecked)}},
@@ -107,7 +110,7 @@ func sarif(w io.Writer, manifest string, exitCode int, mistakes, warnings []Mist
 	}
 	driver := &run.Tool.Driver
 	*driver = sarifDriver{Name: "secretsync", InformationURI: "https://github.com/secretsync/secretsync", Rules: []sarifRule{}}
-	add := func(level string, list []Mistake) {
+	add := func(level string, list []render.Mistake) {
 		for _, m := range list {
 			i := slices.IndexFunc(driver.Rules, func(r sarifRule) bool { return r.ID == m.Rule })
 			if i < 0 {
@@ -119,20 +122,20 @@ func sarif(w io.Writer, manifest string, exitCode int, mistakes, warnings []Mist
 	}
 	add("error", mistakes)
 	add("warning", warnings)
-	return writeJSON(w, sarifLog{sarifSchema, sarifVersion, []sarifRun{run}})
+	return render.WriteJSON(w, sarifLog{sarifSchema, sarifVersion, []sarifRun{run}})
 }
 
 // unchecked reports whether a mistake is about the run, not about the manifest.
-func unchecked(m Mistake) bool { return m.Rule == RuleError || m.Rule == RuleInterrupted }
+func unchecked(m render.Mistake) bool { return m.Rule == render.RuleError || m.Rule == render.RuleInterrupted }
 
 // sarifMessage is a mistake as one line. In a message, "[text](target)" would be a link.
-func sarifMessage(m Mistake) string {
-	return strings.ReplaceAll(Safe(withHint(m.What, m.Hint)), "](", "] (")
+func sarifMessage(m render.Mistake) string {
+	return strings.ReplaceAll(render.Safe(m.WithHint()), "](", "] (")
 }
 
 // sarifPlace is where a mistake is. One without a position is at the beginning of the manifest,
 // since code scanning shows only what is in a file.
-func sarifPlace(m Mistake, manifest string) (l sarifLocation) {
+func sarifPlace(m render.Mistake, manifest string) (l sarifLocation) {
 	name := m.Pos.File
 	if name == "" {
 		name = manifest
