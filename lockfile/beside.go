@@ -119,27 +119,6 @@ func checkMerged(path string) error {
 	return err
 }
 
-// saveBeside saves this Handle's records beside the lockfile, and returns h.replaced.
-func (h *Handle) saveBeside() error {
-	h.replaced.NotSaved = h.trySaving()
-	return h.replaced
-}
-
-func (h *Handle) trySaving() error {
-	if h.replaced.Saved != "" {
-		return atomicfile.Write(h.replaced.Saved, h.file.Format(), 0o644)
-	}
-	s, err := savePair(h.path, h.opened, h.file.Format())
-	if err != nil {
-		return err
-	}
-	h.replaced.Saved = s.Ours
-	if h.journal != nil && h.journalExists() { // its records are in the two files
-		return removeJournal(h.path)
-	}
-	return nil
-}
-
 // savePair writes two versions of the lockfile at path beside it. It writes the one with the records
 // last, because its presence means that there is something to merge.
 func savePair(path string, base, ours []byte) (Saved, error) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -20,23 +19,43 @@ import (
 // Programs that ignore the lock, such as git, may replace the lockfile nevertheless. A
 // Handle never overwrites what it has not read: see [ReplacedError].
 type Handle struct {
-	path string
+	name string // of the lockfile, for errors
 
 	mu       sync.Mutex
-	lock     *flock.Flock // nil after Close
+	storage  storage // nil after Close
 	file     *File
-	saved    []byte // the lockfile's content, as formatted; file has the journal's changes too
-	opened   []byte // what another program's version is based on: saved as it was at first
-	written  bool   // this Handle has recorded something since then
-	disk     snapshot
+	saved    []byte         // the lockfile's content, as formatted; file has the journal's changes too
+	opened   []byte         // what another program's version is based on: saved as it was at first
+	written  bool           // this Handle has recorded something since then
 	folded   int            // how many changes of an earlier run's journal Open wrote to the lockfile
-	journal  *os.File       // nil until something is appended
-	appended int64          // the journal's size
-	replaced *ReplacedError // set once it is noticed; then nothing more is written to path
+	replaced *ReplacedError // set once it is noticed; then nothing more is written to the lockfile
 }
 
-// spare is roughly how much an apply adds to a lockfile.
-const spare = 64 << 10
+// storage is where a lockfile and its journal are kept. Its methods are not called concurrently.
+type storage interface {
+	// difference says what another program did since this storage last read or wrote the lockfile.
+	difference() (replacement, error)
+	// save replaces the lockfile, unless check returns an error, and removes the journal, all of
+	// whose changes data has. saved may be true even if there is an error.
+	save(data []byte, check func() error) (saved bool, err error)
+	// append adds a line to the journal. If that fails, the journal is as it was.
+	append(line []byte) error
+	// journal reports whether something was appended since the last save, and whether it is still
+	// there.
+	journal() (appended, exists bool)
+	// saveBeside saves this run's records where [Unmerged] finds them, because another program
+	// replaced the lockfile. again is the result of an earlier call.
+	saveBeside(again Saved, base, ours []byte) (Saved, error)
+	close() error
+}
+
+// replacement is what another program did to a lockfile.
+type replacement struct {
+	// what it did, such as "it was removed"; empty for nothing.
+	what string
+	// lockOnly says that only the lock was lost: the lockfile is what was last written.
+	lockOnly bool
+}
 
 // Open locks the lockfile at path, waiting up to timeout for another holder, and reads it. If
 // the lock is still held then, the error is a [HeldError]. Open removes temporary files that
@@ -71,14 +90,15 @@ func open(path string, l *flock.Flock) (*Handle, error) {
 		return nil, checkMerged(path)
 	}
 	before := read.file.Format()
-	h := &Handle{path: path, lock: l, file: read.current(), saved: before, opened: before, disk: read.disk, folded: len(read.missing)}
+	h := &Handle{
+		name: path, storage: &onDisk{path: path, lock: l, disk: read.disk},
+		file: read.current(), saved: before, opened: before, folded: len(read.missing),
+	}
 	if err := atomicfile.CheckWritable(path, spare); err != nil {
 		return nil, err
 	}
 	if h.folded > 0 {
-		if err := h.write(h.file.Format()); err != nil {
-			return nil, err
-		}
+		return h, h.save(h.file.Format())
 	}
 	return h, removeJournal(path)
 }
@@ -116,10 +136,10 @@ func (h *Handle) Update(change func(*File)) error {
 	next := h.file.clone()
 	change(next)
 	data := next.Format()
-	if bytes.Equal(data, h.saved) && h.journal == nil {
+	if appended, _ := h.storage.journal(); bytes.Equal(data, h.saved) && !appended {
 		return nil
 	}
-	next, err := Parse(h.path, data)
+	next, err := Parse(h.name, data)
 	if err != nil {
 		return fmt.Errorf("not saved, because it could not be read back: %w", err)
 	}
@@ -135,8 +155,10 @@ func (h *Handle) Update(change func(*File)) error {
 func (h *Handle) Fold() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.journal == nil {
-		return h.replacedError()
+	if h.storage != nil {
+		if appended, _ := h.storage.journal(); !appended {
+			return h.replacedError()
+		}
 	}
 	if err := h.check(); err != nil {
 		return err
@@ -144,30 +166,25 @@ func (h *Handle) Fold() error {
 	return h.save(h.file.Format())
 }
 
-// save replaces the lockfile by one that has all changes of the journal, and removes that.
+// save replaces the lockfile by one that has all changes of the journal, unless another program
+// replaced it.
 func (h *Handle) save(data []byte) error {
-	if h.journal != nil && h.journalExists() {
-		if err := h.append(journalLine{Folded: snapshot{exists: true, data: data}.digest()}.format()); err != nil {
+	saved, err := h.storage.save(data, h.check)
+	if saved {
+		h.saved, h.written = data, true
+	}
+	return err
+}
+
+// append adds a line to the journal.
+func (h *Handle) append(line []byte) error {
+	if appended, exists := h.storage.journal(); appended && !exists {
+		// Another program removed it, such as git clean. All that it had is in memory.
+		if err := h.save(h.file.Format()); err != nil {
 			return err
 		}
 	}
-	if err := h.write(data); err != nil {
-		return err
-	}
-	if h.journal != nil {
-		h.journal.Close()
-		h.journal = nil
-	}
-	return removeJournal(h.path)
-}
-
-// write replaces the lockfile, unless another program did.
-func (h *Handle) write(data []byte) error {
-	replaced, err := atomicfile.WriteIf(h.path, data, 0o644, h.check)
-	if replaced {
-		h.disk, h.saved, h.written = snapshot{exists: true, data: data}, data, true
-	}
-	return err
+	return h.storage.append(line)
 }
 
 // replacedError is h.replaced as an error, nil if that is nil.
@@ -182,35 +199,33 @@ func (h *Handle) replacedError() error {
 // another program replaced it, it saves this Handle's records beside it.
 func (h *Handle) check() error {
 	switch {
-	case h.lock == nil:
-		return fmt.Errorf("%q: the lockfile is closed", h.path)
+	case h.storage == nil:
+		return fmt.Errorf("%q: the lockfile is closed", h.name)
 	case h.replaced != nil:
 		return h.replaced
 	}
-	what, err := h.difference()
-	if err != nil || what == "" {
+	found, err := h.storage.difference()
+	if err != nil || found.what == "" {
 		return err
 	}
-	h.replaced = &ReplacedError{Path: h.path, What: what}
+	if found.lockOnly {
+		h.opened = h.saved // another process that now takes the lock starts from there
+	}
+	h.replaced = &ReplacedError{Path: h.name, What: found.what}
 	if h.written {
 		return h.saveBeside()
 	}
 	return h.replaced
 }
 
-// difference describes what another program did, and is empty if it did nothing.
-func (h *Handle) difference() (string, error) {
-	side := sidePath(h.path)
-	switch named, err := stillNames(side, h.lock); {
-	case err != nil:
-		return "", err
-	case !named:
-		if what, err := h.disk.difference(h.path); err == nil && what == "" {
-			h.opened = h.saved // another process that now takes the lock starts from there
-		}
-		return fmt.Sprintf("%q, which carries its lock, was removed or replaced", side), nil
+// saveBeside saves this Handle's records beside the lockfile, and returns h.replaced.
+func (h *Handle) saveBeside() error {
+	var s Saved
+	s, h.replaced.NotSaved = h.storage.saveBeside(Saved{Ours: h.replaced.Saved}, h.opened, h.file.Format())
+	if h.replaced.NotSaved == nil {
+		h.replaced.Saved = s.Ours
 	}
-	return h.disk.difference(h.path)
+	return h.replaced
 }
 
 // Close releases the lock. Further calls do nothing. If another program has replaced what this
@@ -218,17 +233,14 @@ func (h *Handle) difference() (string, error) {
 func (h *Handle) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.lock == nil {
+	if h.storage == nil {
 		return nil
 	}
 	var err error
 	if h.written && h.replaced == nil {
 		err = h.check()
 	}
-	err = errors.Join(err, h.lock.Unlock())
-	h.lock = nil
-	if h.journal != nil { // it was not folded: the next run does that
-		err = errors.Join(err, h.journal.Close())
-	}
+	err = errors.Join(err, h.storage.close())
+	h.storage = nil
 	return err
 }
