@@ -17,6 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// module is the path that this module's packages begin with.
+const module = "github.com/secretsync/secretsync/"
+
 // row is a package in the table of architecture.md: its name, purpose and imports.
 var row = regexp.MustCompile("(?m)^\\| `([a-z/]+)` \\| (.*) \\| (.*) \\|$")
 
@@ -61,7 +64,6 @@ func TestArchitecture(t *testing.T) {
 // in order; or the word "none". Tests and the demo are left out.
 func imports(t *testing.T) map[string][]string {
 	t.Helper()
-	const module = "github.com/secretsync/secretsync/"
 	found := map[string]map[string]bool{}
 	err := filepath.WalkDir("..", func(name string, entry fs.DirEntry, err error) error {
 		switch base := path.Base(filepath.ToSlash(name)); {

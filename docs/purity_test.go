@@ -1,4 +1,4 @@
-package reconcile
+package docs
 
 import (
 	"go/parser"
@@ -6,12 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
-
-const module = "github.com/secretsync/secretsync/"
 
 // front are the packages of front ends and of the API: if the engine imported one of them,
 // another could not take its place.
@@ -23,19 +22,26 @@ var front = []string{
 // terminal is what speaks to a terminal or ends the process.
 var terminal = regexp.MustCompile(`\bos\.(Stdin|Stdout|Stderr|Exit)\b|\bfmt\.Print|\blog\.(Print|Fatal|Panic)|\b(print|println)\(`)
 
-// TestPurity: nothing that the engine imports, directly or indirectly, is a terminal, a flag
-// library, the emulator or the API client. The engine itself prints nothing and never exits.
-func TestPurity(t *testing.T) {
+// TestEngineIsPure: nothing that package reconcile imports, directly or indirectly, is a terminal,
+// a flag library, the emulator or the API client. It prints nothing itself and never exits.
+func TestEngineIsPure(t *testing.T) {
 	seen := map[string]bool{}
-	inspect(t, ".", nil, seen)
+	inspect(t, "../reconcile", nil, seen)
 	for _, name := range []string{"planner", "applier", "lockfile", "manifest"} {
 		if !seen[filepath.Join("..", name)] {
 			t.Errorf("%s was not looked at", name)
 		}
 	}
-	for _, dir := range []string{".", "internal/observe", "internal/records"} {
+	for dir := range seen {
+		if !strings.HasPrefix(filepath.ToSlash(dir), "../reconcile") {
+			continue
+		}
 		for _, file := range sources(t, dir) {
-			if found := terminal.FindString(read(t, file)); found != "" {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := terminal.FindString(string(text)); found != "" {
 				t.Errorf("%s has %s", file, found)
 			}
 		}
@@ -51,15 +57,7 @@ func inspect(t *testing.T, dir string, path []string, seen map[string]bool) {
 	seen[dir] = true
 	path = append(path, dir)
 	for _, file := range sources(t, dir) {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, imp := range parsed.Imports {
-			name, err := strconv.Unquote(imp.Path.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, name := range importsOf(t, file) {
 			if bad := forbidden(name); bad != "" {
 				t.Errorf("%s imports %s, by %s", file, bad, strings.Join(path, ", "))
 				continue
@@ -69,6 +67,24 @@ func inspect(t *testing.T, dir string, path []string, seen map[string]bool) {
 			}
 		}
 	}
+}
+
+// importsOf returns what a file imports.
+func importsOf(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, imp := range parsed.Imports {
+		name, err := strconv.Unquote(imp.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // forbidden returns the forbidden package that an import belongs to, or "".
@@ -100,8 +116,8 @@ func sources(t *testing.T, dir string) []string {
 	return files
 }
 
-// The test sees what it looks for.
-func TestPurityIsSeen(t *testing.T) {
+// TestEngineIsPure sees what it looks for.
+func TestImpurityIsSeen(t *testing.T) {
 	for _, name := range front {
 		if forbidden(name) != name || forbidden(name+"/v2") != name || forbidden(name+"x") != "" {
 			t.Errorf("%s is not seen, or too much is", name)
@@ -117,7 +133,34 @@ func TestPurityIsSeen(t *testing.T) {
 			t.Errorf("%s is seen", text)
 		}
 	}
-	if _, err := os.Stat("imports_test.go"); err != nil {
-		t.Error(err) // the folder is that of the package
+}
+
+// TestPlannerIsPure allows the planner what data and decisions need. Without the value type, it
+// cannot hold a plaintext; without os, net and a clock, it depends only on its input.
+//
+// The only package of this module that it may import is internal/position, so that a
+// position has one type everywhere: a struct of a file, a line and a column, which imports
+// less than the planner itself.
+func TestPlannerIsPure(t *testing.T) {
+	checkImports(t, "../planner", "cmp", "maps", "path", "slices", "strings", "time", module+"internal/position")
+	checkImports(t, "../internal/position", "cmp", "strconv")
+}
+
+// checkImports fails the test if a package imports what is not allowed, or reads the clock.
+func checkImports(t *testing.T, dir string, allowed ...string) {
+	t.Helper()
+	for _, file := range sources(t, dir) {
+		for _, name := range importsOf(t, file) {
+			if !slices.Contains(allowed, name) {
+				t.Errorf("%s imports %s", file, name)
+			}
+		}
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(src), "time.Now") {
+			t.Errorf("%s reads the clock", file)
+		}
 	}
 }
