@@ -1,4 +1,4 @@
-package manifest_test
+package docs
 
 import (
 	"os"
@@ -12,10 +12,10 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 )
 
-// TestDocumentedExamples loads every example in docs/manifest.md: each YAML example is
+// TestManifestExamples loads every example in manifest.md: each YAML example is
 // followed by the same one in TOML.
-func TestDocumentedExamples(t *testing.T) {
-	doc, err := os.ReadFile(filepath.Join("..", "docs", "manifest.md"))
+func TestManifestExamples(t *testing.T) {
+	doc, err := os.ReadFile("manifest.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestDocumentedExamples(t *testing.T) {
 		if blocks[i][1] != "yaml" || blocks[i+1][1] != "toml" {
 			t.Fatalf("example %d is not YAML and then TOML", i/2+1)
 		}
-		yaml, toml := loadExample(t, "yaml", blocks[i][2]), loadExample(t, "toml", blocks[i+1][2])
+		yaml, toml := loadManifest(t, "yaml", blocks[i][2]), loadManifest(t, "toml", blocks[i+1][2])
 		ignore := cmp.Options{
 			cmpopts.IgnoreTypes(manifest.Position{}),
 			cmp.Transformer("source", func(s manifest.Source) string { return s.String() }),
@@ -39,7 +39,7 @@ func TestDocumentedExamples(t *testing.T) {
 	}
 }
 
-func loadExample(t *testing.T, extension, text string) *manifest.Manifest {
+func loadManifest(t *testing.T, extension, text string) *manifest.Manifest {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range map[string]string{
