@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -45,6 +46,31 @@ func TestReferences(t *testing.T) {
 				})
 				if strict && len(notes) != 0 || !strict && len(problems) != 0 || len(notes)+len(problems) != c.want {
 					t.Errorf("strict %v: notes %v, problems %v", strict, notes, problems)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkReferences deletes secrets which Workers are bound to, each to one.
+func BenchmarkReferences(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			key := planner.StoreKey{Account: "a", Name: "prod"}
+			in := planner.Input{
+				Recorded: []planner.RecordedStore{{Key: key, ID: "st"}}, Live: []planner.LiveStore{{Key: key, ID: "st"}},
+				Desired: []planner.DesiredStore{{Key: key}},
+			}
+			for i := range n {
+				name, id := fmt.Sprintf("s%06d", i), planner.SecretID(fmt.Sprint(i))
+				in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{Name: name, ID: id, Delete: true})
+				in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{Name: name, ID: id})
+				in.References = append(in.References, planner.Reference{StoreID: "st", Secret: name, Worker: name})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if p := planner.Build(in); len(p.Notes) != n {
+					b.Fatalf("%d notes", len(p.Notes))
 				}
 			}
 		})
