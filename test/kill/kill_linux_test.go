@@ -1,17 +1,12 @@
 package kill
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"github.com/secretsync/secretsync/test/program"
 )
@@ -55,95 +50,36 @@ func (c *faultCase) traced(n int) (calls []string) {
 // one of the prefixes. It kills the program before the n-th of them, unless n is negative.
 func traced(c *program.Project, n int, prefixes []string, args ...string) (calls []string) {
 	c.T.Helper()
-	runtime.LockOSThread() // ptrace ties a tracer to one thread
-	defer runtime.UnlockOSThread()
-	cmd := c.Process("traceable", args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
-	err := cmd.Start()
-	if errors.Is(err, syscall.EPERM) {
-		c.T.Skipf("processes may not be traced here: %v", err)
-	}
-	program.Must(c.T, err)
-	pid, options := cmd.Process.Pid, false
-	for {
-		var status syscall.WaitStatus
-		tid, err := syscall.Wait4(-1, &status, syscall.WALL|syscall.WNOTHREAD, nil)
-		program.Must(c.T, err)
-		if status.Exited() || status.Signaled() {
-			if tid == pid {
-				break
-			}
-			continue
+	program.Trace(c.T, c.Process("traceable", args...), func(made program.Call) (kill bool) {
+		call := writes(c, prefixes, made)
+		if call == "" {
+			return false
 		}
-		if !options { // its first stop
-			program.Must(c.T, syscall.PtraceSetOptions(pid, syscall.PTRACE_O_TRACECLONE|syscall.PTRACE_O_TRACESYSGOOD|ptraceExitKill))
-			options = true
-		}
-		sig := status.StopSignal()
-		switch sig {
-		case syscall.SIGTRAP | 0x80:
-			if call := writes(c, prefixes, tid); call != "" {
-				calls = append(calls, call)
-				if len(calls) == n+1 {
-					program.Must(c.T, syscall.Kill(pid, syscall.SIGKILL))
-				}
-			}
-			sig = 0
-		case syscall.SIGTRAP, syscall.SIGSTOP: // an event, or a new thread
-			sig = 0
-		}
-		_ = syscall.PtraceSyscall(tid, int(sig)) // fails for a thread that was killed
-	}
-	_ = cmd.Process.Release()
+		calls = append(calls, call)
+		return len(calls) == n+1
+	})
 	return calls
 }
 
-// From linux/ptrace.h, because package syscall lacks them.
-const (
-	ptraceExitKill       = 0x100000
-	ptraceGetSyscallInfo = 0x420e
-	syscallEntry         = 1
-)
-
-// syscallInfo is struct ptrace_syscall_info at the entry of a call.
-type syscallInfo struct {
-	op       uint8
-	_        [3]uint8
-	_        uint32
-	_, _, nr uint64
-	args     [6]uint64
-	_        [2]uint64
-}
-
-// writes names the system call that a thread is about to make if it writes one of the files, and
-// returns "" otherwise.
-func writes(c *program.Project, prefixes []string, tid int) string {
-	var info syscallInfo
-	_, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, ptraceGetSyscallInfo, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
-	if errno != 0 || info.op != syscallEntry {
-		return ""
-	}
-	file := func() string { // the path of a file descriptor
-		name, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tid, info.args[0]))
-		return name
-	}
+// writes names a system call that writes one of the files, and returns "" for any other.
+func writes(c *program.Project, prefixes []string, made program.Call) string {
 	var name, call string
-	switch info.nr {
+	switch made.Number {
 	case syscall.SYS_OPENAT:
-		if info.args[2]&syscall.O_CREAT == 0 {
+		if made.Args[2]&syscall.O_CREAT == 0 {
 			return ""
 		}
-		name, call = text(tid, info.args[1]), "open"
+		name, call = made.Text(1), "open"
 	case syscall.SYS_RENAMEAT:
-		name, call = text(tid, info.args[1]), "rename"
+		name, call = made.Text(1), "rename"
 	case syscall.SYS_UNLINKAT:
-		name, call = text(tid, info.args[1]), "remove"
+		name, call = made.Text(1), "remove"
 	case syscall.SYS_FCHMOD:
-		name, call = file(), "chmod"
+		name, call = made.File(), "chmod"
 	case syscall.SYS_WRITE:
-		name, call = file(), "write"
+		name, call = made.File(), "write"
 	case syscall.SYS_FSYNC:
-		if name, call = file(), "fsync"; name == c.Dir {
+		if name, call = made.File(), "fsync"; name == c.Dir {
 			return "fsync of the directory"
 		}
 	}
@@ -154,16 +90,4 @@ func writes(c *program.Project, prefixes []string, tid int) string {
 		call += " of the journal"
 	}
 	return call
-}
-
-// text reads a C string of a traced thread.
-func text(tid int, at uint64) string {
-	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", tid))
-	if err != nil {
-		return ""
-	}
-	defer mem.Close()
-	data, _ := io.ReadAll(io.NewSectionReader(mem, int64(at), 4096)) // up to the end of the mapping
-	s, _, _ := strings.Cut(string(data), "\x00")
-	return s
 }
