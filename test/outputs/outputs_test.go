@@ -1,7 +1,8 @@
-package cli_test
+// Package outputs_test names each file of a project as each output of the program: none is
+// overwritten.
+package outputs_test
 
 import (
-	"bytes"
 	"context"
 	"io/fs"
 	"maps"
@@ -70,28 +71,6 @@ func TestEveryFlagIsClassified(t *testing.T) {
 		}
 	}
 	visit(program.Root())
-}
-
-// TestFilesAreWrittenInOnePlace finds output that is not opened by outfile.go.
-func TestFilesAreWrittenInOnePlace(t *testing.T) {
-	allowed := map[string]string{
-		"outfile.go":    "",
-		"lock_merge.go": "writes lockfiles",
-	}
-	names, err := filepath.Glob("*.go")
-	program.Must(t, err)
-	for _, name := range names {
-		if _, ok := allowed[name]; ok || strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(name)
-		program.Must(t, err)
-		for _, call := range []string{"os.WriteFile(", "os.Create", "os.OpenFile(", "os.Rename(", "os.Remove", "atomicfile.", "os.Symlink(", "os.Link("} {
-			if bytes.Contains(text, []byte(call)) {
-				t.Errorf("%s calls %s: use writeOut, appendOut, createOut or removeOut", name, call)
-			}
-		}
-	}
 }
 
 // ownFiles are the files of the project of newOwn, by the words that errors use.

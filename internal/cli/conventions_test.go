@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -202,6 +204,32 @@ func TestOnlyTheCommandLineNamesFlags(t *testing.T) {
 		}
 		if texts == 0 {
 			t.Errorf("%s: no texts found", dir)
+		}
+	}
+}
+
+// TestFilesAreWrittenInOnePlace finds output that is not opened by outfile.go.
+func TestFilesAreWrittenInOnePlace(t *testing.T) {
+	allowed := map[string]string{
+		"outfile.go":    "",
+		"lock_merge.go": "writes lockfiles",
+	}
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if _, ok := allowed[name]; ok || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range []string{"os.WriteFile(", "os.Create", "os.OpenFile(", "os.Rename(", "os.Remove", "atomicfile.", "os.Symlink(", "os.Link("} {
+			if bytes.Contains(text, []byte(call)) {
+				t.Errorf("%s calls %s: use writeOut, appendOut, createOut or removeOut", name, call)
+			}
 		}
 	}
 }
