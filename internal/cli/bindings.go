@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/secretsync/secretsync/internal/bindings"
+	"github.com/secretsync/secretsync/internal/devsession"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -171,7 +172,7 @@ func (a *App) workers(ctx context.Context, f *manifestFlags) (*workers, error) {
 func (a *App) mistakesOf(w *workers, chosen ...string) error {
 	var mistakes syntax.ErrorList
 	for _, e := range w.mistakes {
-		if len(chosen) == 0 || slices.ContainsFunc(chosen, func(file string) bool { return samePath(e.Pos.File, file) }) {
+		if len(chosen) == 0 || slices.ContainsFunc(chosen, func(file string) bool { return devsession.SamePath(e.Pos.File, file) }) {
 			mistakes = append(mistakes, e)
 		} else {
 			a.Say("warning: %s: %s", e.Pos, e.What)
@@ -180,10 +181,23 @@ func (a *App) mistakesOf(w *workers, chosen ...string) error {
 	return mistakes.Err()
 }
 
-func samePath(a, b string) bool {
-	x, errA := filepath.Abs(a)
-	y, errB := filepath.Abs(b)
-	return errA == nil && errB == nil && x == y
+// chosen returns the configurations that --worker names, or all of them.
+func (w *workers) chosen(names []string) ([]*wrangler.Config, error) {
+	if len(w.bindings.Configs) == 0 {
+		return nil, w.noConfigs()
+	}
+	if len(names) == 0 {
+		return w.bindings.Configs, nil
+	}
+	var chosen []*wrangler.Config
+	for _, name := range names {
+		c, err := workerConfig(w, name)
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, c)
+	}
+	return chosen, nil
 }
 
 // warnOfEmulator warns that the store ids about to be used are the emulator's, not

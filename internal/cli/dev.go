@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/devsession"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/localdev"
 	"github.com/secretsync/secretsync/internal/repo"
@@ -15,19 +16,7 @@ import (
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
-
-// workersFlags say which Workers of which manifest are meant.
-type workersFlags struct {
-	manifestFlags
-	workers []string
-}
-
-func (f *workersFlags) register(fs *pflag.FlagSet) {
-	f.manifestFlags.register(fs)
-	fs.StringArrayVar(&f.workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
-}
 
 // devOptions are the flags of dev.
 type devOptions struct {
@@ -91,8 +80,8 @@ func (a *App) dev(ctx context.Context, o *devOptions) error {
 			a.Say("%s", text)
 		}
 	}
-	var stored []*devPlace
-	err = eachOf(ctx, a, a.devPlaces(w, o.folder(), files(configs)), func(p *devPlace) error {
+	var stored []*devsession.Place
+	err = eachOf(ctx, a, a.devPlaces(w, o.folder(), files(configs)), func(p *devsession.Place) error {
 		some, err := a.devOne(ctx, w, p, values, say)
 		if some {
 			stored = append(stored, p)
@@ -156,31 +145,30 @@ func eachOf[T any](ctx context.Context, a *App, list []T, do func(T) error) erro
 	return failed
 }
 
-// chosen returns the configurations that --worker names, or all of them.
-func (w *workers) chosen(names []string) ([]*wrangler.Config, error) {
-	if len(w.bindings.Configs) == 0 {
-		return nil, w.noConfigs()
+// devPlaces returns the places where some Workers look for their secrets: what --persist-to
+// names, or else what their projects say.
+func (a *App) devPlaces(w *workers, persistTo string, files []string) devsession.Layout {
+	if persistTo != "" {
+		return devsession.InFolder(persistTo, "--persist-to", files)
 	}
-	if len(names) == 0 {
-		return w.bindings.Configs, nil
+	named := map[string][]manifest.WorkerFolder{}
+	found, _ := w.manifest.WorkerFiles() // the mistakes were reported with the bindings
+	for _, f := range found {
+		named[f.Name] = f.PersistTo
 	}
-	var chosen []*wrangler.Config
-	for _, name := range names {
-		c, err := workerConfig(w, name)
-		if err != nil {
-			return nil, err
-		}
-		chosen = append(chosen, c)
+	places, unknown := devsession.Places(repo.New(filepath.Dir(w.manifest.File), false).Root, files, named)
+	for _, u := range unknown {
+		a.Say("warning: %s runs %s, but %s: set persist_to for it under workers:", u.Session.By, u.File, u.Session.Problem)
 	}
-	return chosen, nil
+	return places
 }
 
 // devOne stores the secrets of the Workers that look in a place, and reports whether it stored
 // any.
-func (a *App) devOne(ctx context.Context, w *workers, p *devPlace, values map[manifest.SecretRef]secret.Value, say func(string)) (bool, error) {
+func (a *App) devOne(ctx context.Context, w *workers, p *devsession.Place, values map[manifest.SecretRef]secret.Value, say func(string)) (bool, error) {
 	var configs []*wrangler.Config
-	for _, v := range p.visitors {
-		configs = append(configs, w.bindings.Config(v.file))
+	for _, v := range p.Visitors {
+		configs = append(configs, w.bindings.Config(v.File))
 	}
 	lists, warnings := w.bindings.LocalSecrets(configs, values)
 	for _, warning := range warnings {
@@ -188,15 +176,15 @@ func (a *App) devOne(ctx context.Context, w *workers, p *devPlace, values map[ma
 	}
 	var all []localdev.Secret
 	var reads []string
-	readers := p.visitors[:0:0]
-	for i, v := range p.visitors {
+	readers := p.Visitors[:0:0]
+	for i, v := range p.Visitors {
 		if len(lists[i]) == 0 {
-			say(v.file + " binds no secret for which there is a value")
+			say(v.File + " binds no secret for which there is a value")
 			continue
 		}
 		all, reads, readers = append(all, lists[i]...), append(reads, names(lists[i])), append(readers, v)
 	}
-	p.visitors = readers
+	p.Visitors = readers
 	if len(all) == 0 {
 		return false, nil
 	}
@@ -210,7 +198,7 @@ func (a *App) devOne(ctx context.Context, w *workers, p *devPlace, values map[ma
 		return false, devError(p, err)
 	}
 	for i, v := range readers {
-		if _, err := fmt.Fprintf(a.Out, "%s: stored %s\n", v.file, reads[i]); err != nil {
+		if _, err := fmt.Fprintf(a.Out, "%s: stored %s\n", v.File, reads[i]); err != nil {
 			return true, err
 		}
 	}
@@ -228,9 +216,34 @@ func names(secrets []localdev.Secret) string {
 	return strings.Join(list, ", ")
 }
 
+// sayWhere says where each Worker looks, and what to do about the plain text there.
+func (a *App) sayWhere(places []*devsession.Place) {
+	var folders []string
+	byDefault := 0
+	for _, p := range places {
+		a.Filter.Public(p.Values()) // others may have chosen it
+		for _, v := range p.Visitors {
+			a.Filter.Public(v.By)
+			by := v.By
+			if by == "" {
+				byDefault++
+				by = "beside it"
+			}
+			a.Say("%s looks in %s (%s)", v.File, p.State(), by)
+		}
+		folders = append(folders, p.Values())
+	}
+	if byDefault > 1 {
+		a.Say("Workers that run together, as by wrangler dev -c A -c B, all look where the first one does: set persist_to for them under workers:")
+	}
+	if len(folders) > 0 {
+		a.Say("the values are in plain text in %s; %s removes them", strings.Join(folders, ", "), a.line("dev", "--clear"))
+	}
+}
+
 // devError adds a hint to an error of package localdev.
-func devError(place *devPlace, err error) error {
-	file, values := place.files(), place.Values()
+func devError(place *devsession.Place, err error) error {
+	file, values := place.Files(), place.Values()
 	for is, todo := range map[error]string{
 		localdev.ErrNoMiniflare: "install wrangler first: npm install --save-dev wrangler",
 		localdev.ErrNoNode:      "install Node.js, and then wrangler: npm install --save-dev wrangler",

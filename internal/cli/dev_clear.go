@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/secretsync/secretsync/internal/bindings"
+	"github.com/secretsync/secretsync/internal/devsession"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/localdev"
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -31,8 +32,8 @@ func (a *App) devClear(ctx context.Context, o *devOptions) error {
 			return noWorkers(w.manifest)
 		}
 	}
-	err = eachOf(ctx, a, a.placesToClear(w, o, files), func(p *devPlace) error {
-		all := len(o.workers) == 0 || slices.ContainsFunc(p.visitors, func(v visitor) bool { return w.mistaken(v.file) })
+	err = eachOf(ctx, a, a.placesToClear(w, o, files), func(p *devsession.Place) error {
+		all := len(o.workers) == 0 || slices.ContainsFunc(p.Visitors, func(v devsession.Visitor) bool { return w.mistaken(v.File) })
 		return a.clearOne(ctx, w, p, all)
 	})
 	if err == nil && unread {
@@ -54,47 +55,36 @@ func (w *workers) files() (files []string, unread bool) {
 
 // mistaken reports whether there are mistakes in a configuration.
 func (w *workers) mistaken(file string) bool {
-	return slices.ContainsFunc(w.mistakes, func(e *syntax.Error) bool { return samePath(e.Pos.File, file) })
+	return slices.ContainsFunc(w.mistakes, func(e *syntax.Error) bool { return devsession.SamePath(e.Pos.File, file) })
 }
 
 // placesToClear returns the places where the Workers look, and those beside their
 // configurations where dev has stored values: they may have looked there before. The others of
 // a place are the manifest's other Workers that look there.
-func (a *App) placesToClear(w *workers, o *devOptions, files []string) []*devPlace {
+func (a *App) placesToClear(w *workers, o *devOptions, files []string) devsession.Layout {
 	all, _ := w.files()
 	for _, file := range files {
-		if !slices.ContainsFunc(all, func(known string) bool { return samePath(known, file) }) {
+		if !slices.ContainsFunc(all, func(known string) bool { return devsession.SamePath(known, file) }) {
 			all = append(all, file)
 		}
 	}
-	places := layout(a.devPlaces(w, o.folder(), all))
+	places := a.devPlaces(w, o.folder(), all)
 	for _, file := range all {
 		own := localdev.Place{Dir: filepath.Dir(file)}
 		if _, err := os.Lstat(own.Record()); err == nil && o.folder() == "" {
-			places.add(own, file, "")
+			places.Add(own, file, "")
 		}
 	}
-	for _, p := range places {
-		var chosen []visitor
-		for _, v := range p.visitors {
-			if slices.ContainsFunc(files, func(file string) bool { return samePath(file, v.file) }) {
-				chosen = append(chosen, v)
-			} else {
-				p.others = append(p.others, v)
-			}
-		}
-		p.visitors = chosen
-	}
-	return slices.DeleteFunc(places, func(p *devPlace) bool { return len(p.visitors) == 0 })
+	return places.Of(files)
 }
 
 // kept returns what other Workers bind in a place, and says what of that stays, although it was
 // to be removed.
-func (a *App) kept(w *workers, p *devPlace, secrets []localdev.Secret, all bool) []localdev.Secret {
+func (a *App) kept(w *workers, p *devsession.Place, secrets []localdev.Secret, all bool) []localdev.Secret {
 	stored, _ := localdev.Recorded(p.Place) // Clear reports an error
 	var keep []localdev.Secret
-	for _, v := range p.others {
-		c := w.bindings.Config(v.file)
+	for _, v := range p.Others {
+		c := w.bindings.Config(v.File)
 		if c == nil {
 			continue
 		}
@@ -106,7 +96,7 @@ func (a *App) kept(w *workers, p *devPlace, secrets []localdev.Secret, all bool)
 			}
 		}
 		if len(here) > 0 {
-			a.Say("kept %s in %s, where %s reads it too", names(here), p.Values(), v.file)
+			a.Say("kept %s in %s, where %s reads it too", names(here), p.Values(), v.File)
 		}
 	}
 	return keep
@@ -114,14 +104,14 @@ func (a *App) kept(w *workers, p *devPlace, secrets []localdev.Secret, all bool)
 
 // clearOne removes the values that the Workers of a place bind. With all, and if the bindings
 // of one are not known, it removes everything that dev stored there.
-func (a *App) clearOne(ctx context.Context, w *workers, p *devPlace, all bool) error {
+func (a *App) clearOne(ctx context.Context, w *workers, p *devsession.Place, all bool) error {
 	var secrets []localdev.Secret
-	for _, v := range p.visitors {
-		if c := w.bindings.Config(v.file); c != nil {
+	for _, v := range p.Visitors {
+		if c := w.bindings.Config(v.File); c != nil {
 			secrets = append(secrets, bindings.BoundPlaces(c)...)
 		} else if !all {
 			if _, err := os.Lstat(p.Record()); err != nil {
-				return hint.With(fmt.Errorf("%s is not one of the manifest's Workers, and dev stored nothing beside it", v.file),
+				return hint.With(fmt.Errorf("%s is not one of the manifest's Workers, and dev stored nothing beside it", v.File),
 					"name a wrangler configuration beside which dev stored values")
 			}
 			all = true
@@ -132,7 +122,7 @@ func (a *App) clearOne(ctx context.Context, w *workers, p *devPlace, all bool) e
 		return clearError(p, err)
 	}
 	for i, list := range w.shares(p, gone) {
-		if _, err := fmt.Fprintf(a.Out, "%s: removed %s\n", p.visitors[i].file, names(list)); err != nil {
+		if _, err := fmt.Fprintf(a.Out, "%s: removed %s\n", p.Visitors[i].File, names(list)); err != nil {
 			return err
 		}
 	}
@@ -141,18 +131,18 @@ func (a *App) clearOne(ctx context.Context, w *workers, p *devPlace, all bool) e
 
 // shares divides what was removed among the Workers that bind it. What none binds goes to the
 // first whose bindings are not known, or else to the first.
-func (w *workers) shares(p *devPlace, gone []localdev.Secret) [][]localdev.Secret {
-	lists := make([][]localdev.Secret, len(p.visitors))
+func (w *workers) shares(p *devsession.Place, gone []localdev.Secret) [][]localdev.Secret {
+	lists := make([][]localdev.Secret, len(p.Visitors))
 	rest := 0
-	for i, v := range slices.Backward(p.visitors) {
-		if w.bindings.Config(v.file) == nil {
+	for i, v := range slices.Backward(p.Visitors) {
+		if w.bindings.Config(v.File) == nil {
 			rest = i
 		}
 	}
 	for _, g := range gone {
 		bound := false
-		for i, v := range p.visitors {
-			c := w.bindings.Config(v.file)
+		for i, v := range p.Visitors {
+			c := w.bindings.Config(v.File)
 			if c != nil && slices.ContainsFunc(bindings.BoundPlaces(c), g.Is) {
 				lists[i], bound = append(lists[i], g), true
 			}
@@ -165,7 +155,7 @@ func (w *workers) shares(p *devPlace, gone []localdev.Secret) [][]localdev.Secre
 }
 
 // clearError always offers a way out: the values can be removed by hand.
-func clearError(place *devPlace, err error) error {
+func clearError(place *devsession.Place, err error) error {
 	todo := "remove " + place.Values() + ", where the values are"
 	switch {
 	case errors.Is(err, localdev.ErrBusy):
@@ -175,5 +165,5 @@ func clearError(place *devPlace, err error) error {
 	case errors.Is(err, localdev.ErrLink):
 		todo = "remove it, and look where it leads"
 	}
-	return hint.With(fmt.Errorf("%s: its values were not removed: %w", place.files(), err), todo)
+	return hint.With(fmt.Errorf("%s: its values were not removed: %w", place.Files(), err), todo)
 }

@@ -149,6 +149,17 @@ func (a *App) sopsKeyTypes(f *manifestFlags) []string {
 	return nil
 }
 
+// workersFlags say which Workers of which manifest are meant.
+type workersFlags struct {
+	manifestFlags
+	workers []string
+}
+
+func (f *workersFlags) register(fs *pflag.FlagSet) {
+	f.manifestFlags.register(fs)
+	fs.StringArrayVar(&f.workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
+}
+
 // limitFlags limit what a plan may do.
 type limitFlags struct {
 	maxDeletes     int // negative: use the manifest's limit

@@ -2,8 +2,8 @@
 // wrangler or Vite keeps the state of all its Workers in one folder (docs/cloudflare-api.md
 // §13): that is not always the one beside a Worker's own configuration.
 //
-// Call [Find]. It reads the scripts of package.json files and the configurations of Vite as
-// text, and runs neither.
+// Call [Places], which says where each Worker looks. It reads the scripts of package.json files
+// and the configurations of Vite as text, and runs neither.
 package devsession
 
 import (
