@@ -16,6 +16,10 @@ func ConflictMarkers(data []byte) []int {
 	var begin, rest []int
 	at := 0
 	for line := range bytes.Lines(data) {
+		if bytes.IndexByte([]byte("<|=>"), line[0]) < 0 { // as nearly all lines
+			at += len(line)
+			continue
+		}
 		for i, marker := range conflictMarkers {
 			after, ok := bytes.CutPrefix(line, marker)
 			switch {

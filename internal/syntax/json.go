@@ -4,22 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
-
-	"github.com/secretsync/secretsync/internal/position"
 )
 
-// json reads a JSON document. The first pass finds syntax errors and data after
-// the document, so that the second meets none.
+// json reads a JSON document. encoding/json finds syntax errors and data after the document
+// first, so that the reader, which knows positions, meets none.
 func (p *parser) json() *Node {
-	var raw json.RawMessage
-	if err := json.Unmarshal(p.src.data, &raw); err != nil {
-		p.jsonError(err)
+	if !json.Valid(p.src.data) {
+		p.jsonError(json.Unmarshal(p.src.data, new(json.RawMessage)))
 		return nil
 	}
-	j := &jsonReader{parser: p, dec: json.NewDecoder(bytes.NewReader(p.src.data))}
-	j.dec.UseNumber()
-	return j.value(1)
+	return (&jsonReader{parser: p}).value(1)
 }
 
 // jsonError rewords an error of encoding/json, which quotes a character of the document.
@@ -50,22 +46,108 @@ var jsonReasons = []reason{
 	{"exceeded max depth", "nested too deep"},
 }
 
+// jsonReader reads a document that is known to be well-formed. The maps and lists that are being
+// read have their content at the end of fields and items, so that each is allocated once, when its
+// length is known.
 type jsonReader struct {
 	*parser
-	dec *json.Decoder
+	at     int // the offset of what is read next
+	fields []Field
+	items  []*Node
 }
 
-// next returns the next token and the offset it starts at.
-func (j *jsonReader) next() (json.Token, int) {
-	at := int(j.dec.InputOffset())
-	for at < len(j.src.data) && strings.IndexByte(" \t\r\n,:", j.src.data[at]) >= 0 {
-		at++
+// next skips to the next token and returns its first byte.
+func (j *jsonReader) next() byte {
+	for strings.IndexByte(" \t\r\n,:", j.src.data[j.at]) >= 0 {
+		j.at++
 	}
-	t, _ := j.dec.Token() // the document is known to be well-formed
-	if s, ok := t.(string); ok && loneSurrogate(s, j.src.data[at:j.dec.InputOffset()]) {
-		j.syntaxError(j.src.pos(at), "half of a surrogate pair in a string; it stands for no character")
+	return j.src.data[j.at]
+}
+
+func (j *jsonReader) value(depth int) *Node {
+	c := j.next()
+	n := j.node(j.src.pos(j.at))
+	switch c {
+	case '{', '[':
+		if j.tooDeep(n.Pos, depth) {
+			return n
+		}
+		j.at++
+		if c == '{' {
+			n.Kind = Map
+			j.readFields(n, depth)
+		} else {
+			n.Kind = List
+			j.readItems(n, depth)
+		}
+		j.at++ // the closing bracket
+	case '"':
+		n.Kind, n.Text = String, j.text()
+	case 't', 'f':
+		n.Kind, n.Text = Bool, j.literal()
+	case 'n':
+		n.Kind = Null
+		j.literal()
+	default:
+		n.Kind, n.Text = Int, j.literal()
+		if strings.ContainsAny(n.Text, ".eE") {
+			n.Kind = Float
+		}
 	}
-	return t, at
+	return n
+}
+
+// readFields reads a map's content. Where something in it is too deep, it stops.
+func (j *jsonReader) readFields(n *Node, depth int) {
+	start := len(j.fields)
+	var seen keyIndex
+	for j.next() != '}' {
+		pos := j.src.pos(j.at)
+		key := j.text()
+		value := j.value(depth + 1)
+		if j.partly {
+			break
+		}
+		if first := seen.find(j.fields[start:], key); first >= 0 {
+			j.duplicate(key, pos, j.fields[start+first].Pos)
+		} else {
+			j.fields = append(j.fields, Field{key, pos, value})
+		}
+	}
+	n.Fields = slices.Clone(j.fields[start:])
+	j.fields = j.fields[:start]
+}
+
+// readItems reads a list's content. Where something in it is too deep, it stops.
+func (j *jsonReader) readItems(n *Node, depth int) {
+	start := len(j.items)
+	for !j.partly && j.next() != ']' {
+		j.items = append(j.items, j.value(depth+1))
+	}
+	n.Items = slices.Clone(j.items[start:])
+	j.items = j.items[:start]
+}
+
+// text reads a string.
+func (j *jsonReader) text() string {
+	start, escaped := j.at, false
+	for j.at++; j.src.data[j.at] != '"'; j.at++ {
+		if j.src.data[j.at] == '\\' {
+			escaped = true
+			j.at++
+		}
+	}
+	j.at++
+	raw := j.src.data[start:j.at]
+	if !escaped {
+		return string(raw[1 : len(raw)-1])
+	}
+	var s string
+	_ = json.Unmarshal(raw, &s) // the document is known to be well-formed
+	if loneSurrogate(s, raw) {
+		j.syntaxError(j.src.pos(start), "half of a surrogate pair in a string; it stands for no character")
+	}
+	return s
 }
 
 // loneSurrogate reports whether decoding produced a U+FFFD that the text does not have:
@@ -74,56 +156,11 @@ func loneSurrogate(s string, raw []byte) bool {
 	return strings.Count(s, "\ufffd") > bytes.Count(raw, []byte("\ufffd"))+bytes.Count(bytes.ToLower(raw), []byte(`\ufffd`))
 }
 
-func (j *jsonReader) value(depth int) *Node {
-	t, at := j.next()
-	n := &Node{Pos: j.src.pos(at)}
-	switch t := t.(type) {
-	case json.Delim:
-		if j.tooDeep(n.Pos, depth) {
-			return n
-		}
-		n.Kind = List
-		if t == '{' {
-			n.Kind = Map
-		}
-		j.children(n, depth)
-	case string:
-		n.Kind, n.Text = String, t
-	case json.Number:
-		n.Kind, n.Text = Int, t.String()
-		if strings.ContainsAny(n.Text, ".eE") {
-			n.Kind = Float
-		}
-	case bool:
-		n.Kind, n.Text = Bool, "false"
-		if t {
-			n.Text = "true"
-		}
-	default:
-		n.Kind = Null
+// literal reads a number or a word.
+func (j *jsonReader) literal() string {
+	start := j.at
+	for j.at < len(j.src.data) && strings.IndexByte(" \t\r\n,:]}", j.src.data[j.at]) < 0 {
+		j.at++
 	}
-	return n
-}
-
-func (j *jsonReader) children(n *Node, depth int) {
-	seen := map[string]position.Position{}
-	for j.dec.More() {
-		if n.Kind == List {
-			n.Items = append(n.Items, j.value(depth+1))
-		} else {
-			t, at := j.next()
-			key, pos := t.(string), j.src.pos(at)
-			value := j.value(depth + 1)
-			if first, ok := seen[key]; ok {
-				j.duplicate(key, pos, first)
-			} else {
-				seen[key] = pos
-				n.Fields = append(n.Fields, Field{key, pos, value})
-			}
-		}
-		if j.partly { // too deep: the tokens no longer belong to the open map or list
-			return
-		}
-	}
-	j.next() // the closing bracket
+	return string(j.src.data[start:j.at])
 }

@@ -74,13 +74,24 @@ type parser struct {
 	src    source
 	errs   ErrorList
 	partly bool   // what was read is not all that the document says
-	again  []span // keys of TOML that were given already, in order
-	keys   int    // of TOML, so far
+	nodes  []Node // allocated, and not used yet
 
 	full    bool                // read YAML as ParseFullYAML does
 	aliased int                 // nodes of YAML that were read through aliases
 	within  []*yaml.Node        // the anchors that aliases led to, outermost first
 	shared  []position.Position // of anchors, aliases and merge keys that were refused
+}
+
+// node returns a new node. Nodes are allocated many at a time.
+func (p *parser) node(pos position.Position) *Node {
+	const many = 128
+	if len(p.nodes) == 0 {
+		p.nodes = make([]Node, many)
+	}
+	n := &p.nodes[0]
+	p.nodes = p.nodes[1:]
+	n.Pos = pos
+	return n
 }
 
 // span is a part of the document.
@@ -154,6 +165,10 @@ func (p *parser) empty() { p.errs.Add(position.Position{File: p.src.name}, "", "
 // character nor white space, or -1.
 func firstBad(d []byte) int {
 	for i := 0; i < len(d); {
+		if c := d[i]; c >= ' ' && c < 0x7f {
+			i++
+			continue
+		}
 		r, n := utf8.DecodeRune(d[i:])
 		if r == utf8.RuneError && n == 1 || r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
 			return i
@@ -174,7 +189,7 @@ type source struct {
 }
 
 func (s *source) indexLines() {
-	s.lines = []int{0}
+	s.lines = append(make([]int, 0, bytes.Count(s.data, []byte("\n"))+1), 0)
 	for i, b := range s.data {
 		if b == '\n' {
 			s.lines = append(s.lines, i+1)
@@ -184,13 +199,23 @@ func (s *source) indexLines() {
 
 func (s *source) pos(offset int) position.Position {
 	offset = max(0, min(offset, len(s.data)))
-	line := sort.SearchInts(s.lines, offset+1)
+	line := s.line(offset)
 	from, column := s.lines[line-1], 1
 	if line == s.last.Line && offset >= s.offset {
 		from, column = s.offset, s.last.Column
 	}
 	s.offset, s.last = offset, position.Position{File: s.name, Line: line, Column: column + utf8.RuneCount(s.data[from:offset])}
 	return s.last
+}
+
+// line returns the line of an offset, from 1: most often the last one's, or the line after it.
+func (s *source) line(offset int) int {
+	for line := max(s.last.Line, 1); line <= min(s.last.Line+1, len(s.lines)); line++ {
+		if s.lines[line-1] <= offset && (line == len(s.lines) || offset < s.lines[line]) {
+			return line
+		}
+	}
+	return sort.SearchInts(s.lines, offset+1)
 }
 
 // Offset is the offset in bytes of a position that [Parse] returned for the same data, for those

@@ -1,160 +1,204 @@
 package syntax
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/BurntSushi/toml"
 	gotoml "github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
 	"github.com/secretsync/secretsync/internal/position"
 )
 
-// toml reads a TOML document. BurntSushi's library supplies the values, but keeps no positions
-// and accepts some documents that TOML forbids. go-toml does both: its parser, which goes first
-// because its depth can be limited, and its decoder (docs/findings.md §7).
+// toml reads a TOML document. go-toml's parser supplies the expressions and texts, with their
+// places. What they define is joined here, because go-toml's decoder takes a time that grows with
+// the square of the number of keys; the decoder checks the numbers and dates (docs/findings.md §7).
 func (p *parser) toml() *Node {
-	root := &place{key: position.Position{File: p.src.name, Line: 1, Column: 1},
-		value: position.Position{File: p.src.name, Line: 1, Column: 1}}
-	if !p.tomlPlaces(root) {
+	t := &tomlReader{parser: p, empty: true}
+	t.root = t.table(position.Position{File: p.src.name, Line: 1, Column: 1}, byHeader)
+	if !t.read() || p.partly || t.conflicting || !t.checkNumbers() {
 		return nil
 	}
-	text := p.withoutDuplicates()
-	if err := gotoml.Unmarshal([]byte(text), new(map[string]any)); err != nil {
-		p.tomlRefused(text, err)
-		return nil
-	}
-	var values map[string]any
-	if _, err := toml.Decode(text, &values); err != nil {
-		p.tomlError(err)
-		return nil
-	}
-	if len(values) == 0 {
+	if t.empty {
 		p.empty()
 		return nil
 	}
-	return tomlNode(values, root)
+	return t.root.node
 }
 
-// dropped begins the names that keys get which are given again: their values are decoded,
-// since they are part of the text, and left out.
-const dropped = "secretsync-given-again-"
-
-func isDropped(key string) bool { return strings.HasPrefix(key, dropped) }
-
-// withoutDuplicates is the document with every key that was given already under another
-// name. The library takes no such document, and with the first of them, as in YAML, all
-// other mistakes can be reported in the same run.
-func (p *parser) withoutDuplicates() string {
-	var out strings.Builder
-	at := 0
-	for i, k := range p.again {
-		out.Write(p.src.data[at:k.offset])
-		fmt.Fprintf(&out, dropped+"%08d", i)
-		at = k.end
-	}
-	out.Write(p.src.data[at:])
-	return out.String()
+// tomlReader is the state while a TOML document is read.
+type tomlReader struct {
+	*parser
+	ast         unstable.Parser
+	root        *tomlTable
+	start       int    // the offset of the expression
+	empty       bool   // there was no expression
+	conflicting bool   // something is defined in two ways
+	numbers     []span // and dates
 }
 
-// offset is where something of withoutDuplicates stands in the document.
-func (p *parser) offset(changed int) int {
-	const length = len(dropped) + 8
-	for _, k := range p.again {
-		switch {
-		case changed <= k.offset:
-			return changed
-		case changed < k.offset+length:
-			return k.offset
+// read reads the whole document. It returns false if it cannot be parsed.
+func (t *tomlReader) read() bool {
+	t.ast.Reset(t.src.data)
+	table := t.root
+	for !t.partly && t.ast.NextExpression() { // on past mistakes, to find them all
+		e := t.ast.Expression()
+		first := e.Key()
+		first.Next()
+		t.start, t.empty = int(first.Node().Raw.Offset), false
+		switch e.Kind {
+		case unstable.Table:
+			table = t.header(e)
+		case unstable.ArrayTable:
+			table = t.listHeader(e)
+		case unstable.KeyValue:
+			t.keyValue(table, e, 1)
 		}
-		changed += k.end - k.offset - length
 	}
-	return changed
+	if err := t.ast.Error(); err != nil {
+		t.unparsed(err)
+		return false
+	}
+	return true
 }
 
-// tomlRefused rewords an error of go-toml, which quotes keys and values.
-func (p *parser) tomlRefused(text string, err error) {
+// unparsed rewords an error of go-toml's parser, which quotes the document.
+func (t *tomlReader) unparsed(err error) {
+	at := len(t.src.data)
+	var pe *unstable.ParserError
+	if errors.As(err, &pe) && len(pe.Highlight) > 0 {
+		at = int(t.ast.Range(pe.Highlight).Offset)
+	}
+	why := "something unexpected, or something missing before it; text needs quotes"
+	if pe != nil && strings.Contains(pe.Message, "escape") {
+		why = badEscape
+	}
+	t.syntaxError(t.src.pos(at), why)
+}
+
+// header reads a [table], and returns it.
+func (t *tomlReader) header(e *unstable.Node) *tomlTable {
+	k := t.follow(t.root, e, byHeaders, 1)
+	table := k.table()
+	switch {
+	case k.found < 0:
+		return t.define(k, byHeader)
+	case table == nil || table.by == byHeader:
+		return t.again(k)
+	case table.by != byHeaders:
+		return t.conflict(k)
+	}
+	table.by = byHeader
+	return table
+}
+
+// listHeader reads a [[table]], and returns it.
+func (t *tomlReader) listHeader(e *unstable.Node) *tomlTable {
+	k := t.follow(t.root, e, byHeaders, 1)
+	list := k.table()
+	switch {
+	case k.found < 0:
+		list = t.define(k, asList)
+		list.node.Kind = List
+	case list == nil || list.by != asList:
+		return t.conflict(k)
+	}
+	list.last = t.table(k.pos, byHeader)
+	list.node.Items = append(list.node.Items, list.last.node)
+	return list.last
+}
+
+// keyValue reads a key and its value into a table.
+func (t *tomlReader) keyValue(table *tomlTable, e *unstable.Node, depth int) {
+	k := t.follow(table, e, byKeys, depth)
+	if t.partly {
+		return
+	}
+	// A list has no range of its own: it starts behind the '='.
+	rest := t.src.data[k.end:]
+	value := t.value(e.Value(), t.src.pos(k.end+len(rest)-len(bytes.TrimLeft(rest, " \t="))), k.depth+1)
+	switch there := k.table(); {
+	case k.found < 0:
+		k.in.add(k, value, nil)
+	case there == nil || there.by == byHeader:
+		t.again(k)
+	default:
+		t.conflict(k)
+	}
+}
+
+// value reads a value. at is its position, or that of the list that it is in.
+func (t *tomlReader) value(v *unstable.Node, at position.Position, depth int) *Node {
+	n := t.node(at)
+	kind, raw := tomlKinds[v.Kind], span{int(v.Raw.Offset), int(v.Raw.Offset + v.Raw.Length)}
+	n.Kind = kind
+	if (kind == Map || kind == List) && t.tooDeep(at, depth) {
+		return n
+	}
+	if kind != List {
+		n.Pos = t.src.pos(raw.offset)
+	}
+	switch kind {
+	case List:
+		for it := v.Children(); !t.partly && it.Next(); {
+			n.Items = append(n.Items, t.value(it.Node(), at, depth+1))
+		}
+	case Map:
+		table := &tomlTable{node: n}
+		for it := v.Children(); !t.partly && it.Next(); {
+			t.keyValue(table, it.Node(), depth+1)
+		}
+	case String:
+		n.Text = string(v.Data)
+	default:
+		n.Text = string(t.src.data[raw.offset:raw.end])
+		if kind != Bool {
+			t.numbers = append(t.numbers, raw)
+		}
+	}
+	return n
+}
+
+var tomlKinds = map[unstable.Kind]Kind{
+	unstable.Array: List, unstable.InlineTable: Map, unstable.String: String, unstable.Bool: Bool,
+	unstable.Integer: Int, unstable.Float: Float,
+	unstable.LocalDate: Time, unstable.LocalTime: Time, unstable.LocalDateTime: Time, unstable.DateTime: Time,
+}
+
+// checkNumbers has go-toml's decoder check the numbers and dates, in one list with one a line. It
+// returns false if one is wrong.
+func (t *tomlReader) checkNumbers() bool {
+	text := []byte("numbers = [\n")
+	for _, n := range t.numbers {
+		text = append(append(text, t.src.data[n.offset:n.end]...), ",\n"...)
+	}
+	err := gotoml.Unmarshal(append(text, ']'), new(struct{ Numbers []any }))
+	if err == nil {
+		return true
+	}
 	at := 0
 	var de *gotoml.DecodeError
 	if errors.As(err, &de) {
 		row, column := de.Position() // in bytes, from 1
-		for line := range strings.Lines(text) {
-			if row--; row == 0 {
-				at += min(column-1, len(line))
-				break
-			}
-			at += len(line)
-		}
+		n := t.numbers[min(max(row-2, 0), len(t.numbers)-1)]
+		at = min(n.offset+column-1, n.end)
 	}
-	p.syntaxError(p.src.pos(p.offset(at)), translate(err.Error(), tomlReasons))
-}
-
-// tomlError rewords an error of BurntSushi's library, which quotes keys and values.
-func (p *parser) tomlError(err error) {
-	pos := position.Position{File: p.src.name, Line: 1, Column: 1}
-	var pe toml.ParseError
-	if errors.As(err, &pe) {
-		pos = p.src.pos(p.offset(pe.Position.Start))
-	}
-	p.syntaxError(pos, translate(pe.Message, tomlReasons))
+	t.syntaxError(t.src.pos(at), translate(err.Error(), tomlReasons)) // the error quotes the document
+	return false
 }
 
 const (
-	isDefined  = "a key or table that is defined already"
 	outOfRange = "a number that is out of range"
 	notDate    = "not a date or a time"
 )
 
-// tomlReasons are reasons of both libraries.
 var tomlReasons = []reason{
-	{"already", isDefined},
-	{"should be a table", isDefined},
 	{"out of range", outOfRange},
 	{"too large", outOfRange},
-	{"escape", "an unknown escape in a string"},
 	{"date", notDate},
 	{"time", notDate},
 	{"hour", notDate},
 	{"minutes", notDate},
 	{"seconds", notDate},
 	{"digit", notDate},
-}
-
-// tomlNode joins a value with its place.
-func tomlNode(v any, at *place) *Node {
-	n := &Node{Pos: at.value, Text: at.raw}
-	switch v := v.(type) {
-	case map[string]any:
-		n.Kind, n.Text = Map, ""
-		for key, value := range v {
-			if isDropped(key) && at.fields[key] == nil {
-				continue
-			}
-			f := at.field(key, at.value)
-			n.Fields = append(n.Fields, Field{key, f.key, tomlNode(value, f)})
-		}
-		slices.SortFunc(n.Fields, func(a, b Field) int { return at.fields[a.Key].order - at.fields[b.Key].order })
-	case []any:
-		n.Kind, n.Text = List, ""
-		for i, value := range v {
-			n.Items = append(n.Items, tomlNode(value, at.item(i)))
-		}
-	case []map[string]any:
-		n.Kind, n.Text = List, ""
-		for i, value := range v {
-			n.Items = append(n.Items, tomlNode(value, at.item(i)))
-		}
-	case string:
-		n.Kind, n.Text = String, v
-	case bool:
-		n.Kind = Bool
-	case int64:
-		n.Kind = Int
-	case float64:
-		n.Kind = Float
-	default:
-		n.Kind = Time
-	}
-	return n
 }

@@ -75,7 +75,8 @@ func (p *parser) yamlPos(n *yaml.Node) position.Position {
 }
 
 func (p *parser) yamlNode(y *yaml.Node, depth int) *Node {
-	n := &Node{Pos: p.yamlPos(y), Anchored: y.Anchor != "" && !p.full}
+	n := p.node(p.yamlPos(y))
+	n.Anchored = y.Anchor != "" && !p.full
 	p.yamlRefuse(y)
 	if len(p.within) > 0 && !p.mayExpand(n.Pos) {
 		return n
@@ -89,6 +90,7 @@ func (p *parser) yamlNode(y *yaml.Node, depth int) *Node {
 	case yaml.SequenceNode:
 		n.Kind = List
 		if !p.tooDeep(n.Pos, depth) {
+			n.Items = make([]*Node, 0, len(y.Content))
 			for _, item := range y.Content {
 				n.Items = append(n.Items, p.yamlNode(item, depth+1))
 			}
@@ -137,7 +139,8 @@ func (p *parser) mayExpand(pos position.Position) bool {
 }
 
 func (p *parser) yamlFields(n *Node, y *yaml.Node, depth int) {
-	seen := map[string]position.Position{}
+	var seen keyIndex
+	n.Fields = make([]Field, 0, len(y.Content)/2)
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k, pos := y.Content[i], p.yamlPos(y.Content[i])
@@ -149,28 +152,27 @@ func (p *parser) yamlFields(n *Node, y *yaml.Node, depth int) {
 			p.yamlRefuse(k)
 		}
 		value := p.yamlNode(y.Content[i+1], depth+1)
-		switch first, again := seen[k.Value]; {
+		switch first := seen.find(n.Fields, k.Value); {
 		case merge && !p.full:
 			p.shared = append(p.shared, pos)
 			merged = append(merged, y.Content[i+1])
 		case k.Kind == yaml.AliasNode: // refused above
 		case k.Kind != yaml.ScalarNode || k.ShortTag() != "!!str" && !merge:
 			p.errs.Add(pos, "put it in quotes", "a key that is not a string")
-		case again:
-			p.duplicate(k.Value, pos, first)
+		case first >= 0:
+			p.duplicate(k.Value, pos, n.Fields[first].Pos)
 		default:
-			seen[k.Value] = pos
 			n.Fields = append(n.Fields, Field{k.Value, pos, value})
 		}
 	}
 	for _, m := range merged {
-		p.yamlMerge(n, seen, m, 1)
+		p.yamlMerge(n, &seen, m, 1)
 	}
 }
 
 // yamlMerge gives n the keys that a refused merge key stands for, with values that were
 // refused, so that n does not seem to lack them.
-func (p *parser) yamlMerge(n *Node, seen map[string]position.Position, y *yaml.Node, depth int) {
+func (p *parser) yamlMerge(n *Node, seen *keyIndex, y *yaml.Node, depth int) {
 	if p.aliased++; p.aliased > maxAliased || depth > maxDepth {
 		return
 	}
@@ -186,8 +188,7 @@ func (p *parser) yamlMerge(n *Node, seen map[string]position.Position, y *yaml.N
 			k, pos := y.Content[i], p.yamlPos(y.Content[i])
 			if k.ShortTag() == "!!merge" {
 				p.yamlMerge(n, seen, y.Content[i+1], depth+1)
-			} else if _, again := seen[k.Value]; k.Kind == yaml.ScalarNode && !again {
-				seen[k.Value] = pos
+			} else if k.Kind == yaml.ScalarNode && seen.find(n.Fields, k.Value) < 0 {
 				n.Fields = append(n.Fields, Field{k.Value, pos, &Node{Pos: pos}})
 			}
 		}
