@@ -1,6 +1,10 @@
 // Package objectstore is what a lease and a shared lockfile need of an object store: small
 // objects that change only under a condition. Package [github.com/secretsync/secretsync/objectstore/s3]
-// provides S3-compatible ones.
+// provides S3-compatible ones, package [github.com/secretsync/secretsync/objectstore/filestore]
+// folders.
+//
+// Call [Probe] before writing, then [Get] and [Put], which repeat requests and recognise their
+// own writes where the answer was lost.
 package objectstore
 
 import (
@@ -8,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -25,7 +30,12 @@ var (
 	ErrRefused = errors.New("the object store refused the request")
 )
 
-// Version identifies the content of an object. It is what S3 calls an ETag.
+// MaxSize is the size of the largest object that a [Store] reads, in bytes. What is larger is no
+// lease and no lockfile.
+const MaxSize = 64 << 20
+
+// Version identifies the content of an object. It is what S3 calls an ETag: objects with the same
+// content may have the same version.
 type Version string
 
 // Condition says when an object may be written.
@@ -40,18 +50,22 @@ type Object struct {
 	Version Version
 }
 
-// Store keeps objects under keys. Its methods may be called concurrently. They do not repeat
-// requests: see [Get] and [Put].
+// Store keeps objects under keys, which are relative paths with slashes, such as "leases/a.json".
+// Its methods may be called concurrently. They do not repeat requests: see [Get] and [Put]. Each
+// request ends within a time that the store limits.
 type Store interface {
 	// Get reads an object. The error is [ErrNotExist] if there is none.
 	Get(ctx context.Context, key string) (Object, error)
-	// Put writes an object if the condition holds, and returns its new version. After an error
-	// that is none of the errors above, the object may have been written nevertheless.
+	// Put writes an object if the condition holds, and returns its new version. The error is
+	// [ErrConflict] if the condition did not hold, also for a missing object that was to have a
+	// version. After an error that is none of the errors above, the object may have been written
+	// nevertheless.
 	Put(ctx context.Context, key string, data []byte, c Condition) (Version, error)
 	// Delete deletes objects, in one request where the store can do that. It is no error if there
 	// are none.
 	Delete(ctx context.Context, keys ...string) error
-	// String names the store for messages, such as "s3://bucket".
+	// String names the store for messages, such as "s3://bucket/prefix". With a slash and a key
+	// it is the address of an object.
 	String() string
 }
 
@@ -71,37 +85,61 @@ func Get(ctx context.Context, s Store, key string) (Object, error) {
 	return o, err
 }
 
-// Put writes an object if the condition holds. data must differ from what any other client
-// writes under this key, because that is how the object is recognised where the answer to the
-// request was lost: Put then reads it, and returns [ErrConflict] only if another client's write
-// was the one that took effect.
+// Put writes an object if the condition holds, and sends the request again after errors that may
+// pass.
+//
+// data must differ from everything else that any client writes under this key, because that is
+// how Put recognises its own object after the answer to a request was lost: a conflict may then be
+// with Put's own write, so it reads the object, and returns [ErrConflict] only if the object is
+// another one. After an error that is none of the errors above, it is unknown whether the object
+// was written.
 func Put(ctx context.Context, s Store, key string, data []byte, c Condition) (Version, error) {
 	var v Version
-	sent := false // a request whose outcome is unknown
+	unknown := false // whether an earlier request may have taken effect
 	err := repeat(ctx, func() (err error) {
-		if sent {
-			switch own, err := s.Get(ctx, key); {
-			case err == nil && bytes.Equal(own.Data, data):
-				v = own.Version
-				return nil
-			case err != nil && !errors.Is(err, ErrNotExist):
-				return err
-			}
-		}
 		v, err = s.Put(ctx, key, data, c)
-		if err != nil && !errors.Is(err, ErrBusy) {
-			sent = true
-		}
-		if sent && errors.Is(err, ErrConflict) {
-			own, getErr := s.Get(ctx, key)
-			if getErr == nil && bytes.Equal(own.Data, data) {
-				v = own.Version
-				return nil
+		switch {
+		case !unknown:
+			unknown = err != nil && !certain(err)
+		case errors.Is(err, ErrConflict):
+			var own bool
+			v, own, err = find(ctx, s, key, data)
+			if err == nil && !own {
+				return ErrConflict
 			}
 		}
 		return err
 	})
+	if err != nil && certain(err) && unknown && !errors.Is(err, ErrConflict) {
+		// A refusal of the last request says nothing about the earlier ones.
+		return "", fmt.Errorf("an earlier request may have taken effect: %w", unclassified{err})
+	}
 	return v, err
+}
+
+// find reports whether the object has the content data, and its version then.
+func find(ctx context.Context, s Store, key string, data []byte) (v Version, own bool, err error) {
+	o, err := s.Get(ctx, key)
+	switch {
+	case errors.Is(err, ErrNotExist):
+		return "", false, nil
+	case err != nil:
+		return "", false, unclassified{err} // the outcome is still unknown
+	}
+	return o.Version, bytes.Equal(o.Data, data), nil
+}
+
+// unclassified is an error that is none of the errors of a [Store], whatever it says.
+type unclassified struct{ err error }
+
+func (u unclassified) Error() string { return u.err.Error() }
+
+// certain reports whether err says that nothing was written.
+func certain(err error) bool { return final(err) || errors.Is(err, ErrBusy) }
+
+// final reports whether repeating a request is of no use.
+func final(err error) bool {
+	return errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict) || errors.Is(err, ErrRefused)
 }
 
 // repeat calls do until it succeeds, fails for good, or has failed too often.
@@ -118,13 +156,9 @@ func repeat(ctx context.Context, do func() error) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(pause):
+		// Clients that were refused together do not come back together.
+		case <-time.After(pause + rand.N(pause/4)):
 		}
 		pause *= 2
 	}
-}
-
-// final reports whether repeating a request is of no use.
-func final(err error) bool {
-	return errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict) || errors.Is(err, ErrRefused)
 }
