@@ -76,6 +76,29 @@ func (n *Node) Get(key string) *Node {
 	return nil
 }
 
+// Equal reports whether two trees say the same, wherever it stands in the text and in whatever
+// order the fields of a map are.
+func (n *Node) Equal(o *Node) bool {
+	if n == nil || o == nil || n.Kind != o.Kind || n.Text != o.Text || len(n.Fields) != len(o.Fields) || len(n.Items) != len(o.Items) {
+		return false
+	}
+	fields := make(map[string]*Node, len(o.Fields))
+	for _, f := range o.Fields {
+		fields[f.Key] = f.Value
+	}
+	for _, f := range n.Fields {
+		if !f.Value.Equal(fields[f.Key]) {
+			return false
+		}
+	}
+	for i := range n.Items {
+		if !n.Items[i].Equal(o.Items[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // Error is one mistake: what is wrong, where, and what would be right. Neither
 // text may hold a value.
 type Error struct {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/syntax"
+	"github.com/secretsync/secretsync/internal/visible"
+	"gopkg.in/yaml.v3"
 )
 
 // ErrLayout is the kind of the error about a manifest that [Insert] cannot edit in place.
@@ -44,7 +46,7 @@ func Insert(ctx context.Context, o Options, data []byte, store string, secrets [
 	}
 	edited := e.insert(root, store, secrets)
 	again, _, mistakes := parse(o.File, edited)
-	if len(mistakes) > 0 || !sameTree(again, withSecrets(root, store, secrets)) {
+	if len(mistakes) > 0 || !again.Equal(withSecrets(root, store, secrets)) {
 		return nil, &LoadError{Mistakes: []*Error{refused(ErrLayout, Position{File: o.File}, "", "%s", ErrLayout.Error())}}
 	}
 	if _, err := newLoader(o).load(ctx, edited); err != nil {
@@ -227,24 +229,74 @@ func merged(n *syntax.Node, path []string, add *syntax.Node) *syntax.Node {
 	return out
 }
 
-// sameTree reports whether two documents say the same, in whatever order.
-func sameTree(a, b *syntax.Node) bool {
-	if a == nil || b == nil || a.Kind != b.Kind || a.Text != b.Text || len(a.Fields) != len(b.Fields) || len(a.Items) != len(b.Items) {
-		return false
+// DraftStore is a store for [Draft]: Label is its name in the manifest, Name is the
+// store's in Cloudflare where that is another one.
+type DraftStore struct {
+	Label, Name string
+	Secrets     []DraftSecret
+}
+
+// DraftSecret is a secret that exists. A Comment of "" is none.
+type DraftSecret struct {
+	Label, Comment string
+	Scopes         []string
+}
+
+// Draft writes a manifest in YAML of secrets that exist. With sops, the name of a SOPS
+// file, each is taken over as it is and has its value there, under its own name;
+// without, all are external, so that nothing is written to them.
+func Draft(stores []DraftStore, sops string) ([]byte, error) {
+	type source struct {
+		SOPS foreign `yaml:"sops"`
+		Key  foreign `yaml:"key"`
 	}
-	fields := make(map[string]*syntax.Node, len(b.Fields))
-	for _, f := range b.Fields {
-		fields[f.Key] = f.Value
+	type secret struct {
+		From     *source   `yaml:"from,omitempty,flow"`
+		External bool      `yaml:"external,omitempty"`
+		Scopes   []foreign `yaml:"scopes,omitempty,flow"`
+		Comment  foreign   `yaml:"comment,omitempty"`
+		Adopt    string    `yaml:"adopt,omitempty"`
 	}
-	for _, f := range a.Fields {
-		if !sameTree(f.Value, fields[f.Key]) {
-			return false
+	type store struct {
+		Name    foreign            `yaml:"name,omitempty"`
+		Secrets map[foreign]secret `yaml:"secrets"`
+	}
+	doc := struct {
+		Version int              `yaml:"version"`
+		Stores  map[string]store `yaml:"stores"`
+	}{1, map[string]store{}}
+	for _, st := range stores {
+		to := store{Name: foreign(strings.ReplaceAll(st.Name, "${", "$${")), Secrets: map[foreign]secret{}}
+		for _, sec := range st.Secrets {
+			s := secret{External: sops == "", Comment: foreign(strings.ReplaceAll(sec.Comment, "${", "$${"))}
+			for _, scope := range sec.Scopes {
+				s.Scopes = append(s.Scopes, foreign(scope))
+			}
+			if sops != "" {
+				s.From, s.Adopt = &source{foreign(sops), foreign(sec.Label)}, "keep" // a name has no dots
+			}
+			to.Secrets[foreign(sec.Label)] = s
 		}
+		doc.Stores[st.Label] = to
 	}
-	for i := range a.Items {
-		if !sameTree(a.Items[i], b.Items[i]) {
-			return false
-		}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(doc); err != nil {
+		return nil, err
 	}
-	return true
+	return visible.YAML(out.Bytes()), enc.Close()
+}
+
+// foreign is a text from Cloudflare. It is put in double quotes where it would hide
+// something from the reviewer of the manifest, or command a CI runner that prints it, so
+// that it can be escaped.
+type foreign string
+
+// MarshalYAML implements yaml.Marshaler.
+func (f foreign) MarshalYAML() (any, error) {
+	if visible.Text(string(f)) == string(f) {
+		return string(f), nil
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: string(f), Style: yaml.DoubleQuotedStyle}, nil
 }
