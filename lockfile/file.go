@@ -48,10 +48,25 @@ type File struct {
 	// API is the API that the records are about: "" for Cloudflare's, [APILoopback] for an
 	// emulator's. One lockfile never describes both.
 	API string
-	Key Key
+	// Shared is zero unless several machines write the lockfile, and a lease keeps them apart.
+	Shared Shared
+	Key    Key
 	// Stores holds no nil pointers. Use [File.PutStore] to add one, delete to remove one and
 	// [File.All] to iterate in order.
 	Stores map[StoreKey]*Store
+}
+
+// Shared tells the versions of a lockfile apart that several machines write.
+type Shared struct {
+	// Lineage is 16 random hexadecimal digits, the same in all versions of a lockfile.
+	Lineage string
+	// Generation counts the runs that wrote to it.
+	Generation int
+	// Run identifies the run that wrote it last. It is set only in an object store, as is Journal.
+	Run string
+	// Journal identifies the journal with more records of the run, which had not ended; empty if
+	// there is none.
+	Journal string
 }
 
 // Key identifies the key of the fingerprints.
@@ -200,7 +215,7 @@ func inOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) iter.Seq2
 
 // clone returns a deep copy.
 func (f *File) clone() *File {
-	c := &File{API: f.API, Key: Key{ID: f.Key.ID, Sealed: slices.Clone(f.Key.Sealed)}}
+	c := &File{API: f.API, Shared: f.Shared, Key: Key{ID: f.Key.ID, Sealed: slices.Clone(f.Key.Sealed)}}
 	for k, st := range f.Stores {
 		copied := c.PutStore(k, st.ID)
 		copied.Delete = st.Delete

@@ -15,8 +15,16 @@ import (
 type fileJSON struct {
 	Version int         `json:"version"`
 	API     string      `json:"api,omitempty"`
+	Shared  *sharedJSON `json:"shared,omitempty"`
 	Key     Key         `json:"fingerprint_key,omitzero"`
 	Stores  []storeJSON `json:"stores"`
+}
+
+type sharedJSON struct {
+	Lineage    string `json:"lineage"`
+	Generation int    `json:"generation"`
+	Run        string `json:"run,omitempty"`
+	Journal    string `json:"journal,omitempty"`
 }
 
 // storeJSON keeps all facts about a secret together, one field a line, so that git can
@@ -65,6 +73,10 @@ func (f *File) Format() []byte { return f.encode("  ") }
 // encode is Format with another indentation.
 func (f *File) encode(indent string) []byte {
 	out := fileJSON{Version: Version, API: f.API, Key: f.Key, Stores: []storeJSON{}}
+	if f.Shared != (Shared{}) {
+		shared := sharedJSON(f.Shared)
+		out.Shared = &shared
+	}
 	for k, st := range f.All() {
 		secrets := make(map[string]secretJSON, len(st.Secrets))
 		for name, sec := range st.Secrets {

@@ -2,9 +2,11 @@ package lockfile
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -29,6 +31,7 @@ type Handle struct {
 	written  bool           // this Handle has recorded something since then
 	folded   int            // how many changes of an earlier run's journal Open wrote to the lockfile
 	replaced *ReplacedError // set once it is noticed; then nothing more is written to the lockfile
+	next     *Shared        // what this Handle's first change makes of file.Shared; nil for no change, and after it
 }
 
 // storage is where a lockfile and its journal are kept. Its methods are not called concurrently.
@@ -38,8 +41,9 @@ type storage interface {
 	// save replaces the lockfile, unless check returns an error, and removes the journal, all of
 	// whose changes data has. saved may be true even if there is an error.
 	save(data []byte, check func() error) (saved bool, err error)
-	// append adds a line to the journal. If that fails, the journal is as it was.
-	append(line []byte) error
+	// append adds a line to the journal. whole returns the lockfile with this line's changes, and
+	// the name of a journal in which more will follow.
+	append(line []byte, whole func(journal string) []byte) error
 	// journal reports whether something was appended since the last save, and whether it is still
 	// there.
 	journal() (appended, exists bool)
@@ -135,9 +139,14 @@ func (h *Handle) Update(change func(*File)) error {
 	}
 	next := h.file.clone()
 	change(next)
+	next.Shared.Journal = ""
 	data := next.Format()
 	if appended, _ := h.storage.journal(); bytes.Equal(data, h.saved) && !appended {
 		return nil
+	}
+	if h.next != nil {
+		next.Shared = *h.next
+		data = next.Format()
 	}
 	next, err := Parse(h.name, data)
 	if err != nil {
@@ -146,9 +155,26 @@ func (h *Handle) Update(change func(*File)) error {
 	if err := h.save(data); err != nil {
 		return err
 	}
-	h.file = next
+	h.file, h.next = next, nil
 	return nil
 }
+
+// Share begins a new generation of a lockfile that several machines write, with this Handle's
+// first change. The caller holds the lease that keeps them apart.
+func (h *Handle) Share() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.share("")
+}
+
+// share is Share for a run; empty for a lockfile that is not in an object store.
+func (h *Handle) share(run string) {
+	was := h.file.Shared
+	h.next = &Shared{Lineage: cmp.Or(was.Lineage, newID()), Generation: was.Generation + 1, Run: run}
+}
+
+// newID returns 16 random hexadecimal digits.
+func newID() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 
 // Fold writes what [Handle.Record] and [Handle.Settle] appended to the journal to the lockfile,
 // and removes the journal.
@@ -163,6 +189,7 @@ func (h *Handle) Fold() error {
 	if err := h.check(); err != nil {
 		return err
 	}
+	h.file.Shared.Journal = ""
 	return h.save(h.file.Format())
 }
 
@@ -172,19 +199,24 @@ func (h *Handle) save(data []byte) error {
 	saved, err := h.storage.save(data, h.check)
 	if saved {
 		h.saved, h.written = data, true
+	} else if err != nil {
+		err = cmp.Or(h.check(), err) // another program may be the reason
 	}
 	return err
 }
 
-// append adds a line to the journal.
-func (h *Handle) append(line []byte) error {
+// append adds a line to the journal: see [storage].
+func (h *Handle) append(line []byte, whole func(journal string) []byte) error {
 	if appended, exists := h.storage.journal(); appended && !exists {
 		// Another program removed it, such as git clean. All that it had is in memory.
 		if err := h.save(h.file.Format()); err != nil {
 			return err
 		}
 	}
-	return h.storage.append(line)
+	if err := h.storage.append(line, whole); err != nil {
+		return cmp.Or(h.check(), err) // another program may be the reason
+	}
+	return nil
 }
 
 // replacedError is h.replaced as an error, nil if that is nil.

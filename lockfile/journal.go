@@ -51,6 +51,8 @@ type journalLine struct {
 	Now json.RawMessage `json:"now,omitempty"`
 	// Folded is the digest of the lockfile with all changes.
 	Folded string `json:"folded,omitempty"`
+	// Sealed is the run that took over, in an object store. Nothing follows.
+	Sealed string `json:"sealed,omitempty"`
 }
 
 var checksums = crc32.MakeTable(crc32.Castagnoli)
@@ -182,7 +184,7 @@ func (j *journal) combined() (was, now *File) {
 	}
 	for i, c := range j.changes {
 		if i == 0 {
-			was.API, was.Key = c.was.API, c.was.Key
+			was.API, was.Shared, was.Key = c.was.API, c.was.Shared, c.was.Key
 		}
 		for k, st := range c.was.Stores {
 			if first(k, "") {
@@ -217,7 +219,7 @@ func (t touched) add(k RecordKey) {
 
 // part returns a copy of these records, with what all records depend on.
 func (f *File) part(t touched) *File {
-	p := &File{API: f.API, Key: f.Key}
+	p := &File{API: f.API, Shared: f.Shared, Key: f.Key}
 	for k, names := range t {
 		st := f.Stores[k]
 		if st == nil {
@@ -237,7 +239,7 @@ func (f *File) part(t touched) *File {
 // replace replaces the records of was by those of now. Both are parts of the file: see
 // [File.part].
 func (f *File) replace(was, now *File) {
-	f.API = now.API
+	f.API, f.Shared = now.API, now.Shared
 	if f.Key.ID != now.Key.ID || len(now.Key.Sealed) > 0 {
 		f.Key = now.Key
 	}
@@ -278,7 +280,7 @@ func journaled(was, now *File) (line []byte, err error) {
 }
 
 func (f *File) withoutSeal() *File {
-	return &File{API: f.API, Key: Key{ID: f.Key.ID}, Stores: f.Stores}
+	return &File{API: f.API, Shared: f.Shared, Key: Key{ID: f.Key.ID}, Stores: f.Stores}
 }
 
 // compact returns the file as JSON in one line.

@@ -19,6 +19,8 @@ var (
 	ErrAPIsDiffer = errors.New("the lockfiles are about different APIs")
 	// ErrAccountsDiffer means that the two have no account in common.
 	ErrAccountsDiffer = errors.New("the lockfiles are about different accounts")
+	// ErrLineagesDiffer means that the two are not versions of one shared lockfile.
+	ErrLineagesDiffer = errors.New("the lockfiles are not versions of one lockfile")
 )
 
 // Merged is the result of [Merge].
@@ -81,7 +83,8 @@ type Superseded struct {
 // [Conflict]. So is a record that one side removed and the other changed. A pending write
 // that one side added is kept in any case.
 //
-// The error is an [ErrKeysDiffer], an [ErrAPIsDiffer] or an [ErrAccountsDiffer].
+// The error is an [ErrKeysDiffer], an [ErrAPIsDiffer], an [ErrAccountsDiffer] or an
+// [ErrLineagesDiffer].
 func Merge(base, ours, theirs *File) (*Merged, error) {
 	m := &merger{result: &File{}, other: &File{}}
 	var err error
@@ -97,6 +100,8 @@ func Merge(base, ours, theirs *File) (*Merged, error) {
 		return nil, err
 	}
 	m.key()
+	m.result.Shared = m.shared()
+	m.other.Shared = m.result.Shared
 	for _, k := range slices.SortedFunc(maps.Keys(union(m.ours.Stores, m.theirs.Stores)), compareStores) {
 		m.store(k)
 	}
@@ -142,6 +147,8 @@ func (m *merger) comparable() error {
 		return &pathError{ErrAPIsDiffer, "one side was written with Cloudflare, and the other with an emulator"}
 	case ours.Key.ID != "" && theirs.Key.ID != "" && ours.Key.ID != theirs.Key.ID:
 		return &pathError{ErrKeysDiffer, fmt.Sprintf("ours has the fingerprint key %s, and theirs %s", ours.Key.ID, theirs.Key.ID)}
+	case ours.Shared.Lineage != "" && theirs.Shared.Lineage != "" && ours.Shared.Lineage != theirs.Shared.Lineage:
+		return &pathError{ErrLineagesDiffer, fmt.Sprintf("ours has the lineage %s, and theirs %s", ours.Shared.Lineage, theirs.Shared.Lineage)}
 	}
 	a, b := ours.accounts(), theirs.accounts()
 	if len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(id AccountID) bool { return slices.Contains(b, id) }) {
@@ -178,6 +185,15 @@ func (m *merger) api(result *File) string {
 		return m.ours.API
 	}
 	return m.theirs.API
+}
+
+// shared returns the lineage and the generation of the result, which has the records of both
+// sides, so it is as new as the newer one.
+func (m *merger) shared() Shared {
+	if m.theirs.Shared.Generation > m.ours.Shared.Generation {
+		return m.theirs.Shared
+	}
+	return m.ours.Shared
 }
 
 // key merges the fingerprint key: its sealed form, that is, since the key is the same.

@@ -382,3 +382,26 @@ func checkNothingLost(t *rapid.T, m *Merged, base, ours, theirs *File) {
 		}
 	}
 }
+
+func TestMergeShared(t *testing.T) {
+	with := func(lineage string, generation int, x Secret) *File {
+		f := fileWith(&x)
+		f.Shared = Shared{Lineage: lineage, Generation: generation}
+		return f
+	}
+	base := with("00112233445566aa", 3, recorded(0, 1))
+	for _, ours := range []int{3, 5} {
+		theirs := with("00112233445566aa", 8-ours, recorded(0, 1))
+		theirs.PutStore(prod, "").PutSecret("new", recorded(5, 2))
+		changed := with("00112233445566aa", ours, *change(recorded(0, 1), func(x *Secret) { x.Source = "moved" }))
+		m, err := Merge(base, changed, theirs)
+		try(t, err)
+		if m.File.Shared.Generation != 5 || len(m.Conflicts) > 0 {
+			t.Errorf("ours %d: %+v, %v", ours, m.File.Shared, m.Conflicts)
+		}
+	}
+	_, err := Merge(new(File), with("00112233445566aa", 3, recorded(0, 1)), with("00112233445566bb", 3, recorded(1, 1)))
+	if !errors.Is(err, ErrLineagesDiffer) {
+		t.Errorf("two lineages: %v", err)
+	}
+}

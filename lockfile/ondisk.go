@@ -42,7 +42,7 @@ func (d *onDisk) difference() (replacement, error) {
 func (d *onDisk) save(data []byte, check func() error) (saved bool, err error) {
 	appended, exists := d.journal()
 	if appended && exists {
-		if err := d.append(journalLine{Folded: snapshot{exists: true, data: data}.digest()}.format()); err != nil {
+		if err := d.append(journalLine{Folded: snapshot{exists: true, data: data}.digest()}.format(), nil); err != nil {
 			return false, err
 		}
 	}
@@ -60,7 +60,7 @@ func (d *onDisk) save(data []byte, check func() error) (saved bool, err error) {
 	return saved, removeJournal(d.path)
 }
 
-func (d *onDisk) append(line []byte) error {
+func (d *onDisk) append(line []byte, _ func(string) []byte) error {
 	created := d.opened == nil
 	if created {
 		f, err := os.OpenFile(journalPath(d.path), os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o644)

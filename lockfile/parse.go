@@ -27,6 +27,8 @@ func Parse(name string, data []byte) (*File, error) {
 			r.integer(&version)
 		case "api":
 			text(r, &f.API, loopback)
+		case "shared":
+			r.shared(&f.Shared)
 		case "fingerprint_key":
 			r.key(&f.Key)
 		case "stores":
@@ -60,6 +62,24 @@ func (f *File) hasFingerprints() bool {
 		}
 	}
 	return false
+}
+
+func (r *reader) shared(s *Shared) {
+	r.object(func(field []byte) bool {
+		switch string(field) {
+		case "lineage":
+			text(r, &s.Lineage, randomID)
+		case "generation":
+			r.integer(&s.Generation)
+		case "run":
+			text(r, &s.Run, randomID)
+		case "journal":
+			text(r, &s.Journal, randomID)
+		default:
+			return false
+		}
+		return true
+	}, "lineage", "generation")
 }
 
 func (r *reader) key(k *Key) {
@@ -221,6 +241,7 @@ var (
 	// URL: a lockfile may come from a pull request.
 	remoteID    = form{chars(alphanumeric+"_-", 1, 64), "a Cloudflare id"}
 	keyID       = form{chars(hexadecimal, 16, 16), "a key id (16 hexadecimal digits)"}
+	randomID    = form{chars(hexadecimal, 16, 16), "16 hexadecimal digits"}
 	digest      = form{after("sha256:", chars(hexadecimal, 64, 64)), `"sha256:" and 64 hexadecimal digits`}
 	operation   = form{regexp.MustCompile(`^[a-z][a-z-]{0,31}$`).MatchString, "an operation"}
 	fingerprint = form{func(s string) bool { return secret.Fingerprint(s).Valid() }, "a fingerprint"}

@@ -49,15 +49,25 @@ func (h *Handle) record(keys []RecordKey, change func(*File), mustKeep bool) err
 		return fmt.Errorf("not saved, because it would change %s, which was not to be changed", other)
 	}
 	line, err := journaled(was, now)
+	if err == nil && line != nil && h.next != nil {
+		now.Shared = *h.next
+		line, err = journaled(was, now)
+	}
 	if err != nil || line == nil {
 		return errors.Join(err, h.replacedError())
 	}
 	if h.replaced == nil {
-		if err := h.append(line); err != nil {
+		err := h.append(line, func(journal string) []byte {
+			now.Shared.Journal = journal
+			h.file.replace(was, now)
+			defer h.file.replace(now, was)
+			return h.file.Format()
+		})
+		if err != nil {
 			return err
 		}
 		h.file.replace(was, now)
-		h.written = true
+		h.written, h.next = true, nil
 		return nil
 	}
 	h.file.replace(was, now)

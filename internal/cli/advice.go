@@ -92,7 +92,7 @@ func (a *App) lockAdvice(err error) string {
 		return "if one side ran lock rekey, merge its version from before that, and run lock rekey again; if both created a first key, keep one lockfile and run apply --adopt=overwrite"
 	case errors.Is(err, lockfile.ErrAPIsDiffer):
 		return "keep the one that was written with Cloudflare: " + sides(err)
-	case errors.Is(err, lockfile.ErrAccountsDiffer):
+	case errors.Is(err, lockfile.ErrAccountsDiffer), errors.Is(err, lockfile.ErrLineagesDiffer):
 		return "a project's lockfile was replaced by another one's: keep the right one: " + sides(err)
 	case errors.Is(err, lockfile.ErrNotRegular):
 		return "name another lockfile with --lockfile"

@@ -1,0 +1,251 @@
+package lockfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/secretsync/secretsync/objectstore"
+)
+
+// A lockfile in an object store is one object, changed by compare-and-swap. Its journal is one
+// object for each change, because stores limit how often one object may be written:
+//
+//	KEY.journal/ID/000001
+//
+// ID is new for each journal. The first change is written to the lockfile itself, which then names
+// the journal: only then is there one to be read. A run that takes over
+// from one that did not end first writes an object that seals the journal, where the next change
+// would be. So what it read of the journal stays all of it, and the other run, should it still be
+// alive, cannot record the intent of another request, and therefore does not send it.
+
+// OpenObject opens the lockfile at key in an object store. The caller must hold the lease that
+// keeps other runs away. If an earlier run did not end, OpenObject seals that run's journal and
+// writes it to the lockfile.
+//
+// The methods of the Handle use no context: a change that was begun is completed, within the
+// limits of the store's own requests.
+func OpenObject(ctx context.Context, store objectstore.Store, key string) (*Handle, error) {
+	run := newID()
+	read, err := readObject(ctx, store, key, run)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handle{
+		name: objectName(store, key), storage: &inBucket{store: store, key: key, version: read.version, run: run},
+		file: read.file, saved: read.file.Format(), folded: read.changes,
+	}
+	h.opened = h.saved
+	h.share(run)
+	if read.file.Shared.Journal == "" {
+		return h, nil
+	}
+	h.file.Shared, h.next = *h.next, nil
+	return h, h.save(h.file.Format())
+}
+
+// ReadObject reads the lockfile at key in an object store and its journal, without a lease. If
+// there is none, it returns an empty File.
+func ReadObject(ctx context.Context, store objectstore.Store, key string) (*File, error) {
+	read, err := readObject(ctx, store, key, "")
+	if err != nil {
+		return nil, err
+	}
+	return read.file, nil
+}
+
+// objectName is the name of a lockfile in messages.
+func objectName(store objectstore.Store, key string) string { return store.String() + "/" + key }
+
+// object is a lockfile that was read from an object store.
+type object struct {
+	file    *File // with the changes of the journal
+	version objectstore.Version
+	changes int // in the journal
+}
+
+// readObject reads a lockfile, and what its journal has. With a sealer, which is a run, it seals
+// the journal.
+func readObject(ctx context.Context, store objectstore.Store, key, sealer string) (*object, error) {
+	for range loadTries {
+		o, err := readLockfile(ctx, store, key)
+		if err != nil || o.file.Shared.Journal == "" {
+			return o, err
+		}
+		if o.changes, err = replay(ctx, store, key, sealer, o.file); err != nil {
+			return nil, err
+		}
+		again, err := readLockfile(ctx, store, key) // the run may have ended, and removed its journal, meanwhile
+		if err != nil || again.version == o.version {
+			return o, err
+		}
+	}
+	return nil, fmt.Errorf("%s changes all the time: an apply is running", objectName(store, key))
+}
+
+// readLockfile reads the lockfile alone.
+func readLockfile(ctx context.Context, store objectstore.Store, key string) (*object, error) {
+	got, err := objectstore.Get(ctx, store, key)
+	switch {
+	case errors.Is(err, objectstore.ErrNotExist):
+		return &object{file: new(File)}, nil
+	case err != nil:
+		return nil, fmt.Errorf("the lockfile cannot be read: %w", err)
+	}
+	f, err := Parse(objectName(store, key), got.Data)
+	return &object{file: f, version: got.Version}, err
+}
+
+// replay adds the changes of the journal to f, and returns how many there are.
+func replay(ctx context.Context, store objectstore.Store, key, sealer string, f *File) (int, error) {
+	for n := 1; ; n++ {
+		name := journalKey(key, f.Shared.Journal, n)
+		got, err := objectstore.Get(ctx, store, name)
+		if errors.Is(err, objectstore.ErrNotExist) {
+			if sealer == "" {
+				return n - 1, nil
+			}
+			_, err = objectstore.Put(ctx, store, name, journalLine{Sealed: sealer}.format(), objectstore.Condition{})
+			if err == nil {
+				return n - 1, nil
+			}
+			if errors.Is(err, objectstore.ErrConflict) { // the run is alive, or another one takes over
+				n--
+				continue
+			}
+		}
+		if err != nil {
+			return 0, fmt.Errorf("the lockfile's journal cannot be read: %w", err)
+		}
+		change, sealed, err := parseJournalObject(objectName(store, name), got.Data)
+		if err != nil {
+			return 0, err
+		}
+		if sealed {
+			return n - 1, nil
+		}
+		f.replace(change.was, change.now)
+	}
+}
+
+// parseJournalObject reads one object of a journal.
+func parseJournalObject(name string, data []byte) (change step, sealed bool, err error) {
+	var j journal
+	text, whole := bytes.CutSuffix(data, []byte("\n"))
+	l, ok := parseJournalLine(text)
+	switch {
+	case ok && whole && l.Sealed != "":
+		return step{}, true, nil
+	case ok && whole && len(l.Now) > 0 && j.add(name, l):
+		return j.changes[0], false, nil
+	}
+	return step{}, false, journalDamage(name, 1, l.Version)
+}
+
+func journalKey(key, id string, n int) string { return fmt.Sprintf("%s.journal/%s/%06d", key, id, n) }
+
+// inBucket is the storage of a lockfile in an object store.
+type inBucket struct {
+	store   objectstore.Store
+	key     string
+	version objectstore.Version // of the lockfile; empty if there is none
+	run     string
+	unsaved bool     // something was appended since the last save
+	id      string   // of the journal that the lockfile names; empty for none
+	n       int      // how many objects that has
+	written []string // all objects of journals that were not removed
+	lost    string   // what another run did
+}
+
+func (b *inBucket) difference() (replacement, error) { return replacement{what: b.lost}, nil }
+
+func (b *inBucket) save(data []byte, check func() error) (saved bool, err error) {
+	if err := check(); err != nil {
+		return false, err
+	}
+	b.id = "" // also if this fails, because it may take effect nevertheless
+	if err := b.replace(data); err != nil {
+		return false, err
+	}
+	b.unsaved = false
+	// Nothing reads them any more, and no other run has written more than a seal there: see lost.
+	if err := b.store.Delete(context.Background(), b.written...); err != nil && !errors.Is(err, objectstore.ErrNotExist) {
+		return true, fmt.Errorf("the lockfile's journal, which is not needed any more: %w", err)
+	}
+	b.written = nil
+	return true, nil
+}
+
+// replace writes the lockfile.
+func (b *inBucket) replace(data []byte) error {
+	ctx := context.Background()
+	v, err := objectstore.Put(ctx, b.store, b.key, data, objectstore.Condition{Match: b.version})
+	if errors.Is(err, objectstore.ErrConflict) {
+		now, readErr := readLockfile(ctx, b.store, b.key)
+		switch {
+		case readErr != nil:
+			err = readErr
+		case now.file.Shared.Run != b.run:
+			b.lost = fmt.Sprintf("another run wrote its generation %d", now.file.Shared.Generation)
+		case now.version != b.version: // a write of this run that failed although it took effect
+			v, err = objectstore.Put(ctx, b.store, b.key, data, objectstore.Condition{Match: now.version})
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the lockfile cannot be written: %w", err)
+	}
+	b.version = v
+	return nil
+}
+
+func (b *inBucket) append(line []byte, whole func(journal string) []byte) error {
+	if b.id == "" {
+		id := newID()
+		b.unsaved = true
+		if err := b.replace(whole(id)); err != nil {
+			return err
+		}
+		b.id, b.n = id, 0
+		return nil
+	}
+	for {
+		name := journalKey(b.key, b.id, b.n+1)
+		_, err := objectstore.Put(context.Background(), b.store, name, line, objectstore.Condition{})
+		taken := errors.Is(err, objectstore.ErrConflict)
+		if taken {
+			err = b.checkOwn(name)
+		}
+		if err != nil {
+			return fmt.Errorf("the lockfile's journal cannot be written: %w", err)
+		}
+		b.n++
+		b.written = append(b.written, name)
+		if !taken {
+			return nil
+		}
+	}
+}
+
+// checkOwn returns nil for an object of the journal that this run wrote although the request
+// seemed to fail. Otherwise another run has sealed the journal.
+func (b *inBucket) checkOwn(name string) error {
+	got, err := objectstore.Get(context.Background(), b.store, name)
+	if err != nil {
+		return err
+	}
+	_, sealed, err := parseJournalObject(objectName(b.store, name), got.Data)
+	if sealed {
+		b.lost = "another run took over"
+		return objectstore.ErrConflict
+	}
+	return err
+}
+
+func (b *inBucket) journal() (appended, exists bool) { return b.unsaved, b.unsaved }
+
+// saveBeside saves nothing: the intents of all requests are in the journal, which the run that took
+// over has read, and it settles those whose outcome it lacks by reading what is live.
+func (b *inBucket) saveBeside(Saved, []byte, []byte) (Saved, error) { return Saved{}, nil }
+
+func (b *inBucket) close() error { return nil }

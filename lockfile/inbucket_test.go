@@ -1,0 +1,377 @@
+package lockfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/objectstore"
+)
+
+// bucket is an object store in memory.
+type bucket struct {
+	mu       sync.Mutex
+	objects  map[string][]byte
+	requests []string
+	// fault is called before each request. The request is not executed if it returns refuse. lost
+	// is the error that is returned although it was executed.
+	fault func(request string) (refuse, lost error)
+}
+
+var (
+	_       objectstore.Store = (*bucket)(nil)
+	errLost                   = fmt.Errorf("%w: the connection was closed", objectstore.ErrRefused) // not repeated
+)
+
+func (b *bucket) String() string { return "mem://bucket" }
+
+func (b *bucket) do(request string, run func() error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.requests = append(b.requests, request)
+	var refuse, lost error
+	if b.fault != nil {
+		refuse, lost = b.fault(request)
+	}
+	if refuse != nil {
+		return refuse
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	return lost
+}
+
+func versionOf(data []byte) objectstore.Version { return objectstore.Version(fmt.Sprintf("%q", data)) }
+
+func (b *bucket) Get(_ context.Context, key string) (o objectstore.Object, err error) {
+	err = b.do("GET "+key, func() error {
+		data, ok := b.objects[key]
+		if !ok {
+			return objectstore.ErrNotExist
+		}
+		o = objectstore.Object{Data: bytes.Clone(data), Version: versionOf(data)}
+		return nil
+	})
+	return o, err
+}
+
+func (b *bucket) Put(_ context.Context, key string, data []byte, c objectstore.Condition) (v objectstore.Version, err error) {
+	err = b.do("PUT "+key, func() error {
+		now, ok := b.objects[key]
+		if ok != (c.Match != "") || ok && versionOf(now) != c.Match {
+			return objectstore.ErrConflict
+		}
+		if b.objects == nil {
+			b.objects = map[string][]byte{}
+		}
+		b.objects[key], v = bytes.Clone(data), versionOf(data)
+		return nil
+	})
+	return v, err
+}
+
+func (b *bucket) Delete(_ context.Context, keys ...string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return b.do(fmt.Sprintf("DELETE %d", len(keys)), func() error {
+		for _, k := range keys {
+			delete(b.objects, k)
+		}
+		return nil
+	})
+}
+
+// sent returns the requests since the last call, with the names of runs left out.
+func (b *bucket) sent() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var sent []string
+	for _, r := range b.requests {
+		if before, after, found := strings.Cut(r, ".journal/"); found {
+			r = before + ".journal/" + after[strings.Index(after, "/")+1:]
+		}
+		sent = append(sent, r)
+	}
+	b.requests = nil
+	return sent
+}
+
+const lockKey = "team/a.lock"
+
+func openObject(t *testing.T, b *bucket) *Handle {
+	t.Helper()
+	h, err := OpenObject(t.Context(), b, lockKey)
+	try(t, err)
+	return h
+}
+
+var inStore = StoreKey{"0123456789abcdef0123456789abcdef", "main"}
+
+// note records a comment of a secret.
+func note(h *Handle, secret, comment string) error {
+	return h.Record([]RecordKey{{inStore, secret}}, func(f *File) {
+		f.PutStore(inStore, "").PutSecret(secret, Secret{Comment: comment})
+	})
+}
+
+func comments(f *File) map[string]string {
+	found := map[string]string{}
+	for _, st := range f.Stores {
+		for name, sec := range st.Secrets {
+			found[name] = sec.Comment
+		}
+	}
+	return found
+}
+
+func wantComments(t *testing.T, b *bucket, want map[string]string) {
+	t.Helper()
+	f, err := ReadObject(t.Context(), b, lockKey)
+	try(t, err)
+	if diff := cmp.Diff(want, comments(f)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestObject(t *testing.T) {
+	b := new(bucket)
+	h := openObject(t, b)
+	try(t, h.Update(func(*File) {}))
+	try(t, h.Fold())
+	try(t, h.Close())
+	if diff := cmp.Diff([]string{"GET " + lockKey}, b.sent()); diff != "" {
+		t.Errorf("a run without changes:\n%s", diff)
+	}
+	h = openObject(t, b)
+	for i, comment := range []string{"1", "2", "3"} {
+		try(t, note(h, "A", comment))
+		wantComments(t, b, map[string]string{"A": comment})
+		if i == 0 && len(b.objects) != 1 {
+			t.Errorf("the first change is in %d objects", len(b.objects))
+		}
+	}
+	b.sent()
+	try(t, note(h, "A", "3")) // no change
+	try(t, note(h, "B", "4"))
+	try(t, h.Fold())
+	try(t, h.Close())
+	want := []string{"PUT " + lockKey + ".journal/000003", "PUT " + lockKey, "DELETE 3"}
+	if diff := cmp.Diff(want, b.sent()); diff != "" {
+		t.Error(diff)
+	}
+	if len(b.objects) != 1 {
+		t.Errorf("left: %q", slices.Collect(maps.Keys(b.objects)))
+	}
+	wantComments(t, b, map[string]string{"A": "3", "B": "4"})
+	if sent := b.sent(); len(sent) != 1 {
+		t.Errorf("reading it takes %q", sent)
+	}
+}
+
+func TestObjectGenerations(t *testing.T) {
+	b := new(bucket)
+	var lineage string
+	for n := 1; n <= 3; n++ {
+		h := openObject(t, b)
+		try(t, h.Update(func(f *File) { f.PutStore(inStore, StoreID(fmt.Sprint("id", n))) }))
+		try(t, h.Update(func(f *File) { f.PutStore(inStore, "") }))
+		try(t, note(h, "A", fmt.Sprint(n)))
+		try(t, h.Fold())
+		shared := h.File().Shared
+		if shared.Generation != n || shared.Journal != "" || lineage != "" && shared.Lineage != lineage {
+			t.Errorf("run %d: %+v, lineage %q", n, shared, lineage)
+		}
+		lineage = shared.Lineage
+		try(t, h.Close())
+	}
+}
+
+// A run that was killed, or that still lives but lost its lease.
+func TestObjectTakenOver(t *testing.T) {
+	for changes := 1; changes <= 4; changes++ {
+		b := new(bucket)
+		first := openObject(t, b)
+		want := map[string]string{}
+		for n := range changes {
+			name := fmt.Sprint("S", n)
+			try(t, note(first, name, "first"))
+			want[name] = "first"
+		}
+		second := openObject(t, b)
+		if second.Folded() != changes-1 || second.File().Shared.Generation != 2 {
+			t.Errorf("after %d changes: folded %d, %+v", changes, second.Folded(), second.File().Shared)
+		}
+		wantComments(t, b, want)
+		err := note(first, "X", "late")
+		replaced, ok := errors.AsType[*ReplacedError](err)
+		if !ok || replaced.Saved != "" || !strings.Contains(err.Error(), "another run") {
+			t.Errorf("the first run may go on: %v", err)
+		}
+		if err := first.Check(); !errors.As(err, new(*ReplacedError)) {
+			t.Errorf("Check: %v", err)
+		}
+		if err := first.Fold(); !errors.As(err, new(*ReplacedError)) {
+			t.Errorf("Fold: %v", err)
+		}
+		try(t, note(second, "X", "second"))
+		try(t, second.Fold())
+		want["X"] = "second"
+		wantComments(t, b, want)
+	}
+}
+
+func TestObjectWrittenByAnother(t *testing.T) {
+	b := new(bucket)
+	first, second := openObject(t, b), openObject(t, b)
+	try(t, note(second, "A", "second"))
+	for what, err := range map[string]error{
+		"Record": note(first, "A", "first"),
+		"Update": first.Update(func(f *File) { f.PutStore(inStore, "") }),
+	} {
+		if !errors.As(err, new(*ReplacedError)) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	wantComments(t, b, map[string]string{"A": "second"})
+}
+
+// Writes that fail although they took effect, and such that did not, in any order: what Record
+// reported as recorded is there, and the run goes on afterwards.
+func TestObjectFaults(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 17))
+		b := new(bucket)
+		b.fault = func(request string) (refuse, lost error) {
+			switch {
+			case strings.HasPrefix(request, "GET") || r.IntN(3) > 0:
+				return nil, nil
+			case r.IntN(2) == 0:
+				return errLost, nil
+			}
+			return nil, errLost
+		}
+		want := map[string]string{}
+		for run := range 3 {
+			h, err := OpenObject(t.Context(), b, lockKey)
+			if err != nil {
+				continue
+			}
+			for n := range 8 {
+				name := string(rune('A' + r.IntN(3)))
+				comment := fmt.Sprint(run, n)
+				if note(h, name, comment) == nil {
+					want[name] = comment
+				} else {
+					delete(want, name) // it may have either comment
+				}
+				if errors.As(h.Check(), new(*ReplacedError)) {
+					t.Fatalf("seed %d: no other run has written it: %v", seed, h.Check())
+				}
+			}
+			if r.IntN(2) == 0 {
+				_ = h.Fold()
+			}
+		}
+		f, err := ReadObject(t.Context(), b, lockKey)
+		try(t, err)
+		for name, comment := range want {
+			if got := comments(f)[name]; got != comment {
+				t.Errorf("seed %d: %s is %q, not %q", seed, name, got, comment)
+			}
+		}
+	}
+}
+
+// Of several runs that take over at the same time, one can write.
+func TestObjectOneWinner(t *testing.T) {
+	for range 50 {
+		b := new(bucket)
+		try(t, note(openObject(t, b), "A", "killed"))
+		handles, won := make([]*Handle, 8), make([]bool, 8)
+		each := func(do func(i int)) {
+			var wg sync.WaitGroup
+			for i := range handles {
+				wg.Go(func() { do(i) })
+			}
+			wg.Wait()
+		}
+		each(func(i int) { handles[i], _ = OpenObject(context.Background(), b, lockKey) })
+		each(func(i int) { won[i] = handles[i] != nil && note(handles[i], "B", fmt.Sprint(i)) == nil })
+		if n := slices.Index(won, true); n < 0 || slices.Contains(won[n+1:], true) {
+			t.Fatalf("won: %v", won)
+		}
+	}
+}
+
+func TestObjectDamage(t *testing.T) {
+	b := new(bucket)
+	h := openObject(t, b)
+	try(t, note(h, "A", "1"))
+	try(t, note(h, "A", "2"))
+	name := h.storage.(*inBucket).written[0]
+	for content, want := range map[string]string{
+		"":       "mem://bucket/" + name + ":1:1: the lockfile's journal is damaged here",
+		"x\n":    "the lockfile's journal is damaged here",
+		"{}":     "the lockfile's journal is damaged here",
+		"no NL":  "the lockfile's journal is damaged here",
+		newer():  "the lockfile's journal was written by a newer version of secretsync",
+		folded(): "the lockfile's journal is damaged here",
+	} {
+		b.objects[name] = []byte(content)
+		_, err := OpenObject(t.Context(), b, lockKey)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+	b.objects[lockKey] = []byte("<html>")
+	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "mem://bucket/team/a.lock:1:1") {
+		t.Error(err)
+	}
+}
+
+func newer() string  { return string(journalLine{Version: journalVersion + 1}.format()) }
+func folded() string { return string(journalLine{Folded: "sha256:0"}.format()) }
+
+func TestShareOnDisk(t *testing.T) {
+	path := t.TempDir() + "/a.lock"
+	generation := func() Shared {
+		t.Helper()
+		f, err := Read(path)
+		try(t, err)
+		return f.Shared
+	}
+	h := openAt(t, path)
+	h.Share()
+	try(t, h.Update(func(*File) {}))
+	if got := generation(); got != (Shared{}) {
+		t.Errorf("without a change: %+v", got)
+	}
+	try(t, note(h, "A", "1"))
+	try(t, note(h, "A", "2"))
+	first := generation() // from the journal
+	if first.Generation != 1 || len(first.Lineage) != 16 || first.Journal != "" || first.Run != "" {
+		t.Errorf("after a change: %+v", first)
+	}
+	try(t, h.Fold())
+	try(t, h.Close())
+	if got := generation(); got != first {
+		t.Errorf("folded: %+v, not %+v", got, first)
+	}
+	h = openAt(t, path)
+	h.Share()
+	try(t, h.Update(func(f *File) { f.PutStore(inStore, "id") }))
+	if got := generation(); got != (Shared{Lineage: first.Lineage, Generation: 2}) {
+		t.Errorf("second run: %+v", got)
+	}
+}
