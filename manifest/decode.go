@@ -19,27 +19,33 @@ type key struct {
 // object reads a map by the keys it knows, in their order, and reports the others,
 // if there are any.
 func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
-	names := make([]string, len(known))
-	for i, k := range known {
-		names[i] = k.name
-	}
+	before := len(d.errs)
 	allKnown = true
 	for _, f := range n.Fields {
-		if !slices.Contains(names, f.Key) {
+		if !slices.ContainsFunc(known, func(k key) bool { return k.name == f.Key }) {
 			allKnown = false
-			if f.Value.Anchored { // it may be there for an anchor, which was reported
-				continue
+			if !f.Value.Anchored { // it may be there for an anchor, which was reported
+				d.errs.Add(f.Pos, syntax.DidYouMean(f.Key, names(known)), "unknown key %s", syntax.QuoteKey(f.Key))
 			}
-			defer d.errs.Tag(ruleUnknownKey, len(d.errs))
-			d.errs.Add(f.Pos, syntax.DidYouMean(f.Key, names), "unknown key %s", syntax.QuoteKey(f.Key))
 		}
 	}
+	d.errs.Tag(ruleUnknownKey, before)
 	for _, k := range known {
 		if i := slices.IndexFunc(n.Fields, func(f syntax.Field) bool { return f.Key == k.name }); i >= 0 {
 			k.read(n.Fields[i])
 		}
 	}
 	return allKnown
+}
+
+// names are copies of the names, so that the compiler can keep the keys, with the functions that
+// read them, on the stack: there are a dozen for every secret.
+func names(known []key) []string {
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = strings.Clone(k.name)
+	}
+	return names
 }
 
 // is reports whether a value is of a kind, and adds a mistake if it is not. like is a value that
@@ -124,7 +130,8 @@ func (d *document) count(f syntax.Field, like int) (int, bool) {
 // key could have.
 func (d *document) list(f syntax.Field, like []literal) []syntax.Field {
 	defer d.errs.Tag(ruleType, len(d.errs))
-	if !d.is(f, syntax.List, like) {
+	if f.Value.Kind != syntax.List {
+		d.wrongKind(f, syntax.List, like)
 		return nil
 	}
 	if len(f.Value.Items) == 0 {

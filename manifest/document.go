@@ -234,8 +234,9 @@ var scopeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // scopes reads a list of scopes, sorted as Cloudflare returns them.
 func (d *document) scopes(f syntax.Field, to *[]string) {
 	defer d.errs.Tag(ruleScope, len(d.errs))
-	var scopes []string
-	for _, item := range d.list(f, sampleScopes) {
+	items := d.list(f, sampleScopes)
+	scopes := make([]string, 0, len(items))
+	for _, item := range items {
 		scope, ok := d.word(item)
 		switch {
 		case !ok:

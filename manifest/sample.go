@@ -7,15 +7,17 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// The samples of keys that hold a map or a list.
+// The samples of keys that hold a map.
 var (
-	sampleSource   = literalMap{{"from", literalMap{{"env", "NAME"}}}}
-	sampleSecrets  = literalMap{{"my-secret", sampleSource}}
-	sampleStore    = literalMap{{"secrets", sampleSecrets}}
-	sampleAccount  = literalMap{{"id", "0123456789abcdef0123456789abcdef"}}
-	sampleScopes   = []literal{"workers"}
-	sampleGenerate = literalMap{{"bytes", 32}, {"encoding", "hex"}}
+	sampleFrom     literal = literalMap{{"env", "NAME"}}
+	sampleSource   literal = literalMap{{"from", sampleFrom}}
+	sampleSecrets  literal = literalMap{{"my-secret", sampleSource}}
+	sampleStore    literal = literalMap{{"secrets", sampleSecrets}}
+	sampleAccount  literal = literalMap{{"id", "0123456789abcdef0123456789abcdef"}}
+	sampleGenerate literal = literalMap{{"bytes", 32}, {"encoding", "hex"}}
 )
+
+var sampleScopes = []literal{"workers"}
 
 // written is a key with a value as the file's language has it. A key that may hold a secret is
 // not shown.

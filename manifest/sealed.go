@@ -100,12 +100,12 @@ func (d *document) unseal(ctx context.Context, root *syntax.Node, format syntax.
 // example, would be sent as it is. Values are reported where they are read.
 func (d *document) refuseCiphertext(n *syntax.Node, path []string) {
 	for _, f := range n.Fields {
-		d.refuseCiphertext(f.Value, append(slices.Clone(path), f.Key))
+		d.refuseCiphertext(f.Value, append(path, f.Key))
 	}
-	for i, item := range n.Items {
-		d.refuseCiphertext(item, append(slices.Clone(path), strconv.Itoa(i)))
+	for _, item := range n.Items {
+		d.refuseCiphertext(item, append(path, "item")) // a list leads to no value
 	}
-	if n.Kind == syntax.String && !isValuePath(path) && sopstext.Encrypted([]byte(n.Text)) {
+	if n.Kind == syntax.String && strings.Contains(n.Text, sopstext.ValuePrefix) && sopstext.Encrypted([]byte(n.Text)) && !isValuePath(path) {
 		d.errs = append(d.errs, mistake(ruleSource, n.Pos, "write it in clear; or restore the key \"sops\", if the file had it",
 			"encrypted text in a file that SOPS did not encrypt"))
 		n.Kind = syntax.Refused
@@ -114,7 +114,7 @@ func (d *document) refuseCiphertext(n *syntax.Node, path []string) {
 
 func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string) bool {
 	for _, f := range n.Fields {
-		if !d.unsealNode(ctx, f.Value, append(slices.Clone(path), f.Key)) {
+		if !d.unsealNode(ctx, f.Value, append(path, f.Key)) {
 			return false
 		}
 	}
@@ -125,14 +125,14 @@ func (d *document) unsealNode(ctx context.Context, n *syntax.Node, path []string
 			continue
 		}
 		n.Items = append(n.Items, item)
-		if !d.unsealNode(ctx, item, append(slices.Clone(path), strconv.Itoa(i))) {
+		if !d.unsealNode(ctx, item, append(path, strconv.Itoa(i))) {
 			return false
 		}
 	}
 	if n.Kind != syntax.String || !sopstext.IsValue(n.Text) || isValuePath(path) {
 		return true
 	}
-	err := d.unsealLeaf(ctx, n, path)
+	err := d.unsealLeaf(ctx, n, slices.Clone(path)) // the elements of path change
 	for _, e := range mistakesOf(err) {
 		d.errs = append(d.errs, located(n.Pos, e))
 	}

@@ -90,7 +90,7 @@ func digestOf(parts ...string) string {
 func (d *document) from(f syntax.Field) Source {
 	defer d.errs.Tag(ruleSource, len(d.errs))
 	s := Source{Pos: f.Pos}
-	if !d.isMap(f, literalMap{{"env", "NAME"}}) {
+	if !d.isMap(f, sampleFrom) {
 		return s
 	}
 	n, before := f.Value, len(d.errs)

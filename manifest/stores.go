@@ -82,6 +82,7 @@ func (d *document) readStore(entry syntax.Field) {
 		key{"create", d.attribute(s, &s.create, func(f syntax.Field) (string, bool) { return f.Value.Text, d.is(f, syntax.Bool, nil) })},
 		key{"secrets", func(f syntax.Field) {
 			if d.isMap(f, sampleSecrets) {
+				s.secrets = slices.Grow(s.secrets, min(len(f.Value.Fields), d.opts.MaxSecrets))
 				for _, entry := range f.Value.Fields {
 					d.readSecret(s, entry)
 				}
@@ -146,7 +147,7 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 	if d.secrets > d.opts.MaxSecrets || !d.isMap(entry, sampleSource) {
 		return
 	}
-	sec := Secret{Label: entry.Key, Pos: entry.Pos, Scopes: slices.Clone(d.defaults.scopes), Delete: d.defaults.remove}
+	sec := Secret{Label: entry.Key, Pos: entry.Pos, Delete: d.defaults.remove}
 	wanted := true
 	allKnown := d.object(entry.Value, []key{
 		{"value", func(f syntax.Field) { sec.Source = d.value(f, "stores", s.label, "secrets", entry.Key, "value") }},
@@ -165,6 +166,9 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 		{"renamed_from", func(f syntax.Field) { sec.RenamedFrom, _ = d.matching(f, nameForm, "letters, digits, _ and -") }},
 		{"adopt", func(f syntax.Field) { sec.Adopt, _ = d.adopt(f) }},
 	}...)
+	if sec.Scopes == nil {
+		sec.Scopes = slices.Clone(d.defaults.scopes)
+	}
 	d.exactlyOne(entry, allKnown, "value", "from", "generate", "external")
 	if !wanted {
 		return

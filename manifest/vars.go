@@ -72,6 +72,9 @@ func (d *document) expanded(f syntax.Field) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	if !strings.Contains(text, "${") { // as in nearly all
+		return text, true
+	}
 	var out strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "${")

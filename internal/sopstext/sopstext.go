@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/shell"
@@ -54,32 +55,35 @@ func Detect(data []byte) Format {
 	if bytes.HasPrefix(data, []byte("{")) {
 		return detectJSON(data)
 	}
+	inINI := sync.OnceValue(func() bool { return iniMetadata.Match(data) })
+	inYAML := sync.OnceValue(func() bool { return bytes.Contains(data, []byte("mac:")) })
 	for line := range bytes.Lines(data) {
 		switch {
+		case !bytes.Contains(line, []byte("sops")): // as in nearly all lines
 		case dotenvMetadata.Match(line):
 			return Dotenv
-		case bytes.Equal(bytes.TrimSpace(line), []byte("[sops]")):
-			if iniMetadata.Match(data) {
-				return INI
-			}
-		case yamlMetadata.Match(line):
-			if bytes.Contains(data, []byte("mac:")) {
-				return YAML
-			}
+		case bytes.Equal(bytes.TrimSpace(line), []byte("[sops]")) && inINI():
+			return INI
+		case yamlMetadata.Match(line) && inYAML():
+			return YAML
 		}
 	}
 	return ""
 }
 
-// The metadata in formats without brackets: dotenv and INI flatten it into keys.
+// The metadata. dotenv and INI flatten it into keys.
 var (
 	dotenvMetadata = regexp.MustCompile(`^sops_(mac|version|lastmodified)=`)
 	iniMetadata    = regexp.MustCompile(`(?m)^(mac|version|lastmodified)[ \t]*=`)
+	jsonMetadata   = regexp.MustCompile(`"sops"\s*:\s*\{`)
 	yamlMetadata   = regexp.MustCompile(`^["']?sops["']?[ \t]*:(\s|$)`)
 )
 
 // detectJSON distinguishes binary files, whose only value is "data", from other JSON documents.
 func detectJSON(data []byte) Format {
+	if !jsonMetadata.Match(data) && !bytes.Contains(data, []byte(ValuePrefix)) && !bytes.Contains(data, []byte(`\u`)) {
+		return "" // without reading it, which takes as long as reading a manifest
+	}
 	var root map[string]json.RawMessage
 	if json.Unmarshal(data, &root) != nil {
 		if bytes.Contains(data, []byte(`"sops"`)) && Encrypted(data) {

@@ -67,3 +67,12 @@ func TestOfName(t *testing.T) {
 		}
 	}
 }
+
+// Lines that could begin metadata, again and again, do not make the whole text be searched for each.
+func TestDetectManyCandidates(t *testing.T) {
+	for _, line := range []string{"[sops]\n", "sops:\n", "{\"sops\":  \n"} {
+		if got := Detect([]byte(strings.Repeat(line, 1<<20))); got != "" {
+			t.Errorf("%q: %q", line, got)
+		}
+	}
+}
