@@ -238,16 +238,17 @@ func (d *document) scopes(f syntax.Field, to *[]string) {
 	scopes := make([]string, 0, len(items))
 	for _, item := range items {
 		scope, ok := d.word(item)
+		known := slices.Contains(scopeNames, scope)
 		switch {
 		case !ok:
-		case !scopeForm.MatchString(scope):
+		case !known && !scopeForm.MatchString(scope):
 			d.errs.Add(item.Pos, syntax.DidYouMean(scope, scopeNames), "not a scope's name")
-		case !slices.Contains(scopeNames, scope) && syntax.Mistyped(scope, scopeNames) != "":
+		case !known && syntax.Mistyped(scope, scopeNames) != "":
 			d.errs.Add(item.Pos, "did you mean "+syntax.QuoteKey(syntax.Mistyped(scope, scopeNames))+"?", "unknown scope %s", syntax.QuoteKey(scope))
 		case slices.Contains(scopes, scope):
 			d.errs.Add(item.Pos, "", "the scope %s is given twice", syntax.QuoteKey(scope))
 		default:
-			if !slices.Contains(scopeNames, scope) {
+			if !known {
 				d.warnings.Add(item.Pos, syntax.DidYouMean(scope, scopeNames), "unknown scope %s", syntax.QuoteKey(scope))
 			}
 			scopes = append(scopes, scope)
