@@ -16,8 +16,8 @@ import (
 // one.
 const DefaultParallelism = 50
 
-// Config is what an apply needs besides the plan. All fields but Events and Wait
-// are required.
+// Config is what an apply needs besides the plan. All fields but Quota, Events
+// and Wait are required.
 type Config struct {
 	// Targets are the accounts that the plan's actions name.
 	Targets map[planner.AccountID]Target
@@ -25,6 +25,9 @@ type Config struct {
 	Value func(planner.SecretKey) (Value, bool)
 	// Journal outlives a crash of this process.
 	Journal Journal
+	// Quota reads the quota of an account, after Cloudflare refused creations for lack of room. It
+	// may be nil.
+	Quota func(context.Context, planner.AccountID) (planner.Quota, error)
 	// Events is called with each outcome as soon as it is journaled, and at the end with
 	// each action that was not tried. It may be nil. Calls do not overlap.
 	Events func(Result)
@@ -123,22 +126,37 @@ func (r *run) finish(ctx context.Context) {
 	r.awaitActive(ctx)
 }
 
-// makeRoom runs when secrets could not be created because the quota was used up. It deletes
-// as many secrets of the plan, and tries to create them again. A plan that knew the quota
-// has that order already.
+// makeRoom runs when secrets could not be created because the quota was used up, which a plan
+// without the quota does not foresee. It deletes as many secrets of the plan as that takes, and
+// tries to create the others again. If the plan does not delete as many, it does nothing.
 func (r *run) makeRoom(ctx context.Context) {
 	full := r.where(func(res *Result) bool {
 		return res.Action.Op == planner.OpCreate && res.Outcome == Failed && errors.Is(res.Err, ErrQuota)
 	})
 	old := r.pendingWrites(planner.OpDelete)
-	if len(full) == 0 || len(old) < len(full) {
+	if len(full) == 0 || len(old) == 0 {
 		return
 	}
-	r.forEach(ctx, old[:len(full)], r.deleteSecret)
+	n := r.slotsLacking(ctx, full)
+	if n > len(old) {
+		return
+	}
+	r.forEach(ctx, old[:n], r.deleteSecret)
 	for _, res := range full {
 		res.Outcome, res.Err = Skipped, nil
 	}
 	r.createSecrets(ctx)
+}
+
+// slotsLacking returns how many slots the account lacks for secrets that could not be created. If
+// the quota cannot be read, that may be all of them.
+func (r *run) slotsLacking(ctx context.Context, full []*Result) int {
+	if r.cfg.Quota != nil {
+		if q, err := r.cfg.Quota(ctx, full[0].Action.Store.Account); err == nil {
+			return max(0, q.Usage+len(full)-q.Limit)
+		}
+	}
+	return len(full)
 }
 
 // mustHoldDeletes reports whether something could not be created or adopted. A secret that

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
@@ -86,6 +87,55 @@ func TestRoomIsMadeWhenTheQuotaIsUsedUp(t *testing.T) {
 	r := apply(t.Context(), f, &fakeJournal{target: f}, create("new-1"), create("new-2"), remove("old"))
 	if outcomes(r)["old"] != applier.Skipped || f.values["old"] != "old" {
 		t.Errorf("outcomes %v", outcomes(r))
+	}
+}
+
+// TestAsMuchRoomIsMadeAsTheQuotaLacks: the quota is read once it was in the way, and says how many
+// secrets have to be deleted first.
+func TestAsMuchRoomIsMadeAsTheQuotaLacks(t *testing.T) {
+	for name, tt := range map[string]struct {
+		limit int // there are three secrets, and two to create
+		calls []string
+	}{
+		"one slot short":                  {4, []string{"create 2", "quota", "delete old-1", "create 2", "delete old-2"}},
+		"two slots short":                 {3, []string{"create 2", "quota", "delete old-1", "delete old-2", "create 2"}},
+		"more than can be freed":          {2, []string{"create 2", "quota"}},
+		"another client made room by now": {5, []string{"create 2", "quota", "create 2", "delete old-1", "delete old-2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				plan := &planner.Plan{Actions: append(creates(2), remove(f, "old-1"), remove(f, "old-2"))}
+				existing(f, "kept")
+				first := once("create", applier.ErrQuota)
+				f.before = func(call string) error {
+					if err := first(call); err != nil {
+						return err
+					}
+					if strings.HasPrefix(call, "create") && len(f.secrets)+2 > tt.limit {
+						return applier.ErrQuota
+					}
+					return nil
+				}
+				_, err := applier.Apply(t.Context(), plan, applier.Config{
+					Targets: map[planner.AccountID]applier.Target{account: f}, Journal: &fakeJournal{target: f}, Parallelism: 1, Now: time.Now,
+					Value: func(k planner.SecretKey) (secret.Value, bool) { return value(k.Name), true },
+					Quota: func(context.Context, planner.AccountID) (planner.Quota, error) {
+						f.note("quota")
+						return planner.Quota{Usage: len(f.secrets), Limit: tt.limit}, nil
+					},
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				calls := slices.DeleteFunc(f.log, func(entry string) bool {
+					return !slices.Contains([]string{"create", "quota", "delete"}, strings.Fields(entry)[0])
+				})
+				if diff := cmp.Diff(tt.calls, calls); diff != "" {
+					t.Errorf("calls (-want +got):\n%s", diff)
+				}
+			})
+		})
 	}
 }
 

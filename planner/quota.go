@@ -1,5 +1,7 @@
 package planner
 
+import "slices"
+
 // fitQuota checks the plan against an account's quota, which Cloudflare checks at each request
 // (docs/cloudflare-api.md §6). If there are too few free slots for the creations, as many
 // deletions as needed go first, in the plan's order. If there are too few even then, the plan
@@ -19,6 +21,9 @@ func (p *Plan) fitQuota(account AccountID, q Quota) {
 			deletes++
 		}
 	}
+	if creates+renames == 0 {
+		return
+	}
 	short := creates + renames - (q.Limit - q.Usage) // negative where there is room to spare
 	if short > deletes {
 		p.Problems = append(p.Problems, Problem{
@@ -37,8 +42,7 @@ func (p *Plan) fitQuota(account AccountID, q Quota) {
 // (docs/cloudflare-api.md §5).
 const UsualQuota = 100
 
-// Creates counts the secrets that the plan creates, by account. An account in which it creates
-// any is worth a request for the quota.
+// Creates counts the secrets that the plan creates, by account.
 func (p *Plan) Creates() map[AccountID]int {
 	n := map[AccountID]int{}
 	for _, a := range p.Actions {
@@ -47,4 +51,73 @@ func (p *Plan) Creates() map[AccountID]int {
 		}
 	}
 	return n
+}
+
+// NearQuota lists the accounts whose quota could change the plan that was built from an input:
+// those in which the plan creates secrets, and which could have more than the usual quota before
+// it deletes any. What an incomplete list lacks, or a store whose secrets were not listed has, is
+// not known, so it could be too much.
+func (p *Plan) NearQuota(in Input) []AccountID {
+	after := p.Creates()
+	if len(after) == 0 {
+		return nil
+	}
+	listed := map[StoreKey]bool{}
+	for _, st := range in.Desired {
+		listed[st.Key] = true
+	}
+	for _, st := range in.Recorded {
+		listed[st.Key] = true
+	}
+	for _, st := range in.Live {
+		if _, ok := after[st.Key.Account]; ok {
+			after[st.Key.Account] += len(st.Secrets)
+			if st.Incomplete || !listed[st.Key] {
+				after[st.Key.Account] += UsualQuota
+			}
+		}
+	}
+	return aboveUsualQuota(after)
+}
+
+// ExpectNearQuota is [Plan.NearQuota] before the live state is known: it expects of Cloudflare
+// what is recorded, and of the plan to create what is desired and not recorded.
+func ExpectNearQuota(in Input) []AccountID {
+	if len(in.Options.Rotate) > 0 {
+		return nil
+	}
+	exist, recorded := map[AccountID]int{}, map[SecretKey]bool{}
+	for _, st := range in.Recorded {
+		for i := range st.Secrets {
+			if r := &st.Secrets[i]; r.ID != "" {
+				recorded[st.Key.Secret(r.Name)] = true
+				exist[st.Key.Account]++
+			}
+		}
+	}
+	expected := map[AccountID]int{}
+	for _, st := range in.Desired {
+		for i := range st.Secrets {
+			d := &st.Secrets[i]
+			if k := st.Key.Secret(d.Name); !d.External && !recorded[k] && in.Options.Targeted(st.Key, d.Name) {
+				expected[st.Key.Account]++
+			}
+		}
+	}
+	for account := range expected {
+		expected[account] += exist[account]
+	}
+	return aboveUsualQuota(expected)
+}
+
+// aboveUsualQuota lists the accounts that would have more secrets than the usual quota.
+func aboveUsualQuota(secrets map[AccountID]int) []AccountID {
+	var accounts []AccountID
+	for account, n := range secrets {
+		if n > UsualQuota {
+			accounts = append(accounts, account)
+		}
+	}
+	slices.Sort(accounts)
+	return accounts
 }

@@ -103,3 +103,54 @@ func TestQuotaIsOfOneAccount(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestNearQuota: a quota can matter where a plan creates secrets and the account could have more
+// than the usual quota before anything is deleted.
+func TestNearQuota(t *testing.T) {
+	for _, c := range []struct {
+		name                      string
+		creates, renames, deletes int
+		change                    func(*planner.Input)
+		// expected is for the input without its live state, and near with it.
+		expected, near bool
+	}{
+		{"up to the usual quota", 40, 10, 40, nil, false, false},
+		{"above it, until something is deleted", 41, 10, 40, nil, true, true},
+		{"above it, and nothing to create", 0, 0, 101, nil, false, false},
+		{"a list that is incomplete", 1, 0, 0, func(in *planner.Input) { in.Live[0].Incomplete = true }, false, true},
+		{"a store that was not listed", 1, 0, 0, func(in *planner.Input) {
+			in.Live = append(in.Live, planner.LiveStore{Key: planner.StoreKey{Account: account, Name: "other"}, ID: "st2"})
+		}, false, true},
+		{"others have secrets", 60, 0, 0, func(in *planner.Input) {
+			for i := range 41 {
+				in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: planner.SecretID(fmt.Sprint("x-", i)), Name: fmt.Sprint("x-", i)})
+			}
+		}, false, true},
+		{"most are not targeted", 41, 20, 40, func(in *planner.Input) { in.Options.Targets = []string{"*/created-1"} }, false, false},
+		{"rotations only", 41, 20, 40, func(in *planner.Input) { in.Options.Rotate = []string{"*"} }, false, false},
+		{"external secrets", 101, 0, 0, func(in *planner.Input) {
+			for i := range in.Desired[0].Secrets {
+				in.Desired[0].Secrets[i].External = true
+			}
+		}, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := changes(c.creates, c.renames, c.deletes)
+			if c.change != nil {
+				c.change(&in)
+			}
+			accounts := func(yes bool) []planner.AccountID {
+				if yes {
+					return []planner.AccountID{account}
+				}
+				return nil
+			}
+			if diff := cmp.Diff(accounts(c.expected), planner.ExpectNearQuota(in)); diff != "" {
+				t.Errorf("expected (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(accounts(c.near), planner.Build(in).NearQuota(in)); diff != "" {
+				t.Errorf("near (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -118,7 +118,9 @@ func (d *Drift) Quotas(ctx context.Context) map[planner.AccountID]planner.Quota 
 			accounts = append(accounts, st.Key.Account)
 		}
 	}
-	return d.project.readQuotas(ctx, accounts)
+	read := d.project.readQuotas(ctx, accounts)
+	d.project.notifyUnread(ctx, read.failed)
+	return read.quotas
 }
 
 // Repair is a keyless plan, based on this reading of the live state, that would undo the

@@ -79,7 +79,7 @@ func TestFirstApplyCreatesAKey(t *testing.T) {
 			t.Errorf("%v, %v", report, err)
 		}
 		equal(t, "events", w.notified(), []Event(nil))
-		equal(t, "calls", w.live().Transcript(), []string{"list stores", "quota"})
+		equal(t, "calls", w.live().Transcript(), []string{"list stores"})
 	})
 }
 

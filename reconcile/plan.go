@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
@@ -47,15 +46,12 @@ func (p *Project) Plan(ctx context.Context, mode Mode) (*Proposal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.propose(ctx, lock, d, false)
+	return p.propose(ctx, lock, d)
 }
 
 // propose reads the live state and builds the plan. Accounts that cannot be read are left
 // out of it; if no others are left, that is an error.
-//
-// Reading the quota costs a request. Unless certain is set, it is read only if the account
-// comes near the usual quota, or if the order of the plan depends on it.
-func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, certain bool) (*Proposal, error) {
+func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired) (*Proposal, error) {
 	prop := &Proposal{project: p, lock: lock, desired: d}
 	in := planner.Input{
 		Desired: d.stores, Recorded: records.Stores(lock), References: d.references, Unread: d.unread,
@@ -70,17 +66,16 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired, 
 		prop.input, prop.Plan = in, planner.Build(in)
 		return prop.applicable(ctx)
 	}
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	quotas := p.expectQuotas(reading, in)
 	seen, in, err := p.see(ctx, in)
 	if err != nil {
 		d.wipe()
 		return nil, err
 	}
 	prop.Unreachable, prop.unread = seen.Err(), seen.Unread
-	prop.Plan = planner.Build(in)
-	if in.Quotas = p.quotas(ctx, prop.Plan, in.Live, certain); len(in.Quotas) > 0 {
-		prop.Plan = planner.Build(in)
-	}
-	prop.input = in
+	prop.Plan, prop.input = p.buildWithQuotas(ctx, in, quotas)
 	if err := ctx.Err(); err != nil {
 		d.wipe()
 		return nil, err
@@ -137,43 +132,6 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observe.Observed, 
 // readable returns the stores without those of accounts that could not be read.
 func readable(stores []planner.DesiredStore, unread map[planner.AccountID]error) []planner.DesiredStore {
 	return slices.DeleteFunc(slices.Clone(stores), func(st planner.DesiredStore) bool { return unread[st.Key.Account] != nil })
-}
-
-// quotas reads the quotas that could change a plan that was built without them. Building it
-// again is cheaper than a request.
-func (p *Project) quotas(ctx context.Context, plan *planner.Plan, stores []planner.LiveStore, certain bool) map[planner.AccountID]planner.Quota {
-	live, deletes := map[planner.AccountID]int{}, map[planner.AccountID]bool{}
-	for _, st := range stores {
-		live[st.Key.Account] += len(st.Secrets)
-	}
-	for _, a := range plan.Actions {
-		deletes[a.Store.Account] = deletes[a.Store.Account] || a.Op == planner.OpDelete
-	}
-	var accounts []planner.AccountID
-	for account, n := range plan.Creates() {
-		if certain || deletes[account] || live[account]+n > planner.UsualQuota {
-			accounts = append(accounts, account)
-		}
-	}
-	return p.readQuotas(ctx, accounts)
-}
-
-// readQuotas reads the quotas of accounts side by side. Those that cannot be read are missing.
-func (p *Project) readQuotas(ctx context.Context, accounts []planner.AccountID) map[planner.AccountID]planner.Quota {
-	quotas := map[planner.AccountID]planner.Quota{}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, account := range accounts {
-		wg.Go(func() {
-			if q, ok := p.quota(ctx, account); ok {
-				mu.Lock()
-				defer mu.Unlock()
-				quotas[account] = q
-			}
-		})
-	}
-	wg.Wait()
-	return quotas
 }
 
 // forgery describes, for the planner, the fingerprints that were not written by an apply.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -77,8 +78,8 @@ stores:
 	}
 }
 
-// The quota costs a request, which is sent only if it can matter: for a plan that creates,
-// under the lock, near the usual quota, or if the order depends on it.
+// The quota costs a request, which is sent only if it can matter: for a plan that creates secrets
+// and could have more than the usual quota before it deletes any.
 func TestQuota(t *testing.T) {
 	many := func(n int) string {
 		var b strings.Builder
@@ -92,46 +93,88 @@ func TestQuota(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		applied, then string
-		lock          bool
+		others        int // secrets of other clients
 		calls         string
 	}{
-		{"nothing to create, under the lock", many(2), many(2), true, "list secrets st1"},
-		{"some to create", many(2), many(3), false, "list secrets st1"},
-		{"some to create, under the lock", many(2), many(3), true, "list secrets st1\nquota"},
-		{"some to create and to delete", many(2), many(1) + another, false, "list secrets st1\nquota"},
-		{"up to the usual quota", many(98), many(100), false, "list secrets st1"},
-		{"above the usual quota", many(98), many(101), false, "list secrets st1\nquota"},
+		{"nothing to create", many(2), many(2), 0, "list secrets st1"},
+		{"nothing to create, above the usual quota", many(2), many(2), 200, "list secrets st1"},
+		{"some to create", many(2), many(3), 0, "list secrets st1"},
+		{"some to create and to delete", many(2), many(1) + another, 0, "list secrets st1"},
+		{"up to the usual quota", many(98), many(100), 0, "list secrets st1"},
+		{"above the usual quota", many(98), many(101), 0, "list secrets st1\nquota"},
+		{"above the usual quota until it deletes", many(98), many(97) + another + "      u: {from: {env: A}}\n" + "      v: {from: {env: A}}\n", 0, "list secrets st1\nquota"},
+		{"above the usual quota with those of others", many(2), many(3), 98, "list secrets st1\nquota"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, tt.applied)
-			w.env["A"] = "va"
-			w.applied()
-			w.manifest(tt.then)
-			if tt.lock {
-				planned(t, w.lock())
-			} else {
-				w.plan(Mode{})
+			for _, lock := range []bool{false, true} {
+				w := newWorld(t, tt.applied)
+				w.env["A"] = "va"
+				w.applied()
+				for i := range tt.others {
+					w.live().Create(w.live().Put("prod"), fmt.Sprintf("other-%d", i), "theirs", nil, "")
+				}
+				w.manifest(tt.then)
+				if lock {
+					planned(t, w.lock())
+				} else {
+					w.plan(Mode{})
+				}
+				calls := w.live().Transcript()
+				slices.Sort(calls) // they may go side by side
+				lines(t, "calls", calls, tt.calls)
 			}
-			lines(t, "calls", w.live().Transcript(), tt.calls)
 		})
 	}
+}
+
+// Where the manifest and the lockfile say that the quota matters, reading it takes no round trip
+// of its own.
+func TestQuotaIsReadBesideTheList(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("stores:\n  prod:\n    secrets:\n")
+	for i := range 101 {
+		fmt.Fprintf(&b, "      s%d: {from: {env: A}}\n", i)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, b.String())
+		w.env["A"] = "va"
+		w.live().Slow = time.Second
+		begun := time.Now()
+		p := w.plan(Mode{})
+		equal(t, "time", time.Since(begun), time.Second)
+		equal(t, "problems", len(p.Plan.Problems), 1)
+		calls := w.live().Transcript()
+		slices.Sort(calls)
+		lines(t, "calls", calls, "list stores\nquota")
+	})
 }
 
 func TestPlanIsHeldToTheQuota(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
-	w.live().Limit = 1
-	lines(t, "plan", actions(planned(t, w.lock()).Plan), `
-		create-store prod/ new
+	st := w.live().Put("prod")
+	for i := range 99 {
+		w.live().Create(st, fmt.Sprintf("other-%d", i), "theirs", nil, "")
+	}
+	run := w.lock()
+	lines(t, "plan", actions(planned(t, run).Plan), `
 		create prod/a new +value
 		create prod/b new +value
 		problem quota`)
+	w.live().Limit = 101
+	lines(t, "plan of an account that may have more", actions(planned(t, run).Plan), `
+		create prod/a new +value
+		create prod/b new +value`)
 }
 
 // A quota that cannot be read is an event and does not stop the plan.
 func TestQuotaUnread(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"] = "va", "vb"
+	st := w.live().Put("prod")
+	for i := range 99 {
+		w.live().Create(st, fmt.Sprintf("other-%d", i), "theirs", nil, "")
+	}
 	w.live().Down("quota")
 	run := w.lock()
 	equal(t, "problems", planned(t, run).Plan.Problems, []planner.Problem(nil))
@@ -353,7 +396,7 @@ func TestQuotasSideBySide(t *testing.T) {
 		}
 		p := w.open()
 		begun := time.Now()
-		quotas := p.readQuotas(t.Context(), accounts)
+		quotas := p.readQuotas(t.Context(), accounts).quotas
 		equal(t, "quotas", len(quotas), 20)
 		equal(t, "time", time.Since(begun), time.Second)
 	})

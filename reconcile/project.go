@@ -174,22 +174,6 @@ func (p *Project) now() time.Time {
 	return p.cfg.API.Now()
 }
 
-// quota is the quota of an account. If it cannot be read, that is an event and does not stop
-// the plan.
-func (p *Project) quota(ctx context.Context, id planner.AccountID) (planner.Quota, bool) {
-	account, err := p.account(id)
-	if err == nil {
-		var q planner.Quota
-		if q.Usage, q.Limit, err = account.GetQuota(ctx); err == nil {
-			return q, true
-		}
-	}
-	if ctx.Err() == nil {
-		p.cfg.Notify(QuotaUnread{id, err})
-	}
-	return planner.Quota{}, false
-}
-
 // checkAPI refuses a lockfile that belongs to the other kind of API.
 func (p *Project) checkAPI(lock *lockfile.File) error {
 	if len(lock.Stores) == 0 || lock.API == p.apiKind() {

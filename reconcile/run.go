@@ -74,7 +74,7 @@ func (r *Run) Plan(ctx context.Context, edits ...Edit) (*Proposal, error) {
 	if err != nil {
 		return nil, err
 	}
-	prop, err := r.project.propose(ctx, lock, d, true)
+	prop, err := r.project.propose(ctx, lock, d)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	p.desired.generate(p.Plan, c.Guard.Know)
 	j := r.journal(p.desired, recorded)
 	report, err := applier.Apply(ctx, p.Plan, applier.Config{
-		Targets: targets, Journal: j, Parallelism: c.Parallelism, Wait: c.Wait, Now: c.API.Now,
+		Targets: targets, Journal: j, Parallelism: c.Parallelism, Wait: c.Wait, Now: c.API.Now, Quota: r.project.quota,
 		Value: func(k planner.SecretKey) (secret.Value, bool) {
 			w, ok := p.desired.secrets[k]
 			return w.Value, ok

@@ -34,7 +34,6 @@ func TestApply(t *testing.T) {
 	}
 	lines(t, "calls", w.live().Transcript(), `
 		list stores
-		quota
 		create store prod
 		create st1/a,b`)
 	equal(t, "values", w.live().Values(), map[string]string{"prod/a": "va", "prod/b": "vb"})

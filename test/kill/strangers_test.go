@@ -226,8 +226,8 @@ func TestListsThatLag(t *testing.T) {
 	}
 }
 
-// TestAStrangerTakesTheLastRoom has another client create a secret between our reading of
-// the quota and our bulk create. Cloudflare then creates as many as there is room for: those
+// TestAStrangerTakesTheLastRoom has another client create a secret between our list and our bulk
+// create. Cloudflare then creates as many as there is room for: those
 // are ours, and the report says so.
 func TestAStrangerTakesTheLastRoom(t *testing.T) {
 	var came atomic.Bool

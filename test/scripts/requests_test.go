@@ -72,8 +72,8 @@ func TestRequests(t *testing.T) {
 	_, got := b.secretsync(0, "plan")
 	b.expect("plan 100 secrets in a new store", got, map[string]int{http.MethodGet: 1})
 	_, got = b.secretsync(0, "apply", "--auto-approve")
-	b.expect("create 100 secrets in a new store: list stores, quota, create store, create secrets, see them active", got,
-		map[string]int{http.MethodGet: 3, http.MethodPost: 2})
+	b.expect("create 100 secrets in a new store: list stores, create store, create secrets, see them active", got,
+		map[string]int{http.MethodGet: 2, http.MethodPost: 2})
 	_, got = b.secretsync(0, "plan", "--detailed-exitcode")
 	b.expect("plan without changes: list secrets", got, map[string]int{http.MethodGet: 1})
 	_, got = b.secretsync(0, "apply", "--auto-approve")
