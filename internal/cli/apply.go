@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -238,4 +239,69 @@ func (p *progress) report(r *applier.Report, err error, nothing bool) error {
 		return nil
 	}
 	return render.Report(p.app.Out, r)
+}
+
+// destroyOptions are the flags of destroy.
+type destroyOptions struct {
+	changeFlags
+	targetFlags
+	limitFlags
+}
+
+func (a *App) destroyCommand() *cobra.Command {
+	var o destroyOptions
+	cmd := &cobra.Command{
+		Use:   "destroy",
+		Short: "Delete every secret that the lockfile owns",
+		Long: `destroy deletes every secret that the lockfile owns, or those that --target
+selects. Secrets under delete: false are forgotten and stay in Cloudflare. A
+store is deleted only if it was applied with delete: true and has no other
+secrets. It reads no values, and never touches what secretsync does not manage.
+
+` + exitCodesHelp,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cmp.Or(o.changeFlags.check(), o.targetFlags.check()); err != nil {
+				return err
+			}
+			ask := approval{command: cmd.Name(), auto: o.auto, word: "destroy"}
+			c := change{flags: &o.changeFlags, ask: ask, edits: []reconcile.Edit{reconcile.Destroy()}}
+			return a.change(cmd.Context(), c, o.limitFlags.apply, func(c *reconcile.Config) { c.Targets = o.targets })
+		},
+	}
+	o.changeFlags.register(cmd.Flags())
+	o.targetFlags.register(cmd.Flags())
+	o.limitFlags.register(cmd.Flags())
+	return cmd
+}
+
+func (a *App) rotateCommand() *cobra.Command {
+	var o changeFlags
+	cmd := &cobra.Command{
+		Use:   "rotate SECRET|GLOB",
+		Short: "Give generated secrets new values now",
+		Long: `rotate generates new values for the generated secrets that match the argument,
+and changes nothing else, whatever else the manifest asks for. Matching secrets
+that cannot be rotated are listed with the reason.
+
+The argument is a glob of the form STORE/SECRET or ACCOUNT/STORE/SECRET, or the
+name of a secret that is in one store only. Names are those in Cloudflare.
+
+` + exitCodesHelp,
+		Example: "  secretsync rotate webhook-signing-secret\n  secretsync rotate 'default_secrets_store/webhook-*'",
+		Args:    oneArg("the name of a secret, or a glob", "name it as in Cloudflare, or write a glob in quotes, as 'STORE/webhook-*'"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			if _, err := path.Match(args[0], ""); err != nil || args[0] == "" {
+				return fmt.Errorf("%q is neither the name of a secret nor a glob of the form STORE/SECRET or ACCOUNT/STORE/SECRET", args[0])
+			}
+			ask := approval{command: cmd.Name(), auto: o.auto, word: "yes"}
+			c := change{flags: &o, ask: ask, edits: []reconcile.Edit{reconcile.Rotate(args[0])}}
+			return a.change(cmd.Context(), c, readValues)
+		},
+	}
+	o.register(cmd.Flags())
+	return cmd
 }

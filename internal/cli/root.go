@@ -1,5 +1,6 @@
-// Package cli is the command line: flags, wiring, output and exit codes, one file per
-// command. Package reconcile does the work; package render words the results.
+// Package cli is the command line: flags, wiring, output and exit codes. A file has one command,
+// or those that do the same to other ends: destroy and rotate are with apply, show with plan.
+// Package reconcile does the work; package render words the results.
 //
 // The main flow reads from top to bottom in apply.go.
 package cli
