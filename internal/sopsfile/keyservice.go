@@ -27,9 +27,10 @@ var (
 // gate lets SOPS use the keys of allowed types, and nothing be contacted for others.
 type gate struct {
 	keyservice.Server
-	allowed []string
-	ctx     context.Context // SOPS passes none on
-	failed  *failures       // may be nil
+	opener *Opener
+	ctx    context.Context // SOPS passes none on
+	clock  *clock          // may be nil
+	failed *failures       // may be nil
 }
 
 // failures are what came of the keys that could not be used.
@@ -60,11 +61,18 @@ func (f *failures) add(key *keyservice.Key, err error) {
 
 // Decrypt implements keyservice.KeyServiceServer.
 func (g gate) Decrypt(_ context.Context, r *keyservice.DecryptRequest) (answer *keyservice.DecryptResponse, err error) {
-	if !slices.Contains(g.allowed, typeOf(r.GetKey())) {
+	if !slices.Contains(g.opener.allowed, typeOf(r.GetKey())) {
 		return nil, errRefused
 	}
 	if err := g.ctx.Err(); err != nil {
 		return nil, err
+	}
+	if slices.Contains(order, typeOf(r.GetKey())) {
+		release, err := g.opener.turn.take(g.ctx, g.clock)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
 	}
 	defer func() {
 		if recover() != nil { // as with an empty SOPS_AGE_KEY_CMD: the file is not what is wrong
@@ -79,7 +87,7 @@ func (g gate) Decrypt(_ context.Context, r *keyservice.DecryptRequest) (answer *
 
 // Encrypt implements keyservice.KeyServiceServer.
 func (g gate) Encrypt(_ context.Context, r *keyservice.EncryptRequest) (*keyservice.EncryptResponse, error) {
-	if !slices.Contains(g.allowed, typeOf(r.GetKey())) {
+	if !slices.Contains(g.opener.allowed, typeOf(r.GetKey())) {
 		return nil, errRefused
 	}
 	return g.wrap(g.ctx, r)
@@ -117,12 +125,13 @@ func named(key *keyservice.Key) string {
 	return typeOf(key)
 }
 
-func (o *Opener) services(ctx context.Context, failed *failures) []keyservice.KeyServiceClient {
-	return []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(gate{allowed: o.allowed, ctx: ctx, failed: failed})}
+// service is a gate for sealing.
+func (o *Opener) service(ctx context.Context) []keyservice.KeyServiceClient {
+	return gate{opener: o, ctx: ctx}.client()
 }
 
-func (o *Opener) dataKey(ctx context.Context, tree *sops.Tree, failed *failures) ([]byte, error) {
-	return tree.Metadata.GetDataKeyWithKeyServices(o.services(ctx, failed), order)
+func (g gate) client() []keyservice.KeyServiceClient {
+	return []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(g)}
 }
 
 // refused are the types in the groups that are not allowed.

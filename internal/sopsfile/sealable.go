@@ -114,7 +114,7 @@ func (f *File) canEncrypt(ctx context.Context, k keys.MasterKey) (ok bool) {
 		}
 	}()
 	tree := sops.Tree{Metadata: sops.Metadata{KeyGroups: []sops.KeyGroup{{k}}}}
-	_, errs := tree.GenerateDataKeyWithKeyServices(f.opener.services(ctx, nil))
+	_, errs := tree.GenerateDataKeyWithKeyServices(f.opener.service(ctx))
 	return len(errs) == 0
 }
 

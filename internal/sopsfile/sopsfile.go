@@ -48,10 +48,12 @@ type Options struct {
 	KeyTypes []string
 }
 
-// Opener opens and seals files under its options.
+// Opener opens and seals files under its options. It may be used by several goroutines.
 type Opener struct {
 	allowed []string
 	time    time.Duration // limits the decryption of a file
+	turn    turn          // of the keys on this machine
+	written *identities   // by commands
 }
 
 // New returns an Opener. It silences SOPS's loggers, for the whole program. The
@@ -71,7 +73,7 @@ func New(o Options) (*Opener, error) {
 		}
 		allowed = append(allowed, t)
 	}
-	return &Opener{allowed, decryptTime}, nil
+	return &Opener{allowed: allowed, time: decryptTime, turn: make(turn, 1), written: &identities{}}, nil
 }
 
 // File is a file that SOPS encrypted. It may be used by several goroutines.

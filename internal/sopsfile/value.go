@@ -82,6 +82,7 @@ func (f *File) notEncrypted(p place, path []string) error {
 // attempt is a decryption that has begun.
 type attempt struct {
 	ctx   context.Context // ends at the time limit, with the caller that began it, or when it is done
+	clock *clock
 	done  chan struct{}
 	clear *unlocked
 	err   error
@@ -94,13 +95,14 @@ func (f *File) begin(ctx context.Context) *attempt {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.attempt == nil {
-		ctx, cancel := context.WithTimeoutCause(ctx, f.opener.time, errTooSlow)
-		a := &attempt{ctx: ctx, done: make(chan struct{})}
+		ctx, cancel := context.WithCancelCause(ctx)
+		a := &attempt{ctx: ctx, clock: startClock(f.opener.time, func() { cancel(errTooSlow) }), done: make(chan struct{})}
 		f.attempt = a
 		go func() {
-			a.clear, a.err = f.unlock(ctx)
+			a.clear, a.err = f.unlock(ctx, a.clock)
 			close(a.done)
-			cancel()
+			a.clock.stop()
+			cancel(nil)
 		}()
 	}
 	return f.attempt
@@ -153,14 +155,15 @@ type unlocked struct {
 }
 
 // unlock decrypts a second copy of the tree, since SOPS does so in place.
-func (f *File) unlock(ctx context.Context) (u *unlocked, err error) {
+func (f *File) unlock(ctx context.Context, c *clock) (u *unlocked, err error) {
 	defer rescue(f, &err)
 	tree, err := f.load()
 	if err != nil {
 		return nil, err
 	}
 	failed := &failures{}
-	key, err := f.opener.dataKey(ctx, &tree, failed)
+	g := gate{opener: f.opener, ctx: ctx, clock: c, failed: failed}
+	key, err := tree.Metadata.GetDataKeyWithKeyServices(g.client(), order)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:

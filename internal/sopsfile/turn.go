@@ -1,0 +1,55 @@
+package sopsfile
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// turn admits one use of a key on this machine at a time. Files are decrypted side by side, but
+// a key that asks for a passphrase or a touch must not ask twice at once. Key servers need no
+// turn.
+type turn chan struct{}
+
+// take waits for the turn. It passes on when release is called, or else when ctx ends: SOPS may go
+// on without end, and the other files must not wait for it. The clock is stopped meanwhile; it may
+// be nil.
+func (t turn) take(ctx context.Context, c *clock) (release func(), err error) {
+	c.stop()
+	defer c.resume()
+	select {
+	case t <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	release = sync.OnceFunc(func() { <-t })
+	context.AfterFunc(ctx, release)
+	return release, nil
+}
+
+// clock is the time limit of a decryption. It stands still while the decryption waits for its
+// turn, since that depends on other files and on how fast a person answers for them.
+type clock struct {
+	timer *time.Timer
+	left  time.Duration
+	since time.Time
+}
+
+// startClock calls over when the time has passed.
+func startClock(limit time.Duration, over func()) *clock {
+	return &clock{timer: time.AfterFunc(limit, over), left: limit, since: time.Now()}
+}
+
+func (c *clock) stop() {
+	if c != nil && c.timer.Stop() {
+		c.left -= time.Since(c.since)
+	}
+}
+
+// resume continues a stopped clock.
+func (c *clock) resume() {
+	if c != nil {
+		c.since = time.Now()
+		c.timer.Reset(max(c.left, 0))
+	}
+}
