@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/secretsync/secretsync/internal/secret"
@@ -23,12 +24,17 @@ func enc(plain, kind string) string {
 
 // fakeSOPS reads YAML and JSON files in which enc stands for encryption.
 type fakeSOPS struct {
-	fail  error // of Value
+	fail    error                                        // of Value
+	decrypt func(ctx context.Context, name string) error // of the first Value of a file; may be nil
+
+	mu    sync.Mutex
 	opens map[string]int
 	reads int
 }
 
 func (s *fakeSOPS) Open(name, _ string, data []byte) (SOPSFile, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.opens == nil {
 		s.opens = map[string]int{}
 	}
@@ -38,12 +44,14 @@ func (s *fakeSOPS) Open(name, _ string, data []byte) (SOPSFile, error) {
 	if len(mistakes) > 0 {
 		return nil, ErrorList(mistakes)
 	}
-	return &fakeFile{s, root}, nil
+	return &fakeFile{sops: s, name: filepath.Base(name), root: root}, nil
 }
 
 type fakeFile struct {
 	sops *fakeSOPS
+	name string
 	root *syntax.Node
+	open bool // decrypted
 }
 
 var encForm = regexp.MustCompile(`^ENC\[AES256_GCM,data:(.*),type:(\w+)\]$`)
@@ -73,9 +81,18 @@ func (f *fakeFile) Entry(path []string) (SOPSEntry, error) {
 }
 
 func (f *fakeFile) Value(ctx context.Context, path []string) (Value, error) {
-	if f.sops.reads++; f.sops.fail != nil {
+	f.sops.mu.Lock()
+	f.sops.reads++
+	f.sops.mu.Unlock()
+	if f.sops.fail != nil {
 		return Value{}, f.sops.fail
 	}
+	if f.sops.decrypt != nil && !f.open {
+		if err := f.sops.decrypt(ctx, f.name); err != nil {
+			return Value{}, err
+		}
+	}
+	f.open = true
 	if ctx.Err() != nil {
 		return Value{}, ctx.Err()
 	}

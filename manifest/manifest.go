@@ -118,7 +118,8 @@ type Ciphertext struct {
 }
 
 // SOPS reads files that SOPS encrypted. Errors of it and of [SOPSFile] are a
-// [ErrorList] or a [*Error]; others are not shown.
+// [ErrorList] or a [*Error]; others are not shown. Files are opened and decrypted side by side:
+// Open is called from several goroutines at once, and the methods of one file are not.
 type SOPS interface {
 	// Open parses a file. It needs no key. format is yaml, json, dotenv, ini or binary, or ""
 	// if it is recognized by the content and the name.

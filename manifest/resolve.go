@@ -62,25 +62,30 @@ func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) 
 func (m *Manifest) ResolveSome(ctx context.Context, wanted func(SecretRef) bool) (map[SecretRef]Resolved, error) {
 	r := m.newReading()
 	defer r.wipe()
-	values := map[SecretRef]Resolved{}
+	var list []*sought
 	for _, store := range m.Stores {
 		for _, sec := range store.Secrets {
-			if sec.Source.Kind == SourceGenerate || sec.External || !wanted(SecretRef{store.Label, sec.Label}) {
-				continue
+			if ref := (SecretRef{store.Label, sec.Label}); sec.Source.Kind != SourceGenerate && !sec.External && wanted(ref) {
+				list = append(list, &sought{ref: ref, source: sec.Source})
 			}
-			res, err := r.value(ctx, sec.Label, sec.Source)
-			if err == nil {
-				r.known(res.Value)
-				from := r.sealedFile(sec.Source)
-				err = checkValue(sec.Source, from, res.Value)
-				res.Note = noteOf(sec.Source, from, res)
-			}
-			if err != nil {
-				r.fail(sec.Source.Pos, err)
-				continue
-			}
-			values[SecretRef{store.Label, sec.Label}] = res
 		}
+	}
+	r.decrypt(ctx, list)
+	values := make(map[SecretRef]Resolved, len(list))
+	for _, s := range list {
+		if !s.sealed() {
+			s.res, s.err = r.value(ctx, s.ref.Secret, s.source)
+		}
+		if s.err == nil {
+			r.known(s.res.Value)
+			s.err = checkValue(s.source, s.from, s.res.Value)
+			s.res.Note = noteOf(s.source, s.from, s.res)
+		}
+		if s.err != nil {
+			r.fail(s.source.Pos, s.err)
+			continue
+		}
+		values[s.ref] = s.res
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -179,7 +184,7 @@ func (r *reading) check(s Source) (Ciphertext, error) {
 	return s.ciphertext(Ciphertext{e.Digest, sealed.name}), err
 }
 
-// value reads the value of a secret, whose name is for messages.
+// value reads the value of a secret that is in no SOPS file. Its name is for messages.
 func (r *reading) value(ctx context.Context, secretName string, s Source) (Resolved, error) {
 	switch s.Kind {
 	case SourceEnv:
@@ -196,19 +201,6 @@ func (r *reading) value(ctx context.Context, secretName string, s Source) (Resol
 			return Resolved{}, bad
 		}
 		return Resolved{Value: v}, nil
-	case SourceSOPS:
-		f, err := r.sopsFile(s)
-		if err != nil {
-			return Resolved{}, err
-		}
-		res, err := f.resolve(ctx, s.path)
-		if s.trim && err == nil {
-			res.Value, res.Ciphertext = trimmedEnd(res.Value), s.ciphertext(res.Ciphertext)
-		}
-		return res, err
-	}
-	if s.sealed != nil {
-		return s.sealed.resolve(ctx, s.path)
 	}
 	return Resolved{Value: s.inline}, nil
 }
@@ -249,14 +241,6 @@ func (r *reading) wrongFile(s Source) *Error {
 	v := secret.New(data)
 	defer v.Wipe()
 	return cmp.Or(checkEncrypted(s, nil, v), checkEncoding(s, v))
-}
-
-// sealedFile returns the SOPS file that a value was read from, or nil.
-func (r *reading) sealedFile(s Source) *sealed {
-	if s.Kind == SourceSOPS {
-		return r.opened[[2]string{s.target, s.format}]
-	}
-	return s.sealed
 }
 
 func (r *reading) sopsFile(s Source) (*sealed, error) {

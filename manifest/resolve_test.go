@@ -7,7 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestFileIsExact(t *testing.T) {
@@ -165,6 +169,108 @@ func TestSOPSFiles(t *testing.T) {
 	if strings.Contains(err.Error(), "canary") {
 		t.Error(err)
 	}
+}
+
+// manyFiles is a project with two secrets in each of several SOPS files.
+func manyFiles(files int) map[string]string {
+	project := map[string]string{}
+	var text strings.Builder
+	text.WriteString("version: 1\nstores:\n  s:\n    secrets:\n")
+	for i := range files {
+		name := fmt.Sprintf("f%02d.enc.yaml", i)
+		project[name] = fmt.Sprintf("a: %q\nb: %q\n", enc(fmt.Sprint("a", i), "str"), enc(fmt.Sprint("b", i), "str"))
+		for _, key := range []string{"a", "b"} {
+			fmt.Fprintf(&text, "      %s%d: {from: {sops: %s, key: %s}}\n", key, i, name, key)
+		}
+	}
+	project["secretsync.yaml"] = text.String()
+	return project
+}
+
+// SOPS files are decrypted side by side, as many as the limit allows, and each once.
+func TestSOPSFilesSideBySide(t *testing.T) {
+	const files = 3 * maxDecrypting
+	dir := write(t, manyFiles(files))
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		running, most, decrypted := 0, 0, 0
+		count := func(begun int) {
+			mu.Lock()
+			defer mu.Unlock()
+			running += begun
+			most = max(most, running)
+			decrypted += max(begun, 0)
+		}
+		fake := &fakeSOPS{decrypt: func(context.Context, string) error {
+			count(1)
+			time.Sleep(time.Second) // as a key server
+			count(-1)
+			return nil
+		}}
+		began := time.Now()
+		values, err := mustLoad(t, dir, Options{SOPS: fake}).Resolve(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if most != maxDecrypting || time.Since(began) != 3*time.Second {
+			t.Errorf("%d files at once, %v for all; want %d and 3 s", most, time.Since(began), maxDecrypting)
+		}
+		if decrypted != files || len(fake.opens) != files {
+			t.Errorf("%d decryptions, %d files opened; want %d", decrypted, len(fake.opens), files)
+		}
+		for name, n := range fake.opens {
+			if n != 1 {
+				t.Errorf("%s was opened %d times", name, n)
+			}
+		}
+		for i := range files {
+			for _, key := range []string{"a", "b"} {
+				if ref := (SecretRef{"s", fmt.Sprint(key, i)}); string(values[ref].Value.Reveal()) != ref.Secret {
+					t.Errorf("another value of %s", ref.Secret)
+				}
+			}
+		}
+	})
+}
+
+// Every file that cannot be decrypted is reported once, in the manifest's order, whichever fails first.
+func TestSOPSFilesFail(t *testing.T) {
+	const files = 2 * maxDecrypting
+	dir := write(t, manyFiles(files))
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int32
+		fake := &fakeSOPS{decrypt: func(_ context.Context, name string) error {
+			time.Sleep(time.Duration(files-n.Add(1)) * time.Second)
+			return &Error{Pos: Position{File: name}, What: "no key fits"}
+		}}
+		_, err := mustLoad(t, dir, Options{SOPS: fake}).Resolve(t.Context())
+		var list ErrorList
+		if !errors.As(err, &list) || len(list) != files {
+			t.Fatalf("%d mistakes; want %d: %v", len(list), files, err)
+		}
+		for i, e := range list {
+			if want := 5 + 2*i; e.Pos.Line != want || !strings.HasPrefix(e.What, fmt.Sprintf("f%02d.enc.yaml: ", i)) {
+				t.Errorf("mistake %d is %v, want it in line %d", i, e, want)
+			}
+		}
+	})
+}
+
+// An interruption ends the decryptions that have begun, and lets no other begin.
+func TestSOPSFilesInterrupted(t *testing.T) {
+	dir := write(t, manyFiles(2*maxDecrypting))
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		fake := &fakeSOPS{decrypt: func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		_, err := mustLoad(t, dir, Options{SOPS: fake}).Resolve(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || len(fake.opens) != maxDecrypting {
+			t.Errorf("%v, %d files were opened; want %d", err, len(fake.opens), maxDecrypting)
+		}
+	})
 }
 
 func TestNoSOPS(t *testing.T) {

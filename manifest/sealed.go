@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -55,16 +57,81 @@ func (s *sealed) entry(path []string) (SOPSEntry, error) {
 	return e, nil
 }
 
+// maxDecrypting is how many SOPS files are decrypted at once, while key servers answer.
+const maxDecrypting = 16
+
+// sought is a secret whose value is read.
+type sought struct {
+	ref    SecretRef
+	source Source
+
+	from *sealed // the SOPS file that the value is in, once that was read
+	res  Resolved
+	err  error
+}
+
+// sealed reports whether the value is in a SOPS file.
+func (s *sought) sealed() bool { return s.source.Kind == SourceSOPS || s.source.sealed != nil }
+
+// decrypt reads those values of a list that are in SOPS files. The files are decrypted side by side,
+// each once.
+func (r *reading) decrypt(ctx context.Context, list []*sought) {
+	var files []*sealed
+	in := map[*sealed][]*sought{}
+	for _, s := range list {
+		if !s.sealed() {
+			continue
+		}
+		if s.from, s.err = r.sealedFile(s.source); s.err != nil {
+			continue
+		}
+		if in[s.from] == nil {
+			files = append(files, s.from)
+		}
+		in[s.from] = append(in[s.from], s)
+	}
+	var g errgroup.Group
+	g.SetLimit(maxDecrypting)
+	for _, file := range files {
+		g.Go(func() error {
+			for _, s := range in[file] {
+				if s.err = ctx.Err(); s.err == nil {
+					s.res, s.err = file.resolve(ctx, s.source)
+				}
+			}
+			if r.owns(file) {
+				file.file = nil // with the plaintext
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // each secret has its own error
+}
+
+// sealedFile returns the SOPS file that a value is in.
+func (r *reading) sealedFile(s Source) (*sealed, error) {
+	if s.Kind == SourceSOPS {
+		return r.sopsFile(s)
+	}
+	return s.sealed, nil
+}
+
+// owns reports whether a file was opened for this reading, and not with the manifest.
+func (r *reading) owns(f *sealed) bool { return r.opened[[2]string{f.name, f.format}] == f }
+
 var sopsTypes = map[string]string{"int": "an integer", "float": "a number", "bool": "a boolean", "time": "a date", "comment": "a comment"}
 
-// resolve decrypts a value that entry accepts.
-func (s *sealed) resolve(ctx context.Context, path []string) (Resolved, error) {
-	e, err := s.entry(path)
+// resolve decrypts the value of a source, if entry accepts it.
+func (s *sealed) resolve(ctx context.Context, source Source) (Resolved, error) {
+	e, err := s.entry(source.path)
 	if err != nil {
 		return Resolved{}, err
 	}
-	v, err := s.file.Value(ctx, path)
-	return Resolved{Value: v, Ciphertext: Ciphertext{e.Digest, s.name}, at: e.Pos}, err
+	v, err := s.file.Value(ctx, source.path)
+	if source.trim && err == nil {
+		v = trimmedEnd(v)
+	}
+	return Resolved{Value: v, Ciphertext: source.ciphertext(Ciphertext{e.Digest, s.name}), at: e.Pos}, err
 }
 
 // dotenv reports whether the file has SOPS's dotenv format.
