@@ -2,28 +2,48 @@ package sopsfile_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"filippo.io/age"
+	"github.com/getsops/sops/v3/aes"
+	"github.com/getsops/sops/v3/cmd/sops/common"
+	"github.com/getsops/sops/v3/config"
+	"github.com/getsops/sops/v3/keyservice"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 )
 
-// manyKeys returns an encrypted file with a number of values, in a folder with its key.
-func manyKeys(t testing.TB, name string, keys int) []byte {
+// manyKeys returns a file with a number of values, encrypted for an identity.
+func manyKeys(t testing.TB, id *age.X25519Identity, name string, keys int) []byte {
 	t.Helper()
 	var plain strings.Builder
-	if strings.HasSuffix(name, ".ini") {
+	switch filepath.Ext(name) {
+	case ".ini":
 		plain.WriteString("[s]\n")
+	case ".json":
+		plain.WriteString("{\n")
 	}
 	for i := range keys {
-		switch {
-		case strings.HasSuffix(name, ".yaml"):
+		switch filepath.Ext(name) {
+		case ".yaml":
 			fmt.Fprintf(&plain, "key-%06d: value-%d\n", i, i)
+		case ".json":
+			fmt.Fprintf(&plain, "\"key-%06d\": \"value-%d\"%s\n", i, i, map[bool]string{true: "}", false: ","}[i == keys-1])
 		default:
 			fmt.Fprintf(&plain, "key-%06d=value-%d\n", i, i)
 		}
 	}
-	return encrypt(t, name, plain.String(), identity(t).Recipient().String())
+	return encrypt(t, name, plain.String(), id.Recipient().String())
+}
+
+// pathOf is where a file of manyKeys has a value.
+func pathOf(name string, i int) []string {
+	path := []string{fmt.Sprintf("key-%06d", i)}
+	if filepath.Ext(name) == ".ini" {
+		path = append([]string{"s"}, path...)
+	}
+	return path
 }
 
 // A value is looked up without going through the others: what that allocates does not depend on
@@ -36,14 +56,11 @@ func TestEntryIsFoundByItsKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f, err := o.Open(name, manyKeys(t, name, keys))
+			f, err := o.Open(name, manyKeys(t, identity(t), name, keys))
 			if err != nil {
 				t.Fatal(err)
 			}
-			path := []string{fmt.Sprintf("key-%06d", keys-1)}
-			if name == "s.ini" {
-				path = append([]string{"s"}, path...)
-			}
+			path := pathOf(name, keys-1)
 			look := func() {
 				e, err := f.Entry(path)
 				if line := keys + len(path) - 1; err != nil || e.Pos.Line != line || e.Type != "str" {
@@ -66,7 +83,7 @@ func BenchmarkEntry(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			f, err := o.Open("s.yaml", manyKeys(b, "s.yaml", keys))
+			f, err := o.Open("s.yaml", manyKeys(b, identity(b), "s.yaml", keys))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -76,5 +93,65 @@ func BenchmarkEntry(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// decrypt the same file and to write it in clear.
+func BenchmarkTree(b *testing.B) {
+	const keys = 4000
+	id := identity(b)
+	b.Setenv("SOPS_AGE_KEY", id.String())
+	for _, name := range []string{"s.yaml", "s.json", "s.env", "s.ini"} {
+		data := manyKeys(b, id, name, keys)
+		b.Run(name+"/secretsync", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				readAll(b, name, data, keys)
+			}
+		})
+		b.Run(name+"/sops", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				decryptAll(b, name, data)
+			}
+		})
+	}
+}
+
+func readAll(b *testing.B, name string, data []byte, keys int) {
+	o, err := sopsfile.New(sopsfile.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := o.Open(name, data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range keys {
+		path := pathOf(name, i)
+		if _, err := f.Entry(path); err != nil {
+			b.Fatal(err)
+		}
+		v, err := f.Value(b.Context(), path)
+		if err != nil || string(v.Reveal()) != fmt.Sprintf("value-%d", i) {
+			b.Fatalf("%v: %v, or another value", path, err)
+		}
+	}
+}
+
+func decryptAll(b *testing.B, name string, data []byte) {
+	store := common.DefaultStoreForPath(config.NewStoresConfig(), name)
+	tree, err := store.LoadEncryptedFile(data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, err = common.DecryptTree(common.DecryptTreeOpts{
+		Tree: &tree, KeyServices: []keyservice.KeyServiceClient{keyservice.NewLocalClient()}, Cipher: aes.NewCipher(),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := store.EmitPlainFile(tree.Branches); err != nil {
+		b.Fatal(err)
 	}
 }

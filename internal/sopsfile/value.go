@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,13 +155,11 @@ type unlocked struct {
 	cipher *watched // it remembers ciphertexts, so that they stay as they are
 }
 
-// unlock decrypts a second copy of the tree, since SOPS does so in place.
+// unlock decrypts a copy of the tree, since SOPS does so in place.
 func (f *File) unlock(ctx context.Context, c *clock) (u *unlocked, err error) {
 	defer rescue(f, &err)
-	tree, err := f.load()
-	if err != nil {
-		return nil, err
-	}
+	tree := f.tree
+	tree.Branches = sops.TreeBranches{copied(f.tree.Branches[0]).(sops.TreeBranch)}
 	failed := &failures{}
 	g := gate{opener: f.opener, ctx: ctx, clock: c, failed: failed}
 	key, err := tree.Metadata.GetDataKeyWithKeyServices(g.client(), order)
@@ -174,6 +173,25 @@ func (f *File) unlock(ctx context.Context, c *clock) (u *unlocked, err error) {
 		return nil, f.noKey(failed)
 	}
 	return f.unlockWith(tree, key)
+}
+
+// copied copies a value of a tree.
+func copied(v any) any {
+	switch v := v.(type) {
+	case sops.TreeBranch:
+		v = slices.Clone(v)
+		for i := range v {
+			v[i].Value = copied(v[i].Value)
+		}
+		return v
+	case []any:
+		v = slices.Clone(v)
+		for i := range v {
+			v[i] = copied(v[i])
+		}
+		return v
+	}
+	return v
 }
 
 // unlockWith decrypts a tree in place with the data key, and verifies its MAC.
