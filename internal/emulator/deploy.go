@@ -38,15 +38,17 @@ func deployWorker(c *call) (any, error) {
 			continue
 		}
 		i := slices.IndexFunc(c.account.Stores, func(s store) bool { return s.ID == b.StoreID })
-		n := -1
+		var bound *record
 		if i >= 0 {
-			n = c.account.Stores[i].indexName(b.SecretName)
+			bound = c.account.Stores[i].Secrets.named(b.SecretName)
 		}
-		if n < 0 {
+		if bound == nil {
 			return nil, errBindingNotFound.with("Secrets Store binding '%s' references store '%s' and secret '%s' which were not found", b.Name, b.StoreID, b.SecretName)
 		}
 		if c.opts.DeployMoves {
-			c.account.Stores[i].Secrets[n].Modified = now
+			moved := *bound
+			moved.Modified = now
+			c.account.Stores[i].Secrets.replace(moved)
 		}
 	}
 	return script{c.PathValue("script"), stamp(now)}, nil

@@ -29,28 +29,34 @@ func paginate[T interface{ field(order string) string }](c *call, items []T) lis
 	if c.Context().Value(shortKey{}) != nil {
 		items = everyOther(items)
 	}
-	query := c.URL.Query()
-	order := query.Get("order")
+	order := c.URL.Query().Get("order")
 	slices.SortFunc(items, func(x, y T) int {
 		return cmp.Or(cmp.Compare(x.field(order), y.field(order)), cmp.Compare(x.field("created"), y.field("created")))
 	})
-	if query.Get("direction") != "asc" {
+	if c.descending() {
 		slices.Reverse(items)
 	}
+	info, first, end := c.page(len(items), total)
+	return listing{items[first:end], info}
+}
+
+func (c *call) descending() bool { return c.URL.Query().Get("direction") != "asc" }
+
+// page returns where the requested page of a number of items begins and ends.
+func (c *call) page(items, total int) (info resultInfo, first, end int) {
+	query := c.URL.Query()
 	page := positive(query.Get("page"), 1)
 	perPage := min(positive(query.Get("per_page"), c.opts.DefaultPerPage), c.opts.MaxPerPage)
-	info := resultInfo{Page: page, PerPage: perPage, TotalCount: total}
-	pages := (len(items) + perPage - 1) / perPage
+	info = resultInfo{Page: page, PerPage: perPage, TotalCount: total}
+	pages := (items + perPage - 1) / perPage
 	if c.opts.TotalPages {
 		info.TotalPages = &pages
 	}
-	if page > pages {
-		items = items[:0]
-	} else {
-		items = items[(page-1)*perPage : min(page*perPage, len(items))]
+	if page <= pages {
+		first, end = (page-1)*perPage, min(page*perPage, items)
 	}
-	info.Count = len(items)
-	return listing{items, info}
+	info.Count = end - first
+	return info, first, end
 }
 
 // everyOther returns every other item, by name, without the first.

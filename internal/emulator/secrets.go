@@ -45,12 +45,12 @@ func (v secretView) field(order string) string {
 	return v.Created
 }
 
-func (st *store) view(r record, status string) secretView {
+func (st *store) view(r *record, status string) secretView {
 	return secretView{r.ID, st.ID, r.Name, r.Comment, r.Scopes, status, stamp(r.Created), stamp(r.Modified)}
 }
 
 // read returns a secret as a read shows it: it becomes active by itself.
-func (c *call) read(st *store, r record) secretView {
+func (c *call) read(st *store, r *record) secretView {
 	written := r.Created
 	if c.opts.ActivationMoves && r.Written.After(written) {
 		written = r.Written
@@ -59,23 +59,24 @@ func (c *call) read(st *store, r record) secretView {
 	if c.opts.PendingFor > 0 && c.opts.Now().Before(activated) {
 		return st.view(r, pending)
 	}
+	v := st.view(r, active)
 	if c.opts.ActivationMoves && activated.After(r.Modified) {
-		r.Modified = activated
+		v.Modified = stamp(activated)
 	}
-	return st.view(r, active)
+	return v
 }
 
 // secret returns the store and the secret that the path names.
-func (c *call) secret() (*store, int, error) {
+func (c *call) secret() (*store, *record, error) {
 	st, err := c.store()
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
-	i := st.indexID(c.PathValue("secret"))
-	if i < 0 {
-		return nil, 0, errSecretNotFound
+	r := st.Secrets.withID(c.PathValue("secret"))
+	if r == nil {
+		return nil, nil, errSecretNotFound
 	}
-	return st, i, nil
+	return st, r, nil
 }
 
 func listSecrets(c *call) (any, error) {
@@ -87,8 +88,11 @@ func listSecrets(c *call) (any, error) {
 	search := strings.ToLower(query.Get("search"))
 	// Each parameter may name several scopes. That a secret needs all of them is a guess.
 	scopes := strings.FieldsFunc(strings.Join(query["scopes"], ","), func(r rune) bool { return r == ',' })
+	if c.asCreated() && search == "" && len(scopes) == 0 {
+		return c.pageOf(st), nil
+	}
 	views := []secretView{}
-	for _, r := range st.Secrets {
+	for r := range st.Secrets.all() {
 		v := c.read(st, r)
 		lacks := func(scope string) bool { return !slices.Contains(v.Scopes, scope) }
 		if strings.Contains(strings.ToLower(v.Name+"\n"+v.comment()), search) && !slices.ContainsFunc(scopes, lacks) {
@@ -96,6 +100,30 @@ func listSecrets(c *call) (any, error) {
 		}
 	}
 	return paginate(c, views), nil
+}
+
+// asCreated reports whether a list is in the order of creation, in which tables keep secrets.
+func (c *call) asCreated() bool {
+	switch c.URL.Query().Get("order") {
+	case "name", "comment", "modified", "status":
+		return false
+	}
+	return c.Context().Value(shortKey{}) == nil
+}
+
+// pageOf returns a page of all secrets of a store without a look at the other pages.
+func (c *call) pageOf(st *store) listing {
+	total := st.Secrets.len()
+	info, first, end := c.page(total, total)
+	views := make([]secretView, 0, end-first)
+	for i := first; i < end; i++ {
+		at := i
+		if c.descending() {
+			at = total - 1 - i
+		}
+		views = append(views, c.read(st, st.Secrets.at(at)))
+	}
+	return listing{views, info}
 }
 
 func createSecrets(c *call) (any, error) {
@@ -134,7 +162,7 @@ func (c *call) create(st *store, item newSecret) (secretView, error) {
 
 // add appends a secret to the store if the account's state allows it.
 func (c *call) add(st *store, item newSecret, value digest) (secretView, error) {
-	if st.indexName(item.Name) >= 0 {
+	if st.Secrets.named(item.Name) != nil {
 		taken := errNameTaken
 		taken.status = c.opts.NameConflictStatus
 		if c.opts.BareNameConflict {
@@ -150,20 +178,20 @@ func (c *call) add(st *store, item newSecret, value digest) (secretView, error) 
 		ID: newID(), Name: item.Name, Comment: item.Comment, Scopes: sorted(item.Scopes),
 		Created: now, Modified: now, Value: value,
 	}
-	st.Secrets = append(st.Secrets, r)
-	return st.view(r, pending), nil
+	st.Secrets.add(r)
+	return st.view(&r, pending), nil
 }
 
 func getSecret(c *call) (any, error) {
-	st, i, err := c.secret()
+	st, r, err := c.secret()
 	if err != nil {
 		return nil, err
 	}
-	return c.read(st, st.Secrets[i]), nil
+	return c.read(st, r), nil
 }
 
 func patchSecret(c *call) (any, error) {
-	st, i, err := c.secret()
+	st, r, err := c.secret()
 	if err != nil {
 		return nil, err
 	}
@@ -171,28 +199,29 @@ func patchSecret(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, now := &st.Secrets[i], c.tick()
+	changed, now := *r, c.tick()
 	if p.Scopes != nil {
 		if err := checkScopes(p.Scopes); err != nil {
 			return nil, err
 		}
-		r.Scopes = sorted(p.Scopes)
+		changed.Scopes = sorted(p.Scopes)
 	}
 	if p.Value != nil {
 		if err := checkValue(*p.Value); err != nil {
 			return nil, err
 		}
-		r.Value, r.Written = newDigest(*p.Value), now
+		changed.Value, changed.Written = newDigest(*p.Value), now
 	}
 	if p.Comment != nil {
-		r.Comment = p.Comment
+		changed.Comment = p.Comment
 	}
-	r.Modified = now
-	return c.read(st, *r), nil
+	changed.Modified = now
+	st.Secrets.replace(changed)
+	return c.read(st, &changed), nil
 }
 
 func duplicateSecret(c *call) (any, error) {
-	st, i, err := c.secret()
+	st, r, err := c.secret()
 	if err != nil {
 		return nil, err
 	}
@@ -203,15 +232,15 @@ func duplicateSecret(c *call) (any, error) {
 	if err := item.check(); err != nil {
 		return nil, err
 	}
-	return c.add(st, item, st.Secrets[i].Value)
+	return c.add(st, item, r.Value)
 }
 
 func deleteSecret(c *call) (any, error) {
-	st, i, err := c.secret()
+	st, r, err := c.secret()
 	if err != nil {
 		return nil, err
 	}
-	st.Secrets = slices.Delete(st.Secrets, i, i+1)
+	st.Secrets.remove(r)
 	return nil, nil
 }
 
@@ -228,15 +257,15 @@ func deleteSecrets(c *call) (any, error) {
 	}
 	views := []secretView{}
 	for _, item := range items {
-		i := st.indexID(item.ID)
+		r := st.Secrets.withID(item.ID)
 		switch {
 		case item.ID == "":
 			return nil, errInvalidBody
-		case i < 0:
+		case r == nil:
 			return nil, errSecretNotFound
 		}
-		views = append(views, st.view(st.Secrets[i], deleted))
-		st.Secrets = slices.Delete(st.Secrets, i, i+1)
+		views = append(views, st.view(r, deleted))
+		st.Secrets.remove(r)
 	}
 	return views, nil
 }

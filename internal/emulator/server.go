@@ -149,12 +149,13 @@ func emptyID(r *http.Request) error {
 func (s *Server) HasValue(account, store, name string, value []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, st := range s.state.Accounts[account].Stores {
-		if st.Name != store {
+	stores := s.state.Accounts[account].Stores
+	for i := range stores {
+		if stores[i].Name != store {
 			continue
 		}
-		if i := st.indexName(name); i >= 0 {
-			return st.Secrets[i].Value.matches(value)
+		if r := stores[i].Secrets.named(name); r != nil {
+			return r.Value.matches(value)
 		}
 	}
 	return false

@@ -36,11 +36,10 @@ type store struct {
 	Name     string    `json:"name"`
 	Created  time.Time `json:"created"`
 	Modified time.Time `json:"modified"`
-	Secrets  []record  `json:"secrets"`
+	Secrets  table     `json:"secrets"`
 }
 
-// record is a secret. Its slices and pointers are replaced and never modified, because
-// copies share them.
+// record is a secret. It is replaced and never modified, because copies of a table share it.
 type record struct {
 	ID       string    `json:"id"`
 	Name     string    `json:"name"`
@@ -55,7 +54,7 @@ type record struct {
 func (a account) clone() account {
 	stores := slices.Clone(a.Stores)
 	for i := range stores {
-		stores[i].Secrets = slices.Clone(stores[i].Secrets)
+		stores[i].Secrets = a.Stores[i].Secrets.copy()
 	}
 	return account{stores}
 }
@@ -63,18 +62,10 @@ func (a account) clone() account {
 // secrets returns the number of secrets in all stores.
 func (a account) secrets() int {
 	n := 0
-	for _, s := range a.Stores {
-		n += len(s.Secrets)
+	for i := range a.Stores {
+		n += a.Stores[i].Secrets.len()
 	}
 	return n
-}
-
-func (st *store) indexID(id string) int {
-	return slices.IndexFunc(st.Secrets, func(r record) bool { return r.ID == id })
-}
-
-func (st *store) indexName(name string) int {
-	return slices.IndexFunc(st.Secrets, func(r record) bool { return r.Name == name })
 }
 
 // digest is what is stored of a value: HMAC-SHA-256 under a random key of its own, so that

@@ -78,7 +78,7 @@ func deleteStore(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(s.Secrets) > 0 && c.URL.Query().Get("force") != "true" {
+	if s.Secrets.len() > 0 && c.URL.Query().Get("force") != "true" {
 		return nil, errStoreNotEmpty
 	}
 	id := s.ID
