@@ -4,7 +4,6 @@ package redact
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -38,8 +37,8 @@ const Withheld = "[value withheld]"
 type Filter struct {
 	mu      sync.Mutex
 	public  []string
-	known   map[start][]form // the longest first
-	begun   map[string]bool  // all that is shorter than a start and begins something known
+	known   map[start]*known
+	begun   map[string]bool // all that is shorter than a start and begins something known
 	writers []*filtered
 	hits    int
 }
@@ -52,12 +51,9 @@ const (
 // start is how something known begins.
 type start [minKnown]byte
 
-// form is a way in which a value, or a line of one, is written.
-type form struct{ text, of []byte }
-
 // New returns a filter that knows nothing yet.
 func New() *Filter {
-	return &Filter{known: map[start][]form{}, begun: map[string]bool{}}
+	return &Filter{known: map[start]*known{}, begun: map[string]bool{}}
 }
 
 // Public adds text that is not secret, wherever it occurs. Text that others could
@@ -73,9 +69,12 @@ func (f *Filter) Public(text ...string) {
 func (f *Filter) Know(v secret.Value) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.know(v.Reveal())
-	for line := range bytes.Lines(v.Reveal()) {
-		f.know(bytes.TrimSpace(line))
+	whole := v.Reveal()
+	f.know(whole)
+	for line := range bytes.Lines(whole) {
+		if line = bytes.TrimSpace(line); len(line) < len(whole) {
+			f.know(line)
+		}
 	}
 }
 
@@ -84,32 +83,24 @@ func (f *Filter) know(b []byte) {
 	if word || len(b) < minKnown {
 		return
 	}
-	of := bytes.Clone(b)
+	of := &value{bytes: bytes.Clone(b)}
 	for _, s := range formsOf(b) {
-		f.add(form{[]byte(s), of})
+		if len(s) >= minKnown {
+			f.add(s, of)
+		}
 	}
 }
 
-func (f *Filter) add(b form) {
-	if len(b.text) < minKnown {
+func (f *Filter) add(text string, of *value) {
+	begins := start([]byte(text))
+	if k := f.known[begins]; k != nil {
+		k.add(text[minKnown:], of)
 		return
 	}
-	same := f.known[start(b.text)]
-	at, found := slices.BinarySearchFunc(same, b, func(x, y form) int {
-		return cmp.Or(len(y.text)-len(x.text), bytes.Compare(x.text, y.text))
-	})
-	if found {
-		return
-	}
-	f.known[start(b.text)] = slices.Insert(same, at, b)
+	f.known[begins] = &known{text: []byte(text[minKnown:]), of: of}
 	for n := range minKnown {
-		f.begun[string(b.text[:n])] = true
+		f.begun[text[:n]] = true
 	}
-}
-
-// isPublic reports whether a value is part of public text.
-func (f *Filter) isPublic(value []byte) bool {
-	return slices.ContainsFunc(f.public, func(p string) bool { return strings.Contains(p, string(value)) })
 }
 
 // formsOf are the ways in which b is likely to be written: as it is, as Go, JSON
@@ -158,11 +149,8 @@ func (f *Filter) Hits() int {
 func (f *Filter) Forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, list := range f.known {
-		for _, b := range list {
-			clear(b.text)
-			clear(b.of)
-		}
+	for _, k := range f.known {
+		k.forget()
 	}
 	clear(f.known)
 	clear(f.begun)
@@ -257,12 +245,14 @@ func (f *Filter) find(data []byte) (n int, partly bool) {
 	if len(data) < minKnown {
 		return 0, f.begun[string(data)]
 	}
-	for _, b := range f.known[start(data)] {
-		switch {
-		case len(b.text) > len(data):
-			partly = partly || bytes.HasPrefix(b.text, data)
-		case bytes.HasPrefix(data, b.text) && !f.isPublic(b.of):
-			return len(b.text), partly
+	k := f.known[start(data)]
+	if k == nil {
+		return 0, false
+	}
+	ends, partly := k.find(data[minKnown:])
+	for _, e := range slices.Backward(ends) {
+		if !e.of.isPublic(f.public) {
+			return minKnown + e.length, partly
 		}
 	}
 	return 0, partly

@@ -2,6 +2,7 @@ package redact_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/secret"
@@ -224,4 +226,57 @@ func TestFilterOneAtATime(t *testing.T) {
 	if got := strings.Count(b.String(), "a whole line\n"); got != 100 {
 		t.Errorf("%d whole lines of 100", got)
 	}
+}
+
+// alike are many values that begin alike, as keys of one issuer do, and output in which many
+// texts begin like them.
+func alike(n int) (values []secret.Value, output []string) {
+	for i := range n {
+		values = append(values, secret.New(fmt.Appendf(nil, "secret-%06d-%x", i, sha256.Sum256(fmt.Append(nil, i)))))
+		output = append(output, fmt.Sprintf("+ create  prod/secret-%06d  value from env VALUE\n", i))
+	}
+	return values, output
+}
+
+// Values that begin alike, and output in which much begins like them, take no more time for
+// each than a few do. A scan of all of them for each would take 100 times as long.
+func TestFilterIsLinear(t *testing.T) {
+	forEach := func(n, runs int) time.Duration {
+		values, output := alike(n)
+		best := time.Hour
+		for range runs {
+			start := time.Now()
+			pass(values, output)
+			best = min(best, time.Since(start))
+		}
+		return best / time.Duration(n)
+	}
+	if few, many := forEach(200, 5), forEach(20_000, 1); many > 8*few {
+		t.Errorf("for each of 200 values %v, for each of 20,000 %v", few, many)
+	}
+}
+
+func BenchmarkFilter(b *testing.B) {
+	for _, n := range []int{100, 1000, 10_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			values, output := alike(n)
+			b.ReportAllocs()
+			for b.Loop() {
+				pass(values, output)
+			}
+		})
+	}
+}
+
+func pass(values []secret.Value, output []string) {
+	f := redact.New()
+	for _, v := range values {
+		f.Know(v)
+	}
+	w := f.Writer(io.Discard)
+	for _, line := range output {
+		_, _ = io.WriteString(w, line)
+	}
+	_ = f.Flush()
+	f.Forget()
 }
