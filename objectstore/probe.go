@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrIgnoresConditions means that a store writes objects whether their conditions hold or not.
@@ -25,17 +27,10 @@ const noVersion = Version(`"00000000000000000000000000000000"`)
 // requests side by side, which a proper store refuses, and 1 more the first time. Call it once in
 // a run that writes.
 func Probe(ctx context.Context, s Store) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	created := make(chan error, 1)
-	go func() { created <- probeCreate(ctx, s) }()
-	err := probeMatch(ctx, s)
-	if err != nil {
-		cancel()
-		<-created
-		return err
-	}
-	return <-created
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return probeCreate(ctx, s) })
+	g.Go(func() error { return probeMatch(ctx, s) })
+	return g.Wait()
 }
 
 // probeCreate creates an object twice, unless it exists already.

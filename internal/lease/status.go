@@ -1,0 +1,95 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/secretsync/secretsync/objectstore"
+)
+
+// Status is what a lease's object says.
+type Status struct {
+	Address string // of the lease's object
+	// Exists reports whether the lease was ever acquired. All of what follows is empty otherwise.
+	Exists bool
+	// Held reports whether a run holds the lease, or left it behind: see [Status.Renewed].
+	Held   bool
+	Holder Holder // who holds the lease, or held it last
+	// BrokenBy is the host on which the lease was broken, if it was.
+	BrokenBy  string
+	Published map[string]Publication
+
+	key, owner string
+	version    objectstore.Version
+}
+
+// ReadStatus reads a lease, and changes nothing: 1 GET.
+func ReadStatus(ctx context.Context, store objectstore.Store, key string) (Status, error) {
+	s := Status{Address: store.String() + "/" + key, key: key}
+	o, err := objectstore.Get(ctx, store, key)
+	switch {
+	case errors.Is(err, objectstore.ErrNotExist):
+		return s, nil
+	case err != nil:
+		return s, fmt.Errorf("read the lease %s: %w", s.Address, err)
+	}
+	r, err := decode(o.Data)
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", s.Address, err)
+	}
+	s.Exists, s.Held, s.Holder, s.BrokenBy, s.Published = true, r.State == held, r.holder(), r.BrokenBy, r.Published
+	s.owner, s.version = r.Owner, o.Version
+	return s, nil
+}
+
+// SameHolder reports whether both are of one run.
+func (s Status) SameHolder(other Status) bool {
+	return s.owner == other.owner && s.Held == other.Held && s.Holder.Generation == other.Holder.Generation
+}
+
+// Renewed reports whether the lease was renewed or changed between two readings. One that was not
+// for its duration is stale.
+func (s Status) Renewed(later Status) bool { return s.version != later.version }
+
+// ErrChanged means that another run held a lease than the one that it was to be taken from.
+var ErrChanged = errors.New("another run acquired or released the lease meanwhile")
+
+// Break releases a lease that another run holds, as it was when s was read; the error is
+// [ErrChanged] if another run holds it now. The run that held it is not told: if it still runs,
+// it relies on the lease until its next renewal, up to two thirds of the duration later.
+func Break(ctx context.Context, store objectstore.Store, s Status, host string) error {
+	const races = 5 // a holder renews once a second at most
+	for range races {
+		err := breakOnce(ctx, store, s, host)
+		if !errors.Is(err, objectstore.ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("break the lease %s: it changes without end", s.Address)
+}
+
+func breakOnce(ctx context.Context, store objectstore.Store, s Status, host string) error {
+	o, err := objectstore.Get(ctx, store, s.key)
+	if errors.Is(err, objectstore.ErrNotExist) {
+		return fmt.Errorf("%s: %w", s.Address, ErrChanged)
+	}
+	if err != nil {
+		return fmt.Errorf("read the lease %s: %w", s.Address, err)
+	}
+	r, err := decode(o.Data)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", s.Address, err)
+	case r.Owner != s.owner || r.Generation != s.Holder.Generation || r.State != held:
+		return fmt.Errorf("%s: %w", s.Address, ErrChanged)
+	}
+	r.State, r.Owner, r.BrokenBy = free, newOwner(), short(host)
+	r.Freed = new(time.Now().UTC().Truncate(time.Second))
+	_, err = objectstore.Put(ctx, store, s.key, r.encode(), objectstore.Condition{Match: o.Version})
+	if err != nil && !errors.Is(err, objectstore.ErrConflict) {
+		return fmt.Errorf("break the lease %s: %w", s.Address, err)
+	}
+	return err
+}
