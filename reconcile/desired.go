@@ -11,6 +11,7 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile/internal/compare"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
@@ -35,14 +36,8 @@ type desired struct {
 	// configurations that could not be read.
 	references []planner.Reference
 	unread     []planner.Position
-	// unchangedFiles are the SOPS files with at least one ciphertext equal to the recorded
-	// one: such a file was edited, not re-encrypted.
-	unchangedFiles map[string]bool
-	// forged are the secrets whose recorded fingerprint was not written by an apply.
-	// compared and matched count the fingerprints that were compared with values, and those
-	// that matched.
-	forged            map[planner.SecretKey]bool
-	compared, matched int
+	// compared are the values, compared with the lockfile.
+	compared compare.Comparison
 }
 
 // desire reads the values and compares them with the lockfile's fingerprints. Without keys
@@ -53,7 +48,7 @@ func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*
 	}
 	p.cfg.Guard.Public(lockText(lock)...)
 	p.watchRecipients(lock)
-	d := &desired{mode: mode, secrets: map[planner.SecretKey]records.Want{}, forged: map[planner.SecretKey]bool{}}
+	d := &desired{mode: mode, secrets: map[planner.SecretKey]records.Want{}}
 	var bound, err error
 	d.references, d.unread, bound = p.references(lock) // first, for its events
 	values, err := p.values(ctx, mode)
@@ -76,13 +71,36 @@ func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*
 		}
 		keys[i].Name = st.Name
 	}
-	d.unchangedFiles = unchangedFiles(p.manifest, lock, keys, values)
-	c := &comparison{desired: d, lock: lock, unchangedFiles: d.unchangedFiles}
+	d.compared = compare.Comparison{
+		Lock: lock, Key: d.key, Keyless: mode.Keyless, UnchangedFiles: compare.UnchangedFiles(p.manifest, lock, keys, values),
+	}
 	for i, st := range p.manifest.Stores {
-		d.stores = append(d.stores, c.store(st, keys[i], values, p.cfg.Adopt))
+		d.stores = append(d.stores, d.store(st, keys[i], values, p.cfg.Adopt))
 	}
 	p.warnOfKey(lock, d)
 	return d, d.checkDuplicates()
+}
+
+// store returns a store of the manifest as the planner reads it, with its values compared.
+func (d *desired) store(st manifest.Store, key planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved, adopt planner.AdoptPolicy) planner.DesiredStore {
+	out := desiredStore(st, key)
+	for _, sec := range st.Secrets {
+		resolved := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}]
+		k := key.Secret(sec.Name)
+		w := records.Want{Value: resolved.Value, Source: sec.Source.String(), Ciphertext: resolved.Ciphertext, Delete: sec.Delete}
+		p := desiredSecret(sec)
+		if p.Adopt == "" {
+			p.Adopt = adopt
+		}
+		if p.Generated {
+			w.Generate = sec.Source.Generate.Value
+		}
+		p.Value = d.compared.State(k, sec.RenamedFrom, w)
+		p.ValueID, p.Requested = d.compared.ValueID(k, w), d.compared.Requested(k, w)
+		d.secrets[k] = w
+		out.Secrets = append(out.Secrets, p)
+	}
+	return out
 }
 
 // checkLock refuses a lockfile of another API, and one with a planted key, which the keyless
@@ -164,7 +182,7 @@ func (d *desired) checkDuplicates() error {
 // keyless returns stores, which were compared with a key, as a comparison without a key
 // would have them.
 func (d *desired) keyless(lock *lockfile.File, stores []planner.DesiredStore) []planner.DesiredStore {
-	c := &comparison{desired: &desired{mode: Mode{Keyless: true}}, lock: lock, unchangedFiles: d.unchangedFiles}
+	c := &compare.Comparison{Lock: lock, Keyless: true, UnchangedFiles: d.compared.UnchangedFiles}
 	stores = slices.Clone(stores)
 	for i := range stores {
 		st := &stores[i]
@@ -172,7 +190,7 @@ func (d *desired) keyless(lock *lockfile.File, stores []planner.DesiredStore) []
 		for j := range st.Secrets {
 			sec := &st.Secrets[j]
 			w := d.secrets[st.Key.Secret(sec.Name)]
-			sec.Value = c.state(st.Key.Secret(sec.Name), sec.RenamedFrom, w)
+			sec.Value = c.State(st.Key.Secret(sec.Name), sec.RenamedFrom, w)
 			sec.ValueID = planfile.ValueID(w.Ciphertext.Digest, "")
 		}
 	}

@@ -299,7 +299,3 @@ func (s *fakeSOPS) Unseal(_ context.Context, doc []byte, _ string) (secret.Value
 	err := json.Unmarshal(doc, &d)
 	return secret.New(d.Data), err
 }
-
-func ciphertext(n int) manifest.Ciphertext {
-	return manifest.Ciphertext{Digest: enginetest.Digest(n), File: "values.yaml"}
-}

@@ -146,8 +146,8 @@ func (p *Project) warnOfKey(lock *lockfile.File, d *desired) {
 	if pinned != "" || len(lock.Key.Sealed) == 0 || d.mode.Keyless {
 		return
 	}
-	if d.compared > 1 && d.matched == 0 && len(d.forged) == 0 {
-		p.cfg.Notify(NoFingerprintMatches{Lockfile: p.cfg.Lockfile, KeyID: lock.Key.ID, Compared: d.compared})
+	if c := &d.compared; c.Compared > 1 && c.Matched == 0 && len(c.Forged) == 0 {
+		p.cfg.Notify(NoFingerprintMatches{Lockfile: p.cfg.Lockfile, KeyID: lock.Key.ID, Compared: c.Compared})
 	}
 	if other := p.ring().Beside(lock.Key.ID); other != "" {
 		p.cfg.Notify(OtherKey{File: p.ring().KeyFile(), FileKeyID: other, Lockfile: p.cfg.Lockfile, KeyID: lock.Key.ID})

@@ -137,7 +137,7 @@ func readable(stores []planner.DesiredStore, unread map[planner.AccountID]error)
 // forgery describes, for the planner, the fingerprints that were not written by an apply.
 func (d *desired) forgery(lock *lockfile.File, path string) planner.Forgery {
 	return planner.Forgery{
-		Secrets: slices.Collect(maps.Keys(d.forged)), Matched: d.matched, KeyID: lock.Key.ID, Pos: planner.Position{File: path},
+		Secrets: slices.Collect(maps.Keys(d.compared.Forged)), Matched: d.compared.Matched, KeyID: lock.Key.ID, Pos: planner.Position{File: path},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/compare"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
@@ -117,7 +118,7 @@ func (k *rekeying) fingerprint(key secret.Key, of planner.SecretKey, old secret.
 		return key.Fingerprint(records.Subject(of), value)
 	case !wanted:
 		reason = LostNoValue
-	case k.desired.forged[of]:
+	case k.desired.compared.Forged[of]:
 		reason = LostForged
 	case k.desired.secrets[of].Generate != nil:
 		reason = LostGenerated
@@ -146,7 +147,7 @@ func (d *desired) recordedValues(lock *lockfile.File) map[planner.SecretKey]secr
 				continue
 			}
 			values[k] = d.secrets[k].Value
-			if sec.RenamedFrom != "" && !exists(lock, k) {
+			if sec.RenamedFrom != "" && !compare.Exists(lock, k) {
 				values[st.Key.Secret(sec.RenamedFrom)] = d.secrets[k].Value
 			}
 		}

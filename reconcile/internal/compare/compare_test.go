@@ -1,4 +1,4 @@
-package reconcile
+package compare
 
 import (
 	"testing"
@@ -11,9 +11,25 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
+// What the tests of the engine's packages share, by short names.
+const (
+	account = enginetest.DefaultAccount
+	other   = enginetest.OtherAccount
+)
+
+var (
+	prod    = enginetest.Prod
+	testKey = enginetest.Key
+	equal   = enginetest.Equal
+)
+
 var stateNames = map[planner.ValueState]string{
 	planner.ValueNew: "new", planner.ValueSame: "same", planner.ValueChanged: "changed", planner.ValueReencrypted: "re-encrypted",
 	planner.ValueEdited: "edited", planner.ValueUnknown: "unknown",
+}
+
+func ciphertext(n int) manifest.Ciphertext {
+	return manifest.Ciphertext{Digest: enginetest.Digest(n), File: "values.yaml"}
 }
 
 func drawn() secret.Value { return secret.New([]byte("drawn")) }
@@ -139,20 +155,19 @@ func TestValueState(t *testing.T) {
 				lock.PutStore(records.LockKey(prod), "st1").PutSecret(name, sec)
 			}
 			for keyless, want := range map[bool]string{false: tt.state, true: tt.keyless} {
-				d := &desired{mode: Mode{Keyless: keyless}, forged: map[planner.SecretKey]bool{}}
+				c := &Comparison{Lock: lock, Keyless: keyless, UnchangedFiles: map[string]bool{"values.yaml": tt.unchanged}}
 				w := tt.want
 				if !keyless {
-					d.key = testKey
+					c.Key = testKey
 				}
-				c := &comparison{desired: d, lock: lock, unchangedFiles: map[string]bool{"values.yaml": tt.unchanged}}
-				if got := stateNames[c.state(prod.Secret("a"), tt.from, w)]; got != want {
+				if got := stateNames[c.State(prod.Secret("a"), tt.from, w)]; got != want {
 					t.Errorf("keyless %v: %s, want %s", keyless, got, want)
 				}
-				forged := map[planner.SecretKey]bool{}
+				var forged map[planner.SecretKey]bool
 				if tt.forged != "" && !keyless {
-					forged[prod.Secret(tt.forged)] = true
+					forged = map[planner.SecretKey]bool{prod.Secret(tt.forged): true}
 				}
-				equal(t, "forged", d.forged, forged)
+				equal(t, "forged", c.Forged, forged)
 			}
 		})
 	}
@@ -164,11 +179,11 @@ func TestComparedAndMatched(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		lock.PutStore(records.LockKey(prod), "st1").PutSecret(name, enginetest.Applied(name, 0))
 	}
-	c := &comparison{desired: &desired{key: testKey, forged: map[planner.SecretKey]bool{}}, lock: lock}
+	c := &Comparison{Lock: lock, Key: testKey}
 	for name, value := range map[string]string{"a": "old", "b": "old", "c": "new", "d": "old"} {
-		c.state(prod.Secret(name), "", records.Want{Value: secret.New([]byte(value))})
+		c.State(prod.Secret(name), "", records.Want{Value: secret.New([]byte(value))})
 	}
-	equal(t, "compared and matched", []int{c.desired.compared, c.desired.matched}, []int{3, 2})
+	equal(t, "compared and matched", []int{c.Compared, c.Matched}, []int{3, 2})
 }
 
 // A fingerprint is bound to one secret of one store of one account.
@@ -180,8 +195,8 @@ func TestFingerprintOfAnotherSecret(t *testing.T) {
 	for what, k := range elsewhere {
 		lock := &lockfile.File{}
 		lock.PutStore(records.LockKey(k.Store), "st1").PutSecret(k.Name, enginetest.Applied("a", 0)) // copied from prod/a
-		c := &comparison{desired: &desired{key: testKey, forged: map[planner.SecretKey]bool{}}, lock: lock}
-		if got := c.state(k, "", records.Want{Value: secret.New([]byte("old"))}); got != planner.ValueChanged {
+		c := &Comparison{Lock: lock, Key: testKey}
+		if got := c.State(k, "", records.Want{Value: secret.New([]byte("old"))}); got != planner.ValueChanged {
 			t.Errorf("another %s: %s", what, stateNames[got])
 		}
 	}
@@ -214,7 +229,7 @@ func TestUnchangedFiles(t *testing.T) {
 		"none":               {in("x", 2), in("x", 1), in("x", 1), map[string]bool{}},
 		"without ciphertext": {in("", 0), in("", 0), in("", 0), map[string]bool{}},
 	} {
-		got := unchangedFiles(m, lock, []planner.StoreKey{prod, second}, map[manifest.SecretRef]manifest.Resolved{
+		got := UnchangedFiles(m, lock, []planner.StoreKey{prod, second}, map[manifest.SecretRef]manifest.Resolved{
 			{Store: "one", Secret: "l-a"}: tt.a, {Store: "one", Secret: "l-b"}: tt.b, {Store: "two", Secret: "l-a"}: tt.other,
 		})
 		equal(t, name, got, tt.want)
@@ -225,8 +240,8 @@ func TestUnchangedFiles(t *testing.T) {
 // after each apply, else not at all.
 func TestValueID(t *testing.T) {
 	lock := &lockfile.File{}
-	c := &comparison{desired: &desired{key: testKey}, lock: lock}
-	id := func(w records.Want) string { return c.valueID(prod.Secret("a"), w) }
+	c := &Comparison{Lock: lock, Key: testKey}
+	id := func(w records.Want) string { return c.ValueID(prod.Secret("a"), w) }
 	inClear := records.Want{Value: secret.New([]byte("v"))}
 	equal(t, "with a ciphertext", id(records.Want{Value: inClear.Value, Ciphertext: ciphertext(1)}), enginetest.Digest(1))
 	first := id(inClear)
@@ -240,7 +255,7 @@ func TestValueID(t *testing.T) {
 	if again == first {
 		t.Error("the digest is that of before the apply")
 	}
-	c.desired.key = secret.Key{}
+	c.Key = secret.Key{}
 	equal(t, "without a key", id(inClear), "unverified")
 }
 
@@ -274,8 +289,8 @@ func TestRequested(t *testing.T) {
 			lock.PutStore(records.LockKey(prod), "st1").PutSecret("a", *tt.recorded)
 		}
 		for keyless, want := range map[bool]bool{false: tt.keyed, true: tt.keyless} {
-			c := &comparison{desired: &desired{mode: Mode{Keyless: keyless}, key: testKey}, lock: lock}
-			if got := c.requested(prod.Secret("a"), tt.want); got != want {
+			c := &Comparison{Lock: lock, Keyless: keyless, Key: testKey}
+			if got := c.Requested(prod.Secret("a"), tt.want); got != want {
 				t.Errorf("%s, keyless %v: %v, want %v", tt.name, keyless, got, want)
 			}
 		}
