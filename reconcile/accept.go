@@ -8,6 +8,7 @@ import (
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/pattern"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
@@ -32,7 +33,7 @@ func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptab
 	if err := p.checkLock(lock, Mode{}); err != nil {
 		return nil, err
 	}
-	chosen, err := choose(patterns, p.cfg.Lockfile, recordedKeys(lock))
+	chosen, err := pattern.Choose(patterns, p.cfg.Lockfile, recordedKeys(lock))
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/secretsync/secretsync/reconcile/internal/compare"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
 // Mode says how much a plan may read.
@@ -46,7 +47,7 @@ func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*
 	if err := p.checkLock(lock, mode); err != nil {
 		return nil, err
 	}
-	p.cfg.Guard.Public(lockText(lock)...)
+	p.cfg.Guard.Public(shown.Lockfile(lock)...)
 	p.watchRecipients(lock)
 	d := &desired{mode: mode, secrets: map[planner.SecretKey]records.Want{}}
 	var bound, err error

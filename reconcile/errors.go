@@ -7,6 +7,7 @@ import (
 	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile/internal/pattern"
 )
 
 // Errors that a front end can give advice on. Their texts say what is wrong, not which of
@@ -74,3 +75,9 @@ type StaleError struct {
 func (e *StaleError) Error() string {
 	return "the reviewed plan no longer holds: nothing was changed"
 }
+
+// PatternError says that an argument does not name secrets: it matches none, or it is a name
+// that several secrets have. Its Pattern is the argument, Among says where it was looked for,
+// Matching are the secrets that a name without a store matches, and Known are all that could
+// have been named.
+type PatternError = pattern.Error

@@ -1,9 +1,11 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -11,7 +13,9 @@ import (
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/secretsync/secretsync/reconcile/internal/observe"
+	"github.com/secretsync/secretsync/reconcile/internal/pattern"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
 // Proposal is a plan with its inputs. It holds values, so it must be closed.
@@ -113,7 +117,7 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observe.Observed, 
 	}
 	places := observe.Places(in.Desired, in.Recorded)
 	seen := p.observer().Observe(ctx, places)
-	p.cfg.Guard.Public(liveText(seen.Live)...)
+	p.cfg.Guard.Public(shown.Live(seen.Live)...)
 	in.Live = seen.Live
 	for _, place := range places {
 		if seen.Unread[place.Key.Account] != nil {
@@ -160,4 +164,53 @@ func (p *Proposal) inputs() planfile.Inputs {
 		in.LockfileDigest = fmt.Sprintf("sha256:%x", sha256.Sum256(p.lock.Format()))
 	}
 	return in
+}
+
+// checkRotate returns a [PatternError] unless the manifest or the lockfile has a secret that the
+// glob matches, and only one if the glob names no store.
+func (d *desired) checkRotate(glob string, lock *lockfile.File) error {
+	all := slices.SortedFunc(known(d.stores, records.Stores(lock)), func(x, y planner.SecretKey) int {
+		return cmp.Or(cmp.Compare(x.Store.Account, y.Store.Account), cmp.Compare(x.Store.Name, y.Store.Name), cmp.Compare(x.Name, y.Name))
+	})
+	_, err := pattern.Choose([]string{glob}, "the manifest or the lockfile", slices.Compact(all))
+	return err
+}
+
+// limitToRotations limits a plan to rotations of what the globs match. Stores without a matching
+// secret are taken out of the input, so that they are not read.
+func limitToRotations(in *planner.Input, globs []string) {
+	in.Options.Rotate = globs
+	matching := map[planner.StoreKey]bool{}
+	for k := range known(in.Desired, in.Recorded) {
+		if slices.ContainsFunc(globs, func(glob string) bool { return planner.Matches(glob, k) }) {
+			matching[k.Store] = true
+		}
+	}
+	limitStores(in, func(store planner.StoreKey) bool { return matching[store] })
+}
+
+// limitStores takes the stores that are not to be kept out of an input, so that they are not read.
+func limitStores(in *planner.Input, keep func(planner.StoreKey) bool) {
+	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return !keep(st.Key) })
+	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return !keep(st.Key) })
+}
+
+// known yields the secrets of the manifest and of the lockfile; those of both twice.
+func known(desired []planner.DesiredStore, recorded []planner.RecordedStore) iter.Seq[planner.SecretKey] {
+	return func(yield func(planner.SecretKey) bool) {
+		for _, st := range desired {
+			for _, sec := range st.Secrets {
+				if !yield(st.Key.Secret(sec.Name)) {
+					return
+				}
+			}
+		}
+		for _, st := range recorded {
+			for _, sec := range st.Secrets {
+				if !yield(st.Key.Secret(sec.Name)) {
+					return
+				}
+			}
+		}
+	}
 }

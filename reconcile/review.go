@@ -5,6 +5,7 @@ import (
 
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
 // Review is what was reviewed before an apply: plan files, plan ids, or nothing. Together they
@@ -46,7 +47,7 @@ func (p *Proposal) Check(r Review) ([]Skipped, error) {
 		return nil, nil
 	}
 	reviewed := p.reviewed(r)
-	p.project.cfg.Guard.Public(planText(reviewed)...)
+	p.project.cfg.Guard.Public(shown.Plan(reviewed)...)
 	d := planfile.Compare(reviewed, p.Plan)
 	var skipped []Skipped
 	for _, gone := range d.Gone {

@@ -14,6 +14,7 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
 // Run is a project that holds its lock: no other apply changes the lockfile meanwhile. Only
@@ -107,7 +108,7 @@ func (p *Project) desireNothing(lock *lockfile.File) (*desired, error) {
 	if err := p.checkAPI(lock); err != nil {
 		return nil, err
 	}
-	p.cfg.Guard.Public(lockText(lock)...)
+	p.cfg.Guard.Public(shown.Lockfile(lock)...)
 	d := &desired{destroy: true}
 	var err error
 	d.references, d.unread, err = p.references(lock)

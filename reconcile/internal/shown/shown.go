@@ -1,4 +1,6 @@
-package reconcile
+// Package shown lists the text in what a report shows that others chose: the author of a pull
+// request, or a colleague at the dashboard. The engine passes it to its guard as public.
+package shown
 
 import (
 	"github.com/secretsync/secretsync/lockfile"
@@ -6,10 +8,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Text chosen by others (the author of a pull request, a colleague at the dashboard) is
-// passed to the guard as public before a report shows it: see [Guard.Public].
-
-func manifestText(m *manifest.Manifest) []string {
+// Manifest is the text in what a manifest names.
+func Manifest(m *manifest.Manifest) []string {
 	var text []string
 	for _, st := range m.Stores {
 		text = append(text, st.Label, st.Name, st.AccountID)
@@ -24,7 +24,8 @@ func manifestText(m *manifest.Manifest) []string {
 	return text
 }
 
-func lockText(f *lockfile.File) []string {
+// Lockfile is the text in what a lockfile records.
+func Lockfile(f *lockfile.File) []string {
 	text := []string{f.Key.ID}
 	for k, st := range f.Stores {
 		text = append(text, string(k.Account), string(st.ID), k.Name)
@@ -36,7 +37,8 @@ func lockText(f *lockfile.File) []string {
 	return text
 }
 
-func liveText(stores []planner.LiveStore) []string {
+// Live is the text in what live stores contain.
+func Live(stores []planner.LiveStore) []string {
 	var text []string
 	for _, st := range stores {
 		text = append(text, st.Key.Name, string(st.ID))
@@ -48,7 +50,8 @@ func liveText(stores []planner.LiveStore) []string {
 	return text
 }
 
-func planText(p *planner.Plan) []string {
+// Plan is the text in what a plan would do.
+func Plan(p *planner.Plan) []string {
 	var text []string
 	for _, a := range p.Actions {
 		text = append(text, string(a.Store.Account), a.Store.Name, a.Secret, a.From, a.Source, a.Current.Comment)
