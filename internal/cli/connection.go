@@ -10,6 +10,7 @@ import (
 
 	"github.com/secretsync/secretsync/connect"
 	"github.com/secretsync/secretsync/internal/bindings"
+	"github.com/secretsync/secretsync/internal/buildinfo"
 	"github.com/secretsync/secretsync/internal/cloudflare"
 	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/internal/hint"
@@ -123,7 +124,7 @@ func (c *connection) start(ctx context.Context, lockPath string) error {
 	var err error
 	c.api, err = connect.Cloudflare(connect.Options{
 		BaseURL: c.address, Token: c.token, DefaultAccount: c.DefaultAccount(), RequestTimeout: c.flags.timeout,
-		Parallelism: c.flags.parallelism, Transport: c.app.Transport, Log: c.app.Log, UserAgent: "secretsync/" + version(),
+		Parallelism: c.flags.parallelism, Transport: c.app.Transport, Log: c.app.Log, UserAgent: "secretsync/" + buildinfo.Version(),
 		OnWait: func(reason string, delay time.Duration) {
 			c.app.Say("waiting %s: %s", delay.Round(100*time.Millisecond), reason)
 		},

@@ -14,11 +14,10 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
+	"github.com/secretsync/secretsync/internal/buildinfo"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/shell"
@@ -69,11 +68,11 @@ func Main() int {
 func (a *App) Run(ctx context.Context, args []string) int {
 	a.FilterOutput()
 	cmd := a.Command()
-	refuseUnknownShells(cmd)
 	cmd.SetArgs(args)
 	cmd.SetIn(a.In)
 	cmd.SetOut(a.Out)
 	cmd.SetErr(a.Err)
+	refuseUnknownShells(cmd) // the completion command writes to the output of this moment
 	executed, err := cmd.ExecuteContextC(ctx)
 	a.PrintError(err)
 	a.PrintError(a.reportFailure(ctx, executed, args, err))
@@ -87,7 +86,7 @@ func (a *App) Command() *cobra.Command {
 		Short: "Manage Cloudflare's Secrets Store from a manifest in git",
 		Long: "secretsync makes Cloudflare's Secrets Store match a manifest in git: plan shows\n" +
 			"what would change, apply changes it, and drift reports what changed outside git.\n\n" + exitCodesHelp,
-		Version:      versionLine(),
+		Version:      buildinfo.Line(),
 		SilenceUsage: true, SilenceErrors: true, PersistentPreRun: a.remember,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
@@ -194,26 +193,13 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return hint.With(err, cmd.CommandPath()+" --help lists its flags")
 }
 
-// version is the module version that the Go tool recorded in the binary.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
-}
-
-// versionLine is what version and --version print.
-func versionLine() string {
-	return fmt.Sprintf("secretsync %s %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
-
 func (a *App) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(a.Out, versionLine())
+			_, err := fmt.Fprintln(a.Out, buildinfo.Line())
 			return err
 		},
 	}
