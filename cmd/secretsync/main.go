@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/secretsync/secretsync/internal/cli"
+	_ "github.com/secretsync/secretsync/internal/early" // before SOPS is initialised
 	"github.com/secretsync/secretsync/internal/harden"
 )
 

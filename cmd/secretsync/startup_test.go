@@ -1,0 +1,102 @@
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/internal/buildinfo"
+)
+
+// TestStartUp counts what the program does before and in main, as the Go runtime reports it. It
+// measures no time, so a slow machine does not matter.
+func TestStartUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "secretsync")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	manifest := "version: 1\naccounts: {main: {id: 0123456789abcdef0123456789abcdef}}\nstores: {prod: {secrets: {A: {from: {env: A}}}}}\n"
+	if err := os.WriteFile(filepath.Join(dir, "secretsync.yaml"), []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) started {
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1,gctrace=1", "GOGC=100")
+		var stdout, stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, &stderr)
+		}
+		return read(t, stdout.String(), stderr.String())
+	}
+
+	// Those that need neither the command line nor SOPS end before either is initialised.
+	for line, most := range map[string]int{"--help": 60, "completion bash": 60, "version": 300} {
+		s := run(strings.Fields(line)...)
+		if n := len(s.allocs); n > most || n < 10 || s.has("/internal/cli") || s.has("getsops/sops/v3/keyservice") {
+			t.Errorf("%s initialises %d packages, want at most %d and not SOPS", line, n, most)
+		}
+		if line == "version" && !strings.HasSuffix(s.out, strings.TrimPrefix(buildinfo.Line(), "secretsync "+buildinfo.Version())+"\n") {
+			t.Errorf("version prints %q", s.out)
+		}
+	}
+
+	s := run("validate")
+	if !strings.Contains(s.out, "is valid") || !s.has("/internal/cli") {
+		t.Errorf("validate printed %q and initialised %d packages", s.out, len(s.allocs))
+	}
+	if s.collections != 0 {
+		t.Errorf("validate collected garbage %d times", s.collections)
+	}
+	for pkg, n := range s.allocs {
+		if strings.HasPrefix(pkg, "github.com/secretsync/") && n > mostAllocs {
+			t.Errorf("%s allocates %d times when it is initialised, want at most %d: do it when it is first needed", pkg, n, mostAllocs)
+		}
+	}
+}
+
+// mostAllocs is how often a package of this project may allocate before main.
+const mostAllocs = 1000
+
+// started is what is known of one run.
+type started struct {
+	out         string
+	allocs      map[string]int // of each package that was initialised
+	collections int            // of garbage
+}
+
+// has reports whether a package was initialised, by the end of its path.
+func (s started) has(suffix string) bool {
+	for pkg := range s.allocs {
+		if strings.HasSuffix(pkg, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+var initLine = regexp.MustCompile(`(?m)^init (\S+) @.* (\d+) allocs$`)
+
+// read parses what the runtime wrote.
+func read(t *testing.T, stdout, stderr string) started {
+	t.Helper()
+	s := started{out: stdout, allocs: map[string]int{}}
+	for _, m := range initLine.FindAllStringSubmatch(stderr, -1) {
+		n, err := strconv.Atoi(m[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.allocs[m[1]] = n
+	}
+	s.collections = strings.Count(stderr, "\ngc ")
+	return s
+}
