@@ -8,7 +8,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid=" -o /out/secretsync ./cmd/secretsync
+RUN CGO_ENABLED=0 go build -tags disable_grpc_modules -trimpath -ldflags "-s -w -buildid=" -o /out/secretsync ./cmd/secretsync
 
 FROM scratch
 LABEL org.opencontainers.image.title="secretsync" \
