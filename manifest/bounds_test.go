@@ -72,6 +72,62 @@ func TestMaxSecrets(t *testing.T) {
 	}
 }
 
+// TestMaxFileSize: the size of the manifest, of what it includes and of SOPS files is bounded as the
+// caller says, and by default well above what 100,000 secrets take.
+func TestMaxFileSize(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	comment := "# " + strings.Repeat("x", 10<<20) + "\n"
+	stores := "version: 1\nstores: {s: {secrets: {k: {from: {sops: values.enc.env, key: K}}}}}\n"
+	write("values.enc.env", comment)
+	write("long.yaml", stores+comment)
+	write("short.yaml", stores)
+	write("includes.yaml", "version: 1\ninclude: [part1.yaml, part2.yaml]\n")
+	write("part1.yaml", "version: 1\nstores: {}\n"+comment)
+	write("part2.yaml", stores+comment)
+	for _, c := range []struct {
+		file string
+		most int
+		want string // "" for a file that can be read
+	}{
+		{"long.yaml", 0, ""},
+		{"long.yaml", 11 << 20, ""},
+		{"long.yaml", 10 << 20, `long.yaml" is larger than 10485760 bytes`},
+		{"includes.yaml", 0, ""},
+		{"includes.yaml", 19 << 20, "the included files have more than 19922944 bytes together"},
+		{"includes.yaml", 10 << 20, `part1.yaml" is larger than 10485760 bytes`},
+		{"short.yaml", 10 << 20, `values.enc.env" is larger than 10485760 bytes`},
+	} {
+		m, err := manifest.Load(t.Context(), manifest.Options{File: filepath.Join(dir, c.file), MaxFileSize: c.most})
+		if err == nil && c.want != "" {
+			err = m.Check()
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s, at most %d bytes: %.300v, want %q", c.file, c.most, err, c.want)
+		}
+	}
+}
+
+// TestMaxEntries: a small file can have very many values, each of which takes far more memory than
+// text. How many it may have grows with the number of secrets.
+func TestMaxEntries(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secretsync.yaml")
+	text := "version: 1\nstores: {s: {secrets: {k: {from: {env: K}, scopes: [" + strings.Repeat("workers,", 200_000) + "]}}}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for most, want := range map[int]string{0: "the scope \"workers\" is given twice", 1000: "secretsync.yaml: has more than 112000 entries"} {
+		_, err := manifest.Load(t.Context(), manifest.Options{File: file, MaxSecrets: most})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("with at most %d secrets: %.300v, want %q", most, err, want)
+		}
+	}
+}
+
 // TestLinksInCircles: a few links make a pattern match without end.
 func TestLinksInCircles(t *testing.T) {
 	for _, allowOutside := range []bool{false, true} {

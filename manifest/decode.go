@@ -24,7 +24,7 @@ func (d *document) object(n *syntax.Node, known ...key) (allKnown bool) {
 	for _, f := range n.Fields {
 		if !slices.ContainsFunc(known, func(k key) bool { return k.name == f.Key }) {
 			allKnown = false
-			if !f.Value.Anchored { // it may be there for an anchor, which was reported
+			if !f.Value.Anchored && !d.errs.Full() { // it may be there for an anchor, which was reported
 				d.errs.Add(f.Pos, syntax.DidYouMean(f.Key, names(known)), "unknown key %s", syntax.QuoteKey(f.Key))
 			}
 		}

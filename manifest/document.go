@@ -36,7 +36,7 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 	defer l.errs.Tag(ruleManifest, len(l.errs))
 	l.names = append(l.names, name)
 	l.digests = append(l.digests, fmt.Sprintf("%s %x\n", name, sha256.Sum256(data)))
-	root, format, mistakes := parse(name, data)
+	root, format, mistakes := parse(l.opts.limits(), name, data)
 	l.errs = append(l.errs, mistakes...)
 	if root == nil {
 		return
@@ -51,12 +51,12 @@ func (l *loader) document(ctx context.Context, name string, data []byte) {
 }
 
 // parse reads a file's syntax. It returns no root if that is not a map, or cannot be read.
-func parse(name string, data []byte) (root *syntax.Node, format syntax.Format, mistakes ErrorList) {
+func parse(limits syntax.Limits, name string, data []byte) (root *syntax.Node, format syntax.Format, mistakes ErrorList) {
 	format, bad := formatOf(name, data)
 	if bad != nil {
 		return nil, "", ErrorList{bad}
 	}
-	root, mistakes = syntax.Parse(name, data, format)
+	root, mistakes = limits.Parse(name, data, format)
 	if root != nil && root.Kind != syntax.Map {
 		mistakes = append(mistakes, mistake(ruleManifest, root.Pos, "it begins with "+entry(format, "version", 1),
 			"a manifest must be a map, not %s", root.Kind))

@@ -51,13 +51,13 @@ func (d *document) includeFile(ctx context.Context, at Position, name string) {
 		return
 	}
 	d.read[id] = true
-	data, bad := d.files.Read(at, name, syntax.MaxSize)
+	data, bad := d.files.Read(at, name, d.opts.MaxFileSize)
 	if bad != nil {
 		d.errs = append(d.errs, bad)
 		return
 	}
-	if d.included += len(data); d.included > maxIncludedAll {
-		d.errs.Add(at, "", "the included files have more than %d bytes together", maxIncludedAll)
+	if d.included += len(data); d.included > d.opts.MaxFileSize {
+		d.errs.Add(at, "", "the included files have more than %d bytes together", d.opts.MaxFileSize)
 		return
 	}
 	d.document(ctx, name, data)

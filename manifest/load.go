@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -83,16 +84,44 @@ type Options struct {
 	// MaxSecrets is how many secrets the manifest may describe, as a protection against hostile
 	// ones; [DefaultMaxSecrets] if zero.
 	MaxSecrets int
+	// MaxFileSize is the size in bytes that the manifest, all files together that it includes, and
+	// each SOPS file may have; [DefaultMaxFileSize] if zero.
+	MaxFileSize int
 }
 
-// DefaultMaxSecrets is how many secrets a manifest may describe if [Options] do not say otherwise.
-const DefaultMaxSecrets = 200_000
+// The limits of a manifest if [Options] do not say otherwise.
+const (
+	DefaultMaxSecrets  = 200_000
+	DefaultMaxFileSize = 64 << 20
+)
+
+// limits are those of the syntax of one file.
+func (o Options) limits() syntax.Limits {
+	const others, perSecret = 100_000, 12
+	return syntax.Limits{Size: o.MaxFileSize, Entries: others + perSecret*o.MaxSecrets}
+}
+
+// withDefaults fills in what is not given.
+func (o Options) withDefaults() Options {
+	if o.LookupEnv == nil {
+		o.LookupEnv = os.LookupEnv
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ
+	}
+	if o.Known == nil {
+		o.Known = func(Value) {}
+	}
+	o.MaxSecrets = cmp.Or(o.MaxSecrets, DefaultMaxSecrets)
+	o.MaxFileSize = cmp.Or(o.MaxFileSize, DefaultMaxFileSize)
+	return o
+}
 
 // Load reads a manifest and what it includes. The error is a [*LoadError] with all
 // mistakes.
 func Load(ctx context.Context, o Options) (*Manifest, error) {
 	l := newLoader(o)
-	data, bad := l.files.Read(Position{File: o.File}, o.File, syntax.MaxSize)
+	data, bad := l.files.Read(Position{File: o.File}, o.File, l.opts.MaxFileSize)
 	if bad != nil {
 		if _, err := os.Lstat(o.File); errors.Is(err, fs.ErrNotExist) {
 			bad.What, bad.Hint, bad.Kind = ErrAbsent.Error(), "", ErrAbsent
@@ -152,20 +181,8 @@ type account struct {
 }
 
 func newLoader(o Options) *loader {
-	if o.LookupEnv == nil {
-		o.LookupEnv = os.LookupEnv
-	}
-	if o.Environ == nil {
-		o.Environ = os.Environ
-	}
-	if o.MaxSecrets == 0 {
-		o.MaxSecrets = DefaultMaxSecrets
-	}
-	if o.Known == nil {
-		o.Known = func(Value) {}
-	}
 	return &loader{
-		opts: o, files: repo.New(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{}, conditions: map[string]bool{},
+		opts: o.withDefaults(), files: repo.New(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{}, conditions: map[string]bool{},
 		defaults: defaults{scopes: []string{"workers"}, remove: true, unmanaged: "report"},
 	}
 }
@@ -183,6 +200,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	m.sources = sources{
 		names: l.names, files: l.files, sops: l.opts.SOPS, lookup: l.opts.LookupEnv, environ: l.opts.Environ,
 		tokenEnvs: l.tokenEnvs(), allowCommands: l.opts.AllowCommands, commandTime: commandTime, known: l.opts.Known, workers: l.workers,
+		maxSOPSFile: l.opts.MaxFileSize,
 	}
 	l.errs.Tag(ruleManifest, 0)
 	l.warnings.Tag(ruleScope, 0)

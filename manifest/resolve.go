@@ -16,7 +16,6 @@ const (
 	// maxValue is the size of the largest value in bytes (docs/cloudflare-api.md §5).
 	maxValue = 65_536
 
-	maxSOPSFile = 8 << 20
 	// A value's file may be larger by the line ends that are trimmed.
 	maxValueFile = 2 * maxValue
 )
@@ -34,6 +33,7 @@ type sources struct {
 	allowCommands bool
 	commandTime   time.Duration
 	workers       []workerPattern
+	maxSOPSFile   int
 }
 
 // reading is one pass over the sources: each SOPS file is opened once in it, and each command
@@ -234,7 +234,7 @@ func (r *reading) file(s Source) (Resolved, error) {
 // wrongFile refuses a SOPS file that is named as a plain one, and UTF-16. Whatever else is wrong
 // with the file is found when its value is read.
 func (r *reading) wrongFile(s Source) *Error {
-	data, bad := r.files.Read(s.Pos, s.target, maxSOPSFile)
+	data, bad := r.files.Read(s.Pos, s.target, r.maxSOPSFile)
 	if bad != nil {
 		return nil
 	}
@@ -249,7 +249,7 @@ func (r *reading) sopsFile(s Source) (*sealed, error) {
 		return f, nil
 	}
 	f := &sealed{sops: r.sops, name: s.target, format: s.format}
-	data, bad := r.files.Read(s.Pos, s.target, maxSOPSFile)
+	data, bad := r.files.Read(s.Pos, s.target, r.maxSOPSFile)
 	if bad != nil {
 		return nil, bad
 	}

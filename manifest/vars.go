@@ -54,14 +54,13 @@ func (d *document) overrideVars() {
 	}
 }
 
-// The bounds of what a manifest may have, with [DefaultMaxSecrets]: far beyond any use, and small enough that a
+// The bounds of what a manifest may have, besides those of [Options]: far beyond any use, and small enough that a
 // hostile one costs neither much time nor much memory.
 const (
 	maxVars        = 1000
 	maxStores      = 1000
 	maxExpanded    = 64 << 10 // of one text
 	maxExpandedAll = 16 << 20
-	maxIncludedAll = 32 << 20 // of all files together
 )
 
 // expanded returns a field's text with its ${vars.x} replaced. "$${" stands for

@@ -28,7 +28,8 @@ type Insertion struct {
 // as it is: comments, order and line ends. The content is read again before it is returned: an
 // error is a [*LoadError] if it has mistakes, such as a secret that an included file describes.
 func Insert(ctx context.Context, o Options, data []byte, store string, secrets []Insertion) ([]byte, error) {
-	root, format, mistakes := parse(o.File, data)
+	limits := o.withDefaults().limits()
+	root, format, mistakes := parse(limits, o.File, data)
 	if len(mistakes) > 0 {
 		return nil, &LoadError{Mistakes: mistakes}
 	}
@@ -45,7 +46,7 @@ func Insert(ctx context.Context, o Options, data []byte, store string, secrets [
 		e.newline = "\r\n"
 	}
 	edited := e.insert(root, store, secrets)
-	again, _, mistakes := parse(o.File, edited)
+	again, _, mistakes := parse(limits, o.File, edited)
 	if len(mistakes) > 0 || !again.Equal(withSecrets(root, store, secrets)) {
 		return nil, &LoadError{Mistakes: []*Error{refused(ErrLayout, Position{File: o.File}, "", "%s", ErrLayout.Error())}}
 	}

@@ -41,6 +41,9 @@ type Config struct {
 	// MaxSecrets is how many secrets the manifest may describe; [manifest.DefaultMaxSecrets] if
 	// zero.
 	MaxSecrets int
+	// MaxFileSize is the size in bytes that the manifest, all files together that it includes, and
+	// each SOPS file may have; [manifest.DefaultMaxFileSize] if zero.
+	MaxFileSize int
 	// Allow lists what the manifest is permitted to do beyond the defaults.
 	Allow Allow
 

@@ -21,11 +21,12 @@ func (f *File) checkSyntax() error {
 		return &Error{Malformed, conflicts}
 	}
 	var mistakes []*syntax.Error
+	limits := syntax.Limits{Size: maxSize, Entries: maxEntries}
 	switch f.format {
 	case formats.Yaml:
-		f.root, mistakes = syntax.ParseFullYAML(f.name, f.data)
+		f.root, mistakes = limits.ParseFullYAML(f.name, f.data)
 	case formats.Json, formats.Binary:
-		f.root, mistakes = syntax.Parse(f.name, f.data, syntax.JSON)
+		f.root, mistakes = limits.Parse(f.name, f.data, syntax.JSON)
 	default:
 		return f.checkLines()
 	}

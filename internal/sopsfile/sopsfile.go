@@ -30,8 +30,10 @@ import (
 )
 
 const (
-	// maxSize bounds a file, in bytes. YAML and JSON have syntax.MaxSize besides.
-	maxSize = 8 << 20
+	// maxSize bounds a file, in bytes.
+	maxSize = 64 << 20
+	// maxEntries bounds those of a file in YAML or JSON, of which SOPS keeps several copies.
+	maxEntries = 1_000_000
 	// maxKeys bounds the keys that a file is encrypted for: each may be tried, and
 	// that may run a program.
 	maxKeys = 100
@@ -133,7 +135,7 @@ func (f *File) otherFormat(format sopstext.Format, err error) error {
 
 func (f *File) parse() (err error) {
 	if len(f.data) > maxSize {
-		return fail(Malformed, f.whole(), "", "is larger than 8 MiB")
+		return fail(Malformed, f.whole(), "", "is larger than 64 MiB")
 	}
 	if err := f.checkEncoding(); err != nil {
 		return err

@@ -66,3 +66,39 @@ func TestManyParts(t *testing.T) {
 		})
 	}
 }
+
+// Limits are refused before anything is parsed. What separates entries is counted, so that no
+// document has more values than twice that.
+func TestLimits(t *testing.T) {
+	for _, c := range []struct {
+		text    string
+		format  Format
+		entries int
+	}{
+		{"a: 1\nb: [x, y]\n", YAML, 5},
+		{"- - a\n- ? b\n  : c\n", YAML, 8},
+		{"a = 1\nb = [1, {c = 2}]\n", TOML, 6},
+		{"{\n\"a\": [1, 2],\n\"b\": {}\n}\n", JSON, 6},
+	} {
+		size := len(c.text)
+		for limits, want := range map[Limits]string{
+			{Size: size, Entries: c.entries}:     "",
+			{Size: size}:                         "",
+			{Size: size - 1}:                     fmt.Sprintf("f: is larger than %d bytes", size-1),
+			{Size: size, Entries: c.entries - 1}: fmt.Sprintf("f: has more than %d entries", c.entries-1),
+		} {
+			_, errs := limits.Parse("f", []byte(c.text), c.format)
+			if got := ErrorList(errs).Error(); got != want {
+				t.Errorf("%q with %v: %q, want %q", c.text, limits, got, want)
+			}
+		}
+	}
+}
+
+// A list of mistakes does not grow without end.
+func TestMistakesAreBounded(t *testing.T) {
+	_, errs := Parse("f", []byte(strings.Repeat("a: 1\n", maxKept+1000)), YAML)
+	if len(errs) != maxTold+1 || !strings.Contains(errs[maxTold].What, fmt.Sprint(maxKept-maxTold)+" more mistakes") {
+		t.Errorf("%d mistakes, the last %v", len(errs), errs[len(errs)-1])
+	}
+}

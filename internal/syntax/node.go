@@ -132,8 +132,18 @@ func (e *Error) Unwrap() error { return e.Kind }
 // ErrorList is every mistake that was found.
 type ErrorList []*Error
 
-// Add appends a mistake. hint may be empty; what is formatted as by fmt.Sprintf.
+// maxKept bounds the mistakes that [ErrorList.Add] keeps: a hostile file may have a million.
+const maxKept = 100_000
+
+// Full reports whether the list keeps no more mistakes.
+func (l ErrorList) Full() bool { return len(l) >= maxKept }
+
+// Add appends a mistake, unless the list is full. hint may be empty; what is formatted as by
+// fmt.Sprintf.
 func (l *ErrorList) Add(pos position.Position, hint, what string, args ...any) {
+	if l.Full() {
+		return
+	}
 	*l = append(*l, Errorf(pos, hint, what, args...))
 }
 
@@ -148,7 +158,7 @@ func (l *ErrorList) Tag(rule string, from int) {
 	}
 }
 
-// maxTold bounds the mistakes that are reported: a hostile file may have a million.
+// maxTold bounds the mistakes that are reported.
 const maxTold = 1000
 
 // Err returns the list as an error: nil where it is empty, else the ErrorList that
@@ -161,7 +171,7 @@ func (l ErrorList) Err() error {
 }
 
 // Sorted returns the mistakes sorted by position and without repetitions. Of very many
-// mistakes it has the first, and says how many there are.
+// mistakes it has the first, and says how many more the list has.
 //
 // A function that returns what it could read together with its mistakes returns them as
 // a slice, which is no error: the compiler then tells apart "failed" from "read, with

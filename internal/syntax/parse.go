@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -22,12 +23,23 @@ const (
 	JSON Format = "JSON"
 )
 
-const (
-	// MaxSize is the size of the largest document in bytes.
-	MaxSize = 4 << 20
-	// maxDepth is how deep maps and lists may be nested.
-	maxDepth = 100
-)
+// maxDepth is how deep maps and lists may be nested.
+const maxDepth = 100
+
+// Limits bound a document, as a protection against hostile ones.
+type Limits struct {
+	// Size is in bytes.
+	Size int
+	// Entries is how many entries the maps and lists may have together, each of which takes up to a
+	// kilobyte of memory; 0 for any number. They are counted before the document is read, by what
+	// separates them, so that empty lines and commas in texts count too.
+	Entries int
+}
+
+// MaxSize is the size in bytes of the largest document that [Parse] and [ParseFullYAML] accept.
+const MaxSize = 4 << 20
+
+var usual = Limits{Size: MaxSize}
 
 // FormatOf returns a file's format by its extension.
 func FormatOf(filename string) (Format, bool) {
@@ -39,15 +51,23 @@ func FormatOf(filename string) (Format, bool) {
 // kind, so callers that want a map have to check. It returns the document, nil where it
 // could not be read, and what is wrong with it: with a key given twice it can be read all
 // the same, so that the mistakes in its content are reported in the same run.
-func Parse(name string, data []byte, f Format) (*Node, []*Error) {
-	return (&parser{format: f, src: source{name: name, data: data}}).parse()
+func Parse(name string, data []byte, f Format) (*Node, []*Error) { return usual.Parse(name, data, f) }
+
+// Parse is the function Parse with other limits.
+func (l Limits) Parse(name string, data []byte, f Format) (*Node, []*Error) {
+	return (&parser{limits: l, format: f, src: source{name: name, data: data}}).parse()
 }
 
 // ParseFullYAML is [Parse] for a YAML document that SOPS reads too, and reads it as SOPS
 // does: an alias is its anchor's content, a merge key is a key called <<, and tags are
 // allowed. Keys are strings all the same.
 func ParseFullYAML(name string, data []byte) (*Node, []*Error) {
-	return (&parser{format: YAML, full: true, src: source{name: name, data: data}}).parse()
+	return usual.ParseFullYAML(name, data)
+}
+
+// ParseFullYAML is the function ParseFullYAML with other limits.
+func (l Limits) ParseFullYAML(name string, data []byte) (*Node, []*Error) {
+	return (&parser{limits: l, format: YAML, full: true, src: source{name: name, data: data}}).parse()
 }
 
 func (p *parser) parse() (*Node, []*Error) {
@@ -70,6 +90,7 @@ func (p *parser) parse() (*Node, []*Error) {
 
 // parser is the state that the three languages share.
 type parser struct {
+	limits Limits
 	format Format
 	src    source
 	errs   ErrorList
@@ -142,8 +163,10 @@ func (p *parser) checkText() bool {
 	d := p.src.data
 	whole := position.Position{File: p.src.name}
 	switch encoding := charset.UTF16(d); {
-	case len(d) > MaxSize:
-		p.errs.Add(whole, "", "is larger than 4 MiB")
+	case len(d) > p.limits.Size:
+		p.errs.Add(whole, "", "is larger than %s", inBytes(p.limits.Size))
+	case p.limits.Entries > 0 && entries(d, p.format) > p.limits.Entries:
+		p.errs.Add(whole, "", "has more than %d entries", p.limits.Entries)
 	case encoding != "":
 		p.errs.Add(whole, charset.Hint, "is encoded in %s", encoding)
 	default:
@@ -157,6 +180,28 @@ func (p *parser) checkText() bool {
 		}
 	}
 	return len(p.errs) == 0
+}
+
+// inBytes writes a size.
+func inBytes(size int) string {
+	if size%(1<<20) == 0 {
+		return strconv.Itoa(size>>20) + " MiB"
+	}
+	return strconv.Itoa(size) + " bytes"
+}
+
+// entries is an upper bound of how many entries the maps and lists of a document have.
+func entries(d []byte, f Format) int {
+	before := map[Format][]string{
+		JSON: {",", "[", "{"},
+		TOML: {",", "[", "{", "\n"},
+		YAML: {",", "[", "{", "\n", "- ", "-\t", "? ", "?\t"},
+	}[f]
+	count := 1
+	for _, separator := range before {
+		count += bytes.Count(d, []byte(separator))
+	}
+	return count
 }
 
 func (p *parser) empty() { p.errs.Add(position.Position{File: p.src.name}, "", "is empty") }
