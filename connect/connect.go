@@ -150,7 +150,7 @@ func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account,
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if c := a.clients[id]; c != nil {
-		return c, nil
+		return account{c}, nil
 	}
 	token, err := a.opts.Token(id, tokenEnv)
 	if err != nil {
@@ -169,5 +169,13 @@ func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account,
 		return nil, err
 	}
 	a.clients[id] = c
-	return c, nil
+	return account{c}, nil
+}
+
+// account implements [reconcile.Account].
+type account struct{ *cloudflare.Client }
+
+// CheckWrites implements [reconcile.WriteChecker].
+func (a account) CheckWrites(check func() error) reconcile.Account {
+	return account{a.Client.CheckWrites(check)}
 }

@@ -104,7 +104,7 @@ func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
 	}
 	if !first {
 		root.Fields = slices.DeleteFunc(root.Fields, func(f syntax.Field) bool {
-			firstOnly := slices.Contains([]string{"vars", "accounts", "safety"}, f.Key)
+			firstOnly := slices.Contains([]string{"vars", "accounts", "safety", "lease", "lockfile"}, f.Key)
 			if firstOnly {
 				d.errs.Add(f.Pos, "move it to "+d.opts.File, "%q is not allowed in an included file", f.Key)
 			}
@@ -119,7 +119,11 @@ func (d *document) readKeys(ctx context.Context, root *syntax.Node) {
 	if root.Get("vars") == nil {
 		d.overrideVars() // which can only complain
 	}
-	d.object(root, append([]key{{"version", d.readVersion}, {"vars", d.readVars}, {"accounts", d.readAccounts}, {"safety", d.readSafety}}, common...)...)
+	d.object(root, append([]key{
+		{"version", d.readVersion}, {"vars", d.readVars}, {"accounts", d.readAccounts}, {"safety", d.readSafety},
+		{"lease", func(f syntax.Field) { d.location(f, &d.lease, "s3://BUCKET/PREFIX") }},
+		{"lockfile", func(f syntax.Field) { d.location(f, &d.lockfile, "s3://BUCKET/PREFIX/NAME.lock") }},
+	}, common...)...)
 }
 
 func (d *document) readVersion(f syntax.Field) {
@@ -201,6 +205,20 @@ func (d *document) readSafety(f syntax.Field) {
 			key{"strict_bindings", func(f syntax.Field) { d.boolean(f, &d.safety.StrictBindings) }},
 		)
 	}
+}
+
+// location reads a place in an object store; like is what it looks like.
+func (d *document) location(f syntax.Field, dst *Location, like string) {
+	defer d.errs.Tag(rulePolicy, len(d.errs))
+	text, ok := d.expanded(f)
+	if !ok {
+		return
+	}
+	if !strings.HasPrefix(text, "s3://") && !strings.HasPrefix(text, "r2://") {
+		d.errs.Add(f.Value.Pos, "for example: "+d.written(f.Key, like), "%q must be a place in a bucket", f.Key)
+		return
+	}
+	*dst = Location{URL: text, Pos: f.Value.Pos}
 }
 
 func (d *document) readDefaults(f syntax.Field, first bool) {

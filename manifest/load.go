@@ -158,6 +158,8 @@ type loader struct {
 	accounts map[string]account
 	defaults defaults // of the manifest itself
 	safety   Safety
+	lease    Location
+	lockfile Location
 	typed    map[string]any // the variables as conditions have them
 	// conditions are what those decided so far came to, by their text.
 	conditions map[string]bool
@@ -193,7 +195,7 @@ func (l *loader) load(ctx context.Context, data []byte) (*Manifest, error) {
 	if len(l.stores) == 0 && len(l.errs) == 0 {
 		l.errs.Add(Position{File: l.opts.File}, "add stores, or include files that have some", "the manifest describes no store")
 	}
-	m := &Manifest{File: l.opts.File, Root: l.files.Root, Safety: l.safety, Stores: l.finish()}
+	m := &Manifest{File: l.opts.File, Root: l.files.Root, Safety: l.safety, Lease: l.lease, Lockfile: l.lockfile, Stores: l.finish()}
 	if !l.inClear {
 		m.Digest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Join(l.digests, ""))))
 	}

@@ -34,6 +34,9 @@ type Manifest struct {
 	Root   string
 	Stores []Store
 	Safety Safety
+	// Lease is where machines that apply this manifest exclude one another, and Lockfile is the
+	// lockfile that they share. Each may be missing.
+	Lease, Lockfile Location
 	// Digest is of the manifest's files, "sha256:" and hexadecimal digits; empty where
 	// values stand in them in clear, which a digest would give away.
 	Digest string
@@ -41,6 +44,13 @@ type Manifest struct {
 	Warnings []*Error
 
 	sources sources
+}
+
+// Location is a place in an object store, as the manifest names it.
+type Location struct {
+	// URL is "s3://BUCKET/PREFIX" or "r2://BUCKET/PREFIX"; empty if the manifest names none.
+	URL string
+	Pos Position
 }
 
 // Safety are limits on what an apply may do.

@@ -82,6 +82,7 @@ func TestHintsCanBePasted(t *testing.T) {
 		{"manifest", "accounts", "['prod']", "accounts: {prod"},
 		{"manifest", "defaults", "['workers']", "defaults: {scopes"},
 		{"manifest", "safety", "5", "safety: {max_deletes"},
+		{"manifest", "lockfile", "'secretsync.lock'", "lockfile: s3://BUCKET/PREFIX/NAME.lock"},
 		{"manifest", "vars", "['a']", "vars: {environment"},
 		{"manifest", "include", "'teams/*.yaml'", "include: ["},
 		{"manifest", "workers", "'apps/*/wrangler.jsonc'", "workers: ["},

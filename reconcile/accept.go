@@ -28,12 +28,12 @@ type Acceptable struct {
 func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptable, error) {
 	p, lock := r.project, r.handle.File()
 	if len(lock.Stores) == 0 {
-		return nil, fmt.Errorf("%s %w", p.cfg.Lockfile, ErrNoRecords)
+		return nil, fmt.Errorf("%s %w", p.Lockfile(), ErrNoRecords)
 	}
 	if err := p.checkLock(lock, Mode{}); err != nil {
 		return nil, err
 	}
-	chosen, err := pattern.Choose(patterns, p.cfg.Lockfile, recordedKeys(lock))
+	chosen, err := pattern.Choose(patterns, p.Lockfile(), recordedKeys(lock))
 	if err != nil {
 		return nil, err
 	}

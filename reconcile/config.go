@@ -9,6 +9,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -17,9 +18,20 @@ import (
 type Config struct {
 	// Manifest is the path of the manifest.
 	Manifest string
-	// Lockfile is the path of its lockfile; empty for the one beside it
-	// ([lockfile.PathFor]).
+	// Lockfile is the path of its lockfile, or its URL in an object store, such as
+	// "s3://bucket/prefix/name.lock"; empty for the one that the manifest names, else for the one
+	// beside it ([lockfile.PathFor]).
 	Lockfile string
+	// Lease is where machines that write the same stores exclude one another, such as
+	// "s3://bucket/prefix"; empty for the place that the manifest names, else for that of a
+	// lockfile in an object store.
+	Lease string
+	// LeaseDuration is how long others wait for a run that does not renew its leases any more;
+	// [DefaultLeaseDuration] if zero.
+	LeaseDuration time.Duration
+	// Objects opens the object store at a URL such as "s3://bucket/prefix", without a request. It
+	// may be nil if there is neither a lease nor a lockfile in one.
+	Objects func(ctx context.Context, url string) (objectstore.Store, error)
 	// Account is the account id of stores whose account the manifest does not name.
 	Account string
 	// Vars override the manifest's variables.
@@ -75,6 +87,12 @@ type Config struct {
 	Guard Guard
 	// Notify receives events as they happen; it may be nil. Calls never overlap.
 	Notify func(Event)
+
+	// lockStore and lockKey are where the lockfile is, if that is an object store; Lockfile is then
+	// the path that it would have. leaseStore is where the leases are, if anywhere.
+	lockStore  manifest.Location
+	lockKey    string
+	leaseStore manifest.Location
 }
 
 // Allow lists what a manifest may do only with the user's permission, because the author of
@@ -114,6 +132,15 @@ type Account interface {
 	GetQuota(context.Context) (usage, limit int, err error)
 }
 
+// WriteChecker may be implemented by an [Account] whose methods wait before they send, as for a
+// rate limit.
+type WriteChecker interface {
+	// CheckWrites returns the same client, but that it calls check right before each request that
+	// writes. If check returns an error, the request is not sent, and that error is the cause of the
+	// method's.
+	CheckWrites(check func() error) Account
+}
+
 // SOPS reads and writes SOPS documents.
 type SOPS interface {
 	manifest.SOPS
@@ -149,8 +176,11 @@ type Guard interface {
 
 // withDefaults fills in defaults.
 func (c Config) withDefaults() Config {
-	if c.Lockfile == "" {
+	if c.Lockfile == "" || IsURL(c.Lockfile) {
 		c.Lockfile = lockfile.PathFor(c.Manifest)
+	}
+	if c.LeaseDuration == 0 {
+		c.LeaseDuration = DefaultLeaseDuration
 	}
 	if c.Parallelism == 0 {
 		c.Parallelism = applier.DefaultParallelism

@@ -41,12 +41,12 @@ type CheckedSecret struct {
 // no account could be read, it returns that error, and a Drift that lists what would have
 // been checked.
 func (p *Project) Drift(ctx context.Context) (*Drift, error) {
-	lock, err := lockfile.Read(p.cfg.Lockfile)
+	lock, err := p.ReadLockfile(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if len(lock.Stores) == 0 {
-		return nil, fmt.Errorf("%s %w", p.cfg.Lockfile, ErrNoRecords)
+		return nil, fmt.Errorf("%s %w", p.Lockfile(), ErrNoRecords)
 	}
 	if err := p.checkLock(lock, Mode{}); err != nil {
 		return nil, err

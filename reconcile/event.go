@@ -27,6 +27,12 @@ type QuotaUnread struct {
 	Err     error
 }
 
+// LeaseWaiting means that this run waits for another that holds a lease. Held says which.
+type LeaseWaiting struct{ Held error }
+
+// LeaseNotReleased means that a lease could not be released, or was lost before.
+type LeaseNotReleased struct{ Err error }
+
 // KeySealed means that a new fingerprint key was sealed for a number of SOPS recipients.
 type KeySealed struct{ Recipients int }
 
@@ -70,6 +76,8 @@ func (ManifestWarning) event()      {}
 func (BindingsSkipped) event()      {}
 func (AccountUnknown) event()       {}
 func (QuotaUnread) event()          {}
+func (LeaseWaiting) event()         {}
+func (LeaseNotReleased) event()     {}
 func (KeySealed) event()            {}
 func (KeyNotOpened) event()         {}
 func (KeyCreated) event()           {}

@@ -136,6 +136,9 @@ func (r *Run) unchanged(ctx context.Context, key secret.Key, recorded lockfile.K
 	if err := r.handle.Check(); err != nil {
 		return fmt.Errorf("nothing was done: %w", err)
 	}
+	if err := r.shared.check(); err != nil {
+		return fmt.Errorf("nothing was done: %w", err)
+	}
 	if err := r.project.checkInputs(); err != nil {
 		return err
 	}

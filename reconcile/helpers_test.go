@@ -18,6 +18,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
@@ -56,6 +57,7 @@ type world struct {
 	sops  *fakeSOPS
 	guard *fakeGuard
 	clock time.Time
+	store objectstore.Store // s3://bucket/team; nil for none
 
 	mu     sync.Mutex
 	events []Event
@@ -104,6 +106,7 @@ func (w *world) disk() *lockfile.File {
 // config sends one request at a time, so that ids and calls are in the plan's order.
 func (w *world) config() Config {
 	return Config{
+		Objects:  w.objects,
 		Manifest: w.path("secretsync.yaml"), API: w.api, SOPS: w.sops, Guard: w.guard, Parallelism: 1,
 		LookupEnv: func(name string) (string, bool) { v, ok := w.env[name]; return v, ok },
 		Notify: func(e Event) {
@@ -112,6 +115,13 @@ func (w *world) config() Config {
 			w.events = append(w.events, e)
 		},
 	}
+}
+
+func (w *world) objects(_ context.Context, url string) (objectstore.Store, error) {
+	if w.store == nil || url != "s3://bucket/team" {
+		return nil, fmt.Errorf("%s is another place", url)
+	}
+	return w.store, nil
 }
 
 // notified returns the events since the last call, without the outcomes of actions.

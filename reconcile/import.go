@@ -45,7 +45,7 @@ func (f *Found) Close() {
 func (r *Run) Find(ctx context.Context) (*Found, error) {
 	lock := r.handle.File()
 	if len(lock.Stores) > 0 {
-		return nil, fmt.Errorf("%s %w", r.project.cfg.Lockfile, ErrHasRecords)
+		return nil, fmt.Errorf("%s %w", r.project.Lockfile(), ErrHasRecords)
 	}
 	d, err := r.project.desire(ctx, lock, Mode{})
 	if err != nil {
@@ -105,7 +105,7 @@ func (r *Run) Import(ctx context.Context, found *Found) error {
 // DraftUnmanaged describes, as a draft of a manifest, the live secrets of the manifest's
 // stores and prefixes that neither the manifest nor the lockfile has.
 func (p *Project) DraftUnmanaged(ctx context.Context) ([]manifest.DraftStore, error) {
-	lock, err := lockfile.Read(p.cfg.Lockfile)
+	lock, err := p.ReadLockfile(ctx)
 	if err != nil {
 		return nil, err
 	}

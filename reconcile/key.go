@@ -147,10 +147,10 @@ func (p *Project) warnOfKey(lock *lockfile.File, d *desired) {
 		return
 	}
 	if c := &d.compared; c.Compared > 1 && c.Matched == 0 && len(c.Forged) == 0 {
-		p.cfg.Notify(NoFingerprintMatches{Lockfile: p.cfg.Lockfile, KeyID: lock.Key.ID, Compared: c.Compared})
+		p.cfg.Notify(NoFingerprintMatches{Lockfile: p.Lockfile(), KeyID: lock.Key.ID, Compared: c.Compared})
 	}
 	if other := p.ring().Beside(lock.Key.ID); other != "" {
-		p.cfg.Notify(OtherKey{File: p.ring().KeyFile(), FileKeyID: other, Lockfile: p.cfg.Lockfile, KeyID: lock.Key.ID})
+		p.cfg.Notify(OtherKey{File: p.ring().KeyFile(), FileKeyID: other, Lockfile: p.Lockfile(), KeyID: lock.Key.ID})
 	}
 	p.cfg.Notify(KeyNotPinned{lock.Key.ID})
 }

@@ -42,7 +42,7 @@ func (p *Proposal) Close() {
 
 // Plan says what an apply would do. It takes no lock and changes nothing.
 func (p *Project) Plan(ctx context.Context, mode Mode) (*Proposal, error) {
-	lock, err := lockfile.Read(p.cfg.Lockfile)
+	lock, err := p.ReadLockfile(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired) 
 	prop := &Proposal{project: p, lock: lock, desired: d}
 	in := planner.Input{
 		Desired: d.stores, Recorded: records.Stores(lock), References: d.references, Unread: d.unread,
-		Forged: d.forgery(lock, p.cfg.Lockfile), Options: p.options(), Now: p.now(),
+		Forged: d.forgery(lock, p.Lockfile()), Options: p.options(), Now: p.now(),
 	}
 	in.Options.Destroy = d.destroy
 	if len(d.rotate) > 0 {

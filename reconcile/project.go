@@ -67,6 +67,7 @@ type Project struct {
 // request. All mistakes are returned as one [manifest.ErrorList], including those in the
 // wrangler configurations that the manifest names.
 func Open(ctx context.Context, c Config) (*Project, error) {
+	named := c.Lockfile
 	p := &Project{cfg: c.withDefaults()}
 	c = p.cfg
 	m, err := manifest.Load(ctx, c.manifestOptions())
@@ -77,6 +78,9 @@ func Open(ctx context.Context, c Config) (*Project, error) {
 		return nil, err
 	}
 	p.manifest = m
+	if err := p.cfg.locate(named, m); err != nil {
+		return nil, err
+	}
 	for _, w := range m.Warnings {
 		c.Notify(ManifestWarning{w})
 	}
@@ -106,8 +110,17 @@ func (p *Project) InsertSecrets(ctx context.Context, data []byte, store string, 
 // Manifest is the manifest that was read.
 func (p *Project) Manifest() *manifest.Manifest { return p.manifest }
 
-// Lockfile is the path of the lockfile.
-func (p *Project) Lockfile() string { return p.cfg.Lockfile }
+// Lockfile is the path of the lockfile, or its URL.
+func (p *Project) Lockfile() string {
+	if p.cfg.lockKey != "" {
+		return p.cfg.lockStore.URL + "/" + p.cfg.lockKey
+	}
+	return p.cfg.Lockfile
+}
+
+// LocalLockfile is the path of the lockfile, or the one that it would have if it were not in an
+// object store: other files of the project, such as that of the fingerprint key, are beside it.
+func (p *Project) LocalLockfile() string { return p.cfg.Lockfile }
 
 // Check reports the mistakes beyond those of Open that can be found without a key and
 // without a request: in sources, and in the wrangler configurations.
@@ -127,7 +140,7 @@ func (p *Project) checkRecipients() error {
 // withoutKey reports whether the lockfile names no key. If it cannot be read, the commands
 // that need it report that.
 func (p *Project) withoutKey() bool {
-	lock, err := lockfile.Read(p.cfg.Lockfile)
+	lock, err := p.ReadLockfile(context.Background())
 	return err == nil && lock.Key.ID == ""
 }
 
@@ -220,7 +233,7 @@ func (p *Project) checkAPI(lock *lockfile.File) error {
 	if len(lock.Stores) == 0 || lock.API == p.apiKind() {
 		return nil
 	}
-	return &OtherAPIError{Lockfile: p.cfg.Lockfile, Emulator: lock.API != ""}
+	return &OtherAPIError{Lockfile: p.Lockfile(), Emulator: lock.API != ""}
 }
 
 func (p *Project) apiKind() string {

@@ -48,7 +48,7 @@ const (
 func (r *Run) Rekey(ctx context.Context, newKeyEnv string) (*Rekeyed, error) {
 	lock := r.handle.File()
 	if lock.Key.ID == "" {
-		return nil, fmt.Errorf("%s %w", r.project.cfg.Lockfile, ErrNoKey)
+		return nil, fmt.Errorf("%s %w", r.project.Lockfile(), ErrNoKey)
 	}
 	if err := r.project.checkAPI(lock); err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (r *Run) Rekey(ctx context.Context, newKeyEnv string) (*Rekeyed, error) {
 		return nil, err
 	}
 	if key.ID() == lock.Key.ID {
-		return nil, fmt.Errorf("%s holds the key that %s has already", newKeyEnv, r.project.cfg.Lockfile)
+		return nil, fmt.Errorf("%s holds the key that %s has already", newKeyEnv, r.project.Lockfile())
 	}
 	if err := k.save(key, nil); err != nil {
 		return nil, err

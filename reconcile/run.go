@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,32 +23,60 @@ import (
 type Run struct {
 	project *Project
 	handle  *lockfile.Handle
+	shared  *sharedRun // nil unless leases keep other machines away
 }
 
 // Lock acquires the lock of the lockfile, waiting up to Config.LockTimeout. The run must be
 // closed.
 func (p *Project) Lock(ctx context.Context) (*Run, error) {
-	handle, err := lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout)
+	r := &Run{project: p}
+	var err error
+	if p.cfg.leaseStore.URL != "" {
+		r.handle, r.shared, err = p.lockShared(ctx)
+	} else {
+		r.handle, err = lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout)
+	}
 	if err != nil {
 		return nil, err
 	}
-	ignored := lockfile.Ignored(p.cfg.Lockfile)
+	if err := p.prepare(); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// prepare checks, after waiting for the lock, that what was read before is still the same, and
+// makes git ignore what belongs to the lockfile.
+func (p *Project) prepare() error {
+	if err := p.checkInputs(); err != nil {
+		return err
+	}
+	dir := filepath.Dir(p.cfg.Lockfile)
+	if !repo.InWorkTree(dir) {
+		return nil
+	}
+	var ignored []string
+	if p.cfg.lockKey == "" {
+		ignored = lockfile.Ignored(p.cfg.Lockfile)
+	}
 	if _, err := os.Lstat(p.KeyFile()); err == nil { // it may have been moved here, or be older than the repository
 		ignored = append(ignored, filepath.Base(p.KeyFile()))
 	}
-	err = p.checkInputs() // the manifest was read before waiting for the lock
-	if dir := filepath.Dir(p.cfg.Lockfile); err == nil && repo.InWorkTree(dir) {
-		err = keyring.Ignore(dir, ignored...)
-	}
-	if err != nil {
-		handle.Close()
-		return nil, err
-	}
-	return &Run{project: p, handle: handle}, nil
+	return keyring.Ignore(dir, ignored...)
 }
 
-// Close releases the lock.
-func (r *Run) Close() { r.handle.Close() }
+// Close releases the lock, and the leases if there are any.
+func (r *Run) Close() {
+	p := r.project
+	if r.shared != nil {
+		r.shared.publish(r.handle.File(), p.cfg.RunURL, p.now())
+	}
+	r.handle.Close()
+	if err := r.shared.release(context.Background()); err != nil {
+		p.cfg.Notify(LeaseNotReleased{err})
+	}
+}
 
 // Project is the project of the run.
 func (r *Run) Project() *Project { return r.project }
@@ -143,6 +172,8 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop := r.shared.while(ctx)
+	defer stop()
 	c := r.project.cfg
 	p.desired.generate(p.Plan, c.Guard.Know)
 	j := r.journal(p.desired, recorded)
@@ -155,6 +186,9 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 		Events: func(res applier.Result) { c.Notify(ActionDone{res}) },
 	})
 	r.project.restoreKey(key, recorded)
+	if lost := r.shared.check(); lost != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = lost
+	}
 	if p.Plan.RotateOnly {
 		return report, cmp.Or(err, r.handle.Fold())
 	}
@@ -189,7 +223,7 @@ func (r *Run) targets(p *planner.Plan) (map[planner.AccountID]applier.Target, er
 		if err != nil {
 			return nil, err
 		}
-		targets[a.Store.Account] = account
+		targets[a.Store.Account] = r.shared.guard(account)
 	}
 	return targets, nil
 }

@@ -84,6 +84,12 @@ func (a *App) lockAdvice(err error) string {
 	switch {
 	case errors.As(err, new(*lockfile.HeldError)):
 		return "try again when it has finished, or wait longer with --lock-timeout"
+	case errors.As(err, new(*reconcile.LeaseHeldError)):
+		return "try again when it has finished, or wait longer with --lock-timeout: a lease that was left behind by a killed run is free once its duration has passed"
+	case errors.As(err, new(*reconcile.LeaseLostError)):
+		return "run " + a.line("plan") + " to see what is left: the run that took over may be doing it"
+	case errors.As(err, new(*reconcile.OlderLockfileError)):
+		return "get the newer lockfile first, as by git pull; if it is lost, run " + a.line("lock", "break") + ", and then plan"
 	case errors.Is(err, lockfile.ErrLost):
 		return "if there is none, move this one away and run " + a.line("import", "--lock-only")
 	case errors.Is(err, lockfile.ErrConflict):

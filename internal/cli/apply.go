@@ -146,8 +146,7 @@ func (a *App) underLock(ctx context.Context, m *manifestFlags, api *apiFlags, lo
 	if err != nil {
 		return err
 	}
-	wait := func(c *reconcile.Config) { c.LockTimeout = lock.timeout }
-	project, err := a.project(ctx, m, connection, slices.Concat(options, []func(*reconcile.Config){wait})...)
+	project, err := a.project(ctx, m, connection, slices.Concat(options, []func(*reconcile.Config){lock.configure})...)
 	if err != nil {
 		return err
 	}
@@ -156,7 +155,7 @@ func (a *App) underLock(ctx context.Context, m *manifestFlags, api *apiFlags, lo
 		return err
 	}
 	defer run.Close()
-	if err := connection.start(ctx, project.Lockfile()); err != nil {
+	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
 		return err
 	}
 	defer connection.stop()
@@ -176,6 +175,8 @@ func (a *App) outcome(ctx context.Context, command string, report *applier.Repor
 	switch {
 	case len(report.Results) == 0: // there was nothing to do
 		return err
+	case errors.As(err, new(*reconcile.LeaseLostError)):
+		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.lockAdvice(err))}
 	case errors.As(err, new(*lockfile.ReplacedError)): // said even after an interrupt
 		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.changedAdvice(err))}
 	case ctx.Err() != nil:

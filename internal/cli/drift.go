@@ -80,7 +80,7 @@ func (a *App) drift(cmd *cobra.Command, o *driftOptions) error {
 			return err
 		}
 	}
-	if err := connection.start(ctx, project.Lockfile()); err != nil {
+	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
 		return err
 	}
 	defer connection.stop()

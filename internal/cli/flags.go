@@ -10,7 +10,6 @@ import (
 
 	"github.com/secretsync/secretsync/connect"
 	"github.com/secretsync/secretsync/internal/redact"
-	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -46,7 +45,7 @@ func (f *manifestFlags) registerFiles(fs *pflag.FlagSet) {
 func (f *manifestFlags) registerNames(fs *pflag.FlagSet) {
 	fs.SortFlags = false
 	fs.StringVarP(&f.file, "file", "f", "", "manifest (default secretsync.yaml, .yml, .toml or .json here)")
-	fs.StringVar(&f.lockfile, "lockfile", "", "lockfile (default beside the manifest: x.yaml -> x.lock)")
+	fs.StringVar(&f.lockfile, "lockfile", "", "lockfile, a file or s3://BUCKET/KEY (default beside the manifest: x.yaml -> x.lock)")
 }
 
 // path returns the manifest that the flags name, or the one in the current folder.
@@ -75,9 +74,6 @@ func (a *App) config(f *manifestFlags, file string, api *connection) (reconcile.
 	c := reconcile.Config{
 		Manifest: file, Lockfile: f.lockfile, Account: a.setting(f.account, "CLOUDFLARE_ACCOUNT_ID"), Allow: f.allow,
 		LookupEnv: a.LookupEnv, Guard: guard{a.Filter}, Notify: a.notify,
-	}
-	if c.Lockfile == "" {
-		c.Lockfile = lockfile.PathFor(file)
 	}
 	if api != nil {
 		c.API, c.RequestTimeout, c.Parallelism = api, api.flags.timeout, api.flags.parallelism
@@ -218,10 +214,25 @@ func (f *adoptFlag) check() error {
 }
 
 // lockFlags say how long to wait for the lock.
-type lockFlags struct{ timeout time.Duration }
+type lockFlags struct {
+	timeout, leaseDuration time.Duration
+	lease                  string
+}
 
 func (f *lockFlags) register(fs *pflag.FlagSet) {
+	f.registerTimeout(fs)
+	fs.StringVar(&f.lease, "lease", "", "exclude other machines, by s3://BUCKET/PREFIX (default the manifest's lease)")
+	fs.DurationVar(&f.leaseDuration, "lease-duration", reconcile.DefaultLeaseDuration, "after how long others take over from a run that was killed")
+}
+
+// registerTimeout registers only the flag for commands that need no lease.
+func (f *lockFlags) registerTimeout(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.timeout, "lock-timeout", 30*time.Second, "how long to wait for another apply to finish")
+}
+
+// configure says how to lock.
+func (f *lockFlags) configure(c *reconcile.Config) {
+	c.LockTimeout, c.Lease, c.LeaseDuration = f.timeout, f.lease, f.leaseDuration
 }
 
 // applyFlags are the flags of every command that executes a plan.

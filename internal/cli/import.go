@@ -13,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/shell"
+	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -257,11 +258,12 @@ func (a *App) draft(ctx context.Context, o *importOptions) (stores []manifest.Dr
 		if err != nil {
 			return nil, "", err
 		}
-		a.protect(reconcile.Files(reconcile.Config{Lockfile: c.Lockfile, LookupEnv: a.LookupEnv}, nil))
+		lock := cmp.Or(c.Lockfile, lockfile.PathFor(o.out))
+		a.protect(reconcile.Files(reconcile.Config{Lockfile: lock, LookupEnv: a.LookupEnv}, nil))
 		if err := a.checkOwn("-o", o.out); err != nil {
 			return nil, "", err
 		}
-		if err := connection.start(ctx, c.Lockfile); err != nil {
+		if err := connection.start(ctx, lock); err != nil {
 			return nil, "", err
 		}
 		defer connection.stop()
@@ -273,7 +275,7 @@ func (a *App) draft(ctx context.Context, o *importOptions) (stores []manifest.Dr
 	if err := a.checkOwn("-o", o.out); err != nil {
 		return nil, "", err
 	}
-	if err := connection.start(ctx, project.Lockfile()); err != nil {
+	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
 		return nil, "", err
 	}
 	defer connection.stop()

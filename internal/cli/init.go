@@ -83,7 +83,7 @@ func (a *App) init(ctx context.Context, o *initOptions) error {
 	if err != nil {
 		return err
 	}
-	c.LockTimeout = o.timeout
+	o.configure(&c)
 	project, err := reconcile.Open(ctx, c)
 	if err != nil {
 		return err
@@ -97,11 +97,13 @@ func (a *App) init(ctx context.Context, o *initOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := a.initIgnore(project.Lockfile()); err != nil {
+	if err := a.initIgnore(project.LocalLockfile()); err != nil {
 		return err
 	}
-	if err := a.initMerge(ctx, project.Lockfile()); err != nil {
-		return err
+	if !reconcile.IsURL(project.Lockfile()) {
+		if err := a.initMerge(ctx, project.Lockfile()); err != nil {
+			return err
+		}
 	}
 	return a.reportInit(project, key)
 }

@@ -45,6 +45,6 @@ journal it does nothing.`,
 		},
 	}
 	f.registerNames(cmd.Flags())
-	l.register(cmd.Flags())
+	l.registerTimeout(cmd.Flags())
 	return cmd
 }

@@ -59,7 +59,7 @@ different accounts, are not merged.`,
 		},
 	}
 	o.manifestFlags.registerNames(cmd.Flags())
-	o.lockFlags.register(cmd.Flags())
+	o.lockFlags.registerTimeout(cmd.Flags())
 	cmd.Flags().StringVar(&o.path, "path", "", "with three files: the lockfile's name, for messages")
 	return cmd
 }

@@ -102,7 +102,7 @@ func (a *App) openPlan(ctx context.Context, o *planOptions) (*connection, *recon
 		}
 	})
 	if err == nil {
-		a.warnTracked(ctx, project.Lockfile())
+		a.warnTracked(ctx, project.LocalLockfile())
 	}
 	return connection, project, err
 }
@@ -119,7 +119,7 @@ func (a *App) plan(cmd *cobra.Command, o *planOptions) (changes bool, err error)
 	if err != nil {
 		return false, err
 	}
-	if err := connection.start(ctx, project.Lockfile()); err != nil {
+	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
 		return false, err
 	}
 	defer connection.stop()

@@ -53,7 +53,7 @@ read values: plan and apply report environment variables that are not set.
 			if err != nil {
 				return err
 			}
-			a.warnTracked(cmd.Context(), project.Lockfile())
+			a.warnTracked(cmd.Context(), project.LocalLockfile())
 			if err := project.Check(); err != nil {
 				return err
 			}
@@ -144,7 +144,7 @@ func (a *App) fromRepository(manifest string) func(string) string {
 
 // commit says how to keep a file that later runs need: by a commit, where there is a repository.
 func commit(path string) string {
-	if repo.InWorkTree(filepath.Dir(path)) {
+	if !reconcile.IsURL(path) && repo.InWorkTree(filepath.Dir(path)) {
 		return "commit"
 	}
 	return "keep"

@@ -54,7 +54,18 @@ type Client struct {
 	clock   *Clock
 	log     *slog.Logger
 	onWait  func(Wait)
-	worked  atomic.Bool // the token was accepted in this run
+	worked  *atomic.Bool // the token was accepted in this run
+	// mayWrite is called right before each request that writes; nil for never.
+	mayWrite func() error
+}
+
+// CheckWrites returns the same client, but that it calls check right before each request that
+// writes. If check returns an error, the request is not sent, and that error is the cause of the
+// method's.
+func (c *Client) CheckWrites(check func() error) *Client {
+	checked := *c
+	checked.mayWrite = check
+	return &checked
 }
 
 // idPattern is stricter than a path needs: ids are at most 32 characters by

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudflare/cloudflare-go/v4/option"
@@ -79,6 +80,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	opts := cfg.options()
 	return &Client{
+		worked:  new(atomic.Bool),
 		account: string(account),
 		stores:  secrets_store.NewStoreService(opts...),
 		quota:   secrets_store.NewQuotaService(opts...),

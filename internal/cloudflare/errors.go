@@ -79,10 +79,13 @@ func (e *Error) NameTaken(name string) bool { return e.taken != nil && e.taken(n
 // Unwrap returns the error that interrupted the request, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// interrupted completes e for a request that was ended by its context or by beforeSend.
+// interrupted completes e for a request that was ended by its context, by beforeSend or because it
+// must not be sent any more.
 func (e *Error) interrupted(cause error) *Error {
 	e.cause, e.what = cause, "interrupted"
-	if !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+	if not, ok := errors.AsType[forbidden](cause); ok {
+		e.cause, e.what = not.error, "not sent: "+not.Error()
+	} else if !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 		e.what = "not sent, because sending it could not be recorded"
 	}
 	return e

@@ -115,15 +115,14 @@ func (c *Client) do(ctx context.Context, r *request) error {
 }
 
 // admit waits until a request may be sent, and acquires its slot. If it waited long since it
-// was asked for, or was last sent, admit calls beforeSend.
+// was asked for, or was last sent, admit calls beforeSend. It asks last whether a request may write.
 func (c *Client) admit(ctx context.Context, r *request, asked time.Time) (ticket, error) {
 	t, err := c.pace(ctx)
 	if err != nil {
 		return t, err
 	}
-	err = c.slots.acquire(ctx)
-	if err == nil && r.beforeSend != nil && time.Since(asked) >= applier.ResendAfter {
-		if err = r.beforeSend(); err != nil {
+	if err = c.slots.acquire(ctx); err == nil {
+		if err = c.ready(r, asked); err != nil {
 			c.slots.release()
 		}
 	}
@@ -133,6 +132,24 @@ func (c *Client) admit(ctx context.Context, r *request, asked time.Time) (ticket
 	}
 	return t, nil
 }
+
+// ready calls what is to be called right before a request is sent.
+func (c *Client) ready(r *request, asked time.Time) error {
+	if r.beforeSend != nil && time.Since(asked) >= applier.ResendAfter {
+		if err := r.beforeSend(); err != nil {
+			return err
+		}
+	}
+	if c.mayWrite != nil && r.writes() {
+		if err := c.mayWrite(); err != nil {
+			return forbidden{err}
+		}
+	}
+	return nil
+}
+
+// forbidden is the error of [Client.CheckWrites].
+type forbidden struct{ error }
 
 // again returns whether to try again after the n-th answer of a kind, and the pause before.
 // worked reports whether the token was accepted before in this run.

@@ -497,3 +497,34 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		}
 	}
 }
+
+// The check of writes comes right before each request that writes, also one that waited or is
+// sent again, and before no other.
+func TestCheckWrites(t *testing.T) {
+	for method, call := range calls {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rt := replies(reply{status: 429, header: map[string]string{"Retry-After": "2"}, body: "{}"}, refusal(404, 1, "not found"))
+				var asked []time.Duration
+				start := time.Now()
+				lost := errors.New("the lease was lost")
+				c := newClient(t, rt).CheckWrites(func() error {
+					asked = append(asked, time.Since(start))
+					if time.Since(start) > time.Second {
+						return lost
+					}
+					return nil
+				})
+				err := call(t.Context(), c)
+				switch {
+				case method == "GET" && (len(asked) > 0 || len(rt.sent) != 2):
+					t.Errorf("asked at %v, %d requests", asked, len(rt.sent))
+				case method != "GET" && (len(asked) != 2 || asked[1] < 2*time.Second || len(rt.sent) != 1):
+					t.Errorf("asked at %v, %d requests", asked, len(rt.sent))
+				case method != "GET" && (!errors.Is(err, lost) || !strings.Contains(err.Error(), "not sent: the lease was lost") || errors.Is(err, applier.ErrOutcomeUnknown)):
+					t.Error(err)
+				}
+			})
+		})
+	}
+}

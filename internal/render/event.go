@@ -21,6 +21,10 @@ func Event(e reconcile.Event, ci bool) []string {
 		return warning("neither the environment nor the lockfile names the account: apply will not accept this plan as reviewed")
 	case reconcile.QuotaUnread:
 		return warning("cannot read the quota; skipping the quota check: %s", Safe(e.Err.Error()))
+	case reconcile.LeaseWaiting:
+		return []string{"waiting: " + Safe(e.Held.Error())}
+	case reconcile.LeaseNotReleased:
+		return warning("%s", Safe(e.Err.Error()))
 	case reconcile.KeySealed:
 		return []string{fmt.Sprintf("sealing a new fingerprint key for this project's %s", count(e.Recipients, "SOPS recipient"))}
 	case reconcile.KeyNotOpened:

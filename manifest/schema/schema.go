@@ -29,6 +29,10 @@ type Manifest struct {
 	Workers []Worker `json:"workers,omitempty" jsonschema:"minItems=1"`
 	// Limits to what one apply may do.
 	Safety *Safety `json:"safety,omitempty"`
+	// Where machines that apply this manifest exclude one another: s3://BUCKET/PREFIX or r2://BUCKET/PREFIX.
+	Lease string `json:"lease,omitempty" jsonschema:"pattern=^(s3://|r2://|.*[$][{]vars[.])"`
+	// The lockfile in a bucket, for machines that share it: s3://BUCKET/PREFIX/NAME.lock or r2://BUCKET/PREFIX/NAME.lock.
+	Lockfile string `json:"lockfile,omitempty" jsonschema:"pattern=^(s3://|r2://|.*[$][{]vars[.])"`
 	// The stores, by a name for this file.
 	Stores map[string]Store `json:"stores,omitempty"`
 	// What SOPS adds to a file that it encrypts.

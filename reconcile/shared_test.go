@@ -1,0 +1,212 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/lease"
+	"github.com/secretsync/secretsync/objectstore"
+	"github.com/secretsync/secretsync/objectstore/objectstoretest"
+)
+
+const shared = "lockfile: s3://bucket/team/a.lock\n" + two
+
+// machine is another machine with the same manifest: it shares the account and the bucket only.
+func (w *world) machine(manifest string) *world {
+	o := newWorld(w.t, manifest)
+	o.api, o.env, o.store = w.api, w.env, w.store
+	return o
+}
+
+func TestSharedLockfile(t *testing.T) {
+	store := new(objectstoretest.Memory)
+	one := newWorld(t, shared)
+	one.store = store
+	one.env["A"], one.env["B"] = "va", "vb"
+	if report := one.apply(); !report.Complete() || len(report.Results) != 3 {
+		t.Fatalf("%+v", report)
+	}
+	if _, err := os.Stat(one.path("secretsync.lock")); err == nil {
+		t.Error("there is a lockfile on this machine")
+	}
+	two := one.machine(shared)
+	one.live().Transcript()
+	if report := two.apply(); len(report.Results) != 0 {
+		t.Errorf("another machine repeats it: %+v", report.Results)
+	}
+	lines(t, "calls of another machine", two.live().Transcript(), "list secrets st1")
+	store.Requests()
+	plan, err := two.open().Plan(t.Context(), Mode{})
+	if err != nil || len(plan.Plan.Actions) != 0 {
+		t.Errorf("%v, %v", plan, err)
+	}
+	equal(t, "requests of a plan", store.Requests(), map[string]int{"GET": 1})
+	run, err := two.open().Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Close()
+	// The lockfile is read before and under the lease; the probe, acquiring and releasing it.
+	equal(t, "requests of the lock", store.Requests(), map[string]int{"GET": 3, "PUT": 4})
+}
+
+func TestLeaseHeld(t *testing.T) {
+	store := new(objectstoretest.Memory)
+	one, two := newWorld(t, "lease: s3://bucket/team\n"+two), newWorld(t, "lease: s3://bucket/team\n"+two)
+	one.store, two.store = store, store
+	run, err := one.open().Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = two.open().Lock(t.Context())
+	if !errors.As(err, new(*LeaseHeldError)) || !strings.Contains(err.Error(), "is held by") || !strings.Contains(err.Error(), "secretsync.yaml:2:8") {
+		t.Errorf("two machines hold it: %v", err)
+	}
+	run.Close()
+	again, err := two.open().Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+}
+
+func TestOlderLockfile(t *testing.T) {
+	store := new(objectstoretest.Memory)
+	w := newWorld(t, "lease: s3://bucket/team\n"+two)
+	w.store = store
+	w.env["A"], w.env["B"] = "va", "vb"
+	w.apply()
+	before, err := os.ReadFile(w.path("secretsync.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.env["A"] = "va2"
+	w.apply()
+	equal(t, "generation", w.disk().Shared.Generation, 2)
+	w.write("secretsync.lock", string(before)) // a branch that lacks the last merge
+	_, err = w.open().Lock(t.Context())
+	older, ok := errors.AsType[*OlderLockfileError](err)
+	if !ok || older.Generation != 1 || older.Applied != 2 || older.Host == "" {
+		t.Fatalf("%v", err)
+	}
+	free, err := lease.Acquire(t.Context(), store, []string{lease.Key(string(account), "prod")}, lease.Options{})
+	if err != nil {
+		t.Fatalf("the lease is not free after that: %v", err)
+	}
+	if err := free.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A run that loses its lease sends nothing more, and says so.
+func TestLeaseLostDuringApply(t *testing.T) {
+	for _, manifest := range []string{shared, "lease: s3://bucket/team\n" + two} {
+		store := new(objectstoretest.Memory)
+		w := newWorld(t, manifest)
+		w.store = store
+		w.env["A"], w.env["B"] = "va", "vb"
+		run, err := w.open(func(c *Config) { c.LeaseDuration = lease.MinDuration }).Lock(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := run.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.live().Transcript()
+		w.live().Before = func(call string) error {
+			if strings.HasPrefix(call, "create store") {
+				breakLease(t, store, lease.Key(string(account), "prod"))
+				<-run.shared.leases.Done()
+			}
+			return nil
+		}
+		report, err := run.Apply(t.Context(), plan)
+		if !errors.As(err, new(*LeaseLostError)) || report.Complete() {
+			t.Errorf("%v, %+v", err, report)
+		}
+		for _, r := range report.Results {
+			if r.Action.Secret != "" && r.Outcome != applier.Skipped && r.Outcome != applier.Failed {
+				t.Errorf("%s: %s", r.Action.Secret, r.Outcome)
+			}
+		}
+		lines(t, "calls", w.live().Transcript(), "create store prod")
+		run.Close()
+	}
+}
+
+func breakLease(t *testing.T, store objectstore.Store, key string) {
+	status, err := lease.ReadStatus(t.Context(), store, key)
+	if err == nil {
+		err = lease.Break(t.Context(), store, status, "another host")
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSharedMistakes(t *testing.T) {
+	for manifest, want := range map[string]string{
+		"lockfile: s3://bucket\n":              "names no object",
+		"lockfile: s3://bucket/team/\n":        "names no object",
+		"lockfile: s3://bucket/other/a.lock\n": "secretsync.yaml:2:11: s3://bucket/other is another place",
+		"lease: s3://bucket/else\n":            "secretsync.yaml:2:8: s3://bucket/else is another place",
+	} {
+		w := newWorld(t, manifest+two)
+		w.store = new(objectstoretest.Memory)
+		w.env["A"], w.env["B"] = "va", "vb"
+		p, err := Open(t.Context(), w.config())
+		if err == nil {
+			_, err = p.Lock(t.Context())
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", manifest, err)
+		}
+	}
+	w := newWorld(t, shared)
+	none := func(c *Config) { c.Objects = nil }
+	if _, err := w.open(none).ReadLockfile(t.Context()); err == nil || !strings.Contains(err.Error(), "opens no object stores") {
+		t.Error(err)
+	}
+}
+
+// Another run adds a store to the lockfile while this one waits for the leases that it knows.
+func TestSharedLockfileGrows(t *testing.T) {
+	store := new(objectstoretest.Memory)
+	more := strings.Replace(two, "  prod:\n", "  prod:\n    create: true\n", 1) + "  second:\n    create: true\n    secrets: {c: {from: {env: A}}}\n"
+	one := newWorld(t, "lockfile: s3://bucket/team/a.lock\n"+more)
+	one.store = store
+	one.env["A"], one.env["B"] = "va", "vb"
+	waiting := make(chan *Run)
+	small := one.machine(shared)
+	run, err := one.open().Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		r, err := small.open(func(c *Config) { c.LockTimeout = time.Minute }).Lock(context.Background())
+		if err != nil {
+			t.Error(err)
+		}
+		waiting <- r
+	}()
+	plan, err := run.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run.Apply(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	run.Close()
+	second := <-waiting
+	defer second.Close()
+	_, err = lease.Acquire(t.Context(), store, []string{lease.Key(string(account), "second")}, lease.Options{})
+	if !errors.As(err, new(*lease.HeldError)) {
+		t.Errorf("it does not hold the lease of the store that was added: %v", err)
+	}
+}
