@@ -50,26 +50,10 @@ func newProject(t *testing.T, secrets int, latency time.Duration) *project {
 	return p
 }
 
-// secrets writes a manifest of a number of secrets, in files of 5,000. The value of the first is
-// FIRST, and that of the others OTHERS.
+// secrets writes a manifest of a number of secrets.
 func (p *project) secrets(n int) {
-	p.Write("secretsync.yaml", "version: 1\ninclude: [part-*.yaml]\nstores: {prod: {}}\n")
-	const most = 5000
-	for first := 0; first == 0 || first < n; first += most {
-		var part strings.Builder
-		part.WriteString("version: 1\nstores:\n  prod:\n    secrets:\n")
-		for i := first; i < min(first+most, n); i++ {
-			value := "OTHERS"
-			if i == 0 {
-				value = "FIRST"
-			}
-			fmt.Fprintf(&part, "      secret-%06d: {from: {env: %s}, comment: secret %[1]d}\n", i, value)
-		}
-		text := part.String()
-		if n == 0 {
-			text = strings.Replace(text, "secrets:\n", "secrets: {}\n", 1)
-		}
-		p.Write(fmt.Sprintf("part-%06d.yaml", first), text)
+	for name, text := range manifests(n) {
+		p.Write(name, text)
 	}
 }
 

@@ -4,8 +4,10 @@ package bench
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/secretsync/secretsync/internal/cli"
@@ -37,4 +39,28 @@ func counted() {
 		panic(err)
 	}
 	os.Exit(code)
+}
+
+// manifests are the files of a manifest with a number of secrets in one store, at most 5,000 in a
+// file. The value of the first is in the environment variable FIRST, that of the others in OTHERS.
+func manifests(secrets int) map[string]string {
+	files := map[string]string{"secretsync.yaml": "version: 1\ninclude: [part-*.yaml]\nstores: {prod: {}}\n"}
+	const most = 5000
+	for first := 0; first == 0 || first < secrets; first += most {
+		var part strings.Builder
+		part.WriteString("version: 1\nstores:\n  prod:\n    secrets:")
+		if secrets == 0 {
+			part.WriteString(" {}")
+		}
+		part.WriteString("\n")
+		for i := first; i < min(first+most, secrets); i++ {
+			value := "OTHERS"
+			if i == 0 {
+				value = "FIRST"
+			}
+			fmt.Fprintf(&part, "      secret-%06d: {from: {env: %s}, comment: secret %[1]d}\n", i, value)
+		}
+		files[fmt.Sprintf("part-%06d.yaml", first)] = part.String()
+	}
+	return files
 }

@@ -1,0 +1,178 @@
+//go:build bench && linux
+
+package bench
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/test/program"
+)
+
+// The page keeps what is before the first of these lines and after the second.
+const (
+	begins = "<!-- make bench writes what follows -->\n"
+	ends   = "<!-- make bench writes what precedes -->\n"
+)
+
+// writePage writes the tables to the page.
+func (r *results) writePage(t *testing.T, file string) {
+	t.Helper()
+	file, err := filepath.Abs(file)
+	program.Must(t, err)
+	data, err := os.ReadFile(file)
+	if os.IsNotExist(err) {
+		data, err = []byte(begins+ends), nil
+	}
+	program.Must(t, err)
+	page, err := between(string(data), r.tables())
+	program.Must(t, err)
+	program.Must(t, os.WriteFile(file, []byte(page), 0o644))
+	t.Logf("written: %s, and %s for benchstat\n%s", file, filepath.Join(tools.dir, "results.txt"), r.tables())
+}
+
+// between replaces the text between the marks.
+func between(page, text string) (string, error) {
+	head, rest, ok := strings.Cut(page, begins)
+	_, tail, found := strings.Cut(rest, ends)
+	if !ok || !found {
+		return "", fmt.Errorf("the page lacks the line %q or, after it, %q", strings.TrimSpace(begins), strings.TrimSpace(ends))
+	}
+	return head + begins + text + ends + tail, nil
+}
+
+// tables are all results that there are, as Markdown.
+func (r *results) tables() string {
+	var b strings.Builder
+	how := fmt.Sprintf("Measured %s, medians of %d, on %s.", r.Date, r.Rounds, r.Machine)
+	if r.Quick {
+		how += " This is a quick run."
+	}
+	fmt.Fprintf(&b, "\n%s\n%s.\n", how, strings.Join(r.Versions, ", "))
+	for _, part := range []struct {
+		all   []measurement
+		write func(*strings.Builder)
+	}{{r.Clients, r.clientsTable}, {r.Scale, r.scaleTable}, {r.Accounts, r.accountsTable}, {r.Limits, r.limitsTable}} {
+		if len(part.all) > 0 {
+			part.write(&b)
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+func (r *results) clientsTable(b *strings.Builder) {
+	b.WriteString("\n### 50 secrets, beside other clients\n\n![time of each operation and client](performance-clients.svg)\n\n")
+	b.WriteString("| operation | client | requests | time | ratio to the floor | CPU | peak memory | fails |\n|---|---|---|---|---|---|---|---|\n")
+	for _, operation := range compared {
+		floor, _ := median(r.Clients, floorClient.name, operation, 0)
+		for _, name := range names(r.Clients) {
+			m, ok := median(r.Clients, name, operation, 0)
+			if !ok {
+				continue
+			}
+			fmt.Fprintf(b, "| %s | %s | %d | %s | %.2f | %s | %.0f MB | %s |\n", title(operation), name, m.Requests, seconds(m.Wall), m.Wall.Seconds()/floor.Wall.Seconds(), seconds(m.CPU), megabytes(m.Peak), m.Problem)
+		}
+	}
+}
+
+func (r *results) scaleTable(b *strings.Builder) {
+	b.WriteString("\n### From 100 to 100,000 secrets\n\n![CPU time for more and more secrets](performance-scale.svg)\n\n")
+	b.WriteString("| run | build | secrets | requests | time | CPU | peak memory | written to disk | fails |\n|---|---|---|---|---|---|---|---|---|\n")
+	operations := []string{"create", "plan", "no-op", "change"}
+	for _, operation := range operations {
+		for _, name := range names(r.Scale) {
+			for _, size := range sizes {
+				if m, ok := median(r.Scale, name, operation, size.secrets); ok {
+					fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %s | %.0f MB | %.2f MB | %s |\n",
+						operation, name, thousands(size.secrets), m.Requests, seconds(m.Wall), seconds(m.CPU), megabytes(m.Peak), megabytes(m.Written), m.Problem)
+				}
+			}
+		}
+	}
+	b.WriteString("\nA cost of N secrets that grows with N^e has the exponent e. Fitted from 1,000 secrets on, because the start of the\n" +
+		"program is most of the cost of fewer:\n\n| run | build | CPU | peak memory | written to disk |\n|---|---|---|---|---|\n")
+	for _, operation := range operations {
+		for _, name := range names(r.Scale) {
+			fmt.Fprintf(b, "| %s | %s | %s |\n", operation, name, strings.Join(r.exponents(name, operation), " | "))
+		}
+	}
+}
+
+// exponents are those of CPU, memory and bytes written, as text.
+func (r *results) exponents(name, operation string) []string {
+	var secrets []float64
+	costs := make([][]float64, 3)
+	for _, size := range sizes {
+		m, ok := median(r.Scale, name, operation, size.secrets)
+		if !ok || m.Problem != "" || size.secrets < 1000 {
+			continue
+		}
+		secrets = append(secrets, float64(size.secrets))
+		for i, cost := range []float64{m.CPU.Seconds(), float64(m.Peak), float64(m.Written)} {
+			costs[i] = append(costs[i], cost)
+		}
+	}
+	text := []string{"", "", ""}
+	for i := range text {
+		switch {
+		case len(secrets) < 2:
+			text[i] = "too slow to measure"
+		case costs[i][0] == 0:
+			text[i] = "none"
+		default:
+			text[i] = fmt.Sprintf("%.2f", fit(secrets, costs[i]))
+		}
+	}
+	return text
+}
+
+func (r *results) accountsTable(b *strings.Builder) {
+	b.WriteString("\n### 50 accounts with 100 new secrets each\n\nFour round trips are 0.2 s.\n\n" +
+		"| build | requests | time | CPU | peak memory | fails |\n|---|---|---|---|---|---|\n")
+	for _, name := range names(r.Accounts) {
+		if m, ok := median(r.Accounts, name, "create", 50*100); ok {
+			fmt.Fprintf(b, "| %s | %d | %s | %s | %.0f MB | %s |\n", name, m.Requests, seconds(m.Wall), seconds(m.CPU), megabytes(m.Peak), m.Problem)
+		}
+	}
+}
+
+func (r *results) limitsTable(b *strings.Builder) {
+	b.WriteString("\n### Updates under a rate limit\n\n" +
+		"| limit | updates | build | requests | 429 | time | best possible | use of the limit | fails |\n|---|---|---|---|---|---|---|---|---|\n")
+	for _, m := range r.Limits {
+		fmt.Fprintf(b, "| %s | %s | %s | %d | %d | %s | %s | %.1f %% | %s |\n", m.Operation, thousands(m.Secrets), m.Name,
+			m.Requests, m.Busy, seconds(m.Wall), seconds(m.Ideal), 100*m.Ideal.Seconds()/m.Wall.Seconds(), m.Problem)
+	}
+}
+
+// title is an operation in words: "create 50" for "create-50".
+func title(operation string) string {
+	if i := strings.LastIndexByte(operation, '-'); i >= 0 && operation[i+1:] != "op" {
+		return operation[:i] + " " + operation[i+1:]
+	}
+	return operation
+}
+
+// seconds has three digits that matter.
+func seconds(d time.Duration) string {
+	switch s := d.Seconds(); {
+	case s < 1:
+		return fmt.Sprintf("%.3f s", s)
+	case s < 10:
+		return fmt.Sprintf("%.2f s", s)
+	default:
+		return fmt.Sprintf("%.1f s", s)
+	}
+}
+
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%d,%03d", n/1000, n%1000)
+}
