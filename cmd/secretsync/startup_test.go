@@ -27,10 +27,18 @@ func TestStartUp(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "secretsync.yaml"), []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// A repository, and a git that leaves a trace: there is nothing to ask it about.
+	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	git := filepath.Join(dir, "git")
+	if err := os.WriteFile(git, []byte("#!/bin/sh\ntouch "+filepath.Join(dir, "git-ran")+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	run := func(args ...string) started {
 		cmd := exec.CommandContext(t.Context(), program, args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1,gctrace=1", "GOGC=100")
+		cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1,gctrace=1", "GOGC=100", "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 		var stdout, stderr strings.Builder
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		if err := cmd.Run(); err != nil {
@@ -53,6 +61,9 @@ func TestStartUp(t *testing.T) {
 	s := run("validate")
 	if !strings.Contains(s.out, "is valid") || !s.has("/internal/cli") {
 		t.Errorf("validate printed %q and initialised %d packages", s.out, len(s.allocs))
+	}
+	if _, err := os.Stat(filepath.Join(dir, "git-ran")); err == nil {
+		t.Error("validate ran git, for files that do not exist")
 	}
 	if s.collections != 0 {
 		t.Errorf("validate collected garbage %d times", s.collections)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -80,8 +81,16 @@ func Ignored(ctx context.Context, dir string, env func(string) string, path stri
 	return err == nil, err
 }
 
-// Tracked returns those of the files in dir that git tracks, in no particular order.
+// Tracked returns those of the files in dir that exist and that git tracks, in no particular order.
+// Git runs only if one of them exists.
 func Tracked(ctx context.Context, dir string, env func(string) string, names ...string) []string {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		return err != nil
+	})
+	if len(names) == 0 {
+		return nil
+	}
 	out, err := Git(ctx, dir, env, append([]string{"ls-files", "-z", "--"}, names...)...)
 	if err != nil || len(out) == 0 {
 		return nil
