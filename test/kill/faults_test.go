@@ -122,7 +122,7 @@ type faultScenario struct {
 
 var faultScenarios = []faultScenario{
 	{
-		name: "a first apply", requests: 4,
+		name: "a first apply", requests: 3,
 		after: `
       one: {from: {file: one.txt}, comment: the first}
       two: {from: {file: two.txt}, scopes: [workers, dex]}
@@ -139,7 +139,7 @@ const activatesAfter = 20 * time.Millisecond
 
 // everyChange has one action of every kind on secrets.
 var everyChange = faultScenario{
-	name: "changes", requests: 8,
+	name: "changes", requests: 7,
 	before: `
       value-changes: {from: {file: one.txt}}
       scopes-change: {from: {file: one.txt}}
