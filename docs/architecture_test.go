@@ -21,7 +21,7 @@ import (
 const module = "github.com/secretsync/secretsync/"
 
 // row is a package in the table of architecture.md: its name, purpose and imports.
-var row = regexp.MustCompile("(?m)^\\| `([a-z/]+)` \\| (.*) \\| (.*) \\|$")
+var row = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\| (.*) \\| (.*) \\|$")
 
 // TestArchitecture compares the table of packages in architecture.md with the code: it has
 // every package, and what each of them imports. With -update, the imports are rewritten.
