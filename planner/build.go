@@ -35,6 +35,7 @@ func (b *builder) buildAll() {
 	for _, s := range join(*b.in) {
 		b.store(s)
 	}
+	b.collect()
 	b.checkOtherStores()
 	b.checkAccounts()
 	b.checkDeletes()
@@ -45,6 +46,7 @@ func (b *builder) buildAll() {
 type builder struct {
 	plan      *Plan
 	in        *Input
+	decided   []*Action       // until collect makes them the plan's
 	recreated []RecordedStore // deleted outside, and created again by the plan
 }
 
@@ -155,7 +157,18 @@ func (b *builder) add(a Action) {
 	if !a.SetValue && a.Op != OpRename {
 		a.ValueID = ""
 	}
-	b.plan.Actions = append(b.plan.Actions, a)
+	b.decided = append(b.decided, &a)
+}
+
+// collect makes the decided actions the plan's, in their order. They are large: to append each
+// to the plan would copy all of them several times, and take three times the memory.
+func (b *builder) collect() {
+	slices.SortFunc(b.decided, compareActions)
+	b.plan.Actions = slices.Grow(b.plan.Actions, len(b.decided))
+	for _, a := range b.decided {
+		b.plan.Actions = append(b.plan.Actions, *a)
+	}
+	b.decided = nil
 }
 
 // action returns an action on a secret with the fields that every action has.
@@ -326,9 +339,7 @@ func (a *Action) rank() int {
 
 // sort makes the plan independent of the input's order.
 func (p *Plan) sort() {
-	slices.SortFunc(p.Actions, func(x, y Action) int {
-		return cmp.Or(cmp.Compare(x.rank(), y.rank()), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
-	})
+	slices.SortFunc(p.Actions, func(x, y Action) int { return compareActions(&x, &y) })
 	slices.SortFunc(p.Notes, func(x, y Note) int {
 		return cmp.Or(trueFirst(x.Kind == NoteAccountUnread, y.Kind == NoteAccountUnread), compareKeys(x.Store, y.Store),
 			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret), x.Pos.Compare(y.Pos))
@@ -337,6 +348,10 @@ func (p *Plan) sort() {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
 			x.Pos.Compare(y.Pos))
 	})
+}
+
+func compareActions(x, y *Action) int {
+	return cmp.Or(cmp.Compare(x.rank(), y.rank()), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
 }
 
 // trueFirst compares so that what is true is sorted first.

@@ -16,6 +16,7 @@ func (b *builder) buildRotations() {
 			}
 		}
 	}
+	b.collect()
 	if len(b.plan.Actions) == 0 {
 		b.problem(Problem{Kind: ProblemNothingToRotate})
 	}
