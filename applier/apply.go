@@ -112,7 +112,7 @@ func (r *run) createAndUpdate(ctx context.Context) {
 	r.createStores(ctx)
 	r.createSecrets(ctx)
 	r.makeRoom(ctx)
-	r.forEach(ctx, r.pendingWrites(planner.OpRename), r.rename)
+	r.renameAll(ctx)
 	r.forEach(ctx, r.pendingWrites(planner.OpAdopt, planner.OpUpdate, planner.OpRotate), r.update)
 }
 

@@ -264,3 +264,38 @@ func TestDeletingStoresIsInterrupted(t *testing.T) {
 		t.Errorf("error %v, the second is %s", r.Err, r.Results[1].Outcome)
 	}
 }
+
+// TestRenamesShareTheLastSlot: renames that were refused while others took the last free slots are
+// tried again one by one, until one finds no room at all.
+func TestRenamesShareTheLastSlot(t *testing.T) {
+	for _, tt := range []struct {
+		refusals, requests int
+		want               map[applier.Outcome]int
+	}{
+		{3, 7, map[applier.Outcome]int{applier.Done: 4}},
+		{99, 5, map[applier.Outcome]int{applier.Failed: 4}},
+	} {
+		f := newFake()
+		var actions []planner.Action
+		for i := range 4 {
+			actions = append(actions, rename(f, fmt.Sprint("old-", i), fmt.Sprint("new-", i)))
+		}
+		requests := 0
+		f.before = func(call string) error {
+			if !strings.HasPrefix(call, "duplicate") {
+				return nil
+			}
+			if requests++; requests <= tt.refusals {
+				return applier.ErrQuota
+			}
+			return nil
+		}
+		got := map[applier.Outcome]int{}
+		for _, outcome := range outcomes(applyInOrder(t.Context(), f, &fakeJournal{target: f}, actions...)) {
+			got[outcome]++
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" || requests != tt.requests {
+			t.Errorf("%d refusals: %d requests (-want +got):\n%s", tt.refusals, requests, diff)
+		}
+	}
+}

@@ -82,6 +82,24 @@ func (r *run) rename(ctx context.Context, res *Result) (planner.LiveSecret, erro
 	return live, nil
 }
 
+// renameAll renames secrets side by side, and then, one after another, those for which the account
+// had no room. Each takes a slot only until the secret is deleted under its old name, so that one
+// free slot is enough for all of them.
+func (r *run) renameAll(ctx context.Context) {
+	all := r.pendingWrites(planner.OpRename)
+	r.forEach(ctx, all, r.rename)
+	for _, res := range all {
+		if res.Outcome != Failed || !errors.Is(res.Err, ErrQuota) {
+			continue
+		}
+		res.Outcome, res.Err = Skipped, nil
+		r.forEach(ctx, []*Result{res}, r.rename)
+		if errors.Is(res.Err, ErrQuota) { // there is no room for a single one
+			return
+		}
+	}
+}
+
 // deleteStores deletes stores. It runs last, because Cloudflare refuses to delete a store
 // that is not empty.
 func (r *run) deleteStores(ctx context.Context) {
