@@ -116,7 +116,13 @@ func (s *Store) classify(verb string, a answer) error {
 	case a.code == "RequestTimeTooSkewed":
 		return refusal(a, "the clock of this machine is wrong: set it")
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		return refusal(a, fmt.Sprintf("the credentials do not permit to %s this object: allow GetObject, PutObject and DeleteObject below %s", verb, s))
+		advice := fmt.Sprintf("the credentials do not permit to %s this object: allow GetObject, PutObject and DeleteObject below %s", verb, s)
+		if verb == "read" {
+			// So S3 answers for an object that does not exist, without this permission. To take it for
+			// missing would be to overlook a lockfile or a journal that this run may not read.
+			advice += "; on S3, allow s3:ListBucket on the bucket, too: without it, S3 does not say that an object is missing"
+		}
+		return refusal(a, advice)
 	case a.status == http.StatusNotImplemented:
 		return refusal(a, "the object store does not support conditional writes")
 	case a.status >= 400 && a.status < 500:

@@ -174,6 +174,21 @@ func checkError(t *testing.T, what string, got, want error) {
 	}
 }
 
+// Without s3:ListBucket, S3 answers 403 for an object that does not exist. It must not be taken for
+// missing: it may be one that the credentials cannot read.
+func TestMissingWithoutListBucket(t *testing.T) {
+	s := scripted(t, func(w http.ResponseWriter, _ *http.Request) { fail(w, 403, "AccessDenied", "") })
+	_, err := s.Get(t.Context(), "k")
+	checkError(t, "read", err, objectstore.ErrRefused)
+	if !strings.Contains(fmt.Sprint(err), "allow s3:ListBucket on the bucket") {
+		t.Errorf("error %v", err)
+	}
+	_, err = s.Put(t.Context(), "k", nil, objectstore.Condition{})
+	if err == nil || strings.Contains(err.Error(), "ListBucket") {
+		t.Errorf("error of a write: %v", err)
+	}
+}
+
 // No request is repeated here: objectstore.Put does that.
 func TestRequestsAreSentOnce(t *testing.T) {
 	var n atomic.Int32
