@@ -416,24 +416,12 @@ func TestSealedKeyIsJournaledOnce(t *testing.T) {
 	}
 }
 
-// TestUnchangedLockfileIsNotReadAgain: a file whose change time is old is known to be the same
-// without reading it, and one that was changed with the times of modification and the size of
-// before is noticed.
-func TestUnchangedLockfileIsNotReadAgain(t *testing.T) {
+// TestChangedLockfileIsNoticed although it has the size and the modification time of before.
+func TestChangedLockfileIsNoticed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	try(t, os.WriteFile(path, []byte("aaaa"), 0o644))
 	s, err := takeSnapshot(path)
 	try(t, err)
-	if s.stamp.holds(path) {
-		t.Error("a file that was just written is trusted")
-	}
-	s.stamp.seen = s.stamp.seen.Add(tick)
-	if changeTime(path).IsZero() {
-		t.Skip("this system has no change times")
-	}
-	if !s.stamp.holds(path) {
-		t.Error("an unchanged file is read again")
-	}
 	at := stat(t, path).ModTime()
 	time.Sleep(20 * time.Millisecond) // more than a clock tick of the kernel
 	try(t, os.WriteFile(path, []byte("bbbb"), 0o644))

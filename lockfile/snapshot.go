@@ -6,48 +6,20 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"time"
+
+	"github.com/secretsync/secretsync/internal/filestamp"
 )
 
 // snapshot is a file as it was last read or written.
 type snapshot struct {
 	exists bool
 	data   []byte
-	stamp  stamp
-}
-
-// stamp is what tells without reading a file that its content was not changed. The zero stamp
-// tells nothing.
-type stamp struct {
-	info    fs.FileInfo
-	changed time.Time // its change time, which programs cannot set, unlike its modification time
-	seen    time.Time
-}
-
-// tick is more than the precision of change times in every file system. A file that was changed
-// less than that before it was looked at may have been changed again at the same time.
-const tick = 2 * time.Second
-
-// stampOf is taken before the content is read: a change in between is then noticed.
-func stampOf(path string) stamp {
-	st := stamp{seen: time.Now(), changed: changeTime(path)}
-	st.info, _ = os.Lstat(path)
-	return st
-}
-
-// holds reports whether the file at path was not changed since.
-func (s stamp) holds(path string) bool {
-	if s.info == nil || s.changed.IsZero() || s.seen.Sub(s.changed) < tick {
-		return false
-	}
-	now := stampOf(path)
-	return now.info != nil && os.SameFile(s.info, now.info) && now.info.Size() == s.info.Size() && now.info.Mode() == s.info.Mode() &&
-		now.changed.Equal(s.changed)
+	stamp  filestamp.Stamp
 }
 
 // takeSnapshot reads the file at path, if there is one.
 func takeSnapshot(path string) (snapshot, error) {
-	stamp := stampOf(path)
+	stamp := filestamp.Of(path)
 	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return snapshot{}, nil
@@ -60,10 +32,10 @@ func takeSnapshot(path string) (snapshot, error) {
 // lost if that is replaced. The file is read unless its change time proves that it is as it was:
 // a changed file may have the size and the times of modification of the previous one.
 func (s *snapshot) difference(path string) (string, error) {
-	if s.exists && s.stamp.holds(path) {
+	if s.exists && s.stamp.Holds(path) {
 		return "", nil
 	}
-	stamp := stampOf(path)
+	stamp := filestamp.Of(path)
 	data, err := readFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !s.exists:
