@@ -116,10 +116,12 @@ func clients(all []measurement) *plot.Plot {
 	return p
 }
 
+var sizes = plot.ConstantTicks{{Value: 100, Label: "100"}, {Value: 1000, Label: "1,000"}, {Value: 10_000, Label: "10,000"}, {Value: 100_000, Label: "100,000"}}
+
 // scale has a line for each operation and build, of CPU time by the number of secrets.
 func scale(all []measurement) *plot.Plot {
 	p := newPlot("CPU time for more and more secrets", "seconds")
-	p.X.Label.Text, p.X.Scale, p.X.Tick.Marker = "secrets", plot.LogScale{}, plot.LogTicks{Prec: 0}
+	p.X.Label.Text, p.X.Scale, p.X.Tick.Marker = "secrets", plot.LogScale{}, sizes
 	for b, build := range labels(all, measurement.name) {
 		for o, operation := range labels(all, measurement.operation) {
 			of := func(m measurement) bool { return m.Name == build && m.Operation == operation && m.Problem == "" }
