@@ -52,7 +52,7 @@ func (r *results) tables() string {
 	if r.Quick {
 		how += " This is a quick run."
 	}
-	fmt.Fprintf(&b, "\n%s\n%s.\n", how, strings.Join(r.Versions, ", "))
+	fmt.Fprintf(&b, "\n%s", wrap(how+" "+strings.Join(r.Versions, ", ")+"."))
 	for _, part := range []struct {
 		all   []measurement
 		write func(*strings.Builder)
@@ -94,8 +94,8 @@ func (r *results) scaleTable(b *strings.Builder) {
 			}
 		}
 	}
-	b.WriteString("\nA cost of N secrets that grows with N^e has the exponent e. Fitted from 1,000 secrets on, because the start of the\n" +
-		"program is most of the cost of fewer:\n\n| run | build | CPU | peak memory | written to disk |\n|---|---|---|---|---|\n")
+	b.WriteString("\n" + wrap("A cost of N secrets that grows with N^e has the exponent e. Fitted from 1,000 secrets on, because the "+
+		"start of the program is most of the cost of fewer:") + "\n| run | build | CPU | peak memory | written to disk |\n|---|---|---|---|---|\n")
 	for _, operation := range operations {
 		for _, name := range names(r.Scale) {
 			fmt.Fprintf(b, "| %s | %s | %s |\n", operation, name, strings.Join(r.exponents(name, operation), " | "))
@@ -132,7 +132,8 @@ func (r *results) exponents(name, operation string) []string {
 }
 
 func (r *results) accountsTable(b *strings.Builder) {
-	b.WriteString("\n### 50 accounts with 100 new secrets each\n\nAn account takes three requests, one after the other: list the stores, create one, create the secrets. That is 0.15 s,\nwith 50 requests side by side.\n\n" +
+	b.WriteString("\n### 50 accounts with 100 new secrets each\n\n" + wrap("An account takes three requests, one after the other: list the "+
+		"stores, create one, create the secrets. That is 0.15 s, with 50 requests side by side.") + "\n" +
 		"| build | requests | time | CPU | peak memory | fails |\n|---|---|---|---|---|---|\n")
 	for _, name := range names(r.Accounts) {
 		if m, ok := median(r.Accounts, name, "create", 50*100); ok {
@@ -143,11 +144,31 @@ func (r *results) accountsTable(b *strings.Builder) {
 
 func (r *results) limitsTable(b *strings.Builder) {
 	b.WriteString("\n### Updates under a rate limit\n\n" +
-		"| limit | updates | build | requests | 429 | time | best possible | use of the limit | fails |\n|---|---|---|---|---|---|---|---|---|\n")
+		"| limit | updates | build | requests | 429 | time | best possible | of the best possible | fails |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, m := range r.Limits {
 		fmt.Fprintf(b, "| %s | %s | %s | %d | %d | %s | %s | %.1f %% | %s |\n", m.Operation, thousands(m.Secrets), m.Name,
 			m.Requests, m.Busy, seconds(m.Wall), seconds(m.Ideal), 100*m.Ideal.Seconds()/m.Wall.Seconds(), m.Problem)
 	}
+}
+
+// wrap breaks a paragraph into lines of at most 118 characters.
+func wrap(text string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case column+1+len(word) > 118:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String() + "\n"
 }
 
 // title is an operation in words: "create 50" for "create-50".
