@@ -169,17 +169,20 @@ func (b *inBucket) save(data []byte, check func() error) (saved bool, err error)
 		return false, err
 	}
 	b.unsaved = false
-	// Nothing reads them any more, and no other run has written more than a seal there: see lost.
-	if err := b.store.Delete(context.Background(), b.written...); err != nil && !errors.Is(err, objectstore.ErrNotExist) {
-		return true, fmt.Errorf("the lockfile's journal, which is not needed any more: %w", err)
+	// Nothing reads the journal any more. If it cannot be removed, as where the permission for that
+	// is missing, that is not an error of the run: all is recorded.
+	if b.store.Delete(context.Background(), b.written...) == nil {
+		b.written = nil
 	}
-	b.written = nil
 	return true, nil
 }
 
 // replace writes the lockfile.
 func (b *inBucket) replace(data []byte) error {
 	ctx := context.Background()
+	if len(data) > objectstore.MaxSize {
+		return fmt.Errorf("the lockfile has %d MiB, and one in an object store may have %d", len(data)>>20, objectstore.MaxSize>>20)
+	}
 	v, err := objectstore.Put(ctx, b.store, b.key, data, objectstore.Condition{Match: b.version})
 	if errors.Is(err, objectstore.ErrConflict) {
 		now, readErr := readLockfile(ctx, b.store, b.key)

@@ -314,6 +314,33 @@ func TestObjectOneWinner(t *testing.T) {
 	}
 }
 
+// A journal that cannot be removed is not read again.
+func TestObjectJournalStays(t *testing.T) {
+	b := new(bucket)
+	h := openObject(t, b)
+	b.fault = func(request string) (refuse, lost error) {
+		if strings.HasPrefix(request, "DELETE") {
+			return objectstore.ErrRefused, nil
+		}
+		return nil, nil
+	}
+	for _, comment := range []string{"1", "2", "3"} {
+		try(t, note(h, "A", comment))
+	}
+	try(t, h.Fold())
+	try(t, note(h, "A", "4"))
+	try(t, note(h, "A", "5"))
+	wantComments(t, b, map[string]string{"A": "5"})
+	try(t, h.Fold())
+	wantComments(t, b, map[string]string{"A": "5"})
+	b.fault = nil
+	try(t, note(h, "A", "6"))
+	try(t, h.Fold())
+	if len(b.objects) != 1 {
+		t.Errorf("left: %q", slices.Collect(maps.Keys(b.objects)))
+	}
+}
+
 func TestObjectDamage(t *testing.T) {
 	b := new(bucket)
 	h := openObject(t, b)
