@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
 
 func named(pairs ...string) (all []sopsfile.Named) {
@@ -28,12 +29,12 @@ func TestCreateAndExtend(t *testing.T) {
 			id := identity(t)
 			_, dir := project(t, "creation_rules: [{age: "+id.Recipient().String()+"}]")
 			file := filepath.Join(dir, name)
-			onlyKey(t, "")
+			sopstest.OnlyKey(t, "")
 			made, err := opener(t).Create(t.Context(), dir, file, named(strange...))
 			if err != nil || made.Recipients != 1 || len(made.Added) != len(strange)/2 {
 				t.Fatalf("%+v, %v", made, err)
 			}
-			onlyKey(t, id.String())
+			sopstest.OnlyKey(t, id.String())
 			more, err := opener(t).Extend(t.Context(), file, made.Data, named("A", "0123", "new", "value"))
 			if err != nil || len(more.Added) != 1 {
 				t.Fatalf("%+v, %v", more, err)
@@ -86,7 +87,7 @@ func TestExtendRefuses(t *testing.T) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
-	onlyKey(t, "")
+	sopstest.OnlyKey(t, "")
 	if _, err := opener(t).Extend(t.Context(), "s.yaml", []byte(sealed), named("B", "b")); err == nil || !strings.Contains(err.Error(), "no available key") {
 		t.Errorf("without a key: %v", err)
 	}

@@ -73,7 +73,7 @@ func (f *File) failTypes(kind Kind, refused []string, hint, what string, args ..
 	m := &syntax.Error{Pos: f.whole(), What: fmt.Sprintf(what, args...), Hint: hint, Rule: rule(kind)}
 	if len(refused) > 0 {
 		m.Rule = "sops-key-type"
-		m.Kind = TypesNotAllowed(strings.Join(slices.Concat(f.opener.allowed, refused), ","))
+		m.Kind = TypesNotAllowed(strings.Join(slices.Concat(f.opener.gate.Allowed(), refused), ","))
 	}
 	return &Error{kind, syntax.ErrorList{m}}
 }

@@ -2,7 +2,6 @@ package sopsfile_test
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/keyservice"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -21,7 +21,7 @@ import (
 func newKey(t *testing.T) (recipient string) {
 	t.Helper()
 	id := identity(t)
-	onlyKey(t, id.String())
+	sopstest.OnlyKey(t, id.String())
 	return id.Recipient().String()
 }
 
@@ -32,25 +32,6 @@ func identity(t testing.TB) *age.X25519Identity {
 		t.Fatal(err)
 	}
 	return id
-}
-
-// onlyKey hides the keys of whoever runs the test, and sets SOPS_AGE_KEY.
-func onlyKey(t *testing.T, key string) {
-	t.Helper()
-	home := t.TempDir()
-	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "GNUPGHOME"} {
-		t.Setenv(name, home)
-	}
-	for _, line := range os.Environ() {
-		name, _, _ := strings.Cut(line, "=")
-		if strings.HasPrefix(name, "SOPS_") {
-			t.Setenv(name, "") // so that it is restored
-			if err := os.Unsetenv(name); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	t.Setenv("SOPS_AGE_KEY", key)
 }
 
 // encrypt does what `sops encrypt` does. The file's name decides the format; edit sets other

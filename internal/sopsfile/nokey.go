@@ -7,13 +7,14 @@ import (
 
 	"github.com/getsops/sops/v3/keys"
 	"github.com/secretsync/secretsync/internal/agekeys"
+	"github.com/secretsync/secretsync/internal/sopsfile/keygate"
 )
 
 // noKey is the error that lists the recipients of the file, and why no key was found for any of
 // them. All of that is public.
-func (f *File) noKey(failed *failures) error {
+func (f *File) noKey(failed *keygate.Failures) error {
 	groups := f.tree.Metadata.KeyGroups
-	refused := f.opener.refused(groups)
+	refused := f.opener.gate.Refused(groups)
 	byType := map[string][]keys.MasterKey{}
 	var usable []string
 	for _, k := range slices.Concat(groups...) {
@@ -36,7 +37,7 @@ func (f *File) noKey(failed *failures) error {
 
 // explain says what is wrong with the keys of each type: causes for the text, which begins
 // with a colon if there are any, and fixes for the hint.
-func (f *File) explain(byType map[string][]keys.MasterKey, failed *failures) (causes, hint string) {
+func (f *File) explain(byType map[string][]keys.MasterKey, failed *keygate.Failures) (causes, hint string) {
 	var what, fixes []string
 	add := func(cause, fix string) {
 		if cause != "" {
@@ -46,16 +47,16 @@ func (f *File) explain(byType map[string][]keys.MasterKey, failed *failures) (ca
 			fixes = append(fixes, fix)
 		}
 	}
-	for _, t := range keyTypes {
+	for _, t := range keygate.Types() {
 		list := byType[t]
 		switch {
 		case len(list) == 0:
 		case t == "age":
-			for _, finding := range f.ageFindings(list, failed.byType[t]) {
+			for _, finding := range f.ageFindings(list, failed.ByType[t]) {
 				add(finding.What, finding.Fix)
 			}
 		case t == "pgp":
-			add(pgpFinding(list, failed.byType[t]))
+			add(pgpFinding(list, failed.ByType[t]))
 		default:
 			add("", serverHints[t])
 		}
@@ -99,7 +100,7 @@ var gpgPhrases = []struct{ phrase, cause, fix string }{
 
 // pgpFinding says why gpg could not decrypt.
 func pgpFinding(list []keys.MasterKey, failures []string) (cause, fix string) {
-	program := gpgProgram()
+	program := keygate.GPG()
 	if _, err := exec.LookPath(program); err != nil {
 		if program != "gpg" {
 			return "the program in SOPS_GPG_EXEC cannot be run", "set it to the full path of gpg, or unset it"
@@ -127,4 +128,17 @@ func fingerprints(list []keys.MasterKey) string {
 		}
 	}
 	return strings.Join(names, " ")
+}
+
+// recipient is a key's type and public name.
+func recipient(k keys.MasterKey) string { return named(k.TypeToIdentifier(), k.ToString()) }
+
+// named is a key's type and public name, cut where it is as long as post-quantum ones are.
+func named(keyType, name string) string {
+	const most = 100
+	name = strings.ToValidUTF8(name, "?")
+	if len(name) > most {
+		name = strings.ToValidUTF8(name[:most], "") + "..."
+	}
+	return keyType + " " + shown([]string{name})
 }

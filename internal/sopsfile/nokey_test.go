@@ -2,7 +2,7 @@ package sopsfile_test
 
 import (
 	"encoding/base64"
-	"io"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,9 +11,12 @@ import (
 	"unicode/utf16"
 
 	"filippo.io/age"
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/getsops/sops/v3"
 	"github.com/getsops/sops/v3/pgp"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
 
 // wantNoKey decrypts a file, which must fail with all the words, and shows no key.
@@ -63,29 +66,29 @@ func TestKeyInVariable(t *testing.T) {
 	id := identity(t)
 	for name, c := range keyTexts(id) {
 		t.Run(name, func(t *testing.T) {
-			onlyKey(t, c.text)
+			sopstest.OnlyKey(t, c.text)
 			wantNoKey(t, data, []string{"no available key can decrypt it: SOPS_AGE_KEY " + c.words, "encrypted for age " + theirs}, id.String(), canary)
 		})
 	}
 	t.Run("empty", func(t *testing.T) {
-		onlyKey(t, " ")
+		sopstest.OnlyKey(t, " ")
 		wantNoKey(t, data, []string{"SOPS_AGE_KEY is set, but empty", "a secret that the job may not read is empty"})
 	})
 	t.Run("name of a file", func(t *testing.T) {
-		onlyKey(t, writeFile(t, "keys", id.String()))
+		sopstest.OnlyKey(t, writeFile(t, "keys", id.String()))
 		wantNoKey(t, data, []string{"SOPS_AGE_KEY holds the name of a file", "set SOPS_AGE_KEY_FILE to its full path"}, id.String())
 	})
 	t.Run("name of a file that is not here", func(t *testing.T) {
-		onlyKey(t, "~/keys.txt")
+		sopstest.OnlyKey(t, "~/keys.txt")
 		wantNoKey(t, data, []string{"SOPS_AGE_KEY holds the name of a file", "set SOPS_AGE_KEY_FILE to its full path"})
 	})
 	t.Run("another key", func(t *testing.T) {
-		onlyKey(t, id.String())
+		sopstest.OnlyKey(t, id.String())
 		wantNoKey(t, data, []string{"SOPS_AGE_KEY holds the identity of " + id.Recipient().String() + ", which the file is not encrypted for",
 			"and run sops updatekeys a.yaml"}, id.String())
 	})
 	t.Run("another key for a file of another name", func(t *testing.T) {
-		onlyKey(t, id.String())
+		sopstest.OnlyKey(t, id.String())
 		_, err := read(t, ".dev.vars", encrypt(t, "a.env", "a=text\n", theirs), "a")
 		wantKind(t, err, sopsfile.NoKey)
 		wantError(t, err, []string{"and run sops updatekeys --input-type dotenv .dev.vars"}, id.String())
@@ -95,7 +98,7 @@ func TestKeyInVariable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		onlyKey(t, pq.String())
+		sopstest.OnlyKey(t, pq.String())
 		wantNoKey(t, data, []string{"SOPS_AGE_KEY holds the identity of age1pq1", "..., which the file is not encrypted for"}, strings.TrimPrefix(pq.String(), "AGE-SECRET-KEY-PQ-1"))
 	})
 }
@@ -114,7 +117,7 @@ func TestKeyInFile(t *testing.T) {
 	texts["other data"] = struct{ text, words string }{"\x00\x01CANARY", "holds something that is not an age identity"}
 	for name, c := range texts {
 		t.Run(name, func(t *testing.T) {
-			onlyKey(t, "")
+			sopstest.OnlyKey(t, "")
 			_ = os.Unsetenv("SOPS_AGE_KEY")
 			file := writeFile(t, "keys.txt", c.text)
 			t.Setenv("SOPS_AGE_KEY_FILE", file)
@@ -151,7 +154,7 @@ func TestKeyFileName(t *testing.T) {
 		"a password":  {canary, []string{"SOPS_AGE_KEY_FILE names a file that does not exist"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onlyKey(t, "")
+			sopstest.OnlyKey(t, "")
 			_ = os.Unsetenv("SOPS_AGE_KEY")
 			t.Setenv("SOPS_AGE_KEY_FILE", c.file)
 			wantNoKey(t, data, c.words, id.String(), canary)
@@ -161,17 +164,17 @@ func TestKeyFileName(t *testing.T) {
 		if os.Geteuid() == 0 {
 			t.Skip("root may read every file")
 		}
-		onlyKey(t, "")
+		sopstest.OnlyKey(t, "")
 		t.Setenv("SOPS_AGE_KEY_FILE", fifo)
 		wantNoKey(t, data, []string{"may not be read by this user"})
 	})
 	t.Run("nothing is set", func(t *testing.T) {
-		onlyKey(t, "")
+		sopstest.OnlyKey(t, "")
 		_ = os.Unsetenv("SOPS_AGE_KEY")
 		wantNoKey(t, data, []string{"SOPS_AGE_KEY, SOPS_AGE_KEY_FILE and SOPS_AGE_KEY_CMD are not set, and ", `/sops/age/keys.txt" does not exist`, "set SOPS_AGE_KEY_FILE to the full path"})
 	})
 	t.Run("the user's own file", func(t *testing.T) {
-		onlyKey(t, "")
+		sopstest.OnlyKey(t, "")
 		_ = os.Unsetenv("SOPS_AGE_KEY")
 		own := filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "sops", "age", "keys.txt")
 		if err := os.MkdirAll(filepath.Dir(own), 0o700); err != nil {
@@ -200,19 +203,27 @@ func TestKeyCommand(t *testing.T) {
 		"empty":          {" ", "SOPS_AGE_KEY_CMD is set, but empty, and so SOPS uses no age key at all; "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onlyKey(t, "")
+			sopstest.OnlyKey(t, "")
 			_ = os.Unsetenv("SOPS_AGE_KEY")
 			t.Setenv("SOPS_AGE_KEY_CMD", c.command)
 			wantNoKey(t, data, []string{c.words}, canary, id.String())
 		})
 	}
 	t.Run("empty beside a good key", func(t *testing.T) {
-		onlyKey(t, id.String())
+		sopstest.OnlyKey(t, id.String())
 		t.Setenv("SOPS_AGE_KEY_CMD", "")
 		wantNoKey(t, data, []string{"SOPS_AGE_KEY_CMD is set, but empty", "(unset SOPS_AGE_KEY_CMD"}, id.String())
 	})
+	for _, variable := range []string{"SOPS_AGE_KEY_CMD", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"} {
+		t.Run(variable+" writes too much", func(t *testing.T) {
+			sopstest.OnlyKey(t, "")
+			_ = os.Unsetenv("SOPS_AGE_KEY")
+			t.Setenv(variable, "yes")
+			wantNoKey(t, data, []string{"the command in " + variable + " wrote too much"})
+		})
+	}
 	t.Run("SSH, empty", func(t *testing.T) {
-		onlyKey(t, id.String())
+		sopstest.OnlyKey(t, id.String())
 		t.Setenv("SOPS_AGE_SSH_PRIVATE_KEY_CMD", "")
 		wantNoKey(t, data, []string{"SOPS_AGE_SSH_PRIVATE_KEY_CMD is set, but empty"}, id.String())
 	})
@@ -222,7 +233,7 @@ func TestKeyCommand(t *testing.T) {
 func TestEntryForKeyDamaged(t *testing.T) {
 	id := identity(t)
 	data := encrypt(t, "a.yaml", "a: text\n", id.Recipient().String())
-	onlyKey(t, id.String())
+	sopstest.OnlyKey(t, id.String())
 	wantNoKey(t, replace(t, data, "-----BEGIN AGE", "-----BEGIN WAX"),
 		[]string{"SOPS_AGE_KEY holds the identity of its recipient " + id.Recipient().String() + ", but what the file has for it is damaged"}, id.String())
 }
@@ -230,7 +241,7 @@ func TestEntryForKeyDamaged(t *testing.T) {
 func TestSSHRecipient(t *testing.T) {
 	const theirs = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN"
 	data := encrypt(t, "a.yaml", "a: text\n", theirs)
-	onlyKey(t, "")
+	sopstest.OnlyKey(t, "")
 	_ = os.Unsetenv("SOPS_AGE_KEY")
 	wantNoKey(t, data, []string{"no SSH key was found in SOPS_AGE_SSH_PRIVATE_KEY_FILE and ~/.ssh"})
 	t.Setenv("SOPS_AGE_SSH_PRIVATE_KEY_FILE", writeFile(t, "id.pub", theirs))
@@ -244,11 +255,10 @@ func TestHintOfKeyType(t *testing.T) {
 	recipient := identity(t).Recipient().String()
 	const fingerprint = "85D77543B3D624B63CEA9E6DBC17301B491B3F21"
 	data := encrypt(t, "a.yaml", "a: text\n", recipient)
-	onlyKey(t, "")
+	sopstest.OnlyKey(t, "")
 	url, _ := listen(t)
 	pgpKey := pgp.NewMasterKeyFromFingerprint(fingerprint)
-	theirs := pgpEntity(t)
-	pgpKey.EncryptedKey = armored(t, func(w io.Writer) error { return encryptTo(w, theirs, make([]byte, 32)) })
+	pgpKey.EncryptedKey = messageForAnother(t)
 	pgpOnly := withGroups(t, "a.yaml", data, []sops.KeyGroup{{pgpKey}})
 
 	t.Run("pgp", func(t *testing.T) {
@@ -280,6 +290,28 @@ func TestHintOfKeyType(t *testing.T) {
 		_, err = f.Value(t.Context(), []string{"a"})
 		wantError(t, err, []string{"no available key can decrypt it; it is encrypted for hc_vault", "VAULT_TOKEN"}, canary, "SOPS_AGE", "gpg --")
 	})
+}
+
+// messageForAnother is a PGP message as SOPS writes it, for a key that is not here.
+func messageForAnother(t *testing.T) string {
+	t.Helper()
+	entity, err := openpgp.NewEntity("Test", "", "test@example.com", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	a, err := armor.Encode(&b, "PGP MESSAGE", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := openpgp.Encrypt(a, []*openpgp.Entity{entity}, nil, nil, nil)
+	if err == nil {
+		_, err = w.Write(make([]byte, 32))
+	}
+	if err := errors.Join(err, w.Close(), a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 func writeFile(t *testing.T, name, text string) string {

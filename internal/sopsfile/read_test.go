@@ -11,6 +11,7 @@ import (
 
 	"github.com/getsops/sops/v3"
 	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
 
 // What was encrypted is decrypted byte for byte.
@@ -113,7 +114,7 @@ func TestEntry(t *testing.T) {
 // Entry needs no key.
 func TestEntryNeedsNoKey(t *testing.T) {
 	data := encrypt(t, "a.yaml", "a: text\n", identity(t).Recipient().String())
-	onlyKey(t, "")
+	sopstest.OnlyKey(t, "")
 	if _, err := open(t, "a.yaml", data).Entry([]string{"a"}); err != nil {
 		t.Error(err)
 	}
@@ -173,11 +174,11 @@ func TestShamir(t *testing.T) {
 		m.KeyGroups = append(m.KeyGroups, group(t, theirs.Recipient().String()), group(t, third.Recipient().String()))
 		m.ShamirThreshold = 2
 	})
-	onlyKey(t, mine.String()+"\n"+third.String())
+	sopstest.OnlyKey(t, mine.String()+"\n"+third.String())
 	if got, err := read(t, "a.yaml", data, "a"); err != nil || got != "text" {
 		t.Errorf("two of three: %q, %v", got, err)
 	}
-	onlyKey(t, mine.String())
+	sopstest.OnlyKey(t, mine.String())
 	_, err := read(t, "a.yaml", data, "a")
 	wantError(t, err, []string{theirs.Recipient().String(), third.Recipient().String()}, "text")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/getsops/sops/v3/kms"
 	"github.com/getsops/sops/v3/logging"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
 
 // canary stands for every plaintext, and is in no error.
@@ -227,7 +228,7 @@ func TestPanicIsAnError(t *testing.T) {
 func TestWrongKey(t *testing.T) {
 	theirs := identity(t).Recipient().String()
 	data := encrypt(t, "a.yaml", "a: "+canary+"\n", theirs)
-	onlyKey(t, identity(t).String())
+	sopstest.OnlyKey(t, identity(t).String())
 	planted := bytes.ReplaceAll(data, []byte(theirs), []byte(`"age1\e[2J\n::error::x`+strings.Repeat("y", 1000)+`"`))
 	_, err := read(t, "a.yaml", planted, "a")
 	wantKind(t, err, sopsfile.NoKey)
@@ -296,7 +297,7 @@ func TestKeyServersAreNotContacted(t *testing.T) {
 			[]string{"no available key", recipient}, "age,pgp,kms,hc_vault"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onlyKey(t, "")
+			sopstest.OnlyKey(t, "")
 			t.Setenv("VAULT_TOKEN", canary)
 			t.Setenv("VAULT_ADDR", url)
 			t.Setenv("AWS_ENDPOINT_URL", url)
@@ -327,7 +328,7 @@ func TestKeyServersAreNotContacted(t *testing.T) {
 // An available age key decrypts without trying the other keys.
 func TestAgeComesFirst(t *testing.T) {
 	id := identity(t)
-	onlyKey(t, id.String())
+	sopstest.OnlyKey(t, id.String())
 	url, connections := listen(t)
 	data := encrypt(t, "a.yaml", "a: text\n", id.Recipient().String())
 	tree := load(t, "a.yaml", data)

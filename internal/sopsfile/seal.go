@@ -169,7 +169,7 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 // metadata. f is where those come from.
 func (f *File) generate(ctx context.Context, tree sops.Tree) (u *unlocked, err error) {
 	defer rescue(f, &err)
-	key, errs := tree.GenerateDataKeyWithKeyServices(f.opener.service(ctx))
+	key, errs := tree.GenerateDataKeyWithKeyServices(f.opener.gate.Service(ctx, nil, nil))
 	if len(errs) > 0 {
 		return nil, f.cannotSeal(ctx, tree.Metadata)
 	}

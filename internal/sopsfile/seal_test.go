@@ -11,6 +11,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
 
 // project creates a folder with these rules in its .sops.yaml, and a folder below.
@@ -45,7 +46,7 @@ func TestSeal(t *testing.T) {
 		"second rule":   {[]string{"x.yaml", "x.lock"}, []string{first.Recipient().String(), second.Recipient().String()}, first.String() + "\n" + second.String()},
 		"second target": {[]string{"x.toml", "x.yaml"}, []string{first.Recipient().String(), second.Recipient().String()}, first.String() + "\n" + second.String()},
 	} {
-		onlyKey(t, "") // sealing needs none
+		sopstest.OnlyKey(t, "") // sealing needs none
 		targets := make([]string, len(c.targets))
 		for i, target := range c.targets {
 			targets[i] = filepath.Join(dir, target)
@@ -61,7 +62,7 @@ func TestSeal(t *testing.T) {
 		_, err = opener(t).Unseal(t.Context(), doc, "x.lock")
 		wantKind(t, err, sopsfile.NoKey)
 		wantError(t, err, []string{"x.lock: no available key"}, "the key")
-		onlyKey(t, c.key)
+		sopstest.OnlyKey(t, c.key)
 		if v, err := opener(t).Unseal(t.Context(), doc, "x.lock"); err != nil || !v.Equal(value) {
 			t.Errorf("%s: sealed and unsealed: %v", name, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/getsops/sops/v3"
 	sopsage "github.com/getsops/sops/v3/age"
 	"github.com/getsops/sops/v3/keys"
+	"github.com/secretsync/secretsync/internal/sopsfile/keygate"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
@@ -39,7 +40,7 @@ func (o *Opener) CheckSeal(ctx context.Context, static bool, root, dir string, t
 func (f *File) checkKeys(m sops.Metadata) error {
 	n := (&sops.Metadata{KeyGroups: m.KeyGroups}).MasterKeyCount()
 	groups := len(m.KeyGroups)
-	switch refused := f.opener.refused(m.KeyGroups); {
+	switch refused := f.opener.gate.Refused(m.KeyGroups); {
 	case len(refused) > 0:
 		return f.failTypes(KeyTypeRefused, refused, f.ownRule(), "names key types that are not allowed: %s", strings.Join(refused, ", "))
 	case n == 0:
@@ -89,7 +90,7 @@ func (f *File) checkRecipients(ctx context.Context, m sops.Metadata) error {
 }
 
 // local reports whether a key is used without asking a server.
-func local(k keys.MasterKey) bool { return slices.Contains(order, k.TypeToIdentifier()) }
+func local(k keys.MasterKey) bool { return slices.Contains(keygate.Local(), k.TypeToIdentifier()) }
 
 // pluginOf returns the program of an age recipient that needs one, or "".
 func pluginOf(k keys.MasterKey) string {
@@ -114,7 +115,7 @@ func (f *File) canEncrypt(ctx context.Context, k keys.MasterKey) (ok bool) {
 		}
 	}()
 	tree := sops.Tree{Metadata: sops.Metadata{KeyGroups: []sops.KeyGroup{{k}}}}
-	_, errs := tree.GenerateDataKeyWithKeyServices(f.opener.service(ctx))
+	_, errs := tree.GenerateDataKeyWithKeyServices(f.opener.gate.Service(ctx, nil, nil))
 	return len(errs) == 0
 }
 

@@ -1,6 +1,6 @@
 // Package sopsfile reads files that SOPS encrypted, and seals the fingerprint key
-// as one. It is the only package that imports SOPS, and uses as little of it as it
-// can (docs/sops.md §3): files are hostile input, which name the key servers to ask
+// as one. It and its package keygate are the only ones that import SOPS, and use as
+// little of it as they can (docs/sops.md §3): files are hostile input, which name the key servers to ask
 // themselves (docs/sops.md §1), and SOPS's errors and logs quote plaintext (docs/sops.md
 // §7).
 //
@@ -15,7 +15,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/logging"
 	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/sopsfile/keygate"
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -39,9 +39,6 @@ const (
 	maxKeys = 100
 )
 
-// keyTypes are all that SOPS has, by the names that its metadata uses.
-var keyTypes = []string{"age", "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "hckms"}
-
 // Options say what an [Opener] may do.
 type Options struct {
 	// KeyTypes are the types of keys that may be used, out of age, pgp, kms, gcp_kms,
@@ -52,10 +49,8 @@ type Options struct {
 
 // Opener opens and seals files under its options. It may be used by several goroutines.
 type Opener struct {
-	allowed []string
-	time    time.Duration // limits the decryption of a file
-	turn    turn          // of the keys on this machine
-	written *identities   // by commands
+	gate *keygate.Gate
+	time time.Duration // limits the decryption of a file
 }
 
 // New returns an Opener. It silences SOPS's loggers, for the whole program. The
@@ -64,18 +59,11 @@ func New(o Options) (*Opener, error) {
 	for _, l := range logging.Loggers {
 		l.SetOutput(io.Discard)
 	}
-	allowed := []string{"age", "pgp"}
-	if len(o.KeyTypes) > 0 {
-		allowed = nil
+	gate, err := keygate.New(o.KeyTypes)
+	if err != nil {
+		return nil, err
 	}
-	for _, t := range o.KeyTypes {
-		t = strings.TrimSpace(t)
-		if !slices.Contains(keyTypes, t) {
-			return nil, fmt.Errorf("%q is no SOPS key type: there are %s", t, strings.Join(keyTypes, ", "))
-		}
-		allowed = append(allowed, t)
-	}
-	return &Opener{allowed: allowed, time: decryptTime, turn: make(turn, 1), written: &identities{}}, nil
+	return &Opener{gate: gate, time: keygate.MaxTime}, nil
 }
 
 // File is a file that SOPS encrypted. It may be used by several goroutines.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
 
 // keyCommand sets SOPS_AGE_KEY_CMD to a script that writes a line to a log when it begins and
@@ -59,7 +60,7 @@ func readSideBySide(t *testing.T, o *sopsfile.Opener, files [][]byte) {
 // recipients.
 func TestIdentityCommandRunsOnce(t *testing.T) {
 	a, b := identity(t), identity(t)
-	onlyKey(t, "")
+	sopstest.OnlyKey(t, "")
 	if err := os.Unsetenv("SOPS_AGE_KEY"); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func TestIdentityCommandRunsOnce(t *testing.T) {
 // A command that writes one identity for each recipient runs for each, one at a time. The time
 // that a file waits for the others does not count.
 func TestKeysTakeTurns(t *testing.T) {
-	onlyKey(t, "")
+	sopstest.OnlyKey(t, "")
 	if err := os.Unsetenv("SOPS_AGE_KEY"); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/sopsfile/keygate"
 )
 
 // Value decrypts a value that was a string, or the content of a file. The first
@@ -83,7 +84,7 @@ func (f *File) notEncrypted(p place, path []string) error {
 // attempt is a decryption that has begun.
 type attempt struct {
 	ctx   context.Context // ends at the time limit, with the caller that began it, or when it is done
-	clock *clock
+	clock *keygate.Clock
 	done  chan struct{}
 	clear *unlocked
 	err   error
@@ -97,12 +98,12 @@ func (f *File) begin(ctx context.Context) *attempt {
 	defer f.mu.Unlock()
 	if f.attempt == nil {
 		ctx, cancel := context.WithCancelCause(ctx)
-		a := &attempt{ctx: ctx, clock: startClock(f.opener.time, func() { cancel(errTooSlow) }), done: make(chan struct{})}
+		a := &attempt{ctx: ctx, clock: keygate.StartClock(f.opener.time, func() { cancel(errTooSlow) }), done: make(chan struct{})}
 		f.attempt = a
 		go func() {
 			a.clear, a.err = f.unlock(ctx, a.clock)
 			close(a.done)
-			a.clock.stop()
+			a.clock.Stop()
 			cancel(nil)
 		}()
 	}
@@ -156,18 +157,17 @@ type unlocked struct {
 }
 
 // unlock decrypts a copy of the tree, since SOPS does so in place.
-func (f *File) unlock(ctx context.Context, c *clock) (u *unlocked, err error) {
+func (f *File) unlock(ctx context.Context, c *keygate.Clock) (u *unlocked, err error) {
 	defer rescue(f, &err)
 	tree := f.tree
 	tree.Branches = sops.TreeBranches{copied(f.tree.Branches[0]).(sops.TreeBranch)}
-	failed := &failures{}
-	g := gate{opener: f.opener, ctx: ctx, clock: c, failed: failed}
-	key, err := tree.Metadata.GetDataKeyWithKeyServices(g.client(), order)
+	failed := &keygate.Failures{}
+	key, err := tree.Metadata.GetDataKeyWithKeyServices(f.opener.gate.Service(ctx, c, failed), keygate.Local())
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case len(failed.refused) > 0:
+	case len(failed.Refused) > 0:
 		return nil, f.refusedKeys(failed)
 	default: // SOPS doesn't say whether a key was wrong or none was there
 		return nil, f.noKey(failed)

@@ -1,4 +1,4 @@
-package sopsfile
+package keygate
 
 import (
 	"context"
@@ -14,8 +14,8 @@ type turn chan struct{}
 // take waits for the turn. It passes on when release is called, or else when ctx ends: SOPS may go
 // on without end, and the other files must not wait for it. The clock is stopped meanwhile; it may
 // be nil.
-func (t turn) take(ctx context.Context, c *clock) (release func(), err error) {
-	c.stop()
+func (t turn) take(ctx context.Context, c *Clock) (release func(), err error) {
+	c.Stop()
 	defer c.resume()
 	select {
 	case t <- struct{}{}:
@@ -27,27 +27,28 @@ func (t turn) take(ctx context.Context, c *clock) (release func(), err error) {
 	return release, nil
 }
 
-// clock is the time limit of a decryption. It stands still while the decryption waits for its
+// Clock is the time limit of a decryption. It stands still while the decryption waits for its
 // turn, since that depends on other files and on how fast a person answers for them.
-type clock struct {
+type Clock struct {
 	timer *time.Timer
 	left  time.Duration
 	since time.Time
 }
 
-// startClock calls over when the time has passed.
-func startClock(limit time.Duration, over func()) *clock {
-	return &clock{timer: time.AfterFunc(limit, over), left: limit, since: time.Now()}
+// StartClock calls over when the time has passed.
+func StartClock(limit time.Duration, over func()) *Clock {
+	return &Clock{timer: time.AfterFunc(limit, over), left: limit, since: time.Now()}
 }
 
-func (c *clock) stop() {
+// Stop stops the clock: the function of [StartClock] is not called.
+func (c *Clock) Stop() {
 	if c != nil && c.timer.Stop() {
 		c.left -= time.Since(c.since)
 	}
 }
 
 // resume continues a stopped clock.
-func (c *clock) resume() {
+func (c *Clock) resume() {
 	if c != nil {
 		c.since = time.Now()
 		c.timer.Reset(max(c.left, 0))

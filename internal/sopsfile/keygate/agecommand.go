@@ -1,4 +1,4 @@
-package sopsfile
+package keygate
 
 import (
 	"context"
@@ -56,14 +56,14 @@ type ranIdentities struct {
 // decryptAge decrypts a data key. SOPS runs the commands in the environment without limits, so
 // they are run here first. If what they write does not decrypt it, SOPS looks everywhere, and
 // runs them again.
-func (g gate) decryptAge(ctx context.Context, r *keyservice.DecryptRequest) ([]byte, error) {
+func (s service) decryptAge(ctx context.Context, r *keyservice.DecryptRequest) ([]byte, error) {
 	for _, c := range identityCommands {
-		plain, err := g.opener.written.decrypt(ctx, c, r.GetKey().GetAgeKey().GetRecipient(), string(r.GetCiphertext()))
+		plain, err := s.gate.written.decrypt(ctx, c, r.GetKey().GetAgeKey().GetRecipient(), string(r.GetCiphertext()))
 		if err != nil || plain != nil {
 			return plain, err
 		}
 	}
-	answer, err := g.Server.Decrypt(ctx, r)
+	answer, err := s.Server.Decrypt(ctx, r)
 	return answer.GetPlaintext(), err
 }
 
@@ -150,7 +150,7 @@ func runIdentityCommand(ctx context.Context, run identityRun) ([]byte, error) {
 	}
 	out, err := subprocess.Command{
 		Args: args, Env: append(os.Environ(), sopsage.SopsAgeRecipientEnv+"="+run.recipient),
-		Time: decryptTime, MaxOutput: maxIdentities, Terminal: true,
+		Time: MaxTime, MaxOutput: maxIdentities, Terminal: true,
 	}.Output(ctx)
 	if errors.Is(err, subprocess.ErrOutput) || ctx.Err() != nil {
 		return nil, fmt.Errorf("failed to execute command %s: %w", run.line, err)

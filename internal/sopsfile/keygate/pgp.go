@@ -1,4 +1,4 @@
-package sopsfile
+package keygate
 
 import (
 	"bytes"
@@ -129,14 +129,14 @@ func openKeyring() (openpgp.EntityList, error) {
 	return openpgp.ReadKeyRing(io.LimitReader(file, maxKeyring))
 }
 
-// gpgProgram is the gpg that SOPS runs.
-func gpgProgram() string { return cmp.Or(os.Getenv(pgp.SopsGpgExecEnv), "gpg") }
+// GPG is the program that decrypts with PGP keys, as SOPS runs it.
+func GPG() string { return cmp.Or(os.Getenv(pgp.SopsGpgExecEnv), "gpg") }
 
 // withGPG has gpg decrypt, which asks gpg-agent for the private key. The error has what gpg
 // says, which is not to be shown.
 func withGPG(ctx context.Context, armored string) ([]byte, error) {
 	key, err := subprocess.Command{
-		Args: []string{gpgProgram(), "-d"}, Stdin: strings.NewReader(armored), Time: decryptTime, MaxOutput: maxDataKey, Terminal: true,
+		Args: []string{GPG(), "-d"}, Stdin: strings.NewReader(armored), Time: MaxTime, MaxOutput: maxDataKey, Terminal: true,
 	}.Output(ctx)
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		clear(key)
