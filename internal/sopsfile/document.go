@@ -18,7 +18,7 @@ func (f *File) wholeDocument(path []string) (place, error) {
 		return p, fail(Missing, p.Pos, "leave out the key, or the format",
 			"is taken as a whole because of its format, so the key %s means nothing", shown(path))
 	}
-	if !anyLeaf(f.tree.Branches[0], func(v any) bool { s, ok := v.(string); return ok && ciphertext.MatchString(s) }) {
+	if !anyLeaf(f.tree.Branches[0], isCiphertext) {
 		return p, nil // nothing in it is encrypted
 	}
 	text, err := f.emit(f.tree.Branches[0])
@@ -58,6 +58,12 @@ func isRounded(v any) bool {
 	const exact = 1 << 53
 	number, ok := v.(float64)
 	return ok && math.Abs(number) >= exact
+}
+
+func isCiphertext(v any) bool {
+	text, _ := v.(string)
+	_, ok := ciphertextType(text)
+	return ok
 }
 
 // anyLeaf reports whether a condition holds for any value in a tree.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,9 +34,31 @@ type Entry struct {
 // binaryKey is where SOPS puts the content of a file that it encrypts as a whole.
 const binaryKey = "data"
 
-// ciphertext is SOPS's form of an encrypted value. SOPS itself takes a text of
-// which this is the beginning.
-var ciphertext = regexp.MustCompile(`^ENC\[AES256_GCM,data:[A-Za-z0-9+/=]+,iv:[A-Za-z0-9+/=]+,tag:[A-Za-z0-9+/=]+,type:([a-z]+)\]$`)
+// ciphertextType returns the type in an encrypted value, ENC[AES256_GCM,data:x,iv:x,tag:x,type:str]
+// with x in base64. ok is false for any other text. SOPS itself also takes a text of which this is
+// the beginning. A regular expression takes longer than decrypting a short value.
+func ciphertextType(text string) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(text, "ENC[AES256_GCM")
+	for _, field := range []string{",data:", ",iv:", ",tag:"} {
+		var found bool
+		rest, found = strings.CutPrefix(rest, field)
+		n := 0
+		for n < len(rest) && isBase64(rest[n]) {
+			n++
+		}
+		rest, ok = rest[n:], ok && found && n > 0
+	}
+	rest, found := strings.CutPrefix(rest, ",type:")
+	name, ended := strings.CutSuffix(rest, "]")
+	if !ok || !found || !ended || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return "", false
+	}
+	return name, true
+}
+
+func isBase64(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '/' || c == '='
+}
 
 // digest is [Entry.Digest] for a ciphertext.
 func digest(text []byte) string {
@@ -137,12 +158,12 @@ func (f *File) leaf(p *place, path []string, x *indexed) error {
 	case string:
 		p.text = v
 	}
-	switch m := ciphertext.FindStringSubmatch(p.text); {
-	case m != nil && f.rules.leave(p.keys):
+	switch name, ok := ciphertextType(p.text); {
+	case ok && f.rules.leave(p.keys):
 		return fail(NotEncrypted, p.Pos, "set the plain value with "+f.command("edit")+", under a key that the rules cover",
 			"%s is not encrypted: the file's rules leave it as it is, and it holds ciphertext from elsewhere", shown(path))
-	case m != nil:
-		p.Type, p.Digest = m[1], digest([]byte(p.text))
+	case ok:
+		p.Type, p.Digest = name, digest([]byte(p.text))
 	case strings.HasPrefix(p.text, sopstext.ValuePrefix):
 		return fail(Damaged, p.Pos, f.restore(), "the ciphertext of %s is damaged", shown(path))
 	case x.value == "": // SOPS leaves it as it is (docs/sops.md §2)
