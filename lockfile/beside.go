@@ -84,12 +84,20 @@ func savedAt(path string, n int) Saved {
 	return Saved{Ours: path + ".ours" + suffix, Base: path + ".base" + suffix}
 }
 
+// allSaved returns all pairs that there can be, whether or not the files exist.
+func allSaved(path string) []Saved {
+	var all []Saved
+	for n := range maxSaved {
+		all = append(all, savedAt(path, n+1))
+	}
+	return all
+}
+
 // Beside returns the names of all files that belong to the lockfile at path, whether or not
 // they exist.
 func Beside(path string) []string {
 	names := []string{sidePath(path), journalPath(path)}
-	for n := 1; n <= maxSaved; n++ {
-		s := savedAt(path, n)
+	for _, s := range allSaved(path) {
 		names = append(names, s.Ours, s.Base)
 	}
 	return names
@@ -98,8 +106,7 @@ func Beside(path string) []string {
 // Unmerged returns the files beside the lockfile at path with records that it lacks.
 func Unmerged(path string) ([]Saved, error) {
 	var found []Saved
-	for n := 1; n <= maxSaved; n++ {
-		s := savedAt(path, n)
+	for _, s := range allSaved(path) {
 		switch info, err := lstat(s.Ours); {
 		case err != nil:
 			return nil, fmt.Errorf("the lockfile cannot be read: %w", err)
@@ -134,8 +141,7 @@ func savePair(path string, base, ours []byte) (Saved, error) {
 
 // freeSaved returns the first pair of files that no other run has used.
 func freeSaved(path string) (Saved, error) {
-	for n := 1; n <= maxSaved; n++ {
-		s := savedAt(path, n)
+	for _, s := range allSaved(path) {
 		if info, err := lstat(s.Ours); err != nil || info == nil {
 			return s, err
 		}

@@ -98,20 +98,19 @@ func readLockfile(ctx context.Context, store objectstore.Store, key string) (*ob
 }
 
 // replay adds the changes of the journal to f, and returns how many there are.
-func replay(ctx context.Context, store objectstore.Store, key, sealer string, f *File) (int, error) {
-	for n := 1; ; n++ {
-		name := journalKey(key, f.Shared.Journal, n)
+func replay(ctx context.Context, store objectstore.Store, key, sealer string, f *File) (changes int, err error) {
+	for {
+		name := journalKey(key, f.Shared.Journal, changes+1)
 		got, err := objectstore.Get(ctx, store, name)
 		if errors.Is(err, objectstore.ErrNotExist) {
 			if sealer == "" {
-				return n - 1, nil
+				return changes, nil
 			}
 			_, err = objectstore.Put(ctx, store, name, journalLine{Sealed: sealer}.format(), objectstore.Condition{})
 			if err == nil {
-				return n - 1, nil
+				return changes, nil
 			}
 			if errors.Is(err, objectstore.ErrConflict) { // the run is alive, or another one takes over
-				n--
 				continue
 			}
 		}
@@ -123,9 +122,10 @@ func replay(ctx context.Context, store objectstore.Store, key, sealer string, f 
 			return 0, err
 		}
 		if sealed {
-			return n - 1, nil
+			return changes, nil
 		}
 		f.replace(change.was, change.now)
+		changes++
 	}
 }
 

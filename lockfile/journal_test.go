@@ -157,6 +157,56 @@ func TestTornJournal(t *testing.T) {
 	try(t, h.Fold())
 }
 
+// TestLastLineNotOnDisk: after a power failure, a file may have the length of a line, but zeros in
+// its place, also with a line break at their end.
+func TestLastLineNotOnDisk(t *testing.T) {
+	for _, torn := range []string{"\x00\x00\x00\n", "\x00\x00\x00", "00000000 {}\n"} {
+		path, want := killed(t, nil)
+		whole, err := os.ReadFile(journalPath(path))
+		try(t, err)
+		try(t, os.WriteFile(journalPath(path), append(whole, torn...), 0o644))
+		f, err := Read(path)
+		if err != nil {
+			t.Errorf("%q: %v", torn, err)
+		} else if diff := cmp.Diff(sorted(want), sorted(f)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", torn, diff)
+		}
+	}
+}
+
+// TestRemovedFromTheJournal: what a change removes is gone at once, for readers too.
+func TestRemovedFromTheJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	try(t, os.WriteFile(path, full().Format(), 0o644))
+	h := openAt(t, path)
+	try(t, h.Record(keysOf("stripe-key", "half-made"), func(f *File) { delete(f.Stores[prod].Secrets, "stripe-key") }))
+	try(t, h.Record([]RecordKey{{Store: empty}}, func(f *File) { delete(f.Stores, empty) }))
+	want := sorted(full())
+	delete(want.Stores[prod].Secrets, "stripe-key")
+	delete(want.Stores, empty)
+	f, err := Read(path)
+	wantFile(t, "read", f, err, want)
+	wantFile(t, "in memory", h.File(), nil, want)
+}
+
+// TestCombined: the records as they were before the first change, and after the last one, even if
+// the journal began with a removal.
+func TestCombined(t *testing.T) {
+	part := func(api, key string, secrets ...string) *File {
+		f := &File{API: api, Key: Key{ID: key}, Shared: Shared{Lineage: key}}
+		st := f.PutStore(prod, "1")
+		for _, name := range secrets {
+			st.PutSecret(name, Secret{Comment: key})
+		}
+		return f
+	}
+	first, second, third := part("", "first", "a", "b"), part(APILoopback, "second", "b"), part(APILoopback, "third", "b", "c")
+	j := &journal{changes: []step{{first, second}, {second, third}}}
+	was, now := j.combined()
+	wantFile(t, "was", was, nil, first)
+	wantFile(t, "now", now, nil, third)
+}
+
 // TestDamagedJournal: a line in the middle that was not written like this stops every run, with
 // its position and no content.
 func TestDamagedJournal(t *testing.T) {

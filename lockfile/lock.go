@@ -63,7 +63,7 @@ func lock(ctx context.Context, path string, timeout time.Duration) (*flock.Flock
 // it, as git clean does, another process may hold the lock of the new one: acquire locks
 // that instead.
 func acquire(ctx context.Context, side string, deadline time.Time) (*flock.Flock, error) {
-	for {
+	for range sideTries {
 		l := flock.New(side, flock.SetPermissions(0o644)) // every user who may read it may wait for it
 		locked, err := l.TryLock()
 		if !locked && err == nil {
@@ -80,7 +80,11 @@ func acquire(ctx context.Context, side string, deadline time.Time) (*flock.Flock
 			return nil, err
 		}
 	}
+	return nil, errors.New("another program removes or replaces the file again and again")
 }
+
+// sideTries bounds how often acquire locks a side file that was replaced meanwhile.
+const sideTries = 100
 
 // stillNames reports whether path still names the file that l has locked.
 func stillNames(path string, l *flock.Flock) (bool, error) {

@@ -208,6 +208,49 @@ func TestMergeStore(t *testing.T) {
 	}
 }
 
+// TestSuperseded: if both sides wrote a secret, the result says whose write was the later one.
+func TestSuperseded(t *testing.T) {
+	base, early, late := recorded(0, 1), recorded(5, 2), recorded(9, 3)
+	moved := change(base, func(x *Secret) { x.Source = "file x" })
+	for name, tt := range map[string]struct {
+		ours, theirs *Secret
+		want         []Superseded
+	}{
+		"theirs is later":   {&early, &late, []Superseded{{prod, "x", true}}},
+		"ours is later":     {&late, &early, []Superseded{{prod, "x", false}}},
+		"one wrote":         {moved, &late, nil},
+		"the same write":    {&late, change(late, func(x *Secret) { x.Delete = true }), nil},
+		"none of them":      {moved, change(base, func(x *Secret) { x.Delete = true }), nil},
+		"one has it as was": {&base, &late, nil},
+	} {
+		m, err := Merge(fileWith(&base), fileWith(tt.ours), fileWith(tt.theirs))
+		try(t, err)
+		if diff := cmp.Diff(tt.want, m.Superseded); diff != "" || len(m.Conflicts) > 0 {
+			t.Errorf("%s: %v (-want +got):\n%s", name, m.Conflicts, diff)
+		}
+	}
+}
+
+// TestMergeEmptied: one side removed its only store, so it has no account, and the other changed it.
+func TestMergeEmptied(t *testing.T) {
+	x := recorded(0, 1)
+	base, none, changed := fileWith(&x), &File{Key: Key{ID: "0011223344556677"}}, fileWith(change(x, func(x *Secret) { x.Source = "moved" }))
+	for reason, sides := range map[ConflictReason][2]*File{OursRemoved: {none, changed}, TheirsRemoved: {changed, none}} {
+		m, err := Merge(base, sides[0], sides[1])
+		try(t, err)
+		want := []Conflict{{Store: prod, Reason: reason}}
+		if diff := cmp.Diff(want, m.Conflicts, cmpopts.IgnoreFields(Conflict{}, "Line")); diff != "" {
+			t.Errorf("conflicts (-want +got):\n%s", diff)
+		}
+		checkConflicted(t, m, sides[0], sides[1])
+		for i, ours := range []bool{true, false} {
+			if got := must(Parse("x", keepSide(m.Format(), ours))); len(got.Stores) != len(sides[i].Stores) {
+				t.Errorf("%v: %v", reason, got.Stores)
+			}
+		}
+	}
+}
+
 func TestMergeKey(t *testing.T) {
 	under := func(id, sealed string) *File {
 		f := fileWith(nil)
@@ -229,6 +272,7 @@ func TestMergeKey(t *testing.T) {
 		"sealed again by one side": {under(id, "1"), under(id, "1"), under(id, "2"), `"2"`, nil, false},
 		"moved out of the file":    {under(id, "1"), under(id, ""), under(id, "1"), "", nil, false},
 		"the first key":            {&File{}, noPrints, under(id, "1"), `"1"`, nil, false},
+		"two first seals":          {&File{}, under(id, "2"), under(id, "3"), "", nil, true},
 		"sealed again by both":     {under(id, "1"), under(id, "2"), under(id, "3"), "", nil, true},
 		"rekeyed by one side":      {under(id, ""), under(other, ""), under(id, ""), "", ErrKeysDiffer, false},
 		"two first keys":           {&File{}, under(id, ""), under(other, ""), "", ErrKeysDiffer, false},
@@ -245,6 +289,13 @@ func TestMergeKey(t *testing.T) {
 					t.Errorf("error %q does not name the keys", err)
 				}
 			case tt.conflict:
+				want := []Conflict{{Reason: BothChanged, Fields: []string{"sealed"}}}
+				if tt.base.Key.ID == "" {
+					want[0].Reason = BothAdded
+				}
+				if diff := cmp.Diff(want, m.Conflicts, cmpopts.IgnoreFields(Conflict{}, "Line")); diff != "" {
+					t.Errorf("conflicts (-want +got):\n%s", diff)
+				}
 				checkConflicted(t, m, tt.ours, tt.theirs)
 			case len(m.Conflicts) > 0 || m.File.Key.ID != id || !strings.Contains(string(m.File.Key.Sealed), tt.want) || tt.want == "" && m.File.Key.Sealed != nil:
 				t.Errorf("%v, key %+v", m.Conflicts, m.File.Key)

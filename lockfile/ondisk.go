@@ -71,11 +71,9 @@ func (d *onDisk) append(line []byte, _ func(string) []byte) error {
 		line = append(journalLine{Version: journalVersion, Lockfile: d.disk.digest()}.format(), line...)
 	}
 	_, err := d.opened.Write(line)
-	if err == nil {
-		err = d.opened.Sync()
-	}
-	if err == nil && created {
-		err = atomicfile.SyncDir(d.path)
+	err = errors.Join(err, d.opened.Sync())
+	if created {
+		err = errors.Join(err, atomicfile.SyncDir(d.path))
 	}
 	switch {
 	case err != nil && created: // it has no complete first line

@@ -3,6 +3,7 @@ package lockfile
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -129,6 +130,40 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	var list syntax.ErrorList
 	if !errors.As(err, &list) || len(list) != 3 {
 		t.Errorf("error:\n%v\nwant 3 mistakes", err)
+	}
+}
+
+// Duplicate fields are found among the first of an object.
+func TestFieldsAreBounded(t *testing.T) {
+	var text strings.Builder
+	for i := range maxFields + 1 {
+		fmt.Fprintf(&text, "\"f%d\": 0,\n", i)
+	}
+	for field, want := range map[int]bool{0: true, maxFields - 1: true, maxFields: false} {
+		_, err := Parse("x.lock", fmt.Appendf(nil, `{%s"f%d": 0, "version": 1}`, text.String(), field))
+		if got := strings.Contains(fmt.Sprint(err), fmt.Sprintf(`"f%d" is given twice, first in line %d`, field, field+1)); got != want {
+			t.Errorf("field %d: %v", field, err)
+		}
+	}
+}
+
+// Values that the format does not have are skipped, whatever they hold, and what follows is read.
+func TestSkippedValues(t *testing.T) {
+	for _, value := range []string{
+		"0", "-1.25E+10", "1e-3", "true", "false", "null", `""`, `"\""`, `"\\"`, `"\\\"]}"`, "{}", "[]", "[ ]", "{ }",
+		`[[], {}, [1, "]"], {"a": {"b": [true]}}]`, ` { "}" : [ "{" , 1 ] } `, "[1]", `{"a":-0.5}`,
+	} {
+		text := []byte(fmt.Sprintf(`{"unknown":%s,"version":1,"stores":[0]}`, value))
+		_, err := Parse("x.lock", text)
+		var list syntax.ErrorList
+		if !errors.As(err, &list) || len(list) != 2 || !strings.Contains(list[1].What, "expected an object") || text[list[1].Pos.Column-1] != '0' {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, text := range []string{"0", " 12 ", "-1", "null", "true", `"x"`, `"\n"`, "[]", "[[1]]"} { // nothing else
+		if _, err := Parse("x.lock", []byte(text)); err == nil || !strings.Contains(err.Error(), "expected an object") {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

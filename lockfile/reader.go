@@ -30,10 +30,13 @@ func newReader(name string, data []byte) *reader { return &reader{name: name, da
 
 // fail records a mistake at an offset.
 func (r *reader) fail(offset int, todo remedy, what string, args ...any) {
-	if len(r.errs) < maxMistakes {
+	if !r.full() {
 		r.errs = append(r.errs, &syntax.Error{Pos: r.position(offset), What: fmt.Sprintf(what, args...), Hint: todo.hint, Kind: todo.kind, Rule: "lockfile"})
 	}
 }
+
+// full reports whether further mistakes are not recorded.
+func (r *reader) full() bool { return len(r.errs) >= maxMistakes }
 
 // position returns the line and column of an offset.
 func (r *reader) position(offset int) position.Position {
@@ -63,53 +66,42 @@ func (r *reader) more() bool {
 
 // string reads a string, and returns it without its quotes and escapes.
 func (r *reader) string() []byte {
-	start, escaped := r.next(), false
-	for r.at++; r.data[r.at] != '"'; r.at++ {
-		if r.data[r.at] == '\\' {
-			escaped = true
-			r.at++
-		}
-	}
-	r.at++
-	if !escaped {
-		return r.data[start+1 : r.at-1]
+	start := r.next()
+	if plain, _, _ := bytes.Cut(r.data[start+1:], []byte(`"`)); !bytes.ContainsRune(plain, '\\') {
+		r.at = start + len(plain) + 2
+		return plain
 	}
 	var s string
-	_ = json.Unmarshal(r.data[start:r.at], &s) // cannot fail, because the text is well-formed
+	dec := json.NewDecoder(bytes.NewReader(r.data[start:]))
+	_ = dec.Decode(&s) // cannot fail, because the text is well-formed
+	r.at = start + int(dec.InputOffset())
 	return []byte(s)
 }
+
+// wordBytes are the bytes of numbers, true, false and null.
+const wordBytes = "+-.0123456789Eaeflnrstu"
 
 // word reads a number, true, false or null.
 func (r *reader) word() string {
 	start := r.next()
-	n := bytes.IndexAny(r.data[start:], " \t\r\n,]}")
-	if n < 0 { // nothing follows
-		n = len(r.data) - start
-	}
-	r.at = start + n
+	r.at = len(r.data) - len(bytes.TrimLeft(r.data[start:], wordBytes))
 	return string(r.data[start:r.at])
 }
 
 // value reads the next value, and returns it as JSON.
 func (r *reader) value() json.RawMessage {
 	start := r.next()
-	for depth := 0; ; {
-		switch r.data[r.next()] {
-		case '{', '[':
-			depth++
-			r.at++
-		case '}', ']':
-			depth--
-			r.at++
-		case '"':
-			r.string()
-		default:
-			r.word()
-		}
-		if depth == 0 {
-			return r.data[start:r.at]
-		}
+	switch r.data[start] {
+	case '{':
+		r.members(func(member) { r.value() })
+	case '[':
+		r.list(func() { r.value() })
+	case '"':
+		r.string()
+	default:
+		r.word()
 	}
+	return r.data[start:r.at]
 }
 
 // starts reports whether the next value starts with one of the given bytes, which decide
@@ -145,7 +137,7 @@ func (r *reader) members(read func(member)) bool {
 
 // twice records that a member was given before, at an offset.
 func (r *reader) twice(m member, first int) {
-	if len(r.errs) < maxMistakes { // finding the line takes time
+	if !r.full() { // finding the line takes time
 		r.fail(m.at, settle, "%s is given twice, first in line %d", syntax.QuoteKey(string(m.name)), r.position(first).Line)
 	}
 }

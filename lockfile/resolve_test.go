@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -36,4 +37,21 @@ func TestResolve(t *testing.T) {
 		t.Errorf("%v; want it to be held", err)
 	}
 	try(t, os.Remove(path))
+}
+
+// What another program writes meanwhile is not overwritten.
+func TestResolveReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	try(t, os.WriteFile(path, full().Format(), 0o644))
+	err := Resolve(t.Context(), path, 0, func([]byte) ([]byte, error) {
+		try(t, os.WriteFile(path, colleagues(), 0o644))
+		return full().Format(), nil
+	})
+	var replaced *ReplacedError
+	if !errors.As(err, &replaced) || replaced.Path != path || replaced.What != "its content was changed" {
+		t.Errorf("%v", err)
+	}
+	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, colleagues()) {
+		t.Errorf("overwritten (%v):\n%s", err, now)
+	}
 }

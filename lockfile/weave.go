@@ -104,11 +104,11 @@ func weave(ours, theirs *File, conflicts []Conflict) []byte {
 	w := &weaver{at: map[blockID]int{}}
 	x, y := ours.blocks(), theirs.blocks()
 	for len(x) > 0 || len(y) > 0 {
-		order := -1
+		order := 1
 		switch {
-		case len(x) == 0:
-			order = 1
-		case len(y) > 0:
+		case len(y) == 0:
+			order = -1
+		case len(x) > 0:
 			order = x[0].id.compare(y[0].id)
 		}
 		switch {
@@ -116,17 +116,13 @@ func weave(ours, theirs *File, conflicts []Conflict) []byte {
 			w.flush()
 			w.write(x[0].text)
 			x, y = x[1:], y[1:]
-			continue
-		case order <= 0:
-			w.at[x[0].id] = w.line
-			w.ours += x[0].text
-		}
-		if order >= 0 {
+		case order > 0:
 			w.at[y[0].id] = w.line
 			w.theirs += y[0].text
 			y = y[1:]
-		}
-		if order <= 0 {
+		default: // the same block of theirs, if there is one, is next
+			w.at[x[0].id] = w.line
+			w.ours += x[0].text
 			x = x[1:]
 		}
 	}
