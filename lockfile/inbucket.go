@@ -21,14 +21,16 @@ import (
 // alive, cannot record the intent of another request, and therefore does not send it.
 
 // OpenObject opens the lockfile at key in an object store. The caller must hold the lease that
-// keeps other runs away. If an earlier run did not end, OpenObject seals that run's journal and
-// writes it to the lockfile.
+// keeps other runs away; held returns an error if it does not any more. If an earlier run did not
+// end, OpenObject seals that run's journal and writes it to the lockfile. Before each of these
+// writes, it calls held, after it has read what the write is based on: a run that lost the lease
+// while it was suspended must not seal the journal of the run that holds it now.
 //
 // The methods of the Handle use no context: a change that was begun is completed, within the
 // limits of the store's own requests.
-func OpenObject(ctx context.Context, store objectstore.Store, key string) (*Handle, error) {
+func OpenObject(ctx context.Context, store objectstore.Store, key string, held func() error) (*Handle, error) {
 	run := newID()
-	read, err := readObject(ctx, store, key, run)
+	read, err := readObject(ctx, store, key, &sealer{run, held})
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +43,9 @@ func OpenObject(ctx context.Context, store objectstore.Store, key string) (*Hand
 	if read.file.Shared.Journal == "" {
 		return h, nil
 	}
+	if err := held(); err != nil {
+		return nil, err
+	}
 	h.file.Shared, h.next = *h.next, nil
 	return h, h.save(h.file.Format())
 }
@@ -48,7 +53,7 @@ func OpenObject(ctx context.Context, store objectstore.Store, key string) (*Hand
 // ReadObject reads the lockfile at key in an object store and its journal, without a lease. If
 // there is none, it returns an empty File.
 func ReadObject(ctx context.Context, store objectstore.Store, key string) (*File, error) {
-	read, err := readObject(ctx, store, key, "")
+	read, err := readObject(ctx, store, key, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +70,21 @@ type object struct {
 	changes int // in the journal
 }
 
-// readObject reads a lockfile, and what its journal has. With a sealer, which is a run, it seals
-// the journal.
-func readObject(ctx context.Context, store objectstore.Store, key, sealer string) (*object, error) {
+// sealer is a run that seals the journals of others. held returns an error if the run does not hold
+// the lease any more.
+type sealer struct {
+	run  string
+	held func() error
+}
+
+// readObject reads a lockfile, and what its journal has. If there is a sealer, it seals the journal.
+func readObject(ctx context.Context, store objectstore.Store, key string, by *sealer) (*object, error) {
 	for range loadTries {
 		o, err := readLockfile(ctx, store, key)
 		if err != nil || o.file.Shared.Journal == "" {
 			return o, err
 		}
-		if o.changes, err = replay(ctx, store, key, sealer, o.file); err != nil {
+		if o.changes, err = replay(ctx, store, key, by, o.file); err != nil {
 			return nil, err
 		}
 		again, err := readLockfile(ctx, store, key) // the run may have ended, and removed its journal, meanwhile
@@ -98,15 +109,18 @@ func readLockfile(ctx context.Context, store objectstore.Store, key string) (*ob
 }
 
 // replay adds the changes of the journal to f, and returns how many there are.
-func replay(ctx context.Context, store objectstore.Store, key, sealer string, f *File) (changes int, err error) {
+func replay(ctx context.Context, store objectstore.Store, key string, by *sealer, f *File) (changes int, err error) {
 	for {
 		name := journalKey(key, f.Shared.Journal, changes+1)
 		got, err := objectstore.Get(ctx, store, name)
 		if errors.Is(err, objectstore.ErrNotExist) {
-			if sealer == "" {
+			if by == nil {
 				return changes, nil
 			}
-			_, err = objectstore.Put(ctx, store, name, journalLine{Sealed: sealer}.format(), objectstore.Condition{})
+			if err := by.held(); err != nil {
+				return 0, err
+			}
+			_, err = objectstore.Put(ctx, store, name, journalLine{Sealed: by.run}.format(), objectstore.Condition{})
 			if err == nil {
 				return changes, nil
 			}

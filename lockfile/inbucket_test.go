@@ -109,9 +109,12 @@ func (b *bucket) sent() []string {
 
 const lockKey = "team/a.lock"
 
+// held is the check of a run that holds the lease.
+func held() error { return nil }
+
 func openObject(t *testing.T, b *bucket) *Handle {
 	t.Helper()
-	h, err := OpenObject(t.Context(), b, lockKey)
+	h, err := OpenObject(t.Context(), b, lockKey, held)
 	try(t, err)
 	return h
 }
@@ -263,7 +266,7 @@ func TestObjectFaults(t *testing.T) {
 		}
 		want := map[string]string{}
 		for run := range 3 {
-			h, err := OpenObject(t.Context(), b, lockKey)
+			h, err := OpenObject(t.Context(), b, lockKey, held)
 			if err != nil {
 				continue
 			}
@@ -293,6 +296,54 @@ func TestObjectFaults(t *testing.T) {
 	}
 }
 
+// A run that was suspended while it opened the lockfile, until another one took over, leaves the
+// other one's journal and lockfile alone: it can only have begun to seal the journal of a run that
+// both took over from.
+func TestObjectOpenedAfterTheLeaseWasLost(t *testing.T) {
+	errTaken := errors.New("the lease was taken over")
+	for checks := range 3 {
+		b := new(bucket)
+		try(t, note(openObject(t, b), "A", "killed"))
+		var other *Handle
+		suspended := 0
+		_, err := OpenObject(t.Context(), b, lockKey, func() error {
+			if other != nil {
+				return errTaken
+			}
+			if suspended++; suspended > checks {
+				other = openObject(t, b)
+				try(t, note(other, "A", "other"))
+				return errTaken
+			}
+			return nil
+		})
+		if checks > 1 {
+			if other != nil || err != nil {
+				t.Fatalf("%d checks of the lease, want 2: %v", suspended, err)
+			}
+			continue
+		}
+		if !errors.Is(err, errTaken) {
+			t.Errorf("suspended at check %d: %v", checks+1, err)
+		}
+		try(t, note(other, "B", "still going"))
+		try(t, other.Fold())
+	}
+}
+
+// A run that reads the lockfile of the run that holds the lease does not seal its journal.
+func TestObjectOpenedWhileAnotherHoldsTheLease(t *testing.T) {
+	b := new(bucket)
+	holder := openObject(t, b)
+	try(t, note(holder, "A", "1"))
+	_, err := OpenObject(t.Context(), b, lockKey, func() error { return errLost })
+	if !errors.Is(err, errLost) {
+		t.Errorf("error %v", err)
+	}
+	try(t, note(holder, "A", "2"))
+	try(t, holder.Fold())
+}
+
 // Of several runs that take over at the same time, one can write.
 func TestObjectOneWinner(t *testing.T) {
 	for range 50 {
@@ -306,7 +357,7 @@ func TestObjectOneWinner(t *testing.T) {
 			}
 			wg.Wait()
 		}
-		each(func(i int) { handles[i], _ = OpenObject(context.Background(), b, lockKey) })
+		each(func(i int) { handles[i], _ = OpenObject(context.Background(), b, lockKey, held) })
 		each(func(i int) { won[i] = handles[i] != nil && note(handles[i], "B", fmt.Sprint(i)) == nil })
 		if n := slices.Index(won, true); n < 0 || slices.Contains(won[n+1:], true) {
 			t.Fatalf("won: %v", won)
@@ -356,7 +407,7 @@ func TestObjectDamage(t *testing.T) {
 		folded(): "the lockfile's journal is damaged here",
 	} {
 		b.objects[name] = []byte(content)
-		_, err := OpenObject(t.Context(), b, lockKey)
+		_, err := OpenObject(t.Context(), b, lockKey, held)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", content, err)
 		}

@@ -207,7 +207,7 @@ func (p *Project) lockObject(ctx context.Context) (*lockfile.Handle, *lease.Set,
 		if err != nil {
 			return nil, nil, err
 		}
-		handle, err := lockfile.OpenObject(ctx, store, c.lockKey)
+		handle, err := lockfile.OpenObject(ctx, store, c.lockKey, checkHeld(leases))
 		if err != nil {
 			return nil, leases, located(c.lockStore, err)
 		}
@@ -249,10 +249,17 @@ func (r *sharedRun) check() error {
 	if r == nil {
 		return nil
 	}
-	if err := r.leases.Check(); err != nil {
-		return &LeaseLostError{err}
+	return checkHeld(r.leases)()
+}
+
+// checkHeld returns the check of a [sharedRun] with these leases.
+func checkHeld(leases *lease.Set) func() error {
+	return func() error {
+		if err := leases.Check(); err != nil {
+			return &LeaseLostError{err}
+		}
+		return nil
 	}
-	return nil
 }
 
 // while returns a context that ends when a lease is lost.
