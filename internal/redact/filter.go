@@ -41,6 +41,7 @@ type Filter struct {
 	begun   map[string]bool // all that is shorter than a start and begins something known
 	writers []*filtered
 	hits    int
+	visited int // nodes of known, each time: the work that adding and finding take
 }
 
 const (
@@ -94,7 +95,7 @@ func (f *Filter) know(b []byte) {
 func (f *Filter) add(text string, of *value) {
 	begins := start([]byte(text))
 	if k := f.known[begins]; k != nil {
-		k.add(text[minKnown:], of)
+		k.add(text[minKnown:], of, &f.visited)
 		return
 	}
 	f.known[begins] = &known{text: []byte(text[minKnown:]), of: of}
@@ -249,7 +250,7 @@ func (f *Filter) find(data []byte) (n int, partly bool) {
 	if k == nil {
 		return 0, false
 	}
-	ends, partly := k.find(data[minKnown:])
+	ends, partly := k.find(data[minKnown:], &f.visited)
 	for _, e := range slices.Backward(ends) {
 		if !e.of.isPublic(f.public) {
 			return minKnown + e.length, partly

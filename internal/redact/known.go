@@ -20,9 +20,10 @@ type value struct {
 	asked  int  // how many public texts that is about
 }
 
-// add adds text, in place of which of may be withheld.
-func (k *known) add(text string, of *value) {
+// add adds text, in place of which of may be withheld. It counts the nodes that it visits.
+func (k *known) add(text string, of *value, visited *int) {
 	for {
+		*visited++
 		n := common(k.text, text)
 		if n < len(k.text) {
 			rest := &known{k.text[n:], k.of, k.next}
@@ -49,9 +50,10 @@ func (k *known) child(first byte) (at int, found bool) {
 }
 
 // find returns the values that end within data and the length of each, the shortest first,
-// and whether all of data is the beginning of a longer text.
-func (k *known) find(data []byte) (ends []end, partly bool) {
+// and whether all of data is the beginning of a longer text. It counts the nodes that it visits.
+func (k *known) find(data []byte, visited *int) (ends []end, partly bool) {
 	for at := 0; ; {
+		*visited++
 		rest := data[at:]
 		n := common(k.text, rest)
 		if n < len(k.text) {

@@ -1,0 +1,4 @@
+package redact
+
+// Visited is how many nodes of what is known were visited so far, each time.
+func Visited(f *Filter) int { return f.visited }
