@@ -12,7 +12,7 @@ import (
 // Quotas that are known only once there is a plan are added to the input, and Build is called
 // again.
 func Build(in Input) *Plan {
-	b := &builder{plan: &Plan{Destroy: in.Options.Destroy}, in: &in}
+	b := &builder{plan: &Plan{Destroy: in.Options.Destroy}, in: &in, decided: map[Op][]*Action{}}
 	if len(in.Options.Rotate) > 0 {
 		b.buildRotations()
 	} else {
@@ -46,8 +46,8 @@ func (b *builder) buildAll() {
 type builder struct {
 	plan      *Plan
 	in        *Input
-	decided   []*Action       // until collect makes them the plan's
-	recreated []RecordedStore // deleted outside, and created again by the plan
+	decided   map[Op][]*Action // until collect makes them the plan's
+	recreated []RecordedStore  // deleted outside, and created again by the plan
 }
 
 func (b *builder) store(s *versions) {
@@ -71,9 +71,12 @@ func (b *builder) store(s *versions) {
 		b.note(NoteListIncomplete, s, "")
 		b.setAside(s, secrets)
 	}
-	b.renames(s, secrets)
-	for _, t := range secrets {
-		b.secret(s, t)
+	names := slices.Sorted(maps.Keys(secrets))
+	b.renames(s, secrets, names)
+	for _, name := range names {
+		if t := secrets[name]; t != nil {
+			b.secret(s, t)
+		}
 	}
 	if len(s.desired) == 0 && s.recorded != nil && s.recorded.Delete && s.live != nil && !b.plan.Targeted {
 		b.deleteStore(s, secrets)
@@ -157,16 +160,23 @@ func (b *builder) add(a Action) {
 	if !a.SetValue && a.Op != OpRename {
 		a.ValueID = ""
 	}
-	b.decided = append(b.decided, &a)
+	b.decided[a.Op] = append(b.decided[a.Op], &a)
 }
 
-// collect makes the decided actions the plan's, in their order. They are large: to append each
-// to the plan would copy all of them several times, and take three times the memory.
+// collect makes the decided actions the plan's. Those of an operation are in their order, since
+// stores and secrets are decided on in that of their names, so that [Plan.sort] has nothing left
+// to do: a plan can have a million actions. They are large: to append each to the plan at once
+// would copy all of them several times, and take three times the memory.
 func (b *builder) collect() {
-	slices.SortFunc(b.decided, compareActions)
-	b.plan.Actions = slices.Grow(b.plan.Actions, len(b.decided))
-	for _, a := range b.decided {
-		b.plan.Actions = append(b.plan.Actions, *a)
+	n := 0
+	for _, actions := range b.decided {
+		n += len(actions)
+	}
+	b.plan.Actions = slices.Grow(b.plan.Actions, n)
+	for _, op := range order {
+		for _, a := range b.decided[op] {
+			b.plan.Actions = append(b.plan.Actions, *a)
+		}
 	}
 	b.decided = nil
 }
@@ -324,26 +334,20 @@ func (b *builder) checkForgery() {
 	b.problem(Problem{Kind: ProblemForged, KeyID: f.KeyID, Count: len(secrets), Secrets: secrets, Matched: f.Matched, Pos: f.Pos})
 }
 
-// rank is an operation's place in the order of a plan.
-var rank = map[Op]int{
-	OpCreateStore: 1, OpCreate: 2, OpRename: 3, OpAdopt: 4, OpUpdate: 5, OpRotate: 6, OpDelete: 7, OpDeleteStore: 8,
-	OpForget: 9, OpRecord: 10,
-}
+// order is that of the operations of a plan.
+var order = [...]Op{OpCreateStore, OpCreate, OpRename, OpAdopt, OpUpdate, OpRotate, OpDelete, OpDeleteStore, OpForget, OpRecord}
 
 func (a *Action) rank() int {
 	if a.BeforeCreates {
-		return 0
+		return -1
 	}
-	return rank[a.Op]
+	return slices.Index(order[:], a.Op)
 }
 
 // sort makes the plan independent of the input's order.
 func (p *Plan) sort() {
 	slices.SortFunc(p.Actions, func(x, y Action) int { return compareActions(&x, &y) })
-	slices.SortFunc(p.Notes, func(x, y Note) int {
-		return cmp.Or(trueFirst(x.Kind == NoteAccountUnread, y.Kind == NoteAccountUnread), compareKeys(x.Store, y.Store),
-			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret), x.Pos.Compare(y.Pos))
-	})
+	slices.SortFunc(p.Notes, func(x, y Note) int { return compareNotes(&x, &y) })
 	slices.SortFunc(p.Problems, func(x, y Problem) int {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
 			x.Pos.Compare(y.Pos))
@@ -352,6 +356,11 @@ func (p *Plan) sort() {
 
 func compareActions(x, y *Action) int {
 	return cmp.Or(cmp.Compare(x.rank(), y.rank()), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
+}
+
+func compareNotes(x, y *Note) int {
+	return cmp.Or(trueFirst(x.Kind == NoteAccountUnread, y.Kind == NoteAccountUnread), compareKeys(x.Store, y.Store),
+		cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret), x.Pos.Compare(y.Pos))
 }
 
 // trueFirst compares so that what is true is sorted first.

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -45,7 +46,7 @@ type versions struct {
 	live     *LiveStore
 }
 
-// join groups the input by store.
+// join groups the input by store, in the order of their keys.
 func join(in Input) []*versions {
 	stores := map[StoreKey]*versions{}
 	at := func(k StoreKey) *versions {
@@ -66,11 +67,7 @@ func join(in Input) []*versions {
 			v.live = &in.Live[i]
 		}
 	}
-	joined := make([]*versions, 0, len(stores))
-	for _, v := range stores {
-		joined = append(joined, v)
-	}
-	return joined
+	return slices.SortedFunc(maps.Values(stores), func(x, y *versions) int { return compareKeys(x.key, y.key) })
 }
 
 // delete reports whether the store is to be deleted once it has left the manifest.

@@ -1,15 +1,10 @@
 package planner
 
-import (
-	"maps"
-	"slices"
-)
-
 // renames plans the renames that Cloudflare can do by itself, and removes both names from the
-// map. If it cannot (another value, changed or deleted outside, the new name taken), the two
+// map, of which names are the sorted keys. If it cannot (another value, changed or deleted outside, the new name taken), the two
 // names are decided independently: create and delete.
-func (b *builder) renames(s *versions, secrets map[string]*triple) {
-	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+func (b *builder) renames(s *versions, secrets map[string]*triple, names []string) {
+	for _, name := range names {
 		t := secrets[name]
 		if t == nil || t.desired == nil || t.desired.RenamedFrom == "" {
 			continue
