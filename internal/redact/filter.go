@@ -85,8 +85,9 @@ func (f *Filter) know(b []byte) {
 		return
 	}
 	of := &value{bytes: bytes.Clone(b)}
-	for _, s := range formsOf(b) {
-		if len(s) >= minKnown {
+	forms := formsOf(b)
+	for i, s := range forms {
+		if len(s) >= minKnown && !slices.Contains(forms[:i], s) {
 			f.add(s, of)
 		}
 	}
@@ -108,11 +109,22 @@ func (f *Filter) add(text string, of *value) {
 // and this program quote it, in hexadecimal, percent-encoded, and in base64, also in
 // the middle of a longer text.
 func formsOf(b []byte) []string {
-	text := string(b)
+	all := quoted(string(b))
+	digits := hex.EncodeToString(b)
+	all = append(all, digits, strings.ToUpper(digits), base64.StdEncoding.EncodeToString(b), base64.URLEncoding.EncodeToString(b))
+	for shift := range 3 {
+		all = append(all, within(base64.RawStdEncoding, shift, b), within(base64.RawURLEncoding, shift, b))
+	}
+	return all
+}
+
+// quoted are the ways to quote text, with the text itself.
+func quoted(text string) []string {
+	if strings.Trim(text, unquoted) == "" {
+		return []string{text}
+	}
 	all := []string{
-		text, visible.Text(text), inner(strconv.Quote(text)), inner(strconv.QuoteToASCII(text)),
-		hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)), url.QueryEscape(text), url.PathEscape(text),
-		base64.StdEncoding.EncodeToString(b), base64.URLEncoding.EncodeToString(b),
+		text, visible.Text(text), inner(strconv.Quote(text)), inner(strconv.QuoteToASCII(text)), url.QueryEscape(text), url.PathEscape(text),
 	}
 	for _, escapeHTML := range []bool{true, false} {
 		var j bytes.Buffer
@@ -121,11 +133,12 @@ func formsOf(b []byte) []string {
 		_ = e.Encode(text) // a string: cannot fail
 		all = append(all, inner(strings.TrimSpace(j.String())))
 	}
-	for shift := range 3 {
-		all = append(all, within(base64.RawStdEncoding, shift, b), within(base64.RawURLEncoding, shift, b))
-	}
 	return all
 }
+
+// unquoted are the characters that are written as themselves in every way of quoting. Most values
+// have no others.
+const unquoted = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
 func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 

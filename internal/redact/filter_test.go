@@ -53,6 +53,16 @@ func TestFilterKnowsSpellings(t *testing.T) {
 	}
 }
 
+// TestUnquoted: every way of quoting leaves these characters as they are, so that a value of no
+// others has to be looked for once.
+func TestUnquoted(t *testing.T) {
+	for _, form := range redact.Quoted(redact.Unquoted + "\n") {
+		if !strings.HasPrefix(form, redact.Unquoted) {
+			t.Errorf("written as %q", form)
+		}
+	}
+}
+
 // TestBase64OfLongerText: exactly those digits are withheld that depend only on the value,
 // whatever precedes and follows it.
 func TestBase64OfLongerText(t *testing.T) {

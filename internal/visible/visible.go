@@ -12,6 +12,7 @@ package visible
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -74,19 +75,23 @@ func YAML(document []byte) []byte {
 // large writes characters of more than 16 bits.
 func escape(document []byte, large func(out []byte, r rune) []byte) []byte {
 	out := make([]byte, 0, len(document))
-	for i := 0; i < len(document); {
-		r, n := utf8.DecodeRune(document[i:])
+	for {
+		n := slices.IndexFunc(document, func(b byte) bool { return b >= 0x7f })
+		if n < 0 {
+			return append(out, document...)
+		}
+		out, document = append(out, document[:n]...), document[n:]
+		r, n := utf8.DecodeRune(document)
 		switch {
-		case r < 0x7f || harmless(r):
-			out = append(out, document[i:i+n]...)
+		case harmless(r):
+			out = append(out, document[:n]...)
 		case r <= 0xffff:
 			out = fmt.Appendf(out, `\u%04x`, r)
 		default:
 			out = large(out, r)
 		}
-		i += n
+		document = document[n:]
 	}
-	return out
 }
 
 // harmless reports whether a character shows as itself. Those that show as nothing, or as a
