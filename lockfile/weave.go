@@ -111,19 +111,21 @@ func weave(ours, theirs *File, conflicts []Conflict) []byte {
 		case len(x) > 0:
 			order = x[0].id.compare(y[0].id)
 		}
-		switch {
-		case order == 0 && x[0].text == y[0].text:
+		if order == 0 && x[0].text == y[0].text {
 			w.flush()
 			w.write(x[0].text)
 			x, y = x[1:], y[1:]
-		case order > 0:
-			w.at[y[0].id] = w.line
-			w.theirs += y[0].text
-			y = y[1:]
-		default: // the same block of theirs, if there is one, is next
+			continue
+		}
+		switch order {
+		case -1:
 			w.at[x[0].id] = w.line
 			w.ours += x[0].text
 			x = x[1:]
+		default: // the same block of ours, if there is one, is next
+			w.at[y[0].id] = w.line
+			w.theirs += y[0].text
+			y = y[1:]
 		}
 	}
 	w.flush()
