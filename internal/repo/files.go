@@ -190,7 +190,7 @@ func (f Files) Read(at position.Position, name string, limit int) ([]byte, *synt
 	if len(data) > limit {
 		return nil, mistake(at, "", "file %q is larger than %d bytes", name, limit)
 	}
-	f.Seen.add(name, sighting{true, sha256.Sum256(data)})
+	f.Seen.add(name, sighting{true, sha256.Sum256(data)}, limit)
 	return data, nil
 }
 

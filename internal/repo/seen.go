@@ -13,6 +13,7 @@ import (
 type Seen struct {
 	mu    sync.Mutex
 	files map[string]sighting
+	most  int // the highest limit of a size that a file was read with
 }
 
 // sighting is a file as it was when it was first read.
@@ -26,9 +27,10 @@ const maxWatched = 1 << 20
 
 // add remembers what was read. Of several readings the first counts: if a later one differs,
 // the file has changed.
-func (s *Seen) add(name string, seen sighting) {
+func (s *Seen) add(name string, seen sighting, limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.most = max(s.most, limit)
 	if s.files == nil {
 		s.files = map[string]sighting{}
 	}
@@ -38,7 +40,7 @@ func (s *Seen) add(name string, seen sighting) {
 }
 
 // Watch remembers a file that something else reads, such as SOPS, or that it does not exist.
-func (s *Seen) Watch(name string) { s.add(name, look(name, maxWatched)) }
+func (s *Seen) Watch(name string) { s.add(name, look(name, maxWatched), maxWatched) }
 
 // look treats a file that cannot be read as one that does not exist.
 func look(name string, limit int) sighting {
@@ -53,9 +55,6 @@ func look(name string, limit int) sighting {
 	return sighting{true, sha256.Sum256(data)}
 }
 
-// maxSeen is larger than any file that [Files.Read] is called for.
-const maxSeen = 64 << 20
-
 // Changed returns the names of the files that were changed, created or removed since they
 // were first read, sorted.
 func (s *Seen) Changed() []string {
@@ -63,7 +62,7 @@ func (s *Seen) Changed() []string {
 	defer s.mu.Unlock()
 	var changed []string
 	for _, name := range slices.Sorted(maps.Keys(s.files)) {
-		if look(name, maxSeen) != s.files[name] {
+		if look(name, s.most) != s.files[name] {
 			changed = append(changed, name)
 		}
 	}

@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,30 @@ import (
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/repo"
 )
+
+// TestChangedLarge: a file is compared up to the size with which it was read.
+func TestChangedLarge(t *testing.T) {
+	const size = 65 << 20
+	name := filepath.Join(t.TempDir(), "large")
+	write := func(size int64) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Truncate(name, size)); err != nil { // sparse
+			t.Fatal(err)
+		}
+	}
+	write(size)
+	f := repo.New(filepath.Dir(name), false)
+	if _, bad := f.Read(position.Position{}, name, size); bad != nil {
+		t.Fatal(bad)
+	}
+	if changed := f.Seen.Changed(); len(changed) > 0 {
+		t.Errorf("unchanged: %q", changed)
+	}
+	write(size + 1)
+	if changed := f.Seen.Changed(); len(changed) != 1 {
+		t.Errorf("changed: %q", changed)
+	}
+}
 
 func TestChanged(t *testing.T) {
 	for what, tt := range map[string]struct {
