@@ -21,7 +21,7 @@ func (f *File) checkSyntax() error {
 		return &Error{Malformed, conflicts}
 	}
 	var mistakes []*syntax.Error
-	limits := syntax.Limits{Size: maxSize, Entries: maxEntries}
+	limits := syntax.Limits{Size: len(f.data), Entries: maxEntries}
 	switch f.format {
 	case formats.Yaml:
 		f.root, mistakes = limits.ParseFullYAML(f.name, f.data)

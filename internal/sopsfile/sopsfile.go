@@ -30,8 +30,6 @@ import (
 )
 
 const (
-	// maxSize bounds a file, in bytes.
-	maxSize = 64 << 20
 	// maxEntries bounds those of a file in YAML or JSON, of which SOPS keeps several copies.
 	maxEntries = 1_000_000
 	// maxKeys bounds the keys that a file is encrypted for: each may be tried, and
@@ -89,7 +87,7 @@ type File struct {
 	attempt *attempt
 }
 
-// Open parses a file. It needs no key. The format goes by the content, and by the name
+// Open parses a file, of whatever size: its callers bound what they read. It needs no key. The format goes by the content, and by the name
 // where that is not enough ([sopstext.FormatOf]).
 func (o *Opener) Open(name string, data []byte) (*File, error) {
 	return o.OpenAs(sopstext.FormatOf(name, data), name, data)
@@ -122,9 +120,6 @@ func (f *File) otherFormat(format sopstext.Format, err error) error {
 }
 
 func (f *File) parse() (err error) {
-	if len(f.data) > maxSize {
-		return fail(Malformed, f.whole(), "", "is larger than 64 MiB")
-	}
 	if err := f.checkEncoding(); err != nil {
 		return err
 	}
