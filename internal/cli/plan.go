@@ -225,7 +225,7 @@ func readPlan(ctx context.Context, path string) (*planfile.File, error) {
 	case !info.Mode().IsRegular() && (info.Mode()&fs.ModeNamedPipe == 0 || !strings.HasPrefix(path, "/dev/fd/")):
 		return nil, fmt.Errorf("%s is not a plan file: it is not a regular file", path)
 	case info.Size() > planfile.MaxSize:
-		return nil, fmt.Errorf("%s is not a plan file: it is larger than %d bytes", path, planfile.MaxSize)
+		return nil, largePlan(path)
 	}
 	data, err := readBounded(ctx, path)
 	if err != nil {
@@ -235,7 +235,14 @@ func readPlan(ctx context.Context, path string) (*planfile.File, error) {
 		}
 		return nil, err
 	}
+	if len(data) > planfile.MaxSize {
+		return nil, largePlan(path)
+	}
 	return planfile.Parse(path, data)
+}
+
+func largePlan(path string) error {
+	return fmt.Errorf("%s is not read: it is larger than %d bytes, the limit of plan files", path, planfile.MaxSize)
 }
 
 // readBounded reads no more than the largest allowed plan file. Its read outlives an

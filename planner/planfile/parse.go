@@ -9,9 +9,10 @@ import (
 	"github.com/secretsync/secretsync/internal/charset"
 )
 
-// MaxSize is the size of the largest plan file that is accepted, in bytes. A plan that creates
-// 100,000 secrets has some 100 MiB.
-const MaxSize = 192 << 20
+// MaxSize is the size in bytes of the largest plan file that the command reads. A plan that creates
+// 200,000 secrets has some 200 MiB. [Parse] has no limit of its own: its callers decide how much
+// they read.
+const MaxSize = 384 << 20
 
 // ErrStale means that a plan file is not valid any more: it was edited, or is for another
 // version of the format.
@@ -51,7 +52,7 @@ func version(data []byte) (int, bool) {
 		SchemaVersion *int    `json:"schema_version"`
 		PlanID        *string `json:"plan_id"`
 	}
-	if len(data) > MaxSize || json.Unmarshal(data, &v) != nil || v.SchemaVersion == nil || v.PlanID == nil {
+	if json.Unmarshal(data, &v) != nil || v.SchemaVersion == nil || v.PlanID == nil {
 		return 0, false
 	}
 	return *v.SchemaVersion, true

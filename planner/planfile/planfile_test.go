@@ -492,18 +492,6 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestMaxSize: a file of the maximum size is read, and one byte more is not a plan file.
-func TestMaxSize(t *testing.T) {
-	data := planfile.New(planOf(change("a")), planfile.Inputs{Manifest: "m"}).Format()
-	data = append(data, bytes.Repeat([]byte(" "), planfile.MaxSize-len(data))...)
-	if !planfile.Is(data) {
-		t.Error("the largest file is no plan file")
-	}
-	if planfile.Is(append(data, ' ')) {
-		t.Error("a larger one is")
-	}
-}
-
 // TestProblemsHaveAnIDOfTheirOwn: the id of a plan with problems cannot be used to apply.
 func TestProblemsHaveAnIDOfTheirOwn(t *testing.T) {
 	good, bad := planOf(change("a")), planOf(change("a"))
