@@ -65,13 +65,13 @@ type replacement struct {
 // the lock is still held then, the error is a [HeldError]. Open removes temporary files that
 // killed processes left behind, writes a journal that they left to the lockfile, and checks that
 // the disk has room: otherwise requests could be sent whose outcome cannot be recorded.
-func Open(ctx context.Context, path string, timeout time.Duration) (*Handle, error) {
+func Open(ctx context.Context, path string, timeout time.Duration, opts ...Option) (*Handle, error) {
 	l, err := lock(ctx, path, timeout)
 	if err != nil {
 		return nil, err
 	}
 	atomicfile.Sweep(path)
-	h, err := open(path, l)
+	h, err := open(path, l, limitsOf(opts))
 	if err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
@@ -79,11 +79,11 @@ func Open(ctx context.Context, path string, timeout time.Duration) (*Handle, err
 }
 
 // open reads the lockfile at path, whose lock is held.
-func open(path string, l *flock.Flock) (*Handle, error) {
+func open(path string, l *flock.Flock, most limits) (*Handle, error) {
 	if err := checkMerged(path); err != nil {
 		return nil, err
 	}
-	read, err := load(path)
+	read, err := load(path, most)
 	if err != nil {
 		return nil, err
 	}

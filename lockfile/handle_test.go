@@ -197,11 +197,11 @@ func TestReadAndOpenRefuse(t *testing.T) {
 		}, ErrNotRegular, []string{"is a symbolic link"}},
 		{"too large", func(t *testing.T, path string) {
 			try(t, os.WriteFile(path, nil, 0o644))
-			try(t, os.Truncate(path, maxSize+1)) // sparse
-		}, ErrLost, []string{"larger than 256 MiB", "git"}},
+			try(t, os.Truncate(path, DefaultMaxSize+1)) // sparse
+		}, ErrLost, []string{"larger than 268435456 bytes", "git"}},
 		{"as large as is read", func(t *testing.T, path string) {
 			try(t, os.WriteFile(path, nil, 0o644))
-			try(t, os.Truncate(path, maxSize))
+			try(t, os.Truncate(path, DefaultMaxSize))
 		}, ErrLost, []string{"zero bytes"}},
 		{"unreadable", func(t *testing.T, path string) {
 			if os.Geteuid() == 0 {
@@ -236,6 +236,56 @@ func TestReadAndOpenRefuse(t *testing.T) {
 			try(t, os.RemoveAll(path))
 			openAt(t, path)
 		})
+	}
+}
+
+// TestMaxSize: the option applies to reading, opening and resolving, to the journal, and to what
+// another program writes meanwhile. The default is independent of it.
+func TestMaxSize(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	content := full().Format()
+	try(t, os.WriteFile(path, content, 0o644))
+	exact, less := MaxSize(len(content)), MaxSize(len(content)-1)
+	resolve := func(content []byte) ([]byte, error) { return content, nil }
+	for name, do := range map[string]func(...Option) error{
+		"Read": func(o ...Option) error { _, err := Read(path, o...); return err },
+		"Open": func(o ...Option) error {
+			h, err := Open(t.Context(), path, 0, o...)
+			if err != nil {
+				return err
+			}
+			return h.Close()
+		},
+		"Resolve": func(o ...Option) error { return Resolve(t.Context(), path, 0, resolve, o...) },
+	} {
+		for _, enough := range [][]Option{nil, {exact}, {MaxSize(0)}, {less, exact}} {
+			if err := do(enough...); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		err := do(less)
+		if want := fmt.Sprintf("x.lock\" is larger than %d bytes", len(content)-1); !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "MaxLockfileSize") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	h, err := Open(t.Context(), path, 0, exact)
+	try(t, err)
+	try(t, h.Update(func(f *File) { delete(f.Stores[prod].Secrets, "stripe-key") }))
+	try(t, os.Truncate(path, int64(len(content))+1)) // what was written is checked under the same limit
+	if err := h.Check(); !errors.As(err, new(*ReplacedError)) {
+		t.Errorf("Check: %v", err)
+	}
+	try(t, h.Close())
+
+	path, _ = killed(t, content)
+	size := int(stat(t, journalPath(path)).Size())
+	if _, err := Read(path, MaxSize(max(len(content), size/4+1))); err != nil {
+		t.Errorf("a journal of %d bytes: %v", size, err)
+	}
+	try(t, os.Truncate(journalPath(path), int64(4*len(content))+1))
+	if _, err := Read(path, exact); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("is larger than %d bytes", 4*len(content))) {
+		t.Errorf("a large journal: %v", err)
 	}
 }
 

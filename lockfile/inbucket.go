@@ -28,14 +28,14 @@ import (
 //
 // The methods of the Handle use no context: a change that was begun is completed, within the
 // limits of the store's own requests.
-func OpenObject(ctx context.Context, store objectstore.Store, key string, held func() error) (*Handle, error) {
-	run := newID()
-	read, err := readObject(ctx, store, key, &sealer{run, held})
+func OpenObject(ctx context.Context, store objectstore.Store, key string, held func() error, opts ...Option) (*Handle, error) {
+	run, most := newID(), limitsOf(opts)
+	read, err := readObject(ctx, store, key, &sealer{run, held}, most)
 	if err != nil {
 		return nil, err
 	}
 	h := &Handle{
-		name: objectName(store, key), storage: &inBucket{store: store, key: key, version: read.version, run: run},
+		name: objectName(store, key), storage: &inBucket{store: store, key: key, version: read.version, run: run, most: most},
 		file: read.file, saved: read.file.Format(), folded: read.changes,
 	}
 	h.opened = h.saved
@@ -52,8 +52,8 @@ func OpenObject(ctx context.Context, store objectstore.Store, key string, held f
 
 // ReadObject reads the lockfile at key in an object store and its journal, without a lease. If
 // there is none, it returns an empty File.
-func ReadObject(ctx context.Context, store objectstore.Store, key string) (*File, error) {
-	read, err := readObject(ctx, store, key, nil)
+func ReadObject(ctx context.Context, store objectstore.Store, key string, opts ...Option) (*File, error) {
+	read, err := readObject(ctx, store, key, nil, limitsOf(opts))
 	if err != nil {
 		return nil, err
 	}
@@ -78,16 +78,16 @@ type sealer struct {
 }
 
 // readObject reads a lockfile, and what its journal has. If there is a sealer, it seals the journal.
-func readObject(ctx context.Context, store objectstore.Store, key string, by *sealer) (*object, error) {
+func readObject(ctx context.Context, store objectstore.Store, key string, by *sealer, most limits) (*object, error) {
 	for range loadTries {
-		o, err := readLockfile(ctx, store, key)
+		o, err := readLockfile(ctx, store, key, most)
 		if err != nil || o.file.Shared.Journal == "" {
 			return o, err
 		}
 		if o.changes, err = replay(ctx, store, key, by, o.file); err != nil {
 			return nil, err
 		}
-		again, err := readLockfile(ctx, store, key) // the run may have ended, and removed its journal, meanwhile
+		again, err := readLockfile(ctx, store, key, most) // the run may have ended, and removed its journal, meanwhile
 		if err != nil || again.version == o.version {
 			return o, err
 		}
@@ -96,13 +96,15 @@ func readObject(ctx context.Context, store objectstore.Store, key string, by *se
 }
 
 // readLockfile reads the lockfile alone.
-func readLockfile(ctx context.Context, store objectstore.Store, key string) (*object, error) {
+func readLockfile(ctx context.Context, store objectstore.Store, key string, most limits) (*object, error) {
 	got, err := objectstore.Get(ctx, store, key)
 	switch {
 	case errors.Is(err, objectstore.ErrNotExist):
 		return &object{file: new(File)}, nil
 	case err != nil:
 		return nil, fmt.Errorf("the lockfile cannot be read: %w", err)
+	case int64(len(got.Data)) > most.size:
+		return nil, tooLarge(objectName(store, key), most.size)
 	}
 	f, err := Parse(objectName(store, key), got.Data)
 	return &object{file: f, version: got.Version}, err
@@ -165,6 +167,7 @@ type inBucket struct {
 	key     string
 	version objectstore.Version // of the lockfile; empty if there is none
 	run     string
+	most    limits
 	unsaved bool     // something was appended since the last save
 	id      string   // of the journal that the lockfile names; empty for none
 	n       int      // how many objects that has
@@ -199,7 +202,7 @@ func (b *inBucket) replace(data []byte) error {
 	}
 	v, err := objectstore.Put(ctx, b.store, b.key, data, objectstore.Condition{Match: b.version})
 	if errors.Is(err, objectstore.ErrConflict) {
-		now, readErr := readLockfile(ctx, b.store, b.key)
+		now, readErr := readLockfile(ctx, b.store, b.key, b.most)
 		switch {
 		case readErr != nil:
 			err = readErr

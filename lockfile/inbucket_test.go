@@ -392,6 +392,41 @@ func TestObjectJournalStays(t *testing.T) {
 	}
 }
 
+// A run that ends while its lockfile is read removes its journal: then the lockfile is read again.
+func TestObjectReadWhileItEnds(t *testing.T) {
+	b := new(bucket)
+	h := openObject(t, b)
+	for i := range 3 {
+		try(t, note(h, fmt.Sprint("S", i), "1"))
+	}
+	before := maps.Clone(b.objects)
+	try(t, h.Fold())
+	after := b.objects
+	b.objects = before
+	b.fault = func(request string) (refuse, lost error) {
+		if strings.Contains(request, ".journal/") {
+			b.objects = after
+		}
+		return nil, nil
+	}
+	b.sent()
+	wantComments(t, b, map[string]string{"S0": "1", "S1": "1", "S2": "1"})
+	want := []string{"GET " + lockKey, "GET " + lockKey + ".journal/000001", "GET " + lockKey, "GET " + lockKey}
+	if diff := cmp.Diff(want, b.sent()); diff != "" {
+		t.Error(diff)
+	}
+	b.fault = func(request string) (refuse, lost error) {
+		if strings.Contains(request, ".journal/") { // each time another run begins and ends
+			b.objects[lockKey] = append(bytes.Clone(b.objects[lockKey]), ' ')
+		}
+		return nil, nil
+	}
+	b.objects = before
+	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "changes all the time") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestObjectDamage(t *testing.T) {
 	b := new(bucket)
 	h := openObject(t, b)
@@ -415,6 +450,23 @@ func TestObjectDamage(t *testing.T) {
 	b.objects[lockKey] = []byte("<html>")
 	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "mem://bucket/team/a.lock:1:1") {
 		t.Error(err)
+	}
+}
+
+func TestObjectMaxSize(t *testing.T) {
+	b := new(bucket)
+	h := openObject(t, b)
+	try(t, note(h, "A", "1"))
+	try(t, h.Fold())
+	size := len(b.objects[lockKey])
+	for most, ok := range map[int]bool{size: true, size - 1: false, 0: true} {
+		_, err := ReadObject(t.Context(), b, lockKey, MaxSize(most))
+		_, openErr := OpenObject(t.Context(), b, lockKey, held, MaxSize(most))
+		for _, err := range []error{err, openErr} {
+			if ok != (err == nil) || !ok && !strings.Contains(err.Error(), fmt.Sprintf("mem://bucket/team/a.lock is larger than %d bytes", most)) {
+				t.Errorf("at most %d: %v", most, err)
+			}
+		}
 	}
 }
 

@@ -37,9 +37,6 @@ func journalPath(path string) string { return filepath.Join(filepath.Dir(path), 
 // journalVersion is the version of the format.
 const journalVersion = 1
 
-// maxJournal bounds what is read. An apply writes each record about four times.
-const maxJournal = 4 * maxSize
-
 // journalLine is one line of a journal.
 type journalLine struct {
 	// Version and Lockfile are those of the first line. Lockfile is the digest of the lockfile's
@@ -95,9 +92,9 @@ func (s snapshot) digest() string {
 }
 
 // readJournal returns nil if there is no journal, or none with a complete first line.
-func readJournal(path string) (*journal, error) {
+func readJournal(path string, most limits) (*journal, error) {
 	name := journalPath(path)
-	data, err := readUpTo(name, maxJournal)
+	data, err := readUpTo(name, most.journal())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil

@@ -470,7 +470,7 @@ func TestSealedKeyIsJournaledOnce(t *testing.T) {
 func TestChangedLockfileIsNoticed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	try(t, os.WriteFile(path, []byte("aaaa"), 0o644))
-	s, err := takeSnapshot(path)
+	s, err := takeSnapshot(path, limitsOf(nil))
 	try(t, err)
 	at := stat(t, path).ModTime()
 	time.Sleep(20 * time.Millisecond) // more than a clock tick of the kernel

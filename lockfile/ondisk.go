@@ -48,7 +48,7 @@ func (d *onDisk) save(data []byte, check func() error) (saved bool, err error) {
 	}
 	saved, err = atomicfile.WriteIf(d.path, data, 0o644, check)
 	if saved {
-		d.disk = snapshot{exists: true, data: data}
+		d.disk = snapshot{exists: true, data: data, most: d.disk.most}
 	}
 	if err != nil {
 		return saved, err

@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,18 +11,43 @@ import (
 // ErrNotRegular means that the lockfile's path names something other than a regular file.
 var ErrNotRegular = errors.New("not a regular file")
 
-// maxSize bounds what is read: more than 100,000 secrets with long comments take.
-const maxSize = 256 << 20
+// DefaultMaxSize is the size in bytes that a lockfile may have without the option [MaxSize]. It is
+// enough for 400,000 secrets without long comments.
+const DefaultMaxSize = 256 << 20
+
+// Option is an option for opening or reading a lockfile.
+type Option func(*limits)
+
+// MaxSize is the size in bytes that the lockfile may have; [DefaultMaxSize] if zero. A journal may
+// have four times that: an apply writes each record about four times. What is larger is not read,
+// as a protection against hostile files. An object store has a limit of its own:
+// [objectstore.MaxSize].
+func MaxSize(bytes int) Option {
+	return func(l *limits) { l.size = cmp.Or(int64(bytes), l.size) }
+}
+
+// limits bound what is read.
+type limits struct{ size int64 }
+
+func limitsOf(opts []Option) limits {
+	l := limits{DefaultMaxSize}
+	for _, o := range opts {
+		o(&l)
+	}
+	return l
+}
+
+func (l limits) journal() int64 { return 4 * l.size }
 
 // Read reads the lockfile at path and the journal beside it, without locking them. If there is
 // none, it returns an empty File. If the error is an [UnmergedError], Read returns what the
 // lockfile holds as well.
-func Read(path string) (*File, error) {
+func Read(path string, opts ...Option) (*File, error) {
 	unmerged := checkMerged(path)
 	if unmerged != nil && !errors.As(unmerged, new(*UnmergedError)) {
 		return nil, unmerged
 	}
-	l, err := load(path)
+	l, err := load(path, limitsOf(opts))
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +85,12 @@ const loadTries = 10
 
 // load reads the journal beside the lockfile at path, and then the lockfile. In this order, only a
 // journal that is about another lockfile can come from a fold in between.
-func load(path string) (l loaded, err error) {
+func load(path string, most limits) (l loaded, err error) {
 	for range loadTries {
-		if l.journal, err = readJournal(path); err != nil {
+		if l.journal, err = readJournal(path, most); err != nil {
 			return l, err
 		}
-		if l.disk, err = takeSnapshot(path); err != nil {
+		if l.disk, err = takeSnapshot(path, most); err != nil {
 			return l, fmt.Errorf("the lockfile cannot be read: %w", err)
 		}
 		if l.journal == nil {
@@ -81,9 +107,6 @@ func load(path string) (l loaded, err error) {
 	return l, err
 }
 
-// readFile reads a lockfile.
-func readFile(path string) ([]byte, error) { return readUpTo(path, maxSize) }
-
 // readUpTo opens only regular files: a link may lead anywhere, and reading a pipe blocks.
 func readUpTo(path string, most int64) ([]byte, error) {
 	info, err := os.Lstat(path)
@@ -98,9 +121,15 @@ func readUpTo(path string, most int64) ([]byte, error) {
 	case !mode.IsRegular():
 		return nil, &pathError{ErrNotRegular, fmt.Sprintf("%q is not a regular file", path)}
 	case info.Size() > most:
-		return nil, &pathError{ErrLost, fmt.Sprintf("%q is larger than %d MiB, so it is not a lockfile: restore the last good version from git", path, most>>20)}
+		return nil, tooLarge(fmt.Sprintf("%q", path), most)
 	}
 	return os.ReadFile(path)
+}
+
+// tooLarge is the error about a file that is not read because of its size.
+func tooLarge(name string, most int64) error {
+	return &pathError{ErrLost, fmt.Sprintf("%s is larger than %d bytes, so it is hardly a lockfile: restore the last good version from git "+
+		"(the library's option MaxLockfileSize raises the limit)", name, most)}
 }
 
 // pathError says what is wrong with a path. [errors.Is] finds its kind.

@@ -11,22 +11,22 @@ import (
 // Resolve locks the lockfile at path, waiting up to timeout, and replaces its content, nil if
 // there is no such file, by what resolve returns. Unlike [Open], it accepts any content, such
 // as a conflict of git's. If resolve returns an error, nothing is written.
-func Resolve(ctx context.Context, path string, timeout time.Duration, resolve func(content []byte) ([]byte, error)) error {
+func Resolve(ctx context.Context, path string, timeout time.Duration, resolve func(content []byte) ([]byte, error), opts ...Option) error {
 	l, err := lock(ctx, path, timeout)
 	if err != nil {
 		return err
 	}
-	return errors.Join(replace(path, resolve), l.Unlock())
+	return errors.Join(replace(path, limitsOf(opts), resolve), l.Unlock())
 }
 
 // replace rewrites the lockfile at path, whose lock is held.
-func replace(path string, resolve func(content []byte) ([]byte, error)) error {
+func replace(path string, most limits, resolve func(content []byte) ([]byte, error)) error {
 	atomicfile.Sweep(path)
-	disk, err := takeSnapshot(path)
+	disk, err := takeSnapshot(path, most)
 	if err != nil {
 		return err
 	}
-	j, err := readJournal(path)
+	j, err := readJournal(path, most)
 	if err != nil {
 		return err
 	}

@@ -15,16 +15,17 @@ type snapshot struct {
 	exists bool
 	data   []byte
 	stamp  filestamp.Stamp
+	most   limits
 }
 
 // takeSnapshot reads the file at path, if there is one.
-func takeSnapshot(path string) (snapshot, error) {
+func takeSnapshot(path string, most limits) (snapshot, error) {
 	stamp := filestamp.Of(path)
-	data, err := readFile(path)
+	data, err := readUpTo(path, most.size)
 	if errors.Is(err, fs.ErrNotExist) {
-		return snapshot{}, nil
+		return snapshot{most: most}, nil
 	}
-	return snapshot{err == nil, data, stamp}, err
+	return snapshot{err == nil, data, stamp, most}, err
 }
 
 // difference describes how the file at path differs from the snapshot, and is empty if it
@@ -36,7 +37,7 @@ func (s *snapshot) difference(path string) (string, error) {
 		return "", nil
 	}
 	stamp := filestamp.Of(path)
-	data, err := readFile(path)
+	data, err := readUpTo(path, s.most.size)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !s.exists:
 		return "", nil

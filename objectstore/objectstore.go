@@ -32,7 +32,7 @@ var (
 
 // MaxSize is the size of the largest object that a [Store] reads, in bytes. What is larger is no
 // lease and no lockfile.
-const MaxSize = 64 << 20
+const MaxSize = 256 << 20
 
 // Version identifies the content of an object. It is what S3 calls an ETag: objects with the same
 // content may have the same version.

@@ -56,6 +56,9 @@ type Config struct {
 	// MaxFileSize is the size in bytes that the manifest, all files together that it includes, and
 	// each SOPS file may have; [manifest.DefaultMaxFileSize] if zero.
 	MaxFileSize int
+	// MaxLockfileSize is the size in bytes that the lockfile may have; [lockfile.DefaultMaxSize] if
+	// zero.
+	MaxLockfileSize int
 	// Allow lists what the manifest is permitted to do beyond the defaults.
 	Allow Allow
 
@@ -208,6 +211,8 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+func (c *Config) lockLimit() lockfile.Option { return lockfile.MaxSize(c.MaxLockfileSize) }
 
 type noGuard struct{}
 

@@ -34,7 +34,7 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 	if p.cfg.leaseStore.URL != "" {
 		r.handle, r.shared, err = p.lockShared(ctx)
 	} else {
-		r.handle, err = lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout)
+		r.handle, err = lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout, p.cfg.lockLimit())
 	}
 	if err != nil {
 		return nil, err

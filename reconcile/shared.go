@@ -72,13 +72,13 @@ func (c *Config) objects(ctx context.Context, at manifest.Location) (objectstore
 // ReadLockfile reads the project's lockfile, without a lock.
 func (p *Project) ReadLockfile(ctx context.Context) (*lockfile.File, error) {
 	if p.cfg.lockKey == "" {
-		return lockfile.Read(p.cfg.Lockfile)
+		return lockfile.Read(p.cfg.Lockfile, p.cfg.lockLimit())
 	}
 	store, err := p.cfg.objects(ctx, p.cfg.lockStore)
 	if err != nil {
 		return nil, err
 	}
-	f, err := lockfile.ReadObject(ctx, store, p.cfg.lockKey)
+	f, err := lockfile.ReadObject(ctx, store, p.cfg.lockKey, p.cfg.lockLimit())
 	return f, located(p.cfg.lockStore, err)
 }
 
@@ -176,7 +176,7 @@ func (p *Project) lockShared(ctx context.Context) (handle *lockfile.Handle, shar
 		}
 	}()
 	if p.cfg.lockKey == "" {
-		if handle, err = lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout); err != nil {
+		if handle, err = lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout, p.cfg.lockLimit()); err != nil {
 			return nil, shared, err
 		}
 		if shared.leases, err = p.acquire(ctx, handle.File()); err != nil {
@@ -198,7 +198,7 @@ func (p *Project) lockObject(ctx context.Context) (*lockfile.Handle, *lease.Set,
 	if err != nil {
 		return nil, nil, err
 	}
-	before, err := lockfile.ReadObject(ctx, store, c.lockKey)
+	before, err := lockfile.ReadObject(ctx, store, c.lockKey, c.lockLimit())
 	if err != nil {
 		return nil, nil, located(c.lockStore, err)
 	}
@@ -207,7 +207,7 @@ func (p *Project) lockObject(ctx context.Context) (*lockfile.Handle, *lease.Set,
 		if err != nil {
 			return nil, nil, err
 		}
-		handle, err := lockfile.OpenObject(ctx, store, c.lockKey, checkHeld(leases))
+		handle, err := lockfile.OpenObject(ctx, store, c.lockKey, checkHeld(leases), c.lockLimit())
 		if err != nil {
 			return nil, leases, located(c.lockStore, err)
 		}

@@ -91,7 +91,7 @@ func describeConflict(c lockfile.Conflict) string {
 }
 
 // maxVersion bounds a file that is merged, as lockfiles are bounded.
-const maxVersion = 64 << 20
+const maxVersion = lockfile.DefaultMaxSize
 
 // Read reads one of the files that git merges. One that is larger than a lockfile can be is
 // refused.
@@ -103,7 +103,7 @@ func Read(name string) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxVersion+1))
 	if err == nil && len(data) > maxVersion {
-		err = fmt.Errorf("%q is larger than %d MiB, so it is not a lockfile", name, maxVersion>>20)
+		err = fmt.Errorf("%q is larger than %d bytes, so it is not a lockfile", name, maxVersion)
 	}
 	return data, err
 }

@@ -19,7 +19,7 @@ func TestRead(t *testing.T) {
 	if err := os.Truncate(name, maxVersion+2); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := Read(name); len(data) > maxVersion+1 || err == nil || !strings.Contains(err.Error(), "larger than 64 MiB") {
+	if data, err := Read(name); len(data) > maxVersion+1 || err == nil || !strings.Contains(err.Error(), "larger than 268435456 bytes") {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 }

@@ -73,7 +73,7 @@ func TestLargeObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Get(t.Context(), "large"); !errors.Is(err, objectstore.ErrRefused) || !strings.Contains(err.Error(), "67108865 bytes") {
+	if _, err := s.Get(t.Context(), "large"); !errors.Is(err, objectstore.ErrRefused) || !strings.Contains(err.Error(), "268435457 bytes") {
 		t.Errorf("error %v, want a refusal that names the size", err)
 	}
 }

@@ -240,7 +240,7 @@ func TestLargeObject(t *testing.T) {
 		w.Header().Set("ETag", `"v"`)
 		_, _ = io.CopyN(w, zeros{}, objectstore.MaxSize+1)
 	})
-	if _, err := s.Get(t.Context(), "k"); !errors.Is(err, objectstore.ErrRefused) || !strings.Contains(err.Error(), "more than 67108864 bytes") {
+	if _, err := s.Get(t.Context(), "k"); !errors.Is(err, objectstore.ErrRefused) || !strings.Contains(err.Error(), "more than 268435456 bytes") {
 		t.Errorf("error %v", err)
 	}
 }
