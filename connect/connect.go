@@ -1,5 +1,6 @@
 // Package connect provides what the secretsync command itself uses to fill in a
-// [reconcile.Config]: Cloudflare's API ([Cloudflare]) and SOPS files ([SOPS]).
+// [reconcile.Config]: Cloudflare's API ([Cloudflare]), SOPS files ([SOPS]), and the buckets of
+// leases and shared lockfiles ([Objects]).
 package connect
 
 import (
