@@ -20,6 +20,12 @@ var (
 	ErrConflict = errors.New("the lockfile has an unresolved conflict")
 )
 
+// What restores a lockfile: a file, and an object.
+const (
+	fromGit      = "restore the last good version from git"
+	fromVersions = "restore the last good version of the object, if the bucket keeps versions"
+)
+
 // remedy is what to do about a mistake in a lockfile.
 type remedy struct {
 	hint string
@@ -27,13 +33,13 @@ type remedy struct {
 }
 
 var (
-	restore  = remedy{"restore the last good version from git", ErrLost}
-	unedit   = remedy{"do not edit lockfiles by hand: restore the last good version from git", nil}
-	unknown  = remedy{"upgrade secretsync if a newer version wrote it, else restore the last good version from git: lockfiles are not edited by hand", nil}
-	recode   = remedy{"save it as UTF-8 without a byte order mark, or restore it from git", nil}
+	restore  = remedy{fromGit, ErrLost}
+	unedit   = remedy{"do not edit lockfiles by hand: " + fromGit, nil}
+	unknown  = remedy{"upgrade secretsync if a newer version wrote it, else " + fromGit + ": lockfiles are not edited by hand", nil}
+	recode   = remedy{"save it as UTF-8 without a byte order mark, or " + fromGit, nil}
 	settle   = remedy{"keep one of the two records of a secret that is on both sides, and all secrets that are on one side only", ErrConflict}
 	upgrade  = remedy{"upgrade secretsync", nil}
-	hideAway = remedy{"never write the key itself into a lockfile; restore the last good version from git", nil}
+	hideAway = remedy{"never write the key itself into a lockfile; " + fromGit, nil}
 )
 
 // damage finds out why data is not JSON, and at which offset. what is empty if it is JSON.

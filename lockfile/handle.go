@@ -173,6 +173,23 @@ func (h *Handle) share(run string) {
 	h.next = &Shared{Lineage: cmp.Or(was.Lineage, newID()), Generation: was.Generation + 1, Run: run}
 }
 
+// Adopt replaces the content by that of f, another copy of the project's lockfile, and continues
+// the generations of both, so that either copy can be told from this later one. The caller holds
+// the lease that keeps other machines away.
+func (h *Handle) Adopt(f *File) error {
+	h.mu.Lock()
+	was, run := h.file.Shared, ""
+	if h.next != nil {
+		run = h.next.Run
+	}
+	h.next = &Shared{
+		Lineage:    cmp.Or(f.Shared.Lineage, was.Lineage, newID()),
+		Generation: max(was.Generation, f.Shared.Generation) + 1, Run: run,
+	}
+	h.mu.Unlock()
+	return h.Update(func(now *File) { *now = *f.clone() })
+}
+
 // newID returns 16 random hexadecimal digits.
 func newID() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 

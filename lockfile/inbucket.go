@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/secretsync/secretsync/objectstore"
 )
@@ -107,6 +108,11 @@ func readLockfile(ctx context.Context, store objectstore.Store, key string, most
 		return nil, tooLarge(objectName(store, key), most.size)
 	}
 	f, err := Parse(objectName(store, key), got.Data)
+	if list, ok := errors.AsType[ErrorList](err); ok {
+		for _, e := range list {
+			e.Hint = strings.Replace(e.Hint, fromGit, fromVersions, 1)
+		}
+	}
 	return &object{file: f, version: got.Version}, err
 }
 

@@ -505,3 +505,41 @@ func TestShareOnDisk(t *testing.T) {
 		t.Errorf("second run: %+v", got)
 	}
 }
+
+// A copy continues the generations of both, and has no run unless it is an object.
+func TestAdopt(t *testing.T) {
+	path, b := t.TempDir()+"/a.lock", &bucket{objects: map[string][]byte{}}
+	file := openAt(t, path)
+	try(t, note(file, "A", "1"))
+	try(t, file.Fold())
+	object, err := OpenObject(t.Context(), b, "a.lock")
+	try(t, err)
+	try(t, object.Adopt(file.File()))
+	pushed := object.File()
+	if s := pushed.Shared; s.Generation != 1 || len(s.Lineage) != 16 || s.Run == "" || s.Journal != "" {
+		t.Errorf("pushed: %+v", s)
+	}
+	if diff := cmp.Diff(file.File().Stores, pushed.Stores); diff != "" {
+		t.Error(diff)
+	}
+	try(t, object.Close())
+	try(t, file.Adopt(pushed))
+	if got := file.File().Shared; got != (Shared{Lineage: pushed.Shared.Lineage, Generation: 2}) {
+		t.Errorf("pulled: %+v", got)
+	}
+	try(t, file.Close())
+}
+
+func TestAdoptLost(t *testing.T) {
+	b := &bucket{objects: map[string][]byte{}}
+	first, err := OpenObject(t.Context(), b, "a.lock")
+	try(t, err)
+	second, err := OpenObject(t.Context(), b, "a.lock")
+	try(t, err)
+	try(t, second.Update(func(f *File) { f.PutStore(inStore, "id") }))
+	mine := &File{}
+	mine.PutStore(inStore, "other")
+	if err := first.Adopt(mine); !errors.As(err, new(*ReplacedError)) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -172,6 +172,17 @@ func (s *Set) Publish(lineage string, p Publication) {
 	}
 }
 
+// Forget records that nothing of a lockfile is published. The next renewal or [Set.Release] writes
+// it.
+func (s *Set) Forget(lineage string) {
+	for _, h := range s.holds {
+		h.mu.Lock()
+		h.published = maps.Clone(h.published)
+		delete(h.published, lineage)
+		h.mu.Unlock()
+	}
+}
+
 // Release releases the leases, 1 PUT each, also those that are not relied on any more. The error
 // is a [LostError] if another run has taken one over. Only the first call does anything.
 func (s *Set) Release(ctx context.Context) error {

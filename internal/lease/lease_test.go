@@ -805,3 +805,18 @@ func TestChangesWithoutEnd(t *testing.T) {
 		}
 	})
 }
+
+func TestForget(t *testing.T) {
+	bubble(t, func(t *testing.T, m *objectstoretest.Memory) {
+		set := acquire(t, m, Options{})
+		set.Publish("one", Publication{Generation: 3})
+		set.Publish("two", Publication{Generation: 4})
+		release(t, set)
+		set = acquire(t, m, Options{})
+		set.Forget("one")
+		release(t, set)
+		if got := status(t, m).Published; len(got) != 1 || got["two"].Generation != 4 {
+			t.Errorf("published: %v", got)
+		}
+	})
+}
