@@ -138,8 +138,11 @@ func (p *Project) checkRecipients() error {
 }
 
 // withoutKey reports whether the lockfile names no key. If it cannot be read, the commands
-// that need it report that.
+// that need it report that. Checking sends no request: what is in an object store is not read.
 func (p *Project) withoutKey() bool {
+	if p.cfg.lockKey != "" {
+		return false
+	}
 	lock, err := p.ReadLockfile(context.Background())
 	return err == nil && lock.Key.ID == ""
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
 // Several machines can apply one manifest, or several manifests with the same stores, if leases in
@@ -69,8 +70,17 @@ func (c *Config) objects(ctx context.Context, at manifest.Location) (objectstore
 	return store, located(at, err)
 }
 
-// ReadLockfile reads the project's lockfile, without a lock.
+// ReadLockfile reads the project's lockfile, without a lock. As [lockfile.Read], it may return both
+// what the lockfile holds and an error.
 func (p *Project) ReadLockfile(ctx context.Context) (*lockfile.File, error) {
+	f, err := p.readLockfile(ctx)
+	if f != nil {
+		p.cfg.Guard.Public(shown.Lockfile(f)...)
+	}
+	return f, err
+}
+
+func (p *Project) readLockfile(ctx context.Context) (*lockfile.File, error) {
 	if p.cfg.lockKey == "" {
 		return lockfile.Read(p.cfg.Lockfile, p.cfg.lockLimit())
 	}
@@ -127,11 +137,15 @@ type sharedRun struct {
 	opened lockfile.Shared // as the lockfile was
 }
 
-// acquire acquires the leases of all stores that the manifest describes or the lockfile records.
-func (p *Project) acquire(ctx context.Context, lock *lockfile.File) (*lease.Set, error) {
-	keys, err := p.leaseKeys(lock)
-	if err != nil {
-		return nil, err
+// acquire acquires the leases of all stores that the manifest describes or a lockfile records.
+func (p *Project) acquire(ctx context.Context, locks ...*lockfile.File) (*lease.Set, error) {
+	var keys []string
+	for _, lock := range locks {
+		of, err := p.leaseKeys(lock)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, of...)
 	}
 	c := p.cfg
 	store, err := c.objects(ctx, c.leaseStore)
@@ -191,8 +205,9 @@ func (p *Project) lockShared(ctx context.Context) (handle *lockfile.Handle, shar
 }
 
 // lockObject opens a lockfile in an object store. Another run may add stores to it while this one
-// waits for the leases of those that it had: then it acquires them all again.
-func (p *Project) lockObject(ctx context.Context) (*lockfile.Handle, *lease.Set, error) {
+// waits for the leases of those that it had: then it acquires them all again. The leases are also
+// those of the stores in other lockfiles.
+func (p *Project) lockObject(ctx context.Context, others ...*lockfile.File) (*lockfile.Handle, *lease.Set, error) {
 	c := p.cfg
 	store, err := c.objects(ctx, c.lockStore)
 	if err != nil {
@@ -203,7 +218,7 @@ func (p *Project) lockObject(ctx context.Context) (*lockfile.Handle, *lease.Set,
 		return nil, nil, located(c.lockStore, err)
 	}
 	for {
-		leases, err := p.acquire(ctx, before)
+		leases, err := p.acquire(ctx, append(others, before)...)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -238,8 +253,13 @@ func (p *Project) checkNewest(r *sharedRun) error {
 	if !ok || int(last.Generation) <= r.opened.Generation {
 		return nil
 	}
+	return olderThan(p.Lockfile(), r.opened.Generation, last)
+}
+
+// olderThan says that a lockfile is older than the version that was applied last.
+func olderThan(name string, generation int, last lease.Publication) error {
 	return &OlderLockfileError{
-		Lockfile: p.Lockfile(), Generation: r.opened.Generation, Applied: int(last.Generation),
+		Lockfile: name, Generation: generation, Applied: int(last.Generation),
 		Host: last.Host, RunURL: last.RunURL, Time: last.Time,
 	}
 }

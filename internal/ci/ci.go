@@ -20,17 +20,34 @@ import (
 // merge with the target branch, which is in no branch, and their variables name that. Outside CI
 // the commit ends in "-dirty" if tracked files have changes that are not committed.
 func Find(ctx context.Context, dir string, lookupEnv func(string) (string, bool)) (commit, runURL string) {
-	env := func(name string) string {
+	env := valueOf(lookupEnv)
+	runURL = RunURL(lookupEnv)
+	switch {
+	case env("GITHUB_ACTIONS") == "true":
+		return cmp.Or(pullRequestHead(env("GITHUB_EVENT_PATH")), env("GITHUB_SHA")), runURL
+	case env("GITLAB_CI") == "true":
+		return cmp.Or(env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"), env("CI_COMMIT_SHA")), runURL
+	}
+	return checkedOut(ctx, dir, env), ""
+}
+
+// RunURL returns the page of the CI job; empty if it is not known.
+func RunURL(lookupEnv func(string) (string, bool)) string {
+	env := valueOf(lookupEnv)
+	switch {
+	case env("GITHUB_ACTIONS") == "true":
+		return gitHubRun(env)
+	case env("GITLAB_CI") == "true":
+		return cmp.Or(env("CI_JOB_URL"), env("CI_PIPELINE_URL"))
+	}
+	return ""
+}
+
+func valueOf(lookupEnv func(string) (string, bool)) func(string) string {
+	return func(name string) string {
 		value, _ := lookupEnv(name)
 		return value
 	}
-	switch {
-	case env("GITHUB_ACTIONS") == "true":
-		return cmp.Or(pullRequestHead(env("GITHUB_EVENT_PATH")), env("GITHUB_SHA")), gitHubRun(env)
-	case env("GITLAB_CI") == "true":
-		return cmp.Or(env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"), env("CI_COMMIT_SHA")), cmp.Or(env("CI_JOB_URL"), env("CI_PIPELINE_URL"))
-	}
-	return checkedOut(ctx, dir, env), ""
 }
 
 // gitHubRun is the page of a run of GitHub Actions.
