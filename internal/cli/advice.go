@@ -11,12 +11,14 @@ import (
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/lease"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -81,15 +83,24 @@ func (a *App) mergeAdvice() string {
 
 // lockAdvice is advice about the lockfile and its key.
 func (a *App) lockAdvice(err error) string {
+	var copied *reconcile.CopyError
 	switch {
 	case errors.As(err, new(*lockfile.HeldError)):
 		return "try again when it has finished, or wait longer with --lock-timeout"
 	case errors.As(err, new(*reconcile.LeaseHeldError)):
-		return "try again when it has finished, or wait longer with --lock-timeout: a lease that was left behind by a killed run is free once its duration has passed"
+		return "try again when it has finished, or wait longer with --lock-timeout: a lease that was left behind by a killed run is free once its duration has passed; " + a.otherLine("lock", "status") + " shows who holds it"
 	case errors.As(err, new(*reconcile.LeaseLostError)):
 		return "run " + a.line("plan") + " to see what is left: the run that took over may be doing it"
 	case errors.As(err, new(*reconcile.OlderLockfileError)):
-		return "get the newer lockfile first, as by git pull; if it is lost, run " + a.line("lock", "break") + ", and then plan"
+		return "get the newer lockfile first, as by git pull or git merge; if it is lost, run " + a.otherLine("lock", "break", "--forget-applied") + ", and then plan"
+	case errors.Is(err, objectstore.ErrIgnoresConditions):
+		return "use another object store, such as R2 or S3; without one, let only one machine apply, and keep the lockfile in git"
+	case errors.Is(err, lease.ErrNotLease):
+		return "another program wrote it: use another prefix for the leases, or delete that object if nothing else needs it"
+	case errors.Is(err, reconcile.ErrLeaseChanged):
+		return "nothing was broken: run " + a.otherLine("lock", "status") + " to see who holds the lease now"
+	case errors.As(err, &copied):
+		return "compare both, as by " + a.otherLine("lock", "status") + "; to replace " + copied.To + " nevertheless, add --overwrite"
 	case errors.Is(err, lockfile.ErrLost):
 		return "if there is none, move this one away and run " + a.line("import", "--lock-only")
 	case errors.Is(err, lockfile.ErrConflict):
@@ -166,6 +177,12 @@ func missingAdvice(file string) string {
 // otherAPIAdvice says which files of a lockfile to move where, so that the emulator and
 // Cloudflare have one each.
 func otherAPIAdvice(e *reconcile.OtherAPIError) string {
+	if reconcile.IsURL(e.Lockfile) && e.Emulator {
+		return "give Cloudflare and the emulator a lockfile each: name another one with --lockfile, or in the manifest"
+	}
+	if reconcile.IsURL(e.Lockfile) {
+		return "keep it for Cloudflare, and give the emulator its own, in a file: --lockfile secretsync.emulator.lock"
+	}
 	base := strings.TrimSuffix(e.Lockfile, filepath.Ext(e.Lockfile))
 	other := base + ".emulator.lock"
 	if !e.Emulator {

@@ -155,7 +155,7 @@ func (a *App) workers(ctx context.Context, f *manifestFlags) (*workers, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockfile.Read(project.Lockfile())
+	lock, err := project.ReadLockfile(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/connect"
+	"github.com/secretsync/secretsync/internal/ci"
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
@@ -71,8 +72,10 @@ func (f *manifestFlags) variables() (map[string]string, error) {
 
 // config returns the configuration that the flags describe, for the manifest in file.
 func (a *App) config(f *manifestFlags, file string, api *connection) (reconcile.Config, error) {
+	account := a.setting(f.account, "CLOUDFLARE_ACCOUNT_ID")
 	c := reconcile.Config{
-		Manifest: file, Lockfile: f.lockfile, Account: a.setting(f.account, "CLOUDFLARE_ACCOUNT_ID"), Allow: f.allow,
+		Manifest: file, Lockfile: f.lockfile, Account: account, Allow: f.allow, Objects: connect.Objects(account),
+		RunURL:    ci.RunURL(a.LookupEnv),
 		LookupEnv: a.LookupEnv, Guard: guard{a.Filter}, Notify: a.notify,
 	}
 	if api != nil {

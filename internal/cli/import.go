@@ -131,7 +131,7 @@ func (a *App) importLock(ctx context.Context, o *importOptions) error {
 			return err
 		}
 		lockfile := run.Project().Lockfile()
-		_, err = fmt.Fprintf(a.Out, "\nWrote %s. Next: run %s, and %s it.\n", render.Safe(lockfile), a.line("plan"), commit(lockfile))
+		_, err = fmt.Fprintf(a.Out, "\nWrote %s. Next: run %s%s.\n", render.Safe(lockfile), a.line("plan"), andCommit(lockfile))
 		return err
 	})
 }

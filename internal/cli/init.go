@@ -187,7 +187,11 @@ func (a *App) reportInit(p *reconcile.Project, key reconcile.CreatedKey) error {
 	if from == keyring.FromSealed {
 		from = p.Lockfile() + ", sealed for the recipients in .sops.yaml"
 	}
-	_, err := fmt.Fprintf(a.Out, "%s the fingerprint key %s: %s.\nNext: edit %s, run validate and plan --emulator, and %s it together with %s.\n",
-		verb, key.ID, render.Safe(from), render.Safe(p.Manifest().File), commit(p.Lockfile()), render.Safe(p.Lockfile()))
+	keep := fmt.Sprintf("%s it together with %s", commit(p.Lockfile()), p.Lockfile())
+	if reconcile.IsURL(p.Lockfile()) {
+		keep = commit(p.Manifest().File) + " it: the lockfile is in the bucket"
+	}
+	_, err := fmt.Fprintf(a.Out, "%s the fingerprint key %s: %s.\nNext: edit %s, run validate and plan --emulator, and %s.\n",
+		verb, key.ID, render.Safe(from), render.Safe(p.Manifest().File), render.Safe(keep))
 	return err
 }

@@ -23,7 +23,8 @@ func (a *App) lockCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "lock",
 		Short: "Inspect and maintain the lockfile",
-	}, a.lockStatusCommand(), a.lockAcceptCommand(), a.lockFoldCommand(), a.mergeCommand(), a.rekeyCommand())
+	}, a.lockStatusCommand(), a.lockAcceptCommand(), a.lockFoldCommand(), a.mergeCommand(), a.rekeyCommand(),
+		a.lockBreakCommand(), a.lockPushCommand(), a.lockPullCommand())
 }
 
 func (a *App) lockStatusCommand() *cobra.Command {
@@ -33,9 +34,13 @@ func (a *App) lockStatusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show the state of the lockfile and its key",
 		Long: `status reads the lockfile and looks for its fingerprint key. It needs no token,
-no values and no key, and sends no request. Of the manifest it needs only the
-name, and not even that with --lockfile. It exits with 1 if the lockfile is
-damaged, or lacks records that wait beside it.`,
+no values and no key, and sends no request to Cloudflare. Of the manifest it
+needs only the name, and not even that with --lockfile. It exits with 1 if the
+lockfile is damaged, or lacks records that wait beside it.
+
+If several machines share the lockfile, or exclude each other by leases, it also
+shows who holds them, or held them last, and which version of the lockfile was
+applied last. It writes nothing to the bucket.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
@@ -50,17 +55,12 @@ damaged, or lacks records that wait beside it.`,
 }
 
 func (a *App) lockStatus(ctx context.Context, f *manifestFlags, asJSON bool) error {
-	path, err := lockfilePath(f)
+	p, err := a.lockfileOf(ctx, f)
 	if err != nil {
 		return err
 	}
-	c, err := a.config(f, "", nil)
-	if err != nil {
-		return err
-	}
-	c.Lockfile = path
-	st, damaged := inspect(ctx, c)
-	for _, w := range a.tracked(ctx, path) {
+	st, damaged := inspect(ctx, p)
+	for _, w := range a.tracked(ctx, p.LocalLockfile()) {
 		st.Tracked = append(st.Tracked, w.Pos.File)
 		a.Say("warning: %s", w)
 	}
@@ -91,18 +91,26 @@ func lockfilePath(f *manifestFlags) (string, error) {
 // lockStatus is the output of lock status as JSON, as documented in docs/formats.md.
 type lockStatus struct {
 	Lockfile string           `json:"lockfile"`
-	State    string           `json:"state"` // ok, absent or damaged
+	State    string           `json:"state"` // ok, absent, damaged or unread
 	Unmerged []string         `json:"unmerged,omitempty"`
-	Journal  string           `json:"journal,omitempty"` // the file, if there is one
+	Journal  string           `json:"journal,omitempty"` // the file or the objects, if there is one
 	Tracked  []string         `json:"tracked,omitempty"` // by git, and should not be
 	Version  int              `json:"version,omitempty"`
 	API      string           `json:"api,omitempty"`
+	Shared   *sharedStatus    `json:"shared,omitempty"`
 	Key      *keyStatus       `json:"fingerprint_key,omitempty"`
 	Stores   []storeStatus    `json:"stores"`
 	Pending  []pendingStatus  `json:"pending"`
 	Accepted []acceptedStatus `json:"accepted"`
 	HeldBy   *lockfile.Holder `json:"held_by,omitempty"`
+	Leases   []leaseStatus    `json:"leases,omitempty"`
 	problem  error            // the error of finding out who holds the lock
+}
+
+// sharedStatus tells versions of a lockfile apart that several machines write.
+type sharedStatus struct {
+	Lineage    string `json:"lineage"`
+	Generation int    `json:"generation"`
 }
 
 type keyStatus struct {
@@ -135,13 +143,40 @@ type acceptedStatus struct {
 	Since     time.Time          `json:"since"`
 }
 
-// inspect collects the status. The error says what is wrong with the lockfile.
-func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
-	path := c.Lockfile
-	st := &lockStatus{Lockfile: path, State: "ok", Stores: []storeStatus{}, Pending: []pendingStatus{}, Accepted: []acceptedStatus{}}
+// inspect collects the status. The error says what is wrong with the lockfile, or could not be read.
+func inspect(ctx context.Context, p *reconcile.Project) (*lockStatus, error) {
+	st := &lockStatus{Lockfile: p.Lockfile(), State: "ok", Stores: []storeStatus{}, Pending: []pendingStatus{}, Accepted: []acceptedStatus{}}
+	lock, err := p.ReadLockfile(ctx)
+	exists := st.beside(lock)
+	if lock == nil {
+		st.State = "damaged"
+		if reconcile.IsURL(st.Lockfile) && !errors.As(err, new(lockfile.ErrorList)) {
+			st.State = "unread"
+		}
+		return st, err
+	}
+	leases, leaseErr := inspectLeases(ctx, p, lock)
+	st.Leases, err = leases, errors.Join(err, leaseErr)
+	if !exists && len(lock.Stores) == 0 {
+		st.State = "absent"
+		return st, err
+	}
+	st.content(ctx, p, lock)
+	return st, err
+}
+
+// beside finds what is beside the lockfile, and reports whether that exists itself. lock is nil if
+// it cannot be read.
+func (st *lockStatus) beside(lock *lockfile.File) (exists bool) {
+	path := st.Lockfile
+	if reconcile.IsURL(path) {
+		if lock != nil && lock.Shared.Journal != "" {
+			st.Journal = path + ".journal/" + lock.Shared.Journal
+		}
+		return lock == nil || lock.Shared.Lineage != ""
+	}
 	st.HeldBy, st.problem = lockfile.Held(path)
-	lock, err := lockfile.Read(path)
-	waiting, _ := lockfile.Unmerged(path) // Read reports its errors
+	waiting, _ := lockfile.Unmerged(path) // reading the lockfile reports its errors
 	for _, saved := range waiting {
 		st.Unmerged = append(st.Unmerged, saved.Ours)
 	}
@@ -149,20 +184,21 @@ func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
 	if _, missing := os.Lstat(journal); !errors.Is(missing, fs.ErrNotExist) {
 		st.Journal = journal
 	}
-	if lock == nil {
-		st.State = "damaged"
-		return st, err
-	}
-	if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) && len(lock.Stores) == 0 {
-		st.State = "absent"
-		return st, err
-	}
+	_, missing := os.Lstat(path)
+	return !errors.Is(missing, fs.ErrNotExist)
+}
+
+// content collects what the lockfile has.
+func (st *lockStatus) content(ctx context.Context, p *reconcile.Project, lock *lockfile.File) {
 	st.Version, st.API = lockfile.Version, "cloudflare"
 	if lock.API != "" {
 		st.API = lock.API
 	}
+	if lock.Shared.Lineage != "" {
+		st.Shared = &sharedStatus{lock.Shared.Lineage, lock.Shared.Generation}
+	}
 	if lock.Key.ID != "" {
-		st.Key = inspectKey(ctx, c, lock.Key)
+		st.Key = inspectKey(ctx, p, lock.Key)
 	}
 	for k, s := range lock.All() {
 		st.Stores = append(st.Stores, storeStatus{k.Account, s.ID, k.Name, len(s.Secrets)})
@@ -175,12 +211,11 @@ func inspect(ctx context.Context, c reconcile.Config) (*lockStatus, error) {
 			}
 		}
 	}
-	return st, err
 }
 
 // inspectKey looks for the key. A missing key is no error: status does not need it.
-func inspectKey(ctx context.Context, c reconcile.Config, key lockfile.Key) *keyStatus {
-	found := reconcile.FindKey(ctx, c, key)
+func inspectKey(ctx context.Context, p *reconcile.Project, key lockfile.Key) *keyStatus {
+	found := p.FindKey(ctx, key)
 	st := &keyStatus{ID: key.ID, Sealed: len(key.Sealed) > 0, From: found.From, Fits: found.Fits}
 	if found.Err != nil {
 		st.Problem = found.Err.Error()
@@ -198,12 +233,20 @@ func (st *lockStatus) print(w io.Writer) error {
 		"ok":      fmt.Sprintf("version %d, written against %s", st.Version, st.madeAgainst()),
 		"absent":  "does not exist: nothing was applied yet, or it was lost",
 		"damaged": "cannot be used",
+		"unread":  "could not be read",
 	}[st.State])
 	for _, file := range st.Unmerged {
 		out.add("unmerged", "%s: the records of an apply during which the lockfile was replaced", render.Safe(file))
 	}
+	if s := st.Shared; s != nil {
+		out.add("shared", "lineage %s, generation %d", s.Lineage, s.Generation)
+	}
 	if st.Journal != "" {
-		out.add("journal", "%s: an apply is running, or was killed; then lock fold adds it to the lockfile", render.Safe(st.Journal))
+		adds := "lock fold"
+		if reconcile.IsURL(st.Lockfile) {
+			adds = "the next apply"
+		}
+		out.add("journal", "%s: an apply is running, or was killed; then %s adds it to the lockfile", render.Safe(st.Journal), adds)
 	}
 	if k := st.Key; k != nil {
 		kept := "not in the lockfile"
@@ -235,6 +278,13 @@ func (st *lockStatus) print(w io.Writer) error {
 	for _, s := range st.Accepted {
 		out.add("accepted", "%s/%s: its value has not been known since %s",
 			render.Safe(s.Store), render.Safe(s.Secret), s.Since.Format(time.RFC3339))
+	}
+	for _, l := range st.Leases {
+		own := 0
+		if st.Shared != nil {
+			own = st.Shared.Generation
+		}
+		l.print(out, own)
 	}
 	switch {
 	case st.problem != nil:

@@ -85,8 +85,8 @@ func (a *App) lockAccept(ctx context.Context, o *acceptOptions, patterns []strin
 		if err := run.Accept(found); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.Out, "\nWrote %s: %d accepted. Next: run %s, and %s it.\n",
-			lockfile, len(found.Accept), render.Safe(a.line("plan")), commit(run.Project().Lockfile()))
+		_, err = fmt.Fprintf(a.Out, "\nWrote %s: %d accepted. Next: run %s%s.\n",
+			lockfile, len(found.Accept), render.Safe(a.line("plan")), andCommit(run.Project().Lockfile()))
 		return err
 	})
 }

@@ -27,7 +27,8 @@ journal it does nothing.`,
 		Example: "  secretsync lock fold && git add secretsync.lock",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, err := lockfilePath(&f)
+			path, err := a.localLockfile(cmd.Context(), &f,
+				"there is nothing to fold: the journal of a killed apply is in the bucket too, and the next apply adds it to the lockfile")
 			if err != nil {
 				return err
 			}

@@ -94,7 +94,8 @@ func (a *App) resolveLockfile(ctx context.Context, o *mergeOptions) error {
 	if o.path != "" {
 		return errors.New("--path goes with the files BASE, OURS and THEIRS; --lockfile names the lockfile")
 	}
-	path, err := lockfilePath(&o.manifestFlags)
+	path, err := a.localLockfile(ctx, &o.manifestFlags,
+		"there is nothing to merge: runs write it one after another; to merge versions in files, name the three files, or one with --lockfile")
 	if err != nil {
 		return err
 	}

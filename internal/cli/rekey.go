@@ -90,7 +90,11 @@ func whyLost(r reconcile.LostReason) string {
 
 // afterRekey returns what is left to do, so that every run finds the new key.
 func (a *App) afterRekey(ctx context.Context, p *reconcile.Project, key lockfile.Key) []string {
-	todo, file := []string{commit(p.Lockfile()) + " " + p.Lockfile()}, p.KeyFile()
+	var todo []string
+	if !reconcile.IsURL(p.Lockfile()) {
+		todo = append(todo, commit(p.Lockfile())+" "+p.Lockfile())
+	}
+	file := p.KeyFile()
 	now := p.FindKey(ctx, key)
 	_, noFile := os.Lstat(file)
 	switch {

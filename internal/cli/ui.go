@@ -111,7 +111,7 @@ func isTerminal(stream any) bool {
 // environment from the start, and each value as soon as it is read.
 func (a *App) FilterOutput() {
 	a.Filter = redact.New()
-	for _, name := range []string{"CLOUDFLARE_API_TOKEN", keyring.Variable} {
+	for _, name := range []string{"CLOUDFLARE_API_TOKEN", keyring.Variable, "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
 		if text, ok := a.LookupEnv(name); ok {
 			a.Filter.Know(secret.New([]byte(text)))
 		}

@@ -150,6 +150,15 @@ func commit(path string) string {
 	return "keep"
 }
 
+// andCommit is the end of a sentence about a lockfile that was written: nothing for one in a
+// bucket, where every run finds it.
+func andCommit(lockfile string) string {
+	if reconcile.IsURL(lockfile) {
+		return ""
+	}
+	return ", and " + commit(lockfile) + " it"
+}
+
 // ruleTracked is the rule of warnings about files that belong in no repository.
 const ruleTracked = "tracked"
 

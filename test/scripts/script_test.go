@@ -83,6 +83,13 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	                             add keys of these types to a SOPS file or a lockfile's key; KEYSERVER is their address
 //	connections                  a client connected to KEYSERVER
 //	nbytes FILE N                write a file of N bytes
+//	s3 start                     start an object store with a bucket named bucket; the usual variables point to it
+//	s3 requests [N [METHOD=N ...]]
+//	                             there were N requests to it since the last call, and N of each METHOD
+//	s3 put KEY FILE | get KEY FILE
+//	                             write or read an object
+//	s3 answer STATUS CODE [REGION] | careless | well
+//	                             from now on it answers with this error, ignores conditions, or works
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "..", "testdata", "scripts"), UpdateScripts: *update, RequireExplicitExec: true,
@@ -92,7 +99,7 @@ func TestScripts(t *testing.T) {
 			"restart": restartEmulator, "fault": setFault, "await": await, "upon": upon, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
 			"dashboard": dashboard, "exits": exits,
 			"agekey": makeAgeKey, "sops": encryptFile, "sopsedit": editSOPS, "nbytes": makeBytes,
-			"plant": plantKeys, "connections": checkConnections,
+			"plant": plantKeys, "connections": checkConnections, "s3": useBucket,
 		},
 	})
 }
