@@ -83,24 +83,12 @@ func (a *App) mergeAdvice() string {
 
 // lockAdvice is advice about the lockfile and its key.
 func (a *App) lockAdvice(err error) string {
-	var copied *reconcile.CopyError
+	if text := a.sharedAdvice(err); text != "" {
+		return text
+	}
 	switch {
 	case errors.As(err, new(*lockfile.HeldError)):
 		return "try again when it has finished, or wait longer with --lock-timeout"
-	case errors.As(err, new(*reconcile.LeaseHeldError)):
-		return "try again when it has finished, or wait longer with --lock-timeout: a lease that was left behind by a killed run is free once its duration has passed; " + a.otherLine("lock", "status") + " shows who holds it"
-	case errors.As(err, new(*reconcile.LeaseLostError)):
-		return "run " + a.line("plan") + " to see what is left: the run that took over may be doing it"
-	case errors.As(err, new(*reconcile.OlderLockfileError)):
-		return "get the newer lockfile first, as by git pull or git merge; if it is lost, run " + a.otherLine("lock", "break", "--forget-applied") + ", and then plan"
-	case errors.Is(err, objectstore.ErrIgnoresConditions):
-		return "use another object store, such as R2 or S3; without one, let only one machine apply, and keep the lockfile in git"
-	case errors.Is(err, lease.ErrNotLease):
-		return "another program wrote it: use another prefix for the leases, or delete that object if nothing else needs it"
-	case errors.Is(err, reconcile.ErrLeaseChanged):
-		return "nothing was broken: run " + a.otherLine("lock", "status") + " to see who holds the lease now"
-	case errors.As(err, &copied):
-		return "compare both, as by " + a.otherLine("lock", "status") + "; to replace " + copied.To + " nevertheless, add --overwrite"
 	case errors.Is(err, lockfile.ErrLost):
 		return "if there is none, move this one away and run " + a.line("import", "--lock-only")
 	case errors.Is(err, lockfile.ErrConflict):
@@ -127,6 +115,28 @@ func (a *App) lockAdvice(err error) string {
 		return "run apply first; if it was, look for the lockfile where that was, or name it with --lockfile"
 	case errors.Is(err, reconcile.ErrHasRecords):
 		return "move it away first, or name another with --lockfile"
+	}
+	return ""
+}
+
+// sharedAdvice is advice about leases and lockfiles in object stores.
+func (a *App) sharedAdvice(err error) string {
+	var copied *reconcile.CopyError
+	switch {
+	case errors.As(err, new(*reconcile.LeaseHeldError)):
+		return "try again when it has finished, or wait longer with --lock-timeout: a lease that was left behind by a killed run is free once its duration has passed; " + a.otherLine("lock", "status") + " shows who holds it"
+	case errors.As(err, new(*reconcile.LeaseLostError)):
+		return "run " + a.line("plan") + " to see what is left: the run that took over may be doing it"
+	case errors.As(err, new(*reconcile.OlderLockfileError)):
+		return "get the newer lockfile first, as by git pull or git merge; if it is lost, run " + a.otherLine("lock", "break", "--forget-applied") + ", and then plan"
+	case errors.Is(err, objectstore.ErrIgnoresConditions):
+		return "use another object store, such as R2 or S3; without one, let only one machine apply, and keep the lockfile in git"
+	case errors.Is(err, lease.ErrNotLease):
+		return "another program wrote it: use another prefix for the leases, or delete that object if nothing else needs it"
+	case errors.Is(err, reconcile.ErrLeaseChanged):
+		return "nothing was broken: run " + a.otherLine("lock", "status") + " to see who holds the lease now"
+	case errors.As(err, &copied):
+		return "compare both, as by " + a.otherLine("lock", "status") + "; to replace " + copied.To + " nevertheless, add --overwrite"
 	}
 	return ""
 }

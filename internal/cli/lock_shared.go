@@ -215,8 +215,8 @@ func (a *App) lockPullCommand() *cobra.Command {
 		Short: "Copy the lockfile from a bucket into a file",
 		Long: `pull copies a lockfile from a bucket, with the journal of a killed apply if
 there is one, to the file beside the manifest or that --lockfile names: the
-reverse of push. It holds the leases of all stores meanwhile, and the one in the bucket is
-the older version from then on: runs that use it are refused.
+reverse of push. It holds the leases of all stores meanwhile. The one in the
+bucket is the older version from then on: runs that use it are refused.
 
 A file with records of another project, or with newer ones, is kept unless
 --overwrite is given. It needs no token for Cloudflare, no values and no key.`,

@@ -30,8 +30,6 @@ type bucket struct {
 	careless bool
 }
 
-type bucketKey struct{}
-
 func newBucket() (*bucket, func(), error) {
 	backend := s3mem.New()
 	if err := backend.CreateBucket("bucket"); err != nil {
