@@ -512,7 +512,7 @@ func TestAdopt(t *testing.T) {
 	file := openAt(t, path)
 	try(t, note(file, "A", "1"))
 	try(t, file.Fold())
-	object, err := OpenObject(t.Context(), b, "a.lock")
+	object, err := OpenObject(t.Context(), b, "a.lock", held)
 	try(t, err)
 	try(t, object.Adopt(file.File()))
 	pushed := object.File()
@@ -532,9 +532,9 @@ func TestAdopt(t *testing.T) {
 
 func TestAdoptLost(t *testing.T) {
 	b := &bucket{objects: map[string][]byte{}}
-	first, err := OpenObject(t.Context(), b, "a.lock")
+	first, err := OpenObject(t.Context(), b, "a.lock", held)
 	try(t, err)
-	second, err := OpenObject(t.Context(), b, "a.lock")
+	second, err := OpenObject(t.Context(), b, "a.lock", held)
 	try(t, err)
 	try(t, second.Update(func(f *File) { f.PutStore(inStore, "id") }))
 	mine := &File{}
