@@ -277,8 +277,10 @@ func TestLate(t *testing.T) {
 		if !errors.Is(err, ErrLost) || !errors.Is(err, cut) {
 			t.Fatalf("at the limit: %v", err)
 		}
-		if want := "the lease memory://test/" + key + " was lost: it was last renewed 40s ago, and is relied on for 40s (after 6 tries: no route to host)"; err.Error() != want {
-			t.Errorf("error %q,\nwant  %q", err, want)
+		// How often the last renewal was tried before the limit depends on its random pauses.
+		text := strings.Replace(err.Error(), "after 6 tries: ", "", 1)
+		if want := "the lease memory://test/" + key + " was lost: it was last renewed 40s ago, and is relied on for 40s (no route to host)"; text != want {
+			t.Errorf("error %q,\nwant  %q", text, want)
 		}
 		synctest.Wait()
 		if ctx.Err() == nil || !errors.Is(context.Cause(ctx), ErrLost) {
