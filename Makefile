@@ -42,7 +42,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run gofmt, go vet and g
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go vet -tags e2e ./e2e ./internal/envfile
-	go vet -tags e2es3 ./objectstore/s3
+	go vet -tags e2es3 ./objectstore/s3 ./test/shared
 	go vet -tags suites ./internal/syntax
 	go vet -tags recipes ./recipes
 	go vet -tags bench ./test/bench
@@ -69,8 +69,9 @@ e2e: ## Run wrangler and other real clients against the emulator; needs Node.js
 		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -timeout 30m -v ./e2e ./internal/envfile; \
 	fi
 
-e2e-s3: $(TOOLS)/versitygw-$(VERSITYGW_VERSION) ## Run the suite of object stores, and a lease, against a real server (the first build takes 5 minutes)
+e2e-s3: $(TOOLS)/versitygw-$(VERSITYGW_VERSION) ## Run the suite of object stores, a lease, and the policies of docs/shared.md, on a real server (the first build takes 5 minutes)
 	VERSITYGW=$< go test -tags e2es3 -count=1 -timeout 10m -run '^TestVersitygw$$' -v ./objectstore/s3
+	VERSITYGW=$< go test -tags e2es3 -count=1 -timeout 10m -run '^TestPolicies$$' -v ./test/shared
 
 $(TOOLS)/versitygw-$(VERSITYGW_VERSION):
 	GOBIN=$(TOOLS) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)

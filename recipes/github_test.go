@@ -73,7 +73,7 @@ func (p *place) dispatch(id string) *run {
 
 func (p *place) applied(event map[string]string) *run {
 	p.t.Helper()
-	r := p.runJob("examples/github/apply.yml", "apply", event)
+	r := p.runJob(p.applyYML, "apply", event)
 	if !r.failed {
 		p.github.applied = append([]string{event["sha"]}, p.github.applied...)
 	}

@@ -60,7 +60,7 @@ func (p *place) pipeline(sha string, variables map[string]string) *gitLabPipelin
 // exit code.
 func (l *gitLabPipeline) job(name string) int {
 	l.t.Helper()
-	file := parse[gitLab](l.t, "examples/gitlab/.gitlab-ci.yml")
+	file := parse[gitLab](l.t, l.gitLabYML)
 	job, ok := file.Jobs[name]
 	if !ok || !slices.Contains(file.Stages, job.Stage) {
 		l.t.Fatalf("no job %s in a stage", name)
@@ -218,8 +218,10 @@ func TestScriptsParse(t *testing.T) {
 			scripts = append(scripts, s.Run)
 		}
 	}
-	for _, job := range parse[gitLab](t, "examples/gitlab/.gitlab-ci.yml").Jobs {
-		scripts = append(scripts, strings.Join(job.Script, "\n"))
+	for _, path := range []string{"examples/gitlab/.gitlab-ci.yml", "examples/gitlab/shared.gitlab-ci.yml"} {
+		for _, job := range parse[gitLab](t, path).Jobs {
+			scripts = append(scripts, strings.Join(job.Script, "\n"))
+		}
 	}
 	commands := [][]string{{"bash", "-n", "-"}}
 	if path, err := exec.LookPath("shellcheck"); err == nil {

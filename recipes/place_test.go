@@ -48,6 +48,9 @@ type place struct {
 	github    fakeGitHub
 	githubURL string
 	server    string // as runners know GitHub
+	bucket    *bucket
+	applyYML  string // the workflow that applies
+	gitLabYML string
 
 	identity, recipient   string
 	readToken, writeToken string
@@ -64,6 +67,7 @@ func newPlace(t *testing.T) *place {
 	p := &place{
 		t: t, origin: filepath.Join(root, "origin.git"), dev: filepath.Join(root, "dev"), bin: filepath.Join(root, "bin"),
 		readToken: "read-" + rand.Text(), writeToken: "write-" + rand.Text(), values: map[string]string{}, server: gitHubServer,
+		applyYML: "examples/github/apply.yml", gitLabYML: "examples/gitlab/.gitlab-ci.yml",
 	}
 	p.startEmulator()
 	p.github.origin = p.origin
@@ -121,6 +125,9 @@ func (p *place) environment(more map[string]string) map[string]string {
 		"PATH": p.bin + ":" + os.Getenv("PATH"), "HOME": p.t.TempDir(), "GIT_CONFIG_NOSYSTEM": "1",
 		"CLOUDFLARE_API_BASE_URL": p.emulator.BaseURL(), "FAKE_GITHUB": p.githubURL, "FAKE_GITHUB_SERVER": p.server, "GOJQ": os.Getenv("GOJQ"),
 	}
+	if p.bucket != nil {
+		env["AWS_ENDPOINT_URL_S3"], env["AWS_EC2_METADATA_DISABLED"] = p.bucket.url, "true"
+	}
 	maps.Copy(env, more)
 	return env
 }
@@ -137,6 +144,9 @@ func (p *place) expressions(event map[string]string) map[string]string {
 		"inputs.plan_id":                    "", "vars.CLOUDFLARE_ACCOUNT_ID": account, "vars.PUSHGATEWAY_URL": "", "vars.SECRETSYNC_FINGERPRINT_KEY_ID": p.keyID,
 		"secrets.CLOUDFLARE_READ_TOKEN": p.readToken, "secrets.CLOUDFLARE_WRITE_TOKEN": p.writeToken,
 		"secrets.SOPS_AGE_KEY": p.identity, "secrets.SECRETSYNC_FINGERPRINT_KEY": "", "secrets.LOCKFILE_TOKEN": "",
+	}
+	for name, value := range p.bucket.secrets() {
+		v["secrets."+name] = value
 	}
 	if fork := event["github.event.pull_request.head.repo.full_name"]; fork != "" && fork != v["github.repository"] {
 		for name := range v { // a fork gets neither
@@ -248,6 +258,11 @@ func (p *place) checkNothingLeaked() {
 	}
 	all += git(p.t, p.origin, "log", "--all", "--patch")
 	looked := []string{p.readToken, p.writeToken, p.identity}
+	for _, secret := range p.bucket.secrets() {
+		if secret != "" {
+			looked = append(looked, secret)
+		}
+	}
 	for _, v := range p.values {
 		looked = append(looked, v)
 	}

@@ -22,6 +22,9 @@ func (p *place) edit(values map[string]string) {
 	maps.Copy(p.values, values)
 	maps.DeleteFunc(p.values, func(_, v string) bool { return v == "" })
 	var plain, manifest strings.Builder
+	if p.bucket != nil {
+		manifest.WriteString("lockfile: " + bucketLockfile + "\n")
+	}
 	fmt.Fprintf(&manifest, "version: 1\nstores:\n  %s:\n    secrets:\n", store)
 	for _, s := range list(p.values) {
 		name, value, _ := strings.Cut(s, "=")

@@ -1,0 +1,189 @@
+//go:build e2es3
+
+package shared
+
+import (
+	"encoding/json"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/secretsync/secretsync/test/program"
+)
+
+// users of the server, with their secret keys.
+var users = map[string]string{"applier": "secret-of-applier", "planner": "secret-of-planner", "keeper": "secret-of-keeper"}
+
+// TestPolicies runs commands under the page's policies on a server that enforces them. "make e2e-s3"
+// builds it and sets VERSITYGW to its path.
+func TestPolicies(t *testing.T) {
+	p := newPlace(t)
+	p.versitygw()
+	p.write("shop/secretsync.yaml", strings.Replace(named(t, "shop/secretsync.yaml"), "r2://secretsync-state", "s3://team-state", 1)+"\n")
+
+	p.as("planner")
+	p.prints("shop", 0, "secretsync plan", "1 to create")
+	p.emulator.ResetRequests()
+	p.prints("shop", 1, "secretsync apply --auto-approve", "the credentials do not permit to write")
+	p.wroteNothing()
+
+	p.as("applier")
+	p.prints("shop", 0, "secretsync apply --auto-approve", "1 created.")
+	p.prints("shop", 0, "secretsync plan", "No changes")
+	p.prints("shop", 0, "secretsync drift", "No drift")
+	p.hold()
+	p.kill()
+	p.as("planner")
+	p.prints("shop", 0, "secretsync plan", "the last apply was interrupted")
+	p.prints("shop", 2, "secretsync drift", "the last apply was interrupted")
+	p.prints("shop", 0, "secretsync lock status", ": held by ")
+	p.prints("shop", 1, "secretsync lock break --auto-approve", "the credentials do not permit to write")
+	p.as("applier")
+	p.prints("shop", 0, "secretsync lock break --auto-approve", "Done.")
+	p.prints("shop", 0, "secretsync apply --auto-approve", "Applied: 1 created.")
+	p.prints("shop", 0, "secretsync lock pull s3://team-state/team/shop.lock", "Copied")
+	p.prints("shop", 0, "secretsync lock push s3://team-state/team/shop.lock --lockfile secretsync.lock", "Copied")
+
+	// Only the prefix is open.
+	p.write("billing/secretsync.yaml", strings.Replace(named(t, "billing/secretsync.yaml"), "r2://secretsync-state/team", "s3://team-state/other", 1)+"\n")
+	p.emulator.ResetRequests()
+	p.prints("billing", 1, "secretsync apply --auto-approve", "the credentials do not permit to ")
+	p.wroteNothing()
+
+	// Without the permission to delete, everything is done, and the journal stays.
+	p.as("keeper")
+	p.env["STRIPE_KEY"] = "a value of stripe that is new"
+	p.prints("shop", 0, "secretsync apply --auto-approve", "Applied: 1 updated.")
+	if !p.emulator.HasValue(program.Account, "default_secrets_store", "shop-stripe-key", []byte(p.env["STRIPE_KEY"])) {
+		t.Error("the value was not applied")
+	}
+	p.prints("shop", 0, "secretsync plan", "No changes")
+}
+
+// prints runs a command, and fails the test unless it exits with code and its output contains text.
+func (p *place) prints(folder string, code int, command, text string) {
+	p.t.Helper()
+	got, out := p.bash(folder, command)
+	if got != code || !strings.Contains(out, text) {
+		p.t.Errorf("as %s: $ %s\nexit code %d, want %d and %q\n%s", p.env["AWS_ACCESS_KEY_ID"], command, got, code, text, out)
+	}
+}
+
+// wroteNothing fails the test if the account got a request that can change something.
+func (p *place) wroteNothing() {
+	p.t.Helper()
+	for _, r := range p.emulator.Requests() {
+		if r.Method != http.MethodGet {
+			p.t.Errorf("%s %s was sent", r.Method, r.Path)
+		}
+	}
+}
+
+// as sets whose credentials the commands use.
+func (p *place) as(user string) {
+	p.env["AWS_ACCESS_KEY_ID"], p.env["AWS_SECRET_ACCESS_KEY"] = user, users[user]
+}
+
+// versitygw starts the server on a loopback address, with a bucket and the page's policies.
+func (p *place) versitygw() {
+	t := p.t
+	t.Helper()
+	server := os.Getenv("VERSITYGW")
+	if server == "" {
+		t.Fatal("VERSITYGW is not set: run make e2e-s3")
+	}
+	dir := t.TempDir()
+	data, iam := filepath.Join(dir, "data"), filepath.Join(dir, "iam")
+	program.Must(t, os.MkdirAll(filepath.Join(data, "team-state"), 0o700))
+	program.Must(t, os.MkdirAll(iam, 0o700))
+	writeUsers(t, filepath.Join(iam, "users.json"))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	program.Must(t, err)
+	address := l.Addr().String()
+	program.Must(t, l.Close())
+	cmd := exec.CommandContext(t.Context(), server, "--port", address, "--access", "root-id", "--secret", "root-secret",
+		"--quiet", "--iam-dir", iam, "posix", data)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	program.Must(t, err)
+	cmd.Stdout, cmd.Stderr = log, log
+	program.Must(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = log.Close()
+	})
+	p.env["AWS_ENDPOINT_URL_S3"] = "http://" + address
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+			_ = c.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			text, _ := os.ReadFile(log.Name())
+			t.Fatalf("the server did not start:\n%s", text)
+		}
+	}
+	client := s3.New(s3.Options{
+		BaseEndpoint: awssdk.String("http://" + address), Region: "us-east-1", UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider("root-id", "root-secret", ""),
+	})
+	_, err = client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{
+		Bucket: awssdk.String("team-state"), Policy: awssdk.String(bucketPolicy(t)),
+	})
+	program.Must(t, err)
+}
+
+// writeUsers writes the server's list of users.
+func writeUsers(t *testing.T, file string) {
+	t.Helper()
+	accounts := map[string]map[string]any{}
+	for name, secret := range users {
+		accounts[name] = map[string]any{"access": name, "secret": secret, "role": "user"}
+	}
+	data, err := json.Marshal(map[string]any{"accessAccounts": accounts})
+	program.Must(t, err)
+	program.Must(t, os.WriteFile(file, data, 0o600))
+}
+
+// bucketPolicy is the page's policies as one policy of the bucket, which names who each is for.
+func bucketPolicy(t *testing.T) string {
+	t.Helper()
+	var all []map[string]any
+	add := func(block, user string, but ...string) {
+		var policy struct {
+			Version   string
+			Statement []map[string]any
+		}
+		program.Must(t, json.Unmarshal([]byte(named(t, block)), &policy))
+		for _, s := range policy.Statement {
+			s = maps.Clone(s)
+			s["Principal"] = map[string]string{"AWS": user}
+			if actions, ok := s["Action"].([]any); ok {
+				var kept []any
+				for _, a := range actions {
+					if len(but) == 0 || a != but[0] {
+						kept = append(kept, a)
+					}
+				}
+				s["Action"] = kept
+			}
+			all = append(all, s)
+		}
+	}
+	add("apply-policy.json", "applier")
+	add("plan-policy.json", "planner")
+	add("apply-policy.json", "keeper", "s3:DeleteObject")
+	data, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": all})
+	program.Must(t, err)
+	return string(data)
+}
