@@ -11,7 +11,7 @@ VERSITYGW_VERSION = v1.8.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 recipes demo faults suites sim leaks fuzz bench bench-gate cover mutate mutate-changed clean
+.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -115,6 +115,11 @@ SEED = 1
 sim: ## Simulate N (default 1000) histories of edits, faults, lag and kills, and print the results
 	@log=$$(mktemp); go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./test/sim -sim $(N) -sim-seed $(SEED) >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|lost [0-9]+$$|repeat it' $$log; rm -f $$log; exit $$code
+
+machines: N = 300
+machines: ## Simulate N (default 300) histories of three machines with one manifest: kills, pauses, cuts, lost answers
+	@log=$$(mktemp); go test -count=1 -timeout 0 -parallel 24 -run '^TestMachines$$' -v ./test/machines -machines $(N) -machines-seed $(SEED) >$$log 2>&1; code=$$?; \
+	grep -E '^(---|ok|FAIL|panic)|^ *\| | after [0-9.]+ s: |converge|repeat it' $$log; rm -f $$log; exit $$code
 
 leaks: ## Search everything that is printed or written for 200 secret values, in every command, fault and mistake
 	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakyProgramIsCaught|LeakSearchFinds.*|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./test/leaks -leaks -parallel 16 >$$log 2>&1; code=$$?; \
