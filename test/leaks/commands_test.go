@@ -1,16 +1,22 @@
 package leaks
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/test/program"
 	"github.com/spf13/cobra"
@@ -116,6 +122,7 @@ func (p *leakProject) everyCommand() {
 	for _, args := range [][]string{{"plan"}, {"apply", "--auto-approve"}, {"drift"}, {"plan", "--format", "json"}} {
 		p.exec(debugging(args)...)
 	}
+	p.share()
 	p.debug("plan", "--emulator", "--lockfile", "e.lock")
 	p.debug("apply", "--emulator", "--lockfile", "e.lock", "--auto-approve")
 	p.debug("destroy", "--emulator", "--lockfile", "e.lock", "--auto-approve", "--max-deletes", "1000", "--json")
@@ -182,6 +189,39 @@ func (p *leakProject) rebuild() {
 	p.want(program.OK, "import", "-o", "found.yaml", "-f", "few.json")
 	p.want(program.OK, "import", "--lock-only", "--auto-approve")
 	p.write("secretsync.lock", string(whole))
+}
+
+// share moves the lockfile into a bucket, applies with it there, and moves it back. What is written
+// to the bucket is searched.
+func (p *leakProject) share() {
+	backend := s3mem.New()
+	program.Must(p.t, backend.CreateBucket("bucket"))
+	store := gofakes3.New(backend).Server()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			p.t.Error(err)
+		}
+		p.search.look("the bucket's "+r.URL.Path, body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		store.ServeHTTP(w, r)
+	}))
+	p.t.Cleanup(server.Close)
+	p.t.Setenv("AWS_ENDPOINT_URL_S3", server.URL)
+	const url = "s3://bucket/team/a.lock"
+	p.shown(program.OK, "lock", "push", url, "--allow-commands", "--overwrite")
+	p.changeValues()
+	p.shown(program.OK, "plan", "--allow-commands", "--lockfile", url)
+	p.want(program.OK, "apply", "--lockfile", url, "--auto-approve", "--json")
+	p.shown(program.OK, "drift", "--allow-commands", "--lockfile", url)
+	p.shown(program.OK, "lock", "status", "--lockfile", url)
+	p.debug("lock", "break", "--lockfile", url, "--auto-approve") // nothing is held
+	p.shown(program.OK, "lock", "pull", url, "--allow-commands", "--overwrite")
+	pulled, err := os.ReadFile("secretsync.lock")
+	program.Must(p.t, err)
+	if !bytes.Contains(pulled, []byte("lineage")) {
+		p.t.Error("the lockfile that was pulled is not the shared one")
+	}
 }
 
 // takeOver imports files that hold the values in clear, and files that are broken in the middle

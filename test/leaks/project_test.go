@@ -61,11 +61,18 @@ func newLeakProject(t *testing.T, n int) *leakProject {
 		rand.Read(b)
 		return base64.StdEncoding.EncodeToString(b)
 	}
-	credentials := []canary{newCredential("token", newToken()), newCredential("key", key()), newCredential("next key", key())}
+	credentials := []canary{newCredential("token", newToken()), newCredential("key", key()), newCredential("next key", key()), newCredential("AWS secret key", newToken()), newCredential("AWS session token", newToken())}
 	p.search = newSearch(append(credentials, p.values...))
 	p.env = map[string]string{
 		"CLOUDFLARE_ACCOUNT_ID": program.Account, "CLOUDFLARE_API_TOKEN": credentials[0].value,
 		"SECRETSYNC_FINGERPRINT_KEY": credentials[1].value, "NEXT_KEY": credentials[2].value, "GITHUB_STEP_SUMMARY": filepath.Join(p.dir, "summary.md"),
+	}
+	for name, value := range map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "leaks", "AWS_SECRET_ACCESS_KEY": credentials[3].value, "AWS_SESSION_TOKEN": credentials[4].value,
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		p.env[name] = value
+		t.Setenv(name, value) // AWS's SDK reads the process's environment
 	}
 	p.watchAndServe(tmp, home)
 	p.fill()
