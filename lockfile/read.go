@@ -16,14 +16,14 @@ var ErrNotRegular = errors.New("not a regular file")
 const DefaultMaxSize = 256 << 20
 
 // Option is an option for opening or reading a lockfile.
-type Option func(*limits)
+type Option struct{ maxSize int64 }
 
 // MaxSize is the size in bytes that the lockfile may have; [DefaultMaxSize] if zero. A journal may
 // have four times that: an apply writes each record about four times. What is larger is not read,
 // as a protection against hostile files. An object store has a limit of its own:
 // [objectstore.MaxSize].
 func MaxSize(bytes int) Option {
-	return func(l *limits) { l.size = cmp.Or(int64(bytes), l.size) }
+	return Option{maxSize: int64(bytes)}
 }
 
 // limits bound what is read.
@@ -32,7 +32,7 @@ type limits struct{ size int64 }
 func limitsOf(opts []Option) limits {
 	l := limits{DefaultMaxSize}
 	for _, o := range opts {
-		o(&l)
+		l.size = cmp.Or(o.maxSize, l.size)
 	}
 	return l
 }

@@ -49,7 +49,8 @@ var outputs = map[string]struct {
 var inputs = []string{
 	"file", "lockfile", "account-id", "var", "sops-key-types", "api-base-url", "log-level", "log-format", "target", "format",
 	"plan-id", "adopt", "new-key-env", "from-env", "store", "only", "except", "worker", "env", "listen", "fault", "persist-to",
-	"path", // lock merge: a name for messages
+	"path",  // lock merge: a name for messages
+	"lease", // a place in a bucket
 }
 
 // TestEveryFlagIsClassified finds new flags that name an output.
