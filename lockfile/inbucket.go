@@ -16,10 +16,10 @@ import (
 //	KEY.journal/ID/000001
 //
 // ID is new for each journal. The first change is written to the lockfile itself, which then names
-// the journal: only then is there one to be read. A run that takes over
-// from one that did not end first writes an object that seals the journal, where the next change
-// would be. So what it read of the journal stays all of it, and the other run, should it still be
-// alive, cannot record the intent of another request, and therefore does not send it.
+// the journal: only then is there one to be read. A run that takes over from one that did not end
+// first writes an object that seals the journal, where the next change would be. So what it read of
+// the journal stays all of it, and the other run, should it still be alive, cannot record the intent
+// of another request, and therefore does not send it.
 
 // OpenObject opens the lockfile at key in an object store. The caller must hold the lease that
 // keeps other runs away; held returns an error if it does not any more. If an earlier run did not
@@ -30,13 +30,13 @@ import (
 // The methods of the Handle use no context: a change that was begun is completed, within the
 // limits of the store's own requests.
 func OpenObject(ctx context.Context, store objectstore.Store, key string, held func() error, opts ...Option) (*Handle, error) {
-	run, most := newID(), limitsOf(opts)
-	read, err := readObject(ctx, store, key, &sealer{run, held}, most)
+	run, at := newID(), object{store, key, limitsOf(opts)}
+	read, err := at.read(ctx, &sealer{run, held})
 	if err != nil {
 		return nil, err
 	}
 	h := &Handle{
-		name: objectName(store, key), storage: &inBucket{store: store, key: key, version: read.version, run: run, most: most},
+		name: at.name(), storage: &inBucket{object: at, version: read.version, run: run},
 		file: read.file, saved: read.file.Format(), folded: read.changes,
 	}
 	h.opened = h.saved
@@ -54,18 +54,31 @@ func OpenObject(ctx context.Context, store objectstore.Store, key string, held f
 // ReadObject reads the lockfile at key in an object store and its journal, without a lease. If
 // there is none, it returns an empty File.
 func ReadObject(ctx context.Context, store objectstore.Store, key string, opts ...Option) (*File, error) {
-	read, err := readObject(ctx, store, key, nil, limitsOf(opts))
+	read, err := object{store, key, limitsOf(opts)}.read(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	return read.file, nil
 }
 
-// objectName is the name of a lockfile in messages.
-func objectName(store objectstore.Store, key string) string { return store.String() + "/" + key }
-
-// object is a lockfile that was read from an object store.
+// object is where a lockfile in an object store is.
 type object struct {
+	store objectstore.Store
+	key   string
+	most  limits
+}
+
+// name is the lockfile's name in messages.
+func (o object) name() string { return o.store.String() + "/" + o.key }
+
+// journalObject is the n-th object of a journal of the lockfile, beginning with 1.
+func (o object) journalObject(id string, n int) object {
+	o.key = fmt.Sprintf("%s.journal/%s/%06d", o.key, id, n)
+	return o
+}
+
+// readObject is a lockfile that was read from an object store.
+type readObject struct {
 	file    *File // with the changes of the journal
 	version objectstore.Version
 	changes int // in the journal
@@ -78,49 +91,49 @@ type sealer struct {
 	held func() error
 }
 
-// readObject reads a lockfile, and what its journal has. If there is a sealer, it seals the journal.
-func readObject(ctx context.Context, store objectstore.Store, key string, by *sealer, most limits) (*object, error) {
+// read reads the lockfile, and what its journal has. If there is a sealer, it seals the journal.
+func (o object) read(ctx context.Context, by *sealer) (*readObject, error) {
 	for range loadTries {
-		o, err := readLockfile(ctx, store, key, most)
-		if err != nil || o.file.Shared.Journal == "" {
-			return o, err
+		read, err := o.readAlone(ctx)
+		if err != nil || read.file.Shared.Journal == "" {
+			return read, err
 		}
-		if o.changes, err = replay(ctx, store, key, by, o.file); err != nil {
+		if read.changes, err = o.replay(ctx, by, read.file); err != nil {
 			return nil, err
 		}
-		again, err := readLockfile(ctx, store, key, most) // the run may have ended, and removed its journal, meanwhile
-		if err != nil || again.version == o.version {
-			return o, err
+		again, err := o.readAlone(ctx) // the run may have ended, and removed its journal, meanwhile
+		if err != nil || again.version == read.version {
+			return read, err
 		}
 	}
-	return nil, fmt.Errorf("%s changes all the time: an apply is running", objectName(store, key))
+	return nil, fmt.Errorf("%s changes all the time: an apply is running", o.name())
 }
 
-// readLockfile reads the lockfile alone.
-func readLockfile(ctx context.Context, store objectstore.Store, key string, most limits) (*object, error) {
-	got, err := objectstore.Get(ctx, store, key)
+// readAlone reads the lockfile without its journal.
+func (o object) readAlone(ctx context.Context) (*readObject, error) {
+	got, err := objectstore.Get(ctx, o.store, o.key)
 	switch {
 	case errors.Is(err, objectstore.ErrNotExist):
-		return &object{file: new(File)}, nil
+		return &readObject{file: new(File)}, nil
 	case err != nil:
 		return nil, fmt.Errorf("the lockfile cannot be read: %w", err)
-	case int64(len(got.Data)) > most.size:
-		return nil, tooLarge(objectName(store, key), most.size)
+	case int64(len(got.Data)) > o.most.size:
+		return nil, tooLarge(o.name(), o.most.size)
 	}
-	f, err := Parse(objectName(store, key), got.Data)
+	f, err := Parse(o.name(), got.Data)
 	if list, ok := errors.AsType[ErrorList](err); ok {
 		for _, e := range list {
 			e.Hint = strings.Replace(e.Hint, fromGit, fromVersions, 1)
 		}
 	}
-	return &object{file: f, version: got.Version}, err
+	return &readObject{file: f, version: got.Version}, err
 }
 
 // replay adds the changes of the journal to f, and returns how many there are.
-func replay(ctx context.Context, store objectstore.Store, key string, by *sealer, f *File) (changes int, err error) {
+func (o object) replay(ctx context.Context, by *sealer, f *File) (changes int, err error) {
 	for {
-		name := journalKey(key, f.Shared.Journal, changes+1)
-		got, err := objectstore.Get(ctx, store, name)
+		next := o.journalObject(f.Shared.Journal, changes+1)
+		got, err := objectstore.Get(ctx, next.store, next.key)
 		if errors.Is(err, objectstore.ErrNotExist) {
 			if by == nil {
 				return changes, nil
@@ -128,7 +141,7 @@ func replay(ctx context.Context, store objectstore.Store, key string, by *sealer
 			if err := by.held(); err != nil {
 				return 0, err
 			}
-			_, err = objectstore.Put(ctx, store, name, journalLine{Sealed: by.run}.format(), objectstore.Condition{})
+			_, err = objectstore.Put(ctx, next.store, next.key, journalLine{Sealed: by.run}.format(), objectstore.Condition{})
 			if err == nil {
 				return changes, nil
 			}
@@ -139,7 +152,7 @@ func replay(ctx context.Context, store objectstore.Store, key string, by *sealer
 		if err != nil {
 			return 0, fmt.Errorf("the lockfile's journal cannot be read: %w", err)
 		}
-		change, sealed, err := parseJournalObject(objectName(store, name), got.Data)
+		change, sealed, err := parseJournalObject(next.name(), got.Data)
 		if err != nil {
 			return 0, err
 		}
@@ -165,15 +178,11 @@ func parseJournalObject(name string, data []byte) (change step, sealed bool, err
 	return step{}, false, journalDamage(name, 1, l.Version)
 }
 
-func journalKey(key, id string, n int) string { return fmt.Sprintf("%s.journal/%s/%06d", key, id, n) }
-
 // inBucket is the storage of a lockfile in an object store.
 type inBucket struct {
-	store   objectstore.Store
-	key     string
+	object
 	version objectstore.Version // of the lockfile; empty if there is none
 	run     string
-	most    limits
 	unsaved bool     // something was appended since the last save
 	id      string   // of the journal that the lockfile names; empty for none
 	n       int      // how many objects that has
@@ -208,7 +217,7 @@ func (b *inBucket) replace(data []byte) error {
 	}
 	v, err := objectstore.Put(ctx, b.store, b.key, data, objectstore.Condition{Match: b.version})
 	if errors.Is(err, objectstore.ErrConflict) {
-		now, readErr := readLockfile(ctx, b.store, b.key, b.most)
+		now, readErr := b.readAlone(ctx)
 		switch {
 		case readErr != nil:
 			err = readErr
@@ -236,17 +245,17 @@ func (b *inBucket) append(line []byte, whole func(journal string) []byte) error 
 		return nil
 	}
 	for {
-		name := journalKey(b.key, b.id, b.n+1)
-		_, err := objectstore.Put(context.Background(), b.store, name, line, objectstore.Condition{})
+		next := b.journalObject(b.id, b.n+1)
+		_, err := objectstore.Put(context.Background(), b.store, next.key, line, objectstore.Condition{})
 		taken := errors.Is(err, objectstore.ErrConflict)
 		if taken {
-			err = b.checkOwn(name)
+			err = b.checkOwn(next)
 		}
 		if err != nil {
 			return fmt.Errorf("the lockfile's journal cannot be written: %w", err)
 		}
 		b.n++
-		b.written = append(b.written, name)
+		b.written = append(b.written, next.key)
 		if !taken {
 			return nil
 		}
@@ -255,12 +264,12 @@ func (b *inBucket) append(line []byte, whole func(journal string) []byte) error 
 
 // checkOwn returns nil for an object of the journal that this run wrote although the request
 // seemed to fail. Otherwise another run has sealed the journal.
-func (b *inBucket) checkOwn(name string) error {
-	got, err := objectstore.Get(context.Background(), b.store, name)
+func (b *inBucket) checkOwn(of object) error {
+	got, err := objectstore.Get(context.Background(), of.store, of.key)
 	if err != nil {
 		return err
 	}
-	_, sealed, err := parseJournalObject(objectName(b.store, name), got.Data)
+	_, sealed, err := parseJournalObject(of.name(), got.Data)
 	if sealed {
 		b.lost = "another run took over"
 		return objectstore.ErrConflict
