@@ -179,7 +179,7 @@ type Guard interface {
 
 // withDefaults fills in defaults.
 func (c Config) withDefaults() Config {
-	if c.Lockfile == "" || IsURL(c.Lockfile) {
+	if c.Lockfile == "" || objectstore.IsURL(c.Lockfile) {
 		c.Lockfile = lockfile.PathFor(c.Manifest)
 	}
 	if c.LeaseDuration == 0 {

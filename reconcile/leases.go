@@ -16,6 +16,7 @@ import (
 	"github.com/secretsync/secretsync/internal/lease"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
@@ -26,7 +27,7 @@ import (
 // if Config names a lockfile.
 func OpenLockfile(ctx context.Context, c Config) (*Project, error) {
 	named := c.Lockfile
-	if c.Manifest == "" && IsURL(named) {
+	if c.Manifest == "" && objectstore.IsURL(named) {
 		c.Lockfile = path.Base(named)
 	}
 	p := &Project{cfg: c.withDefaults(), manifest: new(manifest.Manifest)}
@@ -96,7 +97,7 @@ func (p *Project) Leases(ctx context.Context, lock *lockfile.File) ([]Lease, err
 	for i := range leases {
 		g.Go(func() error {
 			l := &leases[i]
-			st, err := lease.ReadStatus(ctx, store, lease.Key(string(l.Store.Account), l.Store.Name))
+			st, err := lease.ReadStatus(ctx, store, leaseKey(l.Store))
 			l.read(st, lock.Shared.Lineage)
 			return err
 		})
@@ -106,17 +107,9 @@ func (p *Project) Leases(ctx context.Context, lock *lockfile.File) ([]Lease, err
 
 // leasesOf returns the leases by their stores, sorted.
 func (p *Project) leasesOf(lock *lockfile.File) []Lease {
-	keys := map[planner.StoreKey]bool{}
-	for _, st := range p.manifest.Stores {
-		if account, err := p.accountID(st, lock, false); err == nil {
-			keys[planner.StoreKey{Account: account, Name: st.Name}] = true
-		}
-	}
-	for k := range lock.All() {
-		keys[planner.StoreKey{Account: planner.AccountID(k.Account), Name: k.Name}] = true
-	}
+	stores, _ := p.leased(lock)
 	var leases []Lease
-	for _, k := range slices.SortedFunc(maps.Keys(keys), byName) {
+	for _, k := range slices.SortedFunc(maps.Keys(stores), byName) {
 		leases = append(leases, Lease{Store: k})
 	}
 	return leases

@@ -50,16 +50,12 @@ func (p *Project) copyLockfile(ctx context.Context, url string, overwrite, push 
 	if err := far.cfg.locate(url, p.manifest); err != nil {
 		return nil, err
 	}
-	near, err := lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout)
+	near, err := lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout, p.cfg.lockLimit())
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, near.Close()) }()
-	store, err := far.cfg.objects(ctx, far.cfg.lockStore)
-	if err != nil {
-		return nil, err
-	}
-	object, err := lockfile.ReadObject(ctx, store, far.cfg.lockKey)
+	object, err := far.ReadLockfile(ctx)
 	if err != nil {
 		return nil, err
 	}

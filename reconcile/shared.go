@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -27,9 +28,6 @@ import (
 // DefaultLeaseDuration is how long others wait for a run that does not renew its leases any more.
 const DefaultLeaseDuration = lease.DefaultDuration
 
-// IsURL reports whether a lockfile's name is the URL of an object.
-func IsURL(name string) bool { return strings.Contains(name, "://") }
-
 // locate decides where the lockfile and the leases are. named is Config.Lockfile as it was given.
 func (c *Config) locate(named string, m *manifest.Manifest) error {
 	lock, leases := manifest.Location{URL: named}, manifest.Location{URL: c.Lease}
@@ -39,10 +37,10 @@ func (c *Config) locate(named string, m *manifest.Manifest) error {
 	if leases.URL == "" {
 		leases = m.Lease
 	}
-	if IsURL(lock.URL) {
+	if objectstore.IsURL(lock.URL) {
 		folder, key := path.Split(lock.URL)
 		if key == "" || strings.HasSuffix(folder, "://") {
-			return located(lock, fmt.Errorf("%q names no object: want s3://BUCKET/PREFIX/NAME.lock", lock.URL))
+			return located(lock, errors.New("the lockfile's URL names no object: want s3://BUCKET/PREFIX/NAME.lock"))
 		}
 		c.lockStore, c.lockKey = manifest.Location{URL: strings.TrimSuffix(folder, "/"), Pos: lock.Pos}, key
 		if leases.URL == "" {
@@ -141,11 +139,13 @@ type sharedRun struct {
 func (p *Project) acquire(ctx context.Context, locks ...*lockfile.File) (*lease.Set, error) {
 	var keys []string
 	for _, lock := range locks {
-		of, err := p.leaseKeys(lock)
+		stores, err := p.leased(lock)
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, of...)
+		for k := range stores {
+			keys = append(keys, leaseKey(k))
+		}
 	}
 	c := p.cfg
 	store, err := c.objects(ctx, c.leaseStore)
@@ -163,20 +163,25 @@ func (p *Project) acquire(ctx context.Context, locks ...*lockfile.File) (*lease.
 	return set, located(c.leaseStore, err)
 }
 
-func (p *Project) leaseKeys(lock *lockfile.File) ([]string, error) {
-	var keys []string
+// leased returns the stores that the manifest describes or lock records. The error says why the
+// accounts of some are not known; those stores are left out.
+func (p *Project) leased(lock *lockfile.File) (stores map[planner.StoreKey]bool, unknown error) {
+	stores = map[planner.StoreKey]bool{}
 	for _, st := range p.manifest.Stores {
 		account, err := p.accountID(st, lock, false)
 		if err != nil {
-			return nil, err
+			unknown = cmp.Or(unknown, err)
+			continue
 		}
-		keys = append(keys, lease.Key(string(account), st.Name))
+		stores[planner.StoreKey{Account: account, Name: st.Name}] = true
 	}
-	for k := range lock.All() {
-		keys = append(keys, lease.Key(string(k.Account), k.Name))
+	for k := range lock.Stores {
+		stores[planner.StoreKey{Account: planner.AccountID(k.Account), Name: k.Name}] = true
 	}
-	return keys, nil
+	return stores, unknown
 }
+
+func leaseKey(k planner.StoreKey) string { return lease.Key(string(k.Account), k.Name) }
 
 // lockShared opens the lockfile of a project that several machines apply.
 func (p *Project) lockShared(ctx context.Context) (handle *lockfile.Handle, shared *sharedRun, err error) {

@@ -187,10 +187,10 @@ func missingAdvice(file string) string {
 // otherAPIAdvice says which files of a lockfile to move where, so that the emulator and
 // Cloudflare have one each.
 func otherAPIAdvice(e *reconcile.OtherAPIError) string {
-	if reconcile.IsURL(e.Lockfile) && e.Emulator {
+	if objectstore.IsURL(e.Lockfile) && e.Emulator {
 		return "give Cloudflare and the emulator a lockfile each: name another one with --lockfile, or in the manifest"
 	}
-	if reconcile.IsURL(e.Lockfile) {
+	if objectstore.IsURL(e.Lockfile) {
 		return "keep it for Cloudflare, and give the emulator its own, in a file: --lockfile secretsync.emulator.lock"
 	}
 	base := strings.TrimSuffix(e.Lockfile, filepath.Ext(e.Lockfile))

@@ -14,6 +14,7 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/manifest/schema"
+	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
@@ -100,7 +101,7 @@ func (a *App) init(ctx context.Context, o *initOptions) error {
 	if err := a.initIgnore(project.LocalLockfile()); err != nil {
 		return err
 	}
-	if !reconcile.IsURL(project.Lockfile()) {
+	if !objectstore.IsURL(project.Lockfile()) {
 		if err := a.initMerge(ctx, project.Lockfile()); err != nil {
 			return err
 		}
@@ -188,7 +189,7 @@ func (a *App) reportInit(p *reconcile.Project, key reconcile.CreatedKey) error {
 		from = p.Lockfile() + ", sealed for the recipients in .sops.yaml"
 	}
 	keep := fmt.Sprintf("%s it together with %s", commit(p.Lockfile()), p.Lockfile())
-	if reconcile.IsURL(p.Lockfile()) {
+	if objectstore.IsURL(p.Lockfile()) {
 		keep = commit(p.Manifest().File) + " it: the lockfile is in the bucket"
 	}
 	_, err := fmt.Fprintf(a.Out, "%s the fingerprint key %s: %s.\nNext: edit %s, run validate and plan --emulator, and %s.\n",

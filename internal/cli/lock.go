@@ -14,6 +14,7 @@ import (
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
@@ -150,7 +151,7 @@ func inspect(ctx context.Context, p *reconcile.Project) (*lockStatus, error) {
 	exists := st.beside(lock)
 	if lock == nil {
 		st.State = "damaged"
-		if reconcile.IsURL(st.Lockfile) && !errors.As(err, new(lockfile.ErrorList)) {
+		if objectstore.IsURL(st.Lockfile) && !errors.As(err, new(lockfile.ErrorList)) {
 			st.State = "unread"
 		}
 		return st, err
@@ -169,7 +170,7 @@ func inspect(ctx context.Context, p *reconcile.Project) (*lockStatus, error) {
 // it cannot be read.
 func (st *lockStatus) beside(lock *lockfile.File) (exists bool) {
 	path := st.Lockfile
-	if reconcile.IsURL(path) {
+	if objectstore.IsURL(path) {
 		if lock != nil && lock.Shared.Journal != "" {
 			st.Journal = path + ".journal/" + lock.Shared.Journal
 		}
@@ -243,7 +244,7 @@ func (st *lockStatus) print(w io.Writer) error {
 	}
 	if st.Journal != "" {
 		adds := "lock fold"
-		if reconcile.IsURL(st.Lockfile) {
+		if objectstore.IsURL(st.Lockfile) {
 			adds = "the next apply"
 		}
 		out.add("journal", "%s: an apply is running, or was killed; then %s adds it to the lockfile", render.Safe(st.Journal), adds)

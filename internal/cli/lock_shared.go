@@ -12,6 +12,7 @@ import (
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
@@ -233,9 +234,9 @@ func (a *App) copyCommand(
 	cmd.Args = oneArg("the place in a bucket, as s3://BUCKET/PREFIX/NAME.lock", "--lockfile names the file that it is copied from or to")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
-		case !reconcile.IsURL(args[0]):
+		case !objectstore.IsURL(args[0]):
 			return fmt.Errorf("%q is no place in a bucket: want s3://BUCKET/PREFIX/NAME.lock", args[0])
-		case reconcile.IsURL(o.manifestFlags.lockfile):
+		case objectstore.IsURL(o.manifestFlags.lockfile):
 			return fmt.Errorf("--lockfile names the file beside the manifest for %s, not a place in a bucket", cmd.CommandPath())
 		}
 		p, err := a.project(cmd.Context(), &o.manifestFlags, nil, o.lockFlags.configure)
@@ -328,7 +329,7 @@ func (a *App) localLockfile(ctx context.Context, f *manifestFlags, why string) (
 		}
 		path = p.Lockfile()
 	}
-	if reconcile.IsURL(path) {
+	if objectstore.IsURL(path) {
 		return "", hint.With(fmt.Errorf("the lockfile is %s, and not a file", path), why)
 	}
 	return path, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
@@ -91,7 +92,7 @@ func whyLost(r reconcile.LostReason) string {
 // afterRekey returns what is left to do, so that every run finds the new key.
 func (a *App) afterRekey(ctx context.Context, p *reconcile.Project, key lockfile.Key) []string {
 	var todo []string
-	if !reconcile.IsURL(p.Lockfile()) {
+	if !objectstore.IsURL(p.Lockfile()) {
 		todo = append(todo, commit(p.Lockfile())+" "+p.Lockfile())
 	}
 	file := p.KeyFile()

@@ -17,6 +17,7 @@ import (
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
@@ -144,7 +145,7 @@ func (a *App) fromRepository(manifest string) func(string) string {
 
 // commit says how to keep a file that later runs need: by a commit, where there is a repository.
 func commit(path string) string {
-	if !reconcile.IsURL(path) && repo.InWorkTree(filepath.Dir(path)) {
+	if !objectstore.IsURL(path) && repo.InWorkTree(filepath.Dir(path)) {
 		return "commit"
 	}
 	return "keep"
@@ -153,7 +154,7 @@ func commit(path string) string {
 // andCommit is the end of a sentence about a lockfile that was written: nothing for one in a
 // bucket, where every run finds it.
 func andCommit(lockfile string) string {
-	if reconcile.IsURL(lockfile) {
+	if objectstore.IsURL(lockfile) {
 		return ""
 	}
 	return ", and " + commit(lockfile) + " it"
