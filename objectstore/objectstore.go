@@ -52,7 +52,9 @@ type Object struct {
 
 // Store keeps objects under keys, which are relative paths with slashes, such as "leases/a.json".
 // Its methods may be called concurrently. They do not repeat requests: see [Get] and [Put]. Each
-// request ends within a time that the store limits.
+// request ends within a time that the store limits. Errors other than [ErrNotExist] and
+// [ErrConflict] name the request and the object, such as "write s3://bucket/prefix/key: ...", so
+// that callers need not.
 type Store interface {
 	// Get reads an object. The error is [ErrNotExist] if there is none.
 	Get(ctx context.Context, key string) (Object, error)

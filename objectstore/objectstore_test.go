@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -245,8 +246,9 @@ func TestProbeFails(t *testing.T) {
 	for _, condition := range []string{"create", "match"} {
 		err := objectstore.Probe(t.Context(), &putOnly{fails: condition})
 		checkError(t, err, objectstore.ErrRefused)
-		if want := "write test://bucket/probe.json: "; err == nil || err.Error()[:len(want)] != want {
-			t.Errorf("%s: error %v, want one that starts with %q", condition, err, want)
+		text := fmt.Sprint(err)
+		if want := "write test://bucket/probe.json: "; !strings.HasPrefix(text, want) || strings.Count(text, "probe.json") != 1 {
+			t.Errorf("%s: error %v, want one that starts with %q, and names the object once", condition, err, want)
 		}
 	}
 }
@@ -257,9 +259,9 @@ type putOnly struct {
 	fails string
 }
 
-func (p *putOnly) Put(_ context.Context, _ string, _ []byte, c objectstore.Condition) (objectstore.Version, error) {
+func (p *putOnly) Put(_ context.Context, key string, _ []byte, c objectstore.Condition) (objectstore.Version, error) {
 	if (c.Match == "") == (p.fails == "create") {
-		return "", fmt.Errorf("%w: 403", objectstore.ErrRefused)
+		return "", fmt.Errorf("write %s/%s: %w: 403", p, key, objectstore.ErrRefused)
 	}
 	return "", objectstore.ErrConflict
 }

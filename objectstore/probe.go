@@ -28,39 +28,27 @@ const noVersion = Version(`"00000000000000000000000000000000"`)
 // a run that writes.
 func Probe(ctx context.Context, s Store) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return probeCreate(ctx, s) })
-	g.Go(func() error { return probeMatch(ctx, s) })
+	g.Go(func() error { return probe(ctx, s, Condition{}, 2, "twice with If-None-Match: *") })
+	g.Go(func() error {
+		return probe(ctx, s, Condition{Match: noVersion}, 1, "with an If-Match that does not match")
+	})
 	return g.Wait()
 }
 
-// probeCreate creates an object twice, unless it exists already.
-func probeCreate(ctx context.Context, s Store) error {
-	for range 2 {
+// probe writes the object under a condition that does not hold, at the latest after the first of
+// several writes. how says for messages what the store did wrong if all of them succeed.
+func probe(ctx context.Context, s Store, c Condition, writes int, how string) error {
+	for range writes {
 		err := repeat(ctx, func() error {
-			_, err := s.Put(ctx, ProbeKey, []byte(probeData), Condition{})
+			_, err := s.Put(ctx, ProbeKey, []byte(probeData), c)
 			return err
 		})
 		switch {
 		case errors.Is(err, ErrConflict):
 			return nil
 		case err != nil:
-			return fmt.Errorf("write %s/%s: %w", s, ProbeKey, err)
+			return err
 		}
 	}
-	return fmt.Errorf("%s: %w (it wrote %s twice with If-None-Match: *)", s, ErrIgnoresConditions, ProbeKey)
-}
-
-// probeMatch replaces a version that the object cannot have.
-func probeMatch(ctx context.Context, s Store) error {
-	err := repeat(ctx, func() error {
-		_, err := s.Put(ctx, ProbeKey, []byte(probeData), Condition{Match: noVersion})
-		return err
-	})
-	switch {
-	case errors.Is(err, ErrConflict):
-		return nil
-	case err != nil:
-		return fmt.Errorf("write %s/%s: %w", s, ProbeKey, err)
-	}
-	return fmt.Errorf("%s: %w (it wrote %s with an If-Match that does not match)", s, ErrIgnoresConditions, ProbeKey)
+	return fmt.Errorf("%s: %w (it wrote %s %s)", s, ErrIgnoresConditions, ProbeKey, how)
 }

@@ -116,15 +116,14 @@ func (a *acquisition) read(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
-			address := a.store.String() + "/" + key
 			o, err := objectstore.Get(ctx, a.store, key)
 			if err != nil && !errors.Is(err, objectstore.ErrNotExist) {
-				return fmt.Errorf("read the lease %s: %w", address, err)
+				return fmt.Errorf("read the lease: %w", err)
 			}
 			now := observation{version: o.Version, first: time.Now()}
 			if err == nil {
 				if now.rec, err = decode(o.Data); err != nil {
-					return fmt.Errorf("%s: %w", address, err)
+					return fmt.Errorf("%s/%s: %w", a.store, key, err)
 				}
 			}
 			if now.version == a.seen[i].version {
@@ -251,7 +250,7 @@ func (a *acquisition) take(ctx context.Context, h *hold) error {
 	case errors.Is(err, objectstore.ErrConflict):
 		return errRace
 	case err != nil:
-		return fmt.Errorf("acquire the lease %s: %w", h.address(), err)
+		return fmt.Errorf("acquire the lease: %w", err)
 	}
 	h.rec, h.version = next, v
 	h.renewed(sent, wall)

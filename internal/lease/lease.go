@@ -209,7 +209,7 @@ func releaseAll(ctx context.Context, holds []*hold) error {
 			defer cancel()
 			if err := h.write(limited, free); err != nil {
 				if !errors.Is(err, ErrLost) {
-					err = fmt.Errorf("release the lease %s: %w", h.address(), err)
+					err = fmt.Errorf("release the lease: %w", err)
 				}
 				errs[i] = err
 			}

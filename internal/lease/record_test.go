@@ -83,8 +83,8 @@ func TestBadObjects(t *testing.T) {
 }
 
 func TestUnreadable(t *testing.T) {
-	f := &objectstoretest.Faulty{Store: &objectstoretest.Memory{}, Before: func(context.Context, string, string) error {
-		return fmt.Errorf("%w: 403", objectstore.ErrRefused)
+	f := &objectstoretest.Faulty{Store: &objectstoretest.Memory{}, Before: func(_ context.Context, _, key string) error {
+		return fmt.Errorf("read memory://test/%s: %w: 403", key, objectstore.ErrRefused)
 	}}
 	_, err := ReadStatus(t.Context(), f, key)
 	if _, err := Acquire(t.Context(), f, []string{key}, Options{}); !errors.Is(err, objectstore.ErrRefused) {
@@ -92,7 +92,7 @@ func TestUnreadable(t *testing.T) {
 	}
 	broken := Break(t.Context(), f, Status{Address: "memory://test/" + key, key: key}, "me")
 	for what, err := range map[string]error{"status": err, "break": broken} {
-		if !errors.Is(err, objectstore.ErrRefused) || !strings.Contains(err.Error(), "read the lease memory://test/"+key) {
+		if !errors.Is(err, objectstore.ErrRefused) || !strings.HasPrefix(err.Error(), "read the lease: read memory://test/"+key+": ") || strings.Count(err.Error(), key) != 1 {
 			t.Errorf("%s: error %v", what, err)
 		}
 	}

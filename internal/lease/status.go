@@ -33,7 +33,7 @@ func ReadStatus(ctx context.Context, store objectstore.Store, key string) (Statu
 	case errors.Is(err, objectstore.ErrNotExist):
 		return s, nil
 	case err != nil:
-		return s, fmt.Errorf("read the lease %s: %w", s.Address, err)
+		return s, fmt.Errorf("read the lease: %w", err)
 	}
 	r, err := decode(o.Data)
 	if err != nil {
@@ -76,7 +76,7 @@ func breakOnce(ctx context.Context, store objectstore.Store, s Status, host stri
 		return fmt.Errorf("%s: %w", s.Address, ErrChanged)
 	}
 	if err != nil {
-		return fmt.Errorf("read the lease %s: %w", s.Address, err)
+		return fmt.Errorf("read the lease: %w", err)
 	}
 	r, err := decode(o.Data)
 	switch {
@@ -89,7 +89,7 @@ func breakOnce(ctx context.Context, store objectstore.Store, s Status, host stri
 	r.Freed = new(time.Now().UTC().Truncate(time.Second))
 	_, err = objectstore.Put(ctx, store, s.key, r.encode(), objectstore.Condition{Match: o.Version})
 	if err != nil && !errors.Is(err, objectstore.ErrConflict) {
-		return fmt.Errorf("break the lease %s: %w", s.Address, err)
+		return fmt.Errorf("break the lease: %w", err)
 	}
 	return err
 }
