@@ -60,10 +60,10 @@ type Set struct {
 }
 
 // Acquire acquires the leases with the given keys, all of them or none. It waits while others hold
-// some of them, without holding any itself; the error is a [HeldError] if it waited too long. It checks that
-// the store respects conditions before it writes.
+// some of them, without holding any itself; the error is a [HeldError] if it waited too long. It checks
+// that the store respects conditions before it writes.
 //
-// Leases that nobody holds cost 1 GET and 1 PUT each, and [objectstore.Probe] 2 PUTs beside the GETs.
+// Free leases cost 1 GET and 1 PUT each, and [objectstore.Probe] 2 PUTs beside the GETs.
 func Acquire(ctx context.Context, store objectstore.Store, keys []string, opt Options) (*Set, error) {
 	if opt.Duration == 0 {
 		opt.Duration = DefaultDuration

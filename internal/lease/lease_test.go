@@ -291,7 +291,7 @@ func TestLate(t *testing.T) {
 		if err := set.Check(); !errors.Is(err, ErrLost) {
 			t.Errorf("later: %v", err)
 		}
-		// Nobody took it over, so it is still this run's to release.
+		// No other run took it over, so it is still this run's to release.
 		release(t, set)
 		if status(t, m).Held {
 			t.Error("the lease is still held")

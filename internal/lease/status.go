@@ -53,11 +53,11 @@ func (s Status) SameHolder(other Status) bool {
 // for its duration is stale.
 func (s Status) Renewed(later Status) bool { return s.version != later.version }
 
-// ErrChanged means that another run held a lease than the one that it was to be taken from.
+// ErrChanged means that the run that a lease was to be taken from does not hold it any more.
 var ErrChanged = errors.New("another run acquired or released the lease meanwhile")
 
 // Break releases a lease that another run holds, as it was when s was read; the error is
-// [ErrChanged] if another run holds it now. The run that held it is not told: if it still runs,
+// [ErrChanged] if another run holds it now. The run that held it is not notified: if it still runs,
 // it relies on the lease until its next renewal, up to two thirds of the duration later.
 func Break(ctx context.Context, store objectstore.Store, s Status, host string) error {
 	const races = 5 // a holder renews once a second at most

@@ -118,8 +118,8 @@ func (s *Store) classify(verb string, a answer) error {
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
 		advice := fmt.Sprintf("the credentials do not permit to %s this object: allow GetObject, PutObject and DeleteObject below %s", verb, s)
 		if verb == "read" {
-			// So S3 answers for an object that does not exist, without this permission. To take it for
-			// missing would be to overlook a lockfile or a journal that this run may not read.
+			// S3 answers this for an object that does not exist, too, without this permission. If it were
+			// taken for missing, a lockfile or a journal that this run may not read would be overlooked.
 			advice += "; on S3, allow s3:ListBucket on the bucket, too: without it, S3 does not say that an object is missing"
 		}
 		return refusal(a, advice)
