@@ -10,8 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"github.com/secretsync/secretsync/test/s3test"
 )
 
 // bucketLockfile is the lockfile of the recipes that have one in a bucket.
@@ -29,9 +28,7 @@ type bucket struct {
 // useBucket gives the place a bucket, and the recipes that go with it.
 func (p *place) useBucket() {
 	b := &bucket{reader: "reader-" + rand.Text(), readerSecret: rand.Text(), writer: "writer-" + rand.Text(), writerSecret: rand.Text()}
-	backend := s3mem.New()
-	must(p.t, backend.CreateBucket("team-state"))
-	store := gofakes3.New(backend).Server()
+	store := s3test.New("team-state")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if b.allows(r) {
 			store.ServeHTTP(w, r)

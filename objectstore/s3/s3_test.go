@@ -17,11 +17,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/objectstore/objectstoretest"
+	"github.com/secretsync/secretsync/test/s3test"
 )
 
 // environment lets the SDK find the given settings and nothing else.
@@ -60,11 +59,7 @@ func open(t *testing.T, url string) *Store {
 }
 
 func TestGofakes3(t *testing.T) {
-	backend := s3mem.New()
-	if err := backend.CreateBucket("bucket"); err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(gofakes3.New(backend).Server())
+	server := httptest.NewServer(s3test.New("bucket"))
 	t.Cleanup(server.Close)
 	environment(t, credentials(server.URL))
 	var n atomic.Int32

@@ -15,10 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/test/program"
+	"github.com/secretsync/secretsync/test/s3test"
 	"github.com/spf13/cobra"
 )
 
@@ -194,9 +193,7 @@ func (p *leakProject) rebuild() {
 // share moves the lockfile into a bucket, applies with it there, and moves it back. What is written
 // to the bucket is searched.
 func (p *leakProject) share() {
-	backend := s3mem.New()
-	program.Must(p.t, backend.CreateBucket("bucket"))
-	store := gofakes3.New(backend).Server()
+	store := s3test.New("bucket")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {

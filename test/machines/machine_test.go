@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/secretsync/secretsync/test/program"
+	"github.com/secretsync/secretsync/test/s3test"
 )
 
 // machine is a folder with a copy of the manifest, and two proxies: to the API, and to the bucket.
@@ -76,12 +76,8 @@ func newMachine(t *testing.T, w *world, name string, seed uint64) *machine {
 	m.bucket = newProxy(t, m, w.serveBucket, rand.New(rand.NewPCG(seed, 2)))
 	m.bucket.isBucket = true
 	m.Env = program.Environment(m.api.server.URL + "/client/v4")
-	none := filepath.Join(m.Dir, "none")
-	maps.Copy(m.Env, map[string]string{
-		"AWS_ENDPOINT_URL_S3": m.bucket.server.URL, "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_REGION": "auto",
-		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none,
-		reconcile.KeyVariable: base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)),
-	})
+	maps.Copy(m.Env, s3test.Environment(m.bucket.server.URL))
+	m.Env[reconcile.KeyVariable] = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
 	return m
 }
 

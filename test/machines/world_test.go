@@ -13,12 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
-
 	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/internal/lease"
 	"github.com/secretsync/secretsync/test/program"
+	"github.com/secretsync/secretsync/test/s3test"
 )
 
 const (
@@ -64,10 +62,8 @@ type secret struct {
 func newWorld(t testing.TB) *world {
 	api, err := emulator.New(emulator.Options{RateLimit: -1, MaxStores: 2})
 	program.Must(t, err)
-	backend := s3mem.New()
-	program.Must(t, backend.CreateBucket(bucket))
 	return &world{
-		t: t, begun: time.Now(), api: api, bucket: gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0)).Server(),
+		t: t, begun: time.Now(), api: api, bucket: s3test.New(bucket),
 		owners: map[string]*run{}, journals: map[string]*run{}, live: map[string]secret{}, known: map[string]string{},
 		wanted: map[string]*spec{}, there: map[string]bool{}, foreign: map[string]secret{},
 	}

@@ -11,11 +11,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/test/program"
+	"github.com/secretsync/secretsync/test/s3test"
 )
 
 // bucket is an object store in process, with one bucket named "bucket".
@@ -30,23 +29,11 @@ type bucket struct {
 	careless bool
 }
 
-func newBucket() (*bucket, func(), error) {
-	backend := s3mem.New()
-	if err := backend.CreateBucket("bucket"); err != nil {
-		return nil, nil, err
-	}
-	b := &bucket{store: gofakes3.New(backend).Server()}
+func newBucket() (b *bucket, stop func()) {
+	b = &bucket{store: s3test.New("bucket")}
 	server := httptest.NewServer(b)
 	b.url = server.URL
-	return b, server.Close, nil
-}
-
-// environment is what finds the bucket, and nothing of this machine's.
-func (b *bucket) environment() map[string]string {
-	return map[string]string{
-		"AWS_ENDPOINT_URL_S3": b.url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "script-id", "AWS_SECRET_ACCESS_KEY": "5cr1pt-53cr3t-k3y",
-		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
-	}
+	return b, server.Close
 }
 
 func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -84,10 +71,9 @@ func useBucket(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: s3 start | requests [N [METHOD=N ...]] | put KEY FILE | get KEY FILE | answer STATUS CODE [REGION] | careless | well")
 	}
 	if args[0] == "start" {
-		b, stop, err := newBucket()
-		ts.Check(err)
+		b, stop := newBucket()
 		ts.Defer(stop)
-		for name, value := range b.environment() {
+		for name, value := range s3test.Environment(b.url) {
 			ts.Setenv(name, value)
 		}
 		ts.Setenv("BUCKET_URL", b.url)
@@ -186,10 +172,9 @@ func TestBucketRequests(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, stop, err := newBucket()
-			program.Must(t, err)
+			s, stop := newBucket()
 			t.Cleanup(stop)
-			for name, value := range s.environment() {
+			for name, value := range s3test.Environment(s.url) {
 				t.Setenv(name, value)
 			}
 			b := newBench(t, emulator.Options{})

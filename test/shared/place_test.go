@@ -14,11 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
-
 	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/test/program"
+	"github.com/secretsync/secretsync/test/s3test"
 )
 
 // place is the folders of several repositories, an account and an object store.
@@ -43,7 +41,7 @@ func newPlace(t *testing.T) *place {
 		}
 		return emulator.Fault{}
 	}})
-	store := gofakes3.New(s3mem.New()).Server()
+	store := s3test.New()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.requests = append(p.requests, r.Method+" "+r.URL.Path)
@@ -52,9 +50,9 @@ func newPlace(t *testing.T) *place {
 	}))
 	t.Cleanup(server.Close)
 	p.env = program.Environment(p.emulator.BaseURL())
+	maps.Copy(p.env, s3test.Environment(server.URL))
 	maps.Copy(p.env, map[string]string{
-		"AWS_ENDPOINT_URL_S3": server.URL, "AWS_ACCESS_KEY_ID": "test-id", "AWS_SECRET_ACCESS_KEY": "test-secret",
-		"AWS_EC2_METADATA_DISABLED": "true", "HOME": t.TempDir(), "PATH": os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1",
+		"HOME": t.TempDir(), "PATH": os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_AUTHOR_NAME": "dev", "GIT_AUTHOR_EMAIL": "dev@example.com", "GIT_COMMITTER_NAME": "dev", "GIT_COMMITTER_EMAIL": "dev@example.com",
 		"STRIPE_KEY": "value of stripe", "DB_PASSWORD": "value of the database", "SMTP_KEY": "value of smtp",
 	})
