@@ -65,7 +65,8 @@ func Parse(url string) (Location, error) {
 		return Location{}, errors.New("the URL contains a credential: remove everything up to the @, and set" +
 			" AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, instead; if the URL was shared, replace the credential")
 	case strings.ContainsAny(rest, "?#"):
-		return Location{}, errors.New(`the URL has a query or a fragment: options such as the region come from the environment (AWS_REGION, AWS_ENDPOINT_URL_S3)`)
+		return Location{}, errors.New("the URL has a query or a fragment:" +
+			" options such as the region come from the environment (AWS_REGION, AWS_ENDPOINT_URL_S3)")
 	case strings.Contains(host, ":"):
 		return Location{}, errors.New("the URL names a bucket, not a host and a port: set AWS_ENDPOINT_URL_S3 to the address of the object store")
 	case host == "":

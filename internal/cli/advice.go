@@ -27,7 +27,7 @@ import (
 // advice returns what to do about a library's error, in terms of the command line, which
 // libraries do not know. It is empty if the error already says everything.
 func (a *App) advice(err error) string {
-	if text := cmp.Or(a.changedAdvice(err), a.lockAdvice(err), a.manifestAdvice(err)); text != "" {
+	if text := cmp.Or(a.changedAdvice(err), a.sharedAdvice(err), a.lockAdvice(err), a.manifestAdvice(err)); text != "" {
 		return text
 	}
 	var otherAPI *reconcile.OtherAPIError
@@ -83,9 +83,6 @@ func (a *App) mergeAdvice() string {
 
 // lockAdvice is advice about the lockfile and its key.
 func (a *App) lockAdvice(err error) string {
-	if text := a.sharedAdvice(err); text != "" {
-		return text
-	}
 	switch {
 	case errors.As(err, new(*lockfile.HeldError)):
 		return "try again when it has finished, or wait longer with --lock-timeout"
@@ -94,7 +91,8 @@ func (a *App) lockAdvice(err error) string {
 	case errors.Is(err, lockfile.ErrConflict):
 		return "or let " + a.line("lock", "merge") + " do that; then run " + a.line("plan") + " and apply"
 	case errors.Is(err, lockfile.ErrKeysDiffer):
-		return "if one side ran lock rekey, merge its version from before that, and run lock rekey again; if both created a first key, keep one lockfile and run apply --adopt=overwrite"
+		return "if one side ran lock rekey, merge its version from before that, and run lock rekey again; " +
+			"if both created a first key, keep one lockfile and run apply --adopt=overwrite"
 	case errors.Is(err, lockfile.ErrAPIsDiffer):
 		return "keep the one that was written with Cloudflare: " + sides(err)
 	case errors.Is(err, lockfile.ErrAccountsDiffer), errors.Is(err, lockfile.ErrLineagesDiffer):
@@ -102,11 +100,13 @@ func (a *App) lockAdvice(err error) string {
 	case errors.Is(err, lockfile.ErrNotRegular):
 		return "name another lockfile with --lockfile"
 	case errors.Is(err, keyring.ErrNotPinned):
-		return "unless a colleague changed the key on purpose, it was planted: do not apply, and look at fingerprint_key in the lockfile's history"
+		return "unless a colleague changed the key on purpose, it was planted: " +
+			"do not apply, and look at fingerprint_key in the lockfile's history"
 	case errors.Is(err, keyring.ErrBadPin):
 		return "lock status shows the id"
 	case errors.Is(err, keyring.ErrEncrypted):
-		return "use the key that sops decrypt prints; to keep it in git, encrypted, give .sops.yaml a rule for the lockfile and run lock rekey, which seals a key there"
+		return "use the key that sops decrypt prints; to keep it in git, encrypted, " +
+			"give .sops.yaml a rule for the lockfile and run lock rekey, which seals a key there"
 	case errors.Is(err, keyring.ErrUnavailable):
 		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with " + a.line("import", "--lock-only")
 	case errors.Is(err, reconcile.ErrNoKey):
@@ -124,11 +124,14 @@ func (a *App) sharedAdvice(err error) string {
 	var copied *reconcile.CopyError
 	switch {
 	case errors.As(err, new(*reconcile.LeaseHeldError)):
-		return "try again when it has finished, or wait longer with --lock-timeout: a lease that was left behind by a killed run is free once its duration has passed; " + a.otherLine("lock", "status") + " shows who holds it"
+		return "try again when it has finished, or wait longer with --lock-timeout: " +
+			"a lease that was left behind by a killed run is free once its duration has passed; " +
+			a.otherLine("lock", "status") + " shows who holds it"
 	case errors.As(err, new(*reconcile.LeaseLostError)):
 		return "run " + a.line("plan") + " to see what is left: the run that took over may be doing it"
 	case errors.As(err, new(*reconcile.OlderLockfileError)):
-		return "get the newer lockfile first, as by git pull or git merge; if it is lost, run " + a.otherLine("lock", "break", "--forget-applied") + ", and then plan"
+		return "get the newer lockfile first, as by git pull or git merge; if it is lost, run " +
+			a.otherLine("lock", "break", "--forget-applied") + ", and then plan"
 	case errors.Is(err, objectstore.ErrIgnoresConditions):
 		return "use another object store, such as R2 or S3; without one, let only one machine apply, and keep the lockfile in git"
 	case errors.Is(err, lease.ErrNotLease):

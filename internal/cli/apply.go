@@ -141,7 +141,10 @@ func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.C
 }
 
 // underLock opens the project and calls do while it holds the lock.
-func (a *App) underLock(ctx context.Context, m *manifestFlags, api *apiFlags, lock *lockFlags, options []func(*reconcile.Config), do func(*reconcile.Run) error) error {
+func (a *App) underLock(
+	ctx context.Context, m *manifestFlags, api *apiFlags, lock *lockFlags,
+	options []func(*reconcile.Config), do func(*reconcile.Run) error,
+) error {
 	connection, err := a.connect(api)
 	if err != nil {
 		return err
@@ -176,7 +179,7 @@ func (a *App) outcome(ctx context.Context, command string, report *applier.Repor
 	case len(report.Results) == 0: // there was nothing to do
 		return err
 	case errors.As(err, new(*reconcile.LeaseLostError)):
-		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.lockAdvice(err))}
+		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.sharedAdvice(err))}
 	case errors.As(err, new(*lockfile.ReplacedError)): // said even after an interrupt
 		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.changedAdvice(err))}
 	case ctx.Err() != nil:

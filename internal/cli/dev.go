@@ -165,7 +165,9 @@ func (a *App) devPlaces(w *workers, persistTo string, files []string) devsession
 
 // devOne stores the secrets of the Workers that look in a place, and reports whether it stored
 // any.
-func (a *App) devOne(ctx context.Context, w *workers, p *devsession.Place, values map[manifest.SecretRef]secret.Value, say func(string)) (bool, error) {
+func (a *App) devOne(
+	ctx context.Context, w *workers, p *devsession.Place, values map[manifest.SecretRef]secret.Value, say func(string),
+) (bool, error) {
 	var configs []*wrangler.Config
 	for _, v := range p.Visitors {
 		configs = append(configs, w.bindings.Config(v.File))
@@ -234,7 +236,8 @@ func (a *App) sayWhere(places []*devsession.Place) {
 		folders = append(folders, p.Values())
 	}
 	if byDefault > 1 {
-		a.Say("Workers that run together, as by wrangler dev -c A -c B, all look where the first one does: set persist_to for them under workers:")
+		a.Say("Workers that run together, as by wrangler dev -c A -c B, all look where the first one does: " +
+			"set persist_to for them under workers:")
 	}
 	if len(folders) > 0 {
 		a.Say("the values are in plain text in %s; %s removes them", strings.Join(folders, ", "), a.line("dev", "--clear"))
@@ -248,8 +251,8 @@ func devError(place *devsession.Place, err error) error {
 		localdev.ErrNoMiniflare: "install wrangler first: npm install --save-dev wrangler",
 		localdev.ErrNoNode:      "install Node.js, and then wrangler: npm install --save-dev wrangler",
 		localdev.ErrUnsupported: "install a newer wrangler: npm install --save-dev wrangler@latest",
-		localdev.ErrFailed: "see what wrangler dev says there: it may want a newer Node.js, or be too old; and an older wrangler cannot read what a newer one left in " +
-			filepath.Dir(values),
+		localdev.ErrFailed: "see what wrangler dev says there: it may want a newer Node.js, or be too old; " +
+			"and an older wrangler cannot read what a newer one left in " + filepath.Dir(values),
 		localdev.ErrLost:    "remove " + values + ", in case something is there, and try another wrangler; please report this one",
 		localdev.ErrDamaged: "remove " + values + ", where the values are, and " + place.Record() + "; then run dev again",
 		localdev.ErrLink:    "remove it; nothing was stored there",

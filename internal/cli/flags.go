@@ -225,7 +225,8 @@ type lockFlags struct {
 func (f *lockFlags) register(fs *pflag.FlagSet) {
 	f.registerTimeout(fs)
 	fs.StringVar(&f.lease, "lease", "", "exclude other machines, by s3://BUCKET/PREFIX (default the manifest's lease)")
-	fs.DurationVar(&f.leaseDuration, "lease-duration", reconcile.DefaultLeaseDuration, "after how long others take over from a run that was killed")
+	fs.DurationVar(&f.leaseDuration, "lease-duration", reconcile.DefaultLeaseDuration,
+		"after how long others take over from a run that was killed")
 }
 
 // registerTimeout registers only the flag for commands that need no lease.

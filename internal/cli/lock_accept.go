@@ -79,7 +79,8 @@ func (a *App) lockAccept(ctx context.Context, o *acceptOptions, patterns []strin
 		if len(found.Accept) == 0 {
 			return hint.With(errors.New("nothing that was named can be accepted"), "run "+a.line("plan")+" to see what the next apply does about it")
 		}
-		if err := a.approve(ctx, len(found.Accept), approval{auto: o.auto, word: "yes", question: "Accept this as it is in Cloudflare?"}); err != nil {
+		ask := approval{auto: o.auto, word: "yes", question: "Accept this as it is in Cloudflare?"}
+		if err := a.approve(ctx, len(found.Accept), ask); err != nil {
 			return err
 		}
 		if err := run.Accept(found); err != nil {

@@ -135,7 +135,8 @@ func (b breaking) print(a *App, lockfile string) error {
 		longest = max(longest, l.Holder.Duration)
 	}
 	if len(b.held) > 0 {
-		fmt.Fprintf(&out, "If that run is alive, it notices within %s, and sends nothing more after that.\nWhat it leaves undone, the next plan shows.\n", longest/3*2)
+		fmt.Fprintf(&out, "If that run is alive, it notices within %s, and sends nothing more after that.\n"+
+			"What it leaves undone, the next plan shows.\n", longest/3*2)
 	}
 	if b.applied != nil {
 		fmt.Fprintf(&out, "%s\n  generation %d, applied %s, is to be forgotten\n", lockfile, b.applied.Generation, appliedBy(b.applied))

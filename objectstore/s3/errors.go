@@ -68,7 +68,8 @@ func (a answer) unsupported() bool {
 // busy reports whether a store refused a request for now.
 func (a answer) busy() bool {
 	return a.status == http.StatusTooManyRequests || a.status == http.StatusRequestTimeout || a.status == http.StatusConflict ||
-		a.is("SlowDown", "TooManyRequests", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout", "ConditionalRequestConflict", "OperationAborted")
+		a.is("SlowDown", "TooManyRequests", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout",
+			"ConditionalRequestConflict", "OperationAborted")
 }
 
 // wrongRegion reports whether the request went to another region than the bucket's.
@@ -96,7 +97,8 @@ func (s *Store) explain(ctx context.Context, verb, key string, err error) error 
 func (s *Store) classify(verb string, a answer) error {
 	switch {
 	case a.code == "NoSuchBucket":
-		return refusal(a, fmt.Sprintf("there is no bucket %s at this endpoint or in this account: create it, or correct the URL", s.location.Bucket))
+		return refusal(a, fmt.Sprintf("there is no bucket %s at this endpoint or in this account: create it, or correct the URL",
+			s.location.Bucket))
 	case a.missing() && verb == "write": // a version of an object that is gone
 		return fmt.Errorf("%w (%s)", objectstore.ErrConflict, a)
 	case a.missing():
@@ -112,7 +114,8 @@ func (s *Store) classify(verb string, a answer) error {
 	case a.is("ExpiredToken", "TokenRefreshRequired", "ExpiredTokenException"):
 		return refusal(a, "the credentials have expired: sign in again")
 	case a.is("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId"):
-		return refusal(a, "the credentials are not valid here: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and the endpoint")
+		return refusal(a, "the credentials are not valid here:"+
+			" check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and the endpoint")
 	case a.code == "RequestTimeTooSkewed":
 		return refusal(a, "the clock of this machine is wrong: set it")
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:

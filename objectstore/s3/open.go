@@ -74,8 +74,8 @@ func Open(ctx context.Context, l objectstore.Location, opt Options) (*Store, err
 	case noAccount:
 		return nil, fmt.Errorf("%w: %s: the account is unknown: write r2://ACCOUNT_ID/%s", objectstore.ErrRefused, l, l.Bucket)
 	case noRegion:
-		return nil, fmt.Errorf("%w: %s: the region is unknown: set AWS_REGION to the region of the bucket, or AWS_ENDPOINT_URL_S3 to the address of another object store than AWS",
-			objectstore.ErrRefused, l)
+		return nil, fmt.Errorf("%w: %s: the region is unknown: set AWS_REGION to the region of the bucket,"+
+			" or AWS_ENDPOINT_URL_S3 to the address of another object store than AWS", objectstore.ErrRefused, l)
 	}
 	return &Store{client: client, location: l}, nil
 }
@@ -109,5 +109,6 @@ func configError(err error) error {
 	if e, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
 		return fmt.Errorf("%w: there is no profile %q: check AWS_PROFILE", objectstore.ErrRefused, visible.Text(e.Profile))
 	}
-	return fmt.Errorf("%w: a file is not valid: check AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/config and ~/.aws/credentials", objectstore.ErrRefused)
+	return fmt.Errorf("%w: a file is not valid: check AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE,"+
+		" or ~/.aws/config and ~/.aws/credentials", objectstore.ErrRefused)
 }

@@ -61,7 +61,8 @@ func (s *Store) Get(ctx context.Context, key string) (objectstore.Object, error)
 	case len(data) > objectstore.MaxSize:
 		return objectstore.Object{}, fmt.Errorf("read %s/%s: %w: it has more than %d bytes", s, key, objectstore.ErrRefused, objectstore.MaxSize)
 	case aws.ToString(out.ETag) == "":
-		return objectstore.Object{}, fmt.Errorf("read %s/%s: %w: it has no ETag, so conditional writes are impossible", s, key, objectstore.ErrRefused)
+		return objectstore.Object{}, fmt.Errorf("read %s/%s: %w: it has no ETag, so conditional writes are impossible",
+			s, key, objectstore.ErrRefused)
 	}
 	return objectstore.Object{Data: data, Version: objectstore.Version(*out.ETag)}, nil
 }
