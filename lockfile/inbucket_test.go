@@ -15,96 +15,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/objectstore"
+	"github.com/secretsync/secretsync/objectstore/objectstoretest"
 )
 
-// bucket is an object store in memory.
-type bucket struct {
-	mu       sync.Mutex
-	objects  map[string][]byte
-	requests []string
-	// fault is called before each request. The request is not executed if it returns refuse. lost
-	// is the error that is returned although it was executed.
-	fault func(request string) (refuse, lost error)
-}
-
-var (
-	_       objectstore.Store = (*bucket)(nil)
-	errLost                   = fmt.Errorf("%w: the connection was closed", objectstore.ErrRefused) // not repeated
-)
-
-func (b *bucket) String() string { return "mem://bucket" }
-
-func (b *bucket) do(request string, run func() error) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.requests = append(b.requests, request)
-	var refuse, lost error
-	if b.fault != nil {
-		refuse, lost = b.fault(request)
-	}
-	if refuse != nil {
-		return refuse
-	}
-	if err := run(); err != nil {
-		return err
-	}
-	return lost
-}
-
-func versionOf(data []byte) objectstore.Version { return objectstore.Version(fmt.Sprintf("%q", data)) }
-
-func (b *bucket) Get(_ context.Context, key string) (o objectstore.Object, err error) {
-	err = b.do("GET "+key, func() error {
-		data, ok := b.objects[key]
-		if !ok {
-			return objectstore.ErrNotExist
-		}
-		o = objectstore.Object{Data: bytes.Clone(data), Version: versionOf(data)}
-		return nil
-	})
-	return o, err
-}
-
-func (b *bucket) Put(_ context.Context, key string, data []byte, c objectstore.Condition) (v objectstore.Version, err error) {
-	err = b.do("PUT "+key, func() error {
-		now, ok := b.objects[key]
-		if ok != (c.Match != "") || ok && versionOf(now) != c.Match {
-			return objectstore.ErrConflict
-		}
-		if b.objects == nil {
-			b.objects = map[string][]byte{}
-		}
-		b.objects[key], v = bytes.Clone(data), versionOf(data)
-		return nil
-	})
-	return v, err
-}
-
-func (b *bucket) Delete(_ context.Context, keys ...string) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	return b.do(fmt.Sprintf("DELETE %d", len(keys)), func() error {
-		for _, k := range keys {
-			delete(b.objects, k)
-		}
-		return nil
-	})
-}
+// errLost is the error of a request whose answer was lost. It is not repeated.
+var errLost = fmt.Errorf("%w: the connection was closed", objectstore.ErrRefused)
 
 // sent returns the requests since the last call, with the names of runs left out.
-func (b *bucket) sent() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var sent []string
-	for _, r := range b.requests {
+func sent(m *objectstoretest.Memory) []string {
+	requests := m.Take()
+	for i, r := range requests {
 		if before, after, found := strings.Cut(r, ".journal/"); found {
-			r = before + ".journal/" + after[strings.Index(after, "/")+1:]
+			requests[i] = before + ".journal/" + after[strings.Index(after, "/")+1:]
 		}
-		sent = append(sent, r)
 	}
-	b.requests = nil
-	return sent
+	return requests
 }
 
 const lockKey = "team/a.lock"
@@ -112,7 +37,7 @@ const lockKey = "team/a.lock"
 // held is the check of a run that holds the lease.
 func held() error { return nil }
 
-func openObject(t *testing.T, b *bucket) *Handle {
+func openObject(t *testing.T, b objectstore.Store) *Handle {
 	t.Helper()
 	h, err := OpenObject(t.Context(), b, lockKey, held)
 	try(t, err)
@@ -138,7 +63,7 @@ func comments(f *File) map[string]string {
 	return found
 }
 
-func wantComments(t *testing.T, b *bucket, want map[string]string) {
+func wantComments(t *testing.T, b objectstore.Store, want map[string]string) {
 	t.Helper()
 	f, err := ReadObject(t.Context(), b, lockKey)
 	try(t, err)
@@ -148,42 +73,42 @@ func wantComments(t *testing.T, b *bucket, want map[string]string) {
 }
 
 func TestObject(t *testing.T) {
-	b := new(bucket)
+	b := new(objectstoretest.Memory)
 	h := openObject(t, b)
 	try(t, h.Update(func(*File) {}))
 	try(t, h.Fold())
 	try(t, h.Close())
-	if diff := cmp.Diff([]string{"GET " + lockKey}, b.sent()); diff != "" {
+	if diff := cmp.Diff([]string{"GET " + lockKey}, sent(b)); diff != "" {
 		t.Errorf("a run without changes:\n%s", diff)
 	}
 	h = openObject(t, b)
 	for i, comment := range []string{"1", "2", "3"} {
 		try(t, note(h, "A", comment))
 		wantComments(t, b, map[string]string{"A": comment})
-		if i == 0 && len(b.objects) != 1 {
-			t.Errorf("the first change is in %d objects", len(b.objects))
+		if i == 0 && len(b.Objects) != 1 {
+			t.Errorf("the first change is in %d objects", len(b.Objects))
 		}
 	}
-	b.sent()
+	sent(b)
 	try(t, note(h, "A", "3")) // no change
 	try(t, note(h, "B", "4"))
 	try(t, h.Fold())
 	try(t, h.Close())
 	want := []string{"PUT " + lockKey + ".journal/000003", "PUT " + lockKey, "DELETE 3"}
-	if diff := cmp.Diff(want, b.sent()); diff != "" {
+	if diff := cmp.Diff(want, sent(b)); diff != "" {
 		t.Error(diff)
 	}
-	if len(b.objects) != 1 {
-		t.Errorf("left: %q", slices.Collect(maps.Keys(b.objects)))
+	if len(b.Objects) != 1 {
+		t.Errorf("left: %q", slices.Collect(maps.Keys(b.Objects)))
 	}
 	wantComments(t, b, map[string]string{"A": "3", "B": "4"})
-	if sent := b.sent(); len(sent) != 1 {
-		t.Errorf("reading it takes %q", sent)
+	if requests := sent(b); len(requests) != 1 {
+		t.Errorf("reading it takes %q", requests)
 	}
 }
 
 func TestObjectGenerations(t *testing.T) {
-	b := new(bucket)
+	b := new(objectstoretest.Memory)
 	var lineage string
 	for n := 1; n <= 3; n++ {
 		h := openObject(t, b)
@@ -203,7 +128,7 @@ func TestObjectGenerations(t *testing.T) {
 // A run that was killed, or that still lives but lost its lease.
 func TestObjectTakenOver(t *testing.T) {
 	for changes := 1; changes <= 4; changes++ {
-		b := new(bucket)
+		b := new(objectstoretest.Memory)
 		first := openObject(t, b)
 		want := map[string]string{}
 		for n := range changes {
@@ -235,7 +160,7 @@ func TestObjectTakenOver(t *testing.T) {
 }
 
 func TestObjectWrittenByAnother(t *testing.T) {
-	b := new(bucket)
+	b := new(objectstoretest.Memory)
 	first, second := openObject(t, b), openObject(t, b)
 	try(t, note(second, "A", "second"))
 	for what, err := range map[string]error{
@@ -254,16 +179,13 @@ func TestObjectWrittenByAnother(t *testing.T) {
 func TestObjectFaults(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 17))
-		b := new(bucket)
-		b.fault = func(request string) (refuse, lost error) {
-			switch {
-			case strings.HasPrefix(request, "GET") || r.IntN(3) > 0:
-				return nil, nil
-			case r.IntN(2) == 0:
-				return errLost, nil
+		fails := func(_ context.Context, method, _ string) error {
+			if method == "GET" || r.IntN(6) > 0 {
+				return nil
 			}
-			return nil, errLost
+			return errLost
 		}
+		b := &objectstoretest.Faulty{Store: new(objectstoretest.Memory), Before: fails, After: fails}
 		want := map[string]string{}
 		for run := range 3 {
 			h, err := OpenObject(t.Context(), b, lockKey, held)
@@ -302,7 +224,7 @@ func TestObjectFaults(t *testing.T) {
 func TestObjectOpenedAfterTheLeaseWasLost(t *testing.T) {
 	errTaken := errors.New("the lease was taken over")
 	for checks := range 3 {
-		b := new(bucket)
+		b := new(objectstoretest.Memory)
 		try(t, note(openObject(t, b), "A", "killed"))
 		var other *Handle
 		suspended := 0
@@ -333,7 +255,7 @@ func TestObjectOpenedAfterTheLeaseWasLost(t *testing.T) {
 
 // A run that reads the lockfile of the run that holds the lease does not seal its journal.
 func TestObjectOpenedWhileAnotherHoldsTheLease(t *testing.T) {
-	b := new(bucket)
+	b := new(objectstoretest.Memory)
 	holder := openObject(t, b)
 	try(t, note(holder, "A", "1"))
 	_, err := OpenObject(t.Context(), b, lockKey, func() error { return errLost })
@@ -347,7 +269,7 @@ func TestObjectOpenedWhileAnotherHoldsTheLease(t *testing.T) {
 // Of several runs that take over at the same time, one can write.
 func TestObjectOneWinner(t *testing.T) {
 	for range 50 {
-		b := new(bucket)
+		b := new(objectstoretest.Memory)
 		try(t, note(openObject(t, b), "A", "killed"))
 		handles, won := make([]*Handle, 8), make([]bool, 8)
 		each := func(do func(i int)) {
@@ -367,13 +289,14 @@ func TestObjectOneWinner(t *testing.T) {
 
 // A journal that cannot be removed is not read again.
 func TestObjectJournalStays(t *testing.T) {
-	b := new(bucket)
+	m := new(objectstoretest.Memory)
+	b := &objectstoretest.Faulty{Store: m}
 	h := openObject(t, b)
-	b.fault = func(request string) (refuse, lost error) {
-		if strings.HasPrefix(request, "DELETE") {
-			return objectstore.ErrRefused, nil
+	b.Before = func(_ context.Context, method, _ string) error {
+		if method == "DELETE" {
+			return objectstore.ErrRefused
 		}
-		return nil, nil
+		return nil
 	}
 	for _, comment := range []string{"1", "2", "3"} {
 		try(t, note(h, "A", comment))
@@ -384,86 +307,87 @@ func TestObjectJournalStays(t *testing.T) {
 	wantComments(t, b, map[string]string{"A": "5"})
 	try(t, h.Fold())
 	wantComments(t, b, map[string]string{"A": "5"})
-	b.fault = nil
+	b.Before = nil
 	try(t, note(h, "A", "6"))
 	try(t, h.Fold())
-	if len(b.objects) != 1 {
-		t.Errorf("left: %q", slices.Collect(maps.Keys(b.objects)))
+	if len(m.Objects) != 1 {
+		t.Errorf("left: %q", slices.Collect(maps.Keys(m.Objects)))
 	}
 }
 
 // A run that ends while its lockfile is read removes its journal: then the lockfile is read again.
 func TestObjectReadWhileItEnds(t *testing.T) {
-	b := new(bucket)
+	m := new(objectstoretest.Memory)
+	b := &objectstoretest.Faulty{Store: m}
 	h := openObject(t, b)
 	for i := range 3 {
 		try(t, note(h, fmt.Sprint("S", i), "1"))
 	}
-	before := maps.Clone(b.objects)
+	before := maps.Clone(m.Objects)
 	try(t, h.Fold())
-	after := b.objects
-	b.objects = before
-	b.fault = func(request string) (refuse, lost error) {
-		if strings.Contains(request, ".journal/") {
-			b.objects = after
+	after := m.Objects
+	m.Objects = before
+	b.Before = func(_ context.Context, _, key string) error {
+		if strings.Contains(key, ".journal/") {
+			m.Objects = after
 		}
-		return nil, nil
+		return nil
 	}
-	b.sent()
+	sent(m)
 	wantComments(t, b, map[string]string{"S0": "1", "S1": "1", "S2": "1"})
 	want := []string{"GET " + lockKey, "GET " + lockKey + ".journal/000001", "GET " + lockKey, "GET " + lockKey}
-	if diff := cmp.Diff(want, b.sent()); diff != "" {
+	if diff := cmp.Diff(want, sent(m)); diff != "" {
 		t.Error(diff)
 	}
-	b.fault = func(request string) (refuse, lost error) {
-		if strings.Contains(request, ".journal/") { // each time another run begins and ends
-			b.objects[lockKey] = append(bytes.Clone(b.objects[lockKey]), ' ')
+	b.Before = func(_ context.Context, _, key string) error {
+		if strings.Contains(key, ".journal/") { // each time another run begins and ends
+			m.Objects[lockKey] = append(bytes.Clone(m.Objects[lockKey]), ' ')
 		}
-		return nil, nil
+		return nil
 	}
-	b.objects = before
+	m.Objects = before
 	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "changes all the time") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestObjectDamage(t *testing.T) {
-	b := new(bucket)
+	b := new(objectstoretest.Memory)
 	h := openObject(t, b)
 	try(t, note(h, "A", "1"))
 	try(t, note(h, "A", "2"))
 	name := h.storage.(*inBucket).written[0]
 	for content, want := range map[string]string{
-		"":       "mem://bucket/" + name + ":1:1: the lockfile's journal is damaged here",
+		"":       "memory://test/" + name + ":1:1: the lockfile's journal is damaged here",
 		"x\n":    "the lockfile's journal is damaged here",
 		"{}":     "the lockfile's journal is damaged here",
 		"no NL":  "the lockfile's journal is damaged here",
 		newer():  "the lockfile's journal was written by a newer version of secretsync",
 		folded(): "the lockfile's journal is damaged here",
 	} {
-		b.objects[name] = []byte(content)
+		b.Objects[name] = []byte(content)
 		_, err := OpenObject(t.Context(), b, lockKey, held)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", content, err)
 		}
 	}
-	b.objects[lockKey] = []byte("<html>")
-	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "mem://bucket/team/a.lock:1:1") {
+	b.Objects[lockKey] = []byte("<html>")
+	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "memory://test/team/a.lock:1:1") {
 		t.Error(err)
 	}
 }
 
 func TestObjectMaxSize(t *testing.T) {
-	b := new(bucket)
+	b := new(objectstoretest.Memory)
 	h := openObject(t, b)
 	try(t, note(h, "A", "1"))
 	try(t, h.Fold())
-	size := len(b.objects[lockKey])
+	size := len(b.Objects[lockKey])
 	for most, ok := range map[int]bool{size: true, size - 1: false, 0: true} {
 		_, err := ReadObject(t.Context(), b, lockKey, MaxSize(most))
 		_, openErr := OpenObject(t.Context(), b, lockKey, held, MaxSize(most))
 		for _, err := range []error{err, openErr} {
-			if ok != (err == nil) || !ok && !strings.Contains(err.Error(), fmt.Sprintf("mem://bucket/team/a.lock is larger than %d bytes", most)) {
+			if ok != (err == nil) || !ok && !strings.Contains(err.Error(), fmt.Sprintf("memory://test/team/a.lock is larger than %d bytes", most)) {
 				t.Errorf("at most %d: %v", most, err)
 			}
 		}
@@ -508,7 +432,7 @@ func TestShareOnDisk(t *testing.T) {
 
 // A copy continues the generations of both, and has no run unless it is an object.
 func TestAdopt(t *testing.T) {
-	path, b := t.TempDir()+"/a.lock", &bucket{objects: map[string][]byte{}}
+	path, b := t.TempDir()+"/a.lock", new(objectstoretest.Memory)
 	file := openAt(t, path)
 	try(t, note(file, "A", "1"))
 	try(t, file.Fold())
@@ -531,7 +455,7 @@ func TestAdopt(t *testing.T) {
 }
 
 func TestAdoptLost(t *testing.T) {
-	b := &bucket{objects: map[string][]byte{}}
+	b := new(objectstoretest.Memory)
 	first, err := OpenObject(t.Context(), b, "a.lock", held)
 	try(t, err)
 	second, err := OpenObject(t.Context(), b, "a.lock", held)

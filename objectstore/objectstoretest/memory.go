@@ -6,6 +6,8 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/secretsync/secretsync/objectstore"
@@ -15,8 +17,9 @@ import (
 // zero value is empty.
 type Memory struct {
 	mu       sync.Mutex
-	objects  map[string][]byte
-	requests map[string]int
+	requests []string
+	// Objects are what it holds, by key. A test may change them while no request is executed.
+	Objects map[string][]byte
 	// IgnoreCreate and IgnoreMatch make the store ignore If-None-Match and If-Match.
 	IgnoreCreate, IgnoreMatch bool
 }
@@ -25,11 +28,11 @@ type Memory struct {
 func (m *Memory) Get(ctx context.Context, key string) (objectstore.Object, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.count("GET")
+	m.requests = append(m.requests, "GET "+key)
 	if err := ctx.Err(); err != nil {
 		return objectstore.Object{}, err
 	}
-	data, ok := m.objects[key]
+	data, ok := m.Objects[key]
 	if !ok {
 		return objectstore.Object{}, objectstore.ErrNotExist
 	}
@@ -40,30 +43,33 @@ func (m *Memory) Get(ctx context.Context, key string) (objectstore.Object, error
 func (m *Memory) Put(ctx context.Context, key string, data []byte, c objectstore.Condition) (objectstore.Version, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.count("PUT")
+	m.requests = append(m.requests, "PUT "+key)
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	old, exists := m.objects[key]
+	old, exists := m.Objects[key]
 	switch {
 	case c.Match == "" && exists && !m.IgnoreCreate,
 		c.Match != "" && (!exists || version(old) != c.Match) && !m.IgnoreMatch:
 		return "", objectstore.ErrConflict
 	}
-	if m.objects == nil {
-		m.objects = map[string][]byte{}
+	if m.Objects == nil {
+		m.Objects = map[string][]byte{}
 	}
-	m.objects[key] = bytes.Clone(data)
+	m.Objects[key] = bytes.Clone(data)
 	return version(data), nil
 }
 
 // Delete implements [objectstore.Store].
 func (m *Memory) Delete(ctx context.Context, keys ...string) error {
+	if len(keys) == 0 {
+		return nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.count("DELETE")
+	m.requests = append(m.requests, fmt.Sprintf("DELETE %d", len(keys)))
 	for _, key := range keys {
-		delete(m.objects, key)
+		delete(m.Objects, key)
 	}
 	return ctx.Err()
 }
@@ -71,9 +77,9 @@ func (m *Memory) Delete(ctx context.Context, keys ...string) error {
 // String implements [objectstore.Store].
 func (m *Memory) String() string { return "memory://test" }
 
-// Requests returns how often each method was called since the last call of Requests, as "GET",
-// "PUT" and "DELETE".
-func (m *Memory) Requests() map[string]int {
+// Take returns the requests since the last call of Take or Requests, in their order: "GET KEY",
+// "PUT KEY" and "DELETE N", where N is the number of keys.
+func (m *Memory) Take() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	requests := m.requests
@@ -81,11 +87,15 @@ func (m *Memory) Requests() map[string]int {
 	return requests
 }
 
-func (m *Memory) count(method string) {
-	if m.requests == nil {
-		m.requests = map[string]int{}
+// Requests returns how many requests of each method, "GET", "PUT" and "DELETE", there were since the
+// last call of Take or Requests.
+func (m *Memory) Requests() map[string]int {
+	n := map[string]int{}
+	for _, r := range m.Take() {
+		method, _, _ := strings.Cut(r, " ")
+		n[method]++
 	}
-	m.requests[method]++
+	return n
 }
 
 func version(data []byte) objectstore.Version {
