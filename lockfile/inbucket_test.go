@@ -179,8 +179,9 @@ func TestObjectWrittenByAnother(t *testing.T) {
 func TestObjectFaults(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 17))
+		calm := false
 		fails := func(_ context.Context, method, _ string) error {
-			if method == "GET" || r.IntN(6) > 0 {
+			if calm || method == "GET" || r.IntN(6) > 0 {
 				return nil
 			}
 			return errLost
@@ -203,6 +204,12 @@ func TestObjectFaults(t *testing.T) {
 				if errors.As(h.Check(), new(*ReplacedError)) {
 					t.Fatalf("seed %d: no other run has written it: %v", seed, h.Check())
 				}
+			}
+			if calm = r.IntN(2) == 0; calm {
+				if err := note(h, "Z", fmt.Sprint(run)); err != nil {
+					t.Errorf("seed %d: nothing can be recorded any more: %v", seed, err)
+				}
+				want["Z"], calm = fmt.Sprint(run), false
 			}
 			if r.IntN(2) == 0 {
 				_ = h.Fold()
