@@ -12,11 +12,16 @@ import (
 // later. Its methods may be called concurrently.
 type Seen struct {
 	mu    sync.Mutex
-	files map[string]sighting
-	most  int // the highest limit of a size that a file was read with
+	files map[string]seenFile
 }
 
-// sighting is a file as it was when it was first read.
+// seenFile is a file that was read, with the limit of its size.
+type seenFile struct {
+	first sighting
+	limit int
+}
+
+// sighting is a file as it was at one moment.
 type sighting struct {
 	exists bool
 	sum    [sha256.Size]byte
@@ -30,12 +35,11 @@ const maxWatched = 1 << 20
 func (s *Seen) add(name string, seen sighting, limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.most = max(s.most, limit)
 	if s.files == nil {
-		s.files = map[string]sighting{}
+		s.files = map[string]seenFile{}
 	}
 	if _, already := s.files[name]; !already {
-		s.files[name] = seen
+		s.files[name] = seenFile{seen, limit}
 	}
 }
 
@@ -62,7 +66,7 @@ func (s *Seen) Changed() []string {
 	defer s.mu.Unlock()
 	var changed []string
 	for _, name := range slices.Sorted(maps.Keys(s.files)) {
-		if look(name, s.most) != s.files[name] {
+		if f := s.files[name]; look(name, f.limit) != f.first {
 			changed = append(changed, name)
 		}
 	}

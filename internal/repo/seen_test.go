@@ -35,6 +35,24 @@ func TestChangedLarge(t *testing.T) {
 	}
 }
 
+// TestChangedWatched: the limit of one file does not count for another.
+func TestChangedWatched(t *testing.T) {
+	dir := t.TempDir()
+	read, watched := filepath.Join(dir, "read"), filepath.Join(dir, "watched")
+	const large = 2 << 20 // more than is looked at of a watched file
+	if err := errors.Join(os.WriteFile(read, nil, 0o600), os.WriteFile(watched, make([]byte, large), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	f := repo.New(dir, false)
+	f.Seen.Watch(watched)
+	if _, bad := f.Read(position.Position{}, read, 2*large); bad != nil {
+		t.Fatal(bad)
+	}
+	if changed := f.Seen.Changed(); len(changed) > 0 {
+		t.Errorf("unchanged: %q", changed)
+	}
+}
+
 func TestChanged(t *testing.T) {
 	for what, tt := range map[string]struct {
 		change  func(dir string) error
