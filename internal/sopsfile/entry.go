@@ -38,8 +38,8 @@ const binaryKey = "data"
 // with x in base64. ok is false for any other text. SOPS itself also takes a text of which this is
 // the beginning. A regular expression takes longer than decrypting a short value.
 func ciphertextType(text string) (name string, ok bool) {
-	rest, ok := strings.CutPrefix(text, "ENC[AES256_GCM")
-	for _, field := range []string{",data:", ",iv:", ",tag:"} {
+	rest, ok := strings.CutPrefix(text, sopstext.ValuePrefix)
+	for _, field := range []string{"data:", ",iv:", ",tag:"} {
 		var found bool
 		rest, found = strings.CutPrefix(rest, field)
 		n := 0

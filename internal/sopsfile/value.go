@@ -84,7 +84,6 @@ func (f *File) notEncrypted(p place, path []string) error {
 // attempt is a decryption that has begun.
 type attempt struct {
 	ctx   context.Context // ends at the time limit, with the caller that began it, or when it is done
-	clock *keygate.Clock
 	done  chan struct{}
 	clear *unlocked
 	err   error
@@ -98,12 +97,13 @@ func (f *File) begin(ctx context.Context) *attempt {
 	defer f.mu.Unlock()
 	if f.attempt == nil {
 		ctx, cancel := context.WithCancelCause(ctx)
-		a := &attempt{ctx: ctx, clock: keygate.StartClock(f.opener.time, func() { cancel(errTooSlow) }), done: make(chan struct{})}
+		clock := keygate.StartClock(f.opener.time, func() { cancel(errTooSlow) })
+		a := &attempt{ctx: ctx, done: make(chan struct{})}
 		f.attempt = a
 		go func() {
-			a.clear, a.err = f.unlock(ctx, a.clock)
+			a.clear, a.err = f.unlock(ctx, clock)
 			close(a.done)
-			a.clock.Stop()
+			clock.Stop()
 			cancel(nil)
 		}()
 	}
