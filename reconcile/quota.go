@@ -22,9 +22,6 @@ type quotasRead struct {
 // expectQuotas begins to read the quotas that are expected to matter for a plan, and returns a
 // function that waits for them. Reading ends with ctx.
 func (p *Project) expectQuotas(ctx context.Context, in planner.Input) (wait func() quotasRead) {
-	if p.cfg.API == nil {
-		return func() quotasRead { return quotasRead{} }
-	}
 	read := make(chan quotasRead, 1)
 	go func() { read <- p.readQuotas(ctx, planner.ExpectNearQuota(in)) }()
 	return func() quotasRead { return <-read }
@@ -37,18 +34,16 @@ func (p *Project) buildWithQuotas(ctx context.Context, in planner.Input, wait fu
 	in.Quotas = expected.quotas
 	plan := planner.Build(in)
 	near := plan.NearQuota(in)
-	failed := maps.Clone(expected.failed)
-	maps.DeleteFunc(failed, func(id planner.AccountID, _ error) bool { return !slices.Contains(near, id) })
-	p.notifyUnread(ctx, failed)
+	maps.DeleteFunc(expected.failed, func(id planner.AccountID, _ error) bool { return !slices.Contains(near, id) })
+	p.notifyUnread(ctx, expected.failed)
 	late := p.readQuotas(ctx, slices.DeleteFunc(near, func(id planner.AccountID) bool {
 		_, ok := in.Quotas[id]
-		return ok || failed[id] != nil
+		return ok || expected.failed[id] != nil
 	}))
 	p.notifyUnread(ctx, late.failed)
 	if len(late.quotas) == 0 {
 		return plan, in
 	}
-	in.Quotas = maps.Clone(in.Quotas)
 	maps.Copy(in.Quotas, late.quotas)
 	return planner.Build(in), in
 }
