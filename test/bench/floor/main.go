@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const secrets = 50
@@ -86,17 +88,11 @@ func (c *client) create(ctx context.Context) error {
 
 // each sends one request for each secret, all of them side by side.
 func (c *client) each(ctx context.Context, method, path string, found []entry, body any) error {
-	errs := make(chan error)
+	var g errgroup.Group
 	for _, s := range found {
-		go func() { errs <- c.send(ctx, method, path+"/"+s.ID, body, nil) }()
+		g.Go(func() error { return c.send(ctx, method, path+"/"+s.ID, body, nil) })
 	}
-	var failed error
-	for range found {
-		if err := <-errs; failed == nil {
-			failed = err
-		}
-	}
-	return failed
+	return g.Wait()
 }
 
 func (c *client) send(ctx context.Context, method, path string, body, result any) error {
