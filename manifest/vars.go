@@ -54,8 +54,8 @@ func (d *document) overrideVars() {
 	}
 }
 
-// The bounds of what a manifest may have, besides those of [Options]: far beyond any use, and small enough that a
-// hostile one costs neither much time nor much memory.
+// The bounds of what a manifest may have, besides those of [Options]: far beyond any use, and
+// small enough that a hostile one costs neither much time nor much memory.
 const (
 	maxVars        = 1000
 	maxStores      = 1000

@@ -195,7 +195,8 @@ const (
 	// already.
 	NoteAdoptIgnored NoteKind = "adopt_ignored"
 	// NoteOtherStore is an existing store of an account in which the plan creates one, and which
-	// the manifest describes or whose creation it confirms. So far, Cloudflare has allowed one store per account (docs/cloudflare-api.md §5).
+	// the manifest describes or whose creation it confirms. So far, Cloudflare has allowed one
+	// store per account (docs/cloudflare-api.md §5).
 	NoteOtherStore NoteKind = "other_store"
 	// NoteRenamed is an old name that will be gone, so that its bindings break.
 	NoteRenamed NoteKind = "renamed"

@@ -1,8 +1,8 @@
 package planner
 
 // renames plans the renames that Cloudflare can do by itself, and removes both names from the
-// map, of which names are the sorted keys. If it cannot (another value, changed or deleted outside, the new name taken), the two
-// names are decided independently: create and delete.
+// map, of which names are the sorted keys. If it cannot (another value, changed or deleted
+// outside, the new name taken), the two names are decided independently: create and delete.
 func (b *builder) renames(s *versions, secrets map[string]*triple, names []string) {
 	for _, name := range names {
 		t := secrets[name]

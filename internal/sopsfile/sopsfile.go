@@ -1,8 +1,8 @@
 // Package sopsfile reads files that SOPS encrypted, and seals the fingerprint key
 // as one. It and its package keygate are the only ones that import SOPS, and use as
-// little of it as they can (docs/sops.md §3): files are hostile input, which name the key servers to ask
-// themselves (docs/sops.md §1), and SOPS's errors and logs quote plaintext (docs/sops.md
-// §7).
+// little of it as they can (docs/sops.md §3): files are hostile input, which name the
+// key servers to ask themselves (docs/sops.md §1), and SOPS's errors and logs quote
+// plaintext (docs/sops.md §7).
 //
 // Call [New], then [Opener.Open] for a file, [File.Entry] for what can be known
 // without a key, and [File.Value] for a value. Errors are an [*Error], in our own
@@ -87,8 +87,8 @@ type File struct {
 	attempt *attempt
 }
 
-// Open parses a file, of whatever size: its callers bound what they read. It needs no key. The format goes by the content, and by the name
-// where that is not enough ([sopstext.FormatOf]).
+// Open parses a file, of whatever size: its callers bound what they read. It needs no key. The
+// format goes by the content, and by the name where that is not enough ([sopstext.FormatOf]).
 func (o *Opener) Open(name string, data []byte) (*File, error) {
 	return o.OpenAs(sopstext.FormatOf(name, data), name, data)
 }
