@@ -184,7 +184,8 @@ type account struct {
 
 func newLoader(o Options) *loader {
 	return &loader{
-		opts: o.withDefaults(), files: repo.New(filepath.Dir(o.File), o.AllowOutside, o.Private...), read: map[string]bool{}, conditions: map[string]bool{},
+		opts: o.withDefaults(), files: repo.New(filepath.Dir(o.File), o.AllowOutside, o.Private...),
+		read: map[string]bool{}, conditions: map[string]bool{},
 		defaults: defaults{scopes: []string{"workers"}, remove: true, unmanaged: "report"},
 	}
 }

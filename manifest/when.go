@@ -71,7 +71,8 @@ func (d *document) decide(at Position, text string) (wanted, ok bool) {
 // operators are those that a condition may have: none builds a list, a text or a search
 // that is larger than what the manifest says.
 var operators = []string{
-	"not", "!", "or", "||", "and", "&&", "==", "!=", "<", ">", "<=", ">=", "in", "contains", "startsWith", "endsWith", "+", "-", "*", "/", "%", "??",
+	"not", "!", "or", "||", "and", "&&", "==", "!=", "<", ">", "<=", ">=", "in", "contains", "startsWith", "endsWith",
+	"+", "-", "*", "/", "%", "??",
 }
 
 // varNames finds variables that a condition names and that there are not, and whatever

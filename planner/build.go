@@ -89,7 +89,8 @@ func (b *builder) store(s *versions) {
 func (b *builder) setAside(s *versions, secrets map[string]*triple) {
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
 		t := secrets[name]
-		if t == nil || t.live != nil || t.recorded == nil || t.recorded.ID != "" || t.recorded.Pending == nil || t.desired != nil && t.desired.External {
+		if t == nil || t.live != nil || t.recorded == nil || t.recorded.ID != "" || t.recorded.Pending == nil ||
+			t.desired != nil && t.desired.External {
 			continue
 		}
 		b.note(NoteInterrupted, s, name)

@@ -62,7 +62,9 @@ func (c *Client) GetSecret(ctx context.Context, store planner.StoreID, id planne
 
 // CreateSecrets creates secrets in one request and returns them in the order of the
 // argument. It does not retry after an unknown outcome.
-func (c *Client) CreateSecrets(ctx context.Context, store planner.StoreID, secrets []applier.NewSecret, beforeSend applier.BeforeSend) ([]planner.LiveSecret, error) {
+func (c *Client) CreateSecrets(
+	ctx context.Context, store planner.StoreID, secrets []applier.NewSecret, beforeSend applier.BeforeSend,
+) ([]planner.LiveSecret, error) {
 	if len(secrets) == 0 {
 		return nil, nil
 	}
@@ -107,7 +109,9 @@ func readCreated(env *envelope, asked []applier.NewSecret) ([]planner.LiveSecret
 }
 
 // UpdateSecret changes the fields that patch sets.
-func (c *Client) UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, patch applier.Patch) (planner.LiveSecret, error) {
+func (c *Client) UpdateSecret(
+	ctx context.Context, store planner.StoreID, id planner.SecretID, patch applier.Patch,
+) (planner.LiveSecret, error) {
 	const op = "updating a secret"
 	if err := checkIDs(store, id); err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)
@@ -141,7 +145,9 @@ func readUpdated(env *envelope, id planner.SecretID) (wireSecret, bool) {
 
 // DuplicateSecret creates another secret with the same value, which never leaves
 // Cloudflare. It does not retry after an unknown outcome.
-func (c *Client) DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d applier.Duplicate, beforeSend applier.BeforeSend) (planner.LiveSecret, error) {
+func (c *Client) DuplicateSecret(
+	ctx context.Context, store planner.StoreID, id planner.SecretID, d applier.Duplicate, beforeSend applier.BeforeSend,
+) (planner.LiveSecret, error) {
 	const op = "duplicating a secret"
 	if err := checkIDs(store, id); err != nil {
 		return planner.LiveSecret{}, fmt.Errorf("%s: %w", op, err)

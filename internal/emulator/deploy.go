@@ -43,7 +43,8 @@ func deployWorker(c *call) (any, error) {
 			bound = c.account.Stores[i].Secrets.named(b.SecretName)
 		}
 		if bound == nil {
-			return nil, errBindingNotFound.with("Secrets Store binding '%s' references store '%s' and secret '%s' which were not found", b.Name, b.StoreID, b.SecretName)
+			return nil, errBindingNotFound.with("Secrets Store binding '%s' references store '%s' and secret '%s' which were not found",
+				b.Name, b.StoreID, b.SecretName)
 		}
 		if c.opts.DeployMoves {
 			moved := *bound

@@ -61,7 +61,10 @@ func (e *Events) End(r *applier.Report, err error) error {
 		Unknown  int  `json:"unknown"`
 		Skipped  int  `json:"skipped"`
 		Complete bool `json:"complete"`
-	}{e.head("end"), r.Count(applier.Done), r.Count(applier.Failed), r.Count(applier.Unknown), r.Count(applier.Skipped), err == nil && r.Complete()})
+	}{
+		e.head("end"), r.Count(applier.Done), r.Count(applier.Failed), r.Count(applier.Unknown), r.Count(applier.Skipped),
+		err == nil && r.Complete(),
+	})
 }
 
 // write writes a line at once, so that lines of actions under way together stay whole.

@@ -80,7 +80,8 @@ func policy(a planner.Action) []string {
 	case a.Delete == nil:
 	case changed:
 		return []string{fmt.Sprintf("%s to %t", reasonWords[planner.ReasonPolicy], *a.Delete)}
-	case *a.Delete != usual && (a.Op == planner.OpCreateStore || a.Op == planner.OpCreate || a.Op == planner.OpRename || a.Op == planner.OpAdopt):
+	case *a.Delete != usual &&
+		(a.Op == planner.OpCreateStore || a.Op == planner.OpCreate || a.Op == planner.OpRename || a.Op == planner.OpAdopt):
 		return []string{fmt.Sprintf("delete: %t", *a.Delete)}
 	}
 	return nil

@@ -18,7 +18,8 @@ func NewOrigin(commit, runURL string) Origin {
 	if commitID.MatchString(commit) {
 		o.commit = commit
 	}
-	if u, err := url.Parse(runURL); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && len(runURL) <= maxURL && plainURL.MatchString(runURL) {
+	if u, err := url.Parse(runURL); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
+		len(runURL) <= maxURL && plainURL.MatchString(runURL) {
 		o.runURL = runURL
 	}
 	return o

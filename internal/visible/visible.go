@@ -97,7 +97,8 @@ func escape(document []byte, large func(out []byte, r rune) []byte) []byte {
 // harmless reports whether a character shows as itself. Those that show as nothing, or as a
 // blank of some width, could hide text or push it out of sight.
 func harmless(r rune) bool {
-	return r == ' ' || unicode.IsGraphic(r) && !unicode.In(r, unicode.Cf, unicode.Zs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) && !looksBlank(r)
+	return r == ' ' || unicode.IsGraphic(r) && !looksBlank(r) &&
+		!unicode.In(r, unicode.Cf, unicode.Zs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // looksBlank reports whether a character that Unicode counts as a letter, a mark or a symbol

@@ -75,7 +75,8 @@ func fromAction(a planner.Action) Action {
 	switch {
 	case a.ID != "":
 		f.Precondition = &Precondition{
-			StoreID: string(a.StoreID), ID: string(a.ID), Modified: string(a.Current.Modified), Scopes: slices.Sorted(slices.Values(a.Current.Scopes)), Comment: a.Current.Comment,
+			StoreID: string(a.StoreID), ID: string(a.ID), Modified: string(a.Current.Modified),
+			Scopes: slices.Sorted(slices.Values(a.Current.Scopes)), Comment: a.Current.Comment,
 		}
 	case a.Op == planner.OpDeleteStore:
 		f.Precondition = &Precondition{StoreID: string(a.StoreID)}
@@ -152,12 +153,16 @@ type Problem struct {
 }
 
 func fromProblem(q planner.Problem) Problem {
-	return Problem{q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Existing, q.Count, q.Limit, q.Secrets, q.Matched, q.Pos}
+	return Problem{
+		q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Existing, q.Count, q.Limit,
+		q.Secrets, q.Matched, q.Pos,
+	}
 }
 
 func (q Problem) problem() planner.Problem {
 	return planner.Problem{
 		Kind: q.Kind, Store: planner.StoreKey{Account: planner.AccountID(q.AccountID), Name: q.Store}, Secret: q.Secret,
-		Worker: q.Worker, KeyID: q.KeyID, Secrets: q.Secrets, Matched: q.Matched, Missing: q.Missing, Existing: q.Existing, Count: q.Count, Limit: q.Limit, Pos: q.Position,
+		Worker: q.Worker, KeyID: q.KeyID, Secrets: q.Secrets, Matched: q.Matched, Missing: q.Missing, Existing: q.Existing,
+		Count: q.Count, Limit: q.Limit, Pos: q.Position,
 	}
 }

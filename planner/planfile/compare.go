@@ -72,7 +72,9 @@ func Compare(reviewed, now *planner.Plan) Difference {
 		if used[i] {
 			continue
 		}
-		if q := slices.IndexFunc(now.Problems, func(q planner.Problem) bool { return q.Store == r.Store && q.Secret != "" && q.Secret == r.Secret }); q >= 0 {
+		if q := slices.IndexFunc(now.Problems, func(q planner.Problem) bool {
+			return q.Store == r.Store && q.Secret != "" && q.Secret == r.Secret
+		}); q >= 0 {
 			d.Blocked = append(d.Blocked, Blocked{r, now.Problems[q]})
 		} else {
 			d.Gone = append(d.Gone, r)

@@ -94,7 +94,8 @@ func essences(actions []planner.Action) []Action {
 		list[i] = essence(a)
 	}
 	slices.SortFunc(list, func(x, y Action) int {
-		return cmp.Or(cmp.Compare(x.AccountID, y.AccountID), cmp.Compare(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret), cmp.Compare(x.Op, y.Op))
+		return cmp.Or(cmp.Compare(x.AccountID, y.AccountID), cmp.Compare(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret),
+			cmp.Compare(x.Op, y.Op))
 	})
 	return list
 }

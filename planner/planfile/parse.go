@@ -30,8 +30,8 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, fmt.Errorf("%s is not a plan file: create one with plan -o", name)
 	}
 	if version != SchemaVersion {
-		return nil, fmt.Errorf("%w: %s has the schema version %d, and this secretsync writes %d: create the plan again with the version that applies it",
-			ErrStale, name, version, SchemaVersion)
+		return nil, fmt.Errorf("%w: %s has the schema version %d, and this secretsync writes %d: "+
+			"create the plan again with the version that applies it", ErrStale, name, version, SchemaVersion)
 	}
 	var f File
 	if json.Unmarshal(data, &f) != nil || !bytes.Equal(data, f.Format()) || f.Digest != f.digest() ||

@@ -31,7 +31,9 @@ type Comparison struct {
 
 // UnchangedFiles finds the SOPS files that were not re-encrypted as a whole. keys are the
 // keys of the manifest's stores, in order.
-func UnchangedFiles(m *manifest.Manifest, lock *lockfile.File, keys []planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved) map[string]bool {
+func UnchangedFiles(
+	m *manifest.Manifest, lock *lockfile.File, keys []planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved,
+) map[string]bool {
 	unchanged := map[string]bool{}
 	for i, st := range m.Stores {
 		for _, sec := range st.Secrets {

@@ -18,8 +18,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 )
 
@@ -68,8 +68,8 @@ func newPlot(title, y string) *plot.Plot {
 	p.Title.Text, p.Y.Label.Text = title, y
 	p.BackgroundColor = color.White
 	p.Legend.Top, p.Legend.Left = true, true
-	for _, size := range []*font.Length{&p.Title.TextStyle.Font.Size, &p.X.Label.TextStyle.Font.Size, &p.Y.Label.TextStyle.Font.Size, &p.Legend.TextStyle.Font.Size} {
-		*size = vg.Points(11)
+	for _, style := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.Legend.TextStyle} {
+		style.Font.Size = vg.Points(11)
 	}
 	p.Title.Padding = vg.Points(8)
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
@@ -116,7 +116,9 @@ func clients(all []measurement) *plot.Plot {
 	return p
 }
 
-var sizes = plot.ConstantTicks{{Value: 100, Label: "100"}, {Value: 1000, Label: "1,000"}, {Value: 10_000, Label: "10,000"}, {Value: 100_000, Label: "100,000"}}
+var sizes = plot.ConstantTicks{
+	{Value: 100, Label: "100"}, {Value: 1000, Label: "1,000"}, {Value: 10_000, Label: "10,000"}, {Value: 100_000, Label: "100,000"},
+}
 
 // scale has a line for each operation and build, of CPU time by the number of secrets.
 func scale(all []measurement) *plot.Plot {
@@ -159,10 +161,10 @@ func (m measurement) name() string      { return m.Name }
 func (m measurement) wall() float64     { return m.Wall / 1e9 }
 
 // labels are the different texts of the measurements, in order.
-func labels(all []measurement, text func(measurement) string) (found []string) {
+func labels(all []measurement, label func(measurement) string) (found []string) {
 	for _, m := range all {
-		if !slices.Contains(found, text(m)) {
-			found = append(found, text(m))
+		if !slices.Contains(found, label(m)) {
+			found = append(found, label(m))
 		}
 	}
 	return found
