@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 )
 
@@ -42,11 +41,16 @@ func (l Location) Split() (folder Location, name string) {
 // IsURL reports whether text is meant as the URL of a [Location], and not as a path of a file.
 func IsURL(text string) bool { return strings.Contains(text, "://") }
 
-var (
-	bucketForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	accountForm = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
-	partForm    = regexp.MustCompile(`^[A-Za-z0-9._~+=@,-]+$`)
+// Characters of buckets' names, accounts' ids and paths. Regular expressions would be compiled at every start.
+const (
+	bucketEnds = "abcdefghijklmnopqrstuvwxyz0123456789"
+	bucketForm = bucketEnds + ".-"
+	hexDigits  = "0123456789abcdefABCDEF"
+	pathForm   = bucketEnds + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "._~+=@,-"
 )
+
+// hasOnly reports whether all characters of text are among some.
+func hasOnly(text, characters string) bool { return strings.Trim(text, characters) == "" }
 
 // maxPath leaves room for the keys below it: keys of S3 have up to 1,024 bytes.
 const maxPath = 512
@@ -74,14 +78,20 @@ func Parse(url string) (Location, error) {
 	}
 	l := Location{Scheme: scheme}
 	l.Bucket, l.Path, _ = strings.Cut(rest, "/")
-	if scheme == SchemeR2 && accountForm.MatchString(l.Bucket) && l.Path != "" {
+	if scheme == SchemeR2 && len(l.Bucket) == 32 && hasOnly(l.Bucket, hexDigits) && l.Path != "" {
 		l.Account = strings.ToLower(l.Bucket)
 		l.Bucket, l.Path, _ = strings.Cut(l.Path, "/")
 	}
-	if !bucketForm.MatchString(l.Bucket) || strings.Contains(l.Bucket, "..") {
+	if !validBucket(l.Bucket) {
 		return Location{}, errors.New("the bucket's name is not valid: it has 3 to 63 lower-case letters, digits, hyphens and dots")
 	}
 	return l, l.checkPath()
+}
+
+func validBucket(name string) bool {
+	n := len(name)
+	return n >= 3 && n <= 63 && hasOnly(name, bucketForm) && hasOnly(name[:1], bucketEnds) && hasOnly(name[n-1:], bucketEnds) &&
+		!strings.Contains(name, "..")
 }
 
 func (l Location) checkPath() error {
@@ -100,7 +110,7 @@ func (l Location) checkPath() error {
 			return errors.New("the URL has two slashes in a row after the bucket: remove one")
 		case part == "." || part == "..":
 			return fmt.Errorf("the path in the bucket contains %q: object stores have no relative paths", part)
-		case !partForm.MatchString(part):
+		case !hasOnly(part, pathForm):
 			return errors.New(`the path in the bucket has characters other than letters, digits and "-", "_", ".", "~", "+", "=", "@", ","`)
 		}
 	}

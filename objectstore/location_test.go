@@ -22,6 +22,9 @@ func TestParse(t *testing.T) {
 		"s3://" + account + "/bucket":       {Scheme: "s3", Bucket: account, Path: "bucket"},
 		"s3://bucket/" + longPath(512):      {Scheme: "s3", Bucket: "bucket", Path: longPath(512)},
 		"s3://" + strings.Repeat("b", 63):   {Scheme: "s3", Bucket: strings.Repeat("b", 63)},
+		"s3://abc":                          {Scheme: "s3", Bucket: "abc"},
+		"r2://" + account + "0/a":           {Scheme: "r2", Bucket: account + "0", Path: "a"},
+		"r2://g" + account[1:] + "/a":       {Scheme: "r2", Bucket: "g" + account[1:], Path: "a"},
 		"s3://bucket/A-Z_a-z.0-9~+=@,/...x": {Scheme: "s3", Bucket: "bucket", Path: "A-Z_a-z.0-9~+=@,/...x"},
 	} {
 		got, err := objectstore.Parse(url)
