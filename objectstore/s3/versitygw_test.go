@@ -4,11 +4,8 @@ package s3
 
 import (
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,13 +13,12 @@ import (
 	"github.com/secretsync/secretsync/internal/lease"
 	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/objectstore/objectstoretest"
+	"github.com/secretsync/secretsync/test/s3test"
 )
 
-// TestVersitygw runs against a real server that we did not write. "make e2e-s3" builds it and sets
-// VERSITYGW to its path.
+// TestVersitygw runs against a real server that we did not write.
 func TestVersitygw(t *testing.T) {
-	endpoint := startVersitygw(t)
-	environment(t, credentials(endpoint))
+	environment(t, credentials(s3test.Versitygw(t, "bucket", "test-id", "test-secret")))
 	var n atomic.Int32
 	open := func(t *testing.T) objectstore.Store { return open(t, fmt.Sprintf("s3://bucket/prefix/%d", n.Add(1))) }
 	objectstoretest.Test(t, open)
@@ -74,87 +70,28 @@ func testLease(t *testing.T, s objectstore.Store) {
 	}
 	// Eight want it at the same time, and each gets it in turn.
 	var holding, turns atomic.Int32
-	inParallel(8, func(n int) {
-		set, err := lease.Acquire(t.Context(), s, []string{key}, lease.Options{Duration: lease.MinDuration, Timeout: time.Minute, Host: fmt.Sprint(n)})
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		if holding.Add(1) != 1 || set.Check() != nil {
-			t.Error("two hold the lease")
-		}
-		turns.Add(1)
-		time.Sleep(50 * time.Millisecond)
-		holding.Add(-1)
-		if err := set.Release(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			set, err := lease.Acquire(t.Context(), s, []string{key}, lease.Options{Duration: lease.MinDuration, Timeout: time.Minute, Host: fmt.Sprint(n)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if holding.Add(1) != 1 || set.Check() != nil {
+				t.Error("two hold the lease")
+			}
+			turns.Add(1)
+			time.Sleep(50 * time.Millisecond)
+			holding.Add(-1)
+			if err := set.Release(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 	st, err := lease.ReadStatus(t.Context(), s, key)
 	if err != nil || st.Held || st.Holder.Generation < 9 || turns.Load() != 8 {
 		t.Errorf("in the end: %+v, %v, %d turns", st, err, turns.Load())
-	}
-}
-
-func inParallel(n int, do func(int)) {
-	done := make(chan struct{})
-	for i := range n {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			do(i)
-		}()
-	}
-	for range n {
-		<-done
-	}
-}
-
-// startVersitygw starts the server on a loopback address, with a bucket, and returns its address.
-func startVersitygw(t *testing.T) string {
-	t.Helper()
-	program := os.Getenv("VERSITYGW")
-	if program == "" {
-		t.Fatal("VERSITYGW is not set: run make e2e-s3")
-	}
-	dir := t.TempDir()
-	data := filepath.Join(dir, "data")
-	if err := os.MkdirAll(filepath.Join(data, "bucket"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	// Without --nometa, with which it has no ETags and ignores conditions, and without --sidecar, with
-	// which a GET beside a PUT may answer with the old content and the new ETag: 21 of 80 increases
-	// of a counter were lost. So the folder needs a file system with extended attributes.
-	cmd := exec.CommandContext(t.Context(), program, "--port", address, "--access", "test-id", "--secret", "test-secret",
-		"--quiet", "posix", data)
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = log.Close()
-	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
-			_ = c.Close()
-			return "http://" + address
-		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("the server did not start:\n%s", text)
-		}
 	}
 }

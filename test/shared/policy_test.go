@@ -5,27 +5,24 @@ package shared
 import (
 	"encoding/json"
 	"maps"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/secretsync/secretsync/test/program"
+	"github.com/secretsync/secretsync/test/s3test"
 )
 
 // users of the server, with their secret keys.
 var users = map[string]string{"applier": "secret-of-applier", "planner": "secret-of-planner", "keeper": "secret-of-keeper"}
 
-// TestPolicies runs commands under the page's policies on a server that enforces them. "make e2e-s3"
-// builds it and sets VERSITYGW to its path.
+// TestPolicies runs commands under the page's policies on a server that enforces them.
 func TestPolicies(t *testing.T) {
 	p := newPlace(t)
 	p.versitygw()
@@ -94,50 +91,19 @@ func (p *place) as(user string) {
 	p.env["AWS_ACCESS_KEY_ID"], p.env["AWS_SECRET_ACCESS_KEY"] = user, users[user]
 }
 
-// versitygw starts the server on a loopback address, with a bucket and the page's policies.
+// versitygw starts the server with a bucket and the page's policies.
 func (p *place) versitygw() {
 	t := p.t
 	t.Helper()
-	server := os.Getenv("VERSITYGW")
-	if server == "" {
-		t.Fatal("VERSITYGW is not set: run make e2e-s3")
-	}
-	dir := t.TempDir()
-	data, iam := filepath.Join(dir, "data"), filepath.Join(dir, "iam")
-	program.Must(t, os.MkdirAll(filepath.Join(data, "team-state"), 0o700))
-	program.Must(t, os.MkdirAll(iam, 0o700))
+	iam := t.TempDir()
 	writeUsers(t, filepath.Join(iam, "users.json"))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	program.Must(t, err)
-	address := l.Addr().String()
-	program.Must(t, l.Close())
-	cmd := exec.CommandContext(t.Context(), server, "--port", address, "--access", "root-id", "--secret", "root-secret",
-		"--quiet", "--iam-dir", iam, "posix", data)
-	log, err := os.Create(filepath.Join(dir, "log"))
-	program.Must(t, err)
-	cmd.Stdout, cmd.Stderr = log, log
-	program.Must(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = log.Close()
-	})
-	p.env["AWS_ENDPOINT_URL_S3"] = "http://" + address
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
-			_ = c.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("the server did not start:\n%s", text)
-		}
-	}
+	url := s3test.Versitygw(t, "team-state", "root-id", "root-secret", "--iam-dir", iam)
+	p.env["AWS_ENDPOINT_URL_S3"] = url
 	client := s3.New(s3.Options{
-		BaseEndpoint: awssdk.String("http://" + address), Region: "us-east-1", UsePathStyle: true,
+		BaseEndpoint: awssdk.String(url), Region: "us-east-1", UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider("root-id", "root-secret", ""),
 	})
-	_, err = client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{
+	_, err := client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{
 		Bucket: awssdk.String("team-state"), Policy: awssdk.String(bucketPolicy(t)),
 	})
 	program.Must(t, err)
@@ -159,7 +125,7 @@ func writeUsers(t *testing.T, file string) {
 func bucketPolicy(t *testing.T) string {
 	t.Helper()
 	var all []map[string]any
-	add := func(block, user string, but ...string) {
+	add := func(block, user, but string) {
 		var policy struct {
 			Version   string
 			Statement []map[string]any
@@ -171,7 +137,7 @@ func bucketPolicy(t *testing.T) string {
 			if actions, ok := s["Action"].([]any); ok {
 				var kept []any
 				for _, a := range actions {
-					if len(but) == 0 || a != but[0] {
+					if a != but {
 						kept = append(kept, a)
 					}
 				}
@@ -180,8 +146,8 @@ func bucketPolicy(t *testing.T) string {
 			all = append(all, s)
 		}
 	}
-	add("apply-policy.json", "applier")
-	add("plan-policy.json", "planner")
+	add("apply-policy.json", "applier", "")
+	add("plan-policy.json", "planner", "")
 	add("apply-policy.json", "keeper", "s3:DeleteObject")
 	data, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": all})
 	program.Must(t, err)
