@@ -217,7 +217,7 @@ func (a *App) advised(hint string, err error) string {
 // projectFlags say which project, values and API are meant. Another command needs the same. No flag
 // that approves something is among them.
 var projectFlags = []string{
-	"file", "lockfile", "var", "emulator", "api-base-url", "account-id", "persist-to",
+	"file", "lockfile", "lease", "var", "emulator", "api-base-url", "account-id", "persist-to",
 	"allow-outside", "allow-commands", "allow-plaintext-values", "sops-key-types",
 }
 
