@@ -222,17 +222,8 @@ func (st *lockStatus) print(w io.Writer) error {
 		}
 		out.add("journal", "%s: an apply is running, or was killed; then %s adds it to the lockfile", render.Safe(st.Journal), adds)
 	}
-	if k := st.Key; k != nil {
-		kept := "not in the lockfile"
-		if k.Sealed {
-			kept = "sealed in the lockfile"
-		}
-		out.add("key", "%s, %s", k.ID, kept)
-		if k.Fits {
-			out.add("", "found in %s", render.Safe(k.From))
-		} else {
-			out.add("", "not found: %s", render.Safe(k.Problem))
-		}
+	if st.Key != nil {
+		st.Key.print(out)
 	}
 	for _, s := range st.Stores {
 		out.add("store", "%s of account %s, secrets: %d", render.Safe(s.Name), s.AccountID, s.Secrets)
@@ -267,6 +258,19 @@ func (st *lockStatus) print(w io.Writer) error {
 		out.add("held", "by another secretsync, %s", st.HeldBy)
 	}
 	return out.err
+}
+
+func (k *keyStatus) print(out *lines) {
+	kept := "not in the lockfile"
+	if k.Sealed {
+		kept = "sealed in the lockfile"
+	}
+	out.add("key", "%s, %s", k.ID, kept)
+	if k.Fits {
+		out.add("", "found in %s", render.Safe(k.From))
+	} else {
+		out.add("", "not found: %s", render.Safe(k.Problem))
+	}
 }
 
 func (st *lockStatus) madeAgainst() string {
