@@ -116,16 +116,11 @@ func (a *acquisition) read(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
-			o, err := objectstore.Get(ctx, a.store, key)
-			if err != nil && !errors.Is(err, objectstore.ErrNotExist) {
-				return fmt.Errorf("read the lease: %w", err)
+			rec, version, err := load(ctx, a.store, key)
+			if err != nil {
+				return err
 			}
-			now := observation{version: o.Version, first: time.Now()}
-			if err == nil {
-				if now.rec, err = decode(o.Data); err != nil {
-					return fmt.Errorf("%s/%s: %w", a.store, key, err)
-				}
-			}
+			now := observation{rec: rec, version: version, first: time.Now()}
 			if now.version == a.seen[i].version {
 				now.first = a.seen[i].first
 			}

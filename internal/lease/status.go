@@ -28,20 +28,29 @@ type Status struct {
 // ReadStatus reads a lease, and changes nothing: 1 GET.
 func ReadStatus(ctx context.Context, store objectstore.Store, key string) (Status, error) {
 	s := Status{Address: store.String() + "/" + key, key: key}
+	r, version, err := load(ctx, store, key)
+	if err != nil || version == "" {
+		return s, err
+	}
+	s.Exists, s.Held, s.Holder, s.BrokenBy, s.Published = true, r.State == held, r.holder(), r.BrokenBy, r.Published
+	s.owner, s.version = r.Owner, version
+	return s, nil
+}
+
+// load reads a lease's object. The version is empty if there is none.
+func load(ctx context.Context, store objectstore.Store, key string) (record, objectstore.Version, error) {
 	o, err := objectstore.Get(ctx, store, key)
 	switch {
 	case errors.Is(err, objectstore.ErrNotExist):
-		return s, nil
+		return record{}, "", nil
 	case err != nil:
-		return s, fmt.Errorf("read the lease: %w", err)
+		return record{}, "", fmt.Errorf("read the lease: %w", err)
 	}
 	r, err := decode(o.Data)
 	if err != nil {
-		return s, fmt.Errorf("%s: %w", s.Address, err)
+		return record{}, "", fmt.Errorf("%s/%s: %w", store, key, err)
 	}
-	s.Exists, s.Held, s.Holder, s.BrokenBy, s.Published = true, r.State == held, r.holder(), r.BrokenBy, r.Published
-	s.owner, s.version = r.Owner, o.Version
-	return s, nil
+	return r, o.Version, nil
 }
 
 // SameHolder reports whether both are of one run.
@@ -71,23 +80,16 @@ func Break(ctx context.Context, store objectstore.Store, s Status, host string) 
 }
 
 func breakOnce(ctx context.Context, store objectstore.Store, s Status, host string) error {
-	o, err := objectstore.Get(ctx, store, s.key)
-	if errors.Is(err, objectstore.ErrNotExist) {
-		return fmt.Errorf("%s: %w", s.Address, ErrChanged)
-	}
-	if err != nil {
-		return fmt.Errorf("read the lease: %w", err)
-	}
-	r, err := decode(o.Data)
+	r, version, err := load(ctx, store, s.key)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %w", s.Address, err)
-	case r.Owner != s.owner || r.Generation != s.Holder.Generation || r.State != held:
+		return err
+	case version == "" || r.Owner != s.owner || r.Generation != s.Holder.Generation || r.State != held:
 		return fmt.Errorf("%s: %w", s.Address, ErrChanged)
 	}
 	r.State, r.Owner, r.BrokenBy = free, newOwner(), short(host)
 	r.Freed = new(time.Now().UTC().Truncate(time.Second))
-	_, err = objectstore.Put(ctx, store, s.key, r.encode(), objectstore.Condition{Match: o.Version})
+	_, err = objectstore.Put(ctx, store, s.key, r.encode(), objectstore.Condition{Match: version})
 	if err != nil && !errors.Is(err, objectstore.ErrConflict) {
 		return fmt.Errorf("break the lease: %w", err)
 	}
