@@ -10,6 +10,9 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
+// generated matches a value that the program generated.
+var generated = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
 // wrong says how the account differs from the manifest, or returns "".
 func (h *history) wrong() string {
 	for name, s := range h.w.wanted {
@@ -17,7 +20,7 @@ func (h *history) wrong() string {
 		switch {
 		case !there:
 			return name + " is not there"
-		case s.value != "" && l.value != s.value, s.value == "" && !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(l.value):
+		case s.value != "" && l.value != s.value, s.value == "" && !generated.MatchString(l.value):
 			return name + " has another value"
 		case len(l.Scopes) != 1 || l.Scopes[0] != s.scope || l.Comment != s.comment:
 			return name + " has other metadata"
@@ -30,8 +33,6 @@ func (h *history) wrong() string {
 	}
 	return ""
 }
-
-var unproven = regexp.MustCompile(`secret "[^"]+" of store "[^"]+"(?: \(account [0-9a-f]+\))? (?:was created by an interrupted apply, or by another client|already exists and is not in the lockfile)`)
 
 // calm are flags of applies without trouble: a busy machine may be late to renew a shorter lease.
 var calm = []string{"--lease-duration", "1m"}
@@ -48,7 +49,7 @@ func (h *history) converge() {
 	var res result
 	for try := range 4 {
 		flags := calm
-		if len(unproven.FindAllString(res.said, -1)) > 0 && len(h.stays) > 0 {
+		if len(h.stays) > 0 && program.Unproven.MatchString(res.said) {
 			flags = append(slices.Clone(calm), "--adopt", "overwrite")
 			h.w.sum.adoptions++
 		}

@@ -109,7 +109,7 @@ func (w *world) serveAPI(q *request) *httptest.ResponseRecorder {
 	if !q.writes() {
 		return send(w.api, q.Method, q.URL.String(), q.Header, q.body)
 	}
-	w.learn(q.body)
+	w.values = append(w.values, program.SentValues(q.body)...)
 	w.judge(q)
 	rec := send(w.api, q.Method, q.URL.String(), q.Header, q.body)
 	w.say("%s %s %s: %d", q.run, q.Method, q.URL.Path, rec.Code)
@@ -143,20 +143,6 @@ func (w *world) judge(q *request) {
 
 // resumeGrace is the time in which a process that goes on may send what it was about to send.
 const resumeGrace = 2 * time.Second
-
-// learn remembers the values in a request.
-func (w *world) learn(body []byte) {
-	var one struct{ Value string }
-	var many []struct{ Value string }
-	if json.Unmarshal(body, &many) != nil && json.Unmarshal(body, &one) == nil {
-		many = append(many, one)
-	}
-	for _, m := range many {
-		if m.Value != "" {
-			w.values = append(w.values, m.Value)
-		}
-	}
-}
 
 // compare compares the account with what it was before a write.
 func (w *world) compare(q *request) {
@@ -204,7 +190,7 @@ func (w *world) other(method, path string, body, result any) {
 	w.t.Helper()
 	data, err := json.Marshal(body)
 	program.Must(w.t, err)
-	w.learn(data)
+	w.values = append(w.values, program.SentValues(data)...)
 	rec := send(w.api, method, "/client/v4/accounts/"+program.Account+"/secrets_store"+path, http.Header{"Authorization": {"Bearer dashboard"}}, data)
 	var envelope struct {
 		Success bool

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"testing"
 
 	"github.com/secretsync/secretsync/internal/emulator"
@@ -92,3 +93,25 @@ func FindID(baseURL, list, name string) (string, error) {
 		}
 	}
 }
+
+// SentValues returns the values of secrets in the body of a request.
+func SentValues(body []byte) []string {
+	type secret struct{ Value string }
+	var one secret
+	var many []secret
+	if json.Unmarshal(body, &many) != nil && json.Unmarshal(body, &one) == nil {
+		many = []secret{one}
+	}
+	var values []string
+	for _, s := range many {
+		if s.Value != "" {
+			values = append(values, s.Value)
+		}
+	}
+	return values
+}
+
+// Unproven finds secrets whose creator is unknown in the errors about them: the name of each, and of
+// its store.
+var Unproven = regexp.MustCompile(`secret "([^"]+)" of store "([^"]+)"(?: \(account [0-9a-f]+\))? ` +
+	`(?:was created by an interrupted apply, or by another client|already exists and is not in the lockfile)`)

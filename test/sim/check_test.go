@@ -148,14 +148,12 @@ func (h *simulation) applyClean() int {
 	return code
 }
 
-var unproven = regexp.MustCompile(`secret "([^"]+)" of store "([^"]+)"(?: \(account [0-9a-f]+\))? (?:was created by an interrupted apply, or by another client|already exists and is not in the lockfile)`)
-
 // onlyUnproven reports whether a command failed only because of secrets that may be another
 // client's, or that another client created again. They must be ones whose creation was
 // interrupted, without a comment to recognize them by.
 func (h *simulation) onlyUnproven(said string) bool {
 	h.Helper()
-	found := unproven.FindAllStringSubmatch(said, -1)
+	found := program.Unproven.FindAllStringSubmatch(said, -1)
 	for _, m := range found {
 		if !slices.ContainsFunc(h.accounts(), func(account string) bool { return h.interrupted(place{account, m[2], m[1]}) }) {
 			h.Fatalf("%s is not recognized", m[1])

@@ -153,15 +153,8 @@ func (w *world) serve(r *http.Request, body []byte, fault emulator.Fault) (res *
 
 // learn records the values in a request's body.
 func (w *world) learn(body []byte) {
-	var one struct{ Value string }
-	var many []struct{ Value string }
-	if json.Unmarshal(body, &many) != nil && json.Unmarshal(body, &one) == nil {
-		many = append(many, one)
-	}
-	for _, m := range many {
-		if m.Value != "" {
-			w.values[m.Value] = true
-		}
+	for _, v := range program.SentValues(body) {
+		w.values[v] = true
 	}
 }
 
