@@ -116,7 +116,7 @@ func sources(t *testing.T, dir string) []string {
 	return files
 }
 
-// TestEngineIsPure sees what it looks for.
+// TestImpurityIsSeen: TestEngineIsPure sees what it looks for.
 func TestImpurityIsSeen(t *testing.T) {
 	for _, name := range front {
 		if forbidden(name) != name || forbidden(name+"/v2") != name || forbidden(name+"x") != "" {

@@ -18,11 +18,11 @@ const bucketLockfile = "r2://team-state/secrets/team.lock"
 
 // bucket is an object store that knows two users: one reads, the other one also writes.
 type bucket struct {
-	url                        string
-	reader, readerSecret       string
-	writer, writerSecret       string
-	mu                         sync.Mutex
-	reads, writes, wrongWrites int
+	url                    string
+	reader, readerSecret   string
+	writer, writerSecret   string
+	mu                     sync.Mutex
+	reads, writes, refused int
 }
 
 // useBucket gives the place a bucket, and the recipes that go with it.
@@ -54,7 +54,7 @@ func (b *bucket) allows(r *http.Request) bool {
 	case user == b.writer:
 		b.writes++
 	default:
-		b.wrongWrites++
+		b.refused++
 		return false
 	}
 	return true
@@ -78,11 +78,11 @@ func (p *place) took() (reads, writes int) {
 	b := p.bucket
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.wrongWrites > 0 {
-		p.t.Errorf("%d requests with the wrong credentials", b.wrongWrites)
+	if b.refused > 0 {
+		p.t.Errorf("%d requests with the wrong credentials", b.refused)
 	}
 	reads, writes = b.reads, b.writes
-	b.reads, b.writes, b.wrongWrites = 0, 0, 0
+	b.reads, b.writes, b.refused = 0, 0, 0
 	return reads, writes
 }
 
