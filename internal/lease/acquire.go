@@ -116,11 +116,11 @@ func (a *acquisition) read(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
-			rec, version, err := load(ctx, a.store, key)
+			rec, v, err := load(ctx, a.store, key)
 			if err != nil {
 				return err
 			}
-			now := observation{rec: rec, version: version, first: time.Now()}
+			now := observation{rec: rec, version: v, first: time.Now()}
 			if now.version == a.seen[i].version {
 				now.first = a.seen[i].first
 			}

@@ -14,7 +14,8 @@ type Status struct {
 	Address string // of the lease's object
 	// Exists reports whether the lease was ever acquired. All of what follows is empty otherwise.
 	Exists bool
-	// Held reports whether a run holds the lease, or left it behind: see [Status.Renewed].
+	// Held reports whether a run holds the lease, or left it behind. One that is not renewed for its
+	// duration is stale.
 	Held   bool
 	Holder Holder // who holds the lease, or held it last
 	// BrokenBy is the host on which the lease was broken, if it was.
@@ -22,18 +23,17 @@ type Status struct {
 	Published map[string]Publication
 
 	key, owner string
-	version    objectstore.Version
 }
 
 // ReadStatus reads a lease, and changes nothing: 1 GET.
 func ReadStatus(ctx context.Context, store objectstore.Store, key string) (Status, error) {
 	s := Status{Address: store.String() + "/" + key, key: key}
-	r, version, err := load(ctx, store, key)
-	if err != nil || version == "" {
+	r, v, err := load(ctx, store, key)
+	if err != nil || v == "" {
 		return s, err
 	}
 	s.Exists, s.Held, s.Holder, s.BrokenBy, s.Published = true, r.State == held, r.holder(), r.BrokenBy, r.Published
-	s.owner, s.version = r.Owner, version
+	s.owner = r.Owner
 	return s, nil
 }
 
@@ -53,15 +53,6 @@ func load(ctx context.Context, store objectstore.Store, key string) (record, obj
 	return r, o.Version, nil
 }
 
-// SameHolder reports whether both are of one run.
-func (s Status) SameHolder(other Status) bool {
-	return s.owner == other.owner && s.Held == other.Held && s.Holder.Generation == other.Holder.Generation
-}
-
-// Renewed reports whether the lease was renewed or changed between two readings. One that was not
-// for its duration is stale.
-func (s Status) Renewed(later Status) bool { return s.version != later.version }
-
 // ErrChanged means that the run that a lease was to be taken from does not hold it any more.
 var ErrChanged = errors.New("another run acquired or released the lease meanwhile")
 
@@ -80,16 +71,16 @@ func Break(ctx context.Context, store objectstore.Store, s Status, host string) 
 }
 
 func breakOnce(ctx context.Context, store objectstore.Store, s Status, host string) error {
-	r, version, err := load(ctx, store, s.key)
+	r, v, err := load(ctx, store, s.key)
 	switch {
 	case err != nil:
 		return err
-	case version == "" || r.Owner != s.owner || r.Generation != s.Holder.Generation || r.State != held:
+	case v == "" || r.Owner != s.owner || r.Generation != s.Holder.Generation || r.State != held:
 		return fmt.Errorf("%s: %w", s.Address, ErrChanged)
 	}
 	r.State, r.Owner, r.BrokenBy = free, newOwner(), short(host)
 	r.Freed = new(time.Now().UTC().Truncate(time.Second))
-	_, err = objectstore.Put(ctx, store, s.key, r.encode(), objectstore.Condition{Match: version})
+	_, err = objectstore.Put(ctx, store, s.key, r.encode(), objectstore.Condition{Match: v})
 	if err != nil && !errors.Is(err, objectstore.ErrConflict) {
 		return fmt.Errorf("break the lease: %w", err)
 	}
