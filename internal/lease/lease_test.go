@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -627,9 +628,10 @@ func TestRace(t *testing.T) {
 		t.Run(quicker, func(t *testing.T) {
 			bubble(t, func(t *testing.T, m *objectstoretest.Memory) {
 				var other *Set
+				var once sync.Once // requests are sent side by side
 				f := &objectstoretest.Faulty{Store: m, Before: func(_ context.Context, method, key string) error {
-					if other == nil && method == "PUT" && key == quicker {
-						other = acquire(t, m, Options{Host: "other"}, quicker)
+					if method == "PUT" && key == quicker {
+						once.Do(func() { other = acquire(t, m, Options{Host: "other"}, quicker) })
 					}
 					return nil
 				}}
