@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,11 @@ var _ applier.Target = (*Client)(nil)
 // otherwise.
 type Client struct {
 	account string
+	base    *url.URL
+	// authorize sets the headers that every request to the API has. It is a function so that no
+	// formatting can print the token.
+	authorize func(http.Header)
+
 	stores  *secrets_store.StoreService
 	quota   *secrets_store.QuotaService
 	http    *http.Client

@@ -78,12 +78,17 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Pace == nil {
 		cfg.Pace = NewPaces(false).For(cfg.Token)
 	}
+	base, err := url.Parse(strings.TrimRight(cfg.BaseURL, "/"))
+	if err != nil {
+		return nil, errors.New("the API base URL is not a URL")
+	}
 	opts := cfg.options()
 	return &Client{
 		worked:  new(atomic.Bool),
 		account: string(account),
-		stores:  secrets_store.NewStoreService(opts...),
-		quota:   secrets_store.NewQuotaService(opts...),
+		base:    base, authorize: cfg.authorize,
+		stores: secrets_store.NewStoreService(opts...),
+		quota:  secrets_store.NewQuotaService(opts...),
 		http: &http.Client{
 			Transport: cfg.Transport,
 			// A redirect would take the token and the body elsewhere.
@@ -112,6 +117,14 @@ func (c Config) options() []option.RequestOption {
 		opts = append(opts, option.WithHeader("User-Agent", c.UserAgent))
 	}
 	return slices.Clip(opts)
+}
+
+// authorize sets what options set for the SDK's requests.
+func (c Config) authorize(h http.Header) {
+	h.Set("Authorization", "Bearer "+c.Token)
+	if c.UserAgent != "" {
+		h.Set("User-Agent", c.UserAgent)
+	}
 }
 
 // check never quotes a token.

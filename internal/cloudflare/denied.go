@@ -1,6 +1,7 @@
 package cloudflare
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,6 +37,11 @@ func (e *Error) denied(a *answer, worked bool) string {
 		return "Cloudflare cannot read the Authorization header: the API token is malformed, or a proxy changed the header; copy the token again"
 	case a.refusedWith(codeAccess):
 		return "the API token is invalid, expired or disabled, or belongs to another account"
+	case worked && e.permission != "":
+		return fmt.Sprintf("the API token lacks the permission %q for this account", e.permission)
+	case e.permission != "":
+		return fmt.Sprintf("Cloudflare refused the API token: it is invalid, is for another account,"+
+			" or lacks the permission %q for this one", e.permission)
 	case worked && e.Method != http.MethodGet:
 		return `the API token can read but not write: it lacks the permission "Secrets Store Write" for this account`
 	case worked:

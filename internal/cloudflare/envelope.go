@@ -1,6 +1,7 @@
 package cloudflare
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/secretsync/secretsync/planner"
@@ -11,10 +12,24 @@ type envelope struct {
 	Success    *bool
 	Errors     []apiError
 	Result     json.RawMessage
-	ResultInfo struct {
-		// TotalCount is of lists, which have no total_pages (docs/cloudflare-api.md §2).
+	ResultInfo resultInfo `json:"result_info"`
+}
+
+// resultInfo is what an answer says about its list.
+type resultInfo struct {
+	raw json.RawMessage
+	// total is of lists, which have no total_pages (docs/cloudflare-api.md §2).
+	total *int
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (i *resultInfo) UnmarshalJSON(data []byte) error {
+	var known struct {
 		TotalCount *int `json:"total_count"`
-	} `json:"result_info"`
+	}
+	err := json.Unmarshal(data, &known)
+	i.raw, i.total = bytes.Clone(data), known.TotalCount
+	return err
 }
 
 type apiError struct {

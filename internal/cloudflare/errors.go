@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ type Error struct {
 	// taken reports whether secret_name_already_exists is about that name. It is a
 	// function so that no formatting can print Cloudflare's text.
 	taken func(name string) bool
+	find  func(*regexp.Regexp) []string // Named, for the same reason
+
+	permission string // see request
 
 	is      error // applier's sentinel for it, or nil
 	unknown bool  // a write that may have taken effect
@@ -95,8 +99,9 @@ func (e *Error) interrupted(cause error) *Error {
 // accepted before.
 func (e *Error) note(a *answer, worked bool) {
 	e.Attempts++
-	e.Status, e.Ray, e.Codes, e.Known, e.taken = a.status, a.ray(), nil, "", nil
+	e.Status, e.Ray, e.Codes, e.Known, e.taken, e.find = a.status, a.ray(), nil, "", nil, nil
 	if a.refuses() {
+		e.find = a.finder()
 		for _, err := range a.env.Errors {
 			e.Codes = append(e.Codes, err.Code)
 			if e.Known == "" {

@@ -142,7 +142,7 @@ type listPage[T listed] struct {
 
 func readPage[T listed](env *envelope) (listPage[T], bool) {
 	p := listPage[T]{total: -1}
-	if t := env.ResultInfo.TotalCount; t != nil {
+	if t := env.ResultInfo.total; t != nil {
 		p.total = *t
 	}
 	// null is no list, unless the answer says that the list is empty.

@@ -20,6 +20,9 @@ import (
 type request struct {
 	op   string   // what it is for, as an error begins: "listing stores"
 	body *payload // nil for none
+	// permission is the one that the API token needs; empty for those to read and write secrets.
+	permission string
+	readOnly   bool // it changes nothing, whatever its method
 	// beforeSend is called before a request that had to wait is sent; nil for never.
 	beforeSend applier.BeforeSend
 
@@ -52,7 +55,7 @@ func (r *request) Do(built *http.Request) (*http.Response, error) {
 }
 
 // writes reports whether the request changes anything.
-func (r *request) writes() bool { return r.built.Method != http.MethodGet }
+func (r *request) writes() bool { return r.built.Method != http.MethodGet && !r.readOnly }
 
 // attempt is a copy of the request, to be sent once.
 func (r *request) attempt(ctx context.Context) *http.Request {

@@ -72,7 +72,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 	if r.built == nil {
 		return fmt.Errorf("%s: the request could not be built: %w", r.op, r.err)
 	}
-	e := &Error{Op: r.op, Method: r.built.Method}
+	e := &Error{Op: r.op, Method: r.built.Method, permission: r.permission}
 	sent := time.Now()
 	tries := map[verdict]int{}
 	for {
@@ -159,9 +159,9 @@ func (r *request) again(v verdict, n int, retryAfter time.Duration, worked bool)
 		return retryAfter, n < retryAfterTries && retryAfter <= maxRetryAfter
 	case v == throttled:
 		return backoff(throttledPause, n), n < throttledTries
-	case v == denied && !worked:
+	case v == denied && (!worked || r.permission != ""): // or it may lack that permission only
 		return backoff(failedPause, n), n < newTokenTries
-	case v == unclear && r.built.Method == http.MethodPost:
+	case v == unclear && r.built.Method == http.MethodPost && r.writes():
 		return 0, false // a retry could create a second time, or conflict with the first (docs/cloudflare-api.md §10.13)
 	}
 	return backoff(failedPause, n), n < failedTries

@@ -1,0 +1,145 @@
+package cloudflare
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Call is a request to an endpoint of the account that the SDK has no method for, or none that
+// fits. It goes through the same limits, retries and errors as those of this package.
+type Call struct {
+	// Op is what the call does, as an error begins: "reading the workers.dev subdomain".
+	Op     string
+	Method string
+	// Path is what follows /accounts/ACCOUNT/, by segments: they are escaped.
+	Path   []string
+	Query  url.Values
+	Header http.Header
+	// Body is the request's body, and ContentType its media type. Call takes Body over and wipes
+	// it at the end.
+	Body        []byte
+	ContentType string
+	// Permission is the token permission that the call needs, such as "Workers Scripts Read":
+	// a refusal names it.
+	Permission string
+	// ReadOnly says that the call changes nothing although its method is not GET, so that it may
+	// be repeated and given up at any time.
+	ReadOnly bool
+	// Read decodes result and result_info of a successful answer, and reports whether they are
+	// what was asked for. It may be nil.
+	Read func(result, info json.RawMessage) bool
+}
+
+// Call sends a request. The error is an [*Error], unless the request could not be built.
+func (c *Client) Call(ctx context.Context, call Call) error {
+	r := &request{op: call.Op, permission: call.Permission, readOnly: call.ReadOnly}
+	if call.Body != nil {
+		r.body = &payload{data: call.Body, size: len(call.Body)}
+	}
+	if call.Read != nil {
+		r.read = func(env *envelope) bool { return call.Read(env.Result, env.ResultInfo.raw) }
+	}
+	r.built, r.err = c.build(ctx, call)
+	return c.do(ctx, r)
+}
+
+// build builds a request as the SDK does.
+func (c *Client) build(ctx context.Context, call Call) (*http.Request, error) {
+	u := *c.base
+	path := []string{"accounts", c.account}
+	for _, segment := range call.Path {
+		if segment == "" || segment == "." || segment == ".." {
+			return nil, fmt.Errorf("%.64q is no part of a path", segment)
+		}
+		path = append(path, url.PathEscape(segment))
+	}
+	target := u.JoinPath(path...)
+	target.RawQuery = call.Query.Encode()
+	req, err := http.NewRequestWithContext(ctx, call.Method, target.String(), nil)
+	if err != nil {
+		return nil, errors.New("the address is not valid")
+	}
+	for key, values := range call.Header {
+		req.Header[http.CanonicalHeaderKey(key)] = values
+	}
+	req.Header.Set("Accept", "application/json")
+	if call.ContentType != "" {
+		req.Header.Set("Content-Type", call.ContentType)
+	}
+	c.authorize(req.Header)
+	return req, nil
+}
+
+// BaseURL returns the API's address, without a final slash.
+func (c *Client) BaseURL() *url.URL {
+	u := *c.base
+	return &u
+}
+
+// Fetch sends a request to an address that is not the API's, once, and reads at most limit bytes
+// of the answer. The API token is not sent, and no redirect is followed. The error has no text of
+// the server's.
+func (c *Client) Fetch(req *http.Request, limit int64) (status int, body []byte, err error) {
+	if req.Header.Get("Authorization") != "" {
+		return 0, nil, errors.New("a request to another server than the API has an Authorization header")
+	}
+	if err := c.slots.acquire(req.Context()); err != nil {
+		return 0, nil, err
+	}
+	defer c.slots.release()
+	ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
+	defer cancel()
+	start := time.Now()
+	status, body, err = c.fetch(req.WithContext(ctx), limit)
+	failure := ""
+	if err != nil {
+		failure = describe(err)
+	}
+	// No path and no header is logged: they hold tokens of the preview.
+	c.log.DebugContext(ctx, "request elsewhere", "method", req.Method, "host", req.URL.Host, "status", status,
+		"duration", time.Since(start), "failure", failure)
+	switch {
+	case err == nil:
+		return status, body, nil
+	case req.Context().Err() != nil:
+		return 0, nil, req.Context().Err()
+	}
+	return 0, nil, errors.New(failure)
+}
+
+func (c *Client) fetch(req *http.Request, limit int64) (int, []byte, error) {
+	res, err := c.http.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(res.Body, limit))
+	return res.StatusCode, body, err
+}
+
+// Named returns what of Cloudflare's messages matches pattern, so that the names that a caller
+// chose itself can be found in them. Nothing else of these texts may be shown.
+func (e *Error) Named(pattern *regexp.Regexp) []string {
+	if e.find == nil {
+		return nil
+	}
+	return e.find(pattern)
+}
+
+// finder returns [Error.Named] for an answer. It is a function so that no formatting can print
+// Cloudflare's text.
+func (a *answer) finder() func(*regexp.Regexp) []string {
+	var text strings.Builder
+	for _, e := range a.env.Errors {
+		text.WriteString(e.Message + "\n")
+	}
+	return func(pattern *regexp.Regexp) []string { return pattern.FindAllString(text.String(), -1) }
+}
