@@ -94,7 +94,7 @@ func newPlace(t *testing.T) *place {
 
 func (p *place) startEmulator() {
 	e, err := emulator.Listen(p.t.Context(), "127.0.0.1:0", emulator.Options{
-		Tokens: map[string]emulator.Permission{p.readToken: emulator.PermissionRead, p.writeToken: emulator.PermissionWrite},
+		Tokens: map[string][]emulator.Permission{p.readToken: {emulator.SecretsStoreRead}, p.writeToken: {emulator.SecretsStoreWrite}},
 		Fault: func(r *http.Request) emulator.Fault {
 			p.tokens.Store(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil)
 			if p.fault == nil {

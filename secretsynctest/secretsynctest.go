@@ -88,7 +88,7 @@ func Start(t testing.TB, options ...Option) *Server {
 func New(options ...Option) (*Server, error) {
 	s := new(Server)
 	o := emulator.Options{
-		Tokens: map[string]emulator.Permission{Token: emulator.PermissionWrite, ReadToken: emulator.PermissionRead},
+		Tokens: map[string][]emulator.Permission{Token: emulator.Permissions(), ReadToken: {emulator.SecretsStoreRead}},
 		Fault: func(r *http.Request) emulator.Fault {
 			if f := s.fault.Load(); f != nil {
 				return (*f)(r)

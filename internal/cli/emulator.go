@@ -12,7 +12,7 @@ import (
 
 func (a *App) emulatorCommand() *cobra.Command {
 	var listen, state string
-	var faults []string
+	var faults, tokens []string
 	var opts emulator.Options
 	cmd := &cobra.Command{
 		Use:   "emulator",
@@ -36,8 +36,14 @@ With KIND-after, the request takes effect first. For example:
 Where Cloudflare's behavior is not documented, flags choose it:
 --partial-bulk-create, --name-conflict-status 409, --pending-for 10m for
 secrets that stay pending, --activation-moves-modified, and
---deploy-moves-modified. Any API token is accepted, and any API key with an
-email address. Of a deployed Worker, only its bindings of secrets are checked.`,
+--deploy-moves-modified. Of a deployed Worker, only its bindings of secrets are
+checked.
+
+Any API token is accepted, and any API key with an email address, unless --token
+names the valid ones with their permissions, as in
+  --token 'ci=Secrets Store Read,Workers Scripts Read'
+Permissions: Secrets Store Read and Write, Workers Scripts Read and Edit,
+AI Gateway Read and Edit, Account Settings Read.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.StateFile = state
@@ -48,6 +54,11 @@ email address. Of a deployed Worker, only its bindings of secrets are checked.`,
 				}
 				opts.Fault = fault
 			}
+			valid, err := emulator.ParseTokens(tokens...)
+			if err != nil {
+				return err
+			}
+			opts.Tokens = valid
 			if state != "" {
 				if err := a.checkState(cmd.Context(), state); err != nil {
 					return err
@@ -69,6 +80,7 @@ email address. Of a deployed Worker, only its bindings of secrets are checked.`,
 	f.StringVar(&listen, "listen", "127.0.0.1:8787", "loopback address to listen on; port 0 picks one")
 	f.StringVar(&state, "state", "", "file that holds the state (default: memory alone)")
 	f.StringArrayVar(&faults, "fault", nil, "make requests fail: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
+	f.StringArrayVar(&tokens, "token", nil, "accept this token alone: \"TOKEN=PERMISSION,...\" (repeatable; default: any token, with all permissions)")
 	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
 	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
 	f.BoolVar(&opts.PartialBulkCreate, "partial-bulk-create", false,

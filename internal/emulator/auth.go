@@ -2,19 +2,48 @@ package emulator
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// Permission is what a token may do with an account's Secrets Store.
+// Permission is a permission group that a token can have for every account.
 type Permission string
 
-// The permissions, as Cloudflare's token groups "Secrets Store Read" and
-// "Secrets Store Write". A token without either is valid and may do nothing here.
+// The permission groups, by Cloudflare's names (docs/cloudflare-api.md §8, §14, §16). One
+// that writes includes the one that reads. A token without any is valid and may do nothing.
 const (
-	PermissionNone  Permission = "none"
-	PermissionRead  Permission = "read"
-	PermissionWrite Permission = "write"
+	SecretsStoreRead    Permission = "Secrets Store Read"
+	SecretsStoreWrite   Permission = "Secrets Store Write"
+	WorkersScriptsRead  Permission = "Workers Scripts Read"
+	WorkersScriptsEdit  Permission = "Workers Scripts Edit"
+	AIGatewayRead       Permission = "AI Gateway Read"
+	AIGatewayEdit       Permission = "AI Gateway Edit"
+	AccountSettingsRead Permission = "Account Settings Read"
 )
+
+// Permissions are all permission groups that the emulator knows.
+func Permissions() []Permission {
+	return []Permission{
+		SecretsStoreRead, SecretsStoreWrite, WorkersScriptsRead, WorkersScriptsEdit, AIGatewayRead, AIGatewayEdit,
+		AccountSettingsRead,
+	}
+}
+
+// guard says which permission reads and which one writes the paths of an account that begin
+// with a prefix.
+type guard struct {
+	prefix      string
+	read, write Permission
+}
+
+// guards are searched in order. An account's other paths do not exist, and are answered so.
+var guards = []guard{
+	{"secrets_store/", SecretsStoreRead, SecretsStoreWrite},
+	{"workers/subdomain/edge-preview", WorkersScriptsEdit, WorkersScriptsEdit},
+	{"workers/", WorkersScriptsRead, WorkersScriptsEdit},
+	{"ai-gateway/", AIGatewayRead, AIGatewayEdit},
+	{"logs/", AccountSettingsRead, ""},
+}
 
 // credential is a request's API token or a user's API key, which comes with an email
 // address: wrangler prefers the key if both are set (docs/cloudflare-api.md §9).
@@ -37,13 +66,26 @@ func (s *Server) authorize(r *http.Request) error {
 	if len(s.opts.Tokens) == 0 {
 		return nil
 	}
-	permission, known := s.opts.Tokens[held]
-	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	switch {
-	case !known:
+	if _, known := s.opts.Tokens[held]; !known {
 		return errUnknownToken
-	case permission == PermissionWrite, permission == PermissionRead && reads:
-		return nil
 	}
-	return errForbidden
+	_, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/client/v4/accounts/"), "/")
+	for _, g := range guards {
+		switch {
+		case !strings.HasPrefix(path, g.prefix):
+			continue
+		case s.permits(r, g.write), isRead(r) && s.permits(r, g.read):
+			return nil
+		}
+		return errForbidden
+	}
+	return nil
 }
+
+// permits reports whether the request's token has a permission.
+func (s *Server) permits(r *http.Request, p Permission) bool {
+	return len(s.opts.Tokens) == 0 || slices.Contains(s.opts.Tokens[credential(r)], p)
+}
+
+// isRead reports whether a request changes nothing.
+func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

@@ -37,7 +37,7 @@ func (s *Server) do(r *http.Request, e endpoint) (any, error) {
 	if s.closed() {
 		return nil, errClosed
 	}
-	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	reads := isRead(r)
 	c := &call{Server: s, Request: r, account: s.state.Accounts[id].clone()}
 	if lag, ok := s.lag(r); ok && reads {
 		c.account = s.before(id, lag).clone()

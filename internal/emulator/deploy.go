@@ -25,7 +25,7 @@ type script struct {
 	Modified string `json:"modified_on"`
 }
 
-// deployWorker accepts a Worker whose bound secrets exist, and keeps nothing of it. With
+// deployWorker accepts a Worker that may bind its secrets, and keeps nothing of it. With
 // DeployMoves, it moves the modification times of those secrets.
 func deployWorker(c *call) (any, error) {
 	worker, err := readUpload(c)
@@ -37,22 +37,36 @@ func deployWorker(c *call) (any, error) {
 		if b.Type != "secrets_store_secret" {
 			continue
 		}
-		i := slices.IndexFunc(c.account.Stores, func(s store) bool { return s.ID == b.StoreID })
-		var bound *record
-		if i >= 0 {
-			bound = c.account.Stores[i].Secrets.named(b.SecretName)
-		}
-		if bound == nil {
-			return nil, errBindingNotFound.with("Secrets Store binding '%s' references store '%s' and secret '%s' which were not found",
-				b.Name, b.StoreID, b.SecretName)
+		bound, secrets, err := c.bind(b.Name, b.StoreID, b.SecretName)
+		if err != nil {
+			return nil, err
 		}
 		if c.opts.DeployMoves {
 			moved := *bound
 			moved.Modified = now
-			c.account.Stores[i].Secrets.replace(moved)
+			secrets.replace(moved)
 		}
 	}
 	return script{c.PathValue("script"), stamp(now)}, nil
+}
+
+// bind returns a secret that a Worker may bind, and the table that it is in. It has to
+// exist, and the token and the secret's scopes have to allow binding it
+// (docs/cloudflare-api.md §8, §13).
+func (c *call) bind(binding, storeID, name string) (*record, *table, error) {
+	i := slices.IndexFunc(c.account.Stores, func(s store) bool { return s.ID == storeID })
+	var bound *record
+	if i >= 0 {
+		bound = c.account.Stores[i].Secrets.named(name)
+	}
+	switch {
+	case bound == nil:
+		return nil, nil, errBindingNotFound.with("Secrets Store binding '%s' references store '%s' and secret '%s' which were not found",
+			binding, storeID, name)
+	case !c.permits(c.Request, SecretsStoreWrite), !slices.Contains(bound.Scopes, "workers"):
+		return nil, nil, errBindingForbidden
+	}
+	return bound, &c.account.Stores[i].Secrets, nil
 }
 
 // readUpload reads the part "metadata" of a multipart body.

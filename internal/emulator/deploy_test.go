@@ -31,7 +31,7 @@ func TestDeploy(t *testing.T) {
 			{`{"bindings":`, http.StatusBadRequest, "metadata"},
 			{"", http.StatusBadRequest, "metadata"},
 		} {
-			status, text := deploy(t, server, tt.metadata)
+			status, text := deploy(t, server, "t", tt.metadata)
 			if status != tt.status || !strings.Contains(text, tt.message) {
 				t.Errorf("%s: %d %s", tt.metadata, status, text)
 			}
@@ -49,7 +49,7 @@ func TestDeploy(t *testing.T) {
 }
 
 // deploy uploads a Worker with this metadata, or with none if it is empty.
-func deploy(t *testing.T, server http.Handler, metadata string) (status int, text string) {
+func deploy(t *testing.T, server http.Handler, token, metadata string) (status int, text string) {
 	t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
@@ -67,7 +67,7 @@ func deploy(t *testing.T, server http.Handler, metadata string) (status int, tex
 	}
 	r := httptest.NewRequest(http.MethodPut, "/client/v4/accounts/"+account+"/workers/scripts/shop", &body)
 	r.Header.Set("Content-Type", form.FormDataContentType())
-	r.Header.Set("Authorization", "Bearer t")
+	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
 	server.ServeHTTP(w, r)
 	return w.Code, w.Body.String()

@@ -65,8 +65,9 @@ type Options struct {
 	// tokens of one user is unclear (docs/cloudflare-api.md §7, §13).
 	RateLimitPerUser bool
 
-	// Tokens are the valid API tokens and user API keys. By default any token may write.
-	Tokens map[string]Permission
+	// Tokens are the valid API tokens and user API keys, with their permissions. By default
+	// any token is valid and has all of them.
+	Tokens map[string][]Permission
 
 	// Fault decides for each request what goes wrong; see also [ParseFault]. It may be
 	// called concurrently and must not read the request's body.

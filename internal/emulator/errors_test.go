@@ -131,8 +131,8 @@ func TestBodyLimit(t *testing.T) {
 }
 
 func TestPermissions(t *testing.T) {
-	c, s := newClient(t, emulator.Options{Tokens: map[string]emulator.Permission{
-		"writer": emulator.PermissionWrite, "reader": emulator.PermissionRead, "other": emulator.PermissionNone,
+	c, s := newClient(t, emulator.Options{Tokens: map[string][]emulator.Permission{
+		"writer": {emulator.SecretsStoreWrite}, "reader": {emulator.SecretsStoreRead}, "other": {emulator.WorkersScriptsEdit},
 	}})
 	c.token = "writer"
 	c.newStore("prod")
@@ -161,7 +161,7 @@ func TestPermissions(t *testing.T) {
 
 // TestAPIKeys: a user's key with an email address is a credential like a token.
 func TestAPIKeys(t *testing.T) {
-	few := newServer(t, emulator.Options{Tokens: map[string]emulator.Permission{"reader": emulator.PermissionRead}})
+	few := newServer(t, emulator.Options{Tokens: map[string][]emulator.Permission{"reader": {emulator.SecretsStoreRead}}})
 	for _, c := range []struct {
 		server     *emulator.Server
 		email, key string

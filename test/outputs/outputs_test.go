@@ -48,7 +48,7 @@ var outputs = map[string]struct {
 // is no file. A new flag has to be added here or to outputs.
 var inputs = []string{
 	"file", "lockfile", "account-id", "var", "sops-key-types", "api-base-url", "log-level", "log-format", "target", "format",
-	"plan-id", "adopt", "new-key-env", "from-env", "store", "only", "except", "worker", "env", "listen", "fault", "persist-to",
+	"plan-id", "adopt", "new-key-env", "from-env", "store", "only", "except", "worker", "env", "listen", "fault", "token", "persist-to",
 	"path",  // lock merge: a name for messages
 	"lease", // a place in a bucket
 }

@@ -44,6 +44,25 @@ func TestEmulatorCommand(t *testing.T) {
 	}
 }
 
+// TestEmulatorTokens: --token names the only valid credentials, and what each may do.
+func TestEmulatorTokens(t *testing.T) {
+	for token, want := range map[string]string{
+		"a user's key=Secrets Store Write": "200 200", "a user's key=Secrets Store Read": "200 403", "a user's key=Workers Scripts Edit": "403 403",
+		"another=Secrets Store Write": "401 401",
+	} {
+		send := startEmulatorCommand(t, "--token", token)
+		read, _ := send("GET", "/stores", "")
+		written, _ := send("POST", "/stores", `{"name":"prod"}`)
+		if got := fmt.Sprint(read, written); got != want {
+			t.Errorf("%s: reading and writing give %s, want %s", token, got, want)
+		}
+	}
+	code, said := program.Program{}.Run(t.Context(), "emulator", "--token", "ci=Secrets Store")
+	if code != program.Error || !strings.Contains(said, `unknown permission "Secrets Store"`) {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
 // startEmulatorCommand runs secretsync emulator, and returns a function that sends it
 // requests.
 func startEmulatorCommand(t *testing.T, flags ...string) func(method, path, body string) (int, string) {

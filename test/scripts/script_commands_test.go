@@ -21,6 +21,7 @@ import (
 
 func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 	var opts emulator.Options
+	var tokens []string
 	for _, arg := range args {
 		name, n, _ := strings.Cut(arg, "=")
 		switch name {
@@ -36,14 +37,20 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 			opts.ActivationMoves = true
 		case "deploy-moves":
 			opts.DeployMoves = true
+		case "token":
+			tokens = append(tokens, n)
 		default:
 			ts.Fatalf("unknown option %s", name)
 		}
 	}
-	server(ts).Stop()
-	e, err := emulator.Listen(context.Background(), "127.0.0.1:0", opts)
+	valid, err := emulator.ParseTokens(tokens...)
 	ts.Check(err)
-	ts.Value(serverKey{}).(*troubled).Embedded = e
+	opts.Tokens = valid
+	e := ts.Value(serverKey{}).(*troubled)
+	opts.Fault = e.decide
+	e.Stop()
+	e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts)
+	ts.Check(err)
 	ts.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
 }
 

@@ -64,7 +64,8 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 // TestScripts runs testdata/scripts: each is a user at a shell, with an emulator of their
 // own that the usual variables point to. Besides testscript's own commands:
 //
-//	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page, pending (milliseconds)
+//	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page, pending (milliseconds);
+//	                             token=TOKEN=PERMISSION,... as emulator --token
 //	fault RULE                   make requests fail from now on, as emulator --fault does
 //	await METHOD NAME            wait for such a request since the last fault, with a path that ends in
 //	                             /NAME; * for any
