@@ -56,7 +56,7 @@ func (k Key) Export() Value {
 
 // ID names the key without telling it: 16 hexadecimal digits of an HMAC.
 func (k Key) ID() string {
-	return hex.EncodeToString(k.mac("secretsync/key-id/v1"))[:16]
+	return hex.EncodeToString(k.MAC("secretsync/key-id/v1"))[:16]
 }
 
 // Subject is what a fingerprint is bound to, so that a record copied to another
@@ -108,7 +108,7 @@ func (f Fingerprint) parts() (salt, mac []byte, ok bool) {
 }
 
 func (k Key) fingerprint(s Subject, salt []byte, v Value) []byte {
-	return k.mac("secretsync/fingerprint/"+fingerprintVersion,
+	return k.MAC("secretsync/fingerprint/"+fingerprintVersion,
 		[]byte(s.AccountID), []byte(s.Store), []byte(s.Secret), salt, v.Reveal())
 }
 
@@ -116,13 +116,13 @@ func (k Key) fingerprint(s Subject, salt []byte, v Value) []byte {
 // every machine that has the key. Its salt is the fingerprint that v would replace,
 // so that plans of different days do not show that a value went back to an earlier one.
 func (k Key) Digest(s Subject, replaces Fingerprint, v Value) string {
-	return hex.EncodeToString(k.mac("secretsync/plan-digest/v1",
+	return hex.EncodeToString(k.MAC("secretsync/plan-digest/v1",
 		[]byte(s.AccountID), []byte(s.Store), []byte(s.Secret), []byte(replaces), v.Reveal()))
 }
 
-// mac is HMAC-SHA256 over the domain and the fields, each preceded by its
+// MAC is HMAC-SHA256 over the domain and the fields, each preceded by its
 // length, so that no two lists of fields read alike.
-func (k Key) mac(domain string, fields ...[]byte) []byte {
+func (k Key) MAC(domain string, fields ...[]byte) []byte {
 	h := hmac.New(sha256.New, k.value.Reveal())
 	put := func(b []byte) {
 		var n [8]byte
