@@ -40,6 +40,16 @@ func (b *builder) buildAll() {
 	b.checkAccounts()
 	b.checkDeletes()
 	b.checkReferences()
+	b.noteOutside()
+}
+
+// noteOutside notes who changed what the plan is about.
+func (b *builder) noteOutside() {
+	for k, o := range b.in.Outside {
+		if k.Name == "" && len(b.in.Options.Targets) == 0 || k.Name != "" && b.targeted(k.Store, k.Name) {
+			b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteChangedBy, Store: k.Store, Secret: k.Name, Outside: &o})
+		}
+	}
 }
 
 // builder collects the plan. Its methods add to it.
@@ -351,7 +361,7 @@ func (p *Plan) sort() {
 	slices.SortFunc(p.Notes, func(x, y Note) int { return compareNotes(&x, &y) })
 	slices.SortFunc(p.Problems, func(x, y Problem) int {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
-			x.Pos.Compare(y.Pos))
+			x.Pos.Compare(y.Pos), cmp.Compare(x.Reader, y.Reader), cmp.Compare(x.Worker, y.Worker))
 	})
 }
 
@@ -361,7 +371,8 @@ func compareActions(x, y *Action) int {
 
 func compareNotes(x, y *Note) int {
 	return cmp.Or(trueFirst(x.Kind == NoteAccountUnread, y.Kind == NoteAccountUnread), compareKeys(x.Store, y.Store),
-		cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret), x.Pos.Compare(y.Pos))
+		cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret), x.Pos.Compare(y.Pos),
+		cmp.Compare(x.Reader, y.Reader), cmp.Compare(x.Worker, y.Worker))
 }
 
 // trueFirst compares so that what is true is sorted first.

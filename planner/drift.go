@@ -51,6 +51,16 @@ var DriftKinds = []DriftKind{
 	DriftRotationOverdue,
 }
 
+// ChangedOutside reports whether a finding of this kind is another client's change of what was
+// applied.
+func (k DriftKind) ChangedOutside() bool {
+	switch k {
+	case DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftScopes, DriftComment:
+		return true
+	}
+	return false
+}
+
 // Drift is one difference between live and the record.
 type Drift struct {
 	Kind   DriftKind
@@ -63,7 +73,32 @@ type Drift struct {
 	Status  string            // for DriftNotActive
 	// Generated says that a plan rotates the value, for DriftRotationOverdue.
 	Generated bool
+	// Outside is who made the change; nil if the audit log was not read.
+	Outside *OutsideChange
 }
+
+// OutsideChange is what an account's audit log says about the changes of a secret, or of a whole
+// store, since our last write.
+type OutsideChange struct {
+	// At is when the latest change was made; empty if the log does not have it yet.
+	At Modified
+	// Actor is who made it: an e-mail address, an API token's name or an id. Channel is how, in
+	// Cloudflare's words, such as "dash" or "api_token".
+	Actor, Channel string
+	// Value says whether it set a value.
+	Value ValueChange
+	// MetadataOnly says that no change since our last write set a value.
+	MetadataOnly bool
+}
+
+// ValueChange says whether a change of a secret set a value.
+type ValueChange string
+
+// The zero ValueChange is not known.
+const (
+	ValueModified ValueChange = "modified"
+	ValueKept     ValueChange = "kept"
+)
 
 // FindDrift compares what was last applied with what Cloudflare reports. It needs no values. Of
 // in.Desired, it reads the stores' prefixes and unmanaged policies, and their secrets' External,
@@ -102,6 +137,11 @@ func FindDrift(in Input) []Drift {
 			if policy != UnmanagedIgnore {
 				found = append(found, Drift{Kind: DriftUnmanaged, Store: s.key, Secret: name, Counts: policy == UnmanagedFail})
 			}
+		}
+	}
+	for i := range found {
+		if o, ok := in.Outside[found[i].Store.Secret(found[i].Secret)]; ok && found[i].Kind.ChangedOutside() {
+			found[i].Outside = &o
 		}
 	}
 	slices.SortFunc(found, func(x, y Drift) int {

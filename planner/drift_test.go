@@ -169,3 +169,32 @@ func TestUnmanagedFailCountsAsDrift(t *testing.T) {
 		t.Errorf("found %+v", found)
 	}
 }
+
+// TestOutside: what an audit log says about a change is shown with the change, in drift and in a
+// plan of it, and nowhere else.
+func TestOutside(t *testing.T) {
+	in := input(desired(), recorded(), live())
+	key := in.Live[0].Key.Secret("api-key")
+	who := planner.OutsideChange{At: newer, Actor: "jane@example.com", Channel: "dash"}
+	in.Outside = map[planner.SecretKey]planner.OutsideChange{key: who, key.Store.Secret("other"): {}}
+	in.Live[0].Secrets[0].Status = "pending"
+	for _, d := range planner.FindDrift(in) {
+		if d.Outside != nil {
+			t.Errorf("%s has %v, though it is no change", d.Kind, d.Outside)
+		}
+	}
+	in.Live[0].Secrets[0].Modified = newer
+	found := slices.DeleteFunc(planner.FindDrift(in), func(d planner.Drift) bool { return d.Kind != planner.DriftChanged })
+	if len(found) != 1 || found[0].Outside == nil || *found[0].Outside != who {
+		t.Errorf("drift is %v", found)
+	}
+	for targets, want := range map[string]int{"": 2, "*/api-key": 1} {
+		if in.Options.Targets = nil; targets != "" {
+			in.Options.Targets = []string{targets}
+		}
+		notes := slices.DeleteFunc(planner.Build(in).Notes, func(n planner.Note) bool { return n.Kind != planner.NoteChangedBy })
+		if len(notes) != want || *notes[0].Outside != who {
+			t.Errorf("with targets %q: %v", targets, notes)
+		}
+	}
+}

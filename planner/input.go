@@ -57,6 +57,11 @@ type Input struct {
 	// Quotas are the accounts' quotas, as far as they are known. An account without one is not
 	// checked.
 	Quotas map[AccountID]Quota
+	// UnreadReaders are the accounts whose deployed readers of secrets could not all be read.
+	UnreadReaders []AccountID
+	// Outside are the changes by others of recorded secrets, as far as audit logs were read. A store
+	// that is gone is under an empty name.
+	Outside map[SecretKey]OutsideChange
 	// Forged are recorded fingerprints that no apply can have written.
 	Forged Forgery
 	// Now is the time of the plan.
@@ -137,12 +142,17 @@ func (k SecretKey) Like(glob string) string {
 	return string(k.Store.Account) + "/" + named
 }
 
-// Reference is a Worker's binding of a secret.
+// Reference is a Worker's binding of a secret, or another product's use of one.
 type Reference struct {
 	StoreID StoreID
 	Secret  string
-	Worker  string
-	// Pos is where the Worker's configuration says so.
+	// Reader is what reads it, and Worker its name.
+	Reader ReaderKind
+	Worker string
+	// Binding is the name of the binding, or the provider that a gateway uses it for; it may be
+	// empty.
+	Binding string
+	// Pos is where the Worker's configuration says so; zero for what is deployed.
 	Pos Position
 }
 

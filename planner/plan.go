@@ -225,12 +225,19 @@ const (
 	NoteKept NoteKind = "kept"
 	// NoteStoreKept is a store that is not deleted because it has other secrets in it.
 	NoteStoreKept NoteKind = "store_kept"
-	// NoteBreaksWorker is a secret that Worker binds at Pos and can no longer use: it is
-	// deleted or renamed, or loses the scope of Workers.
+	// NoteBreaksWorker is a secret that Worker binds, at Pos or as it is deployed, and can no
+	// longer use: it is deleted or renamed, or loses the scope that Worker needs. By Reader,
+	// Worker may be an AI Gateway.
 	NoteBreaksWorker NoteKind = "breaks_worker"
 	// NoteBindingsUnread is a configuration, named at Pos, whose bindings could not be read:
 	// it is unknown whether its Worker breaks.
 	NoteBindingsUnread NoteKind = "bindings_unread"
+	// NoteChangedBy is a secret that others changed, or a store that they deleted, and who did:
+	// Outside.
+	NoteChangedBy NoteKind = "changed_by"
+	// NoteReadersUnread is an account whose deployed readers of secrets could not all be read: it
+	// is unknown which of them breaks.
+	NoteReadersUnread NoteKind = "readers_unread"
 )
 
 // Note is something worth knowing that changes nothing.
@@ -238,10 +245,37 @@ type Note struct {
 	Kind   NoteKind
 	Store  StoreKey
 	Secret string
-	// Worker is set for NoteBreaksWorker.
+	// Reader and Worker are set for NoteBreaksWorker.
+	Reader ReaderKind
 	Worker string
-	// Pos is set for NoteBreaksWorker and NoteBindingsUnread.
+	// Pos is set for NoteBreaksWorker, unless the Worker is deployed, and for NoteBindingsUnread.
 	Pos Position
+	// Outside is set for NoteChangedBy.
+	Outside *OutsideChange
+}
+
+// ReaderKind is what reads a secret.
+type ReaderKind string
+
+// The kinds of readers.
+const (
+	// ReaderConfigured is a Worker as its wrangler configuration describes it.
+	ReaderConfigured ReaderKind = ""
+	// ReaderDeployed is a Worker as it is deployed.
+	ReaderDeployed ReaderKind = "deployed_worker"
+	// ReaderDispatched is a Worker that is deployed in a dispatch namespace. Its name is
+	// NAMESPACE/WORKER.
+	ReaderDispatched ReaderKind = "dispatched_worker"
+	// ReaderGateway is an AI Gateway.
+	ReaderGateway ReaderKind = "ai_gateway"
+)
+
+// scope is the one that a secret needs for this kind of reader.
+func (k ReaderKind) scope() string {
+	if k == ReaderGateway {
+		return ScopeAIGateway
+	}
+	return ScopeWorkers
 }
 
 // ProblemKind is why a plan cannot be applied.
@@ -290,7 +324,8 @@ type Problem struct {
 	Store  StoreKey
 	Secret string
 	Pos    Position
-	// Worker is set for ProblemBreaksWorker.
+	// Reader and Worker are set for ProblemBreaksWorker.
+	Reader ReaderKind
 	Worker string
 	// KeyID, Secrets (as STORE/SECRET) and Matched are set for ProblemForged.
 	KeyID   string

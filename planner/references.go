@@ -5,6 +5,9 @@ import "slices"
 // ScopeWorkers is the scope of secrets that Workers may use.
 const ScopeWorkers = "workers"
 
+// ScopeAIGateway is the scope of secrets that AI Gateways may use.
+const ScopeAIGateway = "ai_gateway"
+
 // checkReferences finds the Workers that the plan breaks. Cloudflare would refuse them only at
 // their next deployment (docs/cloudflare-api.md §6: 10182).
 func (b *builder) checkReferences() {
@@ -13,8 +16,12 @@ func (b *builder) checkReferences() {
 		bound.add(&b.in.References[i])
 	}
 	for _, a := range b.plan.Actions {
-		if name := a.takesAway(); name != "" {
+		if name := a.removes(); name != "" {
 			b.breaks(a.Store, bound[boundTo{a.StoreID, name}])
+		} else if a.Scopes != nil {
+			b.breaks(a.Store, slices.DeleteFunc(slices.Clone(bound[boundTo{a.StoreID, a.Secret}]), func(r *Reference) bool {
+				return !a.removesScope(r.Reader.scope())
+			}))
 		}
 	}
 	for _, st := range b.recreated {
@@ -22,6 +29,9 @@ func (b *builder) checkReferences() {
 	}
 	for _, pos := range b.in.Unread {
 		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteBindingsUnread, Pos: pos})
+	}
+	for _, account := range b.in.UnreadReaders {
+		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteReadersUnread, Store: StoreKey{Account: account}})
 	}
 }
 
@@ -49,22 +59,27 @@ func (b bindings) add(r *Reference) {
 func (b *builder) breaks(store StoreKey, bound []*Reference) {
 	for _, r := range bound {
 		if b.in.Options.StrictBindings {
-			b.problem(Problem{Kind: ProblemBreaksWorker, Store: store, Secret: r.Secret, Worker: r.Worker, Pos: r.Pos})
+			b.problem(Problem{Kind: ProblemBreaksWorker, Store: store, Secret: r.Secret, Reader: r.Reader, Worker: r.Worker, Pos: r.Pos})
 		} else {
-			b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteBreaksWorker, Store: store, Secret: r.Secret, Worker: r.Worker, Pos: r.Pos})
+			b.plan.Notes = append(b.plan.Notes, Note{
+				Kind: NoteBreaksWorker, Store: store, Secret: r.Secret, Reader: r.Reader, Worker: r.Worker, Pos: r.Pos,
+			})
 		}
 	}
 }
 
-// takesAway returns the name that Workers cannot read any more after the action, or "".
-func (a *Action) takesAway() string {
-	switch {
-	case a.Op == OpDelete:
+// removes returns the name that nothing can read any more after the action, or "".
+func (a *Action) removes() string {
+	switch a.Op {
+	case OpDelete:
 		return a.Secret
-	case a.Op == OpRename:
+	case OpRename:
 		return a.From
-	case a.Scopes != nil && slices.Contains(a.Scopes.Before, ScopeWorkers) && !slices.Contains(a.Scopes.After, ScopeWorkers):
-		return a.Secret
 	}
 	return ""
+}
+
+// removesScope reports whether the secret loses a scope.
+func (a *Action) removesScope(scope string) bool {
+	return slices.Contains(a.Scopes.Before, scope) && !slices.Contains(a.Scopes.After, scope)
 }

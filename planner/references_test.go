@@ -52,6 +52,51 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// TestDeployedReferences: what is deployed breaks like what a configuration describes. An AI
+// Gateway needs another scope than a Worker.
+func TestDeployedReferences(t *testing.T) {
+	scopes := func(before, after []string) func(*planner.Input) {
+		return func(in *planner.Input) {
+			in.Recorded[0].Secrets[0].Scopes, in.Live[0].Secrets[0].Scopes, in.Desired[0].Secrets[0].Scopes = before, before, after
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(in *planner.Input)
+		want   []string
+	}{
+		{"nothing happens", func(*planner.Input) {}, nil},
+		{"deleted", func(in *planner.Input) { in.Desired[0].Secrets = nil }, []string{"ai_gateway chat", "deployed_worker api", "dispatched_worker customers/a"}},
+		{"not for Workers any more", scopes([]string{"ai_gateway", "workers"}, []string{"ai_gateway"}), []string{"deployed_worker api", "dispatched_worker customers/a"}},
+		{"not for gateways any more", scopes([]string{"ai_gateway", "workers"}, []string{"workers"}), []string{"ai_gateway chat"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := input(desired(), recorded(), live())
+			for _, r := range []planner.Reference{
+				{Reader: planner.ReaderDispatched, Worker: "customers/a"}, {Reader: planner.ReaderGateway, Worker: "chat"}, {Reader: planner.ReaderDeployed, Worker: "api"},
+			} {
+				r.StoreID, r.Secret = in.Live[0].ID, "api-key"
+				in.References = append(in.References, r)
+			}
+			in.UnreadReaders = []planner.AccountID{"b"}
+			c.change(&in)
+			var got []string
+			unread := 0
+			for _, n := range planner.Build(in).Notes {
+				switch n.Kind {
+				case planner.NoteBreaksWorker:
+					got = append(got, string(n.Reader)+" "+n.Worker)
+				case planner.NoteReadersUnread:
+					unread++
+				}
+			}
+			if !slices.Equal(got, c.want) || unread != 1 {
+				t.Errorf("%q and %d accounts unread, want %q", got, unread, c.want)
+			}
+		})
+	}
+}
+
 // BenchmarkReferences deletes secrets which Workers are bound to, each to one.
 func BenchmarkReferences(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
 )
 
 // Drift writes what differs between Cloudflare and the lockfile, the worst first, and ends with a
@@ -93,7 +94,15 @@ func driftSummary(drift []planner.Drift, checked int) string {
 	return incomplete(len(unread)) + fmt.Sprintf("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
 }
 
+// driftWords say what a finding is and, if the audit log was read, who made the change.
 func driftWords(d planner.Drift) string {
+	if d.Outside != nil {
+		return whatDrifted(d) + "; " + changedBy(*d.Outside)
+	}
+	return whatDrifted(d)
+}
+
+func whatDrifted(d planner.Drift) string {
 	switch d.Kind {
 	case planner.DriftStoreGone:
 		return "the store is gone"
@@ -102,10 +111,10 @@ func driftWords(d planner.Drift) string {
 	case planner.DriftRecreated:
 		return changeWords(d)
 	case planner.DriftChanged:
-		return changeWords(d) + ": the value may differ"
+		return changeWords(d) + ": " + valueAfter(d.Outside)
 	case planner.DriftScopes, planner.DriftComment:
 		what, change := metadataDrift(d)
-		return what + " changed outside, the value may differ: " + change
+		return what + " changed outside, " + valueAfter(d.Outside) + ": " + change
 	case planner.DriftNotActive:
 		return fmt.Sprintf("status %s, not active", excerpt(d.Status, maxText))
 	case planner.DriftInterrupted:
@@ -169,6 +178,8 @@ type driftFinding struct {
 	Scopes    *beforeAfter      `json:"scopes,omitempty"`
 	Comment   *beforeAfter      `json:"comment,omitempty"`
 	Status    string            `json:"status,omitempty"`
+	// ChangedBy is absent if the audit log was not read.
+	ChangedBy *planfile.ChangedBy `json:"changed_by,omitempty"`
 }
 
 type beforeAfter struct {
@@ -183,7 +194,7 @@ func DriftJSON(w io.Writer, drift []planner.Drift, checked int, origin Origin) e
 		Commit: origin.commit, RunURL: origin.runURL}
 	for _, d := range drift {
 		f := driftFinding{Kind: d.Kind, AccountID: string(d.Store.Account), Store: d.Store.Name, Secret: d.Secret,
-			Counts: d.Counts, Status: d.Status}
+			Counts: d.Counts, Status: d.Status, ChangedBy: planfile.NewChangedBy(d.Outside)}
 		if d.Scopes != nil {
 			f.Scopes = &beforeAfter{d.Scopes.Before, d.Scopes.After}
 		}

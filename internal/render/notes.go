@@ -25,11 +25,14 @@ func noteLines(notes []planner.Note, in Names) []string {
 	var lines []string
 	for _, n := range notes {
 		if n.Kind == planner.NoteBreaksWorker {
-			lines = append(lines, breaksWorker(in, n.Store, n.Secret, n.Worker)+": "+place(n.Pos))
+			lines = append(lines, breaksReader(in, n.Store, n.Secret, n.Reader, n.Worker)+at(n.Pos))
+		}
+		if n.Kind == planner.NoteChangedBy && n.Outside != nil {
+			lines = append(lines, in.Secret(n.Store, n.Secret)+" was changed outside: "+changedBy(*n.Outside))
 		}
 	}
 	for _, g := range order {
-		if g.kind != planner.NoteBreaksWorker && g.kind != planner.NoteBindingsUnread {
+		if g.kind != planner.NoteBreaksWorker && g.kind != planner.NoteBindingsUnread && g.kind != planner.NoteChangedBy {
 			lines = append(lines, noteLine(g.kind, g.store, names[g], in))
 		}
 	}
@@ -110,6 +113,8 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, kno
 		return fmt.Sprintf("%s in %s not managed by this manifest, left alone: %s", count(len(names), "secret"), in, list)
 	case planner.NoteStoreKept, planner.NoteListIncomplete:
 		return fmt.Sprintf(noteWords[kind], in)
+	case planner.NoteReadersUnread:
+		return fmt.Sprintf("what is deployed in account %s could not all be read, so it is unknown which of its Workers and AI Gateways this plan breaks", word(string(store.Account)))
 	case planner.NoteOtherStore:
 		return fmt.Sprintf("account %s already has the store %q, and Cloudflare has allowed one per account so far: it may refuse to create another", word(string(store.Account)), Safe(store.Name))
 	}
@@ -117,8 +122,4 @@ func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, kno
 		return fmt.Sprintf(words, in, list)
 	}
 	return fmt.Sprintf("%s in %s: %s", Safe(string(kind)), in, list)
-}
-
-func breaksWorker(in Names, store planner.StoreKey, secret, worker string) string {
-	return fmt.Sprintf("the Worker %s binds %s, which it will no longer be able to read", excerpt(worker, maxText), in.Secret(store, secret))
 }

@@ -169,7 +169,7 @@ const maxBreaks = 3
 func breaksLines(notes []planner.Note) []string {
 	var lines []string
 	for _, n := range notes[:min(len(notes), maxBreaks)] {
-		lines = append(lines, fmt.Sprintf("breaks the Worker %s: %s", excerpt(n.Worker, maxText), place(n.Pos)))
+		lines = append(lines, "breaks "+reader(n.Reader, n.Worker)+at(n.Pos))
 	}
 	if more := len(notes) - maxBreaks; more > 0 {
 		lines = append(lines, fmt.Sprintf("breaks %s more", count(more, "binding")))

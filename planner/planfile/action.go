@@ -112,19 +112,68 @@ type Warning struct {
 	AccountID string           `json:"account_id,omitempty"`
 	Store     string           `json:"store,omitempty"`
 	Secret    string           `json:"secret,omitempty"`
-	// Worker is the Worker that breaks, and Position where its configuration binds the secret.
-	Worker   string           `json:"worker,omitempty"`
-	Position planner.Position `json:"position,omitzero"`
+	// Worker is the Worker or AI Gateway that breaks, Reader which of them it is, and Position
+	// where its configuration binds the secret. Reader is absent for a Worker by its configuration;
+	// what is deployed has no position.
+	Worker   string             `json:"worker,omitempty"`
+	Reader   planner.ReaderKind `json:"reader,omitempty"`
+	Position planner.Position   `json:"position,omitzero"`
+	// ChangedBy is who made the change that the warning is about.
+	ChangedBy *ChangedBy `json:"changed_by,omitempty"`
+}
+
+// ChangedBy is what an audit log says about a change by others.
+type ChangedBy struct {
+	// Logged is false if the audit log does not have the change yet. The other fields are absent
+	// then.
+	Logged bool `json:"logged"`
+	// Time is when the change was made.
+	Time string `json:"time,omitempty"`
+	// Actor is an e-mail address, the name of an API token, or an id.
+	Actor string `json:"actor,omitempty"`
+	// Channel is how the change was made, in Cloudflare's words: dash, api_token, api_key, oauth.
+	Channel string `json:"channel,omitempty"`
+	// ValueModified says whether the change set a value; absent if that is not known.
+	ValueModified *bool `json:"value_modified,omitempty"`
+	// MetadataOnly says that no change since the last apply set a value.
+	MetadataOnly bool `json:"metadata_only,omitempty"`
+}
+
+// NewChangedBy describes a change; nil for nil.
+func NewChangedBy(o *planner.OutsideChange) *ChangedBy {
+	if o == nil {
+		return nil
+	}
+	c := &ChangedBy{Logged: o.At != "", Time: string(o.At), Actor: o.Actor, Channel: o.Channel, MetadataOnly: o.MetadataOnly}
+	if o.Value != "" {
+		c.ValueModified = new(o.Value == planner.ValueModified)
+	}
+	return c
+}
+
+func (c *ChangedBy) outside() *planner.OutsideChange {
+	if c == nil {
+		return nil
+	}
+	o := &planner.OutsideChange{At: planner.Modified(c.Time), Actor: c.Actor, Channel: c.Channel, MetadataOnly: c.MetadataOnly}
+	switch {
+	case c.ValueModified == nil:
+	case *c.ValueModified:
+		o.Value = planner.ValueModified
+	default:
+		o.Value = planner.ValueKept
+	}
+	return o
 }
 
 func fromNote(n planner.Note) Warning {
-	return Warning{n.Kind, string(n.Store.Account), n.Store.Name, n.Secret, n.Worker, n.Pos}
+	return Warning{n.Kind, string(n.Store.Account), n.Store.Name, n.Secret, n.Worker, n.Reader, n.Pos, NewChangedBy(n.Outside)}
 }
 
 func (w Warning) note() planner.Note {
 	return planner.Note{
 		Kind: w.Kind, Store: planner.StoreKey{Account: planner.AccountID(w.AccountID), Name: w.Store}, Secret: w.Secret,
-		Worker: w.Worker, Pos: w.Position,
+		Worker: w.Worker, Reader: w.Reader, Pos: w.Position, Outside: w.ChangedBy.outside(),
 	}
 }
 
@@ -134,8 +183,10 @@ type Problem struct {
 	AccountID string              `json:"account_id,omitempty"`
 	Store     string              `json:"store,omitempty"`
 	Secret    string              `json:"secret,omitempty"`
-	// Worker is the Worker that breaks.
-	Worker string `json:"worker,omitempty"`
+	// Worker is the Worker or AI Gateway that breaks, and Reader which of them it is, as in a
+	// warning.
+	Worker string             `json:"worker,omitempty"`
+	Reader planner.ReaderKind `json:"reader,omitempty"`
 	// KeyID is the fingerprint key that the lockfile names, if fingerprints were forged.
 	KeyID string `json:"key_id,omitempty"`
 	// Missing are the missing scopes.
@@ -154,7 +205,7 @@ type Problem struct {
 
 func fromProblem(q planner.Problem) Problem {
 	return Problem{
-		q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.KeyID, q.Missing, q.Existing, q.Count, q.Limit,
+		q.Kind, string(q.Store.Account), q.Store.Name, q.Secret, q.Worker, q.Reader, q.KeyID, q.Missing, q.Existing, q.Count, q.Limit,
 		q.Secrets, q.Matched, q.Pos,
 	}
 }
@@ -162,7 +213,7 @@ func fromProblem(q planner.Problem) Problem {
 func (q Problem) problem() planner.Problem {
 	return planner.Problem{
 		Kind: q.Kind, Store: planner.StoreKey{Account: planner.AccountID(q.AccountID), Name: q.Store}, Secret: q.Secret,
-		Worker: q.Worker, KeyID: q.KeyID, Secrets: q.Secrets, Matched: q.Matched, Missing: q.Missing, Existing: q.Existing,
+		Worker: q.Worker, Reader: q.Reader, KeyID: q.KeyID, Secrets: q.Secrets, Matched: q.Matched, Missing: q.Missing, Existing: q.Existing,
 		Count: q.Count, Limit: q.Limit, Pos: q.Position,
 	}
 }

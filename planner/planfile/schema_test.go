@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,9 @@ func TestSchema(t *testing.T) {
 	property(t, s.Definitions["Action"], "reasons").Items.Enum = constants(t, "Reason")
 	property(t, s.Definitions["Warning"], "kind").Enum = constants(t, "NoteKind")
 	property(t, s.Definitions["Problem"], "kind").Enum = constants(t, "ProblemKind")
+	for _, of := range []string{"Warning", "Problem"} {
+		property(t, s.Definitions[of], "reader").Enum = slices.DeleteFunc(constants(t, "ReaderKind"), func(kind any) bool { return kind == "" })
+	}
 	want, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,91 @@
+package render
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// channels are the ways to change a secret, by Cloudflare's words.
+var channels = map[string]string{
+	"dash": "dashboard", "api_token": "API token", "api_key": "API key", "oauth": "OAuth", "origin_ca_key": "origin CA key",
+}
+
+// changedBy says who made a change, how and when.
+func changedBy(o planner.OutsideChange) string {
+	if o.At == "" {
+		return "not in the audit log yet"
+	}
+	by := "by an unknown actor"
+	if o.Actor != "" {
+		by = "by " + shortName(o.Actor)
+	}
+	if how := channels[o.Channel]; how != "" {
+		by += " (" + how + ")"
+	} else if o.Channel != "" {
+		by += " (" + shortName(o.Channel) + ")"
+	}
+	at := shortName(string(o.At))
+	if t, err := time.Parse(time.RFC3339Nano, string(o.At)); err == nil {
+		at = t.UTC().Format(time.RFC3339)
+	}
+	return by + " at " + at + setsValue(o.Value)
+}
+
+// setsValue says whether a change set a value.
+func setsValue(v planner.ValueChange) string {
+	switch v {
+	case planner.ValueModified:
+		return ", which set a value"
+	case planner.ValueKept:
+		return ", which set no value"
+	}
+	return ""
+}
+
+// valueAfter is what is known of the value after a change by others, without reading it.
+func valueAfter(o *planner.OutsideChange) string {
+	switch {
+	case o == nil:
+	case o.MetadataOnly:
+		return "the value was not changed"
+	case o.Value == planner.ValueModified:
+		return "the value was set"
+	}
+	return "the value may differ"
+}
+
+// reader is what reads a secret, as the subject of a sentence.
+func reader(kind planner.ReaderKind, name string) string {
+	name = excerpt(name, maxText)
+	switch kind {
+	case planner.ReaderConfigured:
+		return "the Worker " + name
+	case planner.ReaderDeployed:
+		return "the deployed Worker " + name
+	case planner.ReaderDispatched:
+		return "the Worker " + name + " in a dispatch namespace"
+	case planner.ReaderGateway:
+		return "the AI Gateway " + name
+	}
+	return Safe(string(kind)) + " " + name
+}
+
+// at is ": " and the place where a Worker's configuration binds a secret; empty for what is
+// deployed.
+func at(pos planner.Position) string {
+	if pos.IsZero() {
+		return ""
+	}
+	return ": " + place(pos)
+}
+
+// breaksReader is a secret that something can no longer read.
+func breaksReader(in Names, store planner.StoreKey, secret string, kind planner.ReaderKind, name string) string {
+	verb := "binds"
+	if kind == planner.ReaderGateway {
+		verb = "uses"
+	}
+	return fmt.Sprintf("%s %s %s, which it will no longer be able to read", reader(kind, name), verb, in.Secret(store, secret))
+}

@@ -1,0 +1,183 @@
+package outside
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/secretsync/secretsync/planner"
+)
+
+// logNoise is how far the time in an audit log may be from the modification time that the same
+// change gave a secret. Both are Cloudflare's, and how they are related is not documented
+// (docs/cloudflare-api.md §16). If it is too long, a change that the log does not have yet may be
+// attributed to whoever made another one in the same minute; if it is too short, nothing is
+// attributed.
+const logNoise = time.Minute
+
+// logComplete is how old a change must be for the audit log to have all changes before it. Entries
+// arrive late, and Cloudflare does not say how late. It is generous: if it is too long, a value is
+// sent again that need not be; if it is too short, one that was replaced is taken for ours.
+const logComplete = time.Hour
+
+// Attribute finds who made the changes that drift shows. in is what drift was found in, and logs
+// are the entries of accounts whose audit logs were read, the latest first: nothing is said about
+// others. The result is for [planner.Input.Outside].
+func Attribute(found []planner.Drift, in planner.Input, logs map[planner.AccountID][]Entry) map[planner.SecretKey]planner.OutsideChange {
+	changes := map[planner.SecretKey]planner.OutsideChange{}
+	for _, d := range found {
+		log, read := logs[d.Store.Account]
+		key := d.Store.Secret(d.Secret)
+		if _, done := changes[key]; done || !read || !d.Kind.ChangedOutside() {
+			continue
+		}
+		s := subjectOf(d, in)
+		changes[key] = s.change(slices.DeleteFunc(slices.Clone(log), func(e Entry) bool { return !s.concerns(e) }), in.Now)
+	}
+	return changes
+}
+
+// Since is the time from which an audit log has to be read to attribute the drift of an account,
+// and false if it has none to attribute.
+func Since(found []planner.Drift, in planner.Input, account planner.AccountID) (time.Time, bool) {
+	var since time.Time
+	for _, d := range found {
+		if d.Store.Account != account || !d.Kind.ChangedOutside() {
+			continue
+		}
+		s := subjectOf(d, in)
+		if since.IsZero() || s.written.Before(since) {
+			since = s.written
+		}
+	}
+	return since.Add(-logNoise), !since.IsZero()
+}
+
+// subject is a drifted secret, or a store that is gone.
+type subject struct {
+	kind     planner.DriftKind
+	store    planner.StoreID
+	name     string
+	recorded planner.RecordedSecret // zero for a store
+	live     *planner.LiveSecret    // nil if there is none
+	written  time.Time              // our last write
+}
+
+func subjectOf(d planner.Drift, in planner.Input) subject {
+	s := subject{kind: d.Kind, name: d.Secret}
+	for _, st := range in.Recorded {
+		if st.Key != d.Store {
+			continue
+		}
+		s.store = st.ID
+		for _, r := range st.Secrets {
+			if r.Name == d.Secret {
+				s.recorded, s.written = r, timeOf(r.Modified, r.Applied)
+			}
+			if d.Secret == "" { // the store was there when any of its secrets was written
+				s.written = later(s.written, timeOf(r.Modified, r.Applied))
+			}
+		}
+	}
+	for _, st := range in.Live {
+		for i, l := range st.Secrets {
+			if st.Key == d.Store && l.Name == d.Secret {
+				s.store, s.live = st.ID, &st.Secrets[i]
+			}
+		}
+	}
+	return s
+}
+
+func timeOf(m planner.Modified, otherwise time.Time) time.Time {
+	if t, err := time.Parse(time.RFC3339Nano, string(m)); err == nil {
+		return t
+	}
+	return otherwise
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// concerns reports whether an entry may be about the subject.
+func (s subject) concerns(e Entry) bool {
+	if e.Store != s.store {
+		return false
+	}
+	id := s.recorded.ID
+	switch {
+	case s.kind == planner.DriftStoreGone:
+		return e.Method == "DELETE" && e.Secret == "" && len(e.Secrets) == 0
+	case e.Secret != "":
+		return e.Secret == id || s.live != nil && e.Secret == s.live.ID
+	case len(e.Secrets) > 0:
+		return slices.Contains(e.Secrets, string(id)) || slices.Contains(e.Secrets, s.name) ||
+			s.live != nil && slices.Contains(e.Secrets, string(s.live.ID))
+	}
+	return true // a request for several secrets, or for the store: its time decides
+}
+
+// change is the latest of the entries that is not our own last write.
+func (s subject) change(log []Entry, now time.Time) planner.OutsideChange {
+	slices.Reverse(log) // times may be of whole seconds: then the order of the log decides
+	slices.SortStableFunc(log, func(x, y Entry) int { return cmp.Compare(s.at(x).UnixNano(), s.at(y).UnixNano()) })
+	own := s.own(log)
+	later := log[own+1:]
+	if own < 0 {
+		later = slices.DeleteFunc(later, func(e Entry) bool { return !s.at(e).After(s.written) })
+	}
+	for i := len(later) - 1; i >= 0; i-- {
+		if e := later[i]; s.made(e) {
+			return planner.OutsideChange{
+				At: e.Time, Actor: e.Actor, Channel: e.Channel, Value: e.Value,
+				MetadataOnly: own >= 0 && i == len(later)-1 && s.keptValue(later, now),
+			}
+		}
+	}
+	return planner.OutsideChange{}
+}
+
+// at is when an entry was logged. A time that cannot be read is before all others.
+func (s subject) at(e Entry) time.Time { return timeOf(e.Time, time.Time{}) }
+
+// own returns the index of the entry for our last write: the one that is closest to it. It is -1
+// if there is none.
+func (s subject) own(log []Entry) int {
+	own, closest := -1, logNoise+1
+	for i, e := range log {
+		d := s.at(e).Sub(s.written).Abs()
+		if s.kind != planner.DriftStoreGone && e.Method != "DELETE" && d < closest {
+			own, closest = i, d
+		}
+	}
+	return own
+}
+
+// made reports whether an entry can be the change that is seen.
+func (s subject) made(e Entry) bool {
+	switch s.kind {
+	case planner.DriftStoreGone, planner.DriftDeleted:
+		return e.Method == "DELETE"
+	case planner.DriftRecreated:
+		return e.Method == "POST" && (len(e.Secrets) > 0 || near(s.at(e), s.live.Created))
+	}
+	return e.Secret != "" && near(s.at(e), s.live.Modified)
+}
+
+// near reports whether a change that was logged at a time can be the one at m.
+func near(logged time.Time, m planner.Modified) bool {
+	at := timeOf(m, time.Time{})
+	return !at.IsZero() && logged.Sub(at).Abs() <= logNoise
+}
+
+// keptValue reports whether all changes after our last write are known to have set no value.
+func (s subject) keptValue(after []Entry, now time.Time) bool {
+	if s.live == nil || s.live.ID != s.recorded.ID || s.recorded.Accepted || now.Sub(timeOf(s.live.Modified, now)) < logComplete {
+		return false
+	}
+	return !slices.ContainsFunc(after, func(e Entry) bool { return e.Secret != s.live.ID || e.Value != planner.ValueKept })
+}
