@@ -192,7 +192,7 @@ func (r *run) recordOnly(ctx context.Context) {
 		res.Live = planner.LiveSecret{
 			ID: a.ID, Name: a.Secret, Scopes: a.Current.Scopes, Comment: a.Current.Comment, Modified: a.Current.Modified,
 		}
-		if a.Op == planner.OpAdopt { // recorded from now on
+		if a.Op == planner.OpAdopt || a.Proven { // recorded from now on
 			res.Live.Status = a.Current.Status
 		}
 	}

@@ -17,7 +17,8 @@ type Acceptance struct {
 	Refusal AcceptRefusal
 	// Live is the state to be recorded.
 	Live LiveSecret
-	// ValueUnknown says that the live value may not be the recorded one.
+	// ValueUnknown says that the live value may not be the recorded one, or is proven not to be
+	// (Live.Value).
 	ValueUnknown bool
 	// OtherScopes and OtherComment say that the manifest has others than the live secret, so
 	// that the next plan changes them.
@@ -65,7 +66,7 @@ func FindAcceptable(in Input) []Acceptance {
 func acceptance(s *versions, t *triple, in Input) Acceptance {
 	d, r, l := t.desired, t.recorded, t.live
 	a := Acceptance{Key: s.key.Secret(r.Name), Drift: secretDrift(s.key, t, in.Now), Desired: d != nil && !d.External}
-	a.Drift = slices.DeleteFunc(a.Drift, func(d Drift) bool { return !d.Counts || d.Kind == DriftNotActive })
+	a.Drift = slices.DeleteFunc(a.Drift, func(d Drift) bool { return !d.Counts && d.Kind != DriftTouched || d.Kind == DriftNotActive })
 	replaced := l != nil && l.ID != r.ID
 	switch {
 	case r.Pending != nil:
@@ -79,7 +80,7 @@ func acceptance(s *versions, t *triple, in Input) Acceptance {
 		if l.Scopes == nil { // not reported: they are nullable (docs/cloudflare-api.md §1.2)
 			a.Live.Scopes = r.Scopes
 		}
-		a.ValueUnknown = replaced || r.compareWrites(l) != 0
+		a.ValueUnknown = l.Value != LiveSame && (replaced || r.compareWrites(l) != 0 || l.Value == LiveOther)
 	}
 	if replaced && a.Refusal == "" {
 		a.Drift = append(a.Drift, metadataDrift(s.key, r, l)...)

@@ -165,6 +165,11 @@ func (b *builder) note(kind NoteKind, s *versions, name string) {
 	b.plan.Notes = append(b.plan.Notes, Note{Kind: kind, Store: s.key, Secret: name})
 }
 
+// noteValue is a note that says what is known about the live value.
+func (b *builder) noteValue(kind NoteKind, s *versions, t *triple) {
+	b.plan.Notes = append(b.plan.Notes, Note{Kind: kind, Store: s.key, Secret: t.recorded.Name, Value: t.live.Value})
+}
+
 func (b *builder) problem(p Problem) { b.plan.Problems = append(b.plan.Problems, p) }
 
 func (b *builder) add(a Action) {

@@ -29,10 +29,15 @@ func (b *builder) compare(s *versions, t *triple) {
 // noteAccepted adds the notes about what is live and was not applied: that it was accepted
 // before, or that adopt does not do that.
 func (b *builder) noteAccepted(a *Action, s *versions, t *triple) {
-	if t.recorded.Accepted && !a.SetValue {
-		b.note(NoteAccepted, s, a.Secret)
+	switch {
+	case a.SetValue || a.Proven:
+	case t.recorded.Accepted:
+		b.noteValue(NoteAccepted, s, t)
+	case t.keptOther():
+		b.note(NoteKeptOther, s, a.Secret)
 	}
-	outside := slices.Contains(a.Reasons, ReasonReplaced) || slices.Contains(a.Reasons, ReasonChangedOutside)
+	outside := slices.Contains(a.Reasons, ReasonReplaced) || slices.Contains(a.Reasons, ReasonChangedOutside) ||
+		slices.Contains(a.Reasons, ReasonValueChangedOutside)
 	if b.in.Options.AdoptRequested || t.desired.Adopt == AdoptKeep && outside {
 		b.note(NoteAdoptIgnored, s, a.Secret)
 	}
@@ -42,25 +47,50 @@ func (b *builder) noteAccepted(a *Action, s *versions, t *triple) {
 // ended. Only if there was none after ours is the value in Cloudflare the recorded one, and
 // worth comparing.
 func (b *builder) compareLive(a *Action, s *versions, t *triple) {
-	r := t.recorded
-	switch order := r.compareWrites(t.live); {
-	case t.live.ID != r.ID:
-		a.sendValue(ReasonReplaced)
+	r, l := t.recorded, t.live
+	switch order := r.compareWrites(l); {
+	case l.ID != r.ID:
+		b.changedOutside(a, s, t, ReasonReplaced)
 		return
 	case order > 0:
-		a.sendValue(ReasonChangedOutside)
-		if r.sameMetadata(t.live) {
-			b.note(NoteAssumedChanged, s, r.Name)
-		}
+		b.changedOutside(a, s, t, ReasonChangedOutside)
 		return
 	case order < 0 && r.Modified.canLag(b.in.Now):
 		b.note(NoteLagging, s, r.Name)
+	case t.changedUnseen() && r.writtenWithin(ValueLag, b.in.Now):
+		b.note(NoteValueLagging, s, r.Name)
+	case t.changedUnseen() && !t.provenDesired():
+		a.sendValue(ReasonValueChangedOutside)
+		return
 	case order < 0:
 		b.note(NoteBackwards, s, r.Name)
-	case r.activationMoved(t.live):
+	case r.activationMoved(l) && l.Value != LiveSame:
 		b.note(NoteActivated, s, r.Name)
 	}
 	b.compareValue(a, s, t)
+}
+
+// changedOutside decides on a secret that another client wrote to. What is not known about its
+// value is assumed: that it was changed.
+func (b *builder) changedOutside(a *Action, s *versions, t *triple, how Reason) {
+	l := t.live
+	switch {
+	case t.provenDesired():
+		a.Reasons = append(a.Reasons, how)
+		b.compareValue(a, s, t)
+	case how == ReasonChangedOutside && l.Value == LiveSame: // the desired value is another
+		b.compareValue(a, s, t)
+	case how == ReasonChangedOutside && l.Value == LiveOther:
+		a.sendValue(ReasonValueChangedOutside)
+	default:
+		a.sendValue(how)
+		if l.Value == LiveOther {
+			a.Reasons = append(a.Reasons, ReasonValueChangedOutside)
+		}
+		if how == ReasonChangedOutside && t.recorded.sameMetadata(l) {
+			b.noteValue(NoteAssumedChanged, s, t)
+		}
+	}
 }
 
 // compareWrites is positive where the live secret was written to after our last write,
@@ -84,7 +114,7 @@ func (b *builder) addUpdate(a Action, t *triple) {
 	case len(a.Reasons) == 0 && d.Delete == r.Delete:
 		b.plan.Unchanged++
 		return
-	case len(a.Reasons) == 0:
+	case a.Op == OpUpdate && !a.SetValue && a.Scopes == nil && a.Comment == nil:
 		a.Op, a.Source = OpRecord, ""
 	}
 	if d.Delete != r.Delete {
@@ -97,6 +127,9 @@ func (b *builder) addUpdate(a Action, t *triple) {
 func (b *builder) finish(a *Action, s *versions, t *triple) {
 	d, r, l := t.desired, t.recorded, t.live
 	switch {
+	case b.settled(t):
+		a.Op, a.Source, a.Proven = OpAdopt, "", true
+		a.Reasons = append(a.Reasons, ReasonInterrupted, ReasonProven)
 	case r.ID != "" && l.ID != r.ID:
 		a.sendValue(ReasonReplaced)
 	case r.Pending.Op == OpRename && d.Generated && d.Value != ValueChanged,
@@ -138,6 +171,11 @@ func (b *builder) compareValue(a *Action, s *versions, t *triple) {
 	switch {
 	case due && d.Generated:
 		a.sendValue(ReasonRotationDue)
+	case t.provenDesired():
+		a.proven(t)
+		if due {
+			b.note(NoteRotationOverdue, s, d.Name)
+		}
 	case d.Value == ValueUnknown:
 		b.note(NoteValueUnknown, s, d.Name)
 	case d.Value == ValueReencrypted:

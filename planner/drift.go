@@ -22,6 +22,11 @@ const (
 	// DriftChanged is a secret that was written to without a visible difference: its value
 	// must be assumed to have changed.
 	DriftChanged DriftKind = "changed"
+	// DriftValue is a secret whose value is proven not to be the recorded one.
+	DriftValue DriftKind = "value_changed"
+	// DriftTouched is a secret that was written to although its scopes and comment are the recorded
+	// ones, and its value is proven to be. It does not count.
+	DriftTouched DriftKind = "touched"
 	DriftScopes  DriftKind = "scopes"
 	DriftComment DriftKind = "comment"
 	// DriftNotActive is a status other than active.
@@ -40,14 +45,20 @@ const (
 	// DriftAccepted is a secret whose live state was accepted: its value is not known. It does
 	// not count.
 	DriftAccepted DriftKind = "accepted"
+	// DriftKeptOther is a secret that was adopted under AdoptKeep, and whose value is proven not to
+	// be the one in the manifest. It does not count.
+	DriftKeptOther DriftKind = "adopted_value_differs"
 	// DriftLagging is a list that shows an older state than our last write, which was
 	// recent. It does not count.
 	DriftLagging DriftKind = "lagging_read"
+	// DriftValueLagging is a secret that Workers read another value of than the one that was sent
+	// moments ago. It does not count.
+	DriftValueLagging DriftKind = "value_lagging"
 )
 
 // DriftKinds are the kinds that can count as drift.
 var DriftKinds = []DriftKind{
-	DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftScopes, DriftComment, DriftNotActive, DriftInterrupted, DriftUnmanaged,
+	DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftValue, DriftScopes, DriftComment, DriftNotActive, DriftInterrupted, DriftUnmanaged,
 	DriftRotationOverdue,
 }
 
@@ -75,6 +86,8 @@ type Drift struct {
 	Generated bool
 	// Outside is who made the change; nil if the audit log was not read.
 	Outside *OutsideChange
+	// Value is what is known about the live value, for findings about a live secret.
+	Value LiveValue
 }
 
 // OutsideChange is what an account's audit log says about the changes of a secret, or of a whole
@@ -102,7 +115,7 @@ const (
 
 // FindDrift compares what was last applied with what Cloudflare reports. It needs no values. Of
 // in.Desired, it reads the stores' prefixes and unmanaged policies, and their secrets' External,
-// RotateAfter and Generated. A store that in.Desired does not have is treated as under
+// Adopt, RotateAfter and Generated. A store that in.Desired does not have is treated as under
 // UnmanagedReport.
 func FindDrift(in Input) []Drift {
 	var found []Drift
@@ -153,58 +166,80 @@ func FindDrift(in Input) []Drift {
 
 func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	r, l := t.recorded, t.live
-	drift := func(k DriftKind) Drift { return Drift{Kind: k, Store: store, Secret: r.Name, Counts: true} }
+	drift := func(k DriftKind, counts bool) Drift {
+		d := Drift{Kind: k, Store: store, Secret: r.Name, Counts: counts}
+		if l != nil {
+			d.Value = l.Value
+		}
+		return d
+	}
 	switch {
 	case r.Pending != nil:
-		d := drift(DriftInterrupted)
 		// A secret that is left alone because it may be another client's is no drift: it is as an
 		// interrupted creation of ours was to leave it.
-		d.Counts = !r.asCreated(l, now)
-		return []Drift{d}
+		return []Drift{drift(DriftInterrupted, !r.asCreated(l, now))}
 	case l == nil:
-		return []Drift{drift(DriftDeleted)}
+		return []Drift{drift(DriftDeleted, true)}
 	case l.ID != r.ID:
-		return []Drift{drift(DriftRecreated)}
-	}
-	order := r.compareWrites(l)
-	if order < 0 && r.Modified.canLag(now) {
-		return []Drift{{Kind: DriftLagging, Store: store, Secret: r.Name}}
+		return []Drift{drift(DriftRecreated, true)}
+	case r.compareWrites(l) < 0 && r.Modified.canLag(now):
+		return []Drift{drift(DriftLagging, false)}
 	}
 	found := metadataDrift(store, r, l)
-	switch {
-	case len(found) > 0:
-	case order != 0:
-		found = append(found, drift(DriftChanged))
-	case r.Accepted:
-		found = append(found, Drift{Kind: DriftAccepted, Store: store, Secret: r.Name})
+	if kind, counts := t.valueDrift(len(found) > 0, now); kind != "" {
+		found = append(found, drift(kind, counts))
 	}
-	if r.activationMoved(l) {
-		d := drift(DriftActivated)
-		d.Counts = false
-		found = append(found, d)
+	if r.activationMoved(l) && !l.Value.Known() {
+		found = append(found, drift(DriftActivated, false))
 	}
 	if l.Status != "" && l.Status != StatusActive {
-		d := drift(DriftNotActive)
-		d.Status = l.Status
 		// A secret that we have just written is pending for a while (docs/cloudflare-api.md §3).
-		d.Counts = l.Status != StatusPending || now.Sub(r.Applied) >= activeWithin
+		d := drift(DriftNotActive, l.Status != StatusPending || now.Sub(r.Applied) >= activeWithin)
+		d.Status = l.Status
 		found = append(found, d)
 	}
 	return found
 }
 
+// valueDrift is what is known or assumed about the value of a secret, and whether that counts. The
+// kind is empty if there is nothing to say that a change of metadata does not.
+func (t *triple) valueDrift(metadata bool, now time.Time) (kind DriftKind, counts bool) {
+	r, l := t.recorded, t.live
+	order := r.compareWrites(l)
+	switch {
+	case l.Value == LiveOther && order != 0:
+		return DriftValue, true
+	case t.changedUnseen() && r.writtenWithin(ValueLag, now):
+		return DriftValueLagging, false
+	case t.changedUnseen():
+		return DriftValue, true
+	case metadata:
+		return "", false
+	case order != 0 && l.Value == LiveSame:
+		return DriftTouched, false
+	case order != 0:
+		return DriftChanged, true
+	case t.keptOther() && !r.Accepted:
+		return DriftKeptOther, false
+	case r.Accepted:
+		return DriftAccepted, false
+	}
+	return "", false
+}
+
 // metadataDrift compares scopes and comment.
 func metadataDrift(store StoreKey, r *RecordedSecret, l *LiveSecret) []Drift {
 	var found []Drift
+	drift := Drift{Store: store, Secret: r.Name, Counts: true, Value: l.Value}
 	if before, after := sorted(r.Scopes), sorted(l.Scopes); l.Scopes != nil && !slices.Equal(before, after) {
-		found = append(found, Drift{
-			Kind: DriftScopes, Store: store, Secret: r.Name, Counts: true, Scopes: &Change[[]string]{Before: before, After: after},
-		})
+		d := drift
+		d.Kind, d.Scopes = DriftScopes, &Change[[]string]{Before: before, After: after}
+		found = append(found, d)
 	}
 	if r.Comment != l.Comment {
-		found = append(found, Drift{
-			Kind: DriftComment, Store: store, Secret: r.Name, Counts: true, Comment: &Change[string]{Before: r.Comment, After: l.Comment},
-		})
+		d := drift
+		d.Kind, d.Comment = DriftComment, &Change[string]{Before: r.Comment, After: l.Comment}
+		found = append(found, d)
 	}
 	return found
 }

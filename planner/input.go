@@ -105,6 +105,9 @@ type Options struct {
 	Offline bool
 	// StrictBindings makes a plan that breaks a Worker a problem.
 	StrictBindings bool
+	// VerifyLater says that an apply verifies live values that this plan does not know, where that
+	// decides: under AdoptVerify, the plan assumes that they are the desired ones.
+	VerifyLater bool
 	// AdoptRequested says that an adopt policy was requested for this plan, apart from what the
 	// manifest says. It does nothing for recorded secrets, which a note says then.
 	AdoptRequested bool
@@ -215,6 +218,9 @@ const (
 	AdoptOverwrite AdoptPolicy = "overwrite"
 	// AdoptKeep takes it over and keeps its value.
 	AdoptKeep AdoptPolicy = "keep"
+	// AdoptVerify takes it over if its value is proven to be the desired one. Otherwise it is a
+	// problem.
+	AdoptVerify AdoptPolicy = "verify"
 )
 
 // ValueState is how a desired value compares with the one that was last applied.
@@ -326,4 +332,10 @@ type LiveSecret struct {
 	Status   string
 	Created  Modified
 	Modified Modified
+	// Value is how the live value compares with the one that the record's fingerprint represents.
+	Value LiveValue
+	// DesiredValue is how it compares with the desired one.
+	DesiredValue LiveValue
+	// RequestedValue is how it compares with the one that an interrupted creation asked for.
+	RequestedValue LiveValue
 }

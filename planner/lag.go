@@ -25,6 +25,14 @@ const ListLag = 10 * time.Minute
 // same name and metadata may be taken for ours.
 const listComplete = 15 * time.Second
 
+// ValueLag is how long after a write Workers may still read the value before it. Cloudflare does
+// not say (docs/cloudflare-api.md §3); other clients wait ten seconds for a secret to become
+// usable. Within that time of another client's write, a value that is found unchanged proves
+// nothing, and neither does one that is found changed within that time of our own. If it is too
+// long, a proof has to be asked for again a moment later; if it is too short, a value that was
+// changed is recorded as unchanged.
+const ValueLag = time.Minute
+
 // readLag is how long after a write of ours a read by id may still not find the secret. Such
 // reads lag for moments only. If it is too long, a secret that was deleted within a minute
 // of being written costs some repeated reads.

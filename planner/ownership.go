@@ -11,8 +11,8 @@ import (
 //
 //   - ours: it was created while our request was under way, with our metadata, which is
 //     distinctive. Only then may it be deleted.
-//   - mayBeOurs: nothing contradicts that it is ours, and its metadata is distinctive. Then it
-//     may be written to, which completes it.
+//   - mayBeOurs: nothing contradicts that it is ours, and its metadata is distinctive or its value
+//     is proven to be the one that we sent. Then it may be written to, which completes it.
 //   - unproven: nothing contradicts it, and nothing proves it. Another client may have created
 //     it in the same seconds. Then it is left alone, until the manifest says adopt.
 
@@ -41,7 +41,7 @@ func (b *builder) mayBeOurs(r *RecordedSecret, l *LiveSecret, generated bool) bo
 	case generated && p.Op == OpRename:
 		return b.ours(r, l)
 	}
-	return l.ID == p.PreviousID || b.notContradicted(r, l) && (p.Op == OpAdopt || r.metadata().Distinctive())
+	return l.ID == p.PreviousID || b.notContradicted(r, l) && (p.Op == OpAdopt || r.metadata().Distinctive() || l.provenRequested())
 }
 
 // unproven reports whether it cannot be known if the live secret is the one of an interrupted
@@ -140,12 +140,21 @@ func (l *LiveSecret) hasMetadata(m Metadata) bool {
 func (b *builder) adopt(s *versions, t *triple) {
 	d := t.desired
 	a := b.action(OpAdopt, s, t)
-	switch d.Adopt {
-	case AdoptOverwrite:
+	a.Proven = t.live.DesiredValue == LiveSame
+	switch {
+	case d.Adopt == AdoptOverwrite && !a.Proven:
 		a.sendValue(ReasonAdopted)
-	case AdoptKeep:
+	case d.Adopt == AdoptKeep:
 		a.Source = ""
 		a.Reasons = append(a.Reasons, ReasonAdoptedKept)
+	case a.Proven && (d.Adopt == AdoptOverwrite || d.Adopt == AdoptVerify):
+		a.Source = ""
+		a.Reasons = append(a.Reasons, ReasonAdoptedProven)
+	case d.Adopt == AdoptVerify && b.provenLater(s, t):
+		a.Source = ""
+		a.Reasons = append(a.Reasons, ReasonAdoptedIfProven)
+	case d.Adopt == AdoptVerify:
+		return
 	default:
 		b.conflict(s, t)
 		return
@@ -154,12 +163,25 @@ func (b *builder) adopt(s *versions, t *triple) {
 	b.add(a)
 }
 
+// provenLater reports whether the apply verifies the value of a secret under AdoptVerify. Otherwise
+// it is a problem that the value is not proven.
+func (b *builder) provenLater(s *versions, t *triple) bool {
+	kinds := map[LiveValue]ProblemKind{LiveOther: ProblemAdoptOther, LiveUnreadable: ProblemAdoptUnreadable, LiveUnknown: ProblemAdoptUnverified}
+	v := t.live.DesiredValue
+	if v == LiveUnknown && b.in.Options.VerifyLater {
+		b.note(NoteVerifiedAtApply, s, t.desired.Name)
+		return true
+	}
+	b.problem(Problem{Kind: kinds[v], Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
+	return false
+}
+
 // conflict is a secret that exists and is not proven to be ours. If it looks as an interrupted
 // creation of ours would have left it, there is nothing to do: the value is ours unless another
 // client created the secret in the same seconds, and then it must not be overwritten.
 func (b *builder) conflict(s *versions, t *triple) {
 	switch {
-	case !b.unproven(t.recorded, t.live):
+	case !b.unproven(t.recorded, t.live) || t.live.RequestedValue == LiveOther:
 		b.problem(Problem{Kind: ProblemConflict, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})
 	case !t.recorded.asCreated(t.live, b.in.Now) || !asRequested(t):
 		b.problem(Problem{Kind: ProblemUnproven, Store: s.key, Secret: t.desired.Name, Pos: t.desired.Pos})

@@ -44,7 +44,8 @@ const (
 	OpDeleteStore Op = "delete-store"
 	// OpForget stops managing a secret and leaves Cloudflare as it is.
 	OpForget Op = "forget"
-	// OpRecord notes a changed policy in the lockfile and leaves Cloudflare as it is.
+	// OpRecord notes a changed policy, or a live state whose value is proven to be the desired one,
+	// in the lockfile and leaves Cloudflare as it is.
 	OpRecord Op = "record"
 )
 
@@ -63,21 +64,30 @@ const (
 	ReasonComment        Reason = "comment_changed"
 	ReasonChangedOutside Reason = "changed_outside"
 	ReasonReplaced       Reason = "replaced_outside"
+	// ReasonValueChangedOutside is a live value that is proven not to be the recorded one.
+	ReasonValueChangedOutside Reason = "value_changed_outside"
+	// ReasonProven is a live value that is proven to be the desired one, so that it is not sent.
+	ReasonProven Reason = "value_proven"
 	// ReasonUnproven is a secret that an interrupted creation of ours or another client created.
-	ReasonUnproven      Reason = "unproven"
-	ReasonInterrupted   Reason = "interrupted"
-	ReasonNotDesired    Reason = "not_in_manifest"
-	ReasonDestroy       Reason = "destroy"
-	ReasonKeepPolicy    Reason = "delete_false"
-	ReasonGone          Reason = "already_gone"
-	ReasonPolicy        Reason = "delete_policy_changed"
-	ReasonAdopted       Reason = "adopted"
-	ReasonAdoptedKept   Reason = "adopted_value_kept"
-	ReasonRenamed       Reason = "renamed"
-	ReasonRotationDue   Reason = "rotation_due"
-	ReasonRotationAsked Reason = "rotation_asked_for"
-	ReasonExternal      Reason = "supplied_by_somebody_else"
-	ReasonUnmanaged     Reason = "unmanaged"
+	ReasonUnproven    Reason = "unproven"
+	ReasonInterrupted Reason = "interrupted"
+	ReasonNotDesired  Reason = "not_in_manifest"
+	ReasonDestroy     Reason = "destroy"
+	ReasonKeepPolicy  Reason = "delete_false"
+	ReasonGone        Reason = "already_gone"
+	ReasonPolicy      Reason = "delete_policy_changed"
+	ReasonAdopted     Reason = "adopted"
+	ReasonAdoptedKept Reason = "adopted_value_kept"
+	// ReasonAdoptedProven is a secret that is adopted because its value is proven to be the desired
+	// one.
+	ReasonAdoptedProven Reason = "adopted_value_proven"
+	// ReasonAdoptedIfProven is a secret that an apply adopts if that is proven.
+	ReasonAdoptedIfProven Reason = "adopted_if_proven"
+	ReasonRenamed         Reason = "renamed"
+	ReasonRotationDue     Reason = "rotation_due"
+	ReasonRotationAsked   Reason = "rotation_asked_for"
+	ReasonExternal        Reason = "supplied_by_somebody_else"
+	ReasonUnmanaged       Reason = "unmanaged"
 	// ReasonReencrypted is a value that was encrypted again with its file: it may be unchanged.
 	ReasonReencrypted Reason = "reencrypted"
 	// ReasonEdited is a value that was encrypted again while others in its file were not: it
@@ -102,6 +112,9 @@ type Action struct {
 	Reasons []Reason
 	// SetValue says that the value is sent. An update without it leaves the value alone.
 	SetValue bool
+	// Proven says that the live value is proven to be the desired one, and is recorded as such. It is
+	// not part of a plan file: each plan proves it again.
+	Proven bool
 	// ValueID is DesiredSecret.ValueID of the value that is sent, or that a renamed secret
 	// keeps.
 	ValueID string
@@ -181,6 +194,12 @@ const (
 	// Whether deploying a Worker that binds a secret moves its time is not known
 	// (docs/cloudflare-api.md §12).
 	NoteAssumedChanged NoteKind = "assumed_changed"
+	// NoteValueLagging is a secret that Workers read another value of than the one that was sent
+	// moments ago. They may not have that one yet.
+	NoteValueLagging NoteKind = "value_lagging"
+	// NoteVerifiedAtApply is a secret that an apply adopts only if its value is proven to be the
+	// desired one.
+	NoteVerifiedAtApply NoteKind = "verified_at_apply"
 	// NoteInterrupted is a record whose last write was interrupted.
 	NoteInterrupted NoteKind = "interrupted"
 	// NoteValueUnknown is a value that could not be compared.
@@ -191,6 +210,9 @@ const (
 	// NoteAccepted is a secret whose live state was accepted: its value is not known, and is not
 	// sent as long as the manifest's stays the same.
 	NoteAccepted NoteKind = "accepted"
+	// NoteKeptOther is a secret that was adopted under AdoptKeep, and whose value is proven not to be
+	// the one in the manifest. It is not sent as long as the manifest's stays the same.
+	NoteKeptOther NoteKind = "adopted_value_differs"
 	// NoteAdoptIgnored is an adopt policy that does nothing, because the secret is recorded
 	// already.
 	NoteAdoptIgnored NoteKind = "adopt_ignored"
@@ -245,6 +267,8 @@ type Note struct {
 	Kind   NoteKind
 	Store  StoreKey
 	Secret string
+	// Value is what is known about the live value, for NoteAccepted and NoteAssumedChanged.
+	Value LiveValue
 	// Reader and Worker are set for NoteBreaksWorker.
 	Reader ReaderKind
 	Worker string
@@ -288,6 +312,12 @@ const (
 	// ProblemUnproven is a desired secret that an interrupted creation of ours, or another
 	// client at the same time, created: which of the two cannot be known.
 	ProblemUnproven ProblemKind = "unproven"
+	// ProblemAdoptOther is a secret under AdoptVerify whose value is proven not to be the desired one.
+	ProblemAdoptOther ProblemKind = "adopt_value_differs"
+	// ProblemAdoptUnreadable is one whose value no Worker can read.
+	ProblemAdoptUnreadable ProblemKind = "adopt_unreadable"
+	// ProblemAdoptUnverified is one whose value could not be verified.
+	ProblemAdoptUnverified ProblemKind = "adopt_unverified"
 	// ProblemExternalMissing is an external secret that does not exist.
 	ProblemExternalMissing ProblemKind = "external_missing"
 	// ProblemExternalScopes is an external secret that lacks scopes: Missing.

@@ -50,7 +50,7 @@ func drawSecret(t *rapid.T, name string, d *planner.DesiredStore, r *planner.Rec
 		s := planner.DesiredSecret{
 			Name: name, Scopes: scopes.Draw(t, "scopes"), Delete: rapid.Bool().Draw(t, "delete"),
 			Value:       rapid.SampledFrom([]planner.ValueState{planner.ValueNew, planner.ValueSame, planner.ValueChanged}).Draw(t, "value"),
-			Adopt:       rapid.SampledFrom([]planner.AdoptPolicy{"", planner.AdoptOverwrite, planner.AdoptKeep}).Draw(t, "adopt"),
+			Adopt:       rapid.SampledFrom([]planner.AdoptPolicy{"", planner.AdoptOverwrite, planner.AdoptKeep, planner.AdoptVerify}).Draw(t, "adopt"),
 			Generated:   rapid.Bool().Draw(t, "generated"),
 			RenamedFrom: rapid.SampledFrom(append([]string{""}, names...)).Draw(t, "renamed from"),
 			RotateAfter: rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "rotate after"),
@@ -79,7 +79,25 @@ func drawSecret(t *rapid.T, name string, d *planner.DesiredStore, r *planner.Rec
 			Name: name, ID: id.Draw(t, "live id"), Scopes: scopes.Draw(t, "live scopes"), Status: "active",
 			Comment: comment.Draw(t, "live comment"), Modified: modified.Draw(t, "live modified"), Created: older,
 		})
+		drawFinding(t, name, d, r, &l.Secrets[len(l.Secrets)-1])
 	}
+}
+
+// drawFinding draws what a verification found out about a live value; mostly there was none.
+func drawFinding(t *rapid.T, name string, d *planner.DesiredStore, r *planner.RecordedStore, l *planner.LiveSecret) {
+	i := rapid.IntRange(0, 2*len(findings)-1).Draw(t, "finding")
+	if i >= len(findings) {
+		return
+	}
+	var ds *planner.DesiredSecret
+	var rs *planner.RecordedSecret
+	if n := len(d.Secrets); n > 0 && d.Secrets[n-1].Name == name {
+		ds = &d.Secrets[n-1]
+	}
+	if n := len(r.Secrets); n > 0 && r.Secrets[n-1].Name == name {
+		rs = &r.Secrets[n-1]
+	}
+	findings[i].value(ds, rs, l)
 }
 
 // TestPlanApplyPlanConverges executes a plan in a model of Cloudflare and of the lockfile:
@@ -253,6 +271,9 @@ func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 			forget()
 		case planner.OpRecord:
 			w.record(at).Delete = w.desired(at).Delete
+			if a.Proven {
+				w.write(a, w.live(at).secret(a.Secret))
+			}
 		}
 	}
 }
@@ -260,7 +281,9 @@ func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 // write applies an action to the live secret and then to the record.
 func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 	at := place{a.Store, a.Secret}
-	l.Modified = "2026-11-23T12:00:00.000001Z"
+	if a.Writes() {
+		l.Modified = "2026-11-23T12:00:00.000001Z"
+	}
 	if a.Scopes != nil {
 		l.Scopes = a.Scopes.After
 	}
@@ -268,14 +291,22 @@ func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 		l.Comment = a.Comment.After
 	}
 	d := w.desired(at)
-	if a.SetValue || a.Op == planner.OpAdopt || a.Op == planner.OpRename {
+	if a.SetValue || a.Op == planner.OpAdopt || a.Op == planner.OpRename || a.Proven {
 		d.Value = planner.ValueSame
 	}
 	rec := w.recordedStore(a.Store)
+	was := w.record(at)
+	accepted := was != nil && was.Accepted && !a.SetValue && !a.Proven
+	switch {
+	case a.SetValue || a.Proven:
+		l.Value, l.DesiredValue = planner.LiveSame, planner.LiveSame
+	case !accepted && a.Op != planner.OpUpdate: // kept as it is
+		l.Value, l.DesiredValue = planner.LiveUnknown, planner.LiveUnknown
+	}
 	rec.Secrets = slices.DeleteFunc(rec.Secrets, func(s planner.RecordedSecret) bool { return s.Name == a.Secret })
 	rec.Secrets = append(rec.Secrets, planner.RecordedSecret{
 		Name: a.Secret, ID: l.ID, Scopes: l.Scopes, Comment: l.Comment, Modified: l.Modified, Delete: d.Delete,
-		Applied: w.Now,
+		Applied: w.Now, Accepted: accepted,
 	})
 }
 

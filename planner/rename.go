@@ -59,10 +59,12 @@ func (b *builder) renamable(t, from *triple) bool {
 		return false
 	}
 	switch order := from.live.Modified.Compare(from.recorded.Modified); {
+	case from.changedUnseen():
+		return false
 	case order < 0:
 		return from.recorded.Modified.canLag(b.in.Now)
 	case order > 0:
-		return from.recorded.activationMoved(from.live)
+		return from.recorded.activationMoved(from.live) || from.live.Value == LiveSame
 	}
 	return true
 }

@@ -58,6 +58,7 @@ secretsync_drift_findings{kind="rotation_overdue"} 0
 secretsync_drift_findings{kind="scopes"} 0
 secretsync_drift_findings{kind="store_gone"} 0
 secretsync_drift_findings{kind="unmanaged"} 0
+secretsync_drift_findings{kind="value_changed"} 0
 secretsync_last_run_success 1
 secretsync_last_run_timestamp_seconds 1.7954352e+09
 secretsync_managed_secrets 3

@@ -57,6 +57,9 @@ func acceptanceWords(a planner.Acceptance) string {
 	for _, d := range a.Drift {
 		words = append(words, changeWords(d))
 	}
+	if a.Live.Value == planner.LiveSame && !slices.Contains(words, changeWords(planner.Drift{Kind: planner.DriftTouched})) {
+		words = append(words, valueWords(a.Live.Value))
+	}
 	if a.OtherScopes {
 		words = append(words, "the next apply sets the manifest's scopes")
 	}

@@ -109,12 +109,17 @@ func whatDrifted(d planner.Drift) string {
 	case planner.DriftDeleted:
 		return "deleted outside"
 	case planner.DriftRecreated:
+		if d.Value.Known() {
+			return changeWords(d) + ", " + valueWords(d.Value)
+		}
+		return changeWords(d)
+	case planner.DriftValue, planner.DriftTouched:
 		return changeWords(d)
 	case planner.DriftChanged:
-		return changeWords(d) + ": " + valueAfter(d.Outside)
+		return changeWords(d) + ": " + valueAfter(d)
 	case planner.DriftScopes, planner.DriftComment:
 		what, change := metadataDrift(d)
-		return what + " changed outside, " + valueAfter(d.Outside) + ": " + change
+		return what + " changed outside, " + valueAfter(d) + ": " + change
 	case planner.DriftNotActive:
 		return fmt.Sprintf("status %s, not active", excerpt(d.Status, maxText))
 	case planner.DriftInterrupted:
@@ -126,7 +131,11 @@ func whatDrifted(d planner.Drift) string {
 	case planner.DriftListIncomplete:
 		return "Cloudflare's list is incomplete: recorded secrets were read one by one, others may exist that are not shown"
 	case planner.DriftAccepted:
-		return "accepted with lock accept: its value is not known"
+		return "accepted with lock accept: " + acceptedWords(d.Value)
+	case planner.DriftKeptOther:
+		return "adopted as it is: its value is known not to be the manifest's"
+	case planner.DriftValueLagging:
+		return "Workers read another value than the one that was sent moments ago; they may not have that one yet"
 	case planner.DriftLagging:
 		return "Cloudflare's list is older than our last write"
 	case planner.DriftUnmanaged:
@@ -135,11 +144,39 @@ func whatDrifted(d planner.Drift) string {
 	return Safe(string(d.Kind))
 }
 
+// valueWords say what is known about the value of a secret that changed, or what is assumed.
+func valueWords(v planner.LiveValue) string {
+	switch v {
+	case planner.LiveSame:
+		return "value known to be unchanged"
+	case planner.LiveOther:
+		return "value known to have changed"
+	case planner.LiveUnreadable:
+		return "the value may differ, and no Worker can read it"
+	}
+	return "the value may differ"
+}
+
+// acceptedWords do the same for a secret whose live state was accepted.
+func acceptedWords(v planner.LiveValue) string {
+	switch v {
+	case planner.LiveSame:
+		return "its value is known to be the one that was applied before"
+	case planner.LiveOther:
+		return "its value is known not to be the one that was applied before"
+	}
+	return "its value is not known"
+}
+
 // changeWords say how another client changed a secret, and nothing about its value.
 func changeWords(d planner.Drift) string {
 	switch d.Kind {
 	case planner.DriftRecreated:
 		return "deleted and recreated outside"
+	case planner.DriftValue:
+		return "value known to have changed outside"
+	case planner.DriftTouched:
+		return "changed outside, value known to be unchanged"
 	case planner.DriftScopes, planner.DriftComment:
 		what, change := metadataDrift(d)
 		return what + " changed outside: " + change
@@ -180,6 +217,8 @@ type driftFinding struct {
 	Status    string            `json:"status,omitempty"`
 	// ChangedBy is absent if the audit log was not read.
 	ChangedBy *planfile.ChangedBy `json:"changed_by,omitempty"`
+	// Value is what is known about the live value; empty if nothing is.
+	Value planner.LiveValue `json:"value,omitempty"`
 }
 
 type beforeAfter struct {
@@ -194,7 +233,7 @@ func DriftJSON(w io.Writer, drift []planner.Drift, checked int, origin Origin) e
 		Commit: origin.commit, RunURL: origin.runURL}
 	for _, d := range drift {
 		f := driftFinding{Kind: d.Kind, AccountID: string(d.Store.Account), Store: d.Store.Name, Secret: d.Secret,
-			Counts: d.Counts, Status: d.Status, ChangedBy: planfile.NewChangedBy(d.Outside)}
+			Counts: d.Counts, Status: d.Status, ChangedBy: planfile.NewChangedBy(d.Outside), Value: d.Value}
 		if d.Scopes != nil {
 			f.Scopes = &beforeAfter{d.Scopes.Before, d.Scopes.After}
 		}

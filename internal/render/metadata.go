@@ -20,7 +20,7 @@ const factEnd = "; "
 func factParts(a planner.Action) []string {
 	var parts []string
 	for _, r := range a.Reasons {
-		if w := reasonWord(a.Op, r); w != "" && r != planner.ReasonPolicy {
+		if w := reasonWord(a, r); w != "" && r != planner.ReasonPolicy {
 			parts = append(parts, w)
 		}
 	}

@@ -12,11 +12,12 @@ func noteLines(notes []planner.Note, in Names) []string {
 	type group struct {
 		kind  planner.NoteKind
 		store planner.StoreKey
+		value planner.LiveValue
 	}
 	names := map[group][]string{}
 	var order []group
 	for _, n := range notes {
-		g := group{n.Kind, n.Store}
+		g := group{n.Kind, n.Store, n.Value}
 		if names[g] == nil {
 			order = append(order, g)
 		}
@@ -33,7 +34,7 @@ func noteLines(notes []planner.Note, in Names) []string {
 	}
 	for _, g := range order {
 		if g.kind != planner.NoteBreaksWorker && g.kind != planner.NoteBindingsUnread && g.kind != planner.NoteChangedBy {
-			lines = append(lines, noteLine(g.kind, g.store, names[g], in))
+			lines = append(lines, noteLine(planner.Note{Kind: g.kind, Store: g.store, Value: g.value}, names[g], in))
 		}
 	}
 	if unread := unreadPlaces(notes); len(unread) > 0 {
@@ -90,6 +91,9 @@ var noteWords = map[planner.NoteKind]string{
 	planner.NoteAssumedChanged: "in %[1]s, the time of the last change moved, but neither scopes nor comment changed. Values cannot be read, so they are assumed to have " +
 		"changed, and are sent again (generated ones are replaced). Deploying a Worker that binds a secret may move its time as well. " +
 		"If the values were not changed, lock accept records the times and sends nothing: %[2]s",
+	planner.NoteValueLagging:    "in %[1]s, Workers read other values than the ones that were sent moments ago; they may not have those yet: %[2]s",
+	planner.NoteVerifiedAtApply: "exist in %[1]s, and are adopted by apply only if it verifies that their values are the manifest's: %[2]s",
+	planner.NoteKeptOther:       "adopted in %[1]s as they are, and their values are known not to be the manifest's; none is sent until it changes at its source: %[2]s",
 	planner.NoteInterrupted:     "the last apply was interrupted in %[1]s, outcome unknown: %[2]s",
 	planner.NoteValueUnknown:    "values in %[1]s could not be compared: %[2]s",
 	planner.NoteRenamed:         "old names that leave %[1]s; deploy Workers that bind them with the new names, or keep both for one apply: %[2]s",
@@ -103,10 +107,27 @@ var noteWords = map[planner.NoteKind]string{
 	planner.NoteAdoptIgnored: "adopt does nothing in %[1]s for secrets that the lockfile has already; lock accept keeps what is in Cloudflare: %[2]s",
 }
 
-func noteLine(kind planner.NoteKind, store planner.StoreKey, names []string, known Names) string {
+// provenNotes are notes on values that were verified.
+var provenNotes = map[planner.NoteKind]map[planner.LiveValue]string{
+	planner.NoteAccepted: {
+		planner.LiveOther:      "accepted with lock accept in %[1]s; the values in Cloudflare are known not to be the manifest's, and none is sent until it changes at its source: %[2]s",
+		planner.LiveUnreadable: "accepted with lock accept in %[1]s; no Worker can read the values in Cloudflare, so they are not known, and none is sent until it changes at its source: %[2]s",
+	},
+	planner.NoteAssumedChanged: {
+		planner.LiveUnreadable: "in %[1]s, the time of the last change moved, but neither scopes nor comment changed. No Worker can read the values, so they could not be verified: they are assumed to have " +
+			"changed, and are sent again (generated ones are replaced). If they were not changed, lock accept records the times and sends nothing: %[2]s",
+	},
+}
+
+// noteLine describes notes that differ by their secrets only.
+func noteLine(n planner.Note, names []string, known Names) string {
+	kind, store := n.Kind, n.Store
 	list, in := Shortened(names), known.Store(store)
 	if why := notRotated[kind]; why != "" {
 		return fmt.Sprintf("not rotated in %s, because %s: %s", in, why, list)
+	}
+	if words := provenNotes[kind][n.Value]; words != "" {
+		return fmt.Sprintf(words, in, list)
 	}
 	switch kind {
 	case planner.NoteUnmanaged:

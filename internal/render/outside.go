@@ -44,16 +44,17 @@ func setsValue(v planner.ValueChange) string {
 	return ""
 }
 
-// valueAfter is what is known of the value after a change by others, without reading it.
-func valueAfter(o *planner.OutsideChange) string {
+// valueAfter is what is known of the value after a change by others, without reading it. A proof
+// says more than the audit log.
+func valueAfter(d planner.Drift) string {
 	switch {
-	case o == nil:
-	case o.MetadataOnly:
-		return "the value was not changed"
-	case o.Value == planner.ValueModified:
+	case d.Value.Known() || d.Outside == nil:
+	case d.Outside.MetadataOnly:
+		return valueWords(planner.LiveSame)
+	case d.Outside.Value == planner.ValueModified:
 		return "the value was set"
 	}
-	return "the value may differ"
+	return valueWords(d.Value)
 }
 
 // reader is what reads a secret, as the subject of a sentence.

@@ -53,39 +53,54 @@ func wordsFor(op planner.Op) opWord {
 
 // reasonWords are the reasons, worded for the reader of a pull request.
 var reasonWords = map[planner.Reason]string{
-	planner.ReasonDeletedOutside: "deleted outside",
-	planner.ReasonValue:          "value changed",
-	planner.ReasonChangedOutside: "changed outside: value sent again",
-	planner.ReasonReplaced:       "deleted and recreated outside",
-	planner.ReasonUnproven:       "created by an interrupted apply or by another client, which cannot be known: stays in Cloudflare",
-	planner.ReasonInterrupted:    "the last apply was interrupted, outcome unknown: sent again",
-	planner.ReasonNotDesired:     "no longer in the manifest",
-	planner.ReasonDestroy:        "destroy requested",
-	planner.ReasonKeepPolicy:     "delete: false, stays in Cloudflare",
-	planner.ReasonGone:           "already gone from Cloudflare",
-	planner.ReasonPolicy:         "delete policy changed",
-	planner.ReasonAdopted:        "adopted, value overwritten",
-	planner.ReasonAdoptedKept:    "adopted, value kept",
-	planner.ReasonRotationDue:    "rotation due",
-	planner.ReasonRotationAsked:  "rotation requested",
-	planner.ReasonExternal:       "now external, stays in Cloudflare",
-	planner.ReasonReencrypted:    "re-encrypted: without a key it is unknown whether the value changed",
-	planner.ReasonEdited:         "value changed or re-encrypted: without a key it is unknown which",
-	planner.ReasonUnmanaged:      "not managed by this manifest (unmanaged: delete)",
+	planner.ReasonDeletedOutside:      "deleted outside",
+	planner.ReasonValue:               "value changed",
+	planner.ReasonChangedOutside:      "changed outside: value sent again",
+	planner.ReasonReplaced:            "deleted and recreated outside",
+	planner.ReasonValueChangedOutside: "value known to have changed outside: sent again",
+	planner.ReasonProven:              "value known to be the desired one: not sent",
+	planner.ReasonUnproven:            "created by an interrupted apply or by another client, which cannot be known: stays in Cloudflare",
+	planner.ReasonInterrupted:         "the last apply was interrupted, outcome unknown: sent again",
+	planner.ReasonNotDesired:          "no longer in the manifest",
+	planner.ReasonDestroy:             "destroy requested",
+	planner.ReasonKeepPolicy:          "delete: false, stays in Cloudflare",
+	planner.ReasonGone:                "already gone from Cloudflare",
+	planner.ReasonPolicy:              "delete policy changed",
+	planner.ReasonAdopted:             "adopted, value overwritten",
+	planner.ReasonAdoptedKept:         "adopted, value kept",
+	planner.ReasonAdoptedProven:       "adopted, value known to be the desired one",
+	planner.ReasonAdoptedIfProven:     "adopted if its value is verified to be the desired one",
+	planner.ReasonRotationDue:         "rotation due",
+	planner.ReasonRotationAsked:       "rotation requested",
+	planner.ReasonExternal:            "now external, stays in Cloudflare",
+	planner.ReasonReencrypted:         "re-encrypted: without a key it is unknown whether the value changed",
+	planner.ReasonEdited:              "value changed or re-encrypted: without a key it is unknown which",
+	planner.ReasonUnmanaged:           "not managed by this manifest (unmanaged: delete)",
 }
 
 // rotationWords say why a value is rotated, where that is for a reason that sends other
 // values again.
 var rotationWords = map[planner.Reason]string{
-	planner.ReasonValue:          "generated in another way from now on",
-	planner.ReasonChangedOutside: "changed outside: the old value cannot be restored, so a new one is generated",
-	planner.ReasonReplaced:       "deleted and recreated outside: the old value cannot be restored, so a new one is generated",
-	planner.ReasonInterrupted:    "the last apply was interrupted, outcome unknown: a new value is generated",
+	planner.ReasonValue:               "generated in another way from now on",
+	planner.ReasonChangedOutside:      "changed outside: the old value cannot be restored, so a new one is generated",
+	planner.ReasonReplaced:            "deleted and recreated outside: the old value cannot be restored, so a new one is generated",
+	planner.ReasonValueChangedOutside: "value known to have changed outside: the old one cannot be restored, so a new one is generated",
+	planner.ReasonInterrupted:         "the last apply was interrupted, outcome unknown: a new value is generated",
+}
+
+// provenWords are reasons that send other values again, where the live value is known to be the
+// desired one.
+var provenWords = map[planner.Reason]string{
+	planner.ReasonChangedOutside: "changed outside",
+	planner.ReasonInterrupted:    "the last apply was interrupted",
 }
 
 // reasonWord says why an action is in the plan; empty where its operation says it all.
-func reasonWord(op planner.Op, r planner.Reason) string {
-	if w := rotationWords[r]; op == planner.OpRotate && w != "" {
+func reasonWord(a planner.Action, r planner.Reason) string {
+	if w := rotationWords[r]; a.Op == planner.OpRotate && w != "" {
+		return w
+	}
+	if w := provenWords[r]; w != "" && slices.Contains(a.Reasons, planner.ReasonProven) {
 		return w
 	}
 	return reasonWords[r]
@@ -282,7 +297,7 @@ func noChanges(p *planner.Plan) string {
 		match = "matches"
 	}
 	if slices.ContainsFunc(p.Notes, func(n planner.Note) bool {
-		return n.Kind == planner.NoteValueUnknown || n.Kind == planner.NoteAccepted
+		return n.Kind == planner.NoteValueUnknown || n.Kind == planner.NoteAccepted || n.Kind == planner.NoteKeptOther
 	}) {
 		known = ", as far as is known"
 	}

@@ -17,6 +17,15 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 	case planner.ProblemUnproven:
 		return name + " was created by an interrupted apply, or by another client at the same time: which of the two cannot be known, so it is left alone",
 			"adopt: overwrite sets its value, adopt: keep adopts it as it is; or delete it in Cloudflare. With a comment in the manifest, a secret can be recognized"
+	case planner.ProblemAdoptOther:
+		return name + " already exists, and its value is known not to be the manifest's: it is left alone (adopt: verify)",
+			"adopt: overwrite sets the manifest's value, adopt: keep adopts it as it is; or correct the value at its source"
+	case planner.ProblemAdoptUnreadable:
+		return name + " already exists, and no Worker can read its value, so that it cannot be verified: it is left alone (adopt: verify)",
+			"adopt: overwrite sets the manifest's value, adopt: keep adopts it as it is; secrets without the scope workers cannot be verified"
+	case planner.ProblemAdoptUnverified:
+		return name + " already exists, and its value could not be verified: it is left alone (adopt: verify)",
+			"the warnings say why it was not verified; adopt: overwrite sets the manifest's value, adopt: keep adopts it as it is"
 	case planner.ProblemExternalMissing:
 		return name + " is external and does not exist", "create it in Cloudflare, or remove it from the manifest"
 	case planner.ProblemExternalScopes:

@@ -85,9 +85,9 @@ func losesScope(a planner.Action) bool {
 
 // driftRanks are the kinds of drift, the worst first.
 var driftRanks = []planner.DriftKind{
-	planner.DriftStoreGone, planner.DriftDeleted, planner.DriftRecreated, planner.DriftChanged, planner.DriftScopes, planner.DriftInterrupted,
+	planner.DriftStoreGone, planner.DriftDeleted, planner.DriftRecreated, planner.DriftValue, planner.DriftChanged, planner.DriftScopes, planner.DriftInterrupted,
 	planner.DriftNotActive, planner.DriftComment, planner.DriftUnmanaged, planner.DriftRotationOverdue, planner.DriftActivated,
-	planner.DriftAccepted, planner.DriftLagging, planner.DriftListIncomplete,
+	planner.DriftTouched, planner.DriftAccepted, planner.DriftKeptOther, planner.DriftLagging, planner.DriftValueLagging, planner.DriftListIncomplete,
 }
 
 // driftByRisk returns drift, the worst first, and what does not count as drift last.

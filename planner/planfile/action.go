@@ -112,6 +112,9 @@ type Warning struct {
 	AccountID string           `json:"account_id,omitempty"`
 	Store     string           `json:"store,omitempty"`
 	Secret    string           `json:"secret,omitempty"`
+	// Value is what is known about the live value: same, other or unreadable. It is absent if
+	// nothing is.
+	Value planner.LiveValue `json:"value,omitempty" jsonschema:"enum=same,enum=other,enum=unreadable"`
 	// Worker is the Worker or AI Gateway that breaks, Reader which of them it is, and Position
 	// where its configuration binds the secret. Reader is absent for a Worker by its configuration;
 	// what is deployed has no position.
@@ -167,13 +170,13 @@ func (c *ChangedBy) outside() *planner.OutsideChange {
 }
 
 func fromNote(n planner.Note) Warning {
-	return Warning{n.Kind, string(n.Store.Account), n.Store.Name, n.Secret, n.Worker, n.Reader, n.Pos, NewChangedBy(n.Outside)}
+	return Warning{n.Kind, string(n.Store.Account), n.Store.Name, n.Secret, n.Value, n.Worker, n.Reader, n.Pos, NewChangedBy(n.Outside)}
 }
 
 func (w Warning) note() planner.Note {
 	return planner.Note{
 		Kind: w.Kind, Store: planner.StoreKey{Account: planner.AccountID(w.AccountID), Name: w.Store}, Secret: w.Secret,
-		Worker: w.Worker, Reader: w.Reader, Pos: w.Position, Outside: w.ChangedBy.outside(),
+		Value: w.Value, Worker: w.Worker, Reader: w.Reader, Pos: w.Position, Outside: w.ChangedBy.outside(),
 	}
 }
 

@@ -148,7 +148,7 @@ func updates(op planner.Op) bool { return op == planner.OpUpdate || op == planne
 func coversValue(reviewed, now planner.Action) bool {
 	switch r, n := fromAction(reviewed).Value, fromAction(now).Value; {
 	case n == "":
-		return r == "" || reviewed.Op != planner.OpAdopt
+		return r == "" || reviewed.Op != planner.OpAdopt || now.Proven
 	case r == Unverified:
 		return reviewed.Source == now.Source && reviewed.SourceDigest == now.SourceDigest
 	default:
@@ -184,21 +184,26 @@ func coverRename(creation, deletion, now planner.Action) bool {
 // another reason for it, or it shows in the metadata. If only metadata was reviewed, the last
 // applied value may be sent again, because it cannot be seen whether it is still there.
 func completes(reviewed, now planner.Action) bool {
-	var known bool // whether it is certainly the same secret
+	again := reviewed.Op == planner.OpUpdate && !reviewed.SetValue && now.Recovery.ValueUnchanged
+	return mayComplete(reviewed, now) && slices.Contains(now.Reasons, planner.ReasonInterrupted) && (again || coversValue(reviewed, now)) &&
+		coversMetadata(reviewed, now)
+}
+
+// mayComplete reports whether an action, by its operation, completes a reviewed one on what is
+// certainly the same secret.
+func mayComplete(reviewed, now planner.Action) bool {
 	switch reviewed.Op {
 	case planner.OpCreate:
-		known = now.Op == planner.OpCreate || updates(now.Op)
+		return now.Op == planner.OpCreate || updates(now.Op) || now.Op == planner.OpAdopt && now.Proven
 	case planner.OpRename: // which keeps the value, unlike a rotation
-		known = now.Op == planner.OpAdopt || now.Op == planner.OpUpdate && fromAction(now).Value != Unverified
+		return now.Op == planner.OpAdopt || now.Op == planner.OpUpdate && fromAction(now).Value != Unverified
 	case planner.OpAdopt:
-		known = (now.Op == planner.OpAdopt || updates(now.Op)) && now.ID == reviewed.ID
-	case planner.OpUpdate, planner.OpRotate: // a value that was accepted is kept
-		kept := now.Op == planner.OpAdopt && !now.SetValue && !reviewed.SetValue
-		known = (now.Op == reviewed.Op || kept) && now.ID == reviewed.ID
+		return (now.Op == planner.OpAdopt || updates(now.Op)) && now.ID == reviewed.ID
+	case planner.OpUpdate, planner.OpRotate: // a value that was accepted, or is proven, is kept
+		kept := now.Op == planner.OpAdopt && !now.SetValue && (!reviewed.SetValue || now.Proven)
+		return (now.Op == reviewed.Op || kept) && now.ID == reviewed.ID
 	}
-	again := reviewed.Op == planner.OpUpdate && !reviewed.SetValue && now.Recovery.ValueUnchanged
-	return known && slices.Contains(now.Reasons, planner.ReasonInterrupted) && (again || coversValue(reviewed, now)) &&
-		coversMetadata(reviewed, now)
+	return false
 }
 
 // coversMetadata reports whether an action sends reviewed metadata only, replaces only metadata

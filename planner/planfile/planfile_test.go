@@ -30,6 +30,14 @@ func change(secret string) planner.Action {
 	}
 }
 
+// isProven turns an action that sends a value into one that does not, because that value is proven
+// to be the live one.
+func isProven(op planner.Op, reasons ...planner.Reason) func(*planner.Action) {
+	return func(a *planner.Action) {
+		a.Op, a.Reasons, a.SetValue, a.ValueID, a.Source, a.Proven = op, reasons, false, "", "", true
+	}
+}
+
 func planOf(actions ...planner.Action) *planner.Plan { return &planner.Plan{Actions: actions} }
 
 // plans generates arbitrary plans.
@@ -316,6 +324,19 @@ func TestCompare(t *testing.T) {
 			planOf(planner.Action{Op: planner.OpCreate, Store: store, Secret: "new", SetValue: true, ValueID: "sha256:1", Reasons: interrupted}), 0, 1, 0,
 		},
 		{"less: the value is not sent", planOf(change("a")), planOf(with(func(a *planner.Action) { a.SetValue, a.ValueID, a.Source = false, "", "" })), 0, 0, 0},
+		{"an update, and the live value is proven to be the one by now", planOf(change("a")), planOf(with(isProven(planner.OpRecord, planner.ReasonProven))), 0, 0, 0},
+		{"such a value was reviewed, and the value is sent", planOf(with(isProven(planner.OpRecord, planner.ReasonProven))), planOf(change("a")), 0, 1, 0},
+		{"an update that was interrupted, and the live value is proven", planOf(change("a")),
+			planOf(with(isProven(planner.OpAdopt, planner.ReasonInterrupted, planner.ReasonProven))), 0, 0, 0},
+		{"a creation that was interrupted, and the live value is proven", planOf(with(func(a *planner.Action) { *a = creation })),
+			planOf(with(isProven(planner.OpAdopt, planner.ReasonInterrupted, planner.ReasonProven))), 0, 0, 0},
+		{"adopt: overwrite, and the live value is proven by now", planOf(with(func(a *planner.Action) { a.Op = planner.OpAdopt })),
+			planOf(with(isProven(planner.OpAdopt, planner.ReasonAdoptedProven))), 0, 0, 0},
+		{"adopt: overwrite, and the live value is kept, whatever it is", planOf(with(func(a *planner.Action) { a.Op = planner.OpAdopt })),
+			planOf(with(func(a *planner.Action) {
+				isProven(planner.OpAdopt, planner.ReasonAdoptedKept)(a)
+				a.Proven = false
+			})), 0, 1, 0},
 		{"less: the policy alone is recorded", planOf(kept(nil)), planOf(kept(record)), 0, 0, 0},
 		{"another policy is recorded", planOf(kept(nil)), planOf(kept(func(a *planner.Action) { record(a); a.Delete = new(true) })), 0, 1, 0},
 		{"the policy alone, of another secret", planOf(kept(nil)), planOf(kept(func(a *planner.Action) { record(a); a.ID = "id-another" })), 0, 1, 0},

@@ -282,8 +282,10 @@ func (j *Journal) settleDone(st *lockfile.Store, r applier.Result) {
 		delete(st.Secrets, a.Secret)
 		return
 	case planner.OpRecord:
-		st.Secret(a.Secret).Delete = w.Delete
-		return
+		if !a.Proven {
+			st.Secret(a.Secret).Delete = w.Delete
+			return
+		}
 	}
 	sec := st.Secret(a.Secret)
 	if sec == nil { // adopted as it is: there was no intent
@@ -304,6 +306,9 @@ func (j *Journal) settleDone(st *lockfile.Store, r applier.Result) {
 	switch {
 	case a.SetValue:
 		sec.Applied, sec.Accepted = j.Now(), time.Time{}
+	case a.Proven:
+		j.proven(sec, k, w)
+		return
 	case valueChanged && sec.Accepted.IsZero(): // else the accepted value was kept
 		sec.Applied = j.Now()
 	case a.Op == planner.OpRename:
@@ -315,6 +320,20 @@ func (j *Journal) settleDone(st *lockfile.Store, r applier.Result) {
 	if w.Value.IsSet() && (valueChanged || a.Op == planner.OpRename) {
 		sec.Ciphertext, sec.Fingerprint = w.Ciphertext.Digest, j.FingerprintKey.Fingerprint(Subject(k), w.Value)
 	}
+}
+
+// proven records that the live value is proven to be the desired one. If it is not the recorded
+// one, it is new to the lockfile.
+func (j *Journal) proven(sec *lockfile.Secret, k planner.SecretKey, w Want) {
+	sec.Accepted = time.Time{}
+	if sec.Applied.IsZero() {
+		sec.Applied = j.Now()
+	}
+	if !w.Value.IsSet() || j.FingerprintKey.Matches(sec.Fingerprint, Subject(k), w.Value) {
+		return
+	}
+	sec.Applied = j.Now()
+	sec.Ciphertext, sec.Fingerprint = w.Ciphertext.Digest, j.FingerprintKey.Fingerprint(Subject(k), w.Value)
 }
 
 // Refresh records new sources of unchanged values, new ids of stores, and which secrets became

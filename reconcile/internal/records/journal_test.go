@@ -98,6 +98,11 @@ func withMetadata(a planner.Action, comment string, scopes ...string) planner.Ac
 	return a
 }
 
+func proven(a planner.Action) planner.Action {
+	a.Proven = true
+	return a
+}
+
 // TestJournal follows each operation from its intent to every outcome, ten seconds later.
 // After a write that failed or was not tried, the records are those before the intent. After
 // an unknown outcome, the intent stays.
@@ -200,6 +205,10 @@ func TestJournal(t *testing.T) {
 // Actions that change only the lockfile have no intent.
 func TestJournalWithoutIntent(t *testing.T) {
 	anHour := map[string]lockfile.Secret{"a": applied("a", time.Hour)}
+	sameValue, generated, accepted := applied("a", time.Hour), applied("a", time.Hour), applied("a", time.Hour)
+	sameValue.Fingerprint = enginetest.Key.Fingerprint(records.Subject(prod.Secret("a")), secret.New([]byte("new")))
+	generated.Source, generated.Ciphertext, generated.Accepted = "generate uuid", "", start
+	accepted.Accepted = start
 	for _, tt := range []struct {
 		name     string
 		recorded map[string]lockfile.Secret
@@ -216,15 +225,42 @@ func TestJournalWithoutIntent(t *testing.T) {
 			"adopt as it is", nil, on(planner.OpAdopt, "a", planner.ReasonAdoptedKept),
 			"a id-9 from=env_NEW value=new digest=2 scopes=access comment=theirs modified=m9 applied=0s delete",
 		},
+		{
+			"adopt what is proven", nil, proven(on(planner.OpAdopt, "a", planner.ReasonAdoptedProven)),
+			"a id-9 from=env_NEW value=new digest=2 scopes=access comment=theirs modified=m9 applied=0s delete",
+		},
+		{
+			"record a proven value, which is the recorded one: it keeps its age", map[string]lockfile.Secret{"a": sameValue},
+			proven(on(planner.OpRecord, "a", planner.ReasonChangedOutside, planner.ReasonProven)),
+			"a id-9 from=env_NEW value=new digest=1 scopes=access comment=theirs modified=m9 applied=-1h0m0s delete",
+		},
+		{
+			"record a proven value, which is new", map[string]lockfile.Secret{"a": accepted},
+			proven(on(planner.OpRecord, "a", planner.ReasonProven)),
+			"a id-9 from=env_NEW value=new digest=2 scopes=access comment=theirs modified=m9 applied=0s delete",
+		},
+		{
+			"record a proven value that was generated", map[string]lockfile.Secret{"generated": generated},
+			proven(on(planner.OpRecord, "generated", planner.ReasonChangedOutside, planner.ReasonProven)),
+			"generated id-9 from=generate_uuid value=? scopes=access comment=theirs modified=m9 applied=-1h0m0s delete",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			j := newJournaled(t, tt.recorded)
+			j.Wants[prod.Secret("generated")] = records.Want{Source: "generate uuid", Delete: true}
 			j.outcome(applier.Result{
 				Action: tt.action, Outcome: applier.Done,
-				Live: planner.LiveSecret{ID: "id-9", Name: "a", Scopes: []string{"access"}, Comment: "theirs", Modified: "m9"},
+				Live: planner.LiveSecret{ID: "id-9", Name: tt.action.Secret, Scopes: []string{"access"}, Comment: "theirs", Modified: "m9"},
 			})
 			lines(t, "records", j.records(), "prod st1\n"+tt.want)
+			f, err := lockfile.Read(j.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := records.Find(f, prod.Secret(tt.action.Secret)); r != nil && !r.Accepted.IsZero() {
+				t.Errorf("the value still counts as not known since %s", r.Accepted)
+			}
 		})
 	}
 }
