@@ -36,8 +36,11 @@ With KIND-after, the request takes effect first. For example:
 Where Cloudflare's behavior is not documented, flags choose it:
 --partial-bulk-create, --name-conflict-status 409, --pending-for 10m for
 secrets that stay pending, --activation-moves-modified, and
---deploy-moves-modified. Of a deployed Worker, only its bindings of secrets are
-checked.
+--deploy-moves-modified, and --audit-delay 5m for an audit log that is late.
+
+Of a deployed Worker, only its bindings are kept. The audit log names tokens by
+digests; a request with the header "Emulator-User: EMAIL" is that user's change
+in the dashboard.
 
 Any API token is accepted, and any API key with an email address, unless --token
 names the valid ones with their permissions, as in
@@ -91,6 +94,7 @@ AI Gateway Read and Edit, Account Settings Read.`,
 		"each write of a value makes its secret pending, and activation moves its modification time (default: neither)")
 	f.BoolVar(&opts.DeployMoves, "deploy-moves-modified", false,
 		"deploying a Worker moves the modification times of the secrets that it binds (default: not)")
+	f.DurationVar(&opts.AuditDelay, "audit-delay", 0, "how late the audit log shows a change (default: not at all)")
 	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
 	return cmd
 }

@@ -3,6 +3,8 @@ package emulator
 import (
 	"net/http"
 	"regexp"
+
+	"github.com/secretsync/secretsync/internal/emulator/internal/audit"
 )
 
 // endpoint handles a request for one account. It may modify the account, a copy that
@@ -15,6 +17,7 @@ type call struct {
 	*http.Request
 	account account
 	keep    bool // keep the change despite the error
+	facts   audit.Facts
 }
 
 // isAccountID matches what Cloudflare's router accepts as an account id.
@@ -42,10 +45,12 @@ func (s *Server) do(r *http.Request, e endpoint) (any, error) {
 	if lag, ok := s.lag(r); ok && reads {
 		c.account = s.before(id, lag).clone()
 	}
+	last := s.state.Last
 	result, err := e(c)
 	if reads || (err != nil && !c.keep) {
 		return result, err
 	}
+	c.log(last)
 	if err := s.commit(id, c.account); err != nil {
 		return nil, errState.with("the emulator cannot keep its state: %v", err)
 	}

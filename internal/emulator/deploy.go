@@ -6,26 +6,17 @@ import (
 	"mime"
 	"mime/multipart"
 	"slices"
+
+	"github.com/secretsync/secretsync/internal/emulator/internal/deployed"
 )
 
 // upload is the metadata of a Worker that is deployed, as far as it is about secrets
 // (docs/cloudflare-api.md §14).
 type upload struct {
-	Bindings []struct {
-		Type       string `json:"type"`
-		Name       string `json:"name"`
-		StoreID    string `json:"store_id"`
-		SecretName string `json:"secret_name"`
-	} `json:"bindings"`
+	Bindings []deployed.Binding `json:"bindings"`
 }
 
-// script is a deployed Worker as the API shows it.
-type script struct {
-	ID       string `json:"id"`
-	Modified string `json:"modified_on"`
-}
-
-// deployWorker accepts a Worker that may bind its secrets, and keeps nothing of it. With
+// deployWorker accepts a Worker that may bind its secrets, and keeps only its bindings. With
 // DeployMoves, it moves the modification times of those secrets.
 func deployWorker(c *call) (any, error) {
 	worker, err := readUpload(c)
@@ -47,7 +38,10 @@ func deployWorker(c *call) (any, error) {
 			secrets.replace(moved)
 		}
 	}
-	return script{c.PathValue("script"), stamp(now)}, nil
+	c.account.Deployed.Put(deployed.Worker{
+		Namespace: c.PathValue("namespace"), Name: c.PathValue("script"), ETag: newID(), Modified: now, Bindings: worker.Bindings,
+	})
+	return viewScript(*c.account.Deployed.Find(c.PathValue("namespace"), c.PathValue("script"))), nil
 }
 
 // bind returns a secret that a Worker may bind, and the table that it is in. It has to

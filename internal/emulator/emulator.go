@@ -41,6 +41,9 @@ type Options struct {
 	// that it binds. By default it does not; what happens at Cloudflare is unknown
 	// (docs/cloudflare-api.md §12).
 	DeployMoves bool
+	// AuditDelay is how late the audit log shows a change. By default it shows it at once; how
+	// late Cloudflare's does is unknown (docs/cloudflare-api.md §16).
+	AuditDelay time.Duration
 	// Lag is how far all reads lag behind writes. By default they do not; by how much
 	// Cloudflare's do is unknown (docs/cloudflare-api.md §3).
 	Lag time.Duration

@@ -65,18 +65,18 @@ var (
 
 // envelope is the form of every response (docs/cloudflare-api.md §6).
 type envelope struct {
-	Success    bool        `json:"success"`
-	Errors     []apiError  `json:"errors"`
-	Messages   []string    `json:"messages"`
-	Result     any         `json:"result"`
-	ResultInfo *resultInfo `json:"result_info,omitempty"`
+	Success    bool       `json:"success"`
+	Errors     []apiError `json:"errors"`
+	Messages   []string   `json:"messages"`
+	Result     any        `json:"result"`
+	ResultInfo any        `json:"result_info,omitempty"`
 }
 
 func writeEnvelope(w http.ResponseWriter, result any, err error) {
 	e, status := envelope{Success: err == nil, Errors: []apiError{}, Messages: []string{}}, http.StatusOK
 	switch result := result.(type) {
 	case listing:
-		e.Result, e.ResultInfo = result.items, &result.info
+		e.Result, e.ResultInfo = result.items, result.info
 	default:
 		e.Result = result
 	}

@@ -15,10 +15,9 @@ type resultInfo struct {
 	TotalPages *int `json:"total_pages,omitempty"`
 }
 
-// listing is one page of a list.
+// listing is one page of a list. info is its result_info.
 type listing struct {
-	items any
-	info  resultInfo
+	items, info any
 }
 
 // paginate sorts items as the query says, newest first by default, and returns the

@@ -3,6 +3,8 @@ package emulator
 import (
 	"slices"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/emulator/internal/audit"
 )
 
 // The statuses of a secret (docs/cloudflare-api.md §1.2).
@@ -179,6 +181,7 @@ func (c *call) add(st *store, item newSecret, value digest) (secretView, error) 
 		Created: now, Modified: now, Value: value,
 	}
 	st.Secrets.add(r)
+	c.facts.Secrets = append(c.facts.Secrets, audit.Named{ID: r.ID, Name: r.Name})
 	return st.view(&r, pending), nil
 }
 
@@ -216,6 +219,7 @@ func patchSecret(c *call) (any, error) {
 		changed.Comment = p.Comment
 	}
 	changed.Modified = now
+	c.facts.ValueModified = new(p.Value != nil)
 	st.Secrets.replace(changed)
 	return c.read(st, &changed), nil
 }
@@ -232,6 +236,7 @@ func duplicateSecret(c *call) (any, error) {
 	if err := item.check(); err != nil {
 		return nil, err
 	}
+	c.facts.DuplicatedFrom = r.ID
 	return c.add(st, item, r.Value)
 }
 
@@ -265,6 +270,7 @@ func deleteSecrets(c *call) (any, error) {
 			return nil, errSecretNotFound
 		}
 		views = append(views, st.view(r, deleted))
+		c.facts.Secrets = append(c.facts.Secrets, audit.Named{ID: r.ID, Name: r.Name})
 		st.Secrets.remove(r)
 	}
 	return views, nil

@@ -47,6 +47,10 @@ func New(opts Options) (*Server, error) {
 		s.mux.Handle(method+" "+root+rest, s.handle(e))
 	}
 	s.mux.Handle("PUT /client/v4/accounts/{account}/workers/scripts/{script}", s.handle(deployWorker))
+	for pattern, e := range readerEndpoints() {
+		method, rest, _ := strings.Cut(pattern, " ")
+		s.mux.Handle(method+" "+accountRoot+rest, s.handle(e))
+	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, nil, errNoRoute) })
 	return s, nil
 }

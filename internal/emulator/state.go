@@ -15,6 +15,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/secretsync/secretsync/internal/atomicfile"
+	"github.com/secretsync/secretsync/internal/emulator/internal/audit"
+	"github.com/secretsync/secretsync/internal/emulator/internal/deployed"
 )
 
 // stateVersion is the version of the state file's format.
@@ -28,7 +30,9 @@ type state struct {
 }
 
 type account struct {
-	Stores []store `json:"stores"`
+	Stores   []store        `json:"stores"`
+	Deployed deployed.State `json:"deployed,omitzero"`
+	Log      audit.Log      `json:"audit_log,omitempty"`
 }
 
 type store struct {
@@ -56,7 +60,7 @@ func (a account) clone() account {
 	for i := range stores {
 		stores[i].Secrets = a.Stores[i].Secrets.copy()
 	}
-	return account{stores}
+	return account{stores, a.Deployed.Clone(), a.Log}
 }
 
 // secrets returns the number of secrets in all stores.

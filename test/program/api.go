@@ -38,6 +38,9 @@ func Fault(t testing.TB, kind string) emulator.Fault {
 	return parsed(httptest.NewRequest(http.MethodGet, "/", nil))
 }
 
+// Colleague is whose changes [Send] makes, by the audit log.
+const Colleague = "colleague@example.com"
+
 // Send sends a request about the test account, as the dashboard would, and returns its
 // result.
 func Send(baseURL, method, path string, body any) (json.RawMessage, error) {
@@ -51,6 +54,7 @@ func Send(baseURL, method, path string, body any) (json.RawMessage, error) {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer dashboard")
+	req.Header.Set("Emulator-User", Colleague)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,8 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 			opts.ActivationMoves = true
 		case "deploy-moves":
 			opts.DeployMoves = true
+		case "audit-delay":
+			opts.AuditDelay = time.Duration(number(ts, n)) * time.Millisecond
 		case "token":
 			tokens = append(tokens, n)
 		default:
@@ -94,7 +96,8 @@ func countRequests(ts *testscript.TestScript, _ bool, args []string) {
 
 // dashboard makes a colleague's change by hand: create STORE/SECRET VALUE, create-store
 // STORE, update STORE/SECRET JSON, delete STORE/SECRET, delete-store STORE, deploy STORE/SECRET
-// (a Worker that binds it).
+// [[NAMESPACE/]WORKER] (a Worker that binds it), gateway STORE/SECRET GATEWAY (an AI Gateway that
+// uses it).
 func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: dashboard VERB STORE[/SECRET] [TEXT]")
@@ -111,7 +114,10 @@ func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 	case "update":
 		c.send("PATCH", c.in(store)+"/"+c.id(c.in(store), name), json.RawMessage(args[2]))
 	case "deploy":
-		c.deploy(c.id("/stores", store), name)
+		c.deploy(c.id("/stores", store), name, append(args, "shop")[2])
+	case "gateway":
+		c.post("ai-gateway/gateways", map[string]string{"id": args[2]})
+		c.post("ai-gateway/gateways/"+args[2]+"/provider_configs", map[string]string{"provider_slug": "openai", "secret_id": c.id(c.in(store), name)})
 	case "delete":
 		c.send("DELETE", c.in(store)+"/"+c.id(c.in(store), name), nil)
 	default:
@@ -121,7 +127,12 @@ func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // deploy deploys a Worker that binds a secret, as wrangler does.
-func (c colleague) deploy(storeID, secret string) {
+func (c colleague) deploy(storeID, secret, worker string) {
+	path := "/workers/scripts/" + worker
+	if namespace, name, found := strings.Cut(worker, "/"); found {
+		c.post("workers/dispatch/namespaces", map[string]string{"name": namespace})
+		path = "/workers/dispatch/namespaces/" + namespace + "/scripts/" + name
+	}
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	metadata, err := json.Marshal(map[string]any{"main_module": "index.js", "bindings": []any{
@@ -130,7 +141,7 @@ func (c colleague) deploy(storeID, secret string) {
 	c.Check(err)
 	c.Check(form.WriteField("metadata", string(metadata)))
 	c.Check(form.Close())
-	req, err := http.NewRequest(http.MethodPut, server(c.TestScript).BaseURL()+"/accounts/"+program.Account+"/workers/scripts/shop", &body)
+	req, err := http.NewRequest(http.MethodPut, server(c.TestScript).BaseURL()+"/accounts/"+program.Account+path, &body)
 	c.Check(err)
 	req.Header.Set("Content-Type", form.FormDataContentType())
 	req.Header.Set("Authorization", "Bearer wrangler")
@@ -140,6 +151,18 @@ func (c colleague) deploy(storeID, secret string) {
 	if resp.StatusCode != http.StatusOK {
 		c.Fatalf("deploying: %s", resp.Status)
 	}
+}
+
+// post sends a request to another API than the Secrets Store's, whatever the answer.
+func (c colleague) post(path string, body any) {
+	data, err := json.Marshal(body)
+	c.Check(err)
+	req, err := http.NewRequest(http.MethodPost, server(c.TestScript).BaseURL()+"/accounts/"+program.Account+"/"+path, bytes.NewReader(data))
+	c.Check(err)
+	req.Header.Set("Authorization", "Bearer dashboard")
+	resp, err := http.DefaultClient.Do(req)
+	c.Check(err)
+	resp.Body.Close()
 }
 
 type colleague struct{ *testscript.TestScript }
