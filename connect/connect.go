@@ -16,6 +16,7 @@ import (
 
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/cloudflare"
+	"github.com/secretsync/secretsync/internal/cloudflare/edgepreview"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -94,7 +95,7 @@ func Cloudflare(o Options) (reconcile.API, error) {
 	return &api{
 		opts: o, loopback: loopback,
 		paces: cloudflare.NewPaces(loopback), slots: cloudflare.NewSlots(o.Parallelism), clock: &cloudflare.Clock{},
-		clients: map[planner.AccountID]*cloudflare.Client{},
+		clients: map[planner.AccountID]account{},
 	}, nil
 }
 
@@ -140,7 +141,7 @@ type api struct {
 	clock    *cloudflare.Clock
 
 	mu      sync.Mutex
-	clients map[planner.AccountID]*cloudflare.Client
+	clients map[planner.AccountID]account
 }
 
 func (a *api) DefaultAccount() planner.AccountID { return a.opts.DefaultAccount }
@@ -150,8 +151,8 @@ func (a *api) Loopback() bool                    { return a.loopback }
 func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if c := a.clients[id]; c != nil {
-		return account{c}, nil
+	if c, found := a.clients[id]; found {
+		return c, nil
 	}
 	token, err := a.opts.Token(id, tokenEnv)
 	if err != nil {
@@ -169,14 +170,17 @@ func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account,
 	if err != nil {
 		return nil, err
 	}
-	a.clients[id] = c
-	return account{c}, nil
+	a.clients[id] = account{c, edgepreview.New(c)}
+	return a.clients[id], nil
 }
 
-// account implements [reconcile.Account].
-type account struct{ *cloudflare.Client }
+// account implements [reconcile.Account] and [reconcile.Previewer].
+type account struct {
+	*cloudflare.Client
+	*edgepreview.Previewer
+}
 
-// CheckWrites implements [reconcile.WriteChecker].
+// CheckWrites implements [reconcile.WriteChecker]. A preview writes nothing, so it is not checked.
 func (a account) CheckWrites(check func() error) reconcile.Account {
-	return account{a.Client.CheckWrites(check)}
+	return account{a.Client.CheckWrites(check), a.Previewer}
 }

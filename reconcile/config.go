@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/witness"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/objectstore"
@@ -143,6 +144,29 @@ type WriteChecker interface {
 	// method's.
 	CheckWrites(check func() error) Account
 }
+
+// Previewer may be implemented by an [Account] that can run a Worker without deploying it. Live
+// values can then be verified: a Worker reads a value and compares its fingerprint, so that the
+// value itself goes nowhere (docs/verify.md).
+type Previewer = witness.Previewer
+
+// These are what a [Previewer] is given and returns.
+type (
+	// PreviewUpload is a Worker that consists of one module.
+	PreviewUpload = witness.Upload
+	// SecretBinding binds a Worker to a secret in a store.
+	SecretBinding = witness.SecretBinding
+	// TextBinding gives a Worker a value.
+	TextBinding = witness.TextBinding
+	// Preview is a Worker that was uploaded to be run.
+	Preview = witness.Preview
+	// StepError is why a verification failed, and in which step.
+	StepError = witness.StepError
+	// Step is a step of a verification.
+	Step = witness.Step
+	// BindingError is the cause of a [StepError] if the API refused to bind secrets.
+	BindingError = witness.BindingError
+)
 
 // SOPS reads and writes SOPS documents.
 type SOPS interface {

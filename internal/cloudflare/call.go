@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -91,6 +92,9 @@ func (c *Client) Fetch(req *http.Request, limit int64) (status int, body []byte,
 	if req.Header.Get("Authorization") != "" {
 		return 0, nil, errors.New("a request to another server than the API has an Authorization header")
 	}
+	if c.userAgent != "" {
+		req.Header.Set("User-Agent", c.userAgent)
+	}
 	if err := c.slots.acquire(req.Context()); err != nil {
 		return 0, nil, err
 	}
@@ -124,6 +128,9 @@ func (c *Client) fetch(req *http.Request, limit int64) (int, []byte, error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, limit))
 	return res.StatusCode, body, err
 }
+
+// HasCode reports whether Cloudflare's errors have a code.
+func (e *Error) HasCode(code int) bool { return slices.Contains(e.Codes, code) }
 
 // Named returns what of Cloudflare's messages matches pattern, so that the names that a caller
 // chose itself can be found in them. Nothing else of these texts may be shown.

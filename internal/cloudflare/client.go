@@ -50,6 +50,7 @@ type Client struct {
 	// authorize sets the headers that every request to the API has. It is a function so that no
 	// formatting can print the token.
 	authorize func(http.Header)
+	userAgent string // empty for the default
 
 	stores  *secrets_store.StoreService
 	quota   *secrets_store.QuotaService

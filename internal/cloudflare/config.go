@@ -86,7 +86,7 @@ func New(cfg Config) (*Client, error) {
 	return &Client{
 		worked:  new(atomic.Bool),
 		account: string(account),
-		base:    base, authorize: cfg.authorize,
+		base:    base, authorize: cfg.authorize, userAgent: cfg.UserAgent,
 		stores: secrets_store.NewStoreService(opts...),
 		quota:  secrets_store.NewQuotaService(opts...),
 		http: &http.Client{
