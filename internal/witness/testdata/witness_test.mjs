@@ -1,34 +1,11 @@
 // Tests of the witness: node --test testdata/witness_test.mjs, which `go test` does too.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import test from "node:test";
-import { bindings, post, vectors, witness } from "./load.mjs";
-
-const bytes = (base64) => Buffer.from(base64, "base64");
-
-// hmac is computed apart from the witness, from the description in docs/formats.md.
-function hmac(key, domain, ...fields) {
-  const mac = createHmac("sha256", bytes(key));
-  for (const field of [domain, ...fields]) {
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64BE(BigInt(Buffer.byteLength(field)));
-    mac.update(length).update(field);
-  }
-  return mac.digest("base64url");
-}
-
-const now = 1795800000000;
+import { bindings, bytes, hmac, now, post, request, vectors, witness } from "./load.mjs";
 
 function fingerprint(subject, value, key = vectors.fingerprint_key) {
   const salt = Buffer.from("0123456789abcdef");
   return `v1.${salt.toString("base64url")}.${hmac(key, "secretsync/fingerprint/v1", ...subject, salt, value)}`;
-}
-
-let nonces = 0;
-
-function request(questions, { key = vectors.session_key, domain = "secretsync/witness/request/v1", ...more } = {}) {
-  const content = JSON.stringify({ nonce: `nonce ${nonces++}`, until: now + 60_000, questions, ...more });
-  return `${hmac(key, domain, content)}\n${content}`;
 }
 
 const subject = ["account", "store", "secret"];
