@@ -73,8 +73,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// DefaultGroup is the number of secrets of one preview: the free plan allows 50 subrequests per
-// invocation, and 64 variables and secrets per Worker.
+// DefaultGroup is the number of secrets of one preview. Cloudflare's free plan allows 50
+// subrequests for each request, and 64 variables of a Worker (docs/cloudflare-api.md §15).
 const DefaultGroup = 40
 
 // Step is a step of a verification.
