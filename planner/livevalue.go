@@ -1,5 +1,7 @@
 package planner
 
+import "time"
+
 // LiveValue is what is known about the value that Workers read of a live secret: how it compares
 // with another value. No API returns a value, so it is unknown unless it was verified.
 type LiveValue string
@@ -63,4 +65,39 @@ func (b *builder) settled(t *triple) bool {
 // creation of ours asked for, or the one that is desired now.
 func (l *LiveSecret) provenRequested() bool {
 	return l.RequestedValue == LiveSame || l.DesiredValue == LiveSame
+}
+
+// InQuestion reports whether a plan or a report of drift has to assume something about the live
+// value, unless it was verified: the list does not show it as our last write left it, or that
+// write's outcome is not known, or the live value was accepted or is to be adopted.
+func (v *Versions) InQuestion(now time.Time) bool {
+	r, l := v.Recorded, v.Live
+	switch {
+	case l == nil:
+		return false
+	case r == nil:
+		return v.Desired != nil && (v.Desired.Adopt == AdoptVerify || v.Desired.Adopt == AdoptOverwrite)
+	case r.Pending != nil, r.Accepted, l.ID != r.ID, r.activationMoved(l):
+		return true
+	}
+	order := r.compareWrites(l)
+	return order > 0 || order < 0 && !r.Modified.canLag(now)
+}
+
+// VerifyToAdopt reports whether a plan may adopt the secret only if its value is verified.
+func (v *Versions) VerifyToAdopt() bool {
+	return v.Live != nil && v.Desired != nil && v.Desired.Adopt == AdoptVerify && (v.Recorded == nil || v.Recorded.ID == "")
+}
+
+// Unsettled reports whether a Worker that reads the live secret now may still get the value before
+// another client's last write: it was made less than lag ago.
+func (v *Versions) Unsettled(now time.Time, lag time.Duration) bool {
+	r, l := v.Recorded, v.Live
+	switch {
+	case lag == 0 || l.Modified == l.Created: // or it has had no other value
+		return false
+	case r != nil && r.ID == l.ID && r.compareWrites(l) <= 0:
+		return false
+	}
+	return l.Modified.within(lag, now)
 }

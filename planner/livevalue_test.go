@@ -455,3 +455,93 @@ func hasReason(a planner.Action, why planner.Reason) bool {
 	}
 	return false
 }
+
+// TestInQuestion: everything about which a plan assumes something is verified, and nothing else.
+func TestInQuestion(t *testing.T) {
+	type (
+		d = *planner.DesiredSecret
+		r = *planner.RecordedSecret
+		l = *planner.LiveSecret
+	)
+	for _, c := range []struct {
+		name   string
+		change func(d, r, l)
+		want   bool
+	}{
+		{"as our last write left it", func(d, r, l) {}, false},
+		{"changed outside", func(_ d, _ r, l l) { l.Modified = newer }, true},
+		{"recreated", func(_ d, _ r, l l) { l.ID = "s2" }, true},
+		{"accepted", func(_ d, r r, _ l) { r.Accepted = true }, true},
+		{"interrupted", func(_ d, r r, _ l) { r.Pending = &planner.Pending{Op: planner.OpUpdate} }, true},
+		{"became active later", func(_ d, r r, l l) { r.Status, l.Modified = planner.StatusPending, newer }, true},
+		{"the list lags", func(_ d, _ r, l l) { l.Modified = older }, false},
+		{"modified went back", func(_ d, r r, l l) { r.Modified, l.Modified = "2026-11-20T12:00:00Z", older }, true},
+	} {
+		d, r, l := desired(), recorded(), live()
+		c.change(d, r, l)
+		v := planner.Versions{Desired: d, Recorded: r, Live: l}
+		if got := v.InQuestion(now); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		if v.VerifyToAdopt() {
+			t.Errorf("%s: is to be adopted", c.name)
+		}
+		if v.Live = nil; v.InQuestion(now) {
+			t.Errorf("%s, and gone: in question", c.name)
+		}
+	}
+	for policy, want := range map[planner.AdoptPolicy][2]bool{
+		"": {}, planner.AdoptKeep: {}, planner.AdoptOverwrite: {true, false}, planner.AdoptVerify: {true, true},
+	} {
+		d := desired()
+		d.Adopt = policy
+		v := planner.Versions{Desired: d, Live: live()}
+		if got := [2]bool{v.InQuestion(now), v.VerifyToAdopt()}; got != want {
+			t.Errorf("adopt: %s: %v", policy, got)
+		}
+		v.Recorded = &planner.RecordedSecret{Name: "api-key", Pending: &planner.Pending{Op: planner.OpCreate}}
+		if got := v.VerifyToAdopt(); got != want[1] {
+			t.Errorf("adopt: %s, its creation was interrupted: %v", policy, got)
+		}
+	}
+	if v := (planner.Versions{Live: live()}); v.InQuestion(now) || v.VerifyToAdopt() {
+		t.Error("an unmanaged secret is in question")
+	}
+}
+
+// TestUnsettled: a value that another client may have replaced moments ago is not proven yet.
+func TestUnsettled(t *testing.T) {
+	at := func(ago time.Duration) planner.Modified { return planner.Modified(now.Add(-ago).Format(time.RFC3339)) }
+	for _, c := range []struct {
+		name   string
+		lag    time.Duration
+		change func(r *planner.RecordedSecret, l *planner.LiveSecret)
+		want   bool
+	}{
+		{"our own write", planner.ValueLag, func(r *planner.RecordedSecret, l *planner.LiveSecret) {
+			r.Modified, l.Modified = at(time.Second), at(time.Second)
+		}, false},
+		{"another's write a minute ago", planner.ValueLag, func(_ *planner.RecordedSecret, l *planner.LiveSecret) { l.Modified = at(time.Minute) }, true},
+		{"another's write earlier", planner.ValueLag, func(_ *planner.RecordedSecret, l *planner.LiveSecret) {
+			l.Modified = at(time.Minute + time.Second)
+		}, false},
+		{"an emulator's values do not lag", 0, func(_ *planner.RecordedSecret, l *planner.LiveSecret) { l.Modified = at(0) }, false},
+		{"created again, and written to", planner.ValueLag, func(_ *planner.RecordedSecret, l *planner.LiveSecret) { l.ID, l.Modified = "s2", at(0) }, true},
+		{"created again", planner.ValueLag, func(_ *planner.RecordedSecret, l *planner.LiveSecret) {
+			l.ID, l.Modified, l.Created = "s2", at(0), at(0)
+		}, false},
+	} {
+		r, l := recorded(), live()
+		l.Created = older
+		c.change(r, l)
+		v := planner.Versions{Recorded: r, Live: l}
+		if got := v.Unsettled(now, c.lag); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	l := live()
+	l.Modified, l.Created = at(0), older
+	if v := (planner.Versions{Live: l}); !v.Unsettled(now, planner.ValueLag) {
+		t.Error("without a record: settled")
+	}
+}

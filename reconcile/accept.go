@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
@@ -46,6 +47,7 @@ func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptab
 	if err := errors.Join(err, seen.Err()); err != nil {
 		return nil, err
 	}
+	p.verifyRecorded(ctx, in, lock)
 	found := &Acceptable{Named: len(chosen)}
 	for _, a := range planner.FindAcceptable(in) {
 		if a.Refusal != "" {
@@ -70,8 +72,11 @@ func (r *Run) Accept(found *Acceptable) error {
 			sec := f.PutStore(records.LockKey(a.Key.Store), lockfile.StoreID(a.StoreID)).Secret(a.Key.Name)
 			sec.ID, sec.Modified, sec.Status = lockfile.SecretID(a.Live.ID), string(a.Live.Modified), records.StatusOf(a.Live.Status)
 			sec.Scopes, sec.Comment = a.Live.Scopes, a.Live.Comment
-			if a.ValueUnknown {
+			switch {
+			case a.ValueUnknown:
 				sec.Accepted = now
+			case a.Live.Value == planner.LiveSame:
+				sec.Accepted = time.Time{}
 			}
 		}
 	})

@@ -60,6 +60,11 @@ type Config struct {
 	// MaxLockfileSize is the size in bytes that the lockfile may have; [lockfile.DefaultMaxSize] if
 	// zero.
 	MaxLockfileSize int
+	// Verify verifies the live values that plans, drift and [Run.FindAcceptable] would make assumptions
+	// about, as far as the fingerprint key is known: then more is known. It takes an [Account] that
+	// can run the witness (docs/verify.md). A verification that fails leaves the values unknown. An
+	// apply always verifies secrets that are adopted under [planner.AdoptVerify].
+	Verify bool
 	// Allow lists what the manifest is permitted to do beyond the defaults.
 	Allow Allow
 

@@ -30,6 +30,7 @@ type desired struct {
 	mode    Mode
 	rotate  []string // limit the plan to rotations of what these globs match
 	destroy bool     // nothing is desired, on request
+	applied bool     // the plan is to be applied
 	stores  []planner.DesiredStore
 	secrets map[planner.SecretKey]records.Want
 	key     secret.Key // unset if none was created yet

@@ -61,6 +61,7 @@ func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 		d.Secrets = checked(all)
 		return d, err
 	}
+	p.verifyRecorded(ctx, in, lock)
 	d.Secrets, d.Findings = checked(in), planner.FindDrift(in)
 	return d, nil
 }
@@ -138,7 +139,7 @@ func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err 
 	}
 	in := d.input
 	in.Desired, in.References, in.Unread, in.Options = readable(desired.stores, d.unread), desired.references, desired.unread, d.project.options()
-	in.Options.Targets = targets
+	in.Options.Targets, in.Options.VerifyLater = targets, true
 	return &Proposal{Plan: planner.Build(in), project: d.project, lock: d.lock, desired: desired, input: in, Unreachable: d.Unreachable, unread: d.unread}, unrepairable, nil
 }
 

@@ -69,6 +69,19 @@ type KeyFileRemoved struct {
 	Err  error
 }
 
+// VerificationFailed means that the live values of an account, or of all if it is empty, could not
+// be verified, and are not known.
+type VerificationFailed struct {
+	Account planner.AccountID
+	Err     error
+}
+
+// ValuesUnverified are live values about which nothing is known although they were to be verified.
+type ValuesUnverified struct {
+	Reason  UnverifiedReason
+	Secrets []planner.SecretKey
+}
+
 // ActionDone is the outcome of one action of an apply.
 type ActionDone struct{ Result applier.Result }
 
@@ -85,4 +98,6 @@ func (KeyNotPinned) event()         {}
 func (NoFingerprintMatches) event() {}
 func (OtherKey) event()             {}
 func (KeyFileRemoved) event()       {}
+func (VerificationFailed) event()   {}
+func (ValuesUnverified) event()     {}
 func (ActionDone) event()           {}

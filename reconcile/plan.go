@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -61,7 +60,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired) 
 		Desired: d.stores, Recorded: records.Stores(lock), References: d.references, Unread: d.unread,
 		Forged: d.forgery(lock, p.Lockfile()), Options: p.options(), Now: p.now(),
 	}
-	in.Options.Destroy = d.destroy
+	in.Options.Destroy, in.Options.VerifyLater = d.destroy, !d.applied
 	if len(d.rotate) > 0 {
 		limitToRotations(&in, d.rotate)
 	}
@@ -79,6 +78,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired) 
 		return nil, err
 	}
 	prop.Unreachable, prop.unread = seen.Err(), seen.Unread
+	p.verify(ctx, &in, lock, d)
 	prop.Plan, prop.input = p.buildWithQuotas(ctx, in, quotas)
 	if err := ctx.Err(); err != nil {
 		d.wipe()
@@ -169,9 +169,7 @@ func (p *Proposal) inputs() planfile.Inputs {
 // checkRotate returns a [PatternError] unless the manifest or the lockfile has a secret that the
 // glob matches, and only one if the glob names no store.
 func (d *desired) checkRotate(glob string, lock *lockfile.File) error {
-	all := slices.SortedFunc(known(d.stores, records.Stores(lock)), func(x, y planner.SecretKey) int {
-		return cmp.Or(cmp.Compare(x.Store.Account, y.Store.Account), cmp.Compare(x.Store.Name, y.Store.Name), cmp.Compare(x.Name, y.Name))
-	})
+	all := slices.SortedFunc(known(d.stores, records.Stores(lock)), compareSecrets)
 	_, err := pattern.Choose([]string{glob}, "the manifest or the lockfile", slices.Compact(all))
 	return err
 }

@@ -64,25 +64,35 @@ func (p *Proposal) Check(r Review) ([]Skipped, error) {
 	return skipped, stale
 }
 
-// reviewed returns the reviewed actions: those of the files, and those of the plan, or of the
-// keyless plan, that an id lists.
+// reviewed returns the reviewed actions: those of the files, and those of the plan, or of one of its
+// variants, that an id lists.
 func (p *Proposal) reviewed(r Review) *planner.Plan {
 	var plans []*planner.Plan
 	for _, f := range r.Files {
 		plans = append(plans, f.Plan())
 	}
 	if len(r.IDs) > 0 {
-		keyless := p.keyless()
-		for _, id := range r.IDs {
-			plans = append(plans, &planner.Plan{Actions: planfile.Recognized(id, p.Plan)}, &planner.Plan{Actions: planfile.Recognized(id, keyless)})
+		for _, variant := range p.variants() {
+			for _, id := range r.IDs {
+				plans = append(plans, &planner.Plan{Actions: planfile.Recognized(id, variant)})
+			}
 		}
 	}
 	return planfile.Union(plans...)
 }
 
-// keyless is the plan for the same state without a key.
-func (p *Proposal) keyless() *planner.Plan {
-	in := p.input
+// variants are the plans for the same state that may have been reviewed: this one, the one without
+// a key, and both without what is proven about live values.
+func (p *Proposal) variants() []*planner.Plan {
+	plans := []*planner.Plan{p.Plan, p.keyless(p.input)}
+	if without, proven := unproven(p.input); proven {
+		plans = append(plans, planner.Build(without), p.keyless(without))
+	}
+	return plans
+}
+
+// keyless is the plan for a state without a key.
+func (p *Proposal) keyless(in planner.Input) *planner.Plan {
 	in.Desired = p.desired.keyless(p.lock, in.Desired)
 	in.Forged = planner.Forgery{}
 	return planner.Build(in)

@@ -161,7 +161,7 @@ func TestKeylessPlan(t *testing.T) {
 		want := w.plan(Mode{Keyless: true}).Plan
 		p := w.plan(Mode{})
 		before := fmt.Sprint(p.input.Desired)
-		equal(t, "plan", p.keyless(), want)
+		equal(t, "plan", p.keyless(p.input), want)
 		equal(t, "what the plan was made from", fmt.Sprint(p.input.Desired), before)
 	}
 }
@@ -292,7 +292,7 @@ func TestCheckForged(t *testing.T) {
 	if len(p.Plan.Problems) != 1 {
 		t.Fatalf("problems: %+v", p.Plan.Problems)
 	}
-	equal(t, "problems without keys", p.keyless().Problems, keyless.Problems)
+	equal(t, "problems without keys", p.keyless(p.input).Problems, keyless.Problems)
 }
 
 // A review made before an apply also covers the rest of it after a kill: see TestKilled for

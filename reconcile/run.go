@@ -122,6 +122,7 @@ func (r *Run) desire(ctx context.Context, lock *lockfile.File, edits []Edit) (*d
 	if err != nil {
 		return nil, err
 	}
+	d.applied = true
 	for _, e := range edits {
 		if err := d.checkRotate(e.rotate, lock); err != nil {
 			d.wipe()
