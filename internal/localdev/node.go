@@ -19,6 +19,14 @@ import (
 //go:embed seed.cjs
 var seed string
 
+//go:embed find.cjs
+var find string
+
+// Finder is the beginning of a program for Node.js. Its find({dirs}) returns the file of the
+// Miniflare that a project in one of the folders uses, or throws an error. After that, by is
+// the package that it came with.
+func Finder() string { return find }
+
 // answerMark starts the line with seed.cjs's answer.
 const answerMark = "\nsecretsync-dev:"
 
@@ -73,7 +81,7 @@ func run(ctx context.Context, p Place, secrets []Secret, remove bool) ([]Secret,
 	}
 	defer clear(input)
 	out, err := subprocess.Command{
-		Args: []string{node, "-e", seed}, Dir: j.Dirs[0], Env: environ(os.Environ()), Stdin: bytes.NewReader(input),
+		Args: []string{node, "-e", find + seed}, Dir: j.Dirs[0], Env: Environ(os.Environ()), Stdin: bytes.NewReader(input),
 		Time: nodeTime, MaxOutput: maxNode, Stop: endsWithin,
 	}.Output(ctx)
 	if ctx.Err() != nil {
@@ -126,8 +134,8 @@ func names(secrets []Secret) string {
 	return strings.Join(list, ", ")
 }
 
-// environ returns the environment without the credentials, which Miniflare does not need.
-func environ(all []string) []string {
+// Environ returns an environment without the credentials, which Miniflare does not need.
+func Environ(all []string) []string {
 	var kept []string
 	for _, v := range all {
 		name, _, _ := strings.Cut(v, "=")

@@ -1,60 +1,18 @@
 // Writes secrets into the local Secrets Store of a project, or removes them, with the
 // Miniflare of the project's own wrangler. The job arrives on standard input, so that no
 // value is in an argument list. The answer is one line that starts with a marker, since
-// code loaded by NODE_OPTIONS may print too. It contains no value.
-const { createRequire } = require("node:module");
-const fs = require("node:fs");
-const path = require("node:path");
-
+// code loaded by NODE_OPTIONS may print too. It contains no value. find.cjs precedes it.
 const say = (answer) => {
 	process.stdout.write(`\nsecretsync-dev:${JSON.stringify(answer)}\n`);
 	process.exitCode = answer.error ? 1 : 0;
 };
 
-let by = ""; // the package in use, and its version
 let running; // the Miniflare to stop when this process stops
 let handed = false; // whether a value was passed on: later errors could quote it
 
 // Stop workerd on a signal. A terminal's Ctrl-C reaches this process as well as secretsync.
 for (const signal of ["SIGINT", "SIGTERM"]) {
 	process.on(signal, () => Promise.resolve(running?.dispose()).catch(() => {}).finally(() => process.exit(1)));
-}
-
-// users are the packages that have a miniflare of their own: wrangler dev uses wrangler's,
-// even if another version is installed next to wrangler, and Vite uses its plugin's.
-const users = ["wrangler", "@cloudflare/vite-plugin"];
-
-// packageFile locates a package's package.json, which the package need not export.
-function packageFile(project, name) {
-	const dirs = project.resolve.paths(name) ?? [];
-	const found = dirs.map((dir) => path.join(dir, name, "package.json")).find((file) => fs.existsSync(file));
-	return found ? fs.realpathSync(found) : project.resolve(`${name}/package.json`);
-}
-
-function called(project, name) {
-	try {
-		return `${name} ${JSON.parse(fs.readFileSync(packageFile(project, name), "utf8")).version}`;
-	} catch {
-		return name;
-	}
-}
-
-// find locates the miniflare that the project uses, in the first folder that has one.
-function find(job) {
-	for (const dir of job.dirs) {
-		const project = createRequire(path.join(dir, "package.json"));
-		for (const name of [...(job.vite ? [...users].reverse() : users), "miniflare"]) {
-			try {
-				const from = name === "miniflare" ? project : createRequire(packageFile(project, name));
-				const file = from.resolve("miniflare");
-				by = called(project, name);
-				return file;
-			} catch {
-				// the next one may be installed
-			}
-		}
-	}
-	throw new Error("missing");
 }
 
 // cause returns what may be shown of an error: its class and code, and its message unless
