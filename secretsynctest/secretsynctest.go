@@ -73,6 +73,34 @@ func WithLag(d time.Duration) Option {
 	return Option{func(o *emulator.Options) { o.Lag = d }}
 }
 
+// WithValues keeps values, so that [reconcile.Config] may ask for verification. The witness is
+// imitated, unless [WithMiniflare] is used too. By default no value can be read.
+func WithValues() Option { return Option{func(o *emulator.Options) { o.KeepValues = true }} }
+
+// WithMiniflare runs the witness, and any other Worker that is uploaded as a preview, in the
+// workerd of the wrangler or Miniflare that is installed in a project's folder. It needs
+// Node.js; without either the witness is imitated.
+func WithMiniflare(dir string) Option {
+	return Option{func(o *emulator.Options) { o.Miniflare = append(o.Miniflare, dir) }}
+}
+
+// WithPermissions limits [Token] to permissions, by Cloudflare's names: "Secrets Store Read",
+// "Secrets Store Write", "Workers Scripts Read", "Workers Scripts Edit", "AI Gateway Read",
+// "AI Gateway Edit" and "Account Settings Read". By default it has all of them. An unknown name
+// is an error of [New].
+func WithPermissions(names ...string) Option {
+	return Option{func(o *emulator.Options) {
+		o.Tokens[Token] = nil
+		for _, name := range names {
+			o.Tokens[Token] = append(o.Tokens[Token], emulator.Permission(name))
+		}
+	}}
+}
+
+// WithDeployMoves makes binding a Worker to a secret move the secret's time of modification.
+// Whether it does at Cloudflare is unknown.
+func WithDeployMoves() Option { return Option{func(o *emulator.Options) { o.DeployMoves = true }} }
+
 // Start starts a server that ends with the test.
 func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()

@@ -160,6 +160,29 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// Of Token's permissions, none is left but those that WithPermissions names.
+func TestPermissions(t *testing.T) {
+	server := secretsynctest.Start(t, secretsynctest.WithPermissions("Secrets Store Read", "Workers Scripts Edit"))
+	api, err := connect.Cloudflare(server.Options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := api.Account(secretsynctest.Account, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.ListStores(t.Context()); err != nil {
+		t.Errorf("reading: %v", err)
+	}
+	if _, err := client.CreateStore(t.Context(), "prod"); err == nil {
+		t.Error("a store was created")
+	}
+	if s, err := secretsynctest.New(secretsynctest.WithPermissions("Secrets Store")); err == nil {
+		s.Close()
+		t.Error("an unknown permission was accepted")
+	}
+}
+
 // Every server has its own state and ends with its test.
 func TestStart(t *testing.T) {
 	var first, second *secretsynctest.Server

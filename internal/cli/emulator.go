@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -19,7 +20,7 @@ func (a *App) emulatorCommand() *cobra.Command {
 		Short: "Emulate the Secrets Store API on this machine",
 		Long: `emulator serves Cloudflare's Secrets Store API on a loopback address until it is
 interrupted. Any client works with it: secretsync, wrangler, Cloudflare's SDKs.
-No response contains a value; the state keeps a keyed digest of each.
+No response contains a value; the state has a keyed digest of each.
 
 --fault makes requests fail: "METHOD PATH KIND[-after][=TIME] [once|N]". PATH is
 the end of a path, and * matches anything:
@@ -46,7 +47,13 @@ Any API token is accepted, and any API key with an email address, unless --token
 names the valid ones with their permissions, as in
   --token 'ci=Secrets Store Read,Workers Scripts Read'
 Permissions: Secrets Store Read and Write, Workers Scripts Read and Edit,
-AI Gateway Read and Edit, Account Settings Read.`,
+AI Gateway Read and Edit, Account Settings Read.
+
+Previews of Workers, as verify and wrangler dev --remote create them, run at
+the path /__preview/NAME/, in the workerd of the wrangler or Miniflare that is
+installed in the current folder. Without one, only the previews of verify are
+imitated. Workers can read values only with --keep-values, which stores them in
+plain text: use made-up ones.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.StateFile = state
@@ -61,7 +68,7 @@ AI Gateway Read and Edit, Account Settings Read.`,
 			if err != nil {
 				return err
 			}
-			opts.Tokens = valid
+			opts.Tokens, opts.Miniflare = valid, []string{"."}
 			if state != "" {
 				if err := a.checkState(cmd.Context(), state); err != nil {
 					return err
@@ -72,6 +79,9 @@ AI Gateway Read and Edit, Account Settings Read.`,
 				return err
 			}
 			defer e.Stop()
+			if opts.KeepValues {
+				a.Say("warning: values are kept in plain text in %s, because of --keep-values: use made-up values only", cmp.Or(state, "memory"))
+			}
 			fmt.Fprintf(a.Out, "export CLOUDFLARE_API_BASE_URL=%s\nexport CLOUDFLARE_API_TOKEN=%s\nexport CLOUDFLARE_ACCOUNT_ID=%s\n",
 				e.BaseURL(), emulatorToken, bindings.EmulatorAccount)
 			a.Say("listening; press Ctrl-C to stop")
@@ -83,6 +93,7 @@ AI Gateway Read and Edit, Account Settings Read.`,
 	f.StringVar(&listen, "listen", "127.0.0.1:8787", "loopback address to listen on; port 0 picks one")
 	f.StringVar(&state, "state", "", "file that holds the state (default: memory alone)")
 	f.StringArrayVar(&faults, "fault", nil, "make requests fail: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
+	f.BoolVar(&opts.KeepValues, "keep-values", false, "keep values in plain text, for previews of Workers to read")
 	f.StringArrayVar(&tokens, "token", nil, "accept this token alone: \"TOKEN=PERMISSION,...\" (repeatable; default: any token, with all permissions)")
 	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
 	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"slices"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator/internal/deployed"
 )
@@ -16,8 +17,7 @@ type upload struct {
 	Bindings []deployed.Binding `json:"bindings"`
 }
 
-// deployWorker accepts a Worker that may bind its secrets, and keeps only its bindings. With
-// DeployMoves, it moves the modification times of those secrets.
+// deployWorker accepts a Worker that may bind its secrets, and keeps only its bindings.
 func deployWorker(c *call) (any, error) {
 	worker, err := readUpload(c)
 	if err != nil {
@@ -28,14 +28,8 @@ func deployWorker(c *call) (any, error) {
 		if b.Type != "secrets_store_secret" {
 			continue
 		}
-		bound, secrets, err := c.bind(b.Name, b.StoreID, b.SecretName)
-		if err != nil {
+		if err := c.bind(now, b.Name, b.StoreID, b.SecretName); err != nil {
 			return nil, err
-		}
-		if c.opts.DeployMoves {
-			moved := *bound
-			moved.Modified = now
-			secrets.replace(moved)
 		}
 	}
 	c.account.Deployed.Put(deployed.Worker{
@@ -44,23 +38,34 @@ func deployWorker(c *call) (any, error) {
 	return viewScript(*c.account.Deployed.Find(c.PathValue("namespace"), c.PathValue("script"))), nil
 }
 
-// bind returns a secret that a Worker may bind, and the table that it is in. It has to
-// exist, and the token and the secret's scopes have to allow binding it
-// (docs/cloudflare-api.md §8, §13).
-func (c *call) bind(binding, storeID, name string) (*record, *table, error) {
-	i := slices.IndexFunc(c.account.Stores, func(s store) bool { return s.ID == storeID })
-	var bound *record
-	if i >= 0 {
-		bound = c.account.Stores[i].Secrets.named(name)
-	}
+// bind checks whether a Worker may bind a secret: it has to exist, and the token and the
+// secret's scopes have to allow it (docs/cloudflare-api.md §8, §13). With DeployMoves, it moves
+// the secret's modification time.
+func (c *call) bind(now time.Time, binding, storeID, name string) error {
+	bound, secrets := c.account.secret(storeID, name)
 	switch {
 	case bound == nil:
-		return nil, nil, errBindingNotFound.with("Secrets Store binding '%s' references store '%s' and secret '%s' which were not found",
+		return errBindingNotFound.with("Secrets Store binding '%s' references store '%s' and secret '%s' which were not found",
 			binding, storeID, name)
 	case !c.permits(c.Request, SecretsStoreWrite), !slices.Contains(bound.Scopes, "workers"):
-		return nil, nil, errBindingForbidden
+		return errBindingForbidden
 	}
-	return bound, &c.account.Stores[i].Secrets, nil
+	if c.opts.DeployMoves {
+		moved := *bound
+		moved.Modified = now
+		secrets.replace(moved)
+	}
+	return nil
+}
+
+// secret returns a secret, or nil, and the table that it is in.
+func (a account) secret(storeID, name string) (*record, *table) {
+	i := slices.IndexFunc(a.Stores, func(s store) bool { return s.ID == storeID })
+	if i < 0 {
+		return nil, nil
+	}
+	secrets := &a.Stores[i].Secrets
+	return secrets.named(name), secrets
 }
 
 // readUpload reads the part "metadata" of a multipart body.

@@ -6,8 +6,10 @@
 // Where Cloudflare's behaviour is unknown (section 12 of that document), an option selects
 // one of the possibilities, or a comment says which one was chosen.
 //
-// Values are write-only here too: no response contains one, and what the emulator stores of
-// a value can only confirm that another value is equal ([Server.HasValue]).
+// Values are write-only here too: no response of the API contains one, and what the emulator
+// stores of a value can only confirm that another value is equal ([Server.HasValue]), unless
+// [Options.KeepValues] is set. Then Workers can read them, in previews (docs/cloudflare-api.md
+// §15) below the path /__preview/.
 package emulator
 
 import (
@@ -15,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -37,8 +40,8 @@ type Options struct {
 	// its activation moves nothing; what happens at Cloudflare is unknown
 	// (docs/cloudflare-api.md §3).
 	ActivationMoves bool
-	// DeployMoves makes the deployment of a Worker move the modification times of the secrets
-	// that it binds. By default it does not; what happens at Cloudflare is unknown
+	// DeployMoves makes the deployment or preview of a Worker move the modification times of the
+	// secrets that it binds. By default it does not; what happens at Cloudflare is unknown
 	// (docs/cloudflare-api.md §12).
 	DeployMoves bool
 	// AuditDelay is how late the audit log shows a change. By default it shows it at once; how
@@ -72,6 +75,19 @@ type Options struct {
 	// any token is valid and has all of them.
 	Tokens map[string][]Permission
 
+	// KeepValues keeps values in plain text, in the state file too, so that Workers can read
+	// them. By default a Worker's binding cannot be read. Values that a state file has from
+	// another time are removed from it.
+	KeepValues bool
+	// PreviewFor is how long a preview of a Worker lives; default 5 minutes, which is a guess.
+	PreviewFor time.Duration
+	// Miniflare names folders of projects: the wrangler or Miniflare that one of them has
+	// installed runs the Workers of previews. By default, and if there is none, a double
+	// stands for secretsync's witness, and no other Worker can be previewed.
+	Miniflare []string
+	// NoSubdomain makes accounts have no workers.dev subdomain, which previews need.
+	NoSubdomain bool
+
 	// Fault decides for each request what goes wrong; see also [ParseFault]. It may be
 	// called concurrently and must not read the request's body.
 	Fault func(*http.Request) Fault
@@ -102,6 +118,13 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if lowest := min(o.MaxStores, o.MaxSecrets, o.DefaultPerPage, o.MaxPerPage, o.MaxBody); lowest < 0 {
 		return o, fmt.Errorf("emulator: a limit of %d is invalid: it must be positive, or 0 for the default", lowest)
+	}
+	for _, held := range o.Tokens {
+		for _, p := range held {
+			if !slices.Contains(Permissions(), p) {
+				return o, fmt.Errorf("emulator: unknown permission %q: want some of %q", p, Permissions())
+			}
+		}
 	}
 	if s := o.NameConflictStatus; s != http.StatusBadRequest && s != http.StatusConflict {
 		return o, fmt.Errorf("emulator: a name conflict is answered with 400 or 409, not %d", s)

@@ -44,6 +44,9 @@ var (
 	errStoreNameTaken   = apiError{http.StatusBadRequest, 1003, "store_name_already_exists"} // a guess: an account can have only one store
 	errBindingNotFound  = apiError{http.StatusBadRequest, 10182, "Secrets Store binding not found"}
 	errBindingForbidden = apiError{http.StatusForbidden, 10021, "Secrets store binding authorization failed. Check your permissions and secret scopes"} // the status is a guess
+	errNoSubdomain      = apiError{http.StatusNotFound, 10007, "This account does not have a workers.dev subdomain"}                                    // message and status are guesses
+	errNoPreviews       = apiError{http.StatusBadRequest, 10063, "You need a workers.dev subdomain in order to proceed"}                                // so are these
+	errSessionEnded     = apiError{http.StatusBadRequest, 10049, "The preview session has expired"}                                                     // and these
 	errInvalidUpload    = apiError{http.StatusBadRequest, 10021, "Uncaught SyntaxError: the upload has no metadata"}                                    // a guess
 	errCouldNotRoute    = apiError{http.StatusNotFound, 7003, "Could not route"}
 	errNoRoute          = apiError{http.StatusNotFound, 7000, "No route for that URI"}

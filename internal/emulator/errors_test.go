@@ -188,6 +188,7 @@ func TestAPIKeys(t *testing.T) {
 func TestBadOptions(t *testing.T) {
 	for _, opts := range []emulator.Options{
 		{MaxStores: -1}, {MaxSecrets: -1}, {DefaultPerPage: -1}, {MaxPerPage: -1}, {MaxBody: -1}, {NameConflictStatus: 418},
+		{Tokens: map[string][]emulator.Permission{"t": {"Secrets Store"}}},
 	} {
 		if _, err := emulator.New(opts); err == nil {
 			t.Errorf("%+v: no error", opts)

@@ -159,7 +159,7 @@ func (c *call) create(st *store, item newSecret) (secretView, error) {
 	if err := checkValue(*item.Value); err != nil {
 		return secretView{}, err
 	}
-	return c.add(st, item, newDigest(*item.Value))
+	return c.add(st, item, c.newDigest(*item.Value))
 }
 
 // add appends a secret to the store if the account's state allows it.
@@ -213,7 +213,7 @@ func patchSecret(c *call) (any, error) {
 		if err := checkValue(*p.Value); err != nil {
 			return nil, err
 		}
-		changed.Value, changed.Written = newDigest(*p.Value), now
+		changed.Value, changed.Written = c.newDigest(*p.Value), now
 	}
 	if p.Comment != nil {
 		changed.Comment = p.Comment

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/gofrs/flock"
+	"github.com/secretsync/secretsync/internal/emulator/preview"
 )
 
 // root is the prefix of all endpoints' paths (docs/cloudflare-api.md §1).
@@ -22,6 +23,8 @@ type Server struct {
 	mux  *http.ServeMux
 	lock *flock.Flock  // on the state file; nil if there is none
 	done chan struct{} // closed by Close
+
+	previews *preview.Set
 
 	mu       sync.Mutex // guards the fields below
 	state    state
@@ -37,7 +40,10 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: opts, done: make(chan struct{}), past: map[string][]version{}, limiters: map[[sha256.Size]byte]*limiter{}}
+	s := &Server{
+		opts: opts, done: make(chan struct{}), past: map[string][]version{}, limiters: map[[sha256.Size]byte]*limiter{},
+		previews: preview.New(preview.Options{Dirs: opts.Miniflare, Lifetime: opts.PreviewFor, Now: opts.Now, Log: opts.Log}),
+	}
 	if err := s.open(); err != nil {
 		return nil, err
 	}
@@ -46,10 +52,11 @@ func New(opts Options) (*Server, error) {
 		method, rest, _ := strings.Cut(pattern, " ")
 		s.mux.Handle(method+" "+root+rest, s.handle(e))
 	}
-	s.mux.Handle("PUT /client/v4/accounts/{account}/workers/scripts/{script}", s.handle(deployWorker))
-	for pattern, e := range readerEndpoints() {
-		method, rest, _ := strings.Cut(pattern, " ")
-		s.mux.Handle(method+" "+accountRoot+rest, s.handle(e))
+	for _, more := range []map[string]endpoint{readerEndpoints(), workerEndpoints()} {
+		for pattern, e := range more {
+			method, rest, _ := strings.Cut(pattern, " ")
+			s.mux.Handle(method+" "+accountRoot+rest, s.handle(e))
+		}
 	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, nil, errNoRoute) })
 	return s, nil
@@ -73,18 +80,38 @@ func endpoints() map[string]endpoint {
 	}
 }
 
-// Close ends stalled requests, refuses later ones and releases the state file.
+// workerEndpoints deploy Workers and preview them (docs/cloudflare-api.md §15).
+func workerEndpoints() map[string]endpoint {
+	return map[string]endpoint{
+		"PUT /workers/scripts/{script}":               deployWorker,
+		"GET /workers/subdomain":                      subdomain,
+		"GET /workers/subdomain/edge-preview":         previewSession,
+		"POST /workers/scripts/{script}/edge-preview": uploadPreview,
+	}
+}
+
+// Close ends stalled requests and previews, refuses later requests and releases the state
+// file.
 func (s *Server) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed() {
+	if !s.close() {
 		return nil
 	}
-	close(s.done)
+	s.previews.Close() // not with mu, which a preview needs to end
 	if s.lock == nil {
 		return nil
 	}
 	return s.lock.Close()
+}
+
+// close reports whether it is the first to close the server.
+func (s *Server) close() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed() {
+		return false
+	}
+	close(s.done)
+	return true
 }
 
 func (s *Server) closed() bool {
@@ -122,6 +149,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // respond applies the checks that Cloudflare applies to every request, and then routes it.
 func (s *Server) respond(a *answer, r *http.Request, size int) {
+	if s.servePreview(a, r) {
+		return
+	}
 	wait := s.rate(r, a.header)
 	auth := s.authorize(r)
 	switch {

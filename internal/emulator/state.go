@@ -17,6 +17,7 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/emulator/internal/audit"
 	"github.com/secretsync/secretsync/internal/emulator/internal/deployed"
+	"github.com/secretsync/secretsync/internal/secret"
 )
 
 // stateVersion is the version of the state file's format.
@@ -77,14 +78,54 @@ func (a account) secrets() int {
 // no better place: anyone who can read the state file can test guesses. That is good enough
 // only for the values of a development server.
 type digest struct {
-	Key []byte `json:"key"`
-	MAC []byte `json:"mac"`
+	Key   []byte `json:"key"`
+	MAC   []byte `json:"mac"`
+	Plain kept   `json:"plain,omitzero"` // only with KeepValues
 }
 
-func newDigest(value string) digest {
+func (s *Server) newDigest(value string) digest {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails
-	return digest{key, sum(key, []byte(value))}
+	d := digest{Key: key, MAC: sum(key, []byte(value))}
+	if s.opts.KeepValues {
+		d.Plain = kept{secret.New([]byte(value))}
+	}
+	return d
+}
+
+// kept is a value in plain text, which only a state file shows.
+type kept struct{ secret.Value }
+
+// IsZero reports whether there is no value.
+func (k kept) IsZero() bool { return !k.IsSet() }
+
+// MarshalJSON implements [json.Marshaler].
+func (k kept) MarshalJSON() ([]byte, error) { return json.Marshal(k.Reveal()) }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (k *kept) UnmarshalJSON(data []byte) error {
+	var value []byte
+	if err := json.Unmarshal(data, &value); err != nil {
+		return err
+	}
+	k.Value = secret.New(value)
+	return nil
+}
+
+// forget removes all values that are kept in plain text, and reports whether there was one.
+func (s *state) forget() bool {
+	found := false
+	for _, a := range s.Accounts {
+		for i := range a.Stores {
+			secrets := &a.Stores[i].Secrets
+			for r := range secrets.all() {
+				if r.Value.Plain.IsSet() {
+					r.Value.Plain, found = kept{}, true
+				}
+			}
+		}
+	}
+	return found
 }
 
 func (d digest) matches(value []byte) bool { return hmac.Equal(d.MAC, sum(d.Key, value)) }
@@ -155,6 +196,11 @@ func (s *Server) load(file string) error {
 		return fmt.Errorf("%q is not an emulator's state, or is damaged: name another file, or delete it to start again", file)
 	}
 	s.state = loaded
+	if !s.opts.KeepValues && s.state.forget() {
+		if err := s.save(); err != nil {
+			return fmt.Errorf("removing the values that the emulator's state %q keeps: %w", file, err)
+		}
+	}
 	return nil
 }
 
@@ -163,16 +209,22 @@ func (s *Server) commit(id string, a account) error {
 	before := s.state.Accounts[id]
 	s.state.Accounts[id] = a
 	s.remember(id, before)
-	if s.opts.StateFile == "" {
-		return nil
-	}
-	data, err := json.MarshalIndent(s.state, "", "  ")
-	if err == nil {
-		err = atomicfile.Write(s.opts.StateFile, append(data, '\n'), 0o600)
-	}
+	err := s.save()
 	if err != nil {
 		s.state.Accounts[id] = before
 		s.past[id] = s.past[id][:len(s.past[id])-1]
 	}
 	return err
+}
+
+// save writes the state file, if there is one.
+func (s *Server) save() error {
+	if s.opts.StateFile == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(s.state, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(s.opts.StateFile, append(data, '\n'), 0o600)
 }

@@ -2,10 +2,13 @@ package scripts
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -63,14 +66,48 @@ func TestEmulatorTokens(t *testing.T) {
 	}
 }
 
+// TestEmulatorKeepsValues: values are kept only with --keep-values, which says so.
+func TestEmulatorKeepsValues(t *testing.T) {
+	for _, keeps := range []bool{false, true} {
+		dir := t.TempDir()
+		t.Chdir(dir)
+		flags := []string{"--state", "state.json"}
+		if keeps {
+			flags = append(flags, "--keep-values")
+		}
+		var said bytes.Buffer
+		send := startEmulatorCommandSaying(t, &said, flags...)
+		_, created := send("POST", "/stores", `{"name":"prod"}`)
+		_, rest, _ := strings.Cut(created, `"id":"`)
+		send("POST", "/stores/"+rest[:32]+"/secrets", `[{"name":"a","value":"a made-up value","scopes":["workers"]}]`)
+		data, err := os.ReadFile("state.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept := bytes.Contains(data, []byte(base64.StdEncoding.EncodeToString([]byte("a made-up value")))); kept != keeps {
+			t.Errorf("--keep-values %v: the state file has the value: %v", keeps, kept)
+		}
+		warned := strings.Contains(said.String(), "warning: values are kept in plain text in state.json, because of --keep-values: use made-up values only\n")
+		if warned != keeps {
+			t.Errorf("--keep-values %v: it says %q", keeps, said.String())
+		}
+	}
+}
+
 // startEmulatorCommand runs secretsync emulator, and returns a function that sends it
 // requests.
 func startEmulatorCommand(t *testing.T, flags ...string) func(method, path, body string) (int, string) {
+	return startEmulatorCommandSaying(t, io.Discard, flags...)
+}
+
+// startEmulatorCommandSaying is startEmulatorCommand with a place for standard error, which is
+// complete when the first request is sent.
+func startEmulatorCommandSaying(t *testing.T, said io.Writer, flags ...string) func(method, path, body string) (int, string) {
 	ctx, stop := context.WithCancel(t.Context())
 	out, w := io.Pipe()
 	ended := make(chan int)
 	go func() {
-		code, _ := program.Program{Out: w, Err: io.Discard}.Run(ctx, append([]string{"emulator", "--listen", "127.0.0.1:0"}, flags...)...)
+		code, _ := program.Program{Out: w, Err: said}.Run(ctx, append([]string{"emulator", "--listen", "127.0.0.1:0"}, flags...)...)
 		ended <- code
 	}()
 	t.Cleanup(func() {

@@ -39,6 +39,10 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 			opts.DeployMoves = true
 		case "audit-delay":
 			opts.AuditDelay = time.Duration(number(ts, n)) * time.Millisecond
+		case "keep-values":
+			opts.KeepValues = true
+		case "no-subdomain":
+			opts.NoSubdomain = true
 		case "token":
 			tokens = append(tokens, n)
 		default:

@@ -65,7 +65,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 // own that the usual variables point to. Besides testscript's own commands:
 //
 //	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page, pending (milliseconds);
-//	                             token=TOKEN=PERMISSION,... as emulator --token
+//	                             token=TOKEN=PERMISSION,... and keep-values as with the command emulator
 //	fault RULE                   make requests fail from now on, as emulator --fault does
 //	await METHOD NAME            wait for such a request since the last fault, with a path that ends in
 //	                             /NAME; * for any
