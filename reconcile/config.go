@@ -211,9 +211,6 @@ func (c Config) withDefaults() Config {
 	if c.Lockfile == "" || objectstore.IsURL(c.Lockfile) {
 		c.Lockfile = lockfile.PathFor(c.Manifest)
 	}
-	if c.LeaseDuration == 0 {
-		c.LeaseDuration = DefaultLeaseDuration
-	}
 	if c.Parallelism == 0 {
 		c.Parallelism = applier.DefaultParallelism
 	}

@@ -75,6 +75,22 @@ func TestLeaseHeld(t *testing.T) {
 	again.Close()
 }
 
+func TestLeaseDuration(t *testing.T) {
+	for given, want := range map[time.Duration]string{0: `"duration": "1m0s"`, 30 * time.Second: `"duration": "30s"`} {
+		w, store := newWorld(t, "lease: s3://bucket/team\n"+two), new(objectstoretest.Memory)
+		w.store = store
+		run, err := w.open(func(c *Config) { c.LeaseDuration = given }).Lock(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, err := store.Get(t.Context(), lease.Key(string(account), "prod"))
+		if err != nil || !strings.Contains(string(held.Data), want) {
+			t.Errorf("%s: %v, %s", given, err, held.Data)
+		}
+		run.Close()
+	}
+}
+
 func TestOlderLockfile(t *testing.T) {
 	store := new(objectstoretest.Memory)
 	w := newWorld(t, "lease: s3://bucket/team\n"+two)
