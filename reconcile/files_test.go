@@ -20,6 +20,7 @@ func TestInputsThatChangeAfterThePlan(t *testing.T) {
 		{"nothing", true, func(*world) {}, ""},
 		{"the manifest", true, func(w *world) { w.manifest(manifest + "# edited\n") }, "secretsync.yaml"},
 		{"recipients for a new key", false, func(w *world) { w.write(".sops.yaml", "creation_rules: []\n") }, ".sops.yaml"},
+		{"recipients for a new key, in the folder above", false, func(w *world) { w.write("../.sops.yaml", "creation_rules: []\n") }, ".sops.yaml"},
 		{"recipients, where there is a key", true, func(w *world) { w.write(".sops.yaml", "creation_rules: []\n") }, ""},
 		{"the key's file", true, func(w *world) { remove(w.t.(*testing.T), w.path("secretsync.key")) }, "secretsync.key"},
 	} {
