@@ -54,10 +54,13 @@ func (r *run) checkActive(ctx context.Context, store planner.StoreID, results []
 	if err != nil && !errors.Is(err, ErrIncomplete) {
 		return
 	}
+	listed := make(map[planner.SecretID]*planner.LiveSecret, len(live))
+	for i := range live {
+		listed[live[i].ID] = &live[i]
+	}
 	var active []Result
 	for _, res := range results {
-		n := slices.IndexFunc(live, func(l planner.LiveSecret) bool { return l.ID == res.Live.ID })
-		if n >= 0 && res.becameActive(live[n]) {
+		if l := listed[res.Live.ID]; l != nil && res.becameActive(*l) {
 			active = append(active, *res)
 		}
 	}

@@ -34,15 +34,16 @@ func (d Difference) Holds() bool { return len(d.Added)+len(d.Changed)+len(d.Bloc
 // Union returns the actions of several reviewed plans, for [Compare]. Unlike other plans it can
 // have several actions on a secret.
 func Union(reviewed ...*planner.Plan) *planner.Plan {
-	union := &planner.Plan{}
+	union := newIndex(&planner.Plan{})
 	for _, p := range reviewed {
 		for _, a := range p.Actions {
-			if !slices.ContainsFunc(union.Actions, func(b planner.Action) bool { return on(b, a.Store, a.Secret) && same(essence(a), essence(b)) }) {
+			if !slices.ContainsFunc(union.on(a.Store, a.Secret), func(i int) bool { return same(essence(a), essence(union.Actions[i])) }) {
 				union.Actions = append(union.Actions, a)
+				union.add(len(union.Actions) - 1)
 			}
 		}
 	}
-	return union
+	return union.Plan
 }
 
 // Compare looks for every action of a new plan in the reviewed one. Reasons are ignored: what an
@@ -50,13 +51,14 @@ func Union(reviewed ...*planner.Plan) *planner.Plan {
 // secret, one of them has to cover the new one.
 func Compare(reviewed, now *planner.Plan) Difference {
 	var d Difference
+	old, fresh := newIndex(reviewed), newIndex(now)
 	used := make([]bool, len(reviewed.Actions))
 	for _, a := range now.Actions {
-		if completesRename(reviewed, now, a) {
+		if completesRename(old, fresh, a) {
 			continue
 		}
-		candidates := find(reviewed, a.Store, a.Secret)
-		covering := coveredBy(reviewed, candidates, a)
+		candidates := old.on(a.Store, a.Secret)
+		covering := coveredBy(old, candidates, a)
 		switch {
 		case len(candidates) == 0:
 			d.Added = append(d.Added, a)
@@ -68,14 +70,16 @@ func Compare(reviewed, now *planner.Plan) Difference {
 			used[i] = true
 		}
 	}
+	problems := map[planner.SecretKey]planner.Problem{}
+	for _, q := range slices.Backward(now.Problems) { // the first one of a secret
+		problems[q.Store.Secret(q.Secret)] = q
+	}
 	for i, r := range reviewed.Actions {
 		if used[i] {
 			continue
 		}
-		if q := slices.IndexFunc(now.Problems, func(q planner.Problem) bool {
-			return q.Store == r.Store && q.Secret != "" && q.Secret == r.Secret
-		}); q >= 0 {
-			d.Blocked = append(d.Blocked, Blocked{r, now.Problems[q]})
+		if q, found := problems[r.Store.Secret(r.Secret)]; found && q.Secret != "" {
+			d.Blocked = append(d.Blocked, Blocked{r, q})
 		} else {
 			d.Gone = append(d.Gone, r)
 		}
@@ -83,24 +87,39 @@ func Compare(reviewed, now *planner.Plan) Difference {
 	return d
 }
 
-// find returns the indices of the actions on a secret or a store.
-func find(p *planner.Plan, store planner.StoreKey, secret string) []int {
-	var found []int
-	for i, a := range p.Actions {
-		if on(a, store, secret) {
-			found = append(found, i)
-		}
-	}
-	return found
+// index finds a plan's actions by the secrets that they are on.
+type index struct {
+	*planner.Plan
+	byName, byOldName map[planner.SecretKey][]int // the latter has renames only
 }
 
-func on(a planner.Action, store planner.StoreKey, secret string) bool {
-	return a.Store == store && a.Secret == secret
+func newIndex(p *planner.Plan) *index {
+	x := &index{p, make(map[planner.SecretKey][]int, len(p.Actions)), map[planner.SecretKey][]int{}}
+	for i := range p.Actions {
+		x.add(i)
+	}
+	return x
+}
+
+// add adds the i-th action of the plan.
+func (x *index) add(i int) {
+	a := &x.Actions[i]
+	k := a.Store.Secret(a.Secret)
+	x.byName[k] = append(x.byName[k], i)
+	if a.Op == planner.OpRename {
+		k = a.Store.Secret(a.From)
+		x.byOldName[k] = append(x.byOldName[k], i)
+	}
+}
+
+// on returns the indices of the actions on a secret, or on a store if the name is empty.
+func (x *index) on(store planner.StoreKey, secret string) []int {
+	return x.byName[store.Secret(secret)]
 }
 
 // coveredBy returns the indices of the reviewed actions that cover a new one, or nil. The
 // candidates are those on the same secret.
-func coveredBy(reviewed *planner.Plan, candidates []int, now planner.Action) []int {
+func coveredBy(reviewed *index, candidates []int, now planner.Action) []int {
 	for _, i := range candidates {
 		if r := reviewed.Actions[i]; covers(r, now) || completes(r, now) {
 			return []int{i}
@@ -110,7 +129,7 @@ func coveredBy(reviewed *planner.Plan, candidates []int, now planner.Action) []i
 		return nil
 	}
 	for _, i := range candidates {
-		for _, from := range find(reviewed, now.Store, now.From) {
+		for _, from := range reviewed.on(now.Store, now.From) {
 			if coverRename(reviewed.Actions[i], reviewed.Actions[from], now) {
 				return []int{i, from}
 			}
@@ -225,15 +244,14 @@ func coversMetadata(reviewed, now planner.Action) bool {
 
 // completesRename reports whether an action completes a reviewed rename that was interrupted: it
 // removes the old name, while the same plan completes the new one.
-func completesRename(reviewed, plan *planner.Plan, now planner.Action) bool {
+func completesRename(reviewed, plan *index, now planner.Action) bool {
 	if now.Op != planner.OpDelete && now.Op != planner.OpForget || !slices.Contains(now.Reasons, planner.ReasonInterrupted) {
 		return false
 	}
-	return slices.ContainsFunc(reviewed.Actions, func(r planner.Action) bool {
-		return r.Op == planner.OpRename && r.Store == now.Store && r.From == now.Secret && (now.ID == "" || r.ID == now.ID) &&
-			slices.ContainsFunc(plan.Actions, func(a planner.Action) bool {
-				return a.Store == r.Store && a.Secret == r.Secret && completes(r, a)
-			})
+	return slices.ContainsFunc(reviewed.byOldName[now.Store.Secret(now.Secret)], func(i int) bool {
+		r := reviewed.Actions[i]
+		return (now.ID == "" || r.ID == now.ID) &&
+			slices.ContainsFunc(plan.on(r.Store, r.Secret), func(i int) bool { return completes(r, plan.Actions[i]) })
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -527,5 +528,23 @@ func TestIDStays(t *testing.T) {
 	const want = "8d534d5be6ac0987421685ea0ae52c26aecb919843ac2b4c03fbdbcc204cf105" + "55bcd747680958b75b74fae37906e4a6"
 	if got := planfile.ID(planOf(change("a"))); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// BenchmarkCompare compares plans of more and more actions with themselves, from two files.
+func BenchmarkCompare(b *testing.B) {
+	for _, n := range []int{100, 1000, 10_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			p := &planner.Plan{Actions: make([]planner.Action, n)}
+			for i := range p.Actions {
+				p.Actions[i] = change(fmt.Sprint("secret-", i))
+			}
+			for b.Loop() {
+				if d := planfile.Compare(planfile.Union(p, p), p); !d.Holds() || len(d.Gone) > 0 {
+					b.Fatal("a plan differs from itself")
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed())/float64(time.Microsecond)/float64(n)/float64(b.N), "µs/action")
+		})
 	}
 }
