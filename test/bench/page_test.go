@@ -48,16 +48,18 @@ func between(page, text string) (string, error) {
 // tables are all results that there are, as Markdown.
 func (r *results) tables() string {
 	var b strings.Builder
-	how := fmt.Sprintf("Measured %s, medians of %d, on %s.", r.Date, r.Rounds, r.Machine)
-	if r.Quick {
-		how += " This is a quick run."
-	}
-	fmt.Fprintf(&b, "\n%s", wrap(how+" "+strings.Join(r.Versions, ", ")+"."))
 	for _, part := range []struct {
-		all   []measurement
-		write func(*strings.Builder)
-	}{{r.Clients, r.clientsTable}, {r.Scale, r.scaleTable}, {r.Accounts, r.accountsTable}, {r.Limits, r.limitsTable}} {
+		name, title string
+		all         []measurement
+		write       func(*strings.Builder)
+	}{
+		{"clients", "50 secrets, beside other clients", r.Clients, r.clientsTable},
+		{"scale", "From 100 to 100,000 secrets", r.Scale, r.scaleTable},
+		{"accounts", "50 accounts with 100 new secrets each", r.Accounts, r.accountsTable},
+		{"limits", "Updates under a rate limit", r.Limits, r.limitsTable},
+	} {
 		if len(part.all) > 0 {
+			fmt.Fprintf(&b, "\n### %s\n\n%s\n", part.title, wrap(r.How[part.name]))
 			part.write(&b)
 		}
 	}
@@ -66,7 +68,7 @@ func (r *results) tables() string {
 }
 
 func (r *results) clientsTable(b *strings.Builder) {
-	b.WriteString("\n### 50 secrets, beside other clients\n\n![time of each operation and client](performance-clients.svg)\n\n")
+	b.WriteString("![time of each operation and client](performance-clients.svg)\n\n")
 	b.WriteString("| operation | client | requests | time | ratio to the floor | CPU | peak memory | fails |\n|---|---|---|---|---|---|---|---|\n")
 	for _, operation := range compared {
 		floor, _ := median(r.Clients, floorClient.name, operation, 0)
@@ -81,24 +83,23 @@ func (r *results) clientsTable(b *strings.Builder) {
 }
 
 func (r *results) scaleTable(b *strings.Builder) {
-	b.WriteString("\n### From 100 to 100,000 secrets\n\n![CPU time for more and more secrets](performance-scale.svg)\n\n")
+	b.WriteString("![CPU time for more and more secrets](performance-scale.svg)\n\n")
 	b.WriteString("| run | build | secrets | requests | time | CPU | peak memory | written to disk | fails |\n|---|---|---|---|---|---|---|---|---|\n")
-	operations := []string{"create", "plan", "no-op", "change"}
-	for _, operation := range operations {
+	for _, operation := range growing {
 		for _, name := range names(r.Scale) {
 			for _, size := range sizes {
-				if m, ok := median(r.Scale, name, operation, size.secrets); ok {
+				if m, ok := median(r.Scale, name, operation.name, size.secrets); ok {
 					fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %s | %.0f MB | %.2f MB | %s |\n",
-						operation, name, thousands(size.secrets), m.Requests, seconds(m.Wall), seconds(m.CPU), megabytes(m.Peak), megabytes(m.Written), m.Problem)
+						operation.name, name, thousands(size.secrets), m.Requests, seconds(m.Wall), seconds(m.CPU), megabytes(m.Peak), megabytes(m.Written), m.Problem)
 				}
 			}
 		}
 	}
 	b.WriteString("\n" + wrap("A cost of N secrets that grows with N^e has the exponent e. Fitted from 1,000 secrets on, because the "+
 		"start of the program is most of the cost of fewer:") + "\n| run | build | CPU | peak memory | written to disk |\n|---|---|---|---|---|\n")
-	for _, operation := range operations {
+	for _, operation := range growing {
 		for _, name := range names(r.Scale) {
-			fmt.Fprintf(b, "| %s | %s | %s |\n", operation, name, strings.Join(r.exponents(name, operation), " | "))
+			fmt.Fprintf(b, "| %s | %s | %s |\n", operation.name, name, strings.Join(r.exponents(name, operation.name), " | "))
 		}
 	}
 }
@@ -132,7 +133,7 @@ func (r *results) exponents(name, operation string) []string {
 }
 
 func (r *results) accountsTable(b *strings.Builder) {
-	b.WriteString("\n### 50 accounts with 100 new secrets each\n\n" + wrap("An account takes three requests, one after the other: list the "+
+	b.WriteString(wrap("An account takes three requests, one after the other: list the "+
 		"stores, create one, create the secrets. That is 0.15 s, with 50 requests side by side.") + "\n" +
 		"| build | requests | time | CPU | peak memory | fails |\n|---|---|---|---|---|---|\n")
 	for _, name := range names(r.Accounts) {
@@ -143,7 +144,7 @@ func (r *results) accountsTable(b *strings.Builder) {
 }
 
 func (r *results) limitsTable(b *strings.Builder) {
-	b.WriteString("\n### Updates under a rate limit\n\n" +
+	b.WriteString(
 		"| limit | updates | build | requests | 429 | time | best possible | of the best possible | fails |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, m := range r.Limits {
 		fmt.Fprintf(b, "| %s | %s | %s | %d | %d | %s | %s | %.1f %% | %s |\n", m.Operation, thousands(m.Secrets), m.Name,

@@ -20,13 +20,35 @@ import (
 
 // results are everything that was measured. The program in chart reads some of it.
 type results struct {
-	Date     string
-	Quick    bool
-	Rounds   int
-	Machine  string
-	Versions []string
+	// How says, for each part, when it was measured, on what, and which versions.
+	How map[string]string
 
 	Clients, Scale, Accounts, Limits []measurement
+}
+
+// earlierResults are those that the suite saved last, or none.
+func earlierResults(t *testing.T) *results {
+	t.Helper()
+	r := &results{How: map[string]string{}}
+	data, err := os.ReadFile(resultsFile())
+	if os.IsNotExist(err) {
+		return r
+	}
+	program.Must(t, err)
+	program.Must(t, json.Unmarshal(data, r))
+	return r
+}
+
+func resultsFile() string { return filepath.Join(tools.dir, "results.json") }
+
+// how says when and on what the suite measures.
+func how(t *testing.T) string {
+	t.Helper()
+	text := fmt.Sprintf("Measured %s, medians of %d, on %s.", time.Now().UTC().Format("2006-01-02 15:04 UTC"), *rounds, machine())
+	if *quick {
+		text += " This is a quick run."
+	}
+	return text + " " + strings.Join(versions(t), ", ") + "."
 }
 
 // measurement is one run of one client.
@@ -80,7 +102,7 @@ func (r *results) save(t *testing.T) {
 	t.Helper()
 	data, err := json.MarshalIndent(r, "", "  ")
 	program.Must(t, err)
-	program.Must(t, os.WriteFile(filepath.Join(tools.dir, "results.json"), data, 0o644))
+	program.Must(t, os.WriteFile(resultsFile(), data, 0o644))
 	program.Must(t, os.WriteFile(filepath.Join(tools.dir, "results.txt"), []byte(r.lines()), 0o644))
 }
 

@@ -23,7 +23,7 @@ var (
 	rounds = flag.Int("rounds", 5, "how often each operation is measured")
 	before = flag.String("before", "", "another build of secretsync to compare with: a program, or a commit of this repository")
 	page   = flag.String("page", "../../docs/performance.md", "the page to write the tables to")
-	only   = flag.String("only", "clients,scale,accounts,limits", "the parts of the suite to run")
+	only   = flag.String("only", "clients,scale,accounts,limits", "the parts of the suite to run; the page keeps the others as they are")
 	which  = flag.String("clients", "", "of the clients, only those whose names match this regular expression, and the floor")
 )
 
@@ -38,6 +38,9 @@ var tools struct{ dir, measure, floor, secretsync, before string }
 func TestBench(t *testing.T) {
 	dir, err := filepath.Abs("../../.tools/bench")
 	program.Must(t, err)
+	if *quick {
+		dir = filepath.Join(dir, "quick")
+	}
 	program.Must(t, os.MkdirAll(dir, 0o755))
 	tools.dir = dir
 	left, err := filepath.Glob(filepath.Join(dir, "place-*")) // of a suite that was killed
@@ -51,12 +54,17 @@ func TestBench(t *testing.T) {
 	if *before != "" {
 		tools.before = earlier(t, *before)
 	}
-	r := &results{Date: time.Now().UTC().Format("2006-01-02 15:04 UTC"), Quick: *quick, Rounds: *rounds, Machine: machine(), Versions: versions(t)}
+	r := earlierResults(t)
 	for _, part := range []struct {
 		name string
+		into *[]measurement
 		run  func(*testing.T, *results)
-	}{{"clients", compareClients}, {"scale", measureScale}, {"accounts", measureAccounts}, {"limits", measureLimits}} {
+	}{
+		{"clients", &r.Clients, compareClients}, {"scale", &r.Scale, measureScale},
+		{"accounts", &r.Accounts, measureAccounts}, {"limits", &r.Limits, measureLimits},
+	} {
 		if strings.Contains(*only, part.name) {
+			*part.into, r.How[part.name] = nil, how(t)
 			part.run(t, r)
 			r.save(t) // what is measured is kept if a later part fails
 		}
