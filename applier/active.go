@@ -19,11 +19,14 @@ const (
 )
 
 // awaitActive waits until the written secrets are active, at most Config.Wait.
-func (r *run) awaitActive(ctx context.Context) {
+func (r *run) awaitActive(ctx context.Context) { r.await(ctx, (*Result).pending) }
+
+// await waits until the secrets of pending results that match are active, at most Config.Wait.
+func (r *run) await(ctx context.Context, match func(*Result) bool) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Wait)
 	defer cancel()
 	for wait := activeFirst; ; wait = min(2*wait, activeMost) {
-		pending := r.pendingByStore()
+		pending := r.pendingByStore(match)
 		if len(pending) == 0 || r.stopped(ctx) != nil || pause.For(ctx, wait) != nil {
 			return
 		}
@@ -34,9 +37,9 @@ func (r *run) awaitActive(ctx context.Context) {
 }
 
 // pendingByStore groups the pending secrets by store.
-func (r *run) pendingByStore() map[planner.StoreID][]*Result {
+func (r *run) pendingByStore(match func(*Result) bool) map[planner.StoreID][]*Result {
 	pending := map[planner.StoreID][]*Result{}
-	for _, res := range r.where((*Result).pending) {
+	for _, res := range r.where(match) {
 		id := r.stores[res.Action.Store]
 		pending[id] = append(pending[id], res)
 	}

@@ -113,7 +113,9 @@ func (r *run) createAndUpdate(ctx context.Context) {
 	r.createSecrets(ctx)
 	r.makeRoom(ctx)
 	r.renameAll(ctx)
-	r.forEach(ctx, r.pendingWrites(planner.OpAdopt, planner.OpUpdate, planner.OpRotate), r.update)
+	r.prepare(ctx)
+	r.forEach(ctx, r.updates(), r.update)
+	r.duplicateAll(ctx)
 }
 
 func (r *run) deleteObsolete(ctx context.Context) {

@@ -16,6 +16,9 @@ type run struct {
 	journal *recorder
 	results []*Result // this account's, in the plan's order
 	stores  map[planner.StoreKey]planner.StoreID
+	// writes are the results of the actions on secrets that are duplicated, and on their
+	// duplicates.
+	writes map[planner.SecretKey]*Result
 }
 
 // stopped returns why nothing more may be sent, or nil.

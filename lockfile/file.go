@@ -128,6 +128,10 @@ type Secret struct {
 	// Delete says what happens when the secret is removed from the manifest: it is deleted,
 	// or else only forgotten.
 	Delete bool
+	// PreviousOf is the secret of the store whose earlier value it keeps; empty for others.
+	PreviousOf string
+	// KeptSince is when that secret got another value. It is zero while both have the same.
+	KeptSince time.Time
 	// Pending is set before a write is sent and cleared once its outcome is known.
 	Pending *Pending
 }
@@ -142,8 +146,8 @@ type Pending struct {
 	Until time.Time
 	// ListedAt is when the list of secrets was read that the decision was based on.
 	ListedAt time.Time
-	// PreviousID is the id of a secret that was missing from the list and is created again, or
-	// of the duplicate that a rename created.
+	// PreviousID is the id of a secret that was missing from the list and is created again, of
+	// the duplicate that a rename created, or of a duplicate that is deleted and created again.
 	PreviousID SecretID
 	// Value says that the write includes the value, not only metadata.
 	Value bool

@@ -49,6 +49,8 @@ type secretJSON struct {
 	Source      string             `json:"source,omitempty"`
 	Ciphertext  string             `json:"ciphertext,omitempty"`
 	Delete      bool               `json:"delete"`
+	PreviousOf  string             `json:"previous_of,omitempty"`
+	KeptSince   string             `json:"kept_since,omitempty"`
 	Pending     *pendingJSON       `json:"pending,omitempty"`
 }
 
@@ -99,6 +101,7 @@ func (s *Secret) json() secretJSON {
 		ID: s.ID, Scopes: slices.Sorted(slices.Values(s.Scopes)), Comment: s.Comment, Modified: s.Modified, Status: s.Status,
 		Applied: formatTime(s.Applied), Accepted: formatTime(s.Accepted),
 		Fingerprint: s.Fingerprint, Source: s.Source, Ciphertext: s.Ciphertext, Delete: s.Delete,
+		PreviousOf: s.PreviousOf, KeptSince: formatTime(s.KeptSince),
 	}
 	if p := s.Pending; p != nil {
 		out.Pending = &pendingJSON{p.Op, formatTime(p.Since), formatTime(p.Until), formatTime(p.ListedAt), p.PreviousID, p.Value, p.Fingerprint, p.Ciphertext}

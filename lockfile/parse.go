@@ -191,6 +191,10 @@ func (r *reader) secret(x *Secret) {
 			text(r, &x.Ciphertext, digest)
 		case "delete":
 			r.boolean(&x.Delete)
+		case "previous_of":
+			text(r, &x.PreviousOf, plainName)
+		case "kept_since":
+			r.time(&x.KeptSince)
 		case "pending":
 			x.Pending = r.pending()
 		default:

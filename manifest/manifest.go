@@ -98,6 +98,10 @@ type Secret struct {
 	RenamedFrom string
 	// RotateAfter is the age at which its value is to be replaced; 0 for never.
 	RotateAfter time.Duration
+	// Overlap is how long the value that a new one replaces stays readable, under the name
+	// Previous in Cloudflare; 0 and "" for not at all.
+	Overlap  time.Duration
+	Previous string
 	// External says that its value comes from elsewhere: it has no Source.
 	External bool
 	Source   Source

@@ -45,9 +45,52 @@ func (d *document) external(f syntax.Field, n *syntax.Node, sec *Secret) {
 		return
 	}
 	sec.External = true
-	for _, other := range []string{"adopt", "renamed_from", "rotate_after"} {
+	for _, other := range []string{"adopt", "renamed_from", "rotate_after", "rotate"} {
 		if n.Get(other) != nil {
 			d.errs.Add(f.Pos, "", `"external" and %q exclude each other: an external secret is never written`, other)
+		}
+	}
+}
+
+// PreviousSuffix ends the name of the secret that keeps the value which another one had before.
+const PreviousSuffix = "-previous"
+
+// rotate reads how long the value that a new one replaces stays readable.
+func (d *document) rotate(f syntax.Field) (overlap time.Duration) {
+	defer d.errs.Tag(rulePolicy, len(d.errs))
+	if !d.isMap(f, sampleRotate) {
+		return 0
+	}
+	if len(f.Value.Fields) == 0 {
+		d.errs.Add(f.Pos, d.forExample(f.Key, sampleRotate), `"rotate" is empty`)
+	}
+	d.object(f.Value, key{"overlap", func(f syntax.Field) { overlap = d.age(f) }})
+	return overlap
+}
+
+// checkPrevious reports secrets that have the name under which another one keeps its previous
+// value, or had it before.
+func (l *loader) checkPrevious(stores []Store, taken map[place]Position) {
+	kept := map[place]string{}
+	for _, s := range stores {
+		for _, sec := range s.Secrets {
+			if sec.Previous == "" {
+				continue
+			}
+			at := place{s.AccountID, s.Name, sec.Previous}
+			kept[at] = sec.Label
+			if pos, described := taken[at]; described {
+				l.errs.Add(sec.Pos, "described at "+pos.String(), "%s keeps its previous value under the name %q, which is another secret's",
+					syntax.QuoteKey(sec.Label), sec.Previous)
+			}
+		}
+	}
+	for _, s := range stores {
+		for _, sec := range s.Secrets {
+			if of, ok := kept[place{s.AccountID, s.Name, sec.RenamedFrom}]; ok && sec.RenamedFrom != "" {
+				l.errs.Add(sec.Pos, "", "%s cannot be renamed from %q, under which %s keeps its previous value",
+					syntax.QuoteKey(sec.Label), sec.RenamedFrom, syntax.QuoteKey(of))
+			}
 		}
 	}
 }

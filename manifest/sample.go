@@ -14,6 +14,7 @@ var (
 	sampleSecrets  literal = literalMap{{"my-secret", sampleSource}}
 	sampleStore    literal = literalMap{{"secrets", sampleSecrets}}
 	sampleAccount  literal = literalMap{{"id", "0123456789abcdef0123456789abcdef"}}
+	sampleRotate   literal = literalMap{{"overlap", "24h"}}
 	sampleGenerate literal = literalMap{{"bytes", 32}, {"encoding", "hex"}}
 )
 

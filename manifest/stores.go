@@ -163,6 +163,7 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 		{"external", func(f syntax.Field) { d.external(f, entry.Value, &sec) }},
 		{"when", func(f syntax.Field) { wanted = d.when(f) }},
 		{"rotate_after", func(f syntax.Field) { sec.RotateAfter = d.age(f) }},
+		{"rotate", func(f syntax.Field) { sec.Overlap = d.rotate(f) }},
 		{"renamed_from", func(f syntax.Field) { sec.RenamedFrom, _ = d.matching(f, nameForm, "letters, digits, _ and -") }},
 		{"adopt", func(f syntax.Field) { sec.Adopt, _ = d.adopt(f) }},
 	}...)
@@ -221,6 +222,9 @@ func (l *loader) finish() []Store {
 		for i := range s.Secrets {
 			sec := &s.Secrets[i]
 			sec.Name = s.Prefix + sec.Label
+			if sec.Overlap > 0 {
+				sec.Previous = sec.Name + PreviousSuffix
+			}
 			if sec.Adopt == "" && !sec.External {
 				sec.Adopt = decl.adopt.text
 			}
@@ -238,6 +242,7 @@ func (l *loader) finish() []Store {
 		}
 		stores = append(stores, s)
 	}
+	l.checkPrevious(stores, taken)
 	for i := range stores {
 		s := &stores[i]
 		s.Unmanaged = policies[place{s.AccountID, s.Name, ""}].or(l.defaults.unmanaged)

@@ -58,12 +58,15 @@ type builder struct {
 	in        *Input
 	decided   map[Op][]*Action // until collect makes them the plan's
 	recreated []RecordedStore  // deleted outside, and created again by the plan
+	// owners are the current store's secrets with an overlap, and writes the actions on them.
+	owners map[string]*triple
+	writes map[string]*Action
 }
 
 func (b *builder) store(s *versions) {
 	secrets := triples(s)
 	for name := range secrets {
-		if !b.targeted(s.key, name) {
+		if !b.targeted(s.key, secrets[name].owner(name)) {
 			delete(secrets, name)
 			b.plan.Targeted = true
 		}
@@ -82,12 +85,14 @@ func (b *builder) store(s *versions) {
 		b.setAside(s, secrets)
 	}
 	names := slices.Sorted(maps.Keys(secrets))
+	previous := b.takePrevious(secrets)
 	b.renames(s, secrets, names)
 	for _, name := range names {
 		if t := secrets[name]; t != nil {
 			b.secret(s, t)
 		}
 	}
+	b.keepPrevious(s, previous)
 	if len(s.desired) == 0 && s.recorded != nil && s.recorded.Delete && s.live != nil && !b.plan.Targeted {
 		b.deleteStore(s, secrets)
 	}
@@ -95,7 +100,7 @@ func (b *builder) store(s *versions) {
 
 // setAside removes from the map the secrets whose creation was interrupted and that an incomplete
 // list lacks: they have no id to be read by, so nothing shows whether they exist. Of a rename, the
-// old name, which alone may have the value, is left alone too.
+// old name, which alone may have the value, is left alone too, and so is what keeps its value.
 func (b *builder) setAside(s *versions, secrets map[string]*triple) {
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
 		t := secrets[name]
@@ -105,11 +110,16 @@ func (b *builder) setAside(s *versions, secrets map[string]*triple) {
 		}
 		b.note(NoteInterrupted, s, name)
 		b.note(NoteMayExist, s, name)
-		delete(secrets, name)
+		leave(secrets, t.owner(name)) // of a previous one, the secret too: its value may be kept nowhere
 		if t.desired != nil && t.recorded.Pending.Op == OpRename {
-			delete(secrets, t.desired.RenamedFrom)
+			leave(secrets, t.desired.RenamedFrom)
 		}
 	}
+}
+
+// leave removes a secret and its previous one from the map.
+func leave(secrets map[string]*triple, name string) {
+	maps.DeleteFunc(secrets, func(n string, t *triple) bool { return n == name || t.owner(n) == name })
 }
 
 // storePolicy records a changed delete policy of a store.
@@ -177,6 +187,9 @@ func (b *builder) add(a Action) {
 		a.ValueID = ""
 	}
 	b.decided[a.Op] = append(b.decided[a.Op], &a)
+	if b.owners[a.Secret] != nil {
+		b.writes[a.Secret] = &a
+	}
 }
 
 // collect makes the decided actions the plan's. Those of an operation are in their order, since
@@ -351,7 +364,7 @@ func (b *builder) checkForgery() {
 }
 
 // order is that of the operations of a plan.
-var order = [...]Op{OpCreateStore, OpCreate, OpRename, OpAdopt, OpUpdate, OpRotate, OpDelete, OpDeleteStore, OpForget, OpRecord}
+var order = [...]Op{OpCreateStore, OpCreate, OpRename, OpPrepare, OpRetire, OpAdopt, OpUpdate, OpRotate, OpDelete, OpDeleteStore, OpForget, OpRecord}
 
 func (a *Action) rank() int {
 	if a.BeforeCreates {

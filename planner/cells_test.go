@@ -32,17 +32,23 @@ func TestEveryCell(t *testing.T) {
 			}
 		}
 	}
-	golden := filepath.Join("testdata", "cells.txt")
+	golden(t, "cells.txt", table.String())
+}
+
+// golden compares a table with a file in testdata.
+func golden(t *testing.T, name, table string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
 	if *update {
-		if err := os.WriteFile(golden, []byte(table.String()), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(table), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
+	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), table.String()); diff != "" {
+	if diff := cmp.Diff(string(want), table); diff != "" {
 		t.Error(diff)
 	}
 }

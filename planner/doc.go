@@ -33,8 +33,11 @@
 // deleted, with a note. An external secret is never written: it must exist with its scopes.
 // testdata/cells.txt has the decision for every combination.
 //
+// A secret with an overlap has a second one beside it, which keeps its earlier value for a while
+// when it gets another one: overlap.go has the states and the stages.
+//
 // A plan for [Options.Rotate] has rotations only: of matching secrets that all three versions
-// have and that are generated. The other matching secrets of the manifest and the lockfile are
+// have and that are generated, and what their overlaps take. The other matching secrets of the manifest and the lockfile are
 // notes.
 //
 // A record whose last write was interrupted (pending) is settled by doing what is desired now,

@@ -36,6 +36,8 @@ const (
 	DriftUnmanaged   DriftKind = "unmanaged"
 	// DriftRotationOverdue is a value past its rotate_after.
 	DriftRotationOverdue DriftKind = "rotation_overdue"
+	// DriftRetireOverdue is an earlier value that is still readable although its overlap is over.
+	DriftRetireOverdue DriftKind = "retire_overdue"
 	// DriftActivated is a secret that became active after the last apply had ended, which moved
 	// its modification time. It does not count.
 	DriftActivated DriftKind = "activated"
@@ -59,7 +61,7 @@ const (
 // DriftKinds are the kinds that can count as drift.
 var DriftKinds = []DriftKind{
 	DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftValue, DriftScopes, DriftComment, DriftNotActive, DriftInterrupted, DriftUnmanaged,
-	DriftRotationOverdue,
+	DriftRotationOverdue, DriftRetireOverdue,
 }
 
 // ChangedOutside reports whether a finding of this kind is another client's change of what was
@@ -115,7 +117,7 @@ const (
 
 // FindDrift compares what was last applied with what Cloudflare reports. It needs no values. Of
 // in.Desired, it reads the stores' prefixes and unmanaged policies, and their secrets' External,
-// Adopt, RotateAfter and Generated. A store that in.Desired does not have is treated as under
+// Adopt, RotateAfter, Generated, Overlap and Previous. A store that in.Desired does not have is treated as under
 // UnmanagedReport.
 func FindDrift(in Input) []Drift {
 	var found []Drift
@@ -132,10 +134,12 @@ func FindDrift(in Input) []Drift {
 		if s.live.Incomplete {
 			found = append(found, Drift{Kind: DriftListIncomplete, Store: s.key})
 		}
-		for name, t := range triples(s) {
+		all := triples(s)
+		for name, t := range all {
 			if t.recorded != nil {
 				found = append(found, secretDrift(s.key, t, in.Now)...)
 				found = append(found, overdue(s.key, t, in.Now)...)
+				found = append(found, retireOverdue(s.key, t, all[t.recorded.PreviousOf], in.Now)...)
 				continue
 			}
 			policy := UnmanagedReport
@@ -249,4 +253,13 @@ func overdue(store StoreKey, t *triple, now time.Time) []Drift {
 		return nil
 	}
 	return []Drift{{Kind: DriftRotationOverdue, Store: store, Secret: t.recorded.Name, Counts: true, Generated: t.desired.Generated}}
+}
+
+// retireOverdue compares the age of an earlier value with the overlap of the secret that had it.
+func retireOverdue(store StoreKey, t, owner *triple, now time.Time) []Drift {
+	r := t.recorded
+	if t.live == nil || owner == nil || owner.desired == nil || owner.desired.Previous != r.Name || !r.overlapOver(owner.desired, now) {
+		return nil
+	}
+	return []Drift{{Kind: DriftRetireOverdue, Store: store, Secret: r.Name, Counts: true}}
 }

@@ -204,6 +204,11 @@ type DesiredSecret struct {
 	Generated bool
 	// RotateAfter is the age at which the value is due for rotation; 0 for never.
 	RotateAfter time.Duration
+	// Overlap is how long the value that a new one replaces stays readable under the name
+	// Previous; 0 for not at all.
+	Overlap time.Duration
+	// Previous is empty without an Overlap.
+	Previous string
 	// External says that it is managed elsewhere: it must exist, and is never written.
 	External bool
 	Pos      Position
@@ -286,6 +291,10 @@ type RecordedSecret struct {
 	Accepted bool
 	// Delete is the policy for when it leaves the manifest: true deletes it, false forgets it.
 	Delete bool
+	// PreviousOf is the secret whose earlier value it keeps; empty for other secrets.
+	PreviousOf string
+	// KeptSince is when that secret got another value. It is zero while both have the same one.
+	KeptSince time.Time
 	// Pending is a write that the last apply began and whose outcome it did not learn.
 	Pending *Pending
 }
@@ -300,7 +309,8 @@ type Pending struct {
 	ListedAt time.Time
 	// PreviousID is the id that a secret to be created had before a list lacked it. The list
 	// may have lagged, so that the secret still exists. For a rename, it is the id of the
-	// duplicate, once Cloudflare has reported it.
+	// duplicate, once Cloudflare has reported it. For a retirement, it is the id of the secret
+	// that is deleted.
 	PreviousID SecretID
 	// Value says that the write included the value, and not metadata alone.
 	Value bool

@@ -83,6 +83,8 @@ type triple struct {
 	desired  *DesiredSecret
 	recorded *RecordedSecret
 	live     *LiveSecret
+	// previousOf is the desired secret whose earlier value is kept under this name; or empty.
+	previousOf string
 	// within is the desired store whose prefix the name has, or nil.
 	within *DesiredStore
 }
@@ -130,6 +132,13 @@ func triples(s *versions) map[string]*triple {
 	if s.live != nil {
 		for i := range s.live.Secrets {
 			at(s.live.Secrets[i].Name).live = &s.live.Secrets[i]
+		}
+	}
+	for _, d := range s.desired {
+		for i := range d.Secrets {
+			if p := secrets[d.Secrets[i].Previous]; p != nil {
+				p.previousOf = d.Secrets[i].Name
+			}
 		}
 	}
 	return secrets

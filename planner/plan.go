@@ -15,7 +15,7 @@ type Plan struct {
 	Unchanged int
 	// Targeted says that the plan was limited to some secrets.
 	Targeted bool
-	// RotateOnly says that the plan was limited to rotations ([Options.Rotate]). Unchanged is
+	// RotateOnly says that the plan was limited to rotations, and what their overlaps take ([Options.Rotate]). Unchanged is
 	// not counted then.
 	RotateOnly bool
 	// Destroy says that nothing is desired on request ([Options.Destroy]).
@@ -32,6 +32,11 @@ const (
 	// OpRename duplicates a secret under its new name and deletes the old one. The value
 	// never leaves Cloudflare.
 	OpRename Op = "rename"
+	// OpPrepare duplicates a secret under another name, where its value stays readable for a
+	// while when it gets a new one. The value never leaves Cloudflare.
+	OpPrepare Op = "prepare"
+	// OpRetire deletes a duplicate with an earlier value and duplicates the secret again.
+	OpRetire Op = "retire"
 	// OpAdopt takes over an existing secret.
 	OpAdopt  Op = "adopt"
 	OpUpdate Op = "update"
@@ -50,7 +55,10 @@ const (
 )
 
 // CreatesSecret reports whether an operation creates a secret under its name.
-func (o Op) CreatesSecret() bool { return o == OpCreate || o == OpRename }
+func (o Op) CreatesSecret() bool { return o == OpCreate || o == OpRename || o.Duplicates() }
+
+// Duplicates reports whether an operation duplicates a secret that keeps its name.
+func (o Op) Duplicates() bool { return o == OpPrepare || o == OpRetire }
 
 // Reason is why an action is in the plan. The renderer has the words for it.
 type Reason string
@@ -90,6 +98,11 @@ const (
 	ReasonUnmanaged       Reason = "unmanaged"
 	// ReasonReencrypted is a value that was encrypted again with its file: it may be unchanged.
 	ReasonReencrypted Reason = "reencrypted"
+	// ReasonOverlapOver is an earlier value that was kept long enough.
+	ReasonOverlapOver Reason = "overlap_over"
+	// ReasonReplacedAgain is an earlier value that has to give way, because the one that
+	// replaced it is replaced too.
+	ReasonReplacedAgain Reason = "replaced_again"
 	// ReasonEdited is a value that was encrypted again while others in its file were not: it
 	// has changed, unless an edit was reverted.
 	ReasonEdited Reason = "ciphertext_changed"
@@ -103,9 +116,16 @@ type Action struct {
 	StoreID StoreID
 	// Secret is the secret's name; empty for OpCreateStore.
 	Secret string
-	// From is the old name, for OpRename.
+	// From is the old name, for OpRename, and the secret that is duplicated, for OpPrepare and
+	// OpRetire.
 	From string
-	// ID is the live secret to update, rename or delete, and Current its state when the
+	// FromID is the id of the secret that is duplicated, for OpPrepare and OpRetire. It is empty
+	// if the same plan creates it.
+	FromID SecretID
+	// Previous is the secret that has the value which the action replaces, and keeps it; empty
+	// if none does.
+	Previous string
+	// ID is the live secret to update, rename, retire or delete, and Current its state when the
 	// plan was built. Together they are the action's precondition.
 	ID      SecretID
 	Current LiveState
@@ -335,6 +355,9 @@ const (
 	// ProblemBreaksWorker is NoteBreaksWorker under StrictBindings; Pos is in the
 	// Worker's configuration.
 	ProblemBreaksWorker ProblemKind = "breaks_worker"
+	// ProblemPreviousTaken is a name under which a secret is to keep its earlier value, and
+	// which another secret has that isn't ours.
+	ProblemPreviousTaken ProblemKind = "previous_taken"
 	// ProblemNothingToRotate is a plan limited to rotations that has none. Notes say why not.
 	ProblemNothingToRotate ProblemKind = "nothing_to_rotate"
 	// ProblemOtherStore is a store to be created in an account that already has others, Existing,

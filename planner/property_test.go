@@ -28,6 +28,7 @@ func drawWorld(t *rapid.T) *world {
 		for _, name := range names {
 			drawSecret(t, name, &d, &r, &l)
 		}
+		drawPrevious(t, &d, &r, &l)
 		if rapid.Bool().Draw(t, "in manifest") {
 			w.Desired = append(w.Desired, d)
 		}
@@ -98,6 +99,35 @@ func drawFinding(t *rapid.T, name string, d *planner.DesiredStore, r *planner.Re
 		rs = &r.Secrets[n-1]
 	}
 	findings[i].value(ds, rs, l)
+}
+
+// drawPrevious draws the previous ones of some secrets, whether these are desired or not.
+func drawPrevious(t *rapid.T, d *planner.DesiredStore, r *planner.RecordedStore, l *planner.LiveStore) {
+	for _, of := range names[:3] {
+		name := of + "-previous"
+		if i := slices.IndexFunc(d.Secrets, func(s planner.DesiredSecret) bool { return s.Name == of }); i >= 0 && rapid.Bool().Draw(t, "overlap") {
+			d.Secrets[i].Overlap, d.Secrets[i].Previous = 24*time.Hour, name
+		}
+		if rapid.Bool().Draw(t, "previous recorded") {
+			s := planner.RecordedSecret{
+				Name: name, ID: "p1", Scopes: []string{"workers"}, Comment: "previous value of " + of, Modified: applied,
+				Delete: rapid.IntRange(0, 4).Draw(t, "previous delete") > 0, PreviousOf: rapid.SampledFrom([]string{of, of, of, ""}).Draw(t, "of"),
+				KeptSince: rapid.SampledFrom([]time.Time{{}, now.Add(-time.Hour), now.Add(-48 * time.Hour)}).Draw(t, "kept since"),
+			}
+			if rapid.IntRange(0, 3).Draw(t, "previous pending") == 0 {
+				s.ID, s.Modified = "", ""
+				s.Pending = &planner.Pending{Op: planner.OpPrepare, Since: now.Add(-time.Minute), Until: now, PreviousID: "p1"}
+			}
+			r.Secrets = append(r.Secrets, s)
+		}
+		if rapid.Bool().Draw(t, "previous live") {
+			l.Secrets = append(l.Secrets, planner.LiveSecret{
+				Name: name, ID: rapid.SampledFrom([]planner.SecretID{"p1", "p1", "p2"}).Draw(t, "previous id"), Scopes: []string{"workers"},
+				Status: "active", Comment: "previous value of " + of, Created: older,
+				Modified: rapid.SampledFrom([]planner.Modified{applied, applied, newer}).Draw(t, "previous modified"),
+			})
+		}
+	}
 }
 
 // TestPlanApplyPlanConverges executes a plan in a model of Cloudflare and of the lockfile:
@@ -228,9 +258,24 @@ func (w *world) desired(at place) *planner.DesiredSecret {
 	return nil
 }
 
+// inOrder are the actions of a plan in the order of the applier: a secret is duplicated before a
+// write that its previous one keeps the value for, and after any other.
+func inOrder(p *planner.Plan) []planner.Action {
+	var first, last []planner.Action
+	for _, a := range p.Actions {
+		write := slices.IndexFunc(p.Actions, func(w planner.Action) bool { return w.Store == a.Store && w.Secret == a.From && w.Writes() })
+		if a.Op.Duplicates() && write >= 0 && p.Actions[write].Previous != a.Secret {
+			last = append(last, a)
+			continue
+		}
+		first = append(first, a)
+	}
+	return append(first, last...)
+}
+
 // carryOut does what the applier and the lockfile do.
 func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
-	for _, a := range p.Actions {
+	for _, a := range inOrder(p) {
 		at := place{a.Store, a.Secret}
 		rec := w.recordedStore(a.Store)
 		forget := func() {
@@ -254,7 +299,17 @@ func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 			l.secret(a.From).Name = a.Secret
 			rec.Secrets = slices.DeleteFunc(rec.Secrets, func(s planner.RecordedSecret) bool { return s.Name == a.From })
 			w.write(a, l.secret(a.Secret))
+		case planner.OpPrepare, planner.OpRetire:
+			w.duplicate(t, a)
 		case planner.OpUpdate, planner.OpRotate, planner.OpAdopt:
+			if w.desired(at) == nil { // metadata of a previous one
+				l, r := w.live(at).secret(a.Secret), w.record(at)
+				if a.SetValue || r == nil || r.PreviousOf == "" || !r.KeptSince.IsZero() {
+					t.Fatalf("%s of %s", a.Op, a.Secret)
+				}
+				l.Scopes, r.Scopes = a.Scopes.After, a.Scopes.After
+				continue
+			}
 			l := w.live(at).secret(a.Secret)
 			if l == nil || l.ID != a.ID {
 				t.Fatalf("%s is updated under the id %q", a.Secret, a.ID)
@@ -278,6 +333,35 @@ func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
 	}
 }
 
+// duplicate makes a secret that keeps the value of another one equal to it. One that exists has to
+// be ours.
+func (w *world) duplicate(t *rapid.T, a planner.Action) {
+	at, from := place{a.Store, a.Secret}, place{a.Store, a.From}
+	l, r := w.live(at), w.record(at)
+	exists := l.secret(a.Secret)
+	switch {
+	case l.secret(a.From) == nil:
+		t.Fatalf("%s of %s: %s does not exist", a.Op, a.Secret, a.From)
+	case a.FromID != "" && a.FromID != l.secret(a.From).ID:
+		t.Fatalf("%s of %s duplicates another secret than %s", a.Op, a.Secret, a.From)
+	case w.desired(from) == nil || w.desired(from).Previous != a.Secret || w.desired(at) != nil:
+		t.Fatalf("%s of %s is not asked for", a.Op, a.Secret)
+	case a.Op == planner.OpPrepare && exists != nil:
+		t.Fatalf("%s is prepared though it exists", a.Secret)
+	case a.Op == planner.OpRetire && (exists == nil || exists.ID != a.ID || r == nil || r.ID != "" && r.ID != a.ID):
+		t.Fatalf("%s is deleted though it isn't ours", a.Secret)
+	}
+	l.Secrets = slices.DeleteFunc(l.Secrets, func(s planner.LiveSecret) bool { return s.Name == a.Secret })
+	l.Secrets = append(l.Secrets, planner.LiveSecret{
+		ID: "duplicate", Name: a.Secret, Status: "active", Scopes: a.Scopes.After, Comment: a.Comment.After, Created: newer, Modified: newer,
+	})
+	rec := w.recordedStore(a.Store)
+	rec.Secrets = slices.DeleteFunc(rec.Secrets, func(s planner.RecordedSecret) bool { return s.Name == a.Secret })
+	rec.Secrets = append(rec.Secrets, planner.RecordedSecret{
+		Name: a.Secret, ID: "duplicate", Scopes: a.Scopes.After, Comment: a.Comment.After, Modified: newer, Delete: true, PreviousOf: a.From,
+	})
+}
+
 // write applies an action to the live secret and then to the record.
 func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 	at := place{a.Store, a.Secret}
@@ -289,6 +373,9 @@ func (w *world) write(a planner.Action, l *planner.LiveSecret) {
 	}
 	if a.Comment != nil {
 		l.Comment = a.Comment.After
+	}
+	if a.Previous != "" {
+		w.record(place{a.Store, a.Previous}).KeptSince = w.Now
 	}
 	d := w.desired(at)
 	if a.SetValue || a.Op == planner.OpAdopt || a.Op == planner.OpRename || a.Proven {

@@ -13,7 +13,7 @@ func (p *Plan) fitQuota(account AccountID, q Quota) {
 			continue
 		}
 		switch a.Op {
-		case OpCreate:
+		case OpCreate, OpPrepare:
 			creates++
 		case OpRename:
 			renames = 1 // each takes a slot only until the old name is deleted
@@ -46,7 +46,7 @@ const UsualQuota = 100
 func (p *Plan) Creates() map[AccountID]int {
 	n := map[AccountID]int{}
 	for _, a := range p.Actions {
-		if a.Op == OpCreate || a.Op == OpRename {
+		if a.Op == OpCreate || a.Op == OpRename || a.Op == OpPrepare {
 			n[a.Store.Account]++
 		}
 	}
@@ -99,8 +99,13 @@ func ExpectNearQuota(in Input) []AccountID {
 	for _, st := range in.Desired {
 		for i := range st.Secrets {
 			d := &st.Secrets[i]
-			if k := st.Key.Secret(d.Name); !d.External && !recorded[k] && in.Options.Targeted(st.Key, d.Name) {
-				expected[st.Key.Account]++
+			if d.External || !in.Options.Targeted(st.Key, d.Name) {
+				continue
+			}
+			for _, name := range []string{d.Name, d.Previous} {
+				if name != "" && !recorded[st.Key.Secret(name)] {
+					expected[st.Key.Account]++
+				}
 			}
 		}
 	}

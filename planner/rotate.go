@@ -6,13 +6,14 @@ package planner
 func (b *builder) buildRotations() {
 	b.plan.RotateOnly = true
 	for _, s := range join(*b.in) {
-		for name, t := range triples(s) {
+		all := triples(s)
+		for name, t := range all {
 			switch {
-			case t.desired == nil && t.recorded == nil || !b.in.Options.rotates(s.key, name):
+			case t.desired == nil && (t.recorded == nil || t.recorded.PreviousOf != "") || !b.in.Options.rotates(s.key, name):
 			case !b.targeted(s.key, name):
 				b.plan.Targeted = true
 			default:
-				b.rotate(s, t, name)
+				b.rotate(s, all, t, name)
 			}
 		}
 	}
@@ -24,7 +25,9 @@ func (b *builder) buildRotations() {
 
 // rotate plans a new value for a generated secret. The action sends neither metadata nor
 // another delete policy: those are changes of the manifest, and wait for the next apply.
-func (b *builder) rotate(s *versions, t *triple, name string) {
+//
+// If the old value is to stay readable, what that takes comes before.
+func (b *builder) rotate(s *versions, all map[string]*triple, t *triple, name string) {
 	if why := t.notRotatable(); why != "" {
 		b.note(why, s, name)
 		return
@@ -43,6 +46,9 @@ func (b *builder) rotate(s *versions, t *triple, name string) {
 	}
 	if t.recorded.Pending != nil {
 		b.note(NoteInterrupted, s, name)
+	}
+	if t.desired.Overlap > 0 && !b.keepReplaced(s, t, previousOf(t, all), &a) {
+		return
 	}
 	b.add(a)
 }

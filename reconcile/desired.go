@@ -178,6 +178,13 @@ func (d *desired) checkDuplicates() error {
 			seen[key] = sec.Pos
 		}
 	}
+	for _, st := range d.stores {
+		for _, sec := range st.Secrets {
+			if other, ok := seen[st.Key.Secret(sec.Previous)]; ok {
+				errs.Add(sec.Pos, "", "secret %q of store %q keeps its previous value as %q, which is described at %s", sec.Name, st.Key.Name, sec.Previous, other)
+			}
+		}
+	}
 	return errs.Err()
 }
 
@@ -212,6 +219,7 @@ func desiredSecret(sec manifest.Secret) planner.DesiredSecret {
 	return planner.DesiredSecret{
 		Name: sec.Name, Scopes: sec.Scopes, Comment: sec.Comment, Source: sec.Source.String(), Delete: sec.Delete,
 		Adopt: planner.AdoptPolicy(sec.Adopt), RenamedFrom: sec.RenamedFrom, RotateAfter: sec.RotateAfter, External: sec.External,
+		Overlap: sec.Overlap, Previous: sec.Previous,
 		SourceDigest: sec.Source.Digest(), Generated: sec.Source.Kind == manifest.SourceGenerate, Pos: sec.Pos,
 	}
 }

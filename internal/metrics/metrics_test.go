@@ -54,6 +54,7 @@ secretsync_drift_findings{kind="deleted"} 2
 secretsync_drift_findings{kind="interrupted"} 0
 secretsync_drift_findings{kind="not_active"} 0
 secretsync_drift_findings{kind="recreated"} 0
+secretsync_drift_findings{kind="retire_overdue"} 0
 secretsync_drift_findings{kind="rotation_overdue"} 0
 secretsync_drift_findings{kind="scopes"} 0
 secretsync_drift_findings{kind="store_gone"} 0

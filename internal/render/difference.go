@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -79,6 +80,9 @@ func differing(c planfile.Pair) []string {
 	}
 	if r.Delete != nil && n.Delete != nil && *r.Delete != *n.Delete {
 		what = append(what, fmt.Sprintf("the delete policy: %t, now %t", *r.Delete, *n.Delete))
+	}
+	if r.Previous != n.Previous {
+		what = append(what, "which secret keeps the value that is replaced: "+cmp.Or(Safe(r.Previous), "none")+", now "+cmp.Or(Safe(n.Previous), "none"))
 	}
 	if r.Store.Account != n.Store.Account {
 		what = append(what, "the account: "+Safe(string(r.Store.Account))+", now "+Safe(string(n.Store.Account)))

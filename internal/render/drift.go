@@ -126,6 +126,8 @@ func whatDrifted(d planner.Drift) string {
 		return "the last apply was interrupted, outcome unknown"
 	case planner.DriftRotationOverdue:
 		return "past rotate_after"
+	case planner.DriftRetireOverdue:
+		return "keeps an earlier value although its overlap is over: apply retires it"
 	case planner.DriftActivated:
 		return "became active after the last apply had ended, which moved the time of its last change; the value is assumed to be the one that was sent"
 	case planner.DriftListIncomplete:

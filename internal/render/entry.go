@@ -31,7 +31,7 @@ func changeEntries(changes []change) []entry {
 	for i, c := range changes {
 		actions[i] = c.Action
 	}
-	width := nameWidth(actions)
+	width := columnsOf(actions)
 	var entries []entry
 	for _, c := range changes {
 		sign := diffSign(c.Op)
@@ -110,7 +110,7 @@ func chunks(text string, limit int) []string {
 
 func diffSign(op planner.Op) string {
 	switch op {
-	case planner.OpCreate, planner.OpCreateStore:
+	case planner.OpCreate, planner.OpCreateStore, planner.OpPrepare:
 		return "+"
 	case planner.OpDelete, planner.OpDeleteStore:
 		return "-"

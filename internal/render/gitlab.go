@@ -96,8 +96,8 @@ func PlanReport(w io.Writer, p *planner.Plan) error {
 		return n
 	}
 	return WriteJSON(w, map[string]int{
-		"create": count(planner.OpCreateStore, planner.OpCreate),
-		"update": count(planner.OpRename, planner.OpAdopt, planner.OpUpdate, planner.OpRotate, planner.OpForget, planner.OpRecord),
+		"create": count(planner.OpCreateStore, planner.OpCreate, planner.OpPrepare),
+		"update": count(planner.OpRename, planner.OpRetire, planner.OpAdopt, planner.OpUpdate, planner.OpRotate, planner.OpForget, planner.OpRecord),
 		"delete": count(planner.OpDelete, planner.OpDeleteStore),
 	})
 }

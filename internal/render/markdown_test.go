@@ -454,7 +454,7 @@ func TestDriftByRisk(t *testing.T) {
 	last := 0
 	for _, kind := range []planner.DriftKind{
 		planner.DriftStoreGone, planner.DriftDeleted, planner.DriftRecreated, planner.DriftChanged, planner.DriftScopes, planner.DriftInterrupted, planner.DriftNotActive,
-		planner.DriftComment, planner.DriftUnmanaged, planner.DriftRotationOverdue, planner.DriftActivated, planner.DriftAccepted, planner.DriftLagging,
+		planner.DriftComment, planner.DriftUnmanaged, planner.DriftRotationOverdue, planner.DriftRetireOverdue, planner.DriftActivated, planner.DriftAccepted, planner.DriftLagging,
 	} {
 		at := strings.Index(out.String(), " "+string(kind)+"-")
 		if at < last {

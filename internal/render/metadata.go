@@ -27,6 +27,12 @@ func factParts(a planner.Action) []string {
 	if a.Op == planner.OpRename {
 		parts = append(parts, "from "+word(a.From)+", its value never leaves Cloudflare")
 	}
+	if a.Op.Duplicates() {
+		parts = append(parts, "duplicate of "+word(a.From)+", its value never leaves Cloudflare")
+	}
+	if a.Previous != "" {
+		parts = append(parts, "the value that it replaces stays readable as "+word(a.Previous))
+	}
 	if a.SetValue && a.Source != "" {
 		parts = append(parts, "from "+source(a.Source))
 	}
@@ -47,7 +53,7 @@ func source(text string) string {
 func scopes(a planner.Action) []string {
 	switch s := a.Scopes; {
 	case s == nil:
-	case a.Op == planner.OpCreate:
+	case a.Op == planner.OpCreate, a.Op == planner.OpPrepare:
 		return []string{"scopes " + Scopes(s.After)}
 	case !slices.Equal(s.Before, s.After):
 		return []string{fmt.Sprintf("scopes %s -> %s", Scopes(s.Before), Scopes(s.After))}
@@ -59,7 +65,7 @@ func scopes(a planner.Action) []string {
 // after everything else, because anything can be in it.
 func commentLines(a planner.Action) []string {
 	switch c := a.Comment; {
-	case c == nil || c.Before == c.After:
+	case c == nil || c.Before == c.After, a.Op.Duplicates(): // its comment only repeats the names
 		return nil
 	case a.Op == planner.OpCreate:
 		return []string{"comment " + excerpt(c.After, maxText)}

@@ -33,6 +33,8 @@ var opWords = []opWord{
 	{planner.OpCreateStore, "+", colorAdd, "create", "store", "created"},
 	{planner.OpCreate, "+", colorAdd, "create", "", "created"},
 	{planner.OpRename, ">", colorChange, "rename", "", "renamed"},
+	{planner.OpPrepare, "+", colorAdd, "prepare", "", "prepared"},
+	{planner.OpRetire, "-", colorRemove, "retire", "", "retired"},
 	{planner.OpAdopt, "&", colorChange, "adopt", "", "adopted"},
 	{planner.OpUpdate, "~", colorChange, "update", "", "updated"},
 	{planner.OpRotate, "~", colorChange, "rotate", "", "rotated"},
@@ -75,6 +77,8 @@ var reasonWords = map[planner.Reason]string{
 	planner.ReasonExternal:            "now external, stays in Cloudflare",
 	planner.ReasonReencrypted:         "re-encrypted: without a key it is unknown whether the value changed",
 	planner.ReasonEdited:              "value changed or re-encrypted: without a key it is unknown which",
+	planner.ReasonOverlapOver:         "the overlap is over: the earlier value is deleted",
+	planner.ReasonReplacedAgain:       "replaced again before the overlap is over: the earlier value is deleted",
 	planner.ReasonUnmanaged:           "not managed by this manifest (unmanaged: delete)",
 }
 
@@ -95,12 +99,22 @@ var provenWords = map[planner.Reason]string{
 	planner.ReasonInterrupted:    "the last apply was interrupted",
 }
 
+// duplicateWords say why a secret is duplicated again, where that is for a reason that sends other
+// values again.
+var duplicateWords = map[planner.Reason]string{
+	planner.ReasonChangedOutside: "changed outside",
+	planner.ReasonInterrupted:    "the last apply was interrupted, outcome unknown",
+}
+
 // reasonWord says why an action is in the plan; empty where its operation says it all.
 func reasonWord(a planner.Action, r planner.Reason) string {
 	if w := rotationWords[r]; a.Op == planner.OpRotate && w != "" {
 		return w
 	}
 	if w := provenWords[r]; w != "" && slices.Contains(a.Reasons, planner.ReasonProven) {
+		return w
+	}
+	if w := duplicateWords[r]; a.Op.Duplicates() && w != "" {
 		return w
 	}
 	return reasonWords[r]
@@ -121,7 +135,7 @@ func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 	out := &printer{w: w}
 	changes, notes := changesOf(p)
 	printUnread(out, unreadInPlan(p), notPlanned, style)
-	printChanges(out, changes, nameWidth(p.Actions), style)
+	printChanges(out, changes, columnsOf(p.Actions), style)
 	for _, n := range noteLines(notes, PlanNames(p)) {
 		out.line("note: %s", n)
 	}
@@ -138,7 +152,7 @@ func Plan(w io.Writer, p *planner.Plan, info PlanInfo, style Style) error {
 	return out.err
 }
 
-func printChanges(out *printer, changes []change, width int, style Style) {
+func printChanges(out *printer, changes []change, width columns, style Style) {
 	for i, c := range changes {
 		if i == 0 || c.Store != changes[i-1].Store {
 			if i > 0 {
@@ -163,11 +177,11 @@ func printChanges(out *printer, changes []change, width int, style Style) {
 
 // lines are a change without its sign: what is done to which secret, the details, and the lines
 // below, which hold the comment. A comment that is all that changes needs no line of its own.
-func (c change) lines(width int) (head, details string, below []string) {
+func (c change) lines(width columns) (head, details string, below []string) {
 	verb := wordsFor(c.Op).verb
 	head, details, below = verb+" store", facts(c.Action), commentLines(c.Action)
 	if c.Secret != "" {
-		head = fmt.Sprintf("%-6s  %-*s", verb, width, word(c.Secret))
+		head = fmt.Sprintf("%-*s  %-*s", width.verb, verb, width.name, word(c.Secret))
 	}
 	if details == "" && len(below) == 1 {
 		details, below = below[0], nil
@@ -320,12 +334,17 @@ func Scopes(scopes []string) string {
 // everything else off the screen.
 const maxNameWidth = 48
 
-func nameWidth(actions []planner.Action) int {
-	width := 0
+// columns are the widths of the columns of a plan.
+type columns struct{ verb, name int }
+
+func columnsOf(actions []planner.Action) columns {
+	width := columns{verb: len("create")}
 	for _, a := range actions {
 		if a.Secret != "" {
-			width = max(width, utf8.RuneCountInString(word(a.Secret)))
+			width.verb = max(width.verb, len(wordsFor(a.Op).verb))
+			width.name = max(width.name, utf8.RuneCountInString(word(a.Secret)))
 		}
 	}
-	return min(width, maxNameWidth)
+	width.name = min(width.name, maxNameWidth)
+	return width
 }

@@ -26,6 +26,9 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 	case planner.ProblemAdoptUnverified:
 		return name + " already exists, and its value could not be verified: it is left alone (adopt: verify)",
 			"the warnings say why it was not verified; adopt: overwrite sets the manifest's value, adopt: keep adopts it as it is"
+	case planner.ProblemPreviousTaken:
+		return name + " is to keep a previous value (rotate: overlap), but a secret of that name exists that is not kept for it: it is left alone",
+			"delete or rename that secret, or remove rotate from the manifest"
 	case planner.ProblemExternalMissing:
 		return name + " is external and does not exist", "create it in Cloudflare, or remove it from the manifest"
 	case planner.ProblemExternalScopes:

@@ -32,7 +32,7 @@ type change struct {
 }
 
 // losing are the operations under riskLoses, the worst first.
-var losing = []planner.Op{planner.OpDeleteStore, planner.OpDelete, planner.OpRename, planner.OpRotate, planner.OpAdopt, planner.OpUpdate}
+var losing = []planner.Op{planner.OpDeleteStore, planner.OpDelete, planner.OpRename, planner.OpRotate, planner.OpRetire, planner.OpAdopt, planner.OpUpdate}
 
 // changesOf returns the actions of a plan, the riskiest first, with the notes about Workers that
 // they break, and the notes that are about no action, but for those of [unreadInPlan].
@@ -68,10 +68,10 @@ func riskOf(a planner.Action, breaks bool) risk {
 	switch {
 	case breaks:
 		return riskBreaks
-	case a.Op == planner.OpDelete, a.Op == planner.OpDeleteStore, a.Op == planner.OpRename, a.Op == planner.OpRotate,
+	case a.Op == planner.OpDelete, a.Op == planner.OpDeleteStore, a.Op == planner.OpRename, a.Op == planner.OpRotate, a.Op == planner.OpRetire,
 		a.Op == planner.OpAdopt && a.SetValue, losesScope(a):
 		return riskLoses
-	case a.Op == planner.OpCreate, a.Op == planner.OpCreateStore:
+	case a.Op == planner.OpCreate, a.Op == planner.OpCreateStore, a.Op == planner.OpPrepare:
 		return riskCreates
 	case a.SetValue:
 		return riskSends
@@ -86,7 +86,7 @@ func losesScope(a planner.Action) bool {
 // driftRanks are the kinds of drift, the worst first.
 var driftRanks = []planner.DriftKind{
 	planner.DriftStoreGone, planner.DriftDeleted, planner.DriftRecreated, planner.DriftValue, planner.DriftChanged, planner.DriftScopes, planner.DriftInterrupted,
-	planner.DriftNotActive, planner.DriftComment, planner.DriftUnmanaged, planner.DriftRotationOverdue, planner.DriftActivated,
+	planner.DriftNotActive, planner.DriftComment, planner.DriftUnmanaged, planner.DriftRotationOverdue, planner.DriftRetireOverdue, planner.DriftActivated,
 	planner.DriftTouched, planner.DriftAccepted, planner.DriftKeptOther, planner.DriftLagging, planner.DriftValueLagging, planner.DriftListIncomplete,
 }
 

@@ -128,10 +128,19 @@ type Secret struct {
 	When string `json:"when,omitempty"`
 	// The age at which the value is to be replaced, like 12h, 90d or 8w.
 	RotateAfter string `json:"rotate_after,omitempty" jsonschema:"pattern=^[0-9]+[hdw]$"`
+	// What happens when the value is replaced by another one.
+	Rotate *Rotate `json:"rotate,omitempty"`
 	// The name it had before.
 	RenamedFrom string `json:"renamed_from,omitempty"`
 	// Take over an existing secret: overwrite sets its value, keep leaves it as it is.
 	Adopt Adopt `json:"adopt,omitempty" jsonschema:"enum=overwrite,enum=keep"`
+}
+
+// Rotate says what happens when the value is replaced by another one.
+type Rotate struct {
+	// How long the replaced value stays readable, under the secret's name with -previous at its end, like
+	// 12h, 90d or 8w.
+	Overlap string `json:"overlap" jsonschema:"pattern=^[0-9]+[hdw]$"`
 }
 
 // From is a source. Paths are relative to the file that names them.

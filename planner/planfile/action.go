@@ -13,8 +13,12 @@ type Action struct {
 	Store     string     `json:"store"`
 	// Secret is empty for the actions on a store.
 	Secret string `json:"secret,omitempty"`
-	// From is the old name, for a rename.
-	From    string           `json:"from,omitempty"`
+	// From is the old name, for a rename, and the secret that is duplicated, for a preparation or a
+	// retirement.
+	From string `json:"from,omitempty"`
+	// Previous is the secret that keeps the value which the action replaces.
+	Previous string `json:"previous,omitempty"`
+
 	Reasons []planner.Reason `json:"reasons"`
 	// Value identifies the value that is sent, or that a renamed secret keeps. Other actions
 	// have none.
@@ -54,7 +58,7 @@ type Precondition struct {
 
 func fromAction(a planner.Action) Action {
 	f := Action{
-		Op: a.Op, AccountID: string(a.Store.Account), Store: a.Store.Name, Secret: a.Secret, From: a.From,
+		Op: a.Op, AccountID: string(a.Store.Account), Store: a.Store.Name, Secret: a.Secret, From: a.From, Previous: a.Previous,
 		Reasons: append([]planner.Reason{}, a.Reasons...), Value: a.ValueID, Delete: a.Delete, Early: a.BeforeCreates, Position: a.Pos,
 	}
 	if a.SetValue || a.Op == planner.OpRename {
@@ -89,7 +93,7 @@ func list(scopes []string) []string { return append([]string{}, scopes...) }
 
 func (f Action) action() planner.Action {
 	a := planner.Action{
-		Op: f.Op, Store: planner.StoreKey{Account: planner.AccountID(f.AccountID), Name: f.Store}, Secret: f.Secret, From: f.From,
+		Op: f.Op, Store: planner.StoreKey{Account: planner.AccountID(f.AccountID), Name: f.Store}, Secret: f.Secret, From: f.From, Previous: f.Previous,
 		Reasons: f.Reasons, SetValue: f.Value != "" && f.Op != planner.OpRename, ValueID: f.Value, Delete: f.Delete,
 		Source: f.Source, SourceDigest: f.SourceDigest, BeforeCreates: f.Early, Pos: f.Position,
 	}

@@ -148,6 +148,9 @@ func covers(reviewed, now planner.Action) bool {
 		r, n := fromAction(reviewed), fromAction(now)
 		return same(r.Delete, n.Delete) && same(r.Precondition, n.Precondition)
 	}
+	if reviewed.Op == planner.OpRetire && now.Op == planner.OpPrepare { // the duplicate alone is left to do
+		return coversDuplicate(reviewed, now)
+	}
 	if !coversValue(reviewed, now) || now.BeforeCreates && !reviewed.BeforeCreates {
 		return false
 	}
@@ -156,6 +159,15 @@ func covers(reviewed, now planner.Action) bool {
 		r.Op = now.Op
 	}
 	return same(r, n)
+}
+
+// coversDuplicate reports whether an action duplicates the secret that was reviewed, as reviewed.
+func coversDuplicate(reviewed, now planner.Action) bool {
+	r, n := fromAction(reviewed), fromAction(now)
+	if r.Scopes == nil || r.Comment == nil {
+		return false
+	}
+	return r.From == n.From && same(r.Delete, n.Delete) && slices.Equal(r.Scopes.After, n.Scopes.After) && r.Comment.After == n.Comment.After
 }
 
 // updates reports whether an operation changes a secret in its place.
@@ -216,6 +228,8 @@ func mayComplete(reviewed, now planner.Action) bool {
 		return now.Op == planner.OpCreate || updates(now.Op) || now.Op == planner.OpAdopt && now.Proven
 	case planner.OpRename: // which keeps the value, unlike a rotation
 		return now.Op == planner.OpAdopt || now.Op == planner.OpUpdate && fromAction(now).Value != Unverified
+	case planner.OpPrepare, planner.OpRetire:
+		return now.Op.Duplicates() && now.From == reviewed.From
 	case planner.OpAdopt:
 		return (now.Op == planner.OpAdopt || updates(now.Op)) && now.ID == reviewed.ID
 	case planner.OpUpdate, planner.OpRotate: // a value that was accepted, or is proven, is kept

@@ -51,6 +51,8 @@ type Summary struct {
 	CreateStore int `json:"create_store"`
 	Create      int `json:"create"`
 	Rename      int `json:"rename"`
+	Prepare     int `json:"prepare,omitempty"`
+	Retire      int `json:"retire,omitempty"`
 	Adopt       int `json:"adopt"`
 	Update      int `json:"update"`
 	Rotate      int `json:"rotate"`
@@ -70,6 +72,7 @@ type Summary struct {
 func Summarize(p *planner.Plan) Summary {
 	return Summary{
 		CreateStore: p.Count(planner.OpCreateStore), Create: p.Count(planner.OpCreate), Rename: p.Count(planner.OpRename),
+		Prepare: p.Count(planner.OpPrepare), Retire: p.Count(planner.OpRetire),
 		Adopt: p.Count(planner.OpAdopt), Update: p.Count(planner.OpUpdate), Rotate: p.Count(planner.OpRotate),
 		Delete: p.Count(planner.OpDelete), DeleteStore: p.Count(planner.OpDeleteStore), Forget: p.Count(planner.OpForget),
 		Record: p.Count(planner.OpRecord), Total: len(p.Actions), Unchanged: p.Unchanged,

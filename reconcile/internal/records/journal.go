@@ -77,8 +77,10 @@ func keysOf(e applier.Entry) []lockfile.RecordKey {
 	add := func(a planner.Action) {
 		k := LockKey(a.Store)
 		keys = append(keys, lockfile.RecordKey{Store: k, Secret: a.Secret})
-		if a.From != "" {
-			keys = append(keys, lockfile.RecordKey{Store: k, Secret: a.From})
+		for _, other := range []string{a.From, a.Previous} {
+			if other != "" {
+				keys = append(keys, lockfile.RecordKey{Store: k, Secret: other})
+			}
 		}
 	}
 	for _, a := range e.Actions {
@@ -132,7 +134,11 @@ func (j *Journal) intend(f *lockfile.File, a planner.Action) {
 		sec = st.PutSecret(a.Secret, j.intended(a))
 	}
 	sec.Pending = pending
-	if from := st.Secret(a.From); from != nil {
+	if kept := st.Secret(a.Previous); kept != nil { // from now on, it may be the only one with its value
+		j.remember(a.Store.Secret(a.Previous), kept)
+		kept.KeptSince = j.Now()
+	}
+	if from := st.Secret(a.From); from != nil && a.Op == planner.OpRename {
 		j.remember(a.Store.Secret(a.From), from)
 		from.Pending = pending
 		if !from.Accepted.IsZero() { // the duplicate has a value that is not known either
@@ -163,8 +169,8 @@ func (j *Journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *loc
 		sec.ID = lockfile.SecretID(a.ID)
 	}
 	written := sec.Applied
-	if a.Op == planner.OpCreate {
-		pending.PreviousID = sec.ID
+	if a.Op == planner.OpCreate || a.Op.Duplicates() {
+		pending.PreviousID = cmp.Or(lockfile.SecretID(a.ID), sec.ID)
 	}
 	if sec.Pending != nil {
 		written = sec.Pending.Since
@@ -177,7 +183,7 @@ func (j *Journal) carryOver(sec *lockfile.Secret, a planner.Action, pending *loc
 		}
 	}
 	// Lists may lag behind our own last write: what appears then is ours too.
-	if a.Op == planner.OpCreate && !written.IsZero() && j.Now().Sub(written) < planner.ListLag {
+	if (a.Op == planner.OpCreate || a.Op.Duplicates()) && !written.IsZero() && j.Now().Sub(written) < planner.ListLag {
 		pending.Since = written
 	}
 }
@@ -192,6 +198,9 @@ func (j *Journal) intended(a planner.Action) lockfile.Secret {
 	}
 	if a.Comment != nil {
 		sec.Comment = a.Comment.After
+	}
+	if a.Op.Duplicates() {
+		sec.Delete, sec.PreviousOf = *a.Delete, a.From
 	}
 	return sec
 }
@@ -239,7 +248,10 @@ func (j *Journal) settle(f *lockfile.File, r applier.Result) {
 		j.settleDone(st, r)
 	case applier.Failed, applier.Skipped:
 		j.takeBack(st, a.Store, a.Secret)
-		j.takeBack(st, a.Store, a.From)
+		j.takeBack(st, a.Store, a.Previous)
+		if a.Op == planner.OpRename {
+			j.takeBack(st, a.Store, a.From)
+		}
 	case applier.Unknown: // stays pending
 		if a.Op == planner.OpRename && r.Live.ID != "" { // the entry about the duplicate may not have been written
 			j.duplicated(f, r)
@@ -302,9 +314,12 @@ func (j *Journal) settleDone(st *lockfile.Store, r applier.Result) {
 	case a.Scopes != nil: // nullable in the API's schema (docs/cloudflare-api.md §1.2)
 		sec.Scopes = a.Scopes.After
 	}
+	if kept := st.Secret(a.Previous); kept != nil {
+		kept.KeptSince = j.Now()
+	}
 	valueChanged := a.SetValue || a.Op == planner.OpAdopt
 	switch {
-	case a.SetValue:
+	case a.SetValue, a.Op.Duplicates():
 		sec.Applied, sec.Accepted = j.Now(), time.Time{}
 	case a.Proven:
 		j.proven(sec, k, w)

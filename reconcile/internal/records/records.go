@@ -39,7 +39,7 @@ func recordedSecret(name string, sec *lockfile.Secret) planner.RecordedSecret {
 	r := planner.RecordedSecret{
 		Name: name, ID: planner.SecretID(sec.ID), Scopes: sec.Scopes, Comment: sec.Comment,
 		Modified: planner.Modified(sec.Modified), Status: sec.Status, Applied: sec.Applied, Accepted: !sec.Accepted.IsZero(),
-		Delete: sec.Delete,
+		Delete: sec.Delete, PreviousOf: sec.PreviousOf, KeptSince: sec.KeptSince,
 	}
 	if p := sec.Pending; p != nil {
 		r.Pending = &planner.Pending{

@@ -14,7 +14,7 @@ func Manifest(m *manifest.Manifest) []string {
 	for _, st := range m.Stores {
 		text = append(text, st.Label, st.Name, st.AccountID)
 		for _, sec := range st.Secrets {
-			text = append(text, sec.Label, sec.Name, sec.RenamedFrom, sec.Source.String())
+			text = append(text, sec.Label, sec.Name, sec.Previous, sec.RenamedFrom, sec.Source.String())
 			text = append(text, sec.Scopes...)
 			if sec.Comment != nil {
 				text = append(text, *sec.Comment)
