@@ -64,13 +64,8 @@ type builder struct {
 }
 
 func (b *builder) store(s *versions) {
-	secrets := triples(s)
-	for name := range secrets {
-		if !b.targeted(s.key, secrets[name].owner(name)) {
-			delete(secrets, name)
-			b.plan.Targeted = true
-		}
-	}
+	all := triples(s)
+	secrets := b.limit(s, all)
 	if len(s.desired) > 0 && s.live == nil && (len(b.in.Options.Targets) == 0 || len(secrets) > 0) {
 		b.add(Action{Op: OpCreateStore, Store: s.key, Reasons: []Reason{ReasonNew}, Delete: new(s.delete()), Pos: s.desired[0].Pos})
 		if s.recorded != nil { // it gets another id
@@ -85,7 +80,7 @@ func (b *builder) store(s *versions) {
 		b.setAside(s, secrets)
 	}
 	names := slices.Sorted(maps.Keys(secrets))
-	previous := b.takePrevious(secrets)
+	previous := b.takePrevious(secrets, all)
 	b.renames(s, secrets, names)
 	for _, name := range names {
 		if t := secrets[name]; t != nil {
@@ -96,6 +91,23 @@ func (b *builder) store(s *versions) {
 	if len(s.desired) == 0 && s.recorded != nil && s.recorded.Delete && s.live != nil && !b.plan.Targeted {
 		b.deleteStore(s, secrets)
 	}
+}
+
+// limit returns the secrets that the plan may touch: with a secret, also the one that keeps its
+// earlier value.
+func (b *builder) limit(s *versions, all map[string]*triple) map[string]*triple {
+	if len(b.in.Options.Targets) == 0 {
+		return all
+	}
+	secrets := map[string]*triple{}
+	for name, t := range all {
+		if b.targeted(s.key, name) || b.targeted(s.key, t.owner(name)) {
+			secrets[name] = t
+		} else {
+			b.plan.Targeted = true
+		}
+	}
+	return secrets
 }
 
 // setAside removes from the map the secrets whose creation was interrupted and that an incomplete

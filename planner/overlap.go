@@ -66,17 +66,20 @@ func previousOf(t *triple, secrets map[string]*triple) *triple {
 	return &triple{within: t.within}
 }
 
-// takePrevious removes the previous ones of the secrets with an overlap from the map, and returns
-// them by the names of these secrets.
-func (b *builder) takePrevious(secrets map[string]*triple) map[string]*triple {
+// takePrevious removes the previous ones of the secrets with an overlap from those that are still to
+// be decided on, and returns them by the names of these secrets. A plan may be limited to a
+// previous one alone.
+func (b *builder) takePrevious(secrets, all map[string]*triple) map[string]*triple {
 	b.owners, b.writes = nil, nil
-	for name, t := range secrets {
-		if t.desired != nil && t.desired.Overlap > 0 && !t.desired.External {
-			if b.owners == nil {
-				b.owners, b.writes = map[string]*triple{}, map[string]*Action{}
-			}
-			b.owners[name] = t
+	for name, t := range all {
+		if t.desired == nil || t.desired.Overlap == 0 || t.desired.External ||
+			secrets[name] == nil && secrets[t.desired.Previous] == nil {
+			continue
 		}
+		if b.owners == nil {
+			b.owners, b.writes = map[string]*triple{}, map[string]*Action{}
+		}
+		b.owners[name] = t
 	}
 	previous := map[string]*triple{}
 	for name, t := range b.owners {
@@ -95,7 +98,7 @@ func (b *builder) keepPrevious(s *versions, previous map[string]*triple) {
 	for _, name := range slices.Sorted(maps.Keys(previous)) {
 		t, p, write := b.owners[name], previous[name], b.writes[name]
 		if write == nil && !t.settled() {
-			continue // a problem, or left alone
+			continue // a problem, left alone, or the plan is limited to others
 		}
 		if b.previousState(t, p) == previousTaken {
 			b.previousTaken(s, t)
@@ -109,9 +112,10 @@ func (b *builder) keepPrevious(s *versions, previous map[string]*triple) {
 	}
 }
 
-// settled reports whether a secret on which there is no action is ours and live.
+// settled reports whether a secret on which there is no action is as we left it.
 func (t *triple) settled() bool {
-	return t.live != nil && t.recorded != nil && t.recorded.ID == t.live.ID
+	r, l := t.recorded, t.live
+	return l != nil && r != nil && r.ID == l.ID && r.Pending == nil && r.compareWrites(l) <= 0
 }
 
 // mayReplace reports whether the value that is sent may differ from the one applied last. To

@@ -234,7 +234,10 @@ func TestOverlapWithRotateAndTargets(t *testing.T) {
 		{"taken", generated, rotate, "problem nothing_to_rotate; problem previous_taken"},
 		{"absent", changed, planner.Options{Targets: []string{"prod/api-key"}}, "prepare+scopes+comment (new); update+value (value_changed) keeping"},
 		{"taken", changed, planner.Options{Targets: []string{"prod/api-key"}}, "update+value (value_changed); problem previous_taken"},
-		{"kept, overlap over", changed, planner.Options{Targets: []string{"prod/*-previous"}}, "nothing, 0 unchanged"},
+		{"kept, overlap over", changed, planner.Options{Targets: []string{"prod/*-previous"}}, "retire+scopes+comment (overlap_over)"},
+		{"absent: deleted outside", changed, planner.Options{Targets: []string{"prod/*-previous"}}, "prepare+scopes+comment (deleted_outside)"},
+		{"kept", changed, planner.Options{Targets: []string{"prod/*-previous"}}, "nothing, 0 unchanged"},
+		{"kept", changed, planner.Options{Targets: []string{"prod/other"}}, "nothing, 0 unchanged"},
 	} {
 		in := inputWithOverlap(c.owner, cells[c.previous])
 		in.Options = c.options

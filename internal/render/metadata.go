@@ -28,7 +28,11 @@ func factParts(a planner.Action) []string {
 		parts = append(parts, "from "+word(a.From)+", its value never leaves Cloudflare")
 	}
 	if a.Op.Duplicates() {
-		parts = append(parts, "duplicate of "+word(a.From)+", its value never leaves Cloudflare")
+		again := ""
+		if a.Op == planner.OpRetire {
+			again = "then again a "
+		}
+		parts = append(parts, again+"duplicate of "+word(a.From)+", whose value never leaves Cloudflare")
 	}
 	if a.Previous != "" {
 		parts = append(parts, "the value that it replaces stays readable as "+word(a.Previous))
