@@ -116,6 +116,8 @@ type faultSecret struct {
 type faultScenario struct {
 	name          string
 	before, after string // the manifest's secrets; before is "" if nothing was applied before
+	then          string // applied after before, if it is not ""
+	over          string // the secret that has kept an earlier value for long enough since then
 	requests      int
 	secrets       []faultSecret
 }
@@ -131,6 +133,7 @@ var faultScenarios = []faultScenario{
 		secrets: []faultSecret{{"one", "", "one", 1, "one"}, {"two", "", "two", 2, "two"}, {"three", "", "one", 1, "three"}},
 	},
 	everyChange,
+	overlaps,
 }
 
 // activatesAfter is how long a written secret stays pending. No apply here waits for it, so the
@@ -165,6 +168,46 @@ var everyChange = faultScenario{
 	},
 }
 
+// overlaps has every stage of an overlapping rotation: an old value that is kept (rolled), the same
+// while an older one is kept (again), or for the first time (added); an older one whose time is over
+// (over), and a new secret.
+var overlaps = faultScenario{
+	name: "overlaps", requests: 11,
+	before: `
+      rolled: {from: {file: one.txt}, rotate: {overlap: 24h}}
+      again: {from: {file: one.txt}, rotate: {overlap: 24h}}
+      over: {from: {file: one.txt}, rotate: {overlap: 24h}}
+      added: {from: {file: one.txt}}
+`,
+	then: `
+      rolled: {from: {file: one.txt}, rotate: {overlap: 24h}}
+      again: {from: {file: two.txt}, rotate: {overlap: 24h}}
+      over: {from: {file: two.txt}, rotate: {overlap: 24h}}
+      added: {from: {file: one.txt}}
+`,
+	over: "over-previous",
+	after: `
+      rolled: {from: {file: two.txt}, rotate: {overlap: 24h}}
+      again: {from: {file: three.txt}, rotate: {overlap: 24h}}
+      over: {from: {file: two.txt}, rotate: {overlap: 24h}}
+      added: {from: {file: two.txt}, rotate: {overlap: 24h}}
+      new: {from: {file: two.txt}, comment: recognized by this, rotate: {overlap: 24h}}
+`,
+	secrets: []faultSecret{
+		{"rolled", "one", "two", 1, "rolled"},
+		{"rolled-previous", "one", "one", 1, ""},
+		{"again", "two", "three", 1, "again"},
+		{"again-previous", "one", "two", 1, "again-previous"},
+		{"over", "two", "two", 1, ""},
+		{"over-previous", "one", "two", 1, "over-previous"},
+		{"added", "one", "two", 1, "added"},
+		{"added-previous", "", "one", 1, "added-previous"},
+		{"new", "", "two", 1, "new"},
+		{"new-previous", "", "two", 1, "new-previous"},
+		{"foreign", "theirs", "theirs", 1, ""},
+	},
+}
+
 // faultCase is a project just before the apply with the fault.
 type faultCase struct {
 	*testing.T
@@ -195,14 +238,35 @@ func newFaultCase(t *testing.T, s faultScenario, kind string) *faultCase {
 	c.Project = program.NewProject(t, c.emulator.BaseURL())
 	c.Write("one.txt", "one")
 	c.Write("two.txt", "two")
+	c.Write("three.txt", "three")
 	const head = "version: 1\nstores:\n  prod:\n    secrets:"
 	if s.before != "" {
 		c.Write("secretsync.yaml", head+s.before)
 		c.secretsync(program.OK, "apply", "--auto-approve")
+		if s.then != "" {
+			c.Write("secretsync.yaml", head+s.then)
+			c.secretsync(program.OK, "apply", "--auto-approve")
+			c.age(s.over)
+		}
 		c.behind(http.MethodPost, "", []any{map[string]any{"name": "foreign", "value": "theirs", "scopes": []string{"workers"}}})
 	}
 	c.Write("secretsync.yaml", head+s.after)
 	return c
+}
+
+// age changes the lockfile as if a secret had kept an earlier value for long.
+func (c *faultCase) age(name string) {
+	c.Helper()
+	lock, err := lockfile.Read(c.Path("secretsync.lock"))
+	program.Must(c.T, err)
+	for _, st := range lock.Stores {
+		if sec := st.Secret(name); sec == nil || sec.KeptSince.IsZero() {
+			c.Fatalf("%s keeps nothing", name)
+		} else {
+			sec.KeptSince = sec.KeptSince.AddDate(-1, 0, 0)
+		}
+	}
+	c.Write("secretsync.lock", string(lock.Format()))
 }
 
 // decide injects the fault into the chosen request.
@@ -285,7 +349,7 @@ func (c *faultCase) onlyUnproven() bool {
 	return len(found) > 0 && len(found) == strings.Count(c.output, "error: ")
 }
 
-var toldOf = regexp.MustCompile(`(?m)^(created|updated|renamed|deleted|failed: \w+|unknown: \w+|skipped: \w+) prod/([a-z-]+)(?::.*)?$`)
+var toldOf = regexp.MustCompile(`(?m)^(created|updated|renamed|deleted|prepared|retired|failed: \w+|unknown: \w+|skipped: \w+) prod/([a-z-]+)(?::.*)?$`)
 
 // checkReport compares the last apply's report with what exists.
 func (c *faultCase) checkReport(code int) {
@@ -313,7 +377,7 @@ func (c *faultCase) checkReport(code int) {
 	}
 	for _, s := range c.secrets {
 		switch told[s.told] {
-		case "created", "updated", "renamed", "deleted":
+		case "created", "updated", "renamed", "deleted", "prepared", "retired":
 			if !c.is(s.name, s.after) {
 				c.Errorf("%s is reported as %s, and is not", s.name, told[s.told])
 			}
