@@ -76,12 +76,31 @@ func New(o Options) (*Project, []*syntax.Error) {
 	for _, st := range o.Manifest.Stores {
 		account := o.likelyAccount(st)
 		s := store{Store: st, key: planner.StoreKey{Account: account, Name: st.Name}}
+		s.Secrets = withPrevious(st.Secrets)
 		if recorded := o.Lock.Stores[lockKey(s.key)]; recorded != nil {
 			s.id = string(recorded.ID)
 		}
 		p.stores = append(p.stores, s)
 	}
 	return p, p.read()
+}
+
+// withPrevious adds, after each secret with an overlap, the one that keeps its previous value. Workers
+// bind it as they bind any other.
+func withPrevious(secrets []manifest.Secret) []manifest.Secret {
+	all := make([]manifest.Secret, 0, len(secrets))
+	for _, sec := range secrets {
+		all = append(all, sec)
+		if sec.Previous == "" {
+			continue
+		}
+		previous := manifest.Secret{Label: sec.Label + manifest.PreviousSuffix, Name: sec.Previous, Scopes: sec.Scopes, Pos: sec.Pos}
+		if sec.RenamedFrom != "" {
+			previous.RenamedFrom = sec.RenamedFrom + manifest.PreviousSuffix
+		}
+		all = append(all, previous)
+	}
+	return all
 }
 
 // likelyAccount returns a store's account. It is used only for matching names, so it may be

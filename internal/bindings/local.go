@@ -116,6 +116,11 @@ func (p *Project) boundSecret(env wrangler.Environment, b wrangler.Binding) (man
 	if sec == nil {
 		return manifest.SecretRef{}, nil
 	}
+	for i := range st.Secrets { // nothing is replaced locally, so both have the same value
+		if st.Secrets[i].Previous == sec.Name {
+			sec = &st.Secrets[i]
+		}
+	}
 	return manifest.SecretRef{Store: st.Label, Secret: sec.Label}, sec
 }
 

@@ -30,7 +30,7 @@ func (p *Project) Module(c *wrangler.Config, envs []wrangler.Environment) (m wor
 	if m.Secrets, err = mb.table(""); err != nil {
 		return m, nil, err
 	}
-	for _, st := range p.opts.Manifest.Stores {
+	for _, st := range p.stores {
 		secrets, err := mb.table(st.Label)
 		if err != nil {
 			return m, nil, err
@@ -106,7 +106,7 @@ func (mb *moduleBuilder) warn(format string, args ...any) {
 func (mb *moduleBuilder) table(store string) ([]workermodule.Secret, error) {
 	var secrets []workermodule.Secret
 	seen := map[string]bool{}
-	for _, st := range mb.project.opts.Manifest.Stores {
+	for _, st := range mb.project.stores {
 		for _, sec := range st.Secrets {
 			if seen[sec.Label] || store != "" && st.Label != store {
 				continue
