@@ -162,7 +162,9 @@ func (b *builder) keepEqual(s *versions, t, p *triple, write *Action) {
 			b.duplicate(s, t, p, ReasonOverlapOver)
 		}
 	case previousEqual:
-		if write != nil && write.SetValue && t.mayReplace() { // it was deleted outside, and is created again
+		// The value was replaced already: it was deleted outside and is created again, or another
+		// client has set the new one.
+		if write != nil && (write.SetValue && t.mayReplace() || write.Proven && t.desired.Value != ValueSame) {
 			write.Previous = t.desired.Previous
 			return
 		}

@@ -121,6 +121,13 @@ func ownerCells() []owner {
 			d.Value = planner.ValueChanged
 			promoting(r, time.Minute)
 		}},
+		{name: "new value, proven", change: func(d d, _ r, l l) {
+			d.Value, l.DesiredValue, l.Modified = planner.ValueChanged, planner.LiveSame, newer
+		}},
+		{name: "promote proven done", change: func(d d, r r, l l) {
+			d.Value, l.DesiredValue = planner.ValueChanged, planner.LiveSame
+			promoting(r, time.Hour)
+		}},
 		{name: "to be created", noRecord: true, noLive: true, change: func(d d, _ r, _ l) { d.Value = planner.ValueNew }},
 		{name: "gone, same value", noLive: true, change: func(d, r, l) {}},
 		{name: "gone, generated", noLive: true, change: func(d d, _ r, _ l) { d.Generated = true }},

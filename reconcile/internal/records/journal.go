@@ -289,6 +289,9 @@ func (j *Journal) settleDone(st *lockfile.Store, r applier.Result) {
 	a := r.Action
 	k := a.Store.Secret(a.Secret)
 	w := j.Wants[k]
+	if kept := st.Secret(a.Previous); kept != nil {
+		kept.KeptSince = j.Now()
+	}
 	switch a.Op {
 	case planner.OpDelete, planner.OpForget:
 		delete(st.Secrets, a.Secret)
@@ -313,9 +316,6 @@ func (j *Journal) settleDone(st *lockfile.Store, r applier.Result) {
 		sec.Scopes = r.Live.Scopes
 	case a.Scopes != nil: // nullable in the API's schema (docs/cloudflare-api.md §1.2)
 		sec.Scopes = a.Scopes.After
-	}
-	if kept := st.Secret(a.Previous); kept != nil {
-		kept.KeptSince = j.Now()
 	}
 	valueChanged := a.SetValue || a.Op == planner.OpAdopt
 	switch {
