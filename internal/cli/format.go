@@ -65,7 +65,8 @@ func (a *App) showPlan(file *planfile.File, format string, noColor bool) error {
 		s := file.Summary
 		return a.tellGitHub(func(w io.Writer) error { return render.PlanMarkdown(w, p, info) }, []output{
 			{"changes", s.Total > 0}, {"plan_id", file.PlanID}, {"total", s.Total}, {"create", s.Create + s.CreateStore},
-			{"update", s.Update + s.Adopt}, {"rotate", s.Rotate}, {"rename", s.Rename}, {"delete", s.Delete + s.DeleteStore},
+			{"update", s.Update + s.Adopt}, {"rotate", s.Rotate}, {"rename", s.Rename}, {"prepare", s.Prepare},
+			{"retire", s.Retire}, {"delete", s.Delete + s.DeleteStore},
 			{"forget", s.Forget}, {"problems", len(file.Problems)}, {"unread_accounts", s.UnreadAccounts},
 		})
 	case formatGitLab:
