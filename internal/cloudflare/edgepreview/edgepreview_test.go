@@ -1,6 +1,7 @@
 package edgepreview
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,12 +10,14 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/cloudflare"
 	"github.com/secretsync/secretsync/internal/secret"
@@ -451,5 +454,46 @@ func TestPreviewURL(t *testing.T) {
 		if err == nil != (tt.want != "") || err == nil && u.String() != tt.want {
 			t.Errorf("%s at %s: %v, %v", tt.name, tt.api, u, err)
 		}
+	}
+}
+
+// A preview that answers too slowly is given up, and so is one that never ends.
+func TestSlowAnswers(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/subdomain"):
+			_, _ = io.WriteString(w, result(`{"subdomain":"sub"}`).body)
+		case strings.HasSuffix(r.URL.Path, "/subdomain/edge-preview"):
+			_, _ = io.WriteString(w, result(`{"token":"session"}`).body)
+		case strings.HasSuffix(r.URL.Path, "/edge-preview"):
+			_, _ = io.WriteString(w, result(`{"preview_token":"preview"}`).body)
+		default: // the preview
+			for r.Context().Err() == nil {
+				_, _ = io.WriteString(w, "x")
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+	}))
+	defer server.Close()
+	c, err := cloudflare.New(cloudflare.Config{BaseURL: server.URL, Token: apiToken, AccountID: account, RequestTimeout: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	preview, err := New(c).Preview(t.Context(), upload())
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if _, _, err := preview.Post(t.Context(), nil, 1<<20); err == nil || !strings.Contains(err.Error(), "in time") || time.Since(start) > 10*time.Second {
+		t.Errorf("%v after %s", err, time.Since(start))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if _, _, err := preview.Post(ctx, nil, 1<<20); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if status, answer, err := preview.Post(t.Context(), nil, 3); status != 200 || string(answer) != "xxx" || err != nil {
+		t.Errorf("HTTP %d, %q, %v", status, answer, err)
 	}
 }
