@@ -5,6 +5,7 @@ package connect
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,8 +17,11 @@ import (
 
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/cloudflare"
+	"github.com/secretsync/secretsync/internal/cloudflare/auditlog"
+	"github.com/secretsync/secretsync/internal/cloudflare/deployed"
 	"github.com/secretsync/secretsync/internal/cloudflare/edgepreview"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/outside"
 	"github.com/secretsync/secretsync/reconcile"
 )
 
@@ -183,4 +187,14 @@ type account struct {
 // CheckWrites implements [reconcile.WriteChecker]. A preview writes nothing, so it is not checked.
 func (a account) CheckWrites(check func() error) reconcile.Account {
 	return account{a.Client.CheckWrites(check), a.Previewer}
+}
+
+// AuditLog implements [reconcile.AuditLogReader].
+func (a account) AuditLog(ctx context.Context, since, before time.Time) ([]outside.Entry, error) {
+	return auditlog.Read(ctx, a.Client, since, before)
+}
+
+// Readers implements [reconcile.ReaderLister].
+func (a account) Readers(ctx context.Context, before []outside.Reader) ([]outside.Reader, error) {
+	return deployed.Read(ctx, a.Client, before)
 }

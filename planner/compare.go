@@ -87,7 +87,9 @@ func (b *builder) changedOutside(a *Action, s *versions, t *triple, how Reason) 
 		if l.Value == LiveOther {
 			a.Reasons = append(a.Reasons, ReasonValueChangedOutside)
 		}
-		if how == ReasonChangedOutside && t.recorded.sameMetadata(l) {
+		o := b.in.Outside[s.key.Secret(l.Name)]
+		set := o.Value == ValueModified || o.ValueBefore // which the note about it says
+		if how == ReasonChangedOutside && t.recorded.sameMetadata(l) && !set {
 			b.noteValue(NoteAssumedChanged, s, t)
 		}
 	}

@@ -68,7 +68,7 @@ var DriftKinds = []DriftKind{
 // applied.
 func (k DriftKind) ChangedOutside() bool {
 	switch k {
-	case DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftScopes, DriftComment:
+	case DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftValue, DriftTouched, DriftScopes, DriftComment:
 		return true
 	}
 	return false
@@ -100,8 +100,10 @@ type OutsideChange struct {
 	// Actor is who made it: an e-mail address, an API token's name or an id. Channel is how, in
 	// Cloudflare's words, such as "dash" or "api_token".
 	Actor, Channel string
-	// Value says whether it set a value.
-	Value ValueChange
+	// Value says whether it set a value. ValueBefore says that it did not, but that a change between
+	// our last write and this one did.
+	Value       ValueChange
+	ValueBefore bool
 	// MetadataOnly says that no change since our last write set a value.
 	MetadataOnly bool
 }

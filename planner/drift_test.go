@@ -198,3 +198,25 @@ func TestOutside(t *testing.T) {
 		}
 	}
 }
+
+// TestSetOutside: a value that an audit log shows to have been set is not said to be assumed.
+func TestSetOutside(t *testing.T) {
+	in := input(desired(), recorded(), live())
+	in.Live[0].Secrets[0].Modified = newer
+	for _, c := range []struct {
+		outside planner.OutsideChange
+		assumed bool
+	}{
+		{planner.OutsideChange{}, true},
+		{planner.OutsideChange{At: newer, Value: planner.ValueKept}, true},
+		{planner.OutsideChange{At: newer, Value: planner.ValueModified}, false},
+		{planner.OutsideChange{At: newer, Value: planner.ValueKept, ValueBefore: true}, false},
+	} {
+		in.Outside = map[planner.SecretKey]planner.OutsideChange{in.Live[0].Key.Secret("api-key"): c.outside}
+		p := planner.Build(in)
+		assumed := slices.ContainsFunc(p.Notes, func(n planner.Note) bool { return n.Kind == planner.NoteAssumedChanged })
+		if assumed != c.assumed || len(p.Actions) != 1 || !p.Actions[0].SetValue {
+			t.Errorf("%+v: %+v", c.outside, p)
+		}
+	}
+}

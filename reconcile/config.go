@@ -65,6 +65,14 @@ type Config struct {
 	// can run the witness (docs/verify.md). A verification that fails leaves the values unknown. An
 	// apply always verifies secrets that are adopted under [planner.AdoptVerify].
 	Verify bool
+	// Who reads in audit logs who changed what is drifted, for drift and plans. It takes an [Account]
+	// that is an [AuditLogReader]. A log that cannot be read makes no difference but an event.
+	Who bool
+	// LiveBindings adds what is deployed to what a plan may break. It takes an [Account] that is a
+	// [ReaderLister].
+	LiveBindings bool
+	// ReaderCache keeps what was deployed, so that only what changed is read again; it may be nil.
+	ReaderCache ReaderCache
 	// Allow lists what the manifest is permitted to do beyond the defaults.
 	Allow Allow
 

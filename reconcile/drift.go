@@ -62,6 +62,8 @@ func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 		return d, err
 	}
 	p.verifyRecorded(ctx, in, lock)
+	p.attribute(ctx, &in)
+	d.input = in
 	d.Secrets, d.Findings = checked(in), planner.FindDrift(in)
 	return d, nil
 }

@@ -82,6 +82,19 @@ type ValuesUnverified struct {
 	Secrets []planner.SecretKey
 }
 
+// AuditLogUnread means that an account's audit log could not be read, or not completely, so that
+// who changed secrets is not known.
+type AuditLogUnread struct {
+	Account planner.AccountID
+	Err     error
+}
+
+// ReadersUnread means that what is deployed in an account could not be read, or not completely.
+type ReadersUnread struct {
+	Account planner.AccountID
+	Err     error
+}
+
 // ActionDone is the outcome of one action of an apply.
 type ActionDone struct{ Result applier.Result }
 
@@ -100,4 +113,6 @@ func (OtherKey) event()             {}
 func (KeyFileRemoved) event()       {}
 func (VerificationFailed) event()   {}
 func (ValuesUnverified) event()     {}
+func (AuditLogUnread) event()       {}
+func (ReadersUnread) event()        {}
 func (ActionDone) event()           {}

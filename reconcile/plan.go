@@ -79,6 +79,8 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired) 
 	}
 	prop.Unreachable, prop.unread = seen.Err(), seen.Unread
 	p.verify(ctx, &in, lock, d)
+	p.attribute(ctx, &in)
+	p.liveBindings(ctx, &in)
 	prop.Plan, prop.input = p.buildWithQuotas(ctx, in, quotas)
 	if err := ctx.Err(); err != nil {
 		d.wipe()

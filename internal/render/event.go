@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/planner"
@@ -21,6 +22,10 @@ func Event(e reconcile.Event, ci bool) []string {
 		return warning("neither the environment nor the lockfile names the account: apply will not accept this plan as reviewed")
 	case reconcile.QuotaUnread:
 		return warning("cannot read the quota; skipping the quota check: %s", Safe(e.Err.Error()))
+	case reconcile.AuditLogUnread:
+		return warning("cannot read the audit log of account %s, so who changed secrets is not known: %s", word(string(e.Account)), Safe(e.Err.Error()))
+	case reconcile.ReadersUnread:
+		return warning("cannot read all that is deployed in account %s: %s", word(string(e.Account)), oneLine(e.Err))
 	case reconcile.LeaseWaiting:
 		return []string{"waiting: " + Safe(e.Held.Error())}
 	case reconcile.LeaseNotReleased:
@@ -51,6 +56,9 @@ func Event(e reconcile.Event, ci bool) []string {
 	}
 	return nil
 }
+
+// oneLine is an error that may join several.
+func oneLine(err error) string { return Safe(strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
 func warning(format string, args ...any) []string {
 	return []string{"warning: " + fmt.Sprintf(format, args...)}

@@ -30,15 +30,17 @@ func changedBy(o planner.OutsideChange) string {
 	if t, err := time.Parse(time.RFC3339Nano, string(o.At)); err == nil {
 		at = t.UTC().Format(time.RFC3339)
 	}
-	return by + " at " + at + setsValue(o.Value)
+	return by + " at " + at + setsValue(o)
 }
 
 // setsValue says whether a change set a value.
-func setsValue(v planner.ValueChange) string {
-	switch v {
-	case planner.ValueModified:
+func setsValue(o planner.OutsideChange) string {
+	switch {
+	case o.Value == planner.ValueModified:
 		return ", which set a value"
-	case planner.ValueKept:
+	case o.ValueBefore:
+		return "; an earlier change set a value"
+	case o.Value == planner.ValueKept:
 		return ", which set no value"
 	}
 	return ""
@@ -51,7 +53,7 @@ func valueAfter(d planner.Drift) string {
 	case d.Value.Known() || d.Outside == nil:
 	case d.Outside.MetadataOnly:
 		return valueWords(planner.LiveSame)
-	case d.Outside.Value == planner.ValueModified:
+	case d.Outside.Value == planner.ValueModified, d.Outside.ValueBefore:
 		return "the value was set"
 	}
 	return valueWords(d.Value)

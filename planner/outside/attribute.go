@@ -37,6 +37,25 @@ func Attribute(found []planner.Drift, in planner.Input, logs map[planner.Account
 	return changes
 }
 
+// Settled returns the live stores of an input with what its Outside says about values: where no
+// change set one, the live value is the one that was last applied, unless more is known already.
+func Settled(in planner.Input) []planner.LiveStore {
+	live := slices.Clone(in.Live)
+	for i, st := range live {
+		cloned := false
+		for j, sec := range st.Secrets {
+			if !in.Outside[st.Key.Secret(sec.Name)].MetadataOnly || sec.Value.Known() {
+				continue
+			}
+			if !cloned {
+				live[i].Secrets, cloned = slices.Clone(st.Secrets), true
+			}
+			live[i].Secrets[j].Value = planner.LiveSame
+		}
+	}
+	return live
+}
+
 // Since is the time from which an audit log has to be read to attribute the drift of an account,
 // and false if it has none to attribute.
 func Since(found []planner.Drift, in planner.Input, account planner.AccountID) (time.Time, bool) {
@@ -132,8 +151,10 @@ func (s subject) change(log []Entry, now time.Time) planner.OutsideChange {
 	}
 	for i := len(later) - 1; i >= 0; i-- {
 		if e := later[i]; s.made(e) {
+			sets := func(e Entry) bool { return e.Value == planner.ValueModified }
 			return planner.OutsideChange{
 				At: e.Time, Actor: e.Actor, Channel: e.Channel, Value: e.Value,
+				ValueBefore:  s.live != nil && s.live.ID == s.recorded.ID && !sets(e) && slices.ContainsFunc(later[:i], sets),
 				MetadataOnly: own >= 0 && i == len(later)-1 && s.keptValue(later, now),
 			}
 		}

@@ -57,7 +57,7 @@ func TestAttribute(t *testing.T) {
 			want: by(3*time.Hour, "jane", kept, true)},
 		{name: "metadata, after the value", kind: planner.DriftComment, live: planner.LiveSecret{Modified: at(3 * time.Hour)},
 			log:  []outside.Entry{write(3*time.Hour, "jane", "PATCH", kept), write(2*time.Hour, "joe", "PATCH", set), ours},
-			want: by(3*time.Hour, "jane", kept, false)},
+			want: planner.OutsideChange{At: at(3 * time.Hour), Actor: "jane", Channel: "dash", Value: kept, ValueBefore: true}},
 		{name: "metadata, after a change that does not say", kind: planner.DriftComment, live: planner.LiveSecret{Modified: at(3 * time.Hour)},
 			log:  []outside.Entry{write(3*time.Hour, "jane", "PATCH", kept), write(2*time.Hour, "joe", "PATCH", ""), ours},
 			want: by(3*time.Hour, "jane", kept, false)},

@@ -142,6 +142,9 @@ type ChangedBy struct {
 	Channel string `json:"channel,omitempty"`
 	// ValueModified says whether the change set a value; absent if that is not known.
 	ValueModified *bool `json:"value_modified,omitempty"`
+	// ValueModifiedBefore says that this change set no value, but an earlier one since the last apply
+	// did.
+	ValueModifiedBefore bool `json:"value_modified_before,omitempty"`
 	// MetadataOnly says that no change since the last apply set a value.
 	MetadataOnly bool `json:"metadata_only,omitempty"`
 }
@@ -151,7 +154,8 @@ func NewChangedBy(o *planner.OutsideChange) *ChangedBy {
 	if o == nil {
 		return nil
 	}
-	c := &ChangedBy{Logged: o.At != "", Time: string(o.At), Actor: o.Actor, Channel: o.Channel, MetadataOnly: o.MetadataOnly}
+	c := &ChangedBy{Logged: o.At != "", Time: string(o.At), Actor: o.Actor, Channel: o.Channel, MetadataOnly: o.MetadataOnly,
+		ValueModifiedBefore: o.ValueBefore}
 	if o.Value != "" {
 		c.ValueModified = new(o.Value == planner.ValueModified)
 	}
@@ -162,7 +166,8 @@ func (c *ChangedBy) outside() *planner.OutsideChange {
 	if c == nil {
 		return nil
 	}
-	o := &planner.OutsideChange{At: planner.Modified(c.Time), Actor: c.Actor, Channel: c.Channel, MetadataOnly: c.MetadataOnly}
+	o := &planner.OutsideChange{At: planner.Modified(c.Time), Actor: c.Actor, Channel: c.Channel, ValueBefore: c.ValueModifiedBefore,
+		MetadataOnly: c.MetadataOnly}
 	switch {
 	case c.ValueModified == nil:
 	case *c.ValueModified:
