@@ -24,6 +24,7 @@ type applyOptions struct {
 	targetFlags
 	adoptFlag
 	limitFlags
+	outsideFlags
 	planIDs []string
 }
 
@@ -63,6 +64,7 @@ ids, allow together what any of them has: for reviews that land together.
 	o.targetFlags.register(f)
 	o.adoptFlag.register(f)
 	o.limitFlags.register(f)
+	o.outsideFlags.register(f)
 	f.StringArrayVar(&o.planIDs, "plan-id", nil, "the id of a reviewed plan: refuse anything else (repeatable)")
 	return cmd
 }
@@ -71,7 +73,7 @@ ids, allow together what any of them has: for reviews that land together.
 // report.
 func (a *App) apply(ctx context.Context, o *applyOptions, reviewed reconcile.Review) error {
 	c := change{flags: &o.changeFlags, ask: approval{command: "apply", auto: o.auto, word: "yes", reviewed: reviewed}}
-	return a.change(ctx, c, readValues, o.limitFlags.apply, func(c *reconcile.Config) {
+	return a.change(ctx, c, readValues, o.limitFlags.apply, o.outsideFlags.configure(a, &o.apiFlags), func(c *reconcile.Config) {
 		c.Adopt = o.policy()
 		c.Targets = o.targets
 		if len(o.targets) == 0 {

@@ -27,7 +27,7 @@ func (a *App) bindingsCommand() *cobra.Command {
 they bind under secrets_store_secrets must be one that the manifest describes,
 or the Worker fails when it is deployed or runs.
 `,
-	}, a.bindingsCheckCommand(), a.bindingsGenerateCommand())
+	}, a.bindingsCheckCommand(), a.bindingsGenerateCommand(), a.bindingsLiveCommand())
 }
 
 // bindingsCheckOptions are the flags of bindings check.

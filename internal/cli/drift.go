@@ -17,7 +17,7 @@ type driftOptions struct {
 	apiFlags
 	limitFlags
 	format, metricsFile, out string
-	repair, noColor          bool
+	who, repair, noColor     bool
 }
 
 func (a *App) driftCommand() *cobra.Command {
@@ -28,6 +28,9 @@ func (a *App) driftCommand() *cobra.Command {
 		Long: `drift compares Cloudflare with the lockfile (plan compares it with the
 manifest). It reads no values and needs no decryption key; a token with the
 permission "Secrets Store Read" is enough. It exits with 2 if it finds drift.
+
+--who says who made each change, when and how, by the account's audit log: one
+more request for each account with drift. Entries can be late.
 
 ` + exitCodesHelp,
 		Example: "  secretsync drift --metrics-file /var/lib/node_exporter/secretsync.prom\n  secretsync drift --repair-plan -o repair.json",
@@ -44,6 +47,7 @@ permission "Secrets Store Read" is enough. It exits with 2 if it finds drift.
 	o.apiFlags.register(f)
 	o.limitFlags.register(f)
 	f.StringVar(&o.format, "format", formatText, formatHelp)
+	registerWho(f, &o.who)
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for Prometheus' textfile collector to this file")
 	f.BoolVar(&o.repair, "repair-plan", false, "with -o: write a plan that would undo the drift, for review and apply")
 	f.StringVarP(&o.out, "out", "o", "", "the file for --repair-plan")
@@ -60,7 +64,7 @@ func (a *App) openDrift(ctx context.Context, o *driftOptions) (*connection, *rec
 	if err != nil {
 		return nil, nil, err
 	}
-	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply)
+	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, func(c *reconcile.Config) { c.Who = o.who })
 	return connection, project, err
 }
 

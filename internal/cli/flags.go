@@ -178,6 +178,31 @@ func (f *limitFlags) apply(c *reconcile.Config) {
 	}
 }
 
+// outsideFlags say what a plan finds out about what others do.
+type outsideFlags struct {
+	who, liveBindings bool
+}
+
+func (f *outsideFlags) register(fs *pflag.FlagSet) {
+	registerWho(fs, &f.who)
+	fs.BoolVar(&f.liveBindings, "live-bindings", false,
+		"name the deployed Workers and AI Gateways that break, too; needs the permissions \"Workers Scripts Read\" and \"AI Gateway Read\"")
+}
+
+func registerWho(fs *pflag.FlagSet, who *bool) {
+	fs.BoolVar(who, "who", false, "say who changed what is drifted, by the audit log; needs the permission \"Account Settings Read\"")
+}
+
+// configure returns an option of project.
+func (f *outsideFlags) configure(a *App, api *apiFlags) func(*reconcile.Config) {
+	return func(c *reconcile.Config) {
+		c.Who, c.LiveBindings = f.who, f.liveBindings
+		if f.liveBindings {
+			c.ReaderCache = a.readerCache(&api.addressFlags)
+		}
+	}
+}
+
 // targetFlags restrict a command to some secrets.
 type targetFlags struct{ targets []string }
 

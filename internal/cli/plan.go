@@ -27,6 +27,7 @@ type planOptions struct {
 	targetFlags
 	adoptFlag
 	limitFlags
+	outsideFlags
 	mode              reconcile.Mode
 	out, format       string
 	planIDs           []string
@@ -67,6 +68,7 @@ if it goes further than all of them together, the exit code is 3.
 	o.targetFlags.register(f)
 	o.adoptFlag.register(f)
 	o.limitFlags.register(f)
+	o.outsideFlags.register(f)
 	f.StringVarP(&o.out, "out", "o", "", "write the plan to this file, for review and for apply")
 	f.StringVar(&o.format, "format", "text", formatHelp)
 	f.StringArrayVar(&o.planIDs, "plan-id", nil, "the id of a reviewed plan: exit with 3 if this one goes further (repeatable)")
@@ -82,6 +84,9 @@ func (o *planOptions) check() error {
 	if slices.Contains(o.planIDs, "") {
 		return errors.New("the reviewed plan id is empty")
 	}
+	if o.mode.Offline && (o.who || o.liveBindings) {
+		return errors.New("--offline sends no request, and --who and --live-bindings need some")
+	}
 	return cmp.Or(o.targetFlags.check(), o.adoptFlag.check(), checkFormat(o.format))
 }
 
@@ -94,7 +99,7 @@ func (a *App) openPlan(ctx context.Context, o *planOptions) (*connection, *recon
 	if err != nil {
 		return nil, nil, err
 	}
-	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, func(c *reconcile.Config) {
+	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.outsideFlags.configure(a, &o.apiFlags), func(c *reconcile.Config) {
 		c.Values, c.Targets, c.Adopt = !o.mode.Keyless, o.targets, o.policy()
 		if o.format != formatText || o.out != "" { // a text does not show it, and git takes its time
 			origin := a.origin(ctx, c.Manifest)

@@ -147,6 +147,8 @@ func (p *leakProject) workers() {
 	}
 	p.want(program.OK, "bindings", "generate", "--worker", file, "--write")
 	p.want(program.OK, "bindings", "check", "--fix")
+	p.want(program.OK, "bindings", "live")
+	p.want(program.OK, "bindings", "live", "--format", "json")
 	p.want(program.OK, "dev", "run", "--allow-commands", "--", "sh", "-c", `printf '%s' "$SECRETSYNC_DEV_VALUES"; printf '%s' "$SECRETSYNC_DEV_VALUES" >&2`)
 	if p.node {
 		p.want(program.OK, "dev")

@@ -53,7 +53,7 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	opts.Tokens = valid
 	e := ts.Value(serverKey{}).(*troubled)
-	opts.Fault = e.decide
+	opts.Fault, opts.Now = e.decide, e.now
 	e.Stop()
 	e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts)
 	ts.Check(err)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,16 @@ type troubled struct {
 	fault func(*http.Request) emulator.Fault
 	came  map[string]bool // methods and last path segments of the requests received
 	upon  map[string]func()
+	ahead atomic.Int64 // of the clock, in nanoseconds
+}
+
+// now is the emulator's clock.
+func (e *troubled) now() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) }
+
+func later(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	ts.Value(serverKey{}).(*troubled).ahead.Add(int64(d))
 }
 
 func (e *troubled) decide(r *http.Request) emulator.Fault {
@@ -67,6 +78,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	restart [OPTION=N ...]       start with an empty emulator; options: stores, secrets, page, pending (milliseconds);
 //	                             token=TOKEN=PERMISSION,... and keep-values as with the command emulator
 //	fault RULE                   make requests fail from now on, as emulator --fault does
+//	later DURATION               the emulator's clock goes on by so much
 //	await METHOD NAME            wait for such a request since the last fault, with a path that ends in
 //	                             /NAME; * for any
 //	upon METHOD NAME PROGRAM ARGS...
@@ -97,7 +109,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup:              func(env *testscript.Env) error { return startEmulator(env, emulator.Options{}) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"restart": restartEmulator, "fault": setFault, "await": await, "upon": upon, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
+			"restart": restartEmulator, "later": later, "fault": setFault, "await": await, "upon": upon, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
 			"dashboard": dashboard, "exits": exits,
 			"agekey": makeAgeKey, "sops": encryptFile, "sopsedit": editSOPS, "nbytes": makeBytes,
 			"plant": plantKeys, "connections": checkConnections, "s3": useBucket,
@@ -123,7 +135,7 @@ func startEmulator(env *testscript.Env, opts emulator.Options) error {
 		return err
 	}
 	e := &troubled{came: map[string]bool{}, upon: map[string]func(){}}
-	opts.Fault = e.decide
+	opts.Fault, opts.Now = e.decide, e.now
 	var err error
 	if e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts); err != nil {
 		return err
