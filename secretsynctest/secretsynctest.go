@@ -12,8 +12,9 @@
 //
 // The emulator behaves as Cloudflare does as far as that is known, and rejects what
 // Cloudflare rejects. Its state is in memory and ends with the test. As with Cloudflare, no
-// value can be read back; [Server.HasValue] only compares. [Server.SetFaults] makes requests
-// fail, and [Server.Requests] lists those that were sent.
+// value can be read back; [Server.HasValue] only compares, and with [WithValues] Workers can
+// read values, as verification does. [Server.SetFaults] makes requests fail, and
+// [Server.Requests] lists those that were sent.
 package secretsynctest
 
 import (
@@ -73,8 +74,8 @@ func WithLag(d time.Duration) Option {
 	return Option{func(o *emulator.Options) { o.Lag = d }}
 }
 
-// WithValues keeps values, so that [reconcile.Config] may ask for verification. The witness is
-// imitated, unless [WithMiniflare] is used too. By default no value can be read.
+// WithValues keeps values, so that they can be verified, as by [reconcile.Project.Verify]. The
+// witness is imitated, unless [WithMiniflare] is used too. By default no value can be read.
 func WithValues() Option { return Option{func(o *emulator.Options) { o.KeepValues = true }} }
 
 // WithMiniflare runs the witness, and any other Worker that is uploaded as a preview, in the

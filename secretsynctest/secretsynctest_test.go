@@ -213,9 +213,55 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// Values can be verified if they are kept, by the imitated witness where there is no Miniflare.
+func TestValues(t *testing.T) {
+	for _, tt := range []struct {
+		options []secretsynctest.Option
+		want    planner.LiveValue
+		reason  reconcile.UnverifiedReason
+	}{
+		{nil, planner.LiveUnreadable, reconcile.UnverifiedRejected},
+		{[]secretsynctest.Option{secretsynctest.WithValues()}, planner.LiveSame, ""},
+		{[]secretsynctest.Option{secretsynctest.WithValues(), secretsynctest.WithMiniflare(t.TempDir())}, planner.LiveSame, ""},
+	} {
+		project := applied(t, secretsynctest.Start(t, tt.options...))
+		v, err := project.Verify(t.Context())
+		if err != nil || v.Failed != nil || len(v.Secrets) != 1 || v.Secrets[0].Value != tt.want || v.Secrets[0].Reason != tt.reason {
+			t.Errorf("verified %+v, %v; want %q %q", v, err, tt.want, tt.reason)
+		}
+	}
+}
+
+// With WithDeployMoves, binding a secret, as verification does, looks like a change from outside.
+func TestDeployMoves(t *testing.T) {
+	for _, moves := range []bool{false, true} {
+		options := []secretsynctest.Option{secretsynctest.WithValues()}
+		if moves {
+			options = append(options, secretsynctest.WithDeployMoves())
+		}
+		project := applied(t, secretsynctest.Start(t, options...))
+		if _, err := project.Verify(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		drift, err := project.Drift(t.Context())
+		if err != nil || len(drift.Findings) > 0 != moves {
+			t.Errorf("WithDeployMoves %v: drift finds %+v, %v", moves, drift.Findings, err)
+		}
+	}
+}
+
 // The API is complete: a project can be planned and applied with it.
 func TestAPI(t *testing.T) {
 	server := secretsynctest.Start(t)
+	applied(t, server)
+	if !server.HasValue("prod", "api-key", "one") {
+		t.Error("the value was not written")
+	}
+}
+
+// applied returns a project with one secret, after an apply.
+func applied(t *testing.T, server *secretsynctest.Server) *reconcile.Project {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "secretsync.yaml")
 	text := "version: 1\nstores: {prod: {secrets: {api-key: {from: {env: API_KEY}}}}}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -241,7 +287,5 @@ func TestAPI(t *testing.T) {
 	if err != nil || !report.Complete() || len(report.Results) != 2 {
 		t.Fatalf("applied %+v, %v", report, err)
 	}
-	if !server.HasValue("prod", "api-key", "one") {
-		t.Error("the value was not written")
-	}
+	return project
 }
