@@ -125,7 +125,7 @@ leaks: ## Search everything that is printed or written for 200 secret values, in
 	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakyProgramIsCaught|LeakSearchFinds.*|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./test/leaks -leaks -parallel 16 >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|leaks [0-9]+$$|leak: |not seen|not found' $$log | grep -v 'exit code'; rm -f $$log; exit $$code
 
-# BEFORE is another build to compare with: a program, or a commit. PARTS (of clients,scale,accounts,limits)
+# BEFORE is another build to compare with: a program, or a commit. PARTS (of builds,peers,scale,accounts,limits)
 # measures only these again, and keeps the others. benchstat reads .tools/bench/results.txt.
 ROUNDS = 5
 BEFORE =
@@ -133,7 +133,7 @@ QUICK =
 PARTS =
 BENCH_PAGE = $(if $(QUICK),.tools/bench/quick/performance.md,docs/performance.md)
 bench: ## Measure secretsync, other clients, sizes and limits, and write docs/performance.md; needs Node.js and an hour. QUICK=1: without Node.js, into .tools/bench; BEFORE=COMMIT compares with that
-	$(if $(QUICK),,cd test/bench/peers && npm ci --no-progress --ignore-scripts)
+	$(if $(QUICK)$(if $(findstring peers,$(or $(PARTS),peers)),,yes),,cd test/bench/peers && npm ci --no-progress --ignore-scripts)
 	go test -tags bench -count=1 -timeout 0 -run '^TestBench$$' -v ./test/bench -rounds $(ROUNDS) \
 		$(if $(QUICK),-quick) $(if $(PARTS),-only $(PARTS)) -before "$(BEFORE)" -page $(CURDIR)/$(BENCH_PAGE)
 	cd test/bench/chart && go run . $(TOOLS)/bench/$(if $(QUICK),quick/)results.json $(CURDIR)/$(dir $(BENCH_PAGE))

@@ -123,7 +123,7 @@ func (p *Project) ensureKey(ctx context.Context, key secret.Key, recorded lockfi
 // to create one. key is the one that was found. Without keys, as for validate and keyless
 // plans, only mistakes in .sops.yaml count: what this machine lacks, another may have.
 func (p *Project) checkNewKey(ctx context.Context, key secret.Key, recorded lockfile.Key, keyless bool) error {
-	if recorded.ID != "" || key.IsSet() || p.cfg.SOPS == nil {
+	if recorded.ID != "" || key.IsSet() {
 		return nil
 	}
 	if keyless && p.mayHaveKey(ctx) {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"os"
 	"slices"
@@ -81,6 +82,44 @@ func TestFirstApplyCreatesAKey(t *testing.T) {
 		equal(t, "events", w.notified(), []Event(nil))
 		equal(t, "calls", w.live().Transcript(), []string{"list stores"})
 	})
+}
+
+// checkedSOPS cannot seal a key, and knows that without one.
+type checkedSOPS struct {
+	*fakeSOPS
+	bad error
+}
+
+func (s checkedSOPS) CheckSeal(context.Context, bool, string, string, ...string) error { return s.bad }
+
+// A plan fails if its apply would fail to create a fingerprint key, and only then.
+func TestPlanChecksANewKey(t *testing.T) {
+	const manifest = "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n"
+	for name, tt := range map[string]struct {
+		mode    Mode
+		prepare func(*world)
+		fails   bool
+	}{
+		"no key":                      {Mode{}, func(*world) {}, true},
+		"a key in the environment":    {Mode{}, func(w *world) { w.env["SECRETSYNC_FINGERPRINT_KEY"] = string(testKey.Export().Reveal()) }, false},
+		"a lockfile that names a key": {Mode{}, func(w *world) { w.applied(); w.env["A"] = "changed" }, false},
+		"no key, planned without":     {Mode{Keyless: true}, func(*world) {}, true},
+		"a key file that cannot be used, planned without": {
+			Mode{Keyless: true}, func(w *world) { w.write("secretsync.key", "short") }, false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := withoutKey(t, manifest)
+			w.env["A"] = "va"
+			tt.prepare(w)
+			bad := errors.New("no creation rule matches")
+			p, err := w.open(func(c *Config) { c.SOPS = checkedSOPS{w.sops, bad} }).Plan(t.Context(), tt.mode)
+			if errors.Is(err, bad) != tt.fails || err == nil == tt.fails {
+				t.Errorf("error %v", err)
+			}
+			p.Close()
+		})
+	}
 }
 
 func TestCreateKey(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -137,11 +138,17 @@ func TestUnderNode(t *testing.T) {
 	}
 }
 
+// node returns the path of a Node.js that runs these tests: 20 or later.
 func node(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("NOT TESTED: the witness itself, because Node.js is not installed")
+	}
+	version, err := exec.CommandContext(t.Context(), path, "--version").Output()
+	var major int
+	if _, scanned := fmt.Sscanf(string(version), "v%d.", &major); err != nil || scanned != nil || major < 20 {
+		t.Skipf("NOT TESTED: the witness itself, because Node.js is %s", strings.TrimSpace(string(version)))
 	}
 	return path
 }

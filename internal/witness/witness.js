@@ -38,7 +38,8 @@ async function authenticate(request, env) {
   const mac = fromBase64(new TextDecoder().decode(body.subarray(0, end)));
   const content = body.subarray(end + 1);
   const key = await importKey(env.SESSION_KEY, "verify");
-  if (!(await crypto.subtle.verify(hmac, key, mac, fields("secretsync/witness/request/v1", content)))) throw new Error();
+  const signed = fields("secretsync/witness/request/v1", content);
+  if (!(await crypto.subtle.verify(hmac, key, mac, signed))) throw new Error();
 
   const { nonce, until, questions } = JSON.parse(new TextDecoder().decode(content));
   const left = until - Date.now();

@@ -53,7 +53,8 @@ func (r *results) tables() string {
 		all         []measurement
 		write       func(*strings.Builder)
 	}{
-		{"clients", "50 secrets, beside other clients", r.Clients, r.clientsTable},
+		{"builds", "50 secrets", r.Builds, func(b *strings.Builder) { clientsTable(b, r.Builds) }},
+		{"peers", "50 secrets, beside other clients", r.Peers, r.peersTable},
 		{"scale", "From 100 to 100,000 secrets", r.Scale, r.scaleTable},
 		{"accounts", "50 accounts with 100 new secrets each", r.Accounts, r.accountsTable},
 		{"limits", "Updates under a rate limit", r.Limits, r.limitsTable},
@@ -67,13 +68,17 @@ func (r *results) tables() string {
 	return b.String()
 }
 
-func (r *results) clientsTable(b *strings.Builder) {
+func (r *results) peersTable(b *strings.Builder) {
 	b.WriteString("![time of each operation and client](performance-clients.svg)\n\n")
+	clientsTable(b, r.Peers)
+}
+
+func clientsTable(b *strings.Builder, all []measurement) {
 	b.WriteString("| operation | client | requests | time | ratio to the floor | CPU | peak memory | fails |\n|---|---|---|---|---|---|---|---|\n")
 	for _, operation := range compared {
-		floor, _ := median(r.Clients, floorClient.name, operation, 0)
-		for _, name := range names(r.Clients) {
-			m, ok := median(r.Clients, name, operation, 0)
+		floor, _ := median(all, floorClient.name, operation, 0)
+		for _, name := range names(all) {
+			m, ok := median(all, name, operation, 0)
 			if !ok {
 				continue
 			}

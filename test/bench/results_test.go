@@ -23,7 +23,7 @@ type results struct {
 	// How says, for each part, when it was measured, on what, and which versions.
 	How map[string]string
 
-	Clients, Scale, Accounts, Limits []measurement
+	Builds, Peers, Scale, Accounts, Limits []measurement
 }
 
 // earlierResults are those that the suite saved last, or none.
@@ -113,7 +113,7 @@ func (r *results) lines() string {
 	for _, part := range []struct {
 		name string
 		all  []measurement
-	}{{"Client", r.Clients}, {"Scale", r.Scale}, {"Accounts", r.Accounts}, {"Limit", r.Limits}} {
+	}{{"Build", r.Builds}, {"Peer", r.Peers}, {"Scale", r.Scale}, {"Accounts", r.Accounts}, {"Limit", r.Limits}} {
 		for _, m := range part.all {
 			if m.Problem != "" {
 				continue

@@ -23,8 +23,8 @@ var (
 	rounds = flag.Int("rounds", 5, "how often each operation is measured")
 	before = flag.String("before", "", "another build of secretsync to compare with: a program, or a commit of this repository")
 	page   = flag.String("page", "../../docs/performance.md", "the page to write the tables to")
-	only   = flag.String("only", "clients,scale,accounts,limits", "the parts of the suite to run; the page keeps the others as they are")
-	which  = flag.String("clients", "", "of the clients, only those whose names match this regular expression, and the floor")
+	only   = flag.String("only", "builds,peers,scale,accounts,limits", "the parts of the suite to run; the page keeps the others as they are")
+	which  = flag.String("clients", "", "of the peers, only those whose names match this regular expression")
 )
 
 // latency is that of each request, where time is compared.
@@ -60,7 +60,7 @@ func TestBench(t *testing.T) {
 		into *[]measurement
 		run  func(*testing.T, *results)
 	}{
-		{"clients", &r.Clients, compareClients}, {"scale", &r.Scale, measureScale},
+		{"builds", &r.Builds, compareBuilds}, {"peers", &r.Peers, comparePeers}, {"scale", &r.Scale, measureScale},
 		{"accounts", &r.Accounts, measureAccounts}, {"limits", &r.Limits, measureLimits},
 	} {
 		if strings.Contains(*only, part.name) {
@@ -124,16 +124,27 @@ func builds() []client {
 	return all
 }
 
-// compareClients runs each operation in each client in turn, so that what else the machine does
-// affects all of them.
-func compareClients(t *testing.T, r *results) {
-	clients := append([]client{floorClient}, builds()...)
-	if !*quick {
-		clients = append(clients, wranglerClient, alchemyClient("alchemy, Secret", "secrets"), alchemyClient("alchemy, SecretsStore", "store"))
+// compareBuilds compares builds of secretsync with the floor. It takes seconds, so that little
+// else happens on the machine meanwhile.
+func compareBuilds(t *testing.T, r *results) {
+	r.Builds = compare(t, append([]client{floorClient}, builds()...))
+}
+
+// comparePeers compares secretsync with clients that take minutes.
+func comparePeers(t *testing.T, r *results) {
+	if *quick {
+		return
 	}
+	peers := []client{wranglerClient, alchemyClient("alchemy, Secret", "secrets"), alchemyClient("alchemy, SecretsStore", "store")}
 	chosen, err := regexp.Compile(*which)
 	program.Must(t, err)
-	clients = slices.DeleteFunc(clients, func(c client) bool { return c.name != floorClient.name && !chosen.MatchString(c.name) })
+	peers = slices.DeleteFunc(peers, func(c client) bool { return !chosen.MatchString(c.name) })
+	r.Peers = compare(t, append([]client{floorClient, builds()[0]}, peers...))
+}
+
+// compare runs each operation in each client in turn, so that what else the machine does affects
+// all of them.
+func compare(t *testing.T, clients []client) (all []measurement) {
 	for round := range *rounds {
 		places := make([]*place, len(clients))
 		for i, c := range clients {
@@ -146,11 +157,12 @@ func compareClients(t *testing.T, r *results) {
 				if u.Problem == "" {
 					u.Problem = places[i].left(operation)
 				}
-				r.Clients = append(r.Clients, measurement{Name: c.name, Operation: operation, usage: u})
+				all = append(all, measurement{Name: c.name, Operation: operation, usage: u})
 				t.Logf("%d/%d %s %s: %s", round+1, *rounds, operation, c.name, u)
 			}
 		}
 	}
+	return all
 }
 
 func (u usage) String() string {

@@ -202,6 +202,7 @@ func (p *process) proxy(w http.ResponseWriter, r *http.Request) {
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(p.url)
+			pr.Out.Header.Del("Accept-Encoding") // the transport decompresses the answer, so that faults damage its content
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
 			http.Error(w, "error code: 1101", http.StatusInternalServerError)

@@ -47,12 +47,12 @@ func run(results, folder string) error {
 	if err != nil {
 		return err
 	}
-	var r struct{ Clients, Scale []measurement }
+	var r struct{ Peers, Scale []measurement }
 	if err := json.Unmarshal(data, &r); err != nil {
 		return fmt.Errorf("%s: %w", results, err)
 	}
-	if len(r.Clients) > 0 {
-		err = errors.Join(err, save(clients(r.Clients), filepath.Join(folder, "performance-clients.svg")))
+	if len(r.Peers) > 0 {
+		err = errors.Join(err, save(clients(r.Peers), filepath.Join(folder, "performance-clients.svg")))
 	}
 	if len(r.Scale) > 0 {
 		err = errors.Join(err, save(scale(r.Scale), filepath.Join(folder, "performance-scale.svg")))
