@@ -7,9 +7,13 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cloudflare/cloudflare-go/v4/accounts"
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
+	"github.com/cloudflare/cloudflare-go/v4/workers"
+	"github.com/cloudflare/cloudflare-go/v4/workers_for_platforms"
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/internal/emulator"
 )
@@ -200,5 +204,53 @@ func TestSDKErrors(t *testing.T) {
 	var status interface{ DumpResponse(bool) []byte }
 	if !errors.As(err, &status) || !strings.Contains(string(status.DumpResponse(false)), fmt.Sprint(http.StatusUnauthorized)) {
 		t.Errorf("without a token: %v", err)
+	}
+}
+
+// TestSDKReaders: Cloudflare's SDK reads what is deployed, and who changed what.
+func TestSDKReaders(t *testing.T) {
+	s := newSDK(t, emulator.Options{})
+	id := s.makeStore("prod")
+	if _, err := s.create(id, "key"); err != nil {
+		t.Fatal(err)
+	}
+	metadata := `{"bindings":[{"type":"secrets_store_secret","name":"KEY","store_id":"` + id + `","secret_name":"key"}]}`
+	if status, text := deploy(t, s.Server, "t", metadata); status != http.StatusOK {
+		t.Fatal(text)
+	}
+	options := []option.RequestOption{option.WithBaseURL(s.BaseURL() + "/"), option.WithAPIToken("any"), option.WithMaxRetries(0)}
+	service := workers.NewScriptService(options...)
+	var list workers.ScriptListParams
+	set(&list.AccountID, account)
+	scripts, err := service.List(t.Context(), list)
+	if err != nil || len(scripts.Result) != 1 || scripts.Result[0].ID != "shop" || scripts.Result[0].ModifiedOn.IsZero() || scripts.Result[0].Etag == "" {
+		t.Fatalf("Workers: %v, %v", scripts, err)
+	}
+	var get workers.ScriptScriptAndVersionSettingGetParams
+	set(&get.AccountID, account)
+	settings, err := service.ScriptAndVersionSettings.Get(t.Context(), "shop", get)
+	if err != nil || len(settings.Bindings) != 1 || settings.Bindings[0].StoreID != id || settings.Bindings[0].SecretName != "key" || settings.Bindings[0].Type != "secrets_store_secret" {
+		t.Errorf("settings: %v, %v", settings, err)
+	}
+	c := &client{t, s.Server, account, "t"}
+	c.send("POST", accountPath+"workers/dispatch/namespaces", `{"name":"customers"}`)
+	var namespaces workers_for_platforms.DispatchNamespaceListParams
+	set(&namespaces.AccountID, account)
+	found, err := workers_for_platforms.NewDispatchNamespaceService(options...).List(t.Context(), namespaces)
+	if err != nil || len(found.Result) != 1 || found.Result[0].NamespaceName != "customers" {
+		t.Errorf("dispatch namespaces: %v, %v", found, err)
+	}
+	var audit accounts.LogAuditListParams
+	set(&audit.AccountID, account)
+	set(&audit.Since, time.Now().Add(-time.Hour))
+	set(&audit.Before, time.Now().Add(24*time.Hour))
+	log, err := accounts.NewLogAuditService(options...).List(t.Context(), audit)
+	if err != nil || len(log.Result) != 4 {
+		t.Fatalf("the audit log: %v, %v", log, err)
+	}
+	created := log.Result[2]
+	if created.Raw.Method != http.MethodPost || !strings.HasSuffix(created.Raw.URI, "/stores/"+id+"/secrets") || created.Action.Result != "success" ||
+		created.Action.Time.IsZero() || created.Actor.Context != accounts.LogAuditListResponseActorContextAPIToken || created.Actor.TokenName == "" {
+		t.Errorf("the creation is logged as %+v", created)
 	}
 }

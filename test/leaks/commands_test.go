@@ -282,6 +282,8 @@ func (p *leakProject) acceptChange() {
 	program.Must(p.t, err)
 	_, err = program.Send(base, "PATCH", secrets+"/"+id, map[string]any{"comment": "theirs"})
 	program.Must(p.t, err)
+	p.shown(program.Changes, "drift", "--who", "--allow-commands")
+	p.shown(program.OK, "plan", "--who", "--live-bindings", "--allow-commands")
 	p.shown(program.OK, "lock", "accept", "prod/generated", "--auto-approve", "--allow-commands")
 }
 

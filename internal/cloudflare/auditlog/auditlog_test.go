@@ -142,3 +142,25 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// FuzzEntries: whatever a log holds is read or refused, and what is read is about a store.
+func FuzzEntries(f *testing.F) {
+	for _, s := range []string{
+		"[]", "[null]", "[" + entryJSON("PATCH", secretURI, `"resource":{"request":{"value_modified":true}}`) + "]",
+		"[" + entryJSON("POST", storeURI+"/secrets", `"resource":{"response":"{\"result\":[{\"id\":\"s1\",\"name\":\"key\"}]}"}`) + "]",
+		"[" + entryJSON("POST", secretURI+"/duplicate?x", `"resource":{"response":[[[[[[]]]]]]}`) + "]", `[{"raw":{"method":1}}]`, `{}`, `"`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, result string) {
+		var p page
+		if !p.read(json.RawMessage(result), nil) {
+			return
+		}
+		for _, e := range p.entries {
+			if change, ok := e.change(); ok && (change.Store == "" || change.Method == "GET" || change.Secret != "" && len(change.Secrets) > 0) {
+				t.Errorf("%s is read as %+v", result, change)
+			}
+		}
+	})
+}
