@@ -92,7 +92,7 @@ type Secret struct {
 	Comment *string
 	// Delete is the policy for the day it leaves the manifest: false forgets it.
 	Delete bool
-	// Adopt is "overwrite", "keep" or "", for a secret of that name that isn't ours.
+	// Adopt is "overwrite", "keep", "verify" or "", for a secret of that name that isn't ours.
 	Adopt string
 	// RenamedFrom is the name in Cloudflare that it had before, or "".
 	RenamedFrom string

@@ -131,12 +131,24 @@ func (d *document) unmanaged(f syntax.Field) (string, bool) {
 
 func (d *document) adopt(f syntax.Field) (string, bool) {
 	defer d.errs.Tag(rulePolicy, len(d.errs))
-	policy, ok := d.oneOf(f, "overwrite", "keep")
+	policy, ok := d.oneOf(f, "overwrite", "keep", "verify")
 	if !ok && f.Value.Kind != syntax.Refused {
-		d.errs.Add(f.Value.Pos, "overwrite sets the value, keep leaves it as it is", `"adopt" must be overwrite or keep`)
+		d.errs.Add(f.Value.Pos, "overwrite sets the value, keep leaves it as it is, verify requires it to be the manifest's",
+			`"adopt" must be overwrite, keep or verify`)
 		return "", false
 	}
 	return policy, ok
+}
+
+// adoptSecret reads the policy of one secret. A generated value cannot be compared with a live one.
+func (d *document) adoptSecret(f syntax.Field, n *syntax.Node) string {
+	defer d.errs.Tag(rulePolicy, len(d.errs))
+	policy, _ := d.adopt(f)
+	if policy == "verify" && n.Get("generate") != nil {
+		d.errs.Add(f.Pos, "overwrite generates a value, keep leaves it as it is",
+			`"adopt": verify and "generate" exclude each other: the manifest has no value to compare with`)
+	}
+	return policy
 }
 
 func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
@@ -165,7 +177,7 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 		{"rotate_after", func(f syntax.Field) { sec.RotateAfter = d.age(f) }},
 		{"rotate", func(f syntax.Field) { sec.Overlap = d.rotate(f) }},
 		{"renamed_from", func(f syntax.Field) { sec.RenamedFrom, _ = d.matching(f, nameForm, "letters, digits, _ and -") }},
-		{"adopt", func(f syntax.Field) { sec.Adopt, _ = d.adopt(f) }},
+		{"adopt", func(f syntax.Field) { sec.Adopt = d.adoptSecret(f, entry.Value) }},
 	}...)
 	if sec.Scopes == nil {
 		sec.Scopes = slices.Clone(d.defaults.scopes)

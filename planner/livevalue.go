@@ -86,7 +86,14 @@ func (v *Versions) InQuestion(now time.Time) bool {
 
 // VerifyToAdopt reports whether a plan may adopt the secret only if its value is verified.
 func (v *Versions) VerifyToAdopt() bool {
-	return v.Live != nil && v.Desired != nil && v.Desired.Adopt == AdoptVerify && (v.Recorded == nil || v.Recorded.ID == "")
+	return v.Live != nil && v.Desired != nil && v.Desired.Adopt == AdoptVerify && !v.Desired.Generated && (v.Recorded == nil || v.Recorded.ID == "")
+}
+
+// JustWritten reports whether a Worker that reads the live secret now may still get the value before
+// our last write: it was made less than lag ago, and no other followed.
+func (v *Versions) JustWritten(now time.Time, lag time.Duration) bool {
+	r, l := v.Recorded, v.Live
+	return lag > 0 && r.ID == l.ID && r.compareWrites(l) <= 0 && r.writtenWithin(lag, now)
 }
 
 // Unsettled reports whether a Worker that reads the live secret now may still get the value before

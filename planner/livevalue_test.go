@@ -276,6 +276,7 @@ func TestAdoptVerified(t *testing.T) {
 		{planner.AdoptKeep, planner.LiveSame, false, "adopt+scopes (adopted_value_kept, scopes_changed)"},
 		{planner.AdoptKeep, planner.LiveOther, false, "adopt+scopes (adopted_value_kept, scopes_changed)"},
 		{"", planner.LiveSame, false, "problem conflict"},
+		{"generated", planner.LiveUnknown, true, "problem conflict"},
 		{planner.AdoptVerify, planner.LiveSame, false, "adopt+scopes (adopted_value_proven, scopes_changed)"},
 		{planner.AdoptVerify, planner.LiveOther, false, "problem adopt_value_differs"},
 		{planner.AdoptVerify, planner.LiveOther, true, "problem adopt_value_differs"},
@@ -285,6 +286,9 @@ func TestAdoptVerified(t *testing.T) {
 		{planner.AdoptVerify, planner.LiveUnknown, true, "adopt+scopes (adopted_if_proven, scopes_changed); note verified_at_apply"},
 	} {
 		d, l := desired(), live()
+		if c.policy == "generated" {
+			c.policy, d.Generated = planner.AdoptVerify, true
+		}
 		d.Value, d.Adopt, d.Scopes, l.DesiredValue = planner.ValueNew, c.policy, []string{"workers", "dex"}, c.value
 		in := input(d, nil, l)
 		in.Options.VerifyLater = c.later
@@ -537,6 +541,26 @@ func TestUnsettled(t *testing.T) {
 		v := planner.Versions{Recorded: r, Live: l}
 		if got := v.Unsettled(now, c.lag); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		lag     time.Duration
+		applied time.Duration
+		change  func(l *planner.LiveSecret)
+		want    bool
+	}{
+		{"a minute ago", planner.ValueLag, time.Minute, func(*planner.LiveSecret) {}, true},
+		{"earlier", planner.ValueLag, time.Minute + time.Second, func(*planner.LiveSecret) {}, false},
+		{"an emulator's values do not lag", 0, 0, func(*planner.LiveSecret) {}, false},
+		{"another's write followed", planner.ValueLag, time.Second, func(l *planner.LiveSecret) { l.Modified = at(0) }, false},
+		{"created again", planner.ValueLag, time.Second, func(l *planner.LiveSecret) { l.ID = "s2" }, false},
+	} {
+		r, l := recorded(), live()
+		r.Applied = now.Add(-c.applied)
+		c.change(l)
+		if v := (planner.Versions{Recorded: r, Live: l}); v.JustWritten(now, c.lag) != c.want {
+			t.Errorf("just written, %s: not %v", c.name, c.want)
 		}
 	}
 	l := live()

@@ -150,11 +150,12 @@ func (b *builder) adopt(s *versions, t *triple) {
 	case a.Proven && (d.Adopt == AdoptOverwrite || d.Adopt == AdoptVerify):
 		a.Source = ""
 		a.Reasons = append(a.Reasons, ReasonAdoptedProven)
-	case d.Adopt == AdoptVerify && b.provenLater(s, t):
+	case d.Adopt == AdoptVerify && !d.Generated: // a value to be generated has nothing to be compared with
+		if !b.provenLater(s, t) {
+			return
+		}
 		a.Source = ""
 		a.Reasons = append(a.Reasons, ReasonAdoptedIfProven)
-	case d.Adopt == AdoptVerify:
-		return
 	default:
 		b.conflict(s, t)
 		return

@@ -135,12 +135,8 @@ func (p *Project) Verify(ctx context.Context, patterns ...string) (*Verification
 	return p.verification(in, f, chosen), nil
 }
 
-// prover asks about values with the project's clients. Emulators' values do not lag.
+// prover asks about values with the project's clients.
 func (p *Project) prover(lock *lockfile.File, key secret.Key, wants map[planner.SecretKey]records.Want) proof.Prover {
-	lag := planner.ValueLag
-	if p.cfg.API.Loopback() {
-		lag = 0
-	}
 	return proof.Prover{
 		Previewer: func(id planner.AccountID) (Previewer, error) {
 			a, err := p.account(id)
@@ -152,8 +148,16 @@ func (p *Project) prover(lock *lockfile.File, key secret.Key, wants map[planner.
 			}
 			return nil, proof.ErrNoPreviews
 		},
-		Lock: lock, Key: key, Wants: wants, Now: p.now, Lag: lag,
+		Lock: lock, Key: key, Wants: wants, Now: p.now, Lag: p.lag(),
 	}
+}
+
+// lag is how long after a write Workers may read the value before it. Emulators' values do not lag.
+func (p *Project) lag() time.Duration {
+	if p.cfg.API.Loopback() {
+		return 0
+	}
+	return planner.ValueLag
 }
 
 // verification describes what was found out about the chosen secrets.
@@ -163,7 +167,6 @@ func (p *Project) verification(in planner.Input, f *proof.Findings, chosen []pla
 		found[x.Versions.Key] = x
 	}
 	v := &Verification{Time: p.now(), Failed: joinByAccount(f.Failed)}
-	recent := in.Now.Add(-planner.ValueLag)
 	for _, k := range chosen {
 		x, live := found[k]
 		s := VerifiedSecret{Key: k, Value: x.Value, Reason: x.Reason, Counts: true}
@@ -171,7 +174,7 @@ func (p *Project) verification(in planner.Input, f *proof.Findings, chosen []pla
 		case !live && f.Failed[k.Store.Account] == nil:
 			s.Value, s.Reason = planner.LiveUnreadable, UnverifiedNotFound
 		case live:
-			s.Interrupted, s.Recent = r.Pending != nil, r.Applied.After(recent)
+			s.Interrupted, s.Recent = r.Pending != nil, x.Versions.JustWritten(in.Now, p.lag())
 			s.Counts = !r.Accepted && (d == nil || d.Adopt != planner.AdoptKeep)
 		}
 		v.Secrets = append(v.Secrets, s)

@@ -117,7 +117,7 @@ func TestVerifyWhatIsExpected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines(t, "results", results(v), "prod/same other expected\nprod/set other expected\nprod/touched other interrupted recent")
+	lines(t, "results", results(v), "prod/same other expected\nprod/set other expected\nprod/touched other interrupted")
 	equal(t, "mismatches", v.Mismatches(), 1)
 }
 

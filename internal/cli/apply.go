@@ -13,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,6 +24,7 @@ type applyOptions struct {
 	changeFlags
 	targetFlags
 	adoptFlag
+	verifyFlag
 	limitFlags
 	outsideFlags
 	planIDs []string
@@ -41,6 +43,11 @@ With a PLAN that plan -o wrote, or with --plan-id, it executes the reviewed plan
 and does not ask. Everything is read again first: if anything more or different
 would be done now, nothing is, and the exit code is 3. Several plans, or several
 ids, allow together what any of them has: for reviews that land together.
+
+--verify has a Worker compare the values of secrets that were changed outside:
+those that are still right are recorded, and not sent. Afterwards it proves that
+Workers read what was sent, waiting up to --wait. It needs the permissions that
+the verify command needs.
 
 ` + exitCodesHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,6 +70,7 @@ ids, allow together what any of them has: for reviews that land together.
 	o.changeFlags.register(f)
 	o.targetFlags.register(f)
 	o.adoptFlag.register(f)
+	o.verifyFlag.register(f)
 	o.limitFlags.register(f)
 	o.outsideFlags.register(f)
 	f.StringArrayVar(&o.planIDs, "plan-id", nil, "the id of a reviewed plan: refuse anything else (repeatable)")
@@ -72,8 +80,8 @@ ids, allow together what any of them has: for reviews that land together.
 // apply is the main flow: the manifest, the lock, a plan, its approval, the writes, the
 // report.
 func (a *App) apply(ctx context.Context, o *applyOptions, reviewed reconcile.Review) error {
-	c := change{flags: &o.changeFlags, ask: approval{command: "apply", auto: o.auto, word: "yes", reviewed: reviewed}}
-	return a.change(ctx, c, readValues, o.limitFlags.apply, o.outsideFlags.configure(a, &o.apiFlags), func(c *reconcile.Config) {
+	c := change{flags: &o.changeFlags, ask: approval{command: "apply", auto: o.auto, word: "yes", reviewed: reviewed}, prove: o.verify}
+	return a.change(ctx, c, readValues, o.limitFlags.apply, o.verifyFlag.configure, o.outsideFlags.configure(a, &o.apiFlags), func(c *reconcile.Config) {
 		c.Adopt = o.policy()
 		c.Targets = o.targets
 		if len(o.targets) == 0 {
@@ -102,6 +110,8 @@ type change struct {
 	flags *changeFlags
 	ask   approval
 	edits []reconcile.Edit
+	// prove has Workers prove afterwards that they read what was sent.
+	prove bool
 }
 
 // change plans and applies under the lock.
@@ -137,8 +147,12 @@ func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.C
 			return err
 		}
 		a.sayPending(report, waited(ctx, f.wait))
-		reported := out.report(report, err, nothing)
-		return errors.Join(a.outcome(ctx, c.ask.command, report, err), reported, incomplete(proposal.Unreachable))
+		var proof *reconcile.Verification
+		if c.prove && err == nil {
+			proof = run.Prove(ctx, proposal, report)
+		}
+		reported := out.report(report, err, nothing, proof)
+		return errors.Join(a.outcome(ctx, c.ask.command, report, err), reported, a.unproven(proof, f.wait), incomplete(proposal.Unreachable))
 	})
 }
 
@@ -165,6 +179,22 @@ func (a *App) underLock(
 	}
 	defer connection.stop()
 	return do(run)
+}
+
+// unproven returns the error of an apply after which Workers still read other values than were sent.
+// A verification that failed is a warning.
+func (a *App) unproven(v *reconcile.Verification, wait time.Duration) error {
+	if v == nil {
+		return nil
+	}
+	if v.Failed != nil {
+		a.Say("warning: it is not known whether Workers read what was sent: %s", render.Safe(v.Failed.Error()))
+	}
+	if n := v.Count(planner.LiveOther); n > 0 {
+		return &status{exitIncomplete, hint.With(fmt.Errorf("values that Workers do not read as they were sent, after --wait %s: %d", wait, n),
+			"they may not have them yet: run "+a.line("verify")+" in a while")}
+	}
+	return nil
 }
 
 // incomplete returns the error of an apply that could not read every account.
@@ -237,14 +267,20 @@ func (p *progress) notify(e reconcile.Event) {
 
 // report writes how the apply ended. If there was nothing to do, the plan has already said
 // so.
-func (p *progress) report(r *applier.Report, err error, nothing bool) error {
+func (p *progress) report(r *applier.Report, err error, nothing bool, proof *reconcile.Verification) error {
+	proven := proof != nil && len(proof.Secrets) > 0
 	switch {
+	case p.json && proven:
+		return errors.Join(p.events().Verified(proof), p.events().End(r, err))
 	case p.json:
 		return p.events().End(r, err)
 	case nothing:
 		return nil
 	}
-	return render.Report(p.app.Out, r)
+	if err := render.Report(p.app.Out, r); err != nil || !proven {
+		return err
+	}
+	return render.Verification(p.app.Out, proof, p.app.style(p.noColor))
 }
 
 // destroyOptions are the flags of destroy.

@@ -15,6 +15,7 @@ import (
 type driftOptions struct {
 	manifestFlags
 	apiFlags
+	verifyFlag
 	limitFlags
 	format, metricsFile, out string
 	who, repair, noColor     bool
@@ -32,6 +33,10 @@ permission "Secrets Store Read" is enough. It exits with 2 if it finds drift.
 --who says who made each change, when and how, by the account's audit log: one
 more request for each account with drift. Entries can be late.
 
+--verify has a Worker compare the values of secrets that were changed, so that
+it is known whether those changed too. It needs the fingerprint key, and the
+permissions that the verify command needs.
+
 ` + exitCodesHelp,
 		Example: "  secretsync drift --metrics-file /var/lib/node_exporter/secretsync.prom\n  secretsync drift --repair-plan -o repair.json",
 		Args:    noArgs,
@@ -45,6 +50,7 @@ more request for each account with drift. Entries can be late.
 	f := cmd.Flags()
 	o.manifestFlags.register(f)
 	o.apiFlags.register(f)
+	o.verifyFlag.register(f)
 	o.limitFlags.register(f)
 	f.StringVar(&o.format, "format", formatText, formatHelp)
 	registerWho(f, &o.who)
@@ -64,7 +70,7 @@ func (a *App) openDrift(ctx context.Context, o *driftOptions) (*connection, *rec
 	if err != nil {
 		return nil, nil, err
 	}
-	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, func(c *reconcile.Config) { c.Who = o.who })
+	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.verifyFlag.configure, func(c *reconcile.Config) { c.Who = o.who })
 	return connection, project, err
 }
 

@@ -23,7 +23,7 @@ import (
 const (
 	exitOK          = 0
 	exitError       = 1
-	exitChanges     = 2 // plan --detailed-exitcode or drift found changes
+	exitChanges     = 2 // plan --detailed-exitcode or drift found changes, or verify another value
 	exitStale       = 3 // the reviewed plan no longer holds
 	exitIncomplete  = 4
 	exitInterrupted = 130
@@ -33,7 +33,7 @@ const (
 const exitCodesHelp = `Exit codes:
     0  done, or nothing to do
     1  error
-    2  plan --detailed-exitcode or drift found changes
+    2  plan --detailed-exitcode or drift found changes, or verify another value
     3  the reviewed plan no longer holds
     4  the apply is incomplete; the lockfile says what was done
   130  interrupted
@@ -125,7 +125,7 @@ func quiet(err error) bool {
 
 // reported are the commands whose failure is reported in the format of their result, and what
 // the report says has failed.
-var reported = map[string]string{"plan": "plan", "show": "plan", "drift": "drift", "validate": "validate"}
+var reported = map[string]string{"plan": "plan", "show": "plan", "drift": "drift", "verify": "verify", "validate": "validate"}
 
 // reportFailure writes an error in the format that the command's result would have had, in the
 // same place: otherwise a CI system would go on showing an earlier result. It returns an error

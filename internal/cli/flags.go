@@ -228,17 +228,17 @@ func isTarget(glob string) bool {
 type adoptFlag struct{ adopt string }
 
 func (f *adoptFlag) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.adopt, "adopt", "", "adopt existing secrets of the same names: overwrite or keep their values")
+	fs.StringVar(&f.adopt, "adopt", "", "adopt existing secrets of the same names: overwrite, keep or verify their values")
 }
 
 func (f *adoptFlag) policy() planner.AdoptPolicy { return planner.AdoptPolicy(f.adopt) }
 
 func (f *adoptFlag) check() error {
 	switch f.policy() {
-	case "", planner.AdoptOverwrite, planner.AdoptKeep:
+	case "", planner.AdoptOverwrite, planner.AdoptKeep, planner.AdoptVerify:
 		return nil
 	}
-	return fmt.Errorf("--adopt %q is neither overwrite nor keep", f.adopt)
+	return fmt.Errorf("--adopt %q is not one of overwrite, keep and verify", f.adopt)
 }
 
 // lockFlags say how long to wait for the lock.

@@ -16,6 +16,7 @@ type acceptOptions struct {
 	manifestFlags
 	apiFlags
 	lockFlags
+	verifyFlag
 	auto, noColor bool
 }
 
@@ -38,6 +39,10 @@ generated value is not rotated, until the value changes at its source or is due
 for rotation. Where the manifest has other scopes or another comment, the next
 apply still sets those.
 
+--verify has a Worker compare the values: one that is known to be unchanged
+stays known. It needs the fingerprint key, and the permissions that the verify
+command needs.
+
 A secret that was deleted cannot be accepted: remove it from the manifest, or
 let the next apply create it again.
 
@@ -57,13 +62,14 @@ let the next apply create it again.
 	o.manifestFlags.register(f)
 	o.apiFlags.register(f)
 	o.lockFlags.register(f)
+	o.verifyFlag.register(f)
 	f.BoolVar(&o.auto, "auto-approve", false, "do not ask for approval")
 	registerNoColor(f, &o.noColor)
 	return cmd
 }
 
 func (a *App) lockAccept(ctx context.Context, o *acceptOptions, patterns []string) error {
-	return a.underLock(ctx, &o.manifestFlags, &o.apiFlags, &o.lockFlags, nil, func(run *reconcile.Run) error {
+	return a.underLock(ctx, &o.manifestFlags, &o.apiFlags, &o.lockFlags, []func(*reconcile.Config){o.verifyFlag.configure}, func(run *reconcile.Run) error {
 		found, err := run.FindAcceptable(ctx, patterns...)
 		if err != nil {
 			return err

@@ -26,6 +26,7 @@ type planOptions struct {
 	apiFlags
 	targetFlags
 	adoptFlag
+	verifyFlag
 	limitFlags
 	outsideFlags
 	mode              reconcile.Mode
@@ -48,6 +49,10 @@ cannot be known is said to be. --offline needs no token: the lockfile is taken
 at its word for what is in Cloudflare. Both together need no credentials at all,
 as for a pull request from a fork.
 
+--verify has a Worker compare the values of secrets that were changed outside,
+so that it is known whether they have to be sent again. It needs the permissions
+that the verify command needs.
+
 --plan-id compares the plan with reviewed ones as apply does, for merge queues:
 if it goes further than all of them together, the exit code is 3.
 
@@ -67,6 +72,7 @@ if it goes further than all of them together, the exit code is 3.
 	o.apiFlags.register(f)
 	o.targetFlags.register(f)
 	o.adoptFlag.register(f)
+	o.verifyFlag.register(f)
 	o.limitFlags.register(f)
 	o.outsideFlags.register(f)
 	f.StringVarP(&o.out, "out", "o", "", "write the plan to this file, for review and for apply")
@@ -87,7 +93,7 @@ func (o *planOptions) check() error {
 	if o.mode.Offline && (o.who || o.liveBindings) {
 		return errors.New("--offline sends no request, and --who and --live-bindings need some")
 	}
-	return cmp.Or(o.targetFlags.check(), o.adoptFlag.check(), checkFormat(o.format))
+	return cmp.Or(o.targetFlags.check(), o.adoptFlag.check(), o.verifyFlag.check(o.mode), checkFormat(o.format))
 }
 
 // openPlan opens the project that the flags name.
@@ -99,7 +105,7 @@ func (a *App) openPlan(ctx context.Context, o *planOptions) (*connection, *recon
 	if err != nil {
 		return nil, nil, err
 	}
-	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.outsideFlags.configure(a, &o.apiFlags), func(c *reconcile.Config) {
+	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.verifyFlag.configure, o.outsideFlags.configure(a, &o.apiFlags), func(c *reconcile.Config) {
 		c.Values, c.Targets, c.Adopt = !o.mode.Keyless, o.targets, o.policy()
 		if o.format != formatText || o.out != "" { // a text does not show it, and git takes its time
 			origin := a.origin(ctx, c.Manifest)

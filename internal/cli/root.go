@@ -101,6 +101,7 @@ func (a *App) Command() *cobra.Command {
 		a.showCommand(),
 		a.applyCommand(),
 		a.driftCommand(),
+		a.verifyCommand(),
 		a.destroyCommand(),
 		a.rotateCommand(),
 		a.bindingsCommand(),

@@ -81,3 +81,36 @@ func TestFailure(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestVerification(t *testing.T) {
+	data, err := metrics.FormatVerification(metrics.Verification{Now: now, Success: true, Secrets: []metrics.VerifiedSecret{
+		{Store: store, Name: "a", Value: planner.LiveSame}, {Store: store, Name: "b", Value: planner.LiveOther},
+		{Store: store, Name: "c", Value: planner.LiveUnreadable}, {Store: store, Name: "d"},
+		{Store: planner.StoreKey{Account: store.Account, Name: "##[error]s"}, Name: "\u202en", Value: planner.LiveSame},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !metrics.Is(data) {
+		t.Errorf("not recognized as a metrics file:\n%s", data)
+	}
+	var got strings.Builder
+	for line := range strings.Lines(string(data)) {
+		if !strings.HasPrefix(line, "#") {
+			got.WriteString(line)
+		}
+	}
+	want := `secretsync_secret_value_matches{account="0123456789abcdef0123456789abcdef",secret="\\u202en",store="#\\x23[error]s"} 1
+secretsync_secret_value_matches{account="0123456789abcdef0123456789abcdef",secret="a",store="prod"} 1
+secretsync_secret_value_matches{account="0123456789abcdef0123456789abcdef",secret="b",store="prod"} 0
+secretsync_verified_secrets{result="match"} 2
+secretsync_verified_secrets{result="mismatch"} 1
+secretsync_verified_secrets{result="unknown"} 1
+secretsync_verified_secrets{result="unreadable"} 1
+secretsync_verify_last_run_success 1
+secretsync_verify_last_run_timestamp_seconds 1.7954352e+09
+`
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Error(diff)
+	}
+}

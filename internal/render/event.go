@@ -48,6 +48,10 @@ func Event(e reconcile.Event, ci bool) []string {
 			return warning("%s, which holds the fingerprint key, was removed during this run and cannot be written again; restore it from a copy: %s", e.File, Safe(e.Err.Error()))
 		}
 		return warning("%s, which holds the fingerprint key, was removed during this run, and was written again", e.File)
+	case reconcile.VerificationFailed:
+		return verificationFailed(e)
+	case reconcile.ValuesUnverified:
+		return valuesUnverified(e)
 	case reconcile.KeyNotPinned:
 		if ci {
 			return warning("%s is not set, so a pull request could plant another fingerprint key: if the key's id on your machine is %s too, set it to that",

@@ -10,7 +10,7 @@ import (
 
 // Failure is why there is no plan and no drift to report, or what is wrong with a manifest.
 type Failure struct {
-	// Command is the command that failed: "plan", "drift" or "validate".
+	// Command is the command that failed: "plan", "drift", "verify" or "validate".
 	Command string
 	// Manifest is the manifest's path, for mistakes without a position.
 	Manifest string
@@ -46,6 +46,7 @@ const (
 var failureWords = map[string]struct{ marker, title, meaning string }{
 	"plan":     {planMarker, "The plan failed", "There is no plan of this commit. An earlier plan is out of date."},
 	"drift":    {driftMarker, "The check for drift failed", "It is not known whether Cloudflare differs from what was last applied."},
+	"verify":   {verifyMarker, "The verification failed", "It is not known whether the values in Cloudflare are those that were last applied."},
 	"validate": {validateMarker, "The manifest is not valid", ""},
 }
 

@@ -97,8 +97,8 @@ type Store struct {
 	Prefix string `json:"prefix,omitempty"`
 	// What to do about secrets there that no manifest declares; default: report.
 	Unmanaged Unmanaged `json:"unmanaged,omitempty" jsonschema:"enum=report,enum=ignore,enum=fail,enum=delete"`
-	// Take over existing secrets: overwrite sets their values, keep leaves them as they are.
-	Adopt Adopt `json:"adopt,omitempty" jsonschema:"enum=overwrite,enum=keep"`
+	// Take over existing secrets: overwrite sets their values, keep leaves them as they are, verify requires them to be the manifest's.
+	Adopt Adopt `json:"adopt,omitempty" jsonschema:"enum=overwrite,enum=keep,enum=verify"`
 	// Delete the store itself when it leaves the manifest; default: false.
 	Delete *bool `json:"delete,omitempty"`
 	// Create the store even if the account has another one; default: false.
@@ -132,8 +132,8 @@ type Secret struct {
 	Rotate *Rotate `json:"rotate,omitempty"`
 	// The name it had before.
 	RenamedFrom string `json:"renamed_from,omitempty"`
-	// Take over an existing secret: overwrite sets its value, keep leaves it as it is.
-	Adopt Adopt `json:"adopt,omitempty" jsonschema:"enum=overwrite,enum=keep"`
+	// Take over an existing secret: overwrite sets its value, keep leaves it as it is, verify requires it to be the manifest's.
+	Adopt Adopt `json:"adopt,omitempty" jsonschema:"enum=overwrite,enum=keep,enum=verify"`
 }
 
 // Rotate says what happens when the value is replaced by another one.

@@ -30,6 +30,8 @@ var outputs = map[string]struct {
 }{
 	"plan --out":                   {args: []string{"plan", "-o", "FILE"}},
 	"drift --metrics-file":         {args: []string{"drift", "--metrics-file", "FILE"}},
+	"verify --metrics-file":        {args: []string{"verify", "--metrics-file", "FILE"}},
+	"GITHUB_OUTPUT of verify":      {args: []string{"verify", "--format", "github"}, env: map[string]string{"GITHUB_OUTPUT": "FILE"}},
 	"drift --out":                  {args: []string{"drift", "--repair-plan", "-o", "FILE"}},
 	"import --out":                 {args: []string{"import", "-o", "FILE"}},
 	"import --sops":                {args: []string{"import", "--from-env", "value.txt", "--sops", "FILE"}},

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/secretsync/secretsync/internal/metrics"
+	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// verifyFlag says that live values are verified.
+type verifyFlag struct{ verify bool }
+
+func (f *verifyFlag) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.verify, "verify", false, "have a Worker compare live values that would be assumed otherwise")
+}
+
+func (f *verifyFlag) configure(c *reconcile.Config) { c.Verify = f.verify }
+
+// check reports what excludes verification.
+func (f *verifyFlag) check(mode reconcile.Mode) error {
+	switch {
+	case f.verify && mode.Keyless:
+		return errors.New("--verify and --keyless exclude each other: verification needs the fingerprint key")
+	case f.verify && mode.Offline:
+		return errors.New("--verify and --offline exclude each other: verification asks Cloudflare")
+	}
+	return nil
+}
+
+// verifyOptions are the flags of verify.
+type verifyOptions struct {
+	manifestFlags
+	apiFlags
+	limitFlags
+	format, metricsFile string
+	noColor             bool
+}
+
+func (a *App) verifyCommand() *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify [STORE/SECRET...]",
+		Short: "Prove that the live values are those that were applied",
+		Long: `verify proves for each secret in the lockfile, or for those that the arguments
+name, whether the value that Workers read is the one that was last applied. A
+small Worker, which is not deployed, computes the fingerprint of each value and
+compares it with that in the lockfile. No value leaves Cloudflare. It exits with
+2 if a value is another one.
+
+It needs the fingerprint key and a token with the permissions "Secrets Store
+Write" and "Workers Scripts Edit". Never give these to a job that runs for a
+pull request. Secrets without the scope workers cannot be verified: they are
+listed as unreadable and do not count.
+
+The arguments are globs of STORE/SECRET or ACCOUNT/STORE/SECRET. A name without
+a store is enough if only one secret has it.
+
+` + exitCodesHelp,
+		Example: "  secretsync verify\n  secretsync verify 'default_secrets_store/production-*' --format json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.verify(cmd.Context(), &o, args)
+		},
+	}
+	f := cmd.Flags()
+	o.manifestFlags.register(f)
+	o.apiFlags.register(f)
+	o.limitFlags.register(f)
+	f.StringVar(&o.format, "format", formatText, formatHelp)
+	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for Prometheus' textfile collector to this file")
+	registerNoColor(f, &o.noColor)
+	return cmd
+}
+
+func (a *App) verify(ctx context.Context, o *verifyOptions, patterns []string) error {
+	if err := checkFormat(o.format); err != nil {
+		return err
+	}
+	connection, err := a.connect(&o.apiFlags)
+	if err != nil {
+		return err
+	}
+	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply)
+	if err != nil {
+		return err
+	}
+	if o.metricsFile != "" {
+		if err := a.checkOut(metricsOut(o.metricsFile)); err != nil {
+			return err
+		}
+	}
+	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
+		return err
+	}
+	defer connection.stop()
+	v, err := project.Verify(ctx, patterns...)
+	if v == nil {
+		return err
+	}
+	if err := a.writeVerifyMetrics(o.metricsFile, v); err != nil {
+		return err
+	}
+	if v.Failed != nil && v.Count(planner.LiveSame)+v.Count(planner.LiveOther) == 0 { // there is no result to show
+		return v.Failed
+	}
+	if err := a.showVerification(ctx, v, project.Manifest().File, o.format, o.noColor); err != nil {
+		return err
+	}
+	if v.Mismatches() > 0 {
+		return errors.Join(&status{code: exitChanges}, v.Failed)
+	}
+	return v.Failed
+}
+
+// writeVerifyMetrics writes the metrics file, if requested.
+func (a *App) writeVerifyMetrics(path string, v *reconcile.Verification) error {
+	if path == "" {
+		return nil
+	}
+	run := metrics.Verification{Now: v.Time, Success: v.Failed == nil}
+	for _, s := range v.Secrets {
+		run.Secrets = append(run.Secrets, metrics.VerifiedSecret{Store: s.Key.Store, Name: s.Key.Name, Value: s.Value})
+	}
+	text, err := metrics.FormatVerification(run)
+	if err != nil {
+		return err
+	}
+	return a.writeOut(metricsOut(path), text)
+}
+
+// showVerification writes a verification to stdout, and to the files that CI systems read.
+func (a *App) showVerification(ctx context.Context, v *reconcile.Verification, manifest, format string, noColor bool) error {
+	a.shown = true
+	var origin render.Origin
+	if format != formatText {
+		origin = a.origin(ctx, manifest)
+	}
+	switch format {
+	case formatJSON:
+		return render.VerificationJSON(a.Out, v, origin)
+	case formatMarkdown:
+		return render.VerificationMarkdown(a.Out, v, origin)
+	case formatGitHub:
+		if err := render.VerificationGitHub(a.Out, v); err != nil {
+			return err
+		}
+		return a.tellGitHub(func(w io.Writer) error { return render.VerificationMarkdown(w, v, origin) }, []output{
+			verifyOutput(v), {"checked", len(v.Secrets)}, {"match", v.Count(planner.LiveSame)}, {"mismatch", v.Mismatches()},
+			{"unreadable", v.Count(planner.LiveUnreadable)}, {"unknown", v.Count(planner.LiveUnknown)},
+		})
+	case formatGitLab:
+		err := a.writeReport(gitLabQualityFile, func(w io.Writer) error {
+			return render.VerificationCodeQuality(w, v, a.fromRoot("CI_PROJECT_DIR")(manifest))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return render.Verification(a.Out, v, a.style(noColor))
+}
+
+// verifyOutput says whether all values match, as far as they can be read. If an account could not be
+// verified, that is not known unless there is a mismatch.
+func verifyOutput(v *reconcile.Verification) output {
+	if v.Failed != nil && v.Mismatches() == 0 {
+		return output{"failed", true}
+	}
+	return output{"verified", v.Mismatches() == 0}
+}

@@ -1,0 +1,61 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/secretsync/secretsync/internal/visible"
+	"github.com/secretsync/secretsync/planner"
+)
+
+// Verification is a verification of live values.
+type Verification struct {
+	Now time.Time
+	// Success is true if the values of every account could be verified.
+	Success bool
+	Secrets []VerifiedSecret
+}
+
+// VerifiedSecret is a secret, and how its live value compares with the recorded one.
+type VerifiedSecret struct {
+	Store planner.StoreKey
+	Name  string
+	Value planner.LiveValue
+}
+
+// FormatVerification returns the content of the metrics file of a verification. Its metrics have
+// other names than those of [Format], because both files may be in one folder.
+func FormatVerification(v Verification) ([]byte, error) {
+	reg := prometheus.NewRegistry()
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+		reg.MustRegister(g)
+		return g
+	}
+	success := 0.0
+	if v.Success {
+		success = 1
+	}
+	gauge("verify_last_run_timestamp_seconds", "When verify last ran.").WithLabelValues().Set(seconds(v.Now))
+	gauge("verify_last_run_success", "Whether all accounts could be verified in the last run.").WithLabelValues().Set(success)
+	results := map[planner.LiveValue]string{
+		planner.LiveSame: "match", planner.LiveOther: "mismatch", planner.LiveUnreadable: "unreadable", planner.LiveUnknown: "unknown",
+	}
+	counts := gauge("verified_secrets", "Secrets in the lockfile, by what is known about their live values.", "result")
+	for _, result := range results {
+		counts.WithLabelValues(result)
+	}
+	matches := gauge("secret_value_matches", "Whether the live value is the one that was last applied, where that is known.", "account", "store", "secret")
+	for _, s := range v.Secrets {
+		counts.WithLabelValues(results[s.Value]).Inc()
+		if !s.Value.Known() {
+			continue
+		}
+		match := 0.0
+		if s.Value == planner.LiveSame {
+			match = 1
+		}
+		matches.WithLabelValues(visible.Text(string(s.Store.Account)), visible.Text(s.Store.Name), visible.Text(s.Name)).Set(match)
+	}
+	return text(reg)
+}
