@@ -95,7 +95,7 @@ func (r *results) scaleTable(b *strings.Builder) {
 			for _, size := range sizes {
 				if m, ok := median(r.Scale, name, operation.name, size.secrets); ok {
 					fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %s | %.0f MB | %.2f MB | %s |\n",
-						operation.name, name, thousands(size.secrets), m.Requests, seconds(m.Wall), seconds(m.CPU), megabytes(m.Peak), megabytes(m.Written), m.Problem)
+						operation.name, name, thousands(size.secrets), m.Requests, m.took(m.Wall), m.took(m.CPU), megabytes(m.Peak), megabytes(m.Written), m.Problem)
 				}
 			}
 		}
@@ -127,7 +127,7 @@ func (r *results) exponents(name, operation string) []string {
 	for i := range text {
 		switch {
 		case len(secrets) < 2:
-			text[i] = "too slow to measure"
+			text[i] = "measured for one size only"
 		case costs[i][0] == 0:
 			text[i] = "none"
 		default:
@@ -152,8 +152,12 @@ func (r *results) limitsTable(b *strings.Builder) {
 	b.WriteString(
 		"| limit | updates | build | requests | 429 | time | best possible | of the best possible | fails |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, m := range r.Limits {
-		fmt.Fprintf(b, "| %s | %s | %s | %d | %d | %s | %s | %.1f %% | %s |\n", m.Operation, thousands(m.Secrets), m.Name,
-			m.Requests, m.Busy, seconds(m.Wall), seconds(m.Ideal), 100*m.Ideal.Seconds()/m.Wall.Seconds(), m.Problem)
+		share := ""
+		if m.Problem == "" {
+			share = fmt.Sprintf("%.1f %%", 100*m.Ideal.Seconds()/m.Wall.Seconds())
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %d | %d | %s | %s | %s | %s |\n", m.Operation, thousands(m.Secrets), m.Name,
+			m.Requests, m.Busy, m.took(m.Wall), seconds(m.Ideal), share, m.Problem)
 	}
 }
 
@@ -183,6 +187,14 @@ func title(operation string) string {
 		return operation[:i] + " " + operation[i+1:]
 	}
 	return operation
+}
+
+// took is a time of a run, or nothing if the run did not end.
+func (m measurement) took(d time.Duration) string {
+	if d == 0 && m.Problem != "" {
+		return ""
+	}
+	return seconds(d)
 }
 
 // seconds has three digits that matter.

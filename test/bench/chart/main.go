@@ -80,6 +80,7 @@ func newPlot(title, y string) *plot.Plot {
 var palette = []color.Color{
 	color.RGBA{0x99, 0x99, 0x99, 0xff}, color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0x56, 0xb4, 0xe9, 0xff},
 	color.RGBA{0xe6, 0x9f, 0x00, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0xcc, 0x79, 0xa7, 0xff},
+	color.RGBA{0x00, 0x9e, 0x73, 0xff},
 }
 
 // clients has a group of bars for each operation, with one for each client. The axis is
@@ -145,7 +146,7 @@ func scale(all []measurement) *plot.Plot {
 			if err != nil {
 				continue // a number that is not finite, which no time is
 			}
-			l.Color, l.Width, dots.Color = palette[1+o%5], vg.Points(1.5), palette[1+o%5]
+			l.Color, l.Width, dots.Color = palette[1+o%6], vg.Points(1.5), palette[1+o%6]
 			if b > 0 {
 				l.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 			}
@@ -153,6 +154,8 @@ func scale(all []measurement) *plot.Plot {
 			p.Legend.Add(operation+", "+build, l)
 		}
 	}
+	p.Legend.Top, p.Legend.Left = false, false // below the lines, which rise
+	p.Y.Min /= 3
 	return p
 }
 
