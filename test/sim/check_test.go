@@ -28,6 +28,7 @@ func (h *simulation) apply(k *kill, trouble func(*http.Request) emulator.Fault, 
 	for p, was := range before {
 		is, there := after[p]
 		switch name := regexp.QuoteMeta(p.name); {
+		case planned(said, `- retire +`+name+` `): // what it then has is checked at the end
 		case !there && !planned(said, `- delete +`+name+` `) && !planned(said, `> rename .* from `+name+`,`):
 			h.Fatalf("%v is gone, and no plan said so", p)
 		case there && is.value != was.value && !planned(said, `[~&+] (update|rotate|adopt|create) +`+name+` .*from (file|generate)`):
@@ -71,11 +72,36 @@ func (h *simulation) wrong() string {
 		case len(l.Scopes) != 1 || l.Scopes[0] != s.scope || l.Comment != s.comment:
 			return p.name + " has other metadata"
 		}
+		if wrong := h.previousWrong(now, p, s); wrong != "" {
+			return wrong
+		}
 	}
 	for p := range now {
-		if _, foreign := h.foreign[p]; h.wanted[p] == nil && !foreign && !h.stays[p] {
+		owner := place{p.account, p.store, strings.TrimSuffix(p.name, "-previous")}
+		keeps := owner != p && h.wanted[owner] != nil && h.wanted[owner].overlap
+		if _, foreign := h.foreign[p]; h.wanted[p] == nil && !foreign && !h.stays[p] && !keeps {
 			return p.name + " is still there"
 		}
+	}
+	return ""
+}
+
+// previousWrong says how what keeps the previous value of a secret is wrong, or returns "". Of a
+// secret whose value was replaced, and that nobody else changed, the old value, or one in between,
+// must be readable.
+func (h *simulation) previousWrong(now map[place]live, p place, s *simSpec) string {
+	if !s.overlap || h.interrupted(p) { // it may be another client's, and is left alone
+		return ""
+	}
+	kept, there := now[p.previous()]
+	had, known := h.had[p]
+	switch {
+	case !there:
+		return p.previous().name + " is not there"
+	case kept.value == "":
+		return p.previous().name + " has a value that was never sent"
+	case known && had != now[p].value && kept.value == now[p].value:
+		return "the value that " + p.name + " had is lost"
 	}
 	return ""
 }
@@ -131,7 +157,14 @@ func (h *simulation) converge() {
 		}
 	}
 	clear(h.replaced)
-	for _, s := range h.wanted {
+	now := h.truth(h.accounts()...)
+	for p, s := range h.wanted {
+		delete(h.had, p)
+		if s.overlap {
+			h.had[p] = now[p].value
+			h.keeping += btoi(now[p.previous()].value != now[p].value)
+		}
+
 		s.everKept, s.everDeleted, s.adopt = s.keep, !s.keep, false
 	}
 }
@@ -174,4 +207,11 @@ func (h *simulation) interrupted(p place) bool {
 func (h *simulation) lock() string {
 	data, _ := os.ReadFile(filepath.Join(h.dir, "secretsync.lock")) // "" if there is none yet
 	return string(data)
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

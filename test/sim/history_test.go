@@ -24,9 +24,11 @@ type simulation struct {
 	kept           map[place]string   // removed under delete: false: must exist, with this value
 	replaced       map[place]bool     // another client recreated it since the last convergence: not ours
 	foreign        map[place]live
+	had            map[place]string // the values of secrets with an overlap when it last converged
 	parallelism    string
 	names          int
 	applies, kills int
+	keeping        int  // secrets whose old value was readable after a convergence
 	adoptions      int  // of secrets that may have been another client's
 	unproven       bool // the last apply failed only because of such secrets
 	short          bool // the last apply said that it did not see all secrets
@@ -42,6 +44,7 @@ type simSpec struct {
 	everDeleted    bool // delete was true at some time since the last convergence
 	everKept       bool
 	from           string // renamed_from
+	overlap        bool   // its previous value is kept for a day
 }
 
 const secondAccount = "fedcba9876543210fedcba9876543210"
@@ -54,7 +57,7 @@ func newSimulation(t *testing.T, rng *rand.Rand) *simulation {
 			PendingFor: time.Duration(rng.IntN(2)) * simPending, ActivationMoves: rng.IntN(2) == 0, Now: func() time.Time { return time.Now().Add(skew) },
 		}),
 		rng: rng, wanted: map[place]*simSpec{}, stays: map[place]bool{}, kept: map[place]string{}, replaced: map[place]bool{},
-		foreign: map[place]live{}, parallelism: []string{"1", "1", "1", "4"}[rng.IntN(4)],
+		foreign: map[place]live{}, had: map[place]string{}, parallelism: []string{"1", "1", "1", "4"}[rng.IntN(4)],
 		stores: []simStore{{program.Account, "prod", []string{"", "p-"}[rng.IntN(2)]}},
 	}
 	switch rng.IntN(3) {
@@ -125,7 +128,7 @@ func (h *simulation) editOne(now map[place]live, p place, label string) {
 		s.value = h.newValue()
 	}
 	s.scope, s.comment = []string{"workers", "dex"}[h.rng.IntN(2)], []string{"", "one", "two"}[h.rng.IntN(3)]
-	s.keep = h.rng.IntN(3) == 0
+	s.keep, s.overlap = h.rng.IntN(3) == 0, h.rng.IntN(3) == 0
 	s.everKept, s.everDeleted = s.everKept || s.keep, s.everDeleted || !s.keep
 }
 
@@ -134,6 +137,7 @@ func (h *simulation) editOne(now map[place]live, p place, label string) {
 func (h *simulation) remove(now map[place]live, p place) {
 	s := h.wanted[p]
 	delete(h.wanted, p)
+	delete(h.had, p)
 	if s.everKept || h.replaced[p] || h.interrupted(p) { // what cannot be proven ours is not deleted
 		h.stays[p] = true
 	}
@@ -186,6 +190,9 @@ func (h *simulation) writeManifest() {
 			if s.from != "" {
 				fmt.Fprintf(&m, ", renamed_from: %s", s.from)
 			}
+			if s.overlap {
+				m.WriteString(", rotate: {overlap: 24h}")
+			}
 			if s.adopt {
 				m.WriteString(", adopt: overwrite")
 			}
@@ -219,8 +226,10 @@ func (h *simulation) meddle() {
 			h.send(p.account, http.MethodPost, at, []any{map[string]any{"name": p.name, "value": "outside-" + h.newValue(), "scopes": []string{"dex"}}}, nil)
 			h.replaced[p] = true
 		default:
+			h.meddleWithPrevious(now, p)
 			continue
 		}
+		delete(h.had, p)
 		fmt.Fprintf(&h.told, "== somebody meddles with %s\n", p.name)
 	}
 	if st := h.stores[h.rng.IntN(len(h.stores))]; len(now) > 0 && h.rng.IntN(2) == 0 {
@@ -231,6 +240,28 @@ func (h *simulation) meddle() {
 			h.foreign[p] = h.truth(p.account)[p]
 		}
 	}
+}
+
+// previous is the place of the previous value of a secret.
+func (p place) previous() place { return place{p.account, p.store, p.name + "-previous"} }
+
+// meddleWithPrevious changes or deletes what keeps a previous value.
+func (h *simulation) meddleWithPrevious(now map[place]live, p place) {
+	l, there := now[p.previous()]
+	if !there {
+		return
+	}
+	at := h.secrets(p) + "/" + l.ID
+	switch h.rng.IntN(8) {
+	case 0:
+		h.send(p.account, http.MethodPatch, at, map[string]any{"value": "outside-" + h.newValue()}, nil)
+	case 1:
+		h.send(p.account, http.MethodDelete, at, nil, nil)
+	default:
+		return
+	}
+	delete(h.had, p)
+	fmt.Fprintf(&h.told, "== somebody meddles with %s\n", p.previous().name)
 }
 
 // secrets returns the path of a store's secrets, or "" if there is no such store.

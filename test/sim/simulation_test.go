@@ -45,7 +45,7 @@ func TestSimulation(t *testing.T) {
 					h := newSimulation(t, rand.New(rand.NewPCG(seed, 0)))
 					defer func() {
 						one.applies, one.faults, one.kills = h.applies, h.faults, h.kills
-						one.replaced, one.adoptions = h.replacedLocks, h.adoptions
+						one.replaced, one.adoptions, one.keeping = h.replacedLocks, h.adoptions, h.keeping
 					}()
 					h.live()
 					one.lost = 0
@@ -53,12 +53,12 @@ func TestSimulation(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("simulation: histories %d, applies %d, faults %d, kills %d, replaced lockfiles %d, adoptions %d, converged %d, lost %d",
-		sum.histories, sum.applies, sum.faults, sum.kills, sum.replaced, sum.adoptions, sum.histories-sum.lost, sum.lost)
+	t.Logf("simulation: histories %d, applies %d, faults %d, kills %d, replaced lockfiles %d, adoptions %d, old values kept %d, converged %d, lost %d",
+		sum.histories, sum.applies, sum.faults, sum.kills, sum.replaced, sum.adoptions, sum.keeping, sum.histories-sum.lost, sum.lost)
 }
 
 // simTally counts the events.
-type simTally struct{ histories, applies, faults, kills, replaced, adoptions, lost int }
+type simTally struct{ histories, applies, faults, kills, replaced, adoptions, keeping, lost int }
 
 func (s *simTally) add(one simTally) {
 	s.histories++
@@ -67,6 +67,7 @@ func (s *simTally) add(one simTally) {
 	s.kills += one.kills
 	s.replaced += one.replaced
 	s.adoptions += one.adoptions
+	s.keeping += one.keeping
 	s.lost += one.lost
 }
 
