@@ -31,11 +31,11 @@ import (
 //	retire       prepare    retire     -          retire, once the overlap is over
 //
 // Promote comes after prepare in the same apply, and is not tried unless prepare succeeded: the
-// old value would be lost. The journal sets KeptSince with the intent of promote, before the
-// request. So, if the outcome of promote is unknown, the previous one is kept, and the next plan
-// completes promote without another prepare, which would duplicate a value that may be the new
-// one. Retire deletes the previous one and duplicates the secret again, so that both are equal.
-// If it is interrupted in between, the previous one is absent, and the next plan prepares it.
+// old value would be lost. Its outcome and KeptSince are recorded together. If the outcome is
+// unknown, the previous one is still recorded as equal, so the next plan completes promote without
+// another prepare, which would duplicate a value that may be the new one. Retire deletes the
+// previous one and duplicates the secret again, so that both are equal. If it is interrupted in
+// between, the previous one is absent, and the next plan prepares it.
 type previousState int
 
 const (
@@ -132,24 +132,15 @@ func (b *builder) keepReplaced(s *versions, t, p *triple, write *Action) bool {
 	case previousAbsent, previousStale:
 		b.duplicate(s, t, p)
 	case previousKept:
-		switch {
-		case t.completes(p):
-		case p.recorded.overlapOver(t.desired, b.in.Now):
-			b.duplicate(s, t, p, ReasonOverlapOver)
-		default:
-			b.duplicate(s, t, p, ReasonReplacedAgain)
+		why := ReasonReplacedAgain
+		if p.recorded.overlapOver(t.desired, b.in.Now) {
+			why = ReasonOverlapOver
 		}
+		b.duplicate(s, t, p, why)
 	case previousEqual:
 	}
 	write.Previous = t.desired.Previous
 	return true
-}
-
-// completes reports whether a write completes an interrupted one for which the previous one
-// keeps the value already.
-func (t *triple) completes(p *triple) bool {
-	r := t.recorded
-	return r != nil && r.Pending != nil && !p.recorded.KeptSince.Before(r.Pending.Since)
 }
 
 // keepEqual makes the previous one equal to the secret, unless it keeps an earlier value.

@@ -124,11 +124,11 @@ func (h *simulation) editOne(now map[place]live, p place, label string) {
 				other.from = ""
 			}
 		}
-	} else if s.value != "" && h.rng.IntN(2) == 0 {
+	} else if s.value != "" && (s.overlap || h.rng.IntN(2) == 0) {
 		s.value = h.newValue()
 	}
 	s.scope, s.comment = []string{"workers", "dex"}[h.rng.IntN(2)], []string{"", "one", "two"}[h.rng.IntN(3)]
-	s.keep, s.overlap = h.rng.IntN(3) == 0, h.rng.IntN(3) == 0
+	s.keep, s.overlap = h.rng.IntN(3) == 0, h.rng.IntN(3) == 0 || s.overlap && h.rng.IntN(4) > 0
 	s.everKept, s.everDeleted = s.everKept || s.keep, s.everDeleted || !s.keep
 }
 

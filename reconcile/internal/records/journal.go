@@ -134,10 +134,6 @@ func (j *Journal) intend(f *lockfile.File, a planner.Action) {
 		sec = st.PutSecret(a.Secret, j.intended(a))
 	}
 	sec.Pending = pending
-	if kept := st.Secret(a.Previous); kept != nil { // from now on, it may be the only one with its value
-		j.remember(a.Store.Secret(a.Previous), kept)
-		kept.KeptSince = j.Now()
-	}
 	if from := st.Secret(a.From); from != nil && a.Op == planner.OpRename {
 		j.remember(a.Store.Secret(a.From), from)
 		from.Pending = pending
@@ -248,7 +244,6 @@ func (j *Journal) settle(f *lockfile.File, r applier.Result) {
 		j.settleDone(st, r)
 	case applier.Failed, applier.Skipped:
 		j.takeBack(st, a.Store, a.Secret)
-		j.takeBack(st, a.Store, a.Previous)
 		if a.Op == planner.OpRename {
 			j.takeBack(st, a.Store, a.From)
 		}
