@@ -170,6 +170,8 @@ func drawSecret(t *rapid.T) Secret {
 		Comment: rapid.String().Draw(t, "comment"), Source: rapid.String().Draw(t, "source"),
 		Scopes:     rapid.SliceOfN(rapid.StringMatching(`[a-z_]{1,9}`), 1, 3).Draw(t, "scopes"),
 		Applied:    rapid.OneOf(rapid.Just(time.Time{}), seconds()).Draw(t, "applied"),
+		PreviousOf: rapid.SampledFrom([]string{"", "api-key"}).Draw(t, "previous of"),
+		KeptSince:  rapid.OneOf(rapid.Just(time.Time{}), seconds()).Draw(t, "kept since"),
 		Accepted:   rapid.OneOf(rapid.Just(time.Time{}), seconds()).Draw(t, "accepted"),
 		Ciphertext: optional(t, rapid.StringMatching(`sha256:[0-9a-f]{64}`)),
 		Delete:     rapid.Bool().Draw(t, "delete"),
