@@ -229,11 +229,18 @@ func (p *Project) verify(ctx context.Context, in *planner.Input, lock *lockfile.
 		p.prove(ctx, *in, lock, d, func(v *planner.Versions) bool {
 			return in.Options.Targeted(v.Key.Store, v.Key.Name) && v.InQuestion(now)
 		})
-	case d.applied:
+	case d.applied && d.verifiesToAdopt():
 		p.prove(ctx, *in, lock, d, func(v *planner.Versions) bool {
 			return in.Options.Targeted(v.Key.Store, v.Key.Name) && v.VerifyToAdopt()
 		})
 	}
+}
+
+// verifiesToAdopt reports whether a secret is to be adopted only if its value is verified.
+func (d *desired) verifiesToAdopt() bool {
+	return slices.ContainsFunc(d.stores, func(st planner.DesiredStore) bool {
+		return slices.ContainsFunc(st.Secrets, func(sec planner.DesiredSecret) bool { return sec.Adopt == planner.AdoptVerify })
+	})
 }
 
 // verifyRecorded verifies the live values that a report without desired values would make
@@ -269,8 +276,8 @@ func unproven(in planner.Input) (without planner.Input, proven bool) {
 // provePause is the pause before a value is verified once more that Workers did not have yet.
 const provePause = 2 * time.Second
 
-// Prove proves that Workers read the values that an apply has sent, or kept under a new name. It
-// waits up to [Config.Wait] until they do.
+// Prove proves that Workers read the values that an apply of this run has sent, or kept under a new
+// name. It waits up to [Config.Wait] until they do.
 func (r *Run) Prove(ctx context.Context, p *Proposal, report *applier.Report) *Verification {
 	end := time.Now().Add(r.project.cfg.Wait)
 	var keys []planner.SecretKey
