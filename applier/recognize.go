@@ -12,7 +12,7 @@ import (
 // show because it lagged.
 func (it *item) mayBeOurs() bool {
 	a := it.Action
-	return it.unknown || !it.refused.From.IsZero() || !a.Recovery.SentWindow.From.IsZero() || a.Recovery.PreviousID != ""
+	return it.unknown || !it.refused.From.IsZero() || a.Recovery.SentWindow != nil && !a.Recovery.SentWindow.From.IsZero() || a.Recovery.PreviousID != ""
 }
 
 // mayExist reports whether a request of this apply may have created the secret.
@@ -39,7 +39,10 @@ const (
 // have created one that looks the same, unless the metadata is distinctive.
 func (c *creation) originOf(it *item, found *planner.LiveSecret) origin {
 	a, now, m := it.Action, c.run.cfg.Now(), requestedMetadata(it.Action)
-	windows := []planner.Window{a.Recovery.SentWindow, it.refused}
+	windows := []planner.Window{it.refused}
+	if sent := a.Recovery.SentWindow; sent != nil {
+		windows = append(windows, *sent)
+	}
 	if it.unknown {
 		windows = append(windows, planner.Window{ListedAt: a.Recovery.ListedAt, From: c.begun, To: now})
 	}

@@ -74,7 +74,7 @@ func TestAnInterruptedCreateThatHappenedIsCompleted(t *testing.T) {
 		ours := "ours"
 		f.put(applier.NewSecret{Name: "s000", Value: secret.New([]byte("old")), Scopes: []string{"workers"}, Comment: &ours})
 		a := comment(create("s000"), ours)
-		a.Recovery.SentWindow = planner.Window{From: serverTime, To: serverTime}
+		a.Recovery.SentWindow = &planner.Window{From: serverTime, To: serverTime}
 		if r := apply(t.Context(), f, &fakeJournal{target: f}, a); !r.Complete() || f.values["s000"] != "value of s000" {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
@@ -135,7 +135,7 @@ func TestWhatMayBeAnotherClientsIsLeftAlone(t *testing.T) {
 // interrupted gives actions the window of an interrupted apply, in which the server's clock is.
 func interrupted(actions []planner.Action) []planner.Action {
 	for i := range actions {
-		actions[i].Recovery.SentWindow = planner.Window{From: serverTime, To: serverTime}
+		actions[i].Recovery.SentWindow = &planner.Window{From: serverTime, To: serverTime}
 	}
 	return actions
 }
@@ -237,10 +237,10 @@ func TestWhenATakenNameIsLookedInto(t *testing.T) {
 		looked   bool
 	}{
 		"no reason":              {planner.Recovery{ListedAt: serverTime}, false},
-		"an interrupted apply":   {planner.Recovery{SentWindow: planner.Window{From: serverTime, To: serverTime}}, true},
+		"an interrupted apply":   {planner.Recovery{SentWindow: &planner.Window{From: serverTime, To: serverTime}}, true},
 		"it had an id":           {planner.Recovery{PreviousID: "id1"}, true},
 		"it had another id":      {planner.Recovery{PreviousID: "id7"}, true},
-		"an older window, alone": {planner.Recovery{SentWindow: planner.Window{To: serverTime}}, false},
+		"an older window, alone": {planner.Recovery{SentWindow: &planner.Window{To: serverTime}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

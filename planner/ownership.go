@@ -74,8 +74,8 @@ func (b *builder) overtaken(r *RecordedSecret, l *LiveSecret) bool {
 }
 
 // sent is when the requests of an interrupted write can have taken effect.
-func (p *Pending) sent() Window {
-	w := Window{ListedAt: p.ListedAt, From: p.Since, To: p.Until}
+func (p *Pending) sent() *Window {
+	w := &Window{ListedAt: p.ListedAt, From: p.Since, To: p.Until}
 	if w.To.Before(w.From) {
 		w.To = w.From
 	}

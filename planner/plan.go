@@ -160,8 +160,8 @@ type Action struct {
 type Recovery struct {
 	// ListedAt is when the list was read that a creation, update or rename was decided on.
 	ListedAt time.Time
-	// SentWindow is when an interrupted apply may have created the secret; zero if none did.
-	SentWindow Window
+	// SentWindow is when an interrupted apply may have created the secret; nil if none did.
+	SentWindow *Window
 	// PreviousID is the id that a secret to be created had, before a list lacked it. A list
 	// that lags may lack it although it exists.
 	PreviousID SecretID
