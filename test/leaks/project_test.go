@@ -83,7 +83,7 @@ func (p *leakProject) watchAndServe(dirs ...string) {
 	kept := p.dir + ".kept"
 	program.Must(p.t, os.Mkdir(kept, 0o755))
 	p.watch = newWatch(p.t, kept, append(dirs, p.dir)...)
-	p.server = newEchoServer(p.t, p.watch)
+	p.server = newEchoServer(p.t, p.watch, p.search)
 	api := httptest.NewServer(p.server)
 	p.t.Cleanup(api.Close)
 	p.env["CLOUDFLARE_API_BASE_URL"] = api.URL + "/client/v4"

@@ -11,10 +11,11 @@ import (
 
 // search looks for canaries in everything it is given. It is safe for concurrent use.
 type search struct {
-	needles map[[6]byte][]needle
-	maybe   []uint64 // one bit per hash of a needle's beginning: rules out most of the text quickly
-	pieces  int
-	runs    atomic.Int64
+	learning sync.RWMutex // for needles and maybe, which session keys are added to
+	needles  map[[6]byte][]needle
+	maybe    []uint64 // one bit per hash of a needle's beginning: rules out most of the text quickly
+	pieces   int
+	runs     atomic.Int64
 
 	mu     sync.Mutex
 	places int
@@ -35,19 +36,26 @@ const filterBits = 1 << 20
 func newSearch(values []canary) *search {
 	s := &search{commands: map[string]bool{}, needles: map[[6]byte][]needle{}, maybe: make([]uint64, filterBits/64)}
 	for _, c := range values {
-		for _, e := range encodings() {
-			for _, text := range e.of(c.value) {
-				if len(text) >= e.least {
-					s.add(text, c.name+" as "+e.name)
-				}
-			}
-		}
-		for _, piece := range c.pieces() {
-			s.add(piece, "a piece of "+c.name)
-			s.pieces++
-		}
+		s.learn(c)
 	}
 	return s
+}
+
+// learn makes s look for a value from now on.
+func (s *search) learn(c canary) {
+	s.learning.Lock()
+	defer s.learning.Unlock()
+	for _, e := range encodings() {
+		for _, text := range e.of(c.value) {
+			if len(text) >= e.least {
+				s.add(text, c.name+" as "+e.name)
+			}
+		}
+	}
+	for _, piece := range c.pieces() {
+		s.add(piece, "a piece of "+c.name)
+		s.pieces++
+	}
 }
 
 func (s *search) add(text, what string) {
@@ -70,6 +78,8 @@ func hash6[T string | []byte](b T) uint64 {
 // look searches text from one place. One leak of each kind is reported.
 func (s *search) look(place string, content []byte) {
 	found := map[string]bool{}
+	s.learning.RLock()
+	defer s.learning.RUnlock()
 	for i := 0; i+6 <= len(content); i++ {
 		h := hash6(content[i : i+6])
 		if s.maybe[h/64]&(1<<(h%64)) == 0 {

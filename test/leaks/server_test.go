@@ -19,11 +19,13 @@ type echoServer struct {
 	t     *testing.T
 	watch *watch
 
-	emulator *emulator.Server
+	emulator     *emulator.Server
+	verification *verification
 
 	mu     sync.Mutex
 	fault  emulator.Fault
 	method string // the method of the requests to fail
+	path   string // what their paths contain; if empty, of POSTs only those that carry values count
 	echo   string // how they fail: one of echoes; empty: by the emulator's fault
 	left   int    // how many of them fail
 }
@@ -36,9 +38,9 @@ func echoes() []string {
 	}
 }
 
-func newEchoServer(t *testing.T, w *watch) *echoServer {
-	s := &echoServer{t: t, watch: w}
-	e, err := emulator.New(emulator.Options{MaxSecrets: 1000, RateLimit: -1, Fault: func(r *http.Request) emulator.Fault {
+func newEchoServer(t *testing.T, w *watch, found *search) *echoServer {
+	s := &echoServer{t: t, watch: w, verification: &verification{search: found}}
+	e, err := emulator.New(emulator.Options{MaxSecrets: 1000, RateLimit: -1, KeepValues: true, Fault: func(r *http.Request) emulator.Fault {
 		if s.hit(r) {
 			return s.fault
 		}
@@ -55,7 +57,7 @@ func newEchoServer(t *testing.T, w *watch) *echoServer {
 func (s *echoServer) set(method, how string, fault emulator.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.method, s.fault, s.left = method, fault, 0
+	s.method, s.path, s.fault, s.left = method, "", fault, 0
 	once := false
 	s.echo, once = strings.CutSuffix(how, " once")
 	switch {
@@ -66,11 +68,20 @@ func (s *echoServer) set(method, how string, fault emulator.Fault) {
 	}
 }
 
-// hit reports whether to fail a request. Of POSTs only those that carry values count.
+// setAt makes the requests of a method fail whose paths contain this text.
+func (s *echoServer) setAt(method, path, how string) {
+	s.set(method, how, emulator.Fault{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.path = path
+}
+
+// hit reports whether to fail a request.
 func (s *echoServer) hit(r *http.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.left == 0 || r.Method != s.method || r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/secrets") {
+	if s.left == 0 || r.Method != s.method || !strings.Contains(r.URL.Path, s.path) ||
+		s.path == "" && r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/secrets") {
 		return false
 	}
 	s.left--
@@ -82,7 +93,15 @@ func (s *echoServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	how := s.echo
 	s.mu.Unlock()
-	if how == "" || !s.hit(r) {
+	verifies := isVerification(r)
+	if verifies {
+		s.verification.sent(r)
+	}
+	switch fails := how != "" && s.hit(r); {
+	case !fails && verifies:
+		s.verification.answer(s.emulator, w, r)
+		return
+	case !fails:
 		s.emulator.ServeHTTP(w, r)
 		return
 	}
