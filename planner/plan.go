@@ -33,7 +33,8 @@ const (
 	// never leaves Cloudflare.
 	OpRename Op = "rename"
 	// OpPrepare duplicates a secret under another name, where its value stays readable for a
-	// while when it gets a new one. The value never leaves Cloudflare.
+	// while when it gets a new one. The value never leaves Cloudflare. A secret that the plan also
+	// writes, without replacing its value, is duplicated after that.
 	OpPrepare Op = "prepare"
 	// OpRetire deletes a duplicate with an earlier value and duplicates the secret again.
 	OpRetire Op = "retire"
