@@ -112,12 +112,18 @@ func (t *triple) current() LiveState {
 
 // triples groups a store's secrets by name.
 func triples(s *versions) map[string]*triple {
-	secrets := map[string]*triple{}
+	size := 0 // at least
+	if s.live != nil {
+		size = len(s.live.Secrets)
+	}
+	secrets := make(map[string]*triple, size)
 	at := func(name string) *triple {
-		if secrets[name] == nil {
-			secrets[name] = &triple{within: within(s.desired, name)}
+		t := secrets[name]
+		if t == nil {
+			t = &triple{within: within(s.desired, name)}
+			secrets[name] = t
 		}
-		return secrets[name]
+		return t
 	}
 	for _, d := range s.desired {
 		for i := range d.Secrets {
@@ -136,8 +142,8 @@ func triples(s *versions) map[string]*triple {
 	}
 	for _, d := range s.desired {
 		for i := range d.Secrets {
-			if p := secrets[d.Secrets[i].Previous]; p != nil {
-				p.previousOf = d.Secrets[i].Name
+			if previous := d.Secrets[i].Previous; previous != "" && secrets[previous] != nil {
+				secrets[previous].previousOf = d.Secrets[i].Name
 			}
 		}
 	}
