@@ -60,16 +60,17 @@ func Settled(in planner.Input) []planner.LiveStore {
 // and false if it has none to attribute.
 func Since(found []planner.Drift, in planner.Input, account planner.AccountID) (time.Time, bool) {
 	var since time.Time
+	some := false
 	for _, d := range found {
 		if d.Store.Account != account || !d.Kind.ChangedOutside() {
 			continue
 		}
 		s := subjectOf(d, in)
-		if since.IsZero() || s.written.Before(since) {
-			since = s.written
+		if !some || s.written.Before(since) {
+			since, some = s.written, true
 		}
 	}
-	return since.Add(-logNoise), !since.IsZero()
+	return since.Add(-logNoise), some
 }
 
 // subject is a drifted secret, or a store that is gone.

@@ -151,6 +151,14 @@ func TestSince(t *testing.T) {
 	}
 }
 
+// TestSinceUnknown: a secret without a known time of our last write is attributed, too.
+func TestSinceUnknown(t *testing.T) {
+	in := planner.Input{Recorded: []planner.RecordedStore{{Key: key, ID: "st", Secrets: []planner.RecordedSecret{{Name: "key", ID: "s1"}}}}}
+	if since, some := outside.Since([]planner.Drift{{Kind: planner.DriftDeleted, Store: key, Secret: "key"}}, in, "acc"); !some || since.After(noon) {
+		t.Errorf("the log is read from %s, %v", since, some)
+	}
+}
+
 func TestReferences(t *testing.T) {
 	readers := []outside.Reader{
 		{Kind: planner.ReaderDeployed, Name: "api", Uses: []outside.Use{{Binding: "KEY", Store: "st", Secret: "key"}, {Binding: "OLD", Store: "st", Secret: "old"}}},

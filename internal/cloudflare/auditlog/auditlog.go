@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +22,8 @@ import (
 const Permission = "Account Settings Read"
 
 const (
+	// kept is for how many months Cloudflare keeps entries. It need not answer for an earlier time.
+	kept     = 18
 	pageSize = 1000
 	// maxPages bounds what is read of a busy account's log: the log has the changes of all
 	// products, and cannot be limited to those of secrets.
@@ -40,6 +41,9 @@ type API interface {
 // Read returns the changes of secrets and stores between two times, the latest first. With
 // [ErrTooLong] it returns the latest ones.
 func Read(ctx context.Context, api API, since, before time.Time) ([]outside.Entry, error) {
+	if oldest := before.AddDate(0, -kept, 0); since.Before(oldest) {
+		since = oldest
+	}
 	query := url.Values{
 		"since": {since.UTC().Format(time.RFC3339)}, "before": {before.UTC().Add(time.Second).Format(time.RFC3339)},
 		"limit": {strconv.Itoa(pageSize)}, "direction": {"desc"},
@@ -103,25 +107,57 @@ type entry struct {
 	}
 }
 
-// secretsPath matches the path of a store, and what follows it.
-var secretsPath = regexp.MustCompile(`/secrets_store/stores/([A-Za-z0-9_-]{1,64})(?:/secrets(?:/([A-Za-z0-9_-]{1,64})(/duplicate)?)?)?/?$`)
+// subject is what the path of a request names.
+type subject struct {
+	store  planner.StoreID
+	secret planner.SecretID // empty for none
+	// copies says that the request creates another secret with the value of this one.
+	copies bool
+}
+
+// parse reads the path of a request, in which what precedes the Secrets Store's part differs between
+// the API and the dashboard. It returns false for that of another product.
+func parse(uri string) (s subject, ok bool) {
+	path, _, _ := strings.Cut(uri, "?")
+	_, path, ok = strings.Cut(path, "/secrets_store/stores/")
+	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	if !ok || !isID(segments[0]) {
+		return s, false
+	}
+	s.store = planner.StoreID(segments[0])
+	switch rest := segments[1:]; {
+	case len(rest) == 0, len(rest) == 1 && rest[0] == "secrets":
+		return s, true
+	case rest[0] != "secrets", len(rest) > 3, !isID(rest[1]), len(rest) == 3 && rest[2] != "duplicate":
+		return s, false
+	default:
+		s.secret, s.copies = planner.SecretID(rest[1]), len(rest) == 3
+		return s, true
+	}
+}
+
+// isID reports whether a part of a path can be an id (docs/cloudflare-api.md §1).
+func isID(text string) bool {
+	return text != "" && len(text) <= 64 && !strings.ContainsFunc(text, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	})
+}
 
 // change returns the entry as a change of secrets, and false if it is none.
 func (e entry) change() (outside.Entry, bool) {
-	path, _, _ := strings.Cut(e.Raw.URI, "?")
-	at := secretsPath.FindStringSubmatch(path)
+	about, ok := parse(e.Raw.URI)
 	method := strings.ToUpper(e.Raw.Method)
-	if at == nil || method == http.MethodGet || method == "" || e.Action.Result == "failure" || e.Raw.StatusCode >= http.StatusBadRequest {
+	if !ok || method == http.MethodGet || method == "" || e.Action.Result == "failure" || e.Raw.StatusCode >= http.StatusBadRequest {
 		return outside.Entry{}, false
 	}
 	change := outside.Entry{
 		Time: planner.Modified(e.Action.Time), Actor: e.actor(), Channel: e.Actor.Context, Method: method,
-		Store: planner.StoreID(at[1]), Secret: planner.SecretID(at[2]),
+		Store: about.store, Secret: about.secret,
 	}
 	var body body
 	body.read(e.Resource.Request)
 	body.read(e.Resource.Response)
-	if at[2] == "" || at[3] != "" { // of a duplicate, the path has the secret that it was copied from
+	if about.secret == "" || about.copies { // of a duplicate, the path has the secret that it was copied from
 		change.Secret, change.Secrets = "", body.secrets
 	}
 	switch {

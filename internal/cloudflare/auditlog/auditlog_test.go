@@ -132,6 +132,10 @@ func TestPages(t *testing.T) {
 			t.Errorf("call %+v", a.calls[i])
 		}
 	}
+	old := &api{pages: []string{"[]"}}
+	if _, err := Read(t.Context(), old, time.Time{}, noon); err != nil || old.calls[0].Query.Get("since") != "2025-05-20T12:00:00Z" {
+		t.Errorf("%v, since %s", err, old.calls[0].Query.Get("since"))
+	}
 	endless := &api{pages: []string{one}, loop: true}
 	if found, err := Read(t.Context(), endless, noon, noon); !errors.Is(err, ErrTooLong) || len(found) != maxPages || len(endless.calls) != maxPages {
 		t.Errorf("an endless log: %d changes in %d requests, %v", len(found), len(endless.calls), err)
