@@ -29,6 +29,7 @@ type place struct {
 	dir      string
 	baseURL  string
 	emulator *emulator.Server
+	env      []string // more variables for servers
 }
 
 func newPlace(t *testing.T) *place {

@@ -150,6 +150,7 @@ func (p *place) serve(path string, ready *regexp.Regexp, program string, args ..
 	cmd := exec.CommandContext(p.Context(), filepath.Join(p.dir, "node_modules", ".bin", program), args...)
 	cmd.Dir = p.dir
 	cmd.Env = []string{"PATH=" + path, "HOME=" + p.dir, "CI=1", "WRANGLER_SEND_METRICS=false", "CLOUDFLARE_CF_FETCH_ENABLED=false", "NO_COLOR=1"}
+	cmd.Env = append(cmd.Env, p.env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		p.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/secretsync/secretsync/connect"
 	"github.com/secretsync/secretsync/internal/emulator"
@@ -330,5 +331,41 @@ stores:
 	p.ran(1)
 	if text, err := os.ReadFile(filepath.Join(p.dir, "value.txt")); err != nil || !p.emulator.HasValue(account, "prod", "same", text) {
 		t.Errorf("a value was changed: %v", err)
+	}
+}
+
+// TestWranglerPreviews: the emulator accepts the previews of wrangler dev --remote, whose requests
+// the client of the witness imitates. The Worker is not visited: wrangler would look for it at
+// workers.dev. (Later versions of wrangler look for it at once.)
+func TestWranglerPreviews(t *testing.T) {
+	p := newVerifyPlace(t, "node_modules", emulator.Options{})
+	p.install("node_modules")
+	p.write("index.js", worker)
+	p.write("value.txt", "value")
+	p.write("secretsync.yaml", "version: 1\nstores: {prod: {secrets: {api-key: {from: {file: value.txt}}}}}\n")
+	p.run("", 0, secretsync, "apply", "--auto-approve")
+	var stores struct{ Result []struct{ ID string } }
+	p.api(http.MethodGet, p.baseURL+"/accounts/"+account+"/secrets_store/stores", "", &stores)
+	p.write("wrangler.jsonc", `{"name": "api", "main": "index.js", "compatibility_date": "2026-01-01",
+			"secrets_store_secrets": [{"binding": "API_KEY", "store_id": "`+stores.Result[0].ID+`", "secret_name": "api-key"}]}`)
+	p.emulator.ResetRequests()
+	p.env = []string{"CLOUDFLARE_API_BASE_URL=" + p.baseURL, "CLOUDFLARE_API_TOKEN=test-token", "CLOUDFLARE_ACCOUNT_ID=" + account}
+	p.wranglerDev(os.Getenv("PATH"), "--remote")
+	wants := []string{"GET /subdomain/edge-preview 200", "GET /__exchange/ 200", "GET /subdomain 200", "POST /scripts/api/edge-preview 200"}
+	var seen []string
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && !slices.Contains(seen, wants[3]); time.Sleep(50 * time.Millisecond) {
+		seen = nil
+		for _, r := range p.emulator.Requests() {
+			path := strings.TrimPrefix(r.Path, "/client/v4/accounts/"+account+"/workers")
+			if strings.HasPrefix(path, "/__exchange/") {
+				path = "/__exchange/"
+			}
+			seen = append(seen, fmt.Sprint(r.Method, " ", path, " ", r.Status))
+		}
+	}
+	for _, want := range wants {
+		if !slices.Contains(seen, want) {
+			t.Errorf("wrangler sent %q, not %s", seen, want)
+		}
 	}
 }
