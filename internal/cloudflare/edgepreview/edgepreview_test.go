@@ -385,6 +385,9 @@ func TestRefusedBindings(t *testing.T) {
 			if !ok || !slices.Equal(refused.Bindings, tt.bindings) || refused.NotFound != tt.notFound {
 				t.Fatalf("%v: %+v", err, refused)
 			}
+			if strings.Contains(err.Error(), `"Workers Scripts Edit"`) {
+				t.Errorf("the permission for another thing is said to be missing: %v", err)
+			}
 			if strings.Contains(err.Error(), "canary") {
 				t.Errorf("Cloudflare's text is shown: %v", err)
 			}
