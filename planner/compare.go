@@ -13,7 +13,9 @@ func (b *builder) compare(s *versions, t *triple) {
 	a := b.action(OpUpdate, s, t)
 	a.Recovery.ListedAt = b.in.Now
 	if r.Pending != nil {
-		b.note(NoteInterrupted, s, d.Name)
+		if !b.settled(t) {
+			b.note(NoteInterrupted, s, d.Name)
+		}
 		b.finish(&a, s, t)
 	} else {
 		b.compareLive(&a, s, t)

@@ -199,7 +199,7 @@ func TestVerified(t *testing.T) {
 
 		{"an update was interrupted, and took effect", func(d d, r r, l l) {
 			r.Pending, d.Value, l.Value, l.DesiredValue = halfUpdated(planner.OpUpdate, true, 0), planner.ValueChanged, planner.LiveOther, planner.LiveSame
-		}, "adopt (interrupted, value_proven); note interrupted"},
+		}, "adopt (interrupted, value_proven)"},
 		{"an update was interrupted, did not take effect, and is wanted", func(d d, r r, l l) {
 			r.Pending, d.Value, l.Value, l.DesiredValue = halfUpdated(planner.OpUpdate, true, 0), planner.ValueChanged, planner.LiveSame, planner.LiveOther
 		}, "update+value (interrupted); note interrupted"},
@@ -208,16 +208,16 @@ func TestVerified(t *testing.T) {
 		}, "update+value (interrupted); note interrupted"},
 		{"the same, later", func(_ d, r r, l l) {
 			r.Pending, l.Value = halfUpdated(planner.OpUpdate, true, planner.ListLag+time.Second), planner.LiveSame
-		}, "adopt (interrupted, value_proven); note interrupted"},
+		}, "adopt (interrupted, value_proven)"},
 		{"an update of metadata was interrupted, and the value is as it was", func(d d, r r, l l) {
 			d.Generated, r.Pending, l.Modified, l.Value = true, halfUpdated(planner.OpUpdate, false, 0), newer, planner.LiveSame
-		}, "adopt (interrupted, value_proven); note interrupted"},
+		}, "adopt (interrupted, value_proven)"},
 		{"a rotation was interrupted, and did not take effect: it is asked for", func(d d, r r, l l) {
 			d.Generated, r.Pending, l.Value = true, halfUpdated(planner.OpRotate, true, time.Hour), planner.LiveSame
 		}, "rotate+value (interrupted); note interrupted"},
 		{"a deletion was interrupted, the secret is wanted again, and has its value", func(_ d, r r, l l) {
 			r.Pending, l.Value = halfUpdated(planner.OpDelete, false, 0), planner.LiveSame
-		}, "adopt (interrupted, value_proven); note interrupted"},
+		}, "adopt (interrupted, value_proven)"},
 	} {
 		d, r, l := desired(), recorded(), live()
 		c.change(d, r, l)
@@ -240,7 +240,7 @@ func TestCreationSettled(t *testing.T) {
 		}, "note unproven"},
 		{"our value", func(_ *planner.DesiredSecret, l *planner.LiveSecret) {
 			l.RequestedValue, l.DesiredValue = planner.LiveSame, planner.LiveSame
-		}, "adopt (interrupted, value_proven); note interrupted"},
+		}, "adopt (interrupted, value_proven)"},
 		{"our value, and the manifest has another since", func(d *planner.DesiredSecret, l *planner.LiveSecret) {
 			d.Requested, l.RequestedValue, l.DesiredValue = false, planner.LiveSame, planner.LiveOther
 		}, "update+value (interrupted); note interrupted"},

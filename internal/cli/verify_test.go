@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile"
+)
+
+// TestUnproven: an apply is incomplete if Workers do not read what it sent. That this could not be
+// found out, or that Workers can read nothing, is no failure of the apply.
+func TestUnproven(t *testing.T) {
+	with := func(values ...planner.LiveValue) *reconcile.Verification {
+		v := &reconcile.Verification{}
+		for _, value := range values {
+			v.Secrets = append(v.Secrets, reconcile.VerifiedSecret{Value: value, Counts: true})
+		}
+		return v
+	}
+	failed := with(planner.LiveUnknown)
+	failed.Failed = errors.New("down")
+	for _, c := range []struct {
+		name string
+		v    *reconcile.Verification
+		code int
+		said string
+	}{
+		{"not asked for", nil, exitOK, ""},
+		{"all as sent", with(planner.LiveSame, planner.LiveUnreadable), exitOK, ""},
+		{"another value", with(planner.LiveSame, planner.LiveOther), exitIncomplete, ""},
+		{"a step that failed", failed, exitOK, "warning: it is not known whether Workers read what was sent: down\n"},
+	} {
+		var said bytes.Buffer
+		a := &App{Err: &said, LookupEnv: func(string) (string, bool) { return "", false }}
+		a.FilterOutput()
+		err := a.unproven(c.v, time.Minute)
+		if exitCode(err) != c.code || said.String() != c.said {
+			t.Errorf("%s: exit code %d, %v; said %q", c.name, exitCode(err), err, said.String())
+		}
+		if c.code == exitIncomplete && !strings.Contains(err.Error(), "after --wait 1m0s: 1") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestVerifyOutput(t *testing.T) {
+	mismatch := &reconcile.Verification{Secrets: []reconcile.VerifiedSecret{{Value: planner.LiveOther, Counts: true}}}
+	expected := &reconcile.Verification{Secrets: []reconcile.VerifiedSecret{{Value: planner.LiveOther}}}
+	both := &reconcile.Verification{Secrets: mismatch.Secrets, Failed: errors.New("down")}
+	failed := &reconcile.Verification{Secrets: expected.Secrets, Failed: errors.New("down")}
+	for _, c := range []struct {
+		v    *reconcile.Verification
+		want output
+	}{
+		{mismatch, output{"verified", false}}, {expected, output{"verified", true}}, {both, output{"verified", false}}, {failed, output{"failed", true}},
+	} {
+		if got := verifyOutput(c.v); got != c.want {
+			t.Errorf("%+v: %v", c.v, got)
+		}
+	}
+}
