@@ -138,9 +138,8 @@ func parse(uri string) (s subject, ok bool) {
 
 // isID reports whether a part of a path can be an id (docs/cloudflare-api.md §1).
 func isID(text string) bool {
-	return text != "" && len(text) <= 64 && !strings.ContainsFunc(text, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
-	})
+	const chars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return text != "" && len(text) <= 64 && strings.Trim(text, chars) == ""
 }
 
 // change returns the entry as a change of secrets, and false if it is none.
