@@ -378,16 +378,48 @@ func (b *builder) checkForgery() {
 // order is that of the operations of a plan.
 var order = [...]Op{OpCreateStore, OpCreate, OpRename, OpPrepare, OpRetire, OpAdopt, OpUpdate, OpRotate, OpDelete, OpDeleteStore, OpForget, OpRecord}
 
-func (a *Action) rank() int {
-	if a.BeforeCreates {
+// rank is the place of an action among others. late are the duplicates that come after the writes
+// to secrets.
+func (a *Action) rank(late map[SecretKey]bool) int {
+	switch {
+	case a.BeforeCreates:
 		return -1
+	case a.Op.Duplicates() && late[a.Store.Secret(a.Secret)]:
+		return 2*slices.Index(order[:], OpRotate) + 1
 	}
-	return slices.Index(order[:], a.Op)
+	return 2 * slices.Index(order[:], a.Op)
+}
+
+// late finds the duplicates of secrets that the plan writes to without replacing a value: the write
+// comes first.
+func (p *Plan) late() map[SecretKey]bool {
+	var duplicates map[SecretKey]string // the secrets that are duplicated, and under which names
+	for i := range p.Actions {
+		if a := &p.Actions[i]; a.Op.Duplicates() {
+			if duplicates == nil {
+				duplicates = map[SecretKey]string{}
+			}
+			duplicates[a.Store.Secret(a.From)] = a.Secret
+		}
+	}
+	if duplicates == nil {
+		return nil
+	}
+	late := map[SecretKey]bool{}
+	for i := range p.Actions {
+		a := &p.Actions[i]
+		name, ok := duplicates[a.Store.Secret(a.Secret)]
+		if ok && a.Writes() && !a.Op.CreatesSecret() && a.Previous != name {
+			late[a.Store.Secret(name)] = true
+		}
+	}
+	return late
 }
 
 // sort makes the plan independent of the input's order.
 func (p *Plan) sort() {
-	slices.SortFunc(p.Actions, func(x, y Action) int { return compareActions(&x, &y) })
+	late := p.late()
+	slices.SortFunc(p.Actions, func(x, y Action) int { return compareActions(&x, &y, late) })
 	slices.SortFunc(p.Notes, func(x, y Note) int { return compareNotes(&x, &y) })
 	slices.SortFunc(p.Problems, func(x, y Problem) int {
 		return cmp.Or(compareKeys(x.Store, y.Store), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Secret, y.Secret),
@@ -395,8 +427,8 @@ func (p *Plan) sort() {
 	})
 }
 
-func compareActions(x, y *Action) int {
-	return cmp.Or(cmp.Compare(x.rank(), y.rank()), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
+func compareActions(x, y *Action, late map[SecretKey]bool) int {
+	return cmp.Or(cmp.Compare(x.rank(late), y.rank(late)), compareKeys(x.Store, y.Store), cmp.Compare(x.Secret, y.Secret))
 }
 
 func compareNotes(x, y *Note) int {

@@ -258,24 +258,9 @@ func (w *world) desired(at place) *planner.DesiredSecret {
 	return nil
 }
 
-// inOrder are the actions of a plan in the order of the applier: a secret is duplicated before a
-// write that its previous one keeps the value for, and after any other.
-func inOrder(p *planner.Plan) []planner.Action {
-	var first, last []planner.Action
-	for _, a := range p.Actions {
-		write := slices.IndexFunc(p.Actions, func(w planner.Action) bool { return w.Store == a.Store && w.Secret == a.From && w.Writes() })
-		if a.Op.Duplicates() && write >= 0 && p.Actions[write].Previous != a.Secret {
-			last = append(last, a)
-			continue
-		}
-		first = append(first, a)
-	}
-	return append(first, last...)
-}
-
 // carryOut does what the applier and the lockfile do.
 func (w *world) carryOut(t *rapid.T, p *planner.Plan) {
-	for _, a := range inOrder(p) {
+	for _, a := range p.Actions {
 		at := place{a.Store, a.Secret}
 		rec := w.recordedStore(a.Store)
 		forget := func() {
