@@ -228,9 +228,12 @@ stores:
 `)
 		p.run("", 0, secretsync, "apply", "--auto-approve")
 		p.verified("gateway unreadable no_scope")
+		contains(t, p.run("", 0, secretsync, "verify"), "? gateway  unreadable: it lacks the scope workers", "Verified 5 values: 4 match, 1 unreadable.")
 
 		p.dashboard("plain", `{"value": "another"}`)
 		p.verified("gateway unreadable no_scope", "plain other")
+		contains(t, p.run("", 2, secretsync, "verify"), "! plain    mismatch", "Verified 5 values: 3 match, 1 known not to match, 1 unreadable.")
+		contains(t, p.run("", 2, secretsync, "drift", "--verify"), "~ plain  value known to have changed outside", "Drift: 1 finding in 5 secrets checked.")
 		if got := p.drifted(); got != "plain value_changed other" {
 			t.Errorf("drift finds %q", got)
 		}
@@ -251,6 +254,11 @@ stores:
 		if got := p.planned(true); !strings.Contains(got, "update noted value=false comment=true") || strings.Contains(got, "value=true") {
 			t.Errorf("a plan for a changed comment has %q", got)
 		}
+		contains(t, p.run("", 0, secretsync, "apply", "--verify", "--auto-approve"), "value known to be the desired one: not sent", "Applied: 1 updated, 1 recorded.")
+		contains(t, p.run("", 0, secretsync, "verify"), "Verified 5 values: 4 match, 1 unreadable.")
+
+		p.write("value.txt", "third") // of gateway, noted and plain
+		contains(t, p.run("", 0, secretsync, "apply", "--verify", "--auto-approve"), "Applied: 3 updated.", "Verified 3 values: 2 match, 1 unreadable.")
 		p.ran(6)
 	})
 }
