@@ -7,12 +7,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/secretsync/secretsync/internal/cloudflare"
 )
 
 // label matches the part of a host's name between two dots.
-var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var label = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) })
 
 // fedHost is the API's host for the compliance region fedramp_high.
 const fedHost = "api.fed.cloudflare.com"
@@ -27,7 +28,7 @@ func workersDev(api *url.URL, subdomain string) string {
 
 // previewURL returns the address of an account's Worker. Emulators serve previews themselves.
 func previewURL(api *url.URL, name, subdomain string) (*url.URL, error) {
-	if !label.MatchString(name) {
+	if !label().MatchString(name) {
 		return nil, fmt.Errorf("%.64q is not the name of a Worker", name)
 	}
 	if cloudflare.IsLoopback(api.Hostname()) {

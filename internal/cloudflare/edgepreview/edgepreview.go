@@ -78,7 +78,7 @@ func (p *Previewer) readSubdomain(ctx context.Context) (string, error) {
 		Op: "reading the workers.dev subdomain", Method: http.MethodGet, Path: []string{"workers", "subdomain"}, Permission: permission,
 		Read: func(result, _ json.RawMessage) bool {
 			var r struct{ Subdomain string }
-			ok := json.Unmarshal(result, &r) == nil && label.MatchString(r.Subdomain)
+			ok := json.Unmarshal(result, &r) == nil && label().MatchString(r.Subdomain)
 			found = r.Subdomain
 			return ok
 		},
@@ -143,10 +143,10 @@ func (p *Previewer) exchange(ctx context.Context, s session, subdomain string) (
 const codeBindingNotFound = 10182
 
 var (
-	word = regexp.MustCompile(`\w+`)
+	word = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\w+`) })
 	// unauthorized is the beginning of a message about bindings. Its code, 10021, has other
 	// meanings too.
-	unauthorized = regexp.MustCompile(`(?im)^secrets store binding authorization failed`)
+	unauthorized = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?im)^secrets store binding authorization failed`) })
 )
 
 // upload uploads a Worker, and returns the token that runs it.
@@ -178,7 +178,7 @@ func (p *Previewer) upload(ctx context.Context, u witness.Upload, token string) 
 // explain recognises a refusal of bindings.
 func explain(e *cloudflare.Error, u witness.Upload) error {
 	refused := &witness.BindingError{NotFound: e.HasCode(codeBindingNotFound)}
-	for _, w := range e.Named(word) {
+	for _, w := range e.Named(word()) {
 		for _, s := range u.Secrets {
 			if s.Binding == w {
 				refused.Bindings = append(refused.Bindings, w)
@@ -188,7 +188,7 @@ func explain(e *cloudflare.Error, u witness.Upload) error {
 	switch {
 	case refused.NotFound:
 		refused.Err = fmt.Errorf("a secret to bind does not exist: %w", e)
-	case len(refused.Bindings) > 0 || e.Named(unauthorized) != nil:
+	case len(refused.Bindings) > 0 || e.Named(unauthorized()) != nil:
 		refused.Err = fmt.Errorf("binding secrets was refused: the API token needs the permission %q too, and each secret the scope %q: %w",
 			"Secrets Store Write", "workers", e)
 	default:

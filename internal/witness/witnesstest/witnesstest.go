@@ -117,7 +117,7 @@ func (w *Worker) authenticate(session secret.Key, body []byte) (r request, ok bo
 }
 
 // fingerprint is stricter than package secret: witness.js accepts nothing else.
-var fingerprint = regexp.MustCompile(`^v1\.[\w-]{22}\.[\w-]{43}$`)
+var fingerprint = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^v1\.[\w-]{22}\.[\w-]{43}$`) })
 
 func (w *Worker) ask(key secret.Key, q question) row {
 	get := w.Secrets[q.Binding]
@@ -133,7 +133,7 @@ func (w *Worker) ask(key secret.Key, q question) row {
 	}
 	subject := secret.Subject{AccountID: q.Subject[0], Store: q.Subject[1], Secret: q.Subject[2]}
 	which := slices.IndexFunc(q.Fingerprints, func(f secret.Fingerprint) bool {
-		return fingerprint.MatchString(string(f)) && key.Matches(f, subject, secret.New([]byte(value)))
+		return fingerprint().MatchString(string(f)) && key.Matches(f, subject, secret.New([]byte(value)))
 	})
 	if which < 0 {
 		return row{Binding: q.Binding, Result: "mismatch"}
