@@ -104,6 +104,15 @@ func TestPlanChecksANewKey(t *testing.T) {
 		"a key in the environment":    {Mode{}, func(w *world) { w.env["SECRETSYNC_FINGERPRINT_KEY"] = string(testKey.Export().Reveal()) }, false},
 		"a lockfile that names a key": {Mode{}, func(w *world) { w.applied(); w.env["A"] = "changed" }, false},
 		"no key, planned without":     {Mode{Keyless: true}, func(*world) {}, true},
+		"nothing to do": {Mode{}, func(w *world) {
+			w.applied()
+			w.manifest("stores: {prod: {secrets: {a: {external: true}}}}\n")
+			remove(w.t.(*testing.T), w.path("secretsync.lock"))
+		}, false},
+		"a plan that cannot be applied": {Mode{}, func(w *world) {
+			w.applied()
+			remove(w.t.(*testing.T), w.path("secretsync.lock"))
+		}, false},
 		"a key file that cannot be used, planned without": {
 			Mode{Keyless: true}, func(w *world) { w.write("secretsync.key", "short") }, false,
 		},
