@@ -131,6 +131,32 @@ func TestPlanChecksANewKey(t *testing.T) {
 	}
 }
 
+// Project.Check reports what keeps a key from being sealed, where an apply would create one. It
+// sends no request, so nothing is known of a lockfile in a bucket.
+func TestCheckOfANewKey(t *testing.T) {
+	const manifest = "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n"
+	for name, tt := range map[string]struct {
+		prepare func(*world)
+		fails   bool
+	}{
+		"no lockfile":                   {func(*world) {}, true},
+		"a lockfile that names a key":   {func(w *world) { w.applied() }, false},
+		"a lockfile that is damaged":    {func(w *world) { w.write("secretsync.lock", "{") }, false},
+		"a lockfile in an object store": {func(w *world) { w.manifest("lockfile: s3://bucket/a.lock\n" + manifest) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := withoutKey(t, manifest)
+			w.env["A"] = "va"
+			tt.prepare(w)
+			bad := errors.New("no creation rule matches")
+			err := w.open(func(c *Config) { c.SOPS = checkedSOPS{w.sops, bad} }).Check()
+			if errors.Is(err, bad) != tt.fails || err == nil == tt.fails {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
 func TestCreateKey(t *testing.T) {
 	w := withoutKey(t, "stores: {prod: {secrets: {}}}\n")
 	run := w.lock()
