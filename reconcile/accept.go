@@ -79,7 +79,23 @@ func (r *Run) Accept(found *Acceptable) error {
 				sec.Accepted = time.Time{}
 			}
 		}
+		for _, a := range found.Accept { // once it is known which previous values are accepted too
+			if a.ValueUnknown {
+				keepPrevious(f.Stores[records.LockKey(a.Key.Store)], a.Key.Name, now)
+			}
+		}
 	})
+}
+
+// keepPrevious records that the secret which had the same value as the named one, if there is one,
+// keeps an earlier value from now on: so the overlap ends, and the next value that is sent does not
+// count that one as the value that it replaces.
+func keepPrevious(st *lockfile.Store, name string, now time.Time) {
+	for _, p := range st.All() {
+		if p.PreviousOf == name && p.KeptSince.IsZero() && p.Accepted.IsZero() {
+			p.KeptSince = now
+		}
+	}
 }
 
 // recordedKeys are the secrets of a lockfile, in its order.
