@@ -106,7 +106,6 @@ func (r *reading) workers() {
 	scripts, err := list[script](r, "listing the Workers", WorkersPermission, "workers", "scripts")
 	if err != nil {
 		r.fail(err)
-		return
 	}
 	each(scripts, func(s script) {
 		r.worker(s.reader(planner.ReaderDeployed, ""), "workers", "scripts", s.ID, "settings")
@@ -120,14 +119,12 @@ func (r *reading) dispatched() {
 	}](r, op, WorkersPermission, "workers", "dispatch", "namespaces")
 	if err != nil {
 		r.fail(err)
-		return
 	}
 	for _, n := range namespaces {
 		path := []string{"workers", "dispatch", "namespaces", n.Name, "scripts"}
 		scripts, err := list[script](r, fmt.Sprintf("listing the Workers of dispatch namespace %.64q", n.Name), WorkersPermission, path...)
 		if err != nil {
 			r.fail(err)
-			continue
 		}
 		each(scripts, func(s script) {
 			found := s.reader(planner.ReaderDispatched, n.Name)
@@ -204,7 +201,6 @@ func (r *reading) gateways() {
 	gateways, err := list[gateway](r, "listing the AI Gateways", GatewayPermission, "ai-gateway", "gateways")
 	if err != nil {
 		r.fail(err)
-		return
 	}
 	each(gateways, r.gateway)
 }
@@ -218,7 +214,9 @@ func (r *reading) gateway(g gateway) {
 		"ai-gateway", "gateways", g.ID, "provider_configs")
 	if err != nil {
 		r.fail(err)
-		return
+		if len(configs) == 0 {
+			return
+		}
 	}
 	found := outside.Reader{Kind: planner.ReaderGateway, Name: g.ID}
 	for _, c := range configs {
@@ -229,7 +227,8 @@ func (r *reading) gateway(g gateway) {
 	r.add(found)
 }
 
-// list reads all pages of a list. Those of Workers have one page.
+// list reads all pages of a list. Those of Workers have one page. It may return some entries
+// together with an error.
 func list[T any](r *reading, op, permission string, path ...string) ([]T, error) {
 	var all []T
 	for n := 1; n <= maxPages; n++ {
@@ -250,16 +249,20 @@ func list[T any](r *reading, op, permission string, path ...string) ([]T, error)
 				return json.Unmarshal(result, &entries) == nil && entries != nil
 			},
 		}
-		if permission == GatewayPermission {
+		paged := permission == GatewayPermission
+		if paged {
 			call.Query = url.Values{"page": {strconv.Itoa(n)}, "per_page": {strconv.Itoa(pageSize)}}
 		}
 		if err := r.api.Call(r.ctx, call); err != nil {
-			return nil, err
+			return all, err
 		}
 		all = append(all, entries...)
-		if len(entries) == 0 || total <= len(all) {
+		switch {
+		case total <= len(all):
 			return all, nil
+		case !paged || len(entries) == 0: // to ask again would return the same
+			return all, fmt.Errorf("%s: Cloudflare returned %d of %d", op, len(all), total)
 		}
 	}
-	return nil, fmt.Errorf("%s: the list did not end after %d pages", op, maxPages)
+	return all, fmt.Errorf("%s: the list did not end after %d pages", op, maxPages)
 }

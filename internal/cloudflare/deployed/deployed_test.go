@@ -125,3 +125,25 @@ func TestUnread(t *testing.T) {
 		}
 	}
 }
+
+// TestCutList: if a list has fewer entries than it counts, those are read once, and the rest is not
+// taken for absent.
+func TestCutList(t *testing.T) {
+	for _, path := range []string{
+		"workers/scripts", "workers/dispatch/namespaces", "workers/dispatch/namespaces/customers/scripts", "ai-gateway/gateways",
+	} {
+		a := account()
+		answer, _, _ := strings.Cut(a.answers[path], "#")
+		a.answers[path] = answer + `#{"total_count":600}`
+		if path == "ai-gateway/gateways" {
+			a.answers[path+"?2"], a.answers[path+"?3"] = `[{"id":"bare"}]#{"total_count":600}`, `[]#{"total_count":600}`
+		}
+		found, err := Read(t.Context(), a, nil)
+		if err == nil || !strings.Contains(err.Error(), " of 600") {
+			t.Errorf("%s: %v", path, err)
+		}
+		if diff := cmp.Diff(all, found); diff != "" {
+			t.Errorf("%s, -want +got:\n%s", path, diff)
+		}
+	}
+}
