@@ -124,7 +124,7 @@ func (a *App) writeVerifyMetrics(path string, v *reconcile.Verification) error {
 	}
 	run := metrics.Verification{Now: v.Time, Success: v.Failed == nil}
 	for _, s := range v.Secrets {
-		run.Secrets = append(run.Secrets, metrics.VerifiedSecret{Store: s.Key.Store, Name: s.Key.Name, Value: s.Value})
+		run.Secrets = append(run.Secrets, metrics.VerifiedSecret{Store: s.Key.Store, Name: s.Key.Name, Value: s.Value, Accepted: !s.Counts})
 	}
 	text, err := metrics.FormatVerification(run)
 	if err != nil {
@@ -151,7 +151,8 @@ func (a *App) showVerification(ctx context.Context, v *reconcile.Verification, m
 		}
 		return a.tellGitHub(func(w io.Writer) error { return render.VerificationMarkdown(w, v, origin) }, []output{
 			verifyOutput(v), {"checked", len(v.Secrets)}, {"match", v.Count(planner.LiveSame)}, {"mismatch", v.Mismatches()},
-			{"unreadable", v.Count(planner.LiveUnreadable)}, {"unknown", v.Count(planner.LiveUnknown)},
+			{"accepted", v.Count(planner.LiveOther) - v.Mismatches()}, {"unreadable", v.Count(planner.LiveUnreadable)},
+			{"unknown", v.Count(planner.LiveUnknown)},
 		})
 	case formatGitLab:
 		err := a.writeReport(gitLabQualityFile, func(w io.Writer) error {

@@ -86,6 +86,7 @@ func TestVerification(t *testing.T) {
 	data, err := metrics.FormatVerification(metrics.Verification{Now: now, Success: true, Secrets: []metrics.VerifiedSecret{
 		{Store: store, Name: "a", Value: planner.LiveSame}, {Store: store, Name: "b", Value: planner.LiveOther},
 		{Store: store, Name: "c", Value: planner.LiveUnreadable}, {Store: store, Name: "d"},
+		{Store: store, Name: "e", Value: planner.LiveOther, Accepted: true}, {Store: store, Name: "f", Value: planner.LiveSame, Accepted: true},
 		{Store: planner.StoreKey{Account: store.Account, Name: "##[error]s"}, Name: "\u202en", Value: planner.LiveSame},
 	}})
 	if err != nil {
@@ -103,7 +104,9 @@ func TestVerification(t *testing.T) {
 	want := `secretsync_secret_value_matches{account="0123456789abcdef0123456789abcdef",secret="\\u202en",store="#\\x23[error]s"} 1
 secretsync_secret_value_matches{account="0123456789abcdef0123456789abcdef",secret="a",store="prod"} 1
 secretsync_secret_value_matches{account="0123456789abcdef0123456789abcdef",secret="b",store="prod"} 0
-secretsync_verified_secrets{result="match"} 2
+secretsync_secret_value_matches{account="0123456789abcdef0123456789abcdef",secret="f",store="prod"} 1
+secretsync_verified_secrets{result="accepted"} 1
+secretsync_verified_secrets{result="match"} 3
 secretsync_verified_secrets{result="mismatch"} 1
 secretsync_verified_secrets{result="unknown"} 1
 secretsync_verified_secrets{result="unreadable"} 1

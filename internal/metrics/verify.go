@@ -21,6 +21,8 @@ type VerifiedSecret struct {
 	Store planner.StoreKey
 	Name  string
 	Value planner.LiveValue
+	// Accepted is true for another value that is expected.
+	Accepted bool
 }
 
 // FormatVerification returns the content of the metrics file of a verification. Its metrics have
@@ -41,12 +43,18 @@ func FormatVerification(v Verification) ([]byte, error) {
 	results := map[planner.LiveValue]string{
 		planner.LiveSame: "match", planner.LiveOther: "mismatch", planner.LiveUnreadable: "unreadable", planner.LiveUnknown: "unknown",
 	}
+	const accepted = "accepted"
 	counts := gauge("verified_secrets", "Secrets in the lockfile, by what is known about their live values.", "result")
 	for _, result := range results {
 		counts.WithLabelValues(result)
 	}
-	matches := gauge("secret_value_matches", "Whether the live value is the one that was last applied, where that is known.", "account", "store", "secret")
+	counts.WithLabelValues(accepted)
+	matches := gauge("secret_value_matches", "Whether the live value is the one that was last applied, where that is known and no other was accepted.", "account", "store", "secret")
 	for _, s := range v.Secrets {
+		if s.Value == planner.LiveOther && s.Accepted { // is nothing to alert on
+			counts.WithLabelValues(accepted).Inc()
+			continue
+		}
 		counts.WithLabelValues(results[s.Value]).Inc()
 		if !s.Value.Known() {
 			continue

@@ -100,6 +100,9 @@ func verifiedWords(s reconcile.VerifiedSecret) string {
 // they are unreadable.
 func unverified(v *reconcile.Verification) int { return v.Count(planner.LiveUnknown) }
 
+// accepted counts the values that are other ones, as expected.
+func accepted(v *reconcile.Verification) int { return v.Count(planner.LiveOther) - v.Mismatches() }
+
 func verificationSummary(v *reconcile.Verification) string {
 	parts := []string{fmt.Sprintf("%d match", v.Count(planner.LiveSame))}
 	add := func(n int, what string) {
@@ -108,7 +111,7 @@ func verificationSummary(v *reconcile.Verification) string {
 		}
 	}
 	add(v.Mismatches(), "known not to match")
-	add(v.Count(planner.LiveOther)-v.Mismatches(), "known not to match, as accepted")
+	add(accepted(v), "known not to match, as accepted")
 	add(v.Count(planner.LiveUnreadable), "unreadable")
 	add(unverified(v), "not known")
 	text := fmt.Sprintf("Verified %s: %s.", count(len(v.Secrets), "value"), strings.Join(parts, ", "))
@@ -124,6 +127,7 @@ type verificationReport struct {
 	Checked       int                    `json:"checked"`
 	Match         int                    `json:"match"`
 	Mismatch      int                    `json:"mismatch"`
+	Accepted      int                    `json:"accepted"`
 	Unreadable    int                    `json:"unreadable"`
 	Unknown       int                    `json:"unknown"`
 	Complete      bool                   `json:"complete"`
@@ -151,8 +155,8 @@ var resultNames = map[planner.LiveValue]string{
 // VerificationJSON writes a verification for programs (docs/output.md).
 func VerificationJSON(w io.Writer, v *reconcile.Verification, origin Origin) error {
 	r := verificationReport{
-		SchemaVersion: 1, Checked: len(v.Secrets), Match: v.Count(planner.LiveSame), Mismatch: v.Count(planner.LiveOther),
-		Unreadable: v.Count(planner.LiveUnreadable), Unknown: unverified(v), Complete: v.Failed == nil, Details: []verifiedSecretReport{},
+		SchemaVersion: 1, Checked: len(v.Secrets), Match: v.Count(planner.LiveSame), Mismatch: v.Mismatches(),
+		Accepted: accepted(v), Unreadable: v.Count(planner.LiveUnreadable), Unknown: unverified(v), Complete: v.Failed == nil, Details: []verifiedSecretReport{},
 		Commit: origin.commit, RunURL: origin.runURL,
 	}
 	for _, s := range v.Secrets {

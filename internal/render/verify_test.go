@@ -69,9 +69,9 @@ func TestVerificationFormats(t *testing.T) {
 		formats[name] = b.String()
 	}
 	var report struct {
-		Checked, Match, Mismatch, Unreadable, Unknown int
-		Complete                                      bool
-		Details                                       []struct {
+		Checked, Match, Mismatch, Accepted, Unreadable, Unknown int
+		Complete                                                bool
+		Details                                                 []struct {
 			Store, Secret, Result, Reason string
 			Counts                        bool
 		}
@@ -79,7 +79,7 @@ func TestVerificationFormats(t *testing.T) {
 	if err := json.Unmarshal([]byte(formats["json"]), &report); err != nil {
 		t.Fatal(err)
 	}
-	if report.Checked != 6 || report.Match != 1 || report.Mismatch != 3 || report.Unreadable != 1 || report.Unknown != 1 || report.Complete {
+	if report.Checked != 6 || report.Match != 1 || report.Mismatch != 2 || report.Accepted != 1 || report.Unreadable != 1 || report.Unknown != 1 || report.Complete {
 		t.Errorf("%+v", report)
 	}
 	if d := report.Details[1]; d.Secret != "no-scope" || d.Result != "unreadable" || d.Reason != "no_scope" || d.Counts {
