@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -14,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/secret"
 )
 
 // attacker sees and changes what passes between secretsync and the preview.
@@ -95,15 +94,20 @@ stores:
 func TestWitnessTellsNothing(t *testing.T) {
 	p, a, request, _ := watched(t)
 	mac, content, _ := bytes.Cut(request, []byte("\n"))
-	wrong := hmac.New(sha256.New, make([]byte, 32))
-	wrong.Write(content)
-	otherMAC := []byte(base64.RawURLEncoding.EncodeToString(wrong.Sum(nil)))
+	authenticate := func(key secret.Key) []byte {
+		return base64.RawURLEncoding.AppendEncode(nil, key.MAC("secretsync/witness/request/v1", content))
+	}
+	noKey, err := secret.ParseKey(base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	join := func(mac, content []byte) []byte { return append(append(append([]byte{}, mac...), '\n'), content...) }
 	for name, body := range map[string][]byte{
 		"nothing":                   nil,
 		"no authentication":         content,
 		"an empty MAC":              join(nil, content),
-		"another session key":       join(otherMAC, content),
+		"another session key":       join(authenticate(secret.NewKey()), content),
+		"zeros as session key":      join(authenticate(noKey), content),
 		"another content":           join(mac, bytes.Replace(content, []byte("same"), []byte("gone"), 1)),
 		"another nonce":             join(mac, bytes.Replace(content, []byte(`"nonce":"`), []byte(`"nonce":"x`), 1)),
 		"the same request again":    request,
