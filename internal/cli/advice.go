@@ -19,6 +19,8 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/objectstore"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -42,7 +44,7 @@ func (a *App) advice(err error) string {
 	case errors.As(err, &otherAPI):
 		return otherAPIAdvice(otherAPI)
 	case errors.As(err, &stale):
-		return "run " + a.line("plan") + " again, and have the new plan reviewed"
+		return a.staleAdvice(stale)
 	case errors.Is(err, reconcile.ErrNoAccount):
 		return "set CLOUDFLARE_ACCOUNT_ID or --account-id, or add accounts to the manifest; plan --offline and --emulator need none"
 	case errors.Is(err, applier.ErrIncomplete):
@@ -51,6 +53,22 @@ func (a *App) advice(err error) string {
 		return typesAdvice(types)
 	}
 	return ""
+}
+
+// staleAdvice is advice about a reviewed plan that was not applied. A plan with --verify knows more
+// than an apply without.
+func (a *App) staleAdvice(stale *reconcile.StaleError) string {
+	again := "run " + a.line("plan") + " again, and have the new plan reviewed"
+	if d := stale.Difference; d != nil && slices.ContainsFunc(d.Changed, lostProof) {
+		return "the reviewed plan was made with --verify: apply it with --verify; or " + again
+	}
+	return again
+}
+
+// lostProof reports whether a live value was proven to be the desired one in the reviewed plan only.
+func lostProof(p planfile.Pair) bool {
+	proven := func(r planner.Reason) bool { return r == planner.ReasonProven || r == planner.ReasonAdoptedProven }
+	return slices.ContainsFunc(p.Reviewed.Reasons, proven) && !slices.ContainsFunc(p.Now.Reasons, proven)
 }
 
 func typesAdvice(types sopsfile.TypesNotAllowed) string {
