@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,6 +106,8 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	s3 answer STATUS CODE [REGION] | careless | well
 //	                             from now on it answers with this error, ignores conditions, or works
 func TestScripts(t *testing.T) {
+	// A signal that this process ignores, as under nohup, is ignored by the programs that it runs.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "..", "testdata", "scripts"), UpdateScripts: *update, RequireExplicitExec: true,
 		RequireUniqueNames: true,
