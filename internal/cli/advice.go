@@ -15,6 +15,7 @@ import (
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/witness"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
@@ -51,6 +52,25 @@ func (a *App) advice(err error) string {
 		return "try again; if that does not help, report it to Cloudflare: what the list lacks cannot be known"
 	case errors.As(err, &types):
 		return typesAdvice(types)
+	}
+	if step, ok := errors.AsType[*reconcile.StepError](err); ok {
+		return stepAdvice(step.Step)
+	}
+	return ""
+}
+
+// stepAdvice is advice about the step of a verification that failed. The errors of the first two
+// steps name what is missing.
+func stepAdvice(step witness.Step) string {
+	switch step {
+	case witness.StepExchange:
+		return "try again; if it lasts, look for a proxy or a firewall between here and Cloudflare"
+	case witness.StepUpload:
+		return `to bind secrets, the token needs "Secrets Store Write" and "Workers Scripts Edit"`
+	case witness.StepRun:
+		return "try again; if it lasts, see that neither a firewall blocks workers.dev nor Cloudflare Access protects the account's subdomain of it"
+	case witness.StepAnswer:
+		return "nothing of the answer is believed: try again, from another network if a proxy may have changed it"
 	}
 	return ""
 }
