@@ -35,7 +35,11 @@ func factParts(a planner.Action) []string {
 		parts = append(parts, again+"duplicate of "+word(a.From)+", whose value never leaves Cloudflare")
 	}
 	if a.Previous != "" {
-		parts = append(parts, "the value that it replaces stays readable as "+word(a.Previous))
+		kept := "the value that it replaces"
+		if slices.ContainsFunc(a.Reasons, setOutside) { // and so another value than NAME-previous has
+			kept = "the value before that change"
+		}
+		parts = append(parts, kept+" stays readable as "+word(a.Previous))
 	}
 	if a.SetValue && a.Source != "" {
 		parts = append(parts, "from "+source(a.Source))
@@ -95,4 +99,9 @@ func policy(a planner.Action) []string {
 		return []string{fmt.Sprintf("delete: %t", *a.Delete)}
 	}
 	return nil
+}
+
+// setOutside reports whether a reason is a change outside that may have set a value.
+func setOutside(r planner.Reason) bool {
+	return r == planner.ReasonChangedOutside || r == planner.ReasonReplaced || r == planner.ReasonValueChangedOutside
 }
