@@ -304,6 +304,23 @@ func TestAdoptVerified(t *testing.T) {
 	}
 }
 
+// TestAdoptUnreadable: a secret without the scope of Workers cannot be verified, which needs no
+// proof. Scopes that a list leaves out may have it.
+func TestAdoptUnreadable(t *testing.T) {
+	for want, scopes := range map[string][]string{
+		"problem adopt_unreadable": {"dex"},
+		"adopt+scopes (adopted_if_proven, scopes_changed); note verified_at_apply": nil,
+	} {
+		d, l := desired(), live()
+		d.Value, d.Adopt, l.Scopes = planner.ValueNew, planner.AdoptVerify, scopes
+		in := input(d, nil, l)
+		in.Options.VerifyLater = true
+		if got := describe(planner.Build(in)); got != want {
+			t.Errorf("%q: got %s, want %s", scopes, got, want)
+		}
+	}
+}
+
 // TestRenameVerified: a secret that changed outside is renamed if its value is proven, and one that
 // did not seem to is not renamed with a value that is proven to be another.
 func TestRenameVerified(t *testing.T) {

@@ -169,6 +169,9 @@ func (b *builder) adopt(s *versions, t *triple) {
 func (b *builder) provenLater(s *versions, t *triple) bool {
 	kinds := map[LiveValue]ProblemKind{LiveOther: ProblemAdoptOther, LiveUnreadable: ProblemAdoptUnreadable, LiveUnknown: ProblemAdoptUnverified}
 	v := t.live.DesiredValue
+	if v == LiveUnknown && t.live.Scopes != nil && !slices.Contains(t.live.Scopes, ScopeWorkers) {
+		v = LiveUnreadable // without asking
+	}
 	if v == LiveUnknown && b.in.Options.VerifyLater {
 		b.note(NoteVerifiedAtApply, s, t.desired.Name)
 		return true
