@@ -15,6 +15,10 @@ import (
 // attributed.
 const logNoise = time.Minute
 
+// ownNoise is logNoise where our own write has to be in the log, so that all changes after it are
+// known. Another client's change that soon after our write, which the log lacks, is taken for it.
+const ownNoise = 5 * time.Second
+
 // logComplete is how old a change must be for the audit log to have all changes before it. Entries
 // arrive late, and Cloudflare does not say how late. It is generous: if it is too long, a value is
 // sent again that need not be; if it is too short, one that was replaced is taken for ours.
@@ -156,7 +160,7 @@ func (s subject) change(log []Entry, now time.Time) planner.OutsideChange {
 			return planner.OutsideChange{
 				At: e.Time, Actor: e.Actor, Channel: e.Channel, Value: e.Value,
 				ValueBefore:  s.live != nil && s.live.ID == s.recorded.ID && !sets(e) && slices.ContainsFunc(later[:i], sets),
-				MetadataOnly: own >= 0 && i == len(later)-1 && s.keptValue(later, now),
+				MetadataOnly: own >= 0 && s.at(log[own]).Sub(s.written).Abs() <= ownNoise && i == len(later)-1 && s.keptValue(later, now),
 			}
 		}
 	}
