@@ -3,6 +3,7 @@ package applier_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -108,6 +109,30 @@ func TestARequestThatHadToWaitIsJournaledAgain(t *testing.T) {
 			t.Errorf("outcomes %v", outcomes(r))
 		}
 	})
+}
+
+// TestAnActionThatWaitedForOthersIsJournaledAgain: all renames are journaled at once, but sent one
+// after another.
+func TestAnActionThatWaitedForOthersIsJournaledAgain(t *testing.T) {
+	for _, full := range []error{nil, errors.New("disk full")} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			f.before = func(call string) error {
+				if call == "delete a" {
+					time.Sleep(time.Second)
+				}
+				return nil
+			}
+			r := applyInOrder(t.Context(), f, &fakeJournal{target: f, fail: once("resend", full)}, rename(f, "a", "a2"), rename(f, "b", "b2"))
+			again, sent := slices.Index(f.log, "resend 1"), slices.Index(f.log, "duplicate b as b2")
+			if full == nil && (!r.Complete() || again < 0 || again != sent-1) {
+				t.Errorf("outcomes %v, calls and journal %q", outcomes(r), f.log)
+			}
+			if full != nil && (outcomes(r)["b2"] != applier.Failed || sent >= 0) {
+				t.Errorf("outcomes %v", outcomes(r))
+			}
+		})
+	}
 }
 
 func TestTooLargeIsHalved(t *testing.T) {

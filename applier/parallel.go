@@ -25,9 +25,16 @@ func (r *run) forEach(ctx context.Context, results []*Result, send sender) {
 	if len(results) == 0 || !r.intend(ctx, results) {
 		return
 	}
+	intended := r.cfg.Now()
 	starting, stop := context.WithCancel(ctx) // its end does not affect requests in flight
 	defer stop()
 	answers := inParallel(starting, r.cfg.Parallelism, results, func(res *Result) answer {
+		// What a request creates is recognized by the time of the request.
+		if op := res.Action.Op; (op.CreatesSecret() || op.Duplicates()) && r.cfg.Now().Sub(intended) >= ResendAfter {
+			if err := r.resend(res); err != nil {
+				return answer{res, planner.LiveSecret{}, err}
+			}
+		}
 		live, err := send(ctx, res)
 		return answer{res, live, err}
 	})
