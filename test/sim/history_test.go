@@ -24,6 +24,7 @@ type simulation struct {
 	kept           map[place]string   // removed under delete: false: must exist, with this value
 	replaced       map[place]bool     // another client recreated it since the last convergence: not ours
 	foreign        map[place]live
+	planted        map[string]bool  // names of previous ones whose value another client set
 	had            map[place]string // the values of secrets with an overlap when it last converged
 	parallelism    string
 	names          int
@@ -57,7 +58,7 @@ func newSimulation(t *testing.T, rng *rand.Rand) *simulation {
 			PendingFor: time.Duration(rng.IntN(2)) * simPending, ActivationMoves: rng.IntN(2) == 0, Now: func() time.Time { return time.Now().Add(skew) },
 		}),
 		rng: rng, wanted: map[place]*simSpec{}, stays: map[place]bool{}, kept: map[place]string{}, replaced: map[place]bool{},
-		foreign: map[place]live{}, had: map[place]string{}, parallelism: []string{"1", "1", "1", "4"}[rng.IntN(4)],
+		foreign: map[place]live{}, had: map[place]string{}, planted: map[string]bool{}, parallelism: []string{"1", "1", "1", "4"}[rng.IntN(4)],
 		stores: []simStore{{program.Account, "prod", []string{"", "p-"}[rng.IntN(2)]}},
 	}
 	switch rng.IntN(3) {
@@ -129,6 +130,9 @@ func (h *simulation) editOne(now map[place]live, p place, label string) {
 	}
 	s.scope, s.comment = []string{"workers", "dex"}[h.rng.IntN(2)], []string{"", "one", "two"}[h.rng.IntN(3)]
 	s.keep, s.overlap = h.rng.IntN(3) == 0, h.rng.IntN(3) == 0 || s.overlap && h.rng.IntN(4) > 0
+	if !s.overlap { // even if it has one again before it converges
+		delete(h.had, p)
+	}
 	s.everKept, s.everDeleted = s.everKept || s.keep, s.everDeleted || !s.keep
 }
 
@@ -255,6 +259,7 @@ func (h *simulation) meddleWithPrevious(now map[place]live, p place) {
 	switch h.rng.IntN(8) {
 	case 0:
 		h.send(p.account, http.MethodPatch, at, map[string]any{"value": "outside-" + h.newValue()}, nil)
+		h.planted[p.previous().name] = true
 	case 1:
 		h.send(p.account, http.MethodDelete, at, nil, nil)
 	default:
