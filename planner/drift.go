@@ -263,5 +263,8 @@ func retireOverdue(store StoreKey, t, owner *triple, now time.Time) []Drift {
 	if t.live == nil || owner == nil || owner.desired == nil || owner.desired.Previous != r.Name || !r.overlapOver(owner.desired, now) {
 		return nil
 	}
+	if o := owner.recorded; o != nil && o.Pending != nil && o.asCreated(owner.live, now) {
+		return nil // it may be another client's, and is left alone with its previous one
+	}
 	return []Drift{{Kind: DriftRetireOverdue, Store: store, Secret: r.Name, Counts: true}}
 }

@@ -339,3 +339,21 @@ func TestDriftOfPrevious(t *testing.T) {
 		}
 	}
 }
+
+// A secret that may be another client's is left alone with its previous one, so that no apply would
+// retire it.
+func TestDriftOfPreviousOfAnUnprovenSecret(t *testing.T) {
+	for _, comment := range []string{"", "ours"} {
+		in := inputWithOverlap(owner{change: func(_ *planner.DesiredSecret, r *planner.RecordedSecret, l *planner.LiveSecret) {
+			r.ID, r.Comment, l.Comment = "", comment, comment
+			r.Pending = &planner.Pending{Op: planner.OpCreate, Since: now.Add(-49 * time.Hour), Until: now.Add(-47 * time.Hour)}
+			l.Created = planner.Modified(now.Add(-48 * time.Hour).Format(time.RFC3339))
+			l.Modified = l.Created
+		}}, previous{"", recordedPrevious(), livePrevious()})
+		in.Recorded[0].Secrets[1].KeptSince = now.Add(-30 * 24 * time.Hour)
+		overdue := slices.ContainsFunc(planner.FindDrift(in), func(d planner.Drift) bool { return d.Kind == planner.DriftRetireOverdue })
+		if proven := comment != ""; overdue != proven {
+			t.Errorf("comment %q: overdue %v", comment, overdue)
+		}
+	}
+}
