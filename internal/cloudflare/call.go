@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -132,21 +131,36 @@ func (c *Client) fetch(req *http.Request, limit int64) (int, []byte, error) {
 // HasCode reports whether Cloudflare's errors have a code.
 func (e *Error) HasCode(code int) bool { return slices.Contains(e.Codes, code) }
 
-// Named returns what of Cloudflare's messages matches pattern, so that the names that a caller
-// chose itself can be found in them. Nothing else of these texts may be shown.
-func (e *Error) Named(pattern *regexp.Regexp) []string {
-	if e.find == nil {
-		return nil
-	}
-	return e.find(pattern)
+// Names reports whether Cloudflare's messages have a word, so that the names that a caller chose
+// itself can be found in them. Nothing else of these texts may be shown.
+func (e *Error) Names(word string) bool {
+	return e.says(func(message string) bool { return slices.Contains(strings.FieldsFunc(message, notInWord), word) })
 }
 
-// finder returns [Error.Named] for an answer. It is a function so that no formatting can print
-// Cloudflare's text.
-func (a *answer) finder() func(*regexp.Regexp) []string {
-	var text strings.Builder
+// notInWord is as \W in a regular expression.
+func notInWord(r rune) bool {
+	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+}
+
+// ForbidsBinding reports whether Cloudflare does not allow binding a secret. The code of that error,
+// 10021, has other meanings too.
+func (e *Error) ForbidsBinding() bool {
+	const prefix = "Secrets Store binding authorization failed"
+	return e.says(func(message string) bool {
+		return len(message) >= len(prefix) && strings.EqualFold(message[:len(prefix)], prefix)
+	})
+}
+
+// messages are the texts of Cloudflare's errors.
+func (a *answer) messages() []string {
+	var all []string
 	for _, e := range a.env.Errors {
-		text.WriteString(e.Message + "\n")
+		all = append(all, e.Message)
 	}
-	return func(pattern *regexp.Regexp) []string { return pattern.FindAllString(text.String(), -1) }
+	return all
+}
+
+// says reports whether one of Cloudflare's messages satisfies a condition.
+func (e *Error) says(condition func(message string) bool) bool {
+	return e.messages != nil && slices.ContainsFunc(e.messages(), condition)
 }

@@ -37,7 +37,7 @@ func (e *Error) denied(a *answer, worked bool) string {
 		return "Cloudflare cannot read the Authorization header: the API token is malformed, or a proxy changed the header; copy the token again"
 	case a.refusedWith(codeAccess):
 		return "the API token is invalid, expired or disabled, or belongs to another account"
-	case a.refusedBecause("Secrets store binding authorization failed"): // another permission than the request's, or a scope
+	case e.ForbidsBinding(): // another permission than the request's, or a scope
 		return "Cloudflare does not allow binding a secret"
 	case worked && e.permission != "":
 		return fmt.Sprintf("the API token lacks the permission %q for this account", e.permission)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -34,7 +33,8 @@ type Error struct {
 	// taken reports whether secret_name_already_exists is about that name. It is a
 	// function so that no formatting can print Cloudflare's text.
 	taken func(name string) bool
-	find  func(*regexp.Regexp) []string // Named, for the same reason
+	// messages are Cloudflare's texts, in a function for the same reason.
+	messages func() []string
 
 	permission string // see request
 
@@ -99,9 +99,9 @@ func (e *Error) interrupted(cause error) *Error {
 // accepted before.
 func (e *Error) note(a *answer, worked bool) {
 	e.Attempts++
-	e.Status, e.Ray, e.Codes, e.Known, e.taken, e.find = a.status, a.ray(), nil, "", nil, nil
+	e.Status, e.Ray, e.Codes, e.Known, e.taken, e.messages = a.status, a.ray(), nil, "", nil, nil
 	if a.refuses() {
-		e.find = a.finder()
+		e.messages = a.messages
 		for _, err := range a.env.Errors {
 			e.Codes = append(e.Codes, err.Code)
 			if e.Known == "" {

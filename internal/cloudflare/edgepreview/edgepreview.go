@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"sync"
 
 	"github.com/secretsync/secretsync/internal/cloudflare"
@@ -84,7 +83,8 @@ func (p *Previewer) readSubdomain(ctx context.Context) (string, error) {
 		},
 	})
 	if e, ok := errors.AsType[*cloudflare.Error](err); ok && e.HasCode(codeNoSubdomain) {
-		return "", fmt.Errorf("the account has no workers.dev subdomain, which previews need: open Workers & Pages in Cloudflare's dashboard once (%w)", err)
+		return "", fmt.Errorf("the account has no workers.dev subdomain, which previews need:"+
+			" open Workers & Pages in Cloudflare's dashboard once (%w)", err)
 	}
 	if err != nil {
 		return "", err
@@ -142,13 +142,6 @@ func (p *Previewer) exchange(ctx context.Context, s session, subdomain string) (
 // codeBindingNotFound is the error of an upload that binds a secret that does not exist.
 const codeBindingNotFound = 10182
 
-var (
-	word = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\w+`) })
-	// unauthorized is the beginning of a message about bindings. Its code, 10021, has other
-	// meanings too.
-	unauthorized = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?im)^secrets store binding authorization failed`) })
-)
-
 // upload uploads a Worker, and returns the token that runs it.
 func (p *Previewer) upload(ctx context.Context, u witness.Upload, token string) (string, error) {
 	body, contentType, err := encode(u)
@@ -178,17 +171,15 @@ func (p *Previewer) upload(ctx context.Context, u witness.Upload, token string) 
 // explain recognises a refusal of bindings.
 func explain(e *cloudflare.Error, u witness.Upload) error {
 	refused := &witness.BindingError{NotFound: e.HasCode(codeBindingNotFound)}
-	for _, w := range e.Named(word()) {
-		for _, s := range u.Secrets {
-			if s.Binding == w {
-				refused.Bindings = append(refused.Bindings, w)
-			}
+	for _, s := range u.Secrets {
+		if e.Names(s.Binding) {
+			refused.Bindings = append(refused.Bindings, s.Binding)
 		}
 	}
 	switch {
 	case refused.NotFound:
 		refused.Err = fmt.Errorf("a secret to bind does not exist: %w", e)
-	case len(refused.Bindings) > 0 || e.Named(unauthorized()) != nil:
+	case len(refused.Bindings) > 0 || e.ForbidsBinding():
 		refused.Err = fmt.Errorf("binding secrets was refused: the API token needs the permission %q too, and each secret the scope %q: %w",
 			"Secrets Store Write", "workers", e)
 	default:

@@ -375,6 +375,7 @@ func TestRefusedBindings(t *testing.T) {
 		"not found":        {refusal(400, 10182, "Secrets Store binding 'S_12' references store 'S_x' and secret 'canary' which were not found"), []string{"S_12"}, true},
 		"not found, which": {refusal(400, 10182, "canary"), nil, true},
 		"not allowed":      {refusal(403, 10021, "Secrets store binding authorization failed. Check your permissions and secret scopes canary"), nil, false},
+		"in other letters": {refusal(403, 10021, "SECRETS STORE binding authorization failed: canary"), nil, false},
 		"another reason":   {refusal(400, 10999, "binding S_1: canary"), []string{"S_1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
