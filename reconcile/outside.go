@@ -48,11 +48,8 @@ func (p *Project) attribute(ctx context.Context, in *planner.Input) {
 	}
 	found := planner.FindDrift(*in)
 	before := p.now()
-	logs := perAccount(found, func(d planner.Drift) planner.AccountID { return d.Store.Account }, func(id planner.AccountID) ([]outside.Entry, error) {
-		since, drifted := outside.Since(found, *in, id)
-		if !drifted {
-			return nil, nil
-		}
+	since := outside.Since(found, *in)
+	logs := perAccount(slices.Collect(maps.Keys(since)), func(id planner.AccountID) ([]outside.Entry, error) {
 		account, err := p.account(id)
 		if err != nil {
 			return nil, err
@@ -61,7 +58,7 @@ func (p *Project) attribute(ctx context.Context, in *planner.Input) {
 		if !ok {
 			return nil, ErrNotSupported
 		}
-		return log.AuditLog(ctx, since, before)
+		return log.AuditLog(ctx, since[id], before)
 	})
 	entries := map[planner.AccountID][]outside.Entry{}
 	for _, id := range slices.Sorted(maps.Keys(logs)) {
@@ -86,18 +83,12 @@ type reading[T any] struct {
 	err error
 }
 
-// perAccount reads the accounts of some items, side by side.
-func perAccount[I, T any](items []I, account func(I) planner.AccountID, read func(planner.AccountID) ([]T, error)) map[planner.AccountID]reading[T] {
+// perAccount reads accounts, each of which is named once, side by side.
+func perAccount[T any](accounts []planner.AccountID, read func(planner.AccountID) ([]T, error)) map[planner.AccountID]reading[T] {
 	all := map[planner.AccountID]reading[T]{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	seen := map[planner.AccountID]bool{}
-	for _, item := range items {
-		id := account(item)
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
+	for _, id := range accounts {
 		wg.Go(func() {
 			got, err := read(id)
 			mu.Lock()
@@ -113,7 +104,7 @@ func perAccount[I, T any](items []I, account func(I) planner.AccountID, read fun
 // read completely.
 func (p *Project) deployed(ctx context.Context, accounts []planner.AccountID) (map[planner.AccountID][]outside.Reader, map[planner.AccountID]error) {
 	found, failed := map[planner.AccountID][]outside.Reader{}, map[planner.AccountID]error{}
-	all := perAccount(accounts, func(id planner.AccountID) planner.AccountID { return id }, func(id planner.AccountID) ([]outside.Reader, error) {
+	all := perAccount(accounts, func(id planner.AccountID) ([]outside.Reader, error) {
 		account, err := p.account(id)
 		if err != nil {
 			return nil, err

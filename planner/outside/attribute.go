@@ -29,14 +29,18 @@ const logComplete = time.Hour
 // others. The result is for [planner.Input.Outside].
 func Attribute(found []planner.Drift, in planner.Input, logs map[planner.AccountID][]Entry) map[planner.SecretKey]planner.OutsideChange {
 	changes := map[planner.SecretKey]planner.OutsideChange{}
-	for _, d := range found {
-		log, read := logs[d.Store.Account]
-		key := d.Store.Secret(d.Secret)
-		if _, done := changes[key]; done || !read || !d.Kind.ChangedOutside() {
+	for key, s := range subjectsOf(found, in) {
+		log, read := logs[key.Store.Account]
+		if !read {
 			continue
 		}
-		s := subjectOf(d, in)
-		changes[key] = s.change(slices.DeleteFunc(slices.Clone(log), func(e Entry) bool { return !s.concerns(e) }), in.Now)
+		var about []Entry
+		for _, e := range log {
+			if s.concerns(e) {
+				about = append(about, e)
+			}
+		}
+		changes[key] = s.change(about, in.Now)
 	}
 	return changes
 }
@@ -60,21 +64,17 @@ func Settled(in planner.Input) []planner.LiveStore {
 	return live
 }
 
-// Since is the time from which an audit log has to be read to attribute the drift of an account,
-// and false if it has none to attribute.
-func Since(found []planner.Drift, in planner.Input, account planner.AccountID) (time.Time, bool) {
-	var since time.Time
-	some := false
-	for _, d := range found {
-		if d.Store.Account != account || !d.Kind.ChangedOutside() {
-			continue
-		}
-		s := subjectOf(d, in)
-		if !some || s.written.Before(since) {
-			since, some = s.written, true
+// Since are the times from which audit logs have to be read to attribute drift, by account. An
+// account that has no drift to attribute has none.
+func Since(found []planner.Drift, in planner.Input) map[planner.AccountID]time.Time {
+	since := map[planner.AccountID]time.Time{}
+	for key, s := range subjectsOf(found, in) {
+		from := s.written.Add(-logNoise)
+		if earliest, ok := since[key.Store.Account]; !ok || from.Before(earliest) {
+			since[key.Store.Account] = from
 		}
 	}
-	return since.Add(-logNoise), some
+	return since
 }
 
 // subject is a drifted secret, or a store that is gone.
@@ -87,30 +87,34 @@ type subject struct {
 	written  time.Time              // our last write
 }
 
-func subjectOf(d planner.Drift, in planner.Input) subject {
-	s := subject{kind: d.Kind, name: d.Secret}
-	for _, st := range in.Recorded {
-		if st.Key != d.Store {
-			continue
+// subjectsOf are the secrets, and the stores, that other clients changed. A subject with several
+// findings has the kind of the first one.
+func subjectsOf(found []planner.Drift, in planner.Input) map[planner.SecretKey]*subject {
+	subjects := map[planner.SecretKey]*subject{}
+	for _, d := range found {
+		if key := d.Store.Secret(d.Secret); d.Kind.ChangedOutside() && subjects[key] == nil {
+			subjects[key] = &subject{kind: d.Kind, name: d.Secret}
 		}
-		s.store = st.ID
+	}
+	for _, st := range in.Recorded {
+		gone := subjects[st.Key.Secret("")]
 		for _, r := range st.Secrets {
-			if r.Name == d.Secret {
-				s.recorded, s.written = r, timeOf(r.Modified, r.Applied)
+			if s := subjects[st.Key.Secret(r.Name)]; s != nil {
+				s.store, s.recorded, s.written = st.ID, r, timeOf(r.Modified, r.Applied)
 			}
-			if d.Secret == "" { // the store was there when any of its secrets was written
-				s.written = later(s.written, timeOf(r.Modified, r.Applied))
+			if gone != nil { // the store was there when any of its secrets was written
+				gone.store, gone.written = st.ID, later(gone.written, timeOf(r.Modified, r.Applied))
 			}
 		}
 	}
 	for _, st := range in.Live {
 		for i, l := range st.Secrets {
-			if st.Key == d.Store && l.Name == d.Secret {
+			if s := subjects[st.Key.Secret(l.Name)]; s != nil {
 				s.store, s.live = st.ID, &st.Secrets[i]
 			}
 		}
 	}
-	return s
+	return subjects
 }
 
 func timeOf(m planner.Modified, otherwise time.Time) time.Time {

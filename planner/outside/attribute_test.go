@@ -120,7 +120,7 @@ func TestAttribute(t *testing.T) {
 			if diff := cmp.Diff(map[planner.SecretKey]planner.OutsideChange{key.Secret(d.Secret): c.want}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if since, some := outside.Since([]planner.Drift{d}, in, "acc"); !some || since.After(noon) || since.Before(noon.Add(-2*time.Minute)) {
+			if since, some := outside.Since([]planner.Drift{d}, in)["acc"]; !some || since.After(noon) || since.Before(noon.Add(-2*time.Minute)) {
 				t.Errorf("the log is read from %s, %v", since, some)
 			}
 			if got := outside.Attribute([]planner.Drift{d}, in, nil); len(got) != 0 {
@@ -149,7 +149,7 @@ func TestWholeSeconds(t *testing.T) {
 }
 
 func TestSince(t *testing.T) {
-	if since, some := outside.Since([]planner.Drift{{Kind: planner.DriftUnmanaged, Store: key, Secret: "x"}}, planner.Input{}, "acc"); some {
+	if since, some := outside.Since([]planner.Drift{{Kind: planner.DriftUnmanaged, Store: key, Secret: "x"}}, planner.Input{})["acc"]; some {
 		t.Errorf("an unmanaged secret has no write of ours, but %s", since)
 	}
 }
@@ -157,7 +157,7 @@ func TestSince(t *testing.T) {
 // TestSinceUnknown: a secret without a known time of our last write is attributed, too.
 func TestSinceUnknown(t *testing.T) {
 	in := planner.Input{Recorded: []planner.RecordedStore{{Key: key, ID: "st", Secrets: []planner.RecordedSecret{{Name: "key", ID: "s1"}}}}}
-	if since, some := outside.Since([]planner.Drift{{Kind: planner.DriftDeleted, Store: key, Secret: "key"}}, in, "acc"); !some || since.After(noon) {
+	if since, some := outside.Since([]planner.Drift{{Kind: planner.DriftDeleted, Store: key, Secret: "key"}}, in)["acc"]; !some || since.After(noon) {
 		t.Errorf("the log is read from %s, %v", since, some)
 	}
 }
