@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -28,10 +27,7 @@ type Acceptable struct {
 // is a [PatternError].
 func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptable, error) {
 	p, lock := r.project, r.handle.File()
-	if len(lock.Stores) == 0 {
-		return nil, fmt.Errorf("%s %w", p.Lockfile(), ErrNoRecords)
-	}
-	if err := p.checkLock(lock, Mode{}); err != nil {
+	if err := p.checkRecords(lock); err != nil {
 		return nil, err
 	}
 	chosen, err := pattern.Choose(patterns, p.Lockfile(), recordedKeys(lock))

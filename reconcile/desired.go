@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/secretsync/secretsync/internal/hint"
@@ -114,6 +115,14 @@ func (p *Project) checkLock(lock *lockfile.File, mode Mode) error {
 		}
 	}
 	return p.checkPin(lock)
+}
+
+// checkRecords refuses a lockfile without records, and those that checkLock refuses.
+func (p *Project) checkRecords(lock *lockfile.File) error {
+	if len(lock.Stores) == 0 {
+		return fmt.Errorf("%s %w", p.Lockfile(), ErrNoRecords)
+	}
+	return p.checkLock(lock, Mode{})
 }
 
 // values reads the desired values; without keys only the digests of their ciphertexts.

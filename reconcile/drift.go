@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -45,10 +44,7 @@ func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(lock.Stores) == 0 {
-		return nil, fmt.Errorf("%s %w", p.Lockfile(), ErrNoRecords)
-	}
-	if err := p.checkLock(lock, Mode{}); err != nil {
+	if err := p.checkRecords(lock); err != nil {
 		return nil, err
 	}
 	all, err := p.withoutValues(lock)

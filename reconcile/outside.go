@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -12,7 +11,7 @@ import (
 
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/outside"
-	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/observe"
 )
 
 // AuditLogReader may be implemented by an [Account] whose audit log can be read.
@@ -79,12 +78,12 @@ func (p *Project) attribute(ctx context.Context, in *planner.Input) {
 
 // reading is what was read of an account.
 type reading[T any] struct {
-	got []T
+	got T
 	err error
 }
 
 // perAccount reads accounts, each of which is named once, side by side.
-func perAccount[T any](accounts []planner.AccountID, read func(planner.AccountID) ([]T, error)) map[planner.AccountID]reading[T] {
+func perAccount[T any](accounts []planner.AccountID, read func(planner.AccountID) (T, error)) map[planner.AccountID]reading[T] {
 	all := map[planner.AccountID]reading[T]{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -190,11 +189,7 @@ type Deployment struct {
 
 // Err joins the errors of Unread, in order; it may be nil.
 func (d *Deployment) Err() error {
-	var failed []error
-	for _, id := range slices.Sorted(maps.Keys(d.Unread)) {
-		failed = append(failed, fmt.Errorf("account %s: %w", id, d.Unread[id]))
-	}
-	return errors.Join(failed...)
+	return observe.Observed{Unread: d.Unread}.Err()
 }
 
 // Deployment reads what is deployed in the accounts of the project. It needs no values and no key.
@@ -218,7 +213,7 @@ func (p *Project) Deployment(ctx context.Context) (*Deployment, error) {
 	}
 	found, failed := p.deployed(ctx, accounts)
 	d := &Deployment{Unread: failed}
-	names := outside.NamesOf(records.Stores(lock), nil)
+	names := outside.NamesOf(in.Recorded, nil)
 	var refs []planner.Reference
 	account := map[planner.StoreID]planner.AccountID{}
 	for _, id := range accounts {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/secretsync/secretsync/planner"
 )
@@ -51,21 +50,13 @@ func (p *Project) buildWithQuotas(ctx context.Context, in planner.Input, wait fu
 // readQuotas reads the quotas of accounts side by side.
 func (p *Project) readQuotas(ctx context.Context, accounts []planner.AccountID) quotasRead {
 	read := quotasRead{quotas: map[planner.AccountID]planner.Quota{}, failed: map[planner.AccountID]error{}}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, id := range accounts {
-		wg.Go(func() {
-			q, err := p.quota(ctx, id)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				read.failed[id] = err
-			} else {
-				read.quotas[id] = q
-			}
-		})
+	for id, q := range perAccount(accounts, func(id planner.AccountID) (planner.Quota, error) { return p.quota(ctx, id) }) {
+		if q.err != nil {
+			read.failed[id] = q.err
+		} else {
+			read.quotas[id] = q.got
+		}
 	}
-	wg.Wait()
 	return read
 }
 

@@ -103,10 +103,7 @@ func (p *Project) Verify(ctx context.Context, patterns ...string) (*Verification
 	if err != nil {
 		return nil, err
 	}
-	if len(lock.Stores) == 0 {
-		return nil, fmt.Errorf("%s %w", p.Lockfile(), ErrNoRecords)
-	}
-	if err := p.checkLock(lock, Mode{}); err != nil {
+	if err := p.checkRecords(lock); err != nil {
 		return nil, err
 	}
 	chosen := recordedKeys(lock)
