@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -15,9 +14,9 @@ import (
 func Acceptable(w io.Writer, found *reconcile.Acceptable, style Style) error {
 	out := &printer{w: w}
 	all := slices.Concat(found.Accept, found.Refuse)
-	width, unknown := 0, 0
+	width := nameWidth(all, func(a planner.Acceptance) string { return a.Key.Name })
+	unknown := 0
 	for _, a := range all {
-		width = min(max(width, utf8.RuneCountInString(word(a.Key.Name))), maxNameWidth)
 		if a.ValueUnknown {
 			unknown++
 		}
@@ -26,7 +25,7 @@ func Acceptable(w io.Writer, found *reconcile.Acceptable, style Style) error {
 	for i, a := range all {
 		if i == 0 || a.Key.Store != last {
 			last = a.Key.Store
-			out.line("%s  %s", style.paint(colorStrong, word(last.Name)), style.paint(colorQuiet, "account "+Safe(string(last.Account))))
+			out.line("%s", style.heading(word(last.Name), last.Account))
 		}
 		sign, color := "~ accept", colorChange
 		if a.Refusal != "" {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -13,14 +12,10 @@ import (
 // Deployment writes what reads each secret, and ends with a line that sums it up.
 func Deployment(w io.Writer, d *reconcile.Deployment, style Style) error {
 	out := &printer{w: w}
-	width := 0
-	for _, s := range d.Secrets {
-		width = max(width, utf8.RuneCountInString(word(s.Key.Name)))
-	}
-	width = min(width, maxNameWidth)
+	width := nameWidth(d.Secrets, func(s reconcile.SecretReaders) string { return s.Key.Name })
 	for i, s := range d.Secrets {
 		if i == 0 || s.Key.Store != d.Secrets[i-1].Key.Store || s.StoreID != d.Secrets[i-1].StoreID {
-			out.line("%s  %s", style.paint(colorStrong, storeTitle(s)), style.paint(colorQuiet, "account "+word(string(s.Key.Store.Account))))
+			out.line("%s", style.heading(storeTitle(s), s.Key.Store.Account))
 		}
 		line := fmt.Sprintf("  %-*s  %s", width, word(s.Key.Name), readersLine(s))
 		if !s.Managed {

@@ -16,10 +16,10 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	found, unread := withoutUnread(drift)
 	printUnread(out, unread, notChecked, style)
 	ranked := driftByRisk(found)
-	width := driftWidth(found)
+	width := nameWidth(found, func(d planner.Drift) string { return d.Secret })
 	for i, d := range ranked {
 		if i == 0 || d.Store != ranked[i-1].Store {
-			out.line("%s  %s", style.paint(colorStrong, word(d.Store.Name)), style.paint(colorQuiet, "account "+word(string(d.Store.Account))))
+			out.line("%s", style.heading(word(d.Store.Name), d.Store.Account))
 		}
 		sign, color := "~", colorChange
 		switch {
@@ -37,16 +37,6 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	return out.err
 }
 
-func driftWidth(drift []planner.Drift) int {
-	width := 0
-	for _, d := range drift {
-		if d.Secret != "" {
-			width = max(width, utf8.RuneCountInString(word(d.Secret)))
-		}
-	}
-	return min(width, maxNameWidth)
-}
-
 func driftRow(d planner.Drift, width int) string {
 	name := ""
 	if d.Secret != "" {
@@ -58,7 +48,7 @@ func driftRow(d planner.Drift, width int) string {
 // driftEntries is drift in the form of a diff, and what does not count as drift.
 func driftEntries(drift []planner.Drift) (counted, others []entry) {
 	found, _ := withoutUnread(drift)
-	width := driftWidth(found)
+	width := nameWidth(found, func(d planner.Drift) string { return d.Secret })
 	for _, d := range driftByRisk(found) {
 		sign := "!"
 		if d.Counts && (d.Kind == planner.DriftDeleted || d.Kind == planner.DriftStoreGone) {

@@ -21,6 +21,15 @@ func NamesOf(stores ...planner.StoreKey) Names {
 	return Names{}
 }
 
+// namesIn returns the names of the stores of several items.
+func namesIn[T any](items []T, store func(T) planner.StoreKey) Names {
+	stores := make([]planner.StoreKey, len(items))
+	for i, item := range items {
+		stores[i] = store(item)
+	}
+	return NamesOf(stores...)
+}
+
 // PlanNames returns the names of everything in a plan.
 func PlanNames(p *planner.Plan) Names {
 	var stores []planner.StoreKey
@@ -49,20 +58,12 @@ func withoutNone(stores []planner.StoreKey) []planner.StoreKey {
 
 // DriftNames returns the names of everything in which there is drift.
 func DriftNames(drift []planner.Drift) Names {
-	var stores []planner.StoreKey
-	for _, d := range drift {
-		stores = append(stores, d.Store)
-	}
-	return NamesOf(stores...)
+	return namesIn(drift, func(d planner.Drift) planner.StoreKey { return d.Store })
 }
 
 // ReportNames returns the names of everything that an apply did.
 func ReportNames(r *applier.Report) Names {
-	var stores []planner.StoreKey
-	for _, res := range r.Results {
-		stores = append(stores, res.Action.Store)
-	}
-	return NamesOf(stores...)
+	return namesIn(r.Results, func(res applier.Result) planner.StoreKey { return res.Action.Store })
 }
 
 // Store is "prod", or "prod (account 0123...)".

@@ -158,7 +158,7 @@ func printChanges(out *printer, changes []change, width columns, style Style) {
 			if i > 0 {
 				out.line("")
 			}
-			out.line("%s  %s", style.paint(colorStrong, word(c.Store.Name)), style.paint(colorQuiet, "account "+word(string(c.Store.Account))))
+			out.line("%s", style.heading(word(c.Store.Name), c.Store.Account))
 		}
 		w := wordsFor(c.Op)
 		head, details, below := c.lines(width)
@@ -342,9 +342,19 @@ func columnsOf(actions []planner.Action) columns {
 	for _, a := range actions {
 		if a.Secret != "" {
 			width.verb = max(width.verb, len(wordsFor(a.Op).verb))
-			width.name = max(width.name, utf8.RuneCountInString(word(a.Secret)))
 		}
 	}
-	width.name = min(width.name, maxNameWidth)
+	width.name = nameWidth(actions, func(a planner.Action) string { return a.Secret })
 	return width
+}
+
+// nameWidth is the width of a column of names. What has none is not about a secret.
+func nameWidth[T any](rows []T, name func(T) string) int {
+	width := 0
+	for _, row := range rows {
+		if n := name(row); n != "" {
+			width = max(width, utf8.RuneCountInString(word(n)))
+		}
+	}
+	return min(width, maxNameWidth)
 }

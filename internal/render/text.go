@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/secretsync/secretsync/internal/visible"
+	"github.com/secretsync/secretsync/planner"
 )
 
 // Style is how text output looks.
@@ -34,6 +35,11 @@ func (s Style) paint(color, text string) string {
 		return text
 	}
 	return color + text + colorReset
+}
+
+// heading is the line above what is about a store.
+func (s Style) heading(store string, account planner.AccountID) string {
+	return s.paint(colorStrong, store) + "  " + s.paint(colorQuiet, "account "+word(string(account)))
 }
 
 // Safe makes foreign text harmless on a terminal and in a log: [visible.Text].

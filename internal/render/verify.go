@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -15,13 +14,10 @@ import (
 func Verification(w io.Writer, v *reconcile.Verification, style Style) error {
 	out := &printer{w: w}
 	rows := unmatched(v)
-	width := 0
-	for _, s := range rows {
-		width = min(max(width, utf8.RuneCountInString(word(s.Key.Name))), maxNameWidth)
-	}
+	width := nameWidth(rows, func(s reconcile.VerifiedSecret) string { return s.Key.Name })
 	for i, s := range rows {
 		if i == 0 || s.Key.Store != rows[i-1].Key.Store {
-			out.line("%s  %s", style.paint(colorStrong, word(s.Key.Store.Name)), style.paint(colorQuiet, "account "+word(string(s.Key.Store.Account))))
+			out.line("%s", style.heading(word(s.Key.Store.Name), s.Key.Store.Account))
 		}
 		sign, color := "?", colorQuiet
 		if mismatches(s) {
@@ -96,10 +92,6 @@ func verifiedWords(s reconcile.VerifiedSecret) string {
 	return text
 }
 
-// unverified counts the secrets about whose values nothing is known, for another reason than that
-// they are unreadable.
-func unverified(v *reconcile.Verification) int { return v.Count(planner.LiveUnknown) }
-
 // accepted counts the values that are other ones, as expected.
 func accepted(v *reconcile.Verification) int { return v.Count(planner.LiveOther) - v.Mismatches() }
 
@@ -113,7 +105,7 @@ func verificationSummary(v *reconcile.Verification) string {
 	add(v.Mismatches(), "known not to match")
 	add(accepted(v), "known not to match, as accepted")
 	add(v.Count(planner.LiveUnreadable), "unreadable")
-	add(unverified(v), "not known")
+	add(v.Count(planner.LiveUnknown), "not known")
 	text := fmt.Sprintf("Verified %s: %s.", count(len(v.Secrets), "value"), strings.Join(parts, ", "))
 	if v.Failed != nil {
 		text = "Incomplete: not all accounts could be verified. " + text
@@ -156,7 +148,7 @@ var resultNames = map[planner.LiveValue]string{
 func VerificationJSON(w io.Writer, v *reconcile.Verification, origin Origin) error {
 	r := verificationReport{
 		SchemaVersion: 1, Checked: len(v.Secrets), Match: v.Count(planner.LiveSame), Mismatch: v.Mismatches(),
-		Accepted: accepted(v), Unreadable: v.Count(planner.LiveUnreadable), Unknown: unverified(v), Complete: v.Failed == nil, Details: []verifiedSecretReport{},
+		Accepted: accepted(v), Unreadable: v.Count(planner.LiveUnreadable), Unknown: v.Count(planner.LiveUnknown), Complete: v.Failed == nil, Details: []verifiedSecretReport{},
 		Commit: origin.commit, RunURL: origin.runURL,
 	}
 	for _, s := range v.Secrets {
@@ -211,11 +203,7 @@ func VerificationGitHub(w io.Writer, v *reconcile.Verification) error {
 }
 
 func verifiedNames(v *reconcile.Verification) Names {
-	var stores []planner.StoreKey
-	for _, s := range v.Secrets {
-		stores = append(stores, s.Key.Store)
-	}
-	return NamesOf(stores...)
+	return namesIn(v.Secrets, func(s reconcile.VerifiedSecret) planner.StoreKey { return s.Key.Store })
 }
 
 // VerificationCodeQuality writes a verification as GitLab's code quality report.
@@ -242,17 +230,13 @@ func (e *Events) Verified(v *reconcile.Verification) error {
 		Unknown    int  `json:"unknown"`
 		Complete   bool `json:"complete"`
 	}{
-		e.head("verified"), v.Count(planner.LiveSame), v.Count(planner.LiveOther), v.Count(planner.LiveUnreadable), unverified(v), v.Failed == nil,
+		e.head("verified"), v.Count(planner.LiveSame), v.Count(planner.LiveOther), v.Count(planner.LiveUnreadable), v.Count(planner.LiveUnknown), v.Failed == nil,
 	})
 }
 
 // valuesUnverified says about which values nothing is known although they were to be verified.
 func valuesUnverified(e reconcile.ValuesUnverified) []string {
-	var stores []planner.StoreKey
-	for _, k := range e.Secrets {
-		stores = append(stores, k.Store)
-	}
-	in := NamesOf(stores...)
+	in := namesIn(e.Secrets, func(k planner.SecretKey) planner.StoreKey { return k.Store })
 	var names []string
 	for _, k := range e.Secrets {
 		names = append(names, in.Secret(k.Store, k.Name))
