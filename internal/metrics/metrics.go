@@ -41,20 +41,12 @@ func Is(text []byte) bool { return bytes.HasPrefix(text, []byte("# HELP "+namesp
 
 // Format returns the content of the metrics file.
 func Format(r Run) ([]byte, error) {
-	reg := prometheus.NewRegistry()
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
-		reg.MustRegister(g)
-		return g
-	}
-	success := 0.0
-	if r.Success {
-		success = 1
-	}
+	file := newFile()
+	gauge := file.gauge
 	gauge("last_run_timestamp_seconds", "When drift last ran.").WithLabelValues().Set(seconds(r.Now))
-	gauge("last_run_success", "Whether all of Cloudflare could be read in the last run.").WithLabelValues().Set(success)
+	gauge("last_run_success", "Whether all of Cloudflare could be read in the last run.").WithLabelValues().Set(truth(r.Success))
 	if !r.Success {
-		return text(reg)
+		return file.text()
 	}
 
 	findings := gauge("drift_findings", "Differences between Cloudflare and the lockfile that count as drift.", "kind")
@@ -73,7 +65,7 @@ func Format(r Run) ([]byte, error) {
 		if s.Applied.IsZero() {
 			continue
 		}
-		labels := []string{visible.Text(string(s.Store.Account)), visible.Text(s.Store.Name), visible.Text(s.Name)}
+		labels := secretLabels(s.Store, s.Name)
 		age.WithLabelValues(labels...).Set(r.Now.Sub(s.Applied).Seconds())
 		if s.RotateAfter > 0 {
 			due.WithLabelValues(labels...).Set(seconds(s.Applied.Add(s.RotateAfter)))
@@ -85,21 +77,47 @@ func Format(r Run) ([]byte, error) {
 		usage.WithLabelValues(string(account)).Set(float64(q.Usage))
 		limit.WithLabelValues(string(account)).Set(float64(q.Limit))
 	}
-	return text(reg)
+	return file.text()
 }
 
-func text(reg *prometheus.Registry) ([]byte, error) {
-	families, err := reg.Gather()
+// file is a metrics file that is being written.
+type file struct{ *prometheus.Registry }
+
+func newFile() file { return file{prometheus.NewRegistry()} }
+
+// gauge adds a metric.
+func (f file) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	f.MustRegister(g)
+	return g
+}
+
+// text is the content of the file.
+func (f file) text() ([]byte, error) {
+	families, err := f.Gather()
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
+	for _, family := range families {
+		if _, err := expfmt.MetricFamilyToText(&b, family); err != nil {
 			return nil, err
 		}
 	}
 	return b.Bytes(), nil
+}
+
+// secretLabels are the labels account, store and secret.
+func secretLabels(store planner.StoreKey, name string) []string {
+	return []string{visible.Text(string(store.Account)), visible.Text(store.Name), visible.Text(name)}
+}
+
+// truth is 1 for true.
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -3,8 +3,6 @@ package metrics
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -28,18 +26,10 @@ type VerifiedSecret struct {
 // FormatVerification returns the content of the metrics file of a verification. Its metrics have
 // other names than those of [Format], because both files may be in one folder.
 func FormatVerification(v Verification) ([]byte, error) {
-	reg := prometheus.NewRegistry()
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
-		reg.MustRegister(g)
-		return g
-	}
-	success := 0.0
-	if v.Success {
-		success = 1
-	}
+	file := newFile()
+	gauge := file.gauge
 	gauge("verify_last_run_timestamp_seconds", "When verify last ran.").WithLabelValues().Set(seconds(v.Now))
-	gauge("verify_last_run_success", "Whether all accounts could be verified in the last run.").WithLabelValues().Set(success)
+	gauge("verify_last_run_success", "Whether all accounts could be verified in the last run.").WithLabelValues().Set(truth(v.Success))
 	results := map[planner.LiveValue]string{
 		planner.LiveSame: "match", planner.LiveOther: "mismatch", planner.LiveUnreadable: "unreadable", planner.LiveUnknown: "unknown",
 	}
@@ -49,21 +39,17 @@ func FormatVerification(v Verification) ([]byte, error) {
 		counts.WithLabelValues(result)
 	}
 	counts.WithLabelValues(accepted)
-	matches := gauge("secret_value_matches", "Whether the live value is the one that was last applied, where that is known and no other was accepted.", "account", "store", "secret")
+	matches := gauge("secret_value_matches",
+		"Whether the live value is the one that was last applied, where that is known and no other was accepted.", "account", "store", "secret")
 	for _, s := range v.Secrets {
 		if s.Value == planner.LiveOther && s.Accepted { // is nothing to alert on
 			counts.WithLabelValues(accepted).Inc()
 			continue
 		}
 		counts.WithLabelValues(results[s.Value]).Inc()
-		if !s.Value.Known() {
-			continue
+		if s.Value.Known() {
+			matches.WithLabelValues(secretLabels(s.Store, s.Name)...).Set(truth(s.Value == planner.LiveSame))
 		}
-		match := 0.0
-		if s.Value == planner.LiveSame {
-			match = 1
-		}
-		matches.WithLabelValues(visible.Text(string(s.Store.Account)), visible.Text(s.Store.Name), visible.Text(s.Name)).Set(match)
 	}
-	return text(reg)
+	return file.text()
 }
