@@ -68,7 +68,8 @@ func stepAdvice(step witness.Step) string {
 	case witness.StepUpload:
 		return `to bind secrets, the token needs "Secrets Store Write" and "Workers Scripts Edit"`
 	case witness.StepRun:
-		return "try again; if it lasts, see that neither a firewall blocks workers.dev nor Cloudflare Access protects the account's subdomain of it"
+		return "try again; if it lasts, see that neither a firewall blocks workers.dev " +
+			"nor Cloudflare Access protects the account's subdomain of it"
 	case witness.StepAnswer:
 		return "nothing of the answer is believed: try again, from another network if a proxy may have changed it"
 	}

@@ -81,7 +81,8 @@ the verify command needs.
 // report.
 func (a *App) apply(ctx context.Context, o *applyOptions, reviewed reconcile.Review) error {
 	c := change{flags: &o.changeFlags, ask: approval{command: "apply", auto: o.auto, word: "yes", reviewed: reviewed}, prove: o.verify}
-	return a.change(ctx, c, readValues, o.limitFlags.apply, o.verifyFlag.configure, o.outsideFlags.configure(a, &o.apiFlags), func(c *reconcile.Config) {
+	outside := o.outsideFlags.configure(a, &o.apiFlags)
+	return a.change(ctx, c, readValues, o.limitFlags.apply, o.verifyFlag.configure, outside, func(c *reconcile.Config) {
 		c.Adopt = o.policy()
 		c.Targets = o.targets
 		if len(o.targets) == 0 {

@@ -70,7 +70,8 @@ func (a *App) openDrift(ctx context.Context, o *driftOptions) (*connection, *rec
 	if err != nil {
 		return nil, nil, err
 	}
-	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.verifyFlag.configure, func(c *reconcile.Config) { c.Who = o.who })
+	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.verifyFlag.configure,
+		func(c *reconcile.Config) { c.Who = o.who })
 	return connection, project, err
 }
 
@@ -85,10 +86,8 @@ func (a *App) drift(cmd *cobra.Command, o *driftOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.metricsFile != "" {
-		if err := a.checkOut(metricsOut(o.metricsFile)); err != nil {
-			return err
-		}
+	if err := a.checkMetrics(o.metricsFile); err != nil {
+		return err
 	}
 	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
 		return err

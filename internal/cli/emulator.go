@@ -9,12 +9,18 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
+// emulatorOptions are the flags of emulator.
+type emulatorOptions struct {
+	emulator.Options
+	listen         string
+	faults, tokens []string
+}
+
 func (a *App) emulatorCommand() *cobra.Command {
-	var listen, state string
-	var faults, tokens []string
-	var opts emulator.Options
+	var o emulatorOptions
 	cmd := &cobra.Command{
 		Use:   "emulator",
 		Short: "Emulate the Secrets Store API on this machine",
@@ -36,7 +42,7 @@ With KIND-after, the request takes effect first. For example:
 
 Where Cloudflare's behavior is not documented, flags choose it:
 --partial-bulk-create, --name-conflict-status 409, --pending-for 10m for
-secrets that stay pending, --activation-moves-modified, and
+secrets that stay pending, --activation-moves-modified,
 --deploy-moves-modified, and --audit-delay 5m for an audit log that is late.
 
 Of a deployed Worker, only its bindings are kept. The audit log names tokens by
@@ -55,59 +61,65 @@ installed in the current folder. Without one, only the previews of verify are
 imitated. Workers can read values only with --keep-values, which stores them in
 plain text: use made-up ones.`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts.StateFile = state
-			if len(faults) > 0 {
-				fault, err := emulator.ParseFault(faults...)
-				if err != nil {
-					return err
-				}
-				opts.Fault = fault
-			}
-			valid, err := emulator.ParseTokens(tokens...)
-			if err != nil {
-				return err
-			}
-			opts.Tokens, opts.Miniflare = valid, []string{"."}
-			if state != "" {
-				if err := a.checkState(cmd.Context(), state); err != nil {
-					return err
-				}
-			}
-			e, err := emulator.Listen(cmd.Context(), listen, opts)
-			if err != nil {
-				return err
-			}
-			defer e.Stop()
-			if opts.KeepValues {
-				a.Say("warning: values are kept in plain text in %s, because of --keep-values: use made-up values only", cmp.Or(state, "memory"))
-			}
-			fmt.Fprintf(a.Out, "export CLOUDFLARE_API_BASE_URL=%s\nexport CLOUDFLARE_API_TOKEN=%s\nexport CLOUDFLARE_ACCOUNT_ID=%s\n",
-				e.BaseURL(), emulatorToken, bindings.EmulatorAccount)
-			a.Say("listening; press Ctrl-C to stop")
-			<-cmd.Context().Done()
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.emulate(cmd.Context(), &o) },
 	}
-	f := cmd.Flags()
-	f.StringVar(&listen, "listen", "127.0.0.1:8787", "loopback address to listen on; port 0 picks one")
-	f.StringVar(&state, "state", "", "file that holds the state (default: memory alone)")
-	f.StringArrayVar(&faults, "fault", nil, "make requests fail: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
-	f.BoolVar(&opts.KeepValues, "keep-values", false, "keep values in plain text, for previews of Workers to read")
-	f.StringArrayVar(&tokens, "token", nil, "accept this token alone: \"TOKEN=PERMISSION,...\" (repeatable; default: any token, with all permissions)")
-	f.IntVar(&opts.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
-	f.IntVar(&opts.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
-	f.BoolVar(&opts.PartialBulkCreate, "partial-bulk-create", false,
-		"keep the secrets before the refused one of a bulk create (default: none)")
-	f.IntVar(&opts.NameConflictStatus, "name-conflict-status", 0, "HTTP status where a name is in use, 400 or 409 (default 400)")
-	f.DurationVar(&opts.PendingFor, "pending-for", 0, "how long a new secret stays pending when it is read (default: not at all)")
-	f.BoolVar(&opts.ActivationMoves, "activation-moves-modified", false,
-		"each write of a value makes its secret pending, and activation moves its modification time (default: neither)")
-	f.BoolVar(&opts.DeployMoves, "deploy-moves-modified", false,
-		"deploying a Worker moves the modification times of the secrets that it binds (default: not)")
-	f.DurationVar(&opts.AuditDelay, "audit-delay", 0, "how late the audit log shows a change (default: not at all)")
-	f.IntVar(&opts.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
+	o.register(cmd.Flags())
 	return cmd
+}
+
+func (o *emulatorOptions) register(f *pflag.FlagSet) {
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8787", "loopback address to listen on; port 0 picks one")
+	f.StringVar(&o.StateFile, "state", "", "file that holds the state (default: memory alone)")
+	f.StringArrayVar(&o.faults, "fault", nil, "make requests fail: \"METHOD PATH KIND[-after][=TIME] [once|N]\" (repeatable)")
+	f.BoolVar(&o.KeepValues, "keep-values", false, "keep values in plain text, for previews of Workers to read")
+	f.StringArrayVar(&o.tokens, "token", nil, "accept this token alone: \"TOKEN=PERMISSION,...\" (repeatable; default: any token, with all permissions)")
+	f.IntVar(&o.MaxStores, "max-stores", 0, "stores an account may have (default 1, as at Cloudflare)")
+	f.IntVar(&o.MaxSecrets, "max-secrets", 0, "secrets an account may have (default 100, as at Cloudflare)")
+	f.BoolVar(&o.PartialBulkCreate, "partial-bulk-create", false,
+		"keep the secrets before the refused one of a bulk create (default: none)")
+	f.IntVar(&o.NameConflictStatus, "name-conflict-status", 0, "HTTP status where a name is in use, 400 or 409 (default 400)")
+	f.DurationVar(&o.PendingFor, "pending-for", 0, "how long a new secret stays pending when it is read (default: not at all)")
+	f.BoolVar(&o.ActivationMoves, "activation-moves-modified", false,
+		"each write of a value makes its secret pending, and activation moves its modification time (default: neither)")
+	f.BoolVar(&o.DeployMoves, "deploy-moves-modified", false,
+		"deploying a Worker moves the modification times of the secrets that it binds (default: not)")
+	f.DurationVar(&o.AuditDelay, "audit-delay", 0, "how late the audit log shows a change (default: not at all)")
+	f.IntVar(&o.MaxPerPage, "max-per-page", 0, "largest page of a list (default 100, as at Cloudflare)")
+}
+
+// emulate serves the API until ctx ends.
+func (a *App) emulate(ctx context.Context, o *emulatorOptions) error {
+	opts := o.Options
+	if len(o.faults) > 0 {
+		fault, err := emulator.ParseFault(o.faults...)
+		if err != nil {
+			return err
+		}
+		opts.Fault = fault
+	}
+	valid, err := emulator.ParseTokens(o.tokens...)
+	if err != nil {
+		return err
+	}
+	opts.Tokens, opts.Miniflare = valid, []string{"."}
+	if opts.StateFile != "" {
+		if err := a.checkState(ctx, opts.StateFile); err != nil {
+			return err
+		}
+	}
+	e, err := emulator.Listen(ctx, o.listen, opts)
+	if err != nil {
+		return err
+	}
+	defer e.Stop()
+	if opts.KeepValues {
+		a.Say("warning: values are kept in plain text in %s, because of --keep-values: use made-up values only", cmp.Or(opts.StateFile, "memory"))
+	}
+	fmt.Fprintf(a.Out, "export CLOUDFLARE_API_BASE_URL=%s\nexport CLOUDFLARE_API_TOKEN=%s\nexport CLOUDFLARE_ACCOUNT_ID=%s\n",
+		e.BaseURL(), emulatorToken, bindings.EmulatorAccount)
+	a.Say("listening; press Ctrl-C to stop")
+	<-ctx.Done()
+	return nil
 }
 
 // checkState refuses a state file that belongs to the project in the current folder.

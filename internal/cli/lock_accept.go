@@ -69,7 +69,8 @@ let the next apply create it again.
 }
 
 func (a *App) lockAccept(ctx context.Context, o *acceptOptions, patterns []string) error {
-	return a.underLock(ctx, &o.manifestFlags, &o.apiFlags, &o.lockFlags, []func(*reconcile.Config){o.verifyFlag.configure}, func(run *reconcile.Run) error {
+	options := []func(*reconcile.Config){o.verifyFlag.configure}
+	return a.underLock(ctx, &o.manifestFlags, &o.apiFlags, &o.lockFlags, options, func(run *reconcile.Run) error {
 		found, err := run.FindAcceptable(ctx, patterns...)
 		if err != nil {
 			return err

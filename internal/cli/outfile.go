@@ -112,6 +112,14 @@ func (a *App) checkOwn(flag, path string, allowed ...string) error {
 	return hint.With(fmt.Errorf("%s %s: that is %s", flag, path, what), "name another file")
 }
 
+// checkMetrics reports why the file of --metrics-file, if one is named, may not be replaced.
+func (a *App) checkMetrics(path string) error {
+	if path == "" {
+		return nil
+	}
+	return a.checkOut(metricsOut(path))
+}
+
 // checkOut reports why a file may not be replaced.
 func (a *App) checkOut(o outFile) error {
 	if err := a.checkOwn(o.flag, o.path); err != nil {

@@ -105,7 +105,8 @@ func (a *App) openPlan(ctx context.Context, o *planOptions) (*connection, *recon
 	if err != nil {
 		return nil, nil, err
 	}
-	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.verifyFlag.configure, o.outsideFlags.configure(a, &o.apiFlags), func(c *reconcile.Config) {
+	outside := o.outsideFlags.configure(a, &o.apiFlags)
+	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.verifyFlag.configure, outside, func(c *reconcile.Config) {
 		c.Values, c.Targets, c.Adopt = !o.mode.Keyless, o.targets, o.policy()
 		if o.format != formatText || o.out != "" { // a text does not show it, and git takes its time
 			origin := a.origin(ctx, c.Manifest)

@@ -89,10 +89,8 @@ func (a *App) verify(ctx context.Context, o *verifyOptions, patterns []string) e
 	if err != nil {
 		return err
 	}
-	if o.metricsFile != "" {
-		if err := a.checkOut(metricsOut(o.metricsFile)); err != nil {
-			return err
-		}
+	if err := a.checkMetrics(o.metricsFile); err != nil {
+		return err
 	}
 	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
 		return err
