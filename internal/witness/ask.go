@@ -152,7 +152,7 @@ func (e *BindingError) answer(q asked) {
 }
 
 // bindingName names the binding of the i-th secret of a group.
-func bindingName(i int) string { return SecretBindings + strconv.Itoa(i) }
+func bindingName(i int) string { return secretBindings + strconv.Itoa(i) }
 
 // upload uploads the witness, bound to the secrets of a group and to the two keys.
 func (a *asker) upload(ctx context.Context, group []asked, session secret.Key) (Preview, error) {

@@ -18,8 +18,8 @@ import (
 	"github.com/secretsync/secretsync/planner/outside"
 )
 
-// Permission is what a token needs to read audit logs.
-const Permission = "Account Settings Read"
+// permission is what a token needs to read audit logs.
+const permission = "Account Settings Read"
 
 const (
 	// kept is for how many months Cloudflare keeps entries. It need not answer for an earlier time.
@@ -30,8 +30,8 @@ const (
 	maxPages = 20
 )
 
-// ErrTooLong means that the log has more entries than are read. The latest ones were.
-var ErrTooLong = errors.New("the audit log has more than 20,000 entries since the oldest change in question: older ones were not read")
+// errTooLong means that the log has more entries than are read. The latest ones were.
+var errTooLong = errors.New("the audit log has more than 20,000 entries since the oldest change in question: older ones were not read")
 
 // API sends requests for an account.
 type API interface {
@@ -39,7 +39,7 @@ type API interface {
 }
 
 // Read returns the changes of secrets and stores between two times, the latest first. With
-// [ErrTooLong] it returns the latest ones.
+// errTooLong it returns the latest ones.
 func Read(ctx context.Context, api API, since, before time.Time) ([]outside.Entry, error) {
 	if oldest := before.AddDate(0, -kept, 0); since.Before(oldest) {
 		since = oldest
@@ -53,7 +53,7 @@ func Read(ctx context.Context, api API, since, before time.Time) ([]outside.Entr
 		var p page
 		err := api.Call(ctx, cloudflare.Call{
 			Op: "reading the audit log", Method: http.MethodGet, Path: []string{"logs", "audit"}, Query: maps.Clone(query),
-			Permission: Permission, Read: p.read,
+			Permission: permission, Read: p.read,
 		})
 		if err != nil {
 			return nil, err
@@ -68,7 +68,7 @@ func Read(ctx context.Context, api API, since, before time.Time) ([]outside.Entr
 		}
 		query.Set("cursor", p.cursor)
 	}
-	return found, ErrTooLong
+	return found, errTooLong
 }
 
 // page is a page of the log.

@@ -137,7 +137,7 @@ func TestPages(t *testing.T) {
 		t.Errorf("%v, since %s", err, old.calls[0].Query.Get("since"))
 	}
 	endless := &api{pages: []string{one}, loop: true}
-	if found, err := Read(t.Context(), endless, noon, noon); !errors.Is(err, ErrTooLong) || len(found) != maxPages || len(endless.calls) != maxPages {
+	if found, err := Read(t.Context(), endless, noon, noon); !errors.Is(err, errTooLong) || len(found) != maxPages || len(endless.calls) != maxPages {
 		t.Errorf("an endless log: %d changes in %d requests, %v", len(found), len(endless.calls), err)
 	}
 	for _, bad := range []string{`{}`, `null`, `"x"`, `[1]`} {

@@ -22,8 +22,8 @@ import (
 
 // What a token needs.
 const (
-	WorkersPermission = "Workers Scripts Read"
-	GatewayPermission = "AI Gateway Read"
+	workersPermission = "Workers Scripts Read"
+	gatewayPermission = "AI Gateway Read"
 )
 
 // bindingType is that of a binding of a secret.
@@ -103,7 +103,7 @@ func (s script) reader(kind planner.ReaderKind, namespace string) outside.Reader
 }
 
 func (r *reading) workers() {
-	scripts, err := list[script](r, "listing the Workers", WorkersPermission, "workers", "scripts")
+	scripts, err := list[script](r, "listing the Workers", workersPermission, "workers", "scripts")
 	if err != nil {
 		r.fail(err)
 	}
@@ -116,13 +116,13 @@ func (r *reading) dispatched() {
 	const op = "listing the dispatch namespaces"
 	namespaces, err := list[struct {
 		Name string `json:"namespace_name"`
-	}](r, op, WorkersPermission, "workers", "dispatch", "namespaces")
+	}](r, op, workersPermission, "workers", "dispatch", "namespaces")
 	if err != nil {
 		r.fail(err)
 	}
 	for _, n := range namespaces {
 		path := []string{"workers", "dispatch", "namespaces", n.Name, "scripts"}
-		scripts, err := list[script](r, fmt.Sprintf("listing the Workers of dispatch namespace %.64q", n.Name), WorkersPermission, path...)
+		scripts, err := list[script](r, fmt.Sprintf("listing the Workers of dispatch namespace %.64q", n.Name), workersPermission, path...)
 		if err != nil {
 			r.fail(err)
 		}
@@ -151,7 +151,7 @@ func (r *reading) worker(found outside.Reader, path ...string) {
 	var bindings []binding
 	err := r.api.Call(r.ctx, cloudflare.Call{
 		Op: fmt.Sprintf("reading the bindings of Worker %.64q", found.FullName()), Method: http.MethodGet, Path: path,
-		Permission: WorkersPermission,
+		Permission: workersPermission,
 		Read: func(result, _ json.RawMessage) (ok bool) {
 			bindings, ok = decodeBindings(result)
 			return ok
@@ -198,7 +198,7 @@ type gateway struct {
 }
 
 func (r *reading) gateways() {
-	gateways, err := list[gateway](r, "listing the AI Gateways", GatewayPermission, "ai-gateway", "gateways")
+	gateways, err := list[gateway](r, "listing the AI Gateways", gatewayPermission, "ai-gateway", "gateways")
 	if err != nil {
 		r.fail(err)
 	}
@@ -210,7 +210,7 @@ func (r *reading) gateway(g gateway) {
 	configs, err := list[struct {
 		Provider string `json:"provider_slug"`
 		SecretID string `json:"secret_id"`
-	}](r, fmt.Sprintf("listing the provider configurations of AI Gateway %.64q", g.ID), GatewayPermission,
+	}](r, fmt.Sprintf("listing the provider configurations of AI Gateway %.64q", g.ID), gatewayPermission,
 		"ai-gateway", "gateways", g.ID, "provider_configs")
 	if err != nil {
 		r.fail(err)
@@ -249,7 +249,7 @@ func list[T any](r *reading, op, permission string, path ...string) ([]T, error)
 				return json.Unmarshal(result, &entries) == nil && entries != nil
 			},
 		}
-		paged := permission == GatewayPermission
+		paged := permission == gatewayPermission
 		if paged {
 			call.Query = url.Values{"page": {strconv.Itoa(n)}, "per_page": {strconv.Itoa(pageSize)}}
 		}

@@ -21,7 +21,7 @@ type Options struct {
 	// Dirs are folders of projects, of which the first with a Miniflare provides it. If it is
 	// empty, no Worker runs in workerd.
 	Dirs []string
-	// Lifetime is how long a session and a preview last; default [DefaultLifetime].
+	// Lifetime is how long a session and a preview last; default 5 minutes.
 	Lifetime time.Duration
 	// Now is the clock; default time.Now.
 	Now func() time.Time
@@ -29,8 +29,8 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// DefaultLifetime is a guess: Cloudflare documents none.
-const DefaultLifetime = 5 * time.Minute
+// defaultLifetime is a guess: Cloudflare documents none.
+const defaultLifetime = 5 * time.Minute
 
 // Set holds the sessions and the previews of a server. It is safe for concurrent use.
 type Set struct {
@@ -71,7 +71,7 @@ type Reader func(SecretBinding) (string, error)
 
 // New returns an empty set. Close it.
 func New(opts Options) *Set {
-	opts.Lifetime = cmp.Or(opts.Lifetime, DefaultLifetime)
+	opts.Lifetime = cmp.Or(opts.Lifetime, defaultLifetime)
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}

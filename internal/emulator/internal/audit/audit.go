@@ -56,13 +56,13 @@ type Actor struct {
 	TokenName string `json:"token_name,omitempty"`
 }
 
-// UserHeader is the header of a request by which the emulator takes it for one that a user of
+// userHeader is the header of a request by which the emulator takes it for one that a user of
 // the dashboard made: its value is an e-mail address.
-const UserHeader = "Emulator-User"
+const userHeader = "Emulator-User"
 
 // ActorOf returns who sends a request with a credential. Of the credential, only a digest shows.
 func ActorOf(r *http.Request, credential string) Actor {
-	if email := r.Header.Get(UserHeader); email != "" {
+	if email := r.Header.Get(userHeader); email != "" {
 		return Actor{ID: id(email), Email: email, Type: "user", Context: "dash"}
 	}
 	if email := r.Header.Get("X-Auth-Email"); email != "" && r.Header.Get("Authorization") == "" {
