@@ -104,14 +104,20 @@ func (r *run) duplicate(ctx context.Context, res *Result) (planner.LiveSecret, e
 	if w := r.source(res); w != nil && from == "" {
 		from = w.Live.ID
 	}
-	if a.Op == planner.OpRetire {
-		if err := t.DeleteSecret(ctx, store, a.ID); err != nil {
-			return planner.LiveSecret{}, err
-		}
-	}
 	d := Duplicate{Name: a.Secret, Scopes: a.Scopes.After, Comment: &a.Comment.After}
-	live, err := t.DuplicateSecret(ctx, store, from, d, func() error { return r.resend(res) })
-	if err != nil && a.Op == planner.OpRetire {
+	resend := func() error { return r.resend(res) }
+	if a.Op != planner.OpRetire {
+		return t.DuplicateSecret(ctx, store, from, d, resend)
+	}
+	begun := r.cfg.Now()
+	if err := t.DeleteSecret(ctx, store, a.ID); err != nil {
+		return planner.LiveSecret{}, err
+	}
+	var live planner.LiveSecret
+	if err = r.resendLate(res, begun); err == nil {
+		live, err = t.DuplicateSecret(ctx, store, from, d, resend)
+	}
+	if err != nil {
 		err = fmt.Errorf("%w: the earlier value was deleted, and %s could not be duplicated again: %w", ErrOutcomeUnknown, a.From, err)
 	}
 	return live, err

@@ -56,6 +56,34 @@ func TestAnEarlierValueIsDeletedBefore(t *testing.T) {
 	}
 }
 
+// TestADuplicateThatWaitedForADeletionIsJournaledAgain: what it creates is recognised by the time of
+// the request.
+func TestADuplicateThatWaitedForADeletionIsJournaledAgain(t *testing.T) {
+	for _, full := range []error{nil, errors.New("disk full")} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			earlier := existing(f, "key-previous")
+			p := promote(f, "key")
+			f.before = func(call string) error {
+				if call == "delete key-previous" {
+					time.Sleep(applier.ResendAfter)
+				}
+				return nil
+			}
+			r := apply(t.Context(), f, &fakeJournal{target: f, fail: once("resend", full)}, prepare("key", p.ID, earlier), p)
+			if full != nil {
+				expectLog(t, f, "intent 1", "delete key-previous", "resend 1", "outcome map[unknown:1]")
+			} else {
+				expectLog(t, f, "intent 1", "delete key-previous", "resend 1", "duplicate key as key-previous", "outcome map[done:1]",
+					"intent 1", "update key value=true scopes=false comment=false", "outcome map[done:1]")
+			}
+			if r.Complete() != (full == nil) {
+				t.Errorf("outcomes %v", outcomes(r))
+			}
+		})
+	}
+}
+
 // TestAnOldValueThatIsNotKeptIsNotReplaced: whatever happens to the request that keeps the old
 // value, it is not replaced. Other updates are.
 func TestAnOldValueThatIsNotKeptIsNotReplaced(t *testing.T) {

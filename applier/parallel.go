@@ -29,9 +29,8 @@ func (r *run) forEach(ctx context.Context, results []*Result, send sender) {
 	starting, stop := context.WithCancel(ctx) // its end does not affect requests in flight
 	defer stop()
 	answers := inParallel(starting, r.cfg.Parallelism, results, func(res *Result) answer {
-		// What a request creates is recognized by the time of the request.
-		if op := res.Action.Op; (op.CreatesSecret() || op.Duplicates()) && r.cfg.Now().Sub(intended) >= ResendAfter {
-			if err := r.resend(res); err != nil {
+		if res.Action.Op.CreatesSecret() {
+			if err := r.resendLate(res, intended); err != nil {
 				return answer{res, planner.LiveSecret{}, err}
 			}
 		}

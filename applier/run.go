@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/secretsync/secretsync/planner"
 )
@@ -70,6 +71,15 @@ func (r *run) intend(ctx context.Context, results []*Result) bool {
 // may call it at once.
 func (r *run) resend(results ...*Result) error {
 	return r.journal.record(Entry{Kind: EntryResend, Actions: actionsOf(results)})
+}
+
+// resendLate calls resend if ResendAfter has passed since a time: what a request creates is
+// recognised by the time of the request.
+func (r *run) resendLate(res *Result, since time.Time) error {
+	if r.cfg.Now().Sub(since) < ResendAfter {
+		return nil
+	}
+	return r.resend(res)
 }
 
 // duplicated journals the duplicate of a secret that is being renamed. Several goroutines may
