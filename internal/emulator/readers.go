@@ -19,9 +19,6 @@ var (
 	errInvalidQuery = apiError{http.StatusBadRequest, 1001, "since and before have to be times, and limit from 1 to 1000"}
 )
 
-// accountRoot is the prefix of an account's paths.
-const accountRoot = "/client/v4/accounts/{account}"
-
 // readerEndpoints are those of docs/cloudflare-api.md §14 and §16: what may read secrets, and who
 // changed them.
 func readerEndpoints() map[string]endpoint {

@@ -13,8 +13,11 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator/preview"
 )
 
-// root is the prefix of all endpoints' paths (docs/cloudflare-api.md §1).
-const root = "/client/v4/accounts/{account}/secrets_store"
+// The prefixes of the endpoints' paths: of all, and of the Secrets Store's (docs/cloudflare-api.md §1).
+const (
+	accountRoot = "/client/v4/accounts/{account}"
+	storeRoot   = accountRoot + "/secrets_store"
+)
 
 // Server is an [http.Handler] that behaves like Cloudflare's Secrets Store API. It serves
 // any number of accounts, each with its own state.
@@ -48,18 +51,19 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.mux = http.NewServeMux()
-	for pattern, e := range endpoints() {
-		method, rest, _ := strings.Cut(pattern, " ")
-		s.mux.Handle(method+" "+root+rest, s.handle(e))
-	}
-	for _, more := range []map[string]endpoint{readerEndpoints(), workerEndpoints()} {
-		for pattern, e := range more {
-			method, rest, _ := strings.Cut(pattern, " ")
-			s.mux.Handle(method+" "+accountRoot+rest, s.handle(e))
-		}
-	}
+	s.route(storeRoot, endpoints())
+	s.route(accountRoot, readerEndpoints())
+	s.route(accountRoot, workerEndpoints())
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, nil, errNoRoute) })
 	return s, nil
+}
+
+// route adds endpoints whose paths begin with a prefix.
+func (s *Server) route(prefix string, added map[string]endpoint) {
+	for pattern, e := range added {
+		method, rest, _ := strings.Cut(pattern, " ")
+		s.mux.Handle(method+" "+prefix+rest, s.handle(e))
+	}
 }
 
 // endpoints are those of docs/cloudflare-api.md §1, in its order.
