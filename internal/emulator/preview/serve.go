@@ -43,10 +43,7 @@ func (s *Set) start(p *preview) (*process, error) {
 	if p.process != nil && p.runs == runs && p.process.alive() {
 		return p.process, nil
 	}
-	if p.process != nil {
-		p.process.stop()
-		p.process = nil
-	}
+	p.halt()
 	process, err := run(s.opts.Dirs, p.worker, secrets)
 	if err != nil {
 		return nil, err
@@ -57,7 +54,7 @@ func (s *Set) start(p *preview) (*process, error) {
 	closed := s.closed
 	s.mu.Unlock()
 	if closed {
-		p.process.stop()
+		p.halt()
 		return nil, errors.New("the emulator is closed")
 	}
 	return process, nil
@@ -104,6 +101,11 @@ func identify(secrets []jobSecret) string {
 func (p *preview) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.halt()
+}
+
+// halt stops the process, if there is one. The caller holds p.mu.
+func (p *preview) halt() {
 	if p.process != nil {
 		p.process.stop()
 		p.process = nil
