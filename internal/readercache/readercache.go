@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -117,7 +118,7 @@ func valid(r outside.Reader) bool {
 		texts = append(texts, u.Binding, string(u.Store), u.Secret)
 	}
 	for _, text := range texts {
-		if len(text) > maxName || !utf8.ValidString(text) || bytes.ContainsFunc([]byte(text), unicode.IsControl) {
+		if len(text) > maxName || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 			return false
 		}
 	}
