@@ -28,35 +28,42 @@ func (e apiError) with(format string, args ...any) error {
 // for something that does not exist, else 400. Where it gives no code, the code is 1001 for
 // an invalid request and 1003 for one that the account's state forbids.
 var (
-	errNotFound         = apiError{http.StatusNotFound, 1000, "not found"}
-	errInvalidBody      = apiError{http.StatusBadRequest, 1001, "invalid_json_body"}
-	errNameEmpty        = apiError{http.StatusBadRequest, 1001, "secret_name_empty"}
-	errNameInvalid      = apiError{http.StatusBadRequest, 1001, "invalid_secret_name"}
-	errScopesEmpty      = apiError{http.StatusBadRequest, 1001, "secret_scopes_empty"}
-	errScopeInvalid     = apiError{http.StatusBadRequest, 1001, "secret_scope_invalid"}
-	errValueTooLong     = apiError{http.StatusBadRequest, 1001, "secret_value_too_long"}
-	errSecretNotFound   = apiError{http.StatusNotFound, 1001, "secret_not_found"}
-	errStoreNotFound    = apiError{http.StatusNotFound, 1001, "store_not_found"}
-	errNameTaken        = apiError{http.StatusBadRequest, 1003, "secret_name_already_exists"}
-	errTooManyStores    = apiError{http.StatusBadRequest, 1003, "maximum_stores_exceeded"}
-	errTooManySecrets   = apiError{http.StatusBadRequest, 1003, "maximum_secrets_exceeded"}
-	errStoreNotEmpty    = apiError{http.StatusConflict, 1003, "store_not_empty"}
-	errStoreNameTaken   = apiError{http.StatusBadRequest, 1003, "store_name_already_exists"} // a guess: an account can have only one store
+	errNotFound        = apiError{http.StatusNotFound, 1000, "not found"}
+	errInvalidBody     = apiError{http.StatusBadRequest, 1001, "invalid_json_body"}
+	errNameEmpty       = apiError{http.StatusBadRequest, 1001, "secret_name_empty"}
+	errNameInvalid     = apiError{http.StatusBadRequest, 1001, "invalid_secret_name"}
+	errScopesEmpty     = apiError{http.StatusBadRequest, 1001, "secret_scopes_empty"}
+	errScopeInvalid    = apiError{http.StatusBadRequest, 1001, "secret_scope_invalid"}
+	errValueTooLong    = apiError{http.StatusBadRequest, 1001, "secret_value_too_long"}
+	errSecretNotFound  = apiError{http.StatusNotFound, 1001, "secret_not_found"}
+	errStoreNotFound   = apiError{http.StatusNotFound, 1001, "store_not_found"}
+	errNameTaken       = apiError{http.StatusBadRequest, 1003, "secret_name_already_exists"}
+	errTooManyStores   = apiError{http.StatusBadRequest, 1003, "maximum_stores_exceeded"}
+	errTooManySecrets  = apiError{http.StatusBadRequest, 1003, "maximum_secrets_exceeded"}
+	errStoreNotEmpty   = apiError{http.StatusConflict, 1003, "store_not_empty"}
+	errStoreNameTaken  = apiError{http.StatusBadRequest, 1003, "store_name_already_exists"} // a guess: an account can have only one store
+	errCouldNotRoute   = apiError{http.StatusNotFound, 7003, "Could not route"}
+	errNoRoute         = apiError{http.StatusNotFound, 7000, "No route for that URI"}
+	errUnauthenticated = apiError{http.StatusUnauthorized, 10001, "Unable to authenticate request"}
+	errUnknownToken    = apiError{http.StatusUnauthorized, 10000, "Authentication error"}
+	errForbidden       = apiError{http.StatusForbidden, 10000, "Authentication error"}
+	errTooManyRequests = apiError{http.StatusTooManyRequests, 971, "Please wait and consider throttling your request speed"}
+	errThrottled       = apiError{http.StatusOK, 971, "Please wait and consider throttling your request speed"}
+	errInternal        = apiError{http.StatusInternalServerError, 10001, "internal error"}
+	errUnavailable     = apiError{http.StatusServiceUnavailable, 10001, "internal error"}
+)
+
+// The errors of deploying and previewing Workers, of the same section and of §15. Guesses are the
+// status of errBindingForbidden, the statuses and messages of the next three, and errInvalidUpload.
+var (
 	errBindingNotFound  = apiError{http.StatusBadRequest, 10182, "Secrets Store binding not found"}
-	errBindingForbidden = apiError{http.StatusForbidden, 10021, "Secrets store binding authorization failed. Check your permissions and secret scopes"} // the status is a guess
-	errNoSubdomain      = apiError{http.StatusNotFound, 10007, "This account does not have a workers.dev subdomain"}                                    // message and status are guesses
-	errNoPreviews       = apiError{http.StatusBadRequest, 10063, "You need a workers.dev subdomain in order to proceed"}                                // so are these
-	errSessionEnded     = apiError{http.StatusBadRequest, 10049, "The preview session has expired"}                                                     // and these
-	errInvalidUpload    = apiError{http.StatusBadRequest, 10021, "Uncaught SyntaxError: the upload has no metadata"}                                    // a guess
-	errCouldNotRoute    = apiError{http.StatusNotFound, 7003, "Could not route"}
-	errNoRoute          = apiError{http.StatusNotFound, 7000, "No route for that URI"}
-	errUnauthenticated  = apiError{http.StatusUnauthorized, 10001, "Unable to authenticate request"}
-	errUnknownToken     = apiError{http.StatusUnauthorized, 10000, "Authentication error"}
-	errForbidden        = apiError{http.StatusForbidden, 10000, "Authentication error"}
-	errTooManyRequests  = apiError{http.StatusTooManyRequests, 971, "Please wait and consider throttling your request speed"}
-	errThrottled        = apiError{http.StatusOK, 971, "Please wait and consider throttling your request speed"}
-	errInternal         = apiError{http.StatusInternalServerError, 10001, "internal error"}
-	errUnavailable      = apiError{http.StatusServiceUnavailable, 10001, "internal error"}
+	errBindingForbidden = apiError{
+		http.StatusForbidden, 10021, "Secrets store binding authorization failed. Check your permissions and secret scopes",
+	}
+	errNoSubdomain   = apiError{http.StatusNotFound, 10007, "This account does not have a workers.dev subdomain"}
+	errNoPreviews    = apiError{http.StatusBadRequest, 10063, "You need a workers.dev subdomain in order to proceed"}
+	errSessionEnded  = apiError{http.StatusBadRequest, 10049, "The preview session has expired"}
+	errInvalidUpload = apiError{http.StatusBadRequest, 10021, "Uncaught SyntaxError: the upload has no metadata"}
 )
 
 // Errors that only the emulator returns.

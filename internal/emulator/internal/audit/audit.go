@@ -191,8 +191,10 @@ func (e Entry) view() View {
 	}
 	segments := strings.Split(e.URI, "/")
 	return View{
-		ID:       e.ID,
-		Action:   action{Type: kind, Result: "success", Time: e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), Description: kind + " " + resource},
+		ID: e.ID,
+		Action: action{
+			Type: kind, Result: "success", Time: e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), Description: kind + " " + resource,
+		},
 		Actor:    e.Actor,
 		Raw:      raw{Method: e.Method, URI: e.URI, StatusCode: http.StatusOK, UserAgent: e.UserAgent},
 		Resource: resourceView{ID: segments[len(segments)-1], Product: product, Type: resource, Response: e.Facts},
