@@ -53,7 +53,7 @@ var (
 	errUnavailable     = apiError{http.StatusServiceUnavailable, 10001, "internal error"}
 )
 
-// The errors of deploying and previewing Workers, of the same section and of §15. Guesses are the
+// The errors of deploying and previewing Workers (docs/cloudflare-api.md §6, §15). Guesses are the
 // status of errBindingForbidden, the statuses and messages of the next three, and errInvalidUpload.
 var (
 	errBindingNotFound  = apiError{http.StatusBadRequest, 10182, "Secrets Store binding not found"}
