@@ -39,7 +39,7 @@ func TestRatelimitHeader(t *testing.T) {
 				start := time.Now()
 				_ = calls["DELETE"](t.Context(), c)
 				if d := time.Since(start); d != 0 {
-					t.Errorf("the request that was told took %s", d)
+					t.Errorf("the request whose answer had the header took %s", d)
 				}
 				_ = calls["DELETE"](t.Context(), c)
 				if d := time.Since(start); d != want {

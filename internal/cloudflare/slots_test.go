@@ -152,7 +152,7 @@ func TestWaitingForASlot(t *testing.T) {
 				if tt.canceled {
 					return
 				}
-				if err := slots.acquire(ctx); err != nil { // would block for ever
+				if err := slots.acquire(ctx); err != nil { // would block forever
 					t.Error(err)
 				}
 			})

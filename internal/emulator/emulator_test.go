@@ -162,7 +162,7 @@ func (c *client) list(storeID string) []secret {
 	return get[[]secret](c, "GET", "/stores/"+storeID+"/secrets?order=name&direction=asc&per_page=100", nil)
 }
 
-// clock is a time that advances only when told to.
+// clock is a time that advances only when a test moves it.
 type clock struct{ time.Time }
 
 func newClock() *clock { return &clock{time.Date(2026, 11, 23, 12, 0, 0, 123456789, time.UTC)} }

@@ -104,7 +104,7 @@ test("nothing is answered without the session key, and no secret is read", async
     "the domain of answers": request([question], { domain: "secretsync/witness/answer/v1" }),
     "expired": request([question], { until: now - 1 }),
     "valid for too long": request([question], { until: now + 300_001 }),
-    "valid for ever": request([question], { until: null }),
+    "valid forever": request([question], { until: null }),
     "valid until a text": request([question], { until: "soon" }),
     "no questions": request(undefined),
     "too long": request([question], { more: "x".repeat(1 << 20) }),
