@@ -107,6 +107,11 @@ func (r *RecordedSecret) compareWrites(l *LiveSecret) int {
 	return l.Modified.Compare(r.Modified)
 }
 
+// wroteLast reports whether the live secret is the recorded one, and shows no write after ours.
+func (r *RecordedSecret) wroteLast(l *LiveSecret) bool {
+	return r.ID == l.ID && r.compareWrites(l) <= 0
+}
+
 // addUpdate adds an update that has something to do. Where only the delete policy differs,
 // that is recorded. To send a generated value is to generate another one, whatever the
 // reason: that is a rotation.

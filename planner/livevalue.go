@@ -86,14 +86,15 @@ func (v *Versions) InQuestion(now time.Time) bool {
 
 // VerifyToAdopt reports whether a plan may adopt the secret only if its value is verified.
 func (v *Versions) VerifyToAdopt() bool {
-	return v.Live != nil && v.Desired != nil && v.Desired.Adopt == AdoptVerify && !v.Desired.Generated && (v.Recorded == nil || v.Recorded.ID == "")
+	r, d := v.Recorded, v.Desired
+	return v.Live != nil && d != nil && d.Adopt == AdoptVerify && !d.Generated && (r == nil || r.ID == "")
 }
 
 // JustWritten reports whether a Worker that reads the live secret now may still get the value before
 // our last write: it was made less than lag ago, and no other followed.
 func (v *Versions) JustWritten(now time.Time, lag time.Duration) bool {
 	r, l := v.Recorded, v.Live
-	return lag > 0 && r.ID == l.ID && r.compareWrites(l) <= 0 && r.writtenWithin(lag, now)
+	return lag > 0 && r.wroteLast(l) && r.writtenWithin(lag, now)
 }
 
 // Unsettled reports whether a Worker that reads the live secret now may still get the value before
@@ -103,7 +104,7 @@ func (v *Versions) Unsettled(now time.Time, lag time.Duration) bool {
 	switch {
 	case lag == 0 || l.Modified == l.Created: // or it has had no other value
 		return false
-	case r != nil && r.ID == l.ID && r.compareWrites(l) <= 0:
+	case r != nil && r.wroteLast(l):
 		return false
 	}
 	return l.Modified.within(lag, now)

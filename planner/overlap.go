@@ -97,12 +97,8 @@ func (b *builder) takePrevious(secrets, all map[string]*triple) map[string]*trip
 func (b *builder) keepPrevious(s *versions, previous map[string]*triple) {
 	for _, name := range slices.Sorted(maps.Keys(previous)) {
 		t, p, write := b.owners[name], previous[name], b.writes[name]
-		if write == nil && !t.settled() {
+		if write == nil && !t.asLeft() {
 			continue // a problem, left alone, or the plan is limited to others
-		}
-		if b.previousState(t, p) == previousTaken {
-			b.previousTaken(s, t)
-			continue
 		}
 		if write != nil && write.SetValue && t.live != nil && t.mayReplace() {
 			b.keepReplaced(s, t, p, write)
@@ -112,10 +108,10 @@ func (b *builder) keepPrevious(s *versions, previous map[string]*triple) {
 	}
 }
 
-// settled reports whether a secret on which there is no action is as we left it.
-func (t *triple) settled() bool {
+// asLeft reports whether a secret on which there is no action is as we left it.
+func (t *triple) asLeft() bool {
 	r, l := t.recorded, t.live
-	return l != nil && r != nil && r.ID == l.ID && r.Pending == nil && r.compareWrites(l) <= 0
+	return l != nil && r != nil && r.Pending == nil && r.wroteLast(l)
 }
 
 // mayReplace reports whether the value that is sent may differ from the one applied last. To
@@ -166,6 +162,7 @@ func (b *builder) keepEqual(s *versions, t, p *triple, write *Action) {
 			b.add(a)
 		}
 	case previousTaken:
+		b.previousTaken(s, t)
 	}
 }
 
