@@ -12,7 +12,8 @@ import (
 // show because it lagged.
 func (it *item) mayBeOurs() bool {
 	a := it.Action
-	return it.unknown || !it.refused.From.IsZero() || a.Recovery.SentWindow != nil && !a.Recovery.SentWindow.From.IsZero() || a.Recovery.PreviousID != ""
+	sent := a.Recovery.SentWindow
+	return it.mayExist() || sent != nil && !sent.From.IsZero() || a.Recovery.PreviousID != ""
 }
 
 // mayExist reports whether a request of this apply may have created the secret.

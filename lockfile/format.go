@@ -104,7 +104,9 @@ func (s *Secret) json() secretJSON {
 		PreviousOf: s.PreviousOf, KeptSince: formatTime(s.KeptSince),
 	}
 	if p := s.Pending; p != nil {
-		out.Pending = &pendingJSON{p.Op, formatTime(p.Since), formatTime(p.Until), formatTime(p.ListedAt), p.PreviousID, p.Value, p.Fingerprint, p.Ciphertext}
+		out.Pending = &pendingJSON{
+			p.Op, formatTime(p.Since), formatTime(p.Until), formatTime(p.ListedAt), p.PreviousID, p.Value, p.Fingerprint, p.Ciphertext,
+		}
 	}
 	return out
 }

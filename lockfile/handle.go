@@ -174,7 +174,7 @@ func (h *Handle) share(run string) {
 }
 
 // Adopt replaces the content by that of f, another copy of the project's lockfile, and continues
-// the generations of both, so that either copy can be told from this later one. The caller holds
+// the generations of both, so that either copy can be distinguished from this later one. The caller holds
 // the lease that keeps other machines away.
 func (h *Handle) Adopt(f *File) error {
 	h.mu.Lock()

@@ -134,7 +134,8 @@ func removeJournal(path string) error {
 // errRemoved is the error for a journal without its lockfile, which it cannot replace: it has only
 // the records that an apply touched.
 func errRemoved(path string) error {
-	return &pathError{ErrLost, fmt.Sprintf("%q was removed, and %q has records of an interrupted apply that belong to it: restore it from git", path, journalPath(path))}
+	return &pathError{ErrLost, fmt.Sprintf("%q was removed, and %q has records of an interrupted apply that belong to it: restore it from git",
+		path, journalPath(path))}
 }
 
 // unfold saves the records of a journal beside the lockfile, which another program replaced

@@ -31,7 +31,9 @@ func newReader(name string, data []byte) *reader { return &reader{name: name, da
 // fail records a mistake at an offset.
 func (r *reader) fail(offset int, todo remedy, what string, args ...any) {
 	if !r.full() {
-		r.errs = append(r.errs, &syntax.Error{Pos: r.position(offset), What: fmt.Sprintf(what, args...), Hint: todo.hint, Kind: todo.kind, Rule: "lockfile"})
+		r.errs = append(r.errs, &syntax.Error{
+			Pos: r.position(offset), What: fmt.Sprintf(what, args...), Hint: todo.hint, Kind: todo.kind, Rule: "lockfile",
+		})
 	}
 }
 

@@ -376,7 +376,9 @@ func (b *builder) checkForgery() {
 }
 
 // order is that of the operations of a plan.
-var order = [...]Op{OpCreateStore, OpCreate, OpRename, OpPrepare, OpRetire, OpAdopt, OpUpdate, OpRotate, OpDelete, OpDeleteStore, OpForget, OpRecord}
+var order = [...]Op{
+	OpCreateStore, OpCreate, OpRename, OpPrepare, OpRetire, OpAdopt, OpUpdate, OpRotate, OpDelete, OpDeleteStore, OpForget, OpRecord,
+}
 
 // rank is the place of an action among others. late are the duplicates that come after the writes
 // to secrets.

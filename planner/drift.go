@@ -60,8 +60,8 @@ const (
 
 // DriftKinds are the kinds that can count as drift.
 var DriftKinds = []DriftKind{
-	DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftValue, DriftScopes, DriftComment, DriftNotActive, DriftInterrupted, DriftUnmanaged,
-	DriftRotationOverdue, DriftRetireOverdue,
+	DriftStoreGone, DriftDeleted, DriftRecreated, DriftChanged, DriftValue, DriftScopes, DriftComment, DriftNotActive,
+	DriftInterrupted, DriftUnmanaged, DriftRotationOverdue, DriftRetireOverdue,
 }
 
 // ChangedOutside reports whether a finding of this kind is another client's change of what was
@@ -119,8 +119,8 @@ const (
 
 // FindDrift compares what was last applied with what Cloudflare reports. It needs no values. Of
 // in.Desired, it reads the stores' prefixes and unmanaged policies, and their secrets' External,
-// Adopt, RotateAfter, Generated, Overlap and Previous. A store that in.Desired does not have is treated as under
-// UnmanagedReport.
+// Adopt, RotateAfter, Generated, Overlap and Previous. A store that in.Desired does not have is
+// treated as under UnmanagedReport.
 func FindDrift(in Input) []Drift {
 	var found []Drift
 	for _, store := range in.UnreadStores {

@@ -167,7 +167,9 @@ func (b *builder) adopt(s *versions, t *triple) {
 // provenLater reports whether the apply verifies the value of a secret under AdoptVerify. Otherwise
 // it is a problem that the value is not proven.
 func (b *builder) provenLater(s *versions, t *triple) bool {
-	kinds := map[LiveValue]ProblemKind{LiveOther: ProblemAdoptOther, LiveUnreadable: ProblemAdoptUnreadable, LiveUnknown: ProblemAdoptUnverified}
+	kinds := map[LiveValue]ProblemKind{
+		LiveOther: ProblemAdoptOther, LiveUnreadable: ProblemAdoptUnreadable, LiveUnknown: ProblemAdoptUnverified,
+	}
 	v := t.live.DesiredValue
 	if v == LiveUnknown && t.live.Scopes != nil && !slices.Contains(t.live.Scopes, ScopeWorkers) {
 		v = LiveUnreadable // without asking

@@ -85,7 +85,9 @@ func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*
 }
 
 // store returns a store of the manifest as the planner reads it, with its values compared.
-func (d *desired) store(st manifest.Store, key planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved, adopt planner.AdoptPolicy) planner.DesiredStore {
+func (d *desired) store(
+	st manifest.Store, key planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved, adopt planner.AdoptPolicy,
+) planner.DesiredStore {
 	out := desiredStore(st, key)
 	for _, sec := range st.Secrets {
 		resolved := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}]
@@ -190,7 +192,8 @@ func (d *desired) checkDuplicates() error {
 	for _, st := range d.stores {
 		for _, sec := range st.Secrets {
 			if other, ok := seen[st.Key.Secret(sec.Previous)]; ok {
-				errs.Add(sec.Pos, "", "secret %q of store %q keeps its previous value as %q, which is described at %s", sec.Name, st.Key.Name, sec.Previous, other)
+				errs.Add(sec.Pos, "", "secret %q of store %q keeps its previous value as %q, which is described at %s",
+					sec.Name, st.Key.Name, sec.Previous, other)
 			}
 		}
 	}

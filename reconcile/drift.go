@@ -136,9 +136,12 @@ func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err 
 		return nil, unrepairable, err
 	}
 	in := d.input
-	in.Desired, in.References, in.Unread, in.Options = readable(desired.stores, d.unread), desired.references, desired.unread, d.project.options()
+	in.Desired, in.References, in.Unread = readable(desired.stores, d.unread), desired.references, desired.unread
+	in.Options = d.project.options()
 	in.Options.Targets, in.Options.VerifyLater = targets, true
-	return &Proposal{Plan: planner.Build(in), project: d.project, lock: d.lock, desired: desired, input: in, Unreachable: d.Unreachable, unread: d.unread}, unrepairable, nil
+	return &Proposal{
+		Plan: planner.Build(in), project: d.project, lock: d.lock, desired: desired, input: in, Unreachable: d.Unreachable, unread: d.unread,
+	}, unrepairable, nil
 }
 
 // driftedTargets are globs that match what a plan can repair.

@@ -101,8 +101,10 @@ func perAccount[T any](accounts []planner.AccountID, read func(planner.AccountID
 
 // deployed returns what is deployed in some accounts, and the errors of those that could not be
 // read completely.
-func (p *Project) deployed(ctx context.Context, accounts []planner.AccountID) (map[planner.AccountID][]outside.Reader, map[planner.AccountID]error) {
-	found, failed := map[planner.AccountID][]outside.Reader{}, map[planner.AccountID]error{}
+func (p *Project) deployed(
+	ctx context.Context, accounts []planner.AccountID,
+) (found map[planner.AccountID][]outside.Reader, failed map[planner.AccountID]error) {
+	found, failed = map[planner.AccountID][]outside.Reader{}, map[planner.AccountID]error{}
 	all := perAccount(accounts, func(id planner.AccountID) ([]outside.Reader, error) {
 		account, err := p.account(id)
 		if err != nil {

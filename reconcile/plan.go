@@ -127,7 +127,9 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observe.Observed, 
 		}
 	}
 	in.Desired = readable(in.Desired, seen.Unread)
-	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return seen.Unread[st.Key.Account] != nil })
+	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool {
+		return seen.Unread[st.Key.Account] != nil
+	})
 	in.Now = p.now() // updated by the answers
 	if len(in.Desired)+len(in.Recorded) == 0 {
 		return seen, in, seen.Err()

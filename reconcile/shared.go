@@ -319,21 +319,27 @@ func (a checkedAccount) CreateStore(ctx context.Context, name string) (planner.S
 	return a.Account.CreateStore(ctx, name)
 }
 
-func (a checkedAccount) CreateSecrets(ctx context.Context, store planner.StoreID, secrets []applier.NewSecret, before applier.BeforeSend) ([]planner.LiveSecret, error) {
+func (a checkedAccount) CreateSecrets(
+	ctx context.Context, store planner.StoreID, secrets []applier.NewSecret, before applier.BeforeSend,
+) ([]planner.LiveSecret, error) {
 	if err := a.check(); err != nil {
 		return nil, err
 	}
 	return a.Account.CreateSecrets(ctx, store, secrets, before)
 }
 
-func (a checkedAccount) UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, p applier.Patch) (planner.LiveSecret, error) {
+func (a checkedAccount) UpdateSecret(
+	ctx context.Context, store planner.StoreID, id planner.SecretID, p applier.Patch,
+) (planner.LiveSecret, error) {
 	if err := a.check(); err != nil {
 		return planner.LiveSecret{}, err
 	}
 	return a.Account.UpdateSecret(ctx, store, id, p)
 }
 
-func (a checkedAccount) DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d applier.Duplicate, before applier.BeforeSend) (planner.LiveSecret, error) {
+func (a checkedAccount) DuplicateSecret(
+	ctx context.Context, store planner.StoreID, id planner.SecretID, d applier.Duplicate, before applier.BeforeSend,
+) (planner.LiveSecret, error) {
 	if err := a.check(); err != nil {
 		return planner.LiveSecret{}, err
 	}

@@ -293,7 +293,9 @@ func (a *Account) CreateStore(ctx context.Context, name string) (id planner.Stor
 }
 
 // CreateSecrets implements [applier.Target].
-func (a *Account) CreateSecrets(ctx context.Context, store planner.StoreID, items []applier.NewSecret, _ applier.BeforeSend) (created []planner.LiveSecret, err error) {
+func (a *Account) CreateSecrets(
+	ctx context.Context, store planner.StoreID, items []applier.NewSecret, _ applier.BeforeSend,
+) (created []planner.LiveSecret, err error) {
 	var names []string
 	for _, n := range items {
 		names = append(names, n.Name)
@@ -324,7 +326,9 @@ func text(s *string) string {
 }
 
 // UpdateSecret implements [applier.Target].
-func (a *Account) UpdateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, p applier.Patch) (sec planner.LiveSecret, err error) {
+func (a *Account) UpdateSecret(
+	ctx context.Context, store planner.StoreID, id planner.SecretID, p applier.Patch,
+) (sec planner.LiveSecret, err error) {
 	var parts []string
 	for _, part := range []struct {
 		name string
@@ -357,7 +361,9 @@ func (a *Account) UpdateSecret(ctx context.Context, store planner.StoreID, id pl
 }
 
 // DuplicateSecret implements [applier.Target].
-func (a *Account) DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d applier.Duplicate, _ applier.BeforeSend) (sec planner.LiveSecret, err error) {
+func (a *Account) DuplicateSecret(
+	ctx context.Context, store planner.StoreID, id planner.SecretID, d applier.Duplicate, _ applier.BeforeSend,
+) (sec planner.LiveSecret, err error) {
 	err = a.call(ctx, fmt.Sprintf("duplicate %s/%s as %s", store, id, d.Name), func() error {
 		st, from, err := a.Secret(store, id)
 		if err != nil {
