@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -53,10 +54,8 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	opts.Tokens = valid
 	e := ts.Value(serverKey{}).(*troubled)
-	opts.Fault, opts.Now = e.decide, e.now
 	e.Stop()
-	e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts)
-	ts.Check(err)
+	ts.Check(e.start(opts))
 	ts.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
 }
 
@@ -120,8 +119,9 @@ func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 	case "deploy":
 		c.deploy(c.id("/stores", store), name, append(args, "shop")[2])
 	case "gateway":
-		c.post("ai-gateway/gateways", map[string]string{"id": args[2]})
-		c.post("ai-gateway/gateways/"+args[2]+"/provider_configs", map[string]string{"provider_slug": "openai", "secret_id": c.id(c.in(store), name)})
+		c.post("/ai-gateway/gateways", map[string]string{"id": args[2]})
+		c.post("/ai-gateway/gateways/"+args[2]+"/provider_configs",
+			map[string]string{"provider_slug": "openai", "secret_id": c.id(c.in(store), name)})
 	case "delete":
 		c.send("DELETE", c.in(store)+"/"+c.id(c.in(store), name), nil)
 	default:
@@ -134,7 +134,7 @@ func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 func (c colleague) deploy(storeID, secret, worker string) {
 	path := "/workers/scripts/" + worker
 	if namespace, name, found := strings.Cut(worker, "/"); found {
-		c.post("workers/dispatch/namespaces", map[string]string{"name": namespace})
+		c.post("/workers/dispatch/namespaces", map[string]string{"name": namespace})
 		path = "/workers/dispatch/namespaces/" + namespace + "/scripts/" + name
 	}
 	var body bytes.Buffer
@@ -145,15 +145,8 @@ func (c colleague) deploy(storeID, secret, worker string) {
 	c.Check(err)
 	c.Check(form.WriteField("metadata", string(metadata)))
 	c.Check(form.Close())
-	req, err := http.NewRequest(http.MethodPut, server(c.TestScript).BaseURL()+"/accounts/"+program.Account+path, &body)
-	c.Check(err)
-	req.Header.Set("Content-Type", form.FormDataContentType())
-	req.Header.Set("Authorization", "Bearer wrangler")
-	resp, err := http.DefaultClient.Do(req)
-	c.Check(err)
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		c.Fatalf("deploying: %s", resp.Status)
+	if status := c.request(http.MethodPut, path, "wrangler", form.FormDataContentType(), &body); status != http.StatusOK {
+		c.Fatalf("deploying: %d", status)
 	}
 }
 
@@ -161,12 +154,19 @@ func (c colleague) deploy(storeID, secret, worker string) {
 func (c colleague) post(path string, body any) {
 	data, err := json.Marshal(body)
 	c.Check(err)
-	req, err := http.NewRequest(http.MethodPost, server(c.TestScript).BaseURL()+"/accounts/"+program.Account+"/"+path, bytes.NewReader(data))
+	c.request(http.MethodPost, path, "dashboard", "application/json", bytes.NewReader(data))
+}
+
+// request sends a request about the test account with a token, and returns the status of the answer.
+func (c colleague) request(method, path, token, contentType string, body io.Reader) int {
+	req, err := http.NewRequest(method, server(c.TestScript).BaseURL()+"/accounts/"+program.Account+path, body)
 	c.Check(err)
-	req.Header.Set("Authorization", "Bearer dashboard")
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(req)
 	c.Check(err)
-	resp.Body.Close()
+	defer resp.Body.Close()
+	return resp.StatusCode
 }
 
 type colleague struct{ *testscript.TestScript }

@@ -39,6 +39,13 @@ type troubled struct {
 	ahead atomic.Int64 // of the clock, in nanoseconds
 }
 
+// start starts an empty emulator with the script's faults and clock.
+func (e *troubled) start(opts emulator.Options) (err error) {
+	opts.Fault, opts.Now = e.decide, e.now
+	e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts)
+	return err
+}
+
 // now is the emulator's clock.
 func (e *troubled) now() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) }
 
@@ -111,9 +118,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "..", "testdata", "scripts"), UpdateScripts: *update, RequireExplicitExec: true,
 		RequireUniqueNames: true,
-		Setup:              func(env *testscript.Env) error { return startEmulator(env, emulator.Options{}) },
+		Setup:              startEmulator,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"restart": restartEmulator, "later": later, "fault": setFault, "await": await, "upon": upon, "requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
+			"restart": restartEmulator, "later": later, "fault": setFault, "await": await, "upon": upon,
+			"requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
 			"dashboard": dashboard, "exits": exits,
 			"agekey": makeAgeKey, "sops": encryptFile, "sopsedit": editSOPS, "nbytes": makeBytes,
 			"plant": plantKeys, "connections": checkConnections, "s3": useBucket,
@@ -134,14 +142,12 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("no %s .../%s came", args[0], args[1])
 }
 
-func startEmulator(env *testscript.Env, opts emulator.Options) error {
+func startEmulator(env *testscript.Env) error {
 	if err := setTrap(env); err != nil {
 		return err
 	}
 	e := &troubled{came: map[string]bool{}, upon: map[string]func(){}}
-	opts.Fault, opts.Now = e.decide, e.now
-	var err error
-	if e.Embedded, err = emulator.Listen(context.Background(), "127.0.0.1:0", opts); err != nil {
+	if err := e.start(emulator.Options{}); err != nil {
 		return err
 	}
 	env.Defer(func() { e.Stop() })
