@@ -102,7 +102,9 @@ func measureAccounts(t *testing.T, r *results) {
 			p.values("create-50")
 			u := p.counted(func() usage { return b.command(p, "apply", "--auto-approve", "--wait", "0") })
 			// List the stores, create one, create its secrets.
-			r.Accounts = append(r.Accounts, measurement{Name: b.name, Operation: "create", Secrets: accounts * secrets, Ideal: 3 * latency, usage: u})
+			r.Accounts = append(r.Accounts, measurement{
+				Name: b.name, Operation: "create", Secrets: accounts * secrets, Ideal: 3 * latency, usage: u,
+			})
 			t.Logf("%s accounts: %s", b.name, u)
 			if u.Problem != "" {
 				t.Errorf("%s fails for many accounts", b.name)

@@ -48,25 +48,17 @@ func between(page, text string) (string, error) {
 // tables are all results that there are, as Markdown.
 func (r *results) tables() string {
 	var b strings.Builder
-	for _, part := range []struct {
-		name, title string
-		all         []measurement
-		write       func(*strings.Builder)
-	}{
-		{"builds", "50 secrets", r.Builds, func(b *strings.Builder) { clientsTable(b, r.Builds) }},
-		{"peers", "50 secrets, beside other clients", r.Peers, r.peersTable},
-		{"scale", "From 100 to 100,000 secrets", r.Scale, r.scaleTable},
-		{"accounts", "50 accounts with 100 new secrets each", r.Accounts, r.accountsTable},
-		{"limits", "Updates under a rate limit", r.Limits, r.limitsTable},
-	} {
-		if len(part.all) > 0 {
+	for _, part := range r.parts() {
+		if len(*part.all) > 0 {
 			fmt.Fprintf(&b, "\n### %s\n\n%s\n", part.title, wrap(r.How[part.name]))
-			part.write(&b)
+			part.table(r, &b)
 		}
 	}
 	b.WriteString("\n")
 	return b.String()
 }
+
+func (r *results) buildsTable(b *strings.Builder) { clientsTable(b, r.Builds) }
 
 func (r *results) peersTable(b *strings.Builder) {
 	b.WriteString("![time of each operation and client](performance-clients.svg)\n\n")
@@ -82,7 +74,8 @@ func clientsTable(b *strings.Builder, all []measurement) {
 			if !ok {
 				continue
 			}
-			fmt.Fprintf(b, "| %s | %s | %d | %s | %.2f | %s | %.0f MB | %s |\n", title(operation), name, m.Requests, seconds(m.Wall), m.Wall.Seconds()/floor.Wall.Seconds(), seconds(m.CPU), megabytes(m.Peak), m.Problem)
+			fmt.Fprintf(b, "| %s | %s | %d | %s | %.2f | %s | %.0f MB | %s |\n", title(operation), name, m.Requests,
+				seconds(m.Wall), m.Wall.Seconds()/floor.Wall.Seconds(), seconds(m.CPU), megabytes(m.Peak), m.Problem)
 		}
 	}
 }
@@ -94,8 +87,8 @@ func (r *results) scaleTable(b *strings.Builder) {
 		for _, name := range names(r.Scale) {
 			for _, size := range sizes {
 				if m, ok := median(r.Scale, name, operation.name, size.secrets); ok {
-					fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %s | %.0f MB | %.2f MB | %s |\n",
-						operation.name, name, thousands(size.secrets), m.Requests, m.took(m.Wall), m.took(m.CPU), megabytes(m.Peak), megabytes(m.Written), m.Problem)
+					fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %s | %.0f MB | %.2f MB | %s |\n", operation.name, name, thousands(size.secrets),
+						m.Requests, m.took(m.Wall), m.took(m.CPU), megabytes(m.Peak), megabytes(m.Written), m.Problem)
 				}
 			}
 		}
@@ -143,14 +136,15 @@ func (r *results) accountsTable(b *strings.Builder) {
 		"| build | requests | time | CPU | peak memory | fails |\n|---|---|---|---|---|---|\n")
 	for _, name := range names(r.Accounts) {
 		if m, ok := median(r.Accounts, name, "create", 50*100); ok {
-			fmt.Fprintf(b, "| %s | %d | %s | %s | %.0f MB | %s |\n", name, m.Requests, seconds(m.Wall), seconds(m.CPU), megabytes(m.Peak), m.Problem)
+			fmt.Fprintf(b, "| %s | %d | %s | %s | %.0f MB | %s |\n",
+				name, m.Requests, seconds(m.Wall), seconds(m.CPU), megabytes(m.Peak), m.Problem)
 		}
 	}
 }
 
 func (r *results) limitsTable(b *strings.Builder) {
-	b.WriteString(
-		"| limit | updates | build | requests | 429 | time | best possible | of the best possible | fails |\n|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| limit | updates | build | requests | 429 | time | best possible | of the best possible | fails |\n" +
+		"|---|---|---|---|---|---|---|---|---|\n")
 	for _, m := range r.Limits {
 		share := ""
 		if m.Problem == "" {

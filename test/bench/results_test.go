@@ -26,6 +26,27 @@ type results struct {
 	Builds, Peers, Scale, Accounts, Limits []measurement
 }
 
+// part is a part of the suite.
+type part struct {
+	name      string // for -only
+	benchmark string // in the lines for benchstat
+	title     string // on the page
+	all       *[]measurement
+	run       func(*testing.T, *results)
+	table     func(*results, *strings.Builder)
+}
+
+// parts are those of the suite, in the order of the page.
+func (r *results) parts() []part {
+	return []part{
+		{"builds", "Build", "50 secrets", &r.Builds, compareBuilds, (*results).buildsTable},
+		{"peers", "Peer", "50 secrets, beside other clients", &r.Peers, comparePeers, (*results).peersTable},
+		{"scale", "Scale", "From 100 to 100,000 secrets", &r.Scale, measureScale, (*results).scaleTable},
+		{"accounts", "Accounts", "50 accounts with 100 new secrets each", &r.Accounts, measureAccounts, (*results).accountsTable},
+		{"limits", "Limit", "Updates under a rate limit", &r.Limits, measureLimits, (*results).limitsTable},
+	}
+}
+
 // earlierResults are those that the suite saved last, or none.
 func earlierResults(t *testing.T) *results {
 	t.Helper()
@@ -110,15 +131,12 @@ func (r *results) save(t *testing.T) {
 func (r *results) lines() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: github.com/secretsync/secretsync/test/bench\n", runtime.GOOS, runtime.GOARCH)
-	for _, part := range []struct {
-		name string
-		all  []measurement
-	}{{"Build", r.Builds}, {"Peer", r.Peers}, {"Scale", r.Scale}, {"Accounts", r.Accounts}, {"Limit", r.Limits}} {
-		for _, m := range part.all {
+	for _, part := range r.parts() {
+		for _, m := range *part.all {
 			if m.Problem != "" {
 				continue
 			}
-			name := fmt.Sprintf("Benchmark%s/op=%s/client=%s", part.name, m.Operation, m.Name)
+			name := fmt.Sprintf("Benchmark%s/op=%s/client=%s", part.benchmark, m.Operation, m.Name)
 			if m.Secrets > 0 {
 				name += fmt.Sprintf("/secrets=%d", m.Secrets)
 			}

@@ -55,16 +55,9 @@ func TestBench(t *testing.T) {
 		tools.before = earlier(t, *before)
 	}
 	r := earlierResults(t)
-	for _, part := range []struct {
-		name string
-		into *[]measurement
-		run  func(*testing.T, *results)
-	}{
-		{"builds", &r.Builds, compareBuilds}, {"peers", &r.Peers, comparePeers}, {"scale", &r.Scale, measureScale},
-		{"accounts", &r.Accounts, measureAccounts}, {"limits", &r.Limits, measureLimits},
-	} {
+	for _, part := range r.parts() {
 		if strings.Contains(*only, part.name) {
-			*part.into, r.How[part.name] = nil, how(t)
+			*part.all, r.How[part.name] = nil, how(t)
 			part.run(t, r)
 			r.save(t) // what is measured is kept if a later part fails
 		}

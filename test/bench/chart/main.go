@@ -146,7 +146,10 @@ func scale(all []measurement) *plot.Plot {
 			if err != nil {
 				continue // a number that is not finite, which no time is
 			}
-			l.Color, l.Width, dots.Color = palette[1+o%6], vg.Points(1.5), palette[1+o%6]
+			colors := palette[1:] // without the grey of the floor
+			l.Width = vg.Points(1.5)
+			l.Color = colors[o%len(colors)]
+			dots.Color = l.Color
 			if b > 0 {
 				l.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 			}
