@@ -37,7 +37,8 @@ func TestMachines(t *testing.T) {
 				h := newHistory(t, seed)
 				defer func() {
 					if t.Failed() {
-						t.Logf("repeat it: go test ./test/machines -run '^TestMachines$' -machines 1 -machines-seed %d (requests side by side come in any order)\n%s", seed, h.w.told.String())
+						t.Logf("repeat it: go test ./test/machines -run '^TestMachines$' -machines 1 -machines-seed %d "+
+							"(requests side by side come in any order)\n%s", seed, h.w.log.String())
 					}
 					mu.Lock()
 					defer mu.Unlock()
@@ -135,7 +136,7 @@ func TestStopped(t *testing.T) {
 			// It may have sent some more before it came to a stop; each is judged.
 			if first.writes >= 6 || first.code != program.Incomplete || second.writes == 0 || h.w.sum.takeovers == 0 {
 				t.Errorf("the first run: exit code %d, %d writes; the second: %d writes; %d takeovers\n%s",
-					first.code, first.writes, second.writes, h.w.sum.takeovers, h.w.told.String())
+					first.code, first.writes, second.writes, h.w.sum.takeovers, h.w.log.String())
 			}
 			h.converge()
 		})

@@ -48,7 +48,7 @@ type world struct {
 	// there has the names that were created and that should exist ever since.
 	there   map[string]bool
 	foreign map[string]secret
-	told    bytes.Buffer // the history, printed on failure
+	log     bytes.Buffer // the history, printed on failure
 	sum     tally
 }
 
@@ -71,7 +71,7 @@ func newWorld(t testing.TB) *world {
 
 // say adds a line to the history. w.mu is held.
 func (w *world) say(format string, args ...any) {
-	fmt.Fprintf(&w.told, "%7.3f "+format+"\n", append([]any{time.Since(w.begun).Seconds()}, args...)...)
+	fmt.Fprintf(&w.log, "%7.3f "+format+"\n", append([]any{time.Since(w.begun).Seconds()}, args...)...)
 }
 
 // fail reports what must not happen. w.mu is held.

@@ -87,7 +87,7 @@ func (h *simulation) wrong() string {
 }
 
 // previousWrong says how what keeps the previous value of a secret is wrong, or returns "". Of a
-// secret whose value was replaced, and that nobody else changed, the old value, or one in between,
+// secret whose value was replaced, and that no other client changed, the old value, or one in between,
 // must be readable.
 func (h *simulation) previousWrong(now map[place]live, p place, s *simSpec) string {
 	if !s.overlap || h.interrupted(p) { // it may be another client's, and is left alone
@@ -162,14 +162,15 @@ func (h *simulation) converge() {
 		delete(h.had, p)
 		if s.overlap {
 			h.had[p] = now[p].value
-			h.keeping += btoi(now[p.previous()].value != now[p].value)
+			if now[p.previous()].value != now[p].value {
+				h.keeping++
+			}
 		}
-
 		s.everKept, s.everDeleted, s.adopt = s.keep, !s.keep, false
 	}
 }
 
-// reportsPlanted reports whether all that drift found is values that another client set for previous
+// reportsPlanted reports whether all that drift found is values that another client set in previous
 // ones. As long as these keep an old value, no apply replaces them (docs/manifest.md).
 func (h *simulation) reportsPlanted(command string, code int, said string) bool {
 	finding := regexp.MustCompile(`(?m)^  ([^ ?]) (\S+) .*$`)
@@ -217,11 +218,4 @@ func (h *simulation) interrupted(p place) bool {
 func (h *simulation) lock() string {
 	data, _ := os.ReadFile(filepath.Join(h.dir, "secretsync.lock")) // "" if there is none yet
 	return string(data)
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -28,15 +28,15 @@ type history struct {
 	prefix   string // of our secrets' names; another client uses another
 	emulator *emulator.Embedded
 	wanted   map[string]spec
-	meddled  map[string]meddling // since the last apply
-	kept     map[string]string   // removed from the manifest but kept: name and value
+	changed  map[string]outsideChange // since the last apply
+	kept     map[string]string        // removed from the manifest but kept: name and value
 	foreign  map[string]string
 	said     bytes.Buffer
 	values   []string
 }
 
-// meddling is a change to one of our secrets outside git.
-type meddling struct {
+// outsideChange is a change to one of our secrets outside git.
+type outsideChange struct {
 	value   string // "" if the value is unchanged
 	deleted bool
 	another bool // deleted and created again: no longer ours
@@ -75,7 +75,7 @@ func TestHistories(t *testing.T) {
 			h.edit()
 			h.apply(t)
 			later.Add(int64(2 * time.Minute))
-			h.meddle()
+			h.changeOutside()
 		}
 		h.apply(t)
 	})
@@ -98,7 +98,7 @@ func (h *history) edit() {
 				continue
 			}
 			delete(h.wanted, name)
-			if m := h.meddled[name]; !m.deleted && (old.keep || m.another) {
+			if m := h.changed[name]; !m.deleted && (old.keep || m.another) {
 				h.kept[name] = cmp.Or(m.value, old.value)
 			}
 		default: // set or change it
@@ -117,31 +117,31 @@ func (h *history) edit() {
 	}
 }
 
-// meddle changes the store outside git.
-func (h *history) meddle() {
+// changeOutside changes the store outside git.
+func (h *history) changeOutside() {
 	store := h.id("/stores", "prod")
 	secrets := "/stores/" + store + "/secrets"
-	h.meddled = map[string]meddling{}
+	h.changed = map[string]outsideChange{}
 	for _, name := range historyNames {
 		if _, ours := h.wanted[name]; !ours {
 			continue
 		}
-		switch at := secrets + "/" + h.id(secrets, h.prefix+name); rapid.IntRange(0, 5).Draw(h.T, "meddle with "+name) {
+		switch at := secrets + "/" + h.id(secrets, h.prefix+name); rapid.IntRange(0, 5).Draw(h.T, "change "+name) {
 		case 0:
 			h.send(http.MethodPatch, at, map[string]any{"value": "stolen"})
-			h.meddled[name] = meddling{value: "stolen"}
+			h.changed[name] = outsideChange{value: "stolen"}
 		case 1:
 			h.send(http.MethodPatch, at, map[string]any{"scopes": []string{"access"}, "comment": "theirs"})
 		case 2:
 			h.send(http.MethodDelete, at, nil)
-			h.meddled[name] = meddling{deleted: true}
+			h.changed[name] = outsideChange{deleted: true}
 		case 3:
 			h.send(http.MethodDelete, at, nil)
 			h.send(http.MethodPost, secrets, []any{map[string]any{"name": h.prefix + name, "value": "theirs", "scopes": []string{"dex"}}})
-			h.meddled[name] = meddling{value: "theirs", another: true}
+			h.changed[name] = outsideChange{value: "theirs", another: true}
 		}
 	}
-	if rapid.Bool().Draw(h.T, "somebody else's") {
+	if rapid.Bool().Draw(h.T, "another client's") {
 		name := fmt.Sprintf("foreign-%d", len(h.foreign))
 		h.foreign[name] = "value of " + name
 		h.send(http.MethodPost, secrets, []any{map[string]any{"name": name, "value": h.foreign[name], "scopes": []string{"workers"}}})

@@ -24,7 +24,7 @@ type simulation struct {
 	kept           map[place]string   // removed under delete: false: must exist, with this value
 	replaced       map[place]bool     // another client recreated it since the last convergence: not ours
 	foreign        map[place]live
-	planted        map[string]bool  // names of previous ones whose value another client set
+	planted        map[string]bool  // names of previous ones with a value of another client
 	had            map[place]string // the values of secrets with an overlap when it last converged
 	parallelism    string
 	names          int
@@ -55,7 +55,8 @@ func newSimulation(t *testing.T, rng *rand.Rand) *simulation {
 	h := &simulation{
 		world: newWorld(t, emulator.Options{
 			MaxStores: 2, PartialBulkCreate: rng.IntN(2) == 0, NameConflictStatus: 400 + 9*rng.IntN(2),
-			PendingFor: time.Duration(rng.IntN(2)) * simPending, ActivationMoves: rng.IntN(2) == 0, Now: func() time.Time { return time.Now().Add(skew) },
+			PendingFor: time.Duration(rng.IntN(2)) * simPending, ActivationMoves: rng.IntN(2) == 0,
+			Now: func() time.Time { return time.Now().Add(skew) },
 		}),
 		rng: rng, wanted: map[place]*simSpec{}, stays: map[place]bool{}, kept: map[place]string{}, replaced: map[place]bool{},
 		foreign: map[place]live{}, had: map[place]string{}, planted: map[string]bool{}, parallelism: []string{"1", "1", "1", "4"}[rng.IntN(4)],
@@ -206,11 +207,11 @@ func (h *simulation) writeManifest() {
 	text := strings.ReplaceAll(m.String()+"\n", "    secrets:\n  store", "    secrets: {}\n  store")
 	text = strings.ReplaceAll(text, "    secrets:\n\n", "    secrets: {}\n")
 	h.write("secretsync.yaml", text)
-	fmt.Fprintf(&h.told, "== the manifest:\n%s", text)
+	fmt.Fprintf(&h.log, "== the manifest:\n%s", text)
 }
 
-// meddle changes Cloudflare outside git.
-func (h *simulation) meddle() {
+// changeOutside changes Cloudflare outside git.
+func (h *simulation) changeOutside() {
 	now := h.truth(h.accounts()...)
 	for _, p := range h.sortedWanted() {
 		l, there := now[p]
@@ -227,14 +228,15 @@ func (h *simulation) meddle() {
 			h.send(p.account, http.MethodDelete, at+"/"+l.ID, nil, nil)
 		case 3:
 			h.send(p.account, http.MethodDelete, at+"/"+l.ID, nil, nil)
-			h.send(p.account, http.MethodPost, at, []any{map[string]any{"name": p.name, "value": "outside-" + h.newValue(), "scopes": []string{"dex"}}}, nil)
+			h.send(p.account, http.MethodPost, at,
+				[]any{map[string]any{"name": p.name, "value": "outside-" + h.newValue(), "scopes": []string{"dex"}}}, nil)
 			h.replaced[p] = true
 		default:
-			h.meddleWithPrevious(now, p)
+			h.changePrevious(now, p)
 			continue
 		}
 		delete(h.had, p)
-		fmt.Fprintf(&h.told, "== somebody meddles with %s\n", p.name)
+		fmt.Fprintf(&h.log, "== another client changes %s\n", p.name)
 	}
 	if st := h.stores[h.rng.IntN(len(h.stores))]; len(now) > 0 && h.rng.IntN(2) == 0 {
 		p := place{st.account, st.name, fmt.Sprintf("foreign-%d", len(h.foreign))}
@@ -249,8 +251,8 @@ func (h *simulation) meddle() {
 // previous is the place of the previous value of a secret.
 func (p place) previous() place { return place{p.account, p.store, p.name + "-previous"} }
 
-// meddleWithPrevious changes or deletes what keeps a previous value.
-func (h *simulation) meddleWithPrevious(now map[place]live, p place) {
+// changePrevious changes or deletes what keeps a previous value.
+func (h *simulation) changePrevious(now map[place]live, p place) {
 	l, there := now[p.previous()]
 	if !there {
 		return
@@ -266,7 +268,7 @@ func (h *simulation) meddleWithPrevious(now map[place]live, p place) {
 		return
 	}
 	delete(h.had, p)
-	fmt.Fprintf(&h.told, "== somebody meddles with %s\n", p.previous().name)
+	fmt.Fprintf(&h.log, "== another client changes %s\n", p.previous().name)
 }
 
 // secrets returns the path of a store's secrets, or "" if there is no such store.

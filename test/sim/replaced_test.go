@@ -67,7 +67,7 @@ func (w *world) rejoin(before []byte) {
 	program.Must(w.T, err)
 	if len(saved) > 0 {
 		code, said := program.Program{}.Run(w.Context(), "lock", "merge", "--lockfile", filepath.Join(w.dir, lockName))
-		w.told.WriteString(said)
+		w.log.WriteString(said)
 		if code != program.OK {
 			w.Fatalf("lock merge: exit code %d\n%s", code, said)
 		}

@@ -38,7 +38,8 @@ func TestSimulation(t *testing.T) {
 					defer mu.Unlock()
 					sum.add(one)
 					if t.Failed() {
-						t.Logf("repeat it: go test ./test/sim -run '^TestSimulation$' -sim 1 -sim-seed %d (with -count: requests side by side come in any order)", seed)
+						t.Logf("repeat it: go test ./test/sim -run '^TestSimulation$' -sim 1 -sim-seed %d "+
+							"(with -count: requests side by side come in any order)", seed)
 					}
 				}()
 				synctest.Test(t, func(t *testing.T) {
@@ -53,8 +54,9 @@ func TestSimulation(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("simulation: histories %d, applies %d, faults %d, kills %d, replaced lockfiles %d, adoptions %d, old values kept %d, converged %d, lost %d",
-		sum.histories, sum.applies, sum.faults, sum.kills, sum.replaced, sum.adoptions, sum.keeping, sum.histories-sum.lost, sum.lost)
+	t.Logf("simulation: histories %d, applies %d, faults %d, kills %d, replaced lockfiles %d, adoptions %d, "+
+		"old values kept %d, converged %d, lost %d", sum.histories, sum.applies, sum.faults, sum.kills, sum.replaced, sum.adoptions,
+		sum.keeping, sum.histories-sum.lost, sum.lost)
 }
 
 // simTally counts the events.
@@ -75,7 +77,7 @@ func (s *simTally) add(one simTally) {
 func (h *simulation) live() {
 	for range 2 + h.rng.IntN(2) {
 		time.Sleep([]time.Duration{time.Second, 5 * time.Minute, time.Hour, 30 * 24 * time.Hour}[h.rng.IntN(4)])
-		h.meddle()
+		h.changeOutside()
 		time.Sleep(2 * simLag) // wait until the changes of others are visible: only our own writes may lag
 		h.edit()
 		for range h.rng.IntN(4) {

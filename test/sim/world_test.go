@@ -32,7 +32,7 @@ type world struct {
 	server *emulator.Server
 	values map[string]bool   // every value ever sent or in a file
 	known  map[string]string // the value of a secret, by id and modified
-	told   bytes.Buffer      // the history, printed on failure
+	log    bytes.Buffer      // the history, printed on failure
 
 	mu            sync.Mutex
 	trouble       func(r *http.Request) emulator.Fault // nil for none
@@ -67,7 +67,7 @@ func newWorld(t *testing.T, opts emulator.Options) *world {
 	w.server = s
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s", w.told.String())
+			t.Logf("%s", w.log.String())
 		}
 	})
 	return w
@@ -104,7 +104,7 @@ func (w *world) meet(r *http.Request, body []byte) (fault emulator.Fault, err er
 		return fault, errDead
 	}
 	if w.replace != nil && w.replace.at == w.count {
-		fmt.Fprintf(&w.told, "-- %s %s: the lockfile is replaced, kind %d\n", r.Method, r.URL.Path, w.replace.how)
+		fmt.Fprintf(&w.log, "-- %s %s: the lockfile is replaced, kind %d\n", r.Method, r.URL.Path, w.replace.how)
 		w.replaceLock(w.replace.how, w.before)
 	}
 	if w.trouble != nil {
@@ -116,7 +116,7 @@ func (w *world) meet(r *http.Request, body []byte) (fault emulator.Fault, err er
 	if fault.Kind != "" {
 		w.faults++
 	}
-	fmt.Fprintf(&w.told, "-- %s %s %v\n", r.Method, r.URL.Path, fault)
+	fmt.Fprintf(&w.log, "-- %s %s %v\n", r.Method, r.URL.Path, fault)
 	return fault, nil
 }
 
@@ -127,7 +127,7 @@ func (w *world) die(r *http.Request, body []byte) {
 			_ = res.Body.Close()
 		}
 	}
-	fmt.Fprintf(&w.told, "-- %s %s: killed, done %v\n", r.Method, r.URL.Path, w.kill.after)
+	fmt.Fprintf(&w.log, "-- %s %s: killed, done %v\n", r.Method, r.URL.Path, w.kill.after)
 	w.kill.dead, w.kill.left = true, w.snapshot()
 	w.kill.stop()
 }
@@ -201,7 +201,7 @@ func (w *world) run(k *kill, trouble func(*http.Request) emulator.Fault, args ..
 	w.kill, w.trouble, w.count, w.writes, w.before = k, trouble, 0, 0, w.readLock()
 	w.mu.Unlock()
 	env := map[string]string{"CLOUDFLARE_API_BASE_URL": "http://127.0.0.1/client/v4", "CLOUDFLARE_API_TOKEN": "t"}
-	fmt.Fprintf(&w.told, "== %s: %v\n", time.Now().Format(time.DateTime), args)
+	fmt.Fprintf(&w.log, "== %s: %v\n", time.Now().Format(time.DateTime), args)
 	code, said = program.Program{Env: env, Transport: w}.Run(ctx, append(args, "-f", filepath.Join(w.dir, "secretsync.yaml"))...)
 	if k != nil && k.dead {
 		code = -1
@@ -210,7 +210,7 @@ func (w *world) run(k *kill, trouble func(*http.Request) emulator.Fault, args ..
 	w.mu.Lock()
 	w.kill, w.trouble, w.replace = nil, nil, nil
 	w.mu.Unlock()
-	fmt.Fprintf(&w.told, "%s== exit code %d\n", said, code)
+	fmt.Fprintf(&w.log, "%s== exit code %d\n", said, code)
 	w.checkSaid([]byte(said))
 	w.rejoin(w.before)
 	if _, err := lockfile.Read(filepath.Join(w.dir, "secretsync.lock")); err != nil {
