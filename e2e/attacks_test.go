@@ -7,11 +7,11 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
@@ -21,7 +21,7 @@ type attacker struct {
 	requests []*http.Request // to previews, with their bodies
 	answers  [][]byte
 	// forge returns another answer; nil leaves it as it is.
-	forge func(n int, request, answer []byte) (status int, forged []byte)
+	forge func(request, answer []byte) (status int, forged []byte)
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -49,7 +49,7 @@ func (a *attacker) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer a.mu.Unlock()
 	a.requests, a.answers = append(a.requests, seen), append(a.answers, answer)
 	if a.forge != nil {
-		resp.StatusCode, answer = a.forge(len(a.answers)-1, body, answer)
+		resp.StatusCode, answer = a.forge(body, answer)
 		resp.Header.Del("Content-Length")
 		resp.Header.Set("Location", "http://127.0.0.1:1/")
 	}
@@ -60,16 +60,8 @@ func (a *attacker) RoundTrip(r *http.Request) (*http.Response, error) {
 // watched is a project with one secret that was changed, the attacker, and a request and an answer
 // that the attacker has seen.
 func watched(t *testing.T) (p *verifyPlace, a *attacker, request, answer []byte) {
-	p = newVerifyPlace(t, "node_modules", emulator.Options{})
-	p.write("value.txt", "value")
-	p.write("secretsync.yaml", `version: 1
-stores:
-  prod:
-    secrets:
-      changed: {from: {file: value.txt}}
-      same: {from: {file: value.txt}}
-`)
-	p.run("", 0, secretsync, "apply", "--auto-approve")
+	t.Helper()
+	p = newAppliedPlace(t)
 	p.dashboard("changed", `{"value": "another"}`)
 	a = &attacker{}
 	p.transport = a
@@ -101,7 +93,7 @@ func TestWitnessTellsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	join := func(mac, content []byte) []byte { return append(append(append([]byte{}, mac...), '\n'), content...) }
+	join := func(mac, content []byte) []byte { return slices.Concat(mac, []byte("\n"), content) }
 	for name, body := range map[string][]byte{
 		"nothing":                   nil,
 		"no authentication":         content,
@@ -111,8 +103,9 @@ func TestWitnessTellsNothing(t *testing.T) {
 		"another content":           join(mac, bytes.Replace(content, []byte("same"), []byte("gone"), 1)),
 		"another nonce":             join(mac, bytes.Replace(content, []byte(`"nonce":"`), []byte(`"nonce":"x`), 1)),
 		"the same request again":    request,
-		"the same with a line feed": append(append([]byte{}, request...), '\n'),
+		"the same with a line feed": slices.Concat(request, []byte("\n")),
 		"2 MiB":                     bytes.Repeat([]byte("x"), 2<<20),
+		"512 KiB, which are read":   bytes.Repeat([]byte("x"), 512<<10),
 	} {
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodGet} {
 			r, err := http.NewRequestWithContext(t.Context(), method, a.requests[0].URL.String(), bytes.NewReader(body))
@@ -138,25 +131,23 @@ func TestWitnessTellsNothing(t *testing.T) {
 // verification, and nothing in it is believed.
 func TestNothingForgedIsBelieved(t *testing.T) {
 	p, a, _, earlier := watched(t)
-	for name, forge := range map[string]func(n int, request, answer []byte) (int, []byte){
-		"another result": func(_ int, _, answer []byte) (int, []byte) {
+	for name, forge := range map[string]func(request, answer []byte) (int, []byte){
+		"another result": func(_, answer []byte) (int, []byte) {
 			return http.StatusOK, bytes.ReplaceAll(answer, []byte(`"mismatch"`), []byte(`"match","which":0`))
 		},
-		"an earlier answer":         func(int, []byte, []byte) (int, []byte) { return http.StatusOK, earlier },
-		"the request as the answer": func(_ int, request, _ []byte) (int, []byte) { return http.StatusOK, request },
-		"no MAC": func(_ int, _, answer []byte) (int, []byte) {
+		"an earlier answer":         func([]byte, []byte) (int, []byte) { return http.StatusOK, earlier },
+		"the request as the answer": func(request, _ []byte) (int, []byte) { return http.StatusOK, request },
+		"no MAC": func(_, answer []byte) (int, []byte) {
 			_, content, _ := bytes.Cut(answer, []byte("\n"))
 			return http.StatusOK, content
 		},
-		"one answer twice": func(_ int, _, answer []byte) (int, []byte) {
-			return http.StatusOK, append(append([]byte{}, answer...), answer...)
-		},
-		"a page": func(int, []byte, []byte) (int, []byte) { return http.StatusOK, []byte("<html>sign in</html>") },
-		"64 MiB": func(int, []byte, []byte) (int, []byte) {
+		"one answer twice": func(_, answer []byte) (int, []byte) { return http.StatusOK, bytes.Repeat(answer, 2) },
+		"a page":           func([]byte, []byte) (int, []byte) { return http.StatusOK, []byte("<html>sign in</html>") },
+		"64 MiB": func([]byte, []byte) (int, []byte) {
 			return http.StatusOK, bytes.Repeat([]byte(" "), 64<<20)
 		},
-		"nothing":    func(int, []byte, []byte) (int, []byte) { return http.StatusOK, nil },
-		"a redirect": func(_ int, _, answer []byte) (int, []byte) { return http.StatusFound, answer },
+		"nothing":    func([]byte, []byte) (int, []byte) { return http.StatusOK, nil },
+		"a redirect": func(_, answer []byte) (int, []byte) { return http.StatusFound, answer },
 	} {
 		a.forge = forge
 		others, failed := p.verify()

@@ -19,9 +19,10 @@ import (
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/test/program"
 )
 
-const account = "0123456789abcdef0123456789abcdef"
+const account = program.Account
 
 // place is an empty folder, an emulator, and the programs that use both.
 type place struct {
@@ -33,11 +34,13 @@ type place struct {
 }
 
 func newPlace(t *testing.T) *place {
-	e, err := emulator.Listen(t.Context(), "127.0.0.1:0", emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Stop)
+	t.Helper()
+	return newPlaceWith(t, emulator.Options{})
+}
+
+func newPlaceWith(t *testing.T, opts emulator.Options) *place {
+	t.Helper()
+	e := program.Emulator(t, opts)
 	return &place{T: t, dir: t.TempDir(), baseURL: e.BaseURL(), emulator: e.Server}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
+	"github.com/secretsync/secretsync/test/program"
 )
 
 // verifyPlace is a place whose emulator keeps made-up values, and runs the witness in the real
@@ -46,12 +47,23 @@ func newVerifyPlace(t *testing.T, modules string, opts emulator.Options) *verify
 		}
 		return emulator.Fault{}
 	}
-	e, err := emulator.Listen(t.Context(), "127.0.0.1:0", opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Stop)
-	p.place = &place{T: t, dir: t.TempDir(), baseURL: e.BaseURL(), emulator: e.Server}
+	p.place = newPlaceWith(t, opts)
+	return p
+}
+
+// newAppliedPlace has two secrets that were applied.
+func newAppliedPlace(t *testing.T) *verifyPlace {
+	t.Helper()
+	p := newVerifyPlace(t, "node_modules", emulator.Options{})
+	p.write("value.txt", "value")
+	p.write("secretsync.yaml", `version: 1
+stores:
+  prod:
+    secrets:
+      changed: {from: {file: value.txt}}
+      same: {from: {file: value.txt}}
+`)
+	p.run("", 0, secretsync, "apply", "--auto-approve")
 	return p
 }
 
@@ -90,42 +102,17 @@ func (p *verifyPlace) faults(rules ...string) {
 // dashboard changes a secret as a colleague does by hand.
 func (p *verifyPlace) dashboard(name, patch string) {
 	p.Helper()
-	stores := p.baseURL + "/accounts/" + account + "/secrets_store/stores"
-	var list struct{ Result []struct{ ID, Name string } }
-	find := func(url, name string) string {
-		p.api(http.MethodGet, url+"?search="+name, "", &list)
-		for _, one := range list.Result {
-			if one.Name == name {
-				return url + "/" + one.ID
-			}
-		}
-		p.Fatalf("there is no %s at %s", name, url)
-		return ""
-	}
-	p.api(http.MethodPatch, find(find(stores, "prod")+"/secrets", name), patch, nil)
+	secrets := "/stores/" + p.id("/stores", "prod") + "/secrets"
+	_, err := program.Send(p.baseURL, http.MethodPatch, secrets+"/"+p.id(secrets, name), json.RawMessage(patch))
+	program.Must(p.T, err)
 }
 
-// api sends a request to the API and decodes the answer.
-func (p *verifyPlace) api(method, url, body string, answer any) {
+// id returns the id of the entry with a name in a list of the API.
+func (p *verifyPlace) id(list, name string) string {
 	p.Helper()
-	r, err := http.NewRequestWithContext(p.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		p.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer by-hand")
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		p.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		p.Fatalf("%s %s: %s", method, url, resp.Status)
-	}
-	if answer != nil {
-		if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
-			p.Fatal(err)
-		}
-	}
+	id, err := program.FindID(p.baseURL, list, name)
+	program.Must(p.T, err)
+	return id
 }
 
 // open opens the project in the folder.
@@ -187,7 +174,8 @@ func (p *verifyPlace) planned(verify bool) string {
 	defer proposal.Close()
 	var all []string
 	for _, a := range proposal.Plan.Actions {
-		all = append(all, fmt.Sprintf("%s %s value=%v comment=%v scopes=%v %v", a.Op, a.Secret, a.SetValue, a.Comment != nil, a.Scopes != nil, a.Reasons))
+		all = append(all, fmt.Sprintf("%s %s value=%v comment=%v scopes=%v %v",
+			a.Op, a.Secret, a.SetValue, a.Comment != nil, a.Scopes != nil, a.Reasons))
 	}
 	return strings.Join(all, "\n")
 }
@@ -228,12 +216,15 @@ stores:
 `)
 		p.run("", 0, secretsync, "apply", "--auto-approve")
 		p.verified("gateway unreadable no_scope")
-		contains(t, p.run("", 0, secretsync, "verify"), "? gateway  unreadable: it lacks the scope workers", "Verified 5 values: 4 match, 1 unreadable.")
+		contains(t, p.run("", 0, secretsync, "verify"),
+			"? gateway  unreadable: it lacks the scope workers", "Verified 5 values: 4 match, 1 unreadable.")
 
 		p.dashboard("plain", `{"value": "another"}`)
 		p.verified("gateway unreadable no_scope", "plain other")
-		contains(t, p.run("", 2, secretsync, "verify"), "! plain    mismatch", "Verified 5 values: 3 match, 1 known not to match, 1 unreadable.")
-		contains(t, p.run("", 2, secretsync, "drift", "--verify"), "~ plain  value known to have changed outside", "Drift: 1 finding in 5 secrets checked.")
+		contains(t, p.run("", 2, secretsync, "verify"),
+			"! plain    mismatch", "Verified 5 values: 3 match, 1 known not to match, 1 unreadable.")
+		contains(t, p.run("", 2, secretsync, "drift", "--verify"),
+			"~ plain  value known to have changed outside", "Drift: 1 finding in 5 secrets checked.")
 		if got := p.drifted(); got != "plain value_changed other" {
 			t.Errorf("drift finds %q", got)
 		}
@@ -254,11 +245,13 @@ stores:
 		if got := p.planned(true); !strings.Contains(got, "update noted value=false comment=true") || strings.Contains(got, "value=true") {
 			t.Errorf("a plan for a changed comment has %q", got)
 		}
-		contains(t, p.run("", 0, secretsync, "apply", "--verify", "--auto-approve"), "value known to be the desired one: not sent", "Applied: 1 updated, 1 recorded.")
+		contains(t, p.run("", 0, secretsync, "apply", "--verify", "--auto-approve"),
+			"value known to be the desired one: not sent", "Applied: 1 updated, 1 recorded.")
 		contains(t, p.run("", 0, secretsync, "verify"), "Verified 5 values: 4 match, 1 unreadable.")
 
 		p.write("value.txt", "third") // of gateway, noted and plain
-		contains(t, p.run("", 0, secretsync, "apply", "--verify", "--auto-approve"), "Applied: 3 updated.", "Verified 3 values: 2 match, 1 unreadable.")
+		contains(t, p.run("", 0, secretsync, "apply", "--verify", "--auto-approve"),
+			"Applied: 3 updated.", "Verified 3 values: 2 match, 1 unreadable.")
 		p.ran(6)
 	})
 }
@@ -294,16 +287,7 @@ func TestVerifyMany(t *testing.T) {
 // TestVerifyFails: a preview can fail at each step. The step is named, no value is believed to be
 // anything, and a plan is the one without verification.
 func TestVerifyFails(t *testing.T) {
-	p := newVerifyPlace(t, "node_modules", emulator.Options{})
-	p.write("value.txt", "value")
-	p.write("secretsync.yaml", `version: 1
-stores:
-  prod:
-    secrets:
-      changed: {from: {file: value.txt}}
-      same: {from: {file: value.txt}}
-`)
-	p.run("", 0, secretsync, "apply", "--auto-approve")
+	p := newAppliedPlace(t)
 	p.dashboard("changed", `{"comment": "theirs"}`)
 	for _, tt := range []struct {
 		step  string
@@ -352,16 +336,15 @@ func TestWranglerPreviews(t *testing.T) {
 	p.write("value.txt", "value")
 	p.write("secretsync.yaml", "version: 1\nstores: {prod: {secrets: {api-key: {from: {file: value.txt}}}}}\n")
 	p.run("", 0, secretsync, "apply", "--auto-approve")
-	var stores struct{ Result []struct{ ID string } }
-	p.api(http.MethodGet, p.baseURL+"/accounts/"+account+"/secrets_store/stores", "", &stores)
 	p.write("wrangler.jsonc", `{"name": "api", "main": "index.js", "compatibility_date": "2026-01-01",
-			"secrets_store_secrets": [{"binding": "API_KEY", "store_id": "`+stores.Result[0].ID+`", "secret_name": "api-key"}]}`)
+			"secrets_store_secrets": [{"binding": "API_KEY", "store_id": "`+p.id("/stores", "prod")+`", "secret_name": "api-key"}]}`)
 	p.emulator.ResetRequests()
 	p.env = []string{"CLOUDFLARE_API_BASE_URL=" + p.baseURL, "CLOUDFLARE_API_TOKEN=test-token", "CLOUDFLARE_ACCOUNT_ID=" + account}
 	p.wranglerDev(os.Getenv("PATH"), "--remote")
 	wants := []string{"GET /subdomain/edge-preview 200", "GET /__exchange/ 200", "GET /subdomain 200", "POST /scripts/api/edge-preview 200"}
 	var seen []string
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && !slices.Contains(seen, wants[3]); time.Sleep(50 * time.Millisecond) {
+	deadline := time.Now().Add(time.Minute)
+	for ; time.Now().Before(deadline) && !slices.Contains(seen, wants[3]); time.Sleep(50 * time.Millisecond) {
 		seen = nil
 		for _, r := range p.emulator.Requests() {
 			path := strings.TrimPrefix(r.Path, "/client/v4/accounts/"+account+"/workers")

@@ -197,11 +197,20 @@ func (p *process) stop() {
 	_ = os.RemoveAll(p.tmp)
 }
 
+// unreadLimit is how much of a request workerd reads and ignores after its Worker has answered.
+const unreadLimit = 64 << 10
+
 // proxy passes a request on to the Worker.
 func (p *process) proxy(w http.ResponseWriter, r *http.Request) {
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(p.url)
+			// If a Worker answers without reading a large body, workerd closes the connection: it is not used
+			// again, and the body is sent only if there is no answer yet.
+			pr.Out.Close = true
+			if pr.Out.ContentLength > unreadLimit {
+				pr.Out.Header.Set("Expect", "100-continue")
+			}
 			pr.Out.Header.Del("Accept-Encoding") // the transport decompresses the answer, so that faults damage its content
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
