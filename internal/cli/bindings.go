@@ -116,7 +116,7 @@ func (a *App) sayRedirect(file string) {
 // checkWorker refuses to write to a wrangler configuration that is another of the project's
 // files, too.
 func (a *App) checkWorker(file string) error {
-	return a.checkOwn("workers:", file, "a wrangler configuration")
+	return a.files.CheckOwn("workers:", file, "a wrangler configuration")
 }
 
 // noConfigs says why there is no configuration that could be read.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/workermodule"
 	"github.com/secretsync/secretsync/internal/wrangler"
@@ -206,8 +207,8 @@ func (a *App) writeBindings(w *workers, file, env string, want []wrangler.Bindin
 const formatModule = "module"
 
 // moduleOut is the file that a module is to be written to.
-func moduleOut(path string) outFile {
-	return outFile{flag: "-o", path: path, kind: "module of secretsync", isKind: workermodule.Is, stdout: "without -o the module is printed"}
+func moduleOut(path string) outfile.File {
+	return outfile.File{Flag: "-o", Path: path, Kind: "module of secretsync", IsKind: workermodule.Is, Stdout: "without -o the module is printed"}
 }
 
 // generateModule prints the module of a Worker, writes it to a file, or compares it with that
@@ -258,7 +259,7 @@ func (a *App) checkModuleFile(file string) error {
 	if file == "" {
 		return nil
 	}
-	if err := a.checkOut(moduleOut(file)); err != nil {
+	if err := a.files.Check(moduleOut(file)); err != nil {
 		return err
 	}
 	if ext := filepath.Ext(file); ext != ".ts" && ext != ".mts" {
@@ -274,7 +275,7 @@ func (a *App) writeModule(file string, m workermodule.Module) error {
 		_, err = fmt.Fprintf(a.Out, "%s is up to date: secrets %d.\n", file, m.Count())
 		return err
 	}
-	if err := a.writeOut(moduleOut(file), []byte(m.Format())); err != nil {
+	if err := a.files.Write(moduleOut(file), []byte(m.Format())); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(a.Out, "Wrote %s: secrets %d.\n", file, m.Count())

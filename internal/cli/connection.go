@@ -141,7 +141,7 @@ func (c *connection) startEmulator(ctx context.Context, dir string) error {
 		}
 	}
 	for _, name := range []string{file, file + ".flock"} {
-		if err := c.app.checkOwn("--emulator", name); err != nil {
+		if err := c.app.files.CheckOwn("--emulator", name); err != nil {
 			return err
 		}
 	}

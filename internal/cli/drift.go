@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/secretsync/secretsync/internal/metrics"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -114,6 +115,14 @@ func (a *App) drift(cmd *cobra.Command, o *driftOptions) error {
 	return drift.Unreachable
 }
 
+// checkMetrics reports why the file of --metrics-file, if one is named, may not be replaced.
+func (a *App) checkMetrics(path string) error {
+	if path == "" {
+		return nil
+	}
+	return a.files.Check(outfile.Metrics(path))
+}
+
 // writeMetrics writes the metrics file, if requested.
 func (a *App) writeMetrics(ctx context.Context, path string, d *reconcile.Drift) error {
 	if path == "" {
@@ -132,7 +141,7 @@ func (a *App) writeMetrics(ctx context.Context, path string, d *reconcile.Drift)
 	if err != nil {
 		return err
 	}
-	return a.writeOut(metricsOut(path), text)
+	return a.files.Write(outfile.Metrics(path), text)
 }
 
 // writeRepairPlan writes the plan that would undo the drift, for review and for apply.
@@ -150,7 +159,7 @@ func (a *App) writeRepairPlan(ctx context.Context, d *reconcile.Drift, path stri
 	}
 	defer proposal.Close()
 	file := proposal.File()
-	if err := a.writeOut(planOut(path), file.Format()); err != nil {
+	if err := a.files.Write(outfile.Plan(path), file.Format()); err != nil {
 		return err
 	}
 	a.Say("wrote %s, the plan that would repair it: %s", path, render.Summary(proposal.Plan))

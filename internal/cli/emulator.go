@@ -8,6 +8,7 @@ import (
 	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -125,10 +126,10 @@ func (a *App) emulate(ctx context.Context, o *emulatorOptions) error {
 // checkState refuses a state file that belongs to the project in the current folder.
 func (a *App) checkState(ctx context.Context, path string) error {
 	if file, err := manifest.Find("."); err == nil {
-		a.protectUnread(ctx, file, nil)
+		a.files.ProtectUnread(ctx, reconcile.Config{Manifest: file, LookupEnv: a.LookupEnv})
 	}
 	for _, name := range []string{path, path + ".flock"} {
-		if err := a.checkOwn("--state", name); err != nil {
+		if err := a.files.CheckOwn("--state", name); err != nil {
 			return err
 		}
 	}

@@ -5,17 +5,21 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/secretsync/secretsync/internal/ci"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/render/sarif"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
 
@@ -141,8 +145,8 @@ func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, args []stri
 	}
 	mistakes, hints := a.complaints(err)
 	file := reportedManifest(cmd)
-	if len(a.own) == 0 { // it failed before it read the manifest
-		a.protectUnread(ctx, file, cmd.Flags().Lookup("lockfile"))
+	if a.files.Empty() { // it failed before it read the manifest
+		a.protectUnread(ctx, cmd, file)
 	}
 	return a.showFailure(format, &render.Failure{
 		Command: what, Manifest: file, ExitCode: exitCode(err), Mistakes: mistakes, Hints: hints, Warnings: a.warned(),
@@ -172,6 +176,32 @@ func reportedManifest(cmd *cobra.Command) string {
 		return found
 	}
 	return "secretsync.yaml"
+}
+
+// protectUnread keeps later output out of the files of a project whose manifest the command did
+// not read.
+func (a *App) protectUnread(ctx context.Context, cmd *cobra.Command, file string) {
+	c := reconcile.Config{Manifest: file, LookupEnv: a.LookupEnv}
+	if lock := cmd.Flags().Lookup("lockfile"); lock != nil {
+		c.Lockfile = lock.Value.String()
+	}
+	a.files.ProtectUnread(ctx, c)
+}
+
+// removeOld removes the plan that an earlier run wrote to the file of -o. It is called before
+// anything is planned, also if the manifest cannot be used: if this run fails, the earlier plan
+// could be mistaken for its plan. say is to be called at the end; it says so if no plan was
+// written in its place.
+func (a *App) removeOld(cmd *cobra.Command, path string) (say func(), err error) {
+	if a.files.Empty() { // it failed before it read the manifest
+		a.protectUnread(cmd.Context(), cmd, reportedManifest(cmd))
+	}
+	removed, err := a.files.Remove(outfile.Plan(path))
+	return func() {
+		if _, err := os.Lstat(path); removed && errors.Is(err, fs.ErrNotExist) {
+			a.Say("removed %s, which an earlier run wrote", path)
+		}
+	}, err
 }
 
 // showFailure writes a failure to stdout, and to the files that CI systems read.

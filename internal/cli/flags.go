@@ -107,11 +107,11 @@ func (a *App) project(ctx context.Context, f *manifestFlags, api *connection, op
 	var bad *manifest.LoadError
 	switch {
 	case err == nil:
-		a.protect(reconcile.Files(c, p.Manifest()))
+		a.files.Protect(reconcile.Files(c, p.Manifest()))
 	case errors.As(err, &bad): // a report of the failure is output, too
-		a.protect(reconcile.Files(c, bad.Partial))
+		a.files.Protect(reconcile.Files(c, bad.Partial))
 	default:
-		a.protect(reconcile.Files(c, nil))
+		a.files.Protect(reconcile.Files(c, nil))
 	}
 	return p, err
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
@@ -202,7 +203,7 @@ func (a *App) tellGitHub(summary func(io.Writer) error, outputs []output) error 
 		if path == "" {
 			continue
 		}
-		if err := a.appendOut(outFile{flag: variable, path: path}, a.Filter.Text(content)); err != nil {
+		if err := a.files.Append(outfile.File{Flag: variable, Path: path}, a.Filter.Text(content)); err != nil {
 			return err
 		}
 	}
@@ -215,5 +216,5 @@ func (a *App) writeReport(path string, write func(io.Writer) error) error {
 	if err := write(&b); err != nil {
 		return err
 	}
-	return a.writeOut(reportOut(path), a.Filter.Text(b.Bytes()))
+	return a.files.Write(outfile.File{Flag: "--format gitlab", Path: path}, a.Filter.Text(b.Bytes()))
 }

@@ -259,8 +259,8 @@ func (a *App) draft(ctx context.Context, o *importOptions) (stores []manifest.Dr
 			return nil, "", err
 		}
 		lock := cmp.Or(c.Lockfile, lockfile.PathFor(o.out))
-		a.protect(reconcile.Files(reconcile.Config{Lockfile: lock, LookupEnv: a.LookupEnv}, nil))
-		if err := a.checkOwn("-o", o.out); err != nil {
+		a.files.Protect(reconcile.Files(reconcile.Config{Lockfile: lock, LookupEnv: a.LookupEnv}, nil))
+		if err := a.files.CheckOwn("-o", o.out); err != nil {
 			return nil, "", err
 		}
 		if err := connection.start(ctx, lock); err != nil {
@@ -272,7 +272,7 @@ func (a *App) draft(ctx context.Context, o *importOptions) (stores []manifest.Dr
 	case err != nil:
 		return nil, "", err
 	}
-	if err := a.checkOwn("-o", o.out); err != nil {
+	if err := a.files.CheckOwn("-o", o.out); err != nil {
 		return nil, "", err
 	}
 	if err := connection.start(ctx, project.LocalLockfile()); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/envfile"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/sopsfile"
@@ -185,11 +186,11 @@ func (im *envImport) chooseStore() error {
 // checkNames refuses outputs that are, or would be, something else.
 func (im *envImport) checkNames() error {
 	a := im.app
-	if err := a.checkOwn("--sops", im.sops, "a SOPS file that the manifest names"); err != nil {
+	if err := a.files.CheckOwn("--sops", im.sops, "a SOPS file that the manifest names"); err != nil {
 		return err
 	}
 	if out := im.opts.out; out != "" {
-		if err := a.checkOwn("-o", out); err != nil {
+		if err := a.files.CheckOwn("-o", out); err != nil {
 			return err
 		}
 	}
@@ -198,11 +199,11 @@ func (im *envImport) checkNames() error {
 			"name a file that ends in .yaml or .json: in SOPS's dotenv, quotes are a part of the value and line ends are lost")
 	}
 	for _, file := range im.opts.env.files {
-		if sameFile(file, im.sops) || sameFile(file, im.manifest) {
+		if outfile.Same(file, im.sops) || outfile.Same(file, im.manifest) {
 			return fmt.Errorf("%s cannot be both read and written: name another file", file)
 		}
 	}
-	if rel, err := filepath.Rel(im.root, resolved(im.sops)); !im.opts.allow.Outside && (err != nil || !filepath.IsLocal(rel)) {
+	if rel, err := filepath.Rel(im.root, outfile.Resolved(im.sops)); !im.opts.allow.Outside && (err != nil || !filepath.IsLocal(rel)) {
 		return hint.With(fmt.Errorf("--sops %s: %w", im.sops, manifest.ErrOutside),
 			"name a file in the repository, or pass --allow-outside here and to every later command")
 	}
@@ -275,7 +276,7 @@ func (im *envImport) seal(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	if im.oldSOPS, err = readExisting(im.sops); err != nil {
+	if im.oldSOPS, err = outfile.ReadExisting(im.sops); err != nil {
 		return fmt.Errorf("--sops: %w", err)
 	}
 	if im.oldSOPS == nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/shell"
@@ -48,11 +49,11 @@ func (im *envImport) write() error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := errors.Join(prepareOut(im.sops, im.extended.Data), prepareOut(im.manifest, im.manifestText)); err != nil {
+	if err := errors.Join(outfile.Prepare(im.sops, im.extended.Data), outfile.Prepare(im.manifest, im.manifestText)); err != nil {
 		return err
 	}
 	if len(im.extended.Added) > 0 {
-		if err := replaceOut(im.sops, im.oldSOPS, im.extended.Data); err != nil {
+		if err := outfile.Replace(im.sops, im.oldSOPS, im.extended.Data); err != nil {
 			return err
 		}
 		fmt.Fprintf(im.app.Out, "\nWrote %s: values %d, encrypted for recipients: %d.\n", render.Safe(im.sops),
@@ -60,7 +61,7 @@ func (im *envImport) write() error {
 	} else {
 		fmt.Fprintln(im.app.Out)
 	}
-	if err := replaceOut(im.manifest, im.oldManifest, im.manifestText); err != nil {
+	if err := outfile.Replace(im.manifest, im.oldManifest, im.manifestText); err != nil {
 		return fmt.Errorf("%w; nothing is lost: run the same command again", err)
 	}
 	_, err := fmt.Fprintf(im.app.Out, "Wrote %s: secrets %d, in the store %s.\n", render.Safe(im.manifest), len(im.missing()), im.store)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/lockmerge"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/lockfile"
@@ -171,7 +172,7 @@ func (a *App) initManifest(file string) (string, error) {
 
 // writeNew writes a file unless it exists. flag is how the user named it.
 func (a *App) writeNew(flag, name string, data []byte) error {
-	created, err := a.createOut(outFile{flag: flag, path: name}, data)
+	created, err := a.files.Create(outfile.File{Flag: flag, Path: name}, data)
 	if err != nil || !created {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/planner"
@@ -142,7 +143,7 @@ func (a *App) plan(cmd *cobra.Command, o *planOptions) (changes bool, err error)
 	defer proposal.Close()
 	file := proposal.File()
 	if o.out != "" {
-		if err := a.writeOut(planOut(o.out), file.Format()); err != nil {
+		if err := a.files.Write(outfile.Plan(o.out), file.Format()); err != nil {
 			return false, err
 		}
 	}
@@ -215,7 +216,7 @@ lockfile, no key and no token.
 			if err != nil {
 				return err
 			}
-			a.protectPlan(cmd.Context(), args[0], file)
+			a.files.ProtectPlan(cmd.Context(), args[0], file, a.LookupEnv)
 			if err := a.showPlan(file, format, noColor); err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ func (a *App) review(ctx context.Context, paths, ids []string) (reconcile.Review
 		if err := problemsOf(f.Plan(), f.Inputs.Manifest); err != nil {
 			return r, &status{exitStale, hint.With(err, path+" has problems and is not applied: resolve them, and have a new plan reviewed")}
 		}
-		a.protectPlan(ctx, path, f)
+		a.files.ProtectPlan(ctx, path, f, a.LookupEnv)
 		r.Files = append(r.Files, f)
 	}
 	for _, id := range ids {

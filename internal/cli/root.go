@@ -19,6 +19,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/buildinfo"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/manifest"
@@ -38,7 +39,7 @@ type App struct {
 	Filter *redact.Filter
 	Log    *slog.Logger
 
-	own      []ownFile         // what no output may replace
+	files    outfile.Guard     // what no output may replace
 	shown    bool              // a result was shown, which need not be complete
 	warnings []*manifest.Error // about the manifest
 	executed *cobra.Command    // nil until it runs

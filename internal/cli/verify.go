@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/secretsync/secretsync/internal/metrics"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -128,7 +129,7 @@ func (a *App) writeVerifyMetrics(path string, v *reconcile.Verification) error {
 	if err != nil {
 		return err
 	}
-	return a.writeOut(metricsOut(path), text)
+	return a.files.Write(outfile.Metrics(path), text)
 }
 
 // showVerification writes a verification to stdout, and to the files that CI systems read.

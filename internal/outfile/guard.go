@@ -1,0 +1,110 @@
+package outfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/manifest"
+	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile"
+)
+
+// ownFile is a file that no output may replace, and what it is.
+type ownFile struct{ path, what string }
+
+// Guard keeps output out of the files that secretsync relies on. The zero Guard knows none yet.
+type Guard struct{ own []ownFile }
+
+// Empty reports whether the guard knows no file yet: no manifest was read.
+func (g *Guard) Empty() bool { return len(g.own) == 0 }
+
+// Protect keeps later output out of a project's files.
+func (g *Guard) Protect(files []reconcile.File) {
+	what := map[reconcile.FileRole]string{
+		reconcile.FileManifest: "the manifest", reconcile.FileIncluded: "a file that the manifest includes",
+		reconcile.FileSOPS: "a SOPS file that the manifest names", reconcile.FileValue: "a file with a secret's value",
+		reconcile.FileWorker: "a wrangler configuration", reconcile.FileLockfile: "the lockfile",
+		reconcile.FileBeside: "a file that belongs to the lockfile", reconcile.FileKey: "the fingerprint key's file", reconcile.FileIdentity: "a file with a decryption key",
+		reconcile.FileRecipients: "the configuration of SOPS",
+	}
+	for _, f := range files {
+		g.own = append(g.own, ownFile{f.Name, what[f.Role]})
+	}
+}
+
+// ProtectUnread keeps later output out of the files of a project whose manifest was not read.
+func (g *Guard) ProtectUnread(ctx context.Context, c reconcile.Config) {
+	m, err := manifest.Load(ctx, manifest.Options{File: c.Manifest, LookupEnv: c.LookupEnv})
+	var bad *manifest.LoadError
+	if errors.As(err, &bad) {
+		m = bad.Partial
+	}
+	g.Protect(reconcile.Files(c, m))
+}
+
+// ProtectPlan keeps later output out of a plan file that was read, and of its project.
+func (g *Guard) ProtectPlan(ctx context.Context, path string, f *planfile.File, lookupEnv func(string) (string, bool)) {
+	g.own = append(g.own, ownFile{path, "the plan that is read"})
+	if f.Inputs.Manifest != "" {
+		g.ProtectUnread(ctx, reconcile.Config{Manifest: f.Inputs.Manifest, LookupEnv: lookupEnv})
+	}
+}
+
+// CheckOwn refuses a file that secretsync relies on, but for those that are allowed.
+func (g *Guard) CheckOwn(flag, path string, allowed ...string) error {
+	what := ""
+	for _, own := range g.own {
+		if Same(path, own.path) {
+			what = own.what
+			break
+		}
+	}
+	if what == "" && strings.EqualFold(filepath.Base(path), ".sops.yaml") {
+		what = "a configuration of SOPS"
+	}
+	for _, ok := range allowed {
+		if what == ok {
+			return nil
+		}
+	}
+	if what == "" {
+		return nil
+	}
+	return hint.With(fmt.Errorf("%s %s: that is %s", flag, path, what), "name another file")
+}
+
+// Same reports whether two names are those of one file: by another path, a link, or other
+// upper and lower case in a file system that ignores it. Neither file has to exist.
+func Same(x, y string) bool {
+	infoX, errX := os.Stat(x)
+	infoY, errY := os.Stat(y)
+	if errX == nil && errY == nil {
+		return os.SameFile(infoX, infoY)
+	}
+	if (errX == nil) != (errY == nil) {
+		return false // if the names were those of one file, both would exist
+	}
+	return strings.EqualFold(Resolved(x), Resolved(y))
+}
+
+// Resolved returns the name that a file would have if it were created.
+func Resolved(name string) string {
+	if abs, err := filepath.Abs(name); err == nil {
+		name = abs
+	}
+	if target, err := os.Readlink(name); err == nil { // a link to a file that does not exist
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(name), target)
+		}
+		name = target
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+		name = filepath.Join(dir, filepath.Base(name))
+	}
+	return name
+}
