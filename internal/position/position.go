@@ -12,9 +12,12 @@ import (
 // zero Line means the whole file, and the zero Position no file at all. The JSON form is
 // that of plan files.
 type Position struct {
-	File   string `json:"file"`
-	Line   int    `json:"line,omitempty"`
-	Column int    `json:"column,omitempty"`
+	// File is the file's path.
+	File string `json:"file"`
+	// Line counts from 1; 0 means the whole file.
+	Line int `json:"line,omitempty"`
+	// Column counts characters from 1.
+	Column int `json:"column,omitempty"`
 }
 
 // String is "file:line:column", or the file alone.

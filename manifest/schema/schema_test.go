@@ -28,7 +28,7 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := r.Reflect(&schema.Manifest{})
-	s.ID, s.Title = "", "A manifest of secretsync"
+	s.ID, s.Title = "https://raw.githubusercontent.com/secretsync/secretsync/main/manifest/schema/secretsync.schema.json", "A manifest of secretsync"
 	// What struct tags cannot express.
 	scalar := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}, {Type: "boolean"}}}
 	property(t, s, "vars").AdditionalProperties = scalar
@@ -36,9 +36,24 @@ func TestSchema(t *testing.T) {
 	property(t, s.Definitions["Store"], "secrets").PropertyNames = &jsonschema.Schema{Pattern: "^[A-Za-z0-9_-]+$"}
 	workers := property(t, s, "workers")
 	workers.Items = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, workers.Items}}
+	examples := map[string]any{
+		"vars": map[string]any{"environment": "production"}, "include": []string{"teams/*/secrets.yaml"}, "workers": []string{"apps/*/wrangler.jsonc"},
+		"accounts": map[string]any{"staging": map[string]any{"id": strings.Repeat("0123456789abcdef", 2), "token_env": "CLOUDFLARE_API_TOKEN_STAGING"}},
+		"defaults": map[string]any{"scopes": []string{"workers", "ai_gateway"}}, "safety": map[string]any{"max_deletes": 3},
+		"stores": map[string]any{"prod": map[string]any{"secrets": map[string]any{"api-key": map[string]any{"from": map[string]any{"env": "API_KEY"}}}}},
+	}
+	for name, example := range examples {
+		property(t, s, name).Examples = []any{example}
+	}
+	property(t, s.Definitions["Store"], "secrets").Examples = []any{map[string]any{"api-key": map[string]any{"from": map[string]any{"env": "API_KEY"}}}}
+	property(t, s.Definitions["Secret"], "value").Examples = []any{"ENC[AES256_GCM,data:...,iv:...,tag:...,type:str]"}
+	property(t, s.Definitions["From"], "trim").Examples = []any{true}
+	property(t, s.Definitions["From"], "command").Examples = []any{[]string{"op", "read", "op://vault/stripe/key"}}
 	known := &jsonschema.Schema{Enum: []any{"workers", "ai_gateway", "dex", "access", "containers", "websearch"}} // completed by editors
 	for _, def := range []string{"Defaults", "Secret"} {
-		property(t, s.Definitions[def], "scopes").Items = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{known, {Type: "string", Pattern: "^[a-z][a-z0-9_]*$"}}}
+		scopes := property(t, s.Definitions[def], "scopes")
+		scopes.Default, scopes.Examples = []string{"workers"}, []any{[]string{"workers", "ai_gateway"}}
+		scopes.Items = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{known, {Type: "string", Pattern: "^[a-z][a-z0-9_]*$"}}}
 	}
 	want, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -63,6 +78,53 @@ func property(t *testing.T, s *jsonschema.Schema, name string) *jsonschema.Schem
 		t.Fatalf("no property %q", name)
 	}
 	return p
+}
+
+// TestSchemaDescribesEveryKey: editors show a text for each key, and an example, a default or the
+// possible values. Examples match their patterns.
+func TestSchemaDescribesEveryKey(t *testing.T) {
+	type def struct {
+		Description, Pattern string
+		Ref                  string `json:"$ref"`
+		Default              any
+		Examples, Enum       []any
+		Properties           map[string]*def
+	}
+	var doc struct {
+		def
+		ID   string          `json:"$id"`
+		Defs map[string]*def `json:"$defs"`
+	}
+	if err := json.Unmarshal(schema.JSON, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(doc.ID, "https://") {
+		t.Errorf("the schema's $id is %q", doc.ID)
+	}
+	doc.Defs["Manifest"] = &doc.def
+	keys := 0
+	for kind, d := range doc.Defs {
+		for name, key := range d.Properties {
+			keys++
+			if key.Description == "" {
+				t.Errorf("%s of %s has no description", name, kind)
+			}
+			if name == "sops" && kind == "Manifest" {
+				continue // SOPS writes it
+			}
+			if key.Ref == "" && len(key.Examples) == 0 && len(key.Enum) == 0 && key.Default == nil {
+				t.Errorf("%s of %s has no example, default or possible values", name, kind)
+			}
+			for _, e := range key.Examples {
+				if key.Pattern != "" && !regexp.MustCompile(key.Pattern).MatchString(e.(string)) {
+					t.Errorf("%s of %s: the example %q is not valid", name, kind, e)
+				}
+			}
+		}
+	}
+	if keys < 50 {
+		t.Errorf("only %d keys were found", keys)
+	}
 }
 
 // TestSchemaKnowsTheReadersKeys: the schema has exactly the keys that the reader accepts,

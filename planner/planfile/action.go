@@ -8,9 +8,12 @@ import (
 
 // Action is one step.
 type Action struct {
-	Op        planner.Op `json:"op"`
-	AccountID string     `json:"account_id"`
-	Store     string     `json:"store"`
+	// Op is what is done.
+	Op planner.Op `json:"op"`
+	// AccountID is the account's id, which may be empty in a plan without one (--offline).
+	AccountID string `json:"account_id"`
+	// Store is the store's name in Cloudflare.
+	Store string `json:"store"`
 	// Secret is empty for the actions on a store.
 	Secret string `json:"secret,omitempty"`
 	// From is the old name, for a rename, and the secret that is duplicated, for a preparation or a
@@ -19,13 +22,15 @@ type Action struct {
 	// Previous is the secret that keeps the value which the action replaces.
 	Previous string `json:"previous,omitempty"`
 
+	// Reasons are why.
 	Reasons []planner.Reason `json:"reasons"`
 	// Value identifies the value that is sent, or that a renamed secret keeps. Other actions
 	// have none.
 	Value string `json:"value,omitempty" jsonschema:"pattern=^(unverified|(hmac-)?sha256:[0-9a-f]{64})$"`
-	// Scopes and Comment are the metadata that is sent; absent if it is left alone.
-	Scopes  *Change[[]string] `json:"scopes,omitempty"`
-	Comment *Change[string]   `json:"comment,omitempty"`
+	// Scopes are the scopes that are sent; absent if they are left alone.
+	Scopes *Change[[]string] `json:"scopes,omitempty"`
+	// Comment is the comment that is sent; absent if it is left alone.
+	Comment *Change[string] `json:"comment,omitempty"`
 	// Delete is the policy to record for when it leaves the manifest: true deletes it, false
 	// forgets it.
 	Delete *bool `json:"delete,omitempty"`
@@ -37,23 +42,31 @@ type Action struct {
 	// Early says that a deletion comes before the creations, because the quota leaves no room.
 	Early bool `json:"early,omitempty"`
 	// Precondition is the state of the live secret or store that the action expects.
-	Precondition *Precondition    `json:"precondition,omitempty"`
-	Position     planner.Position `json:"position,omitzero"`
+	Precondition *Precondition `json:"precondition,omitempty"`
+	// Position is where the manifest declares the secret or the store.
+	Position planner.Position `json:"position,omitzero"`
 }
 
 // Change is a piece of metadata before and after.
 type Change[T any] struct {
+	// Before is what the live secret has.
 	Before T `json:"before"`
-	After  T `json:"after"`
+	// After is what is sent.
+	After T `json:"after"`
 }
 
 // Precondition is the state of a live secret or store when the plan was built.
 type Precondition struct {
-	StoreID  string   `json:"store_id"`
-	ID       string   `json:"id,omitempty"`
-	Modified string   `json:"modified,omitempty"`
-	Scopes   []string `json:"scopes,omitempty"`
-	Comment  string   `json:"comment,omitempty"`
+	// StoreID is the store's id.
+	StoreID string `json:"store_id"`
+	// ID is the secret's id; absent for a store.
+	ID string `json:"id,omitempty"`
+	// Modified is when the secret was last changed, as Cloudflare writes it.
+	Modified string `json:"modified,omitempty"`
+	// Scopes are the secret's scopes, sorted.
+	Scopes []string `json:"scopes,omitempty"`
+	// Comment is the secret's comment.
+	Comment string `json:"comment,omitempty"`
 }
 
 func fromAction(a planner.Action) Action {
@@ -112,19 +125,24 @@ func (f Action) action() planner.Action {
 
 // Warning is something worth knowing that changes nothing.
 type Warning struct {
-	Kind      planner.NoteKind `json:"kind"`
-	AccountID string           `json:"account_id,omitempty"`
-	Store     string           `json:"store,omitempty"`
-	Secret    string           `json:"secret,omitempty"`
+	// Kind is what the warning is about.
+	Kind planner.NoteKind `json:"kind"`
+	// AccountID is the account's id; absent if the warning is about no account.
+	AccountID string `json:"account_id,omitempty"`
+	// Store is the store's name in Cloudflare; absent if the warning is about no store.
+	Store string `json:"store,omitempty"`
+	// Secret is the secret's name; absent if the warning is about no secret.
+	Secret string `json:"secret,omitempty"`
 	// Value is what is known about the live value: same, other or unreadable. It is absent if
 	// nothing is.
 	Value planner.LiveValue `json:"value,omitempty" jsonschema:"enum=same,enum=other,enum=unreadable"`
-	// Worker is the Worker or AI Gateway that breaks, Reader which of them it is, and Position
-	// where its configuration binds the secret. Reader is absent for a Worker by its configuration;
-	// what is deployed has no position.
-	Worker   string             `json:"worker,omitempty"`
-	Reader   planner.ReaderKind `json:"reader,omitempty"`
-	Position planner.Position   `json:"position,omitzero"`
+	// Worker is the Worker or AI Gateway that breaks.
+	Worker string `json:"worker,omitempty"`
+	// Reader is which of them Worker is; absent for a Worker by its configuration.
+	Reader planner.ReaderKind `json:"reader,omitempty"`
+	// Position is where the Worker's configuration binds the secret, or the manifest declares it; what
+	// is deployed has none.
+	Position planner.Position `json:"position,omitzero"`
 	// ChangedBy is who made the change that the warning is about.
 	ChangedBy *ChangedBy `json:"changed_by,omitempty"`
 }
@@ -191,13 +209,17 @@ func (w Warning) note() planner.Note {
 
 // Problem is why a plan cannot be applied.
 type Problem struct {
-	Kind      planner.ProblemKind `json:"kind"`
-	AccountID string              `json:"account_id,omitempty"`
-	Store     string              `json:"store,omitempty"`
-	Secret    string              `json:"secret,omitempty"`
-	// Worker is the Worker or AI Gateway that breaks, and Reader which of them it is, as in a
-	// warning.
-	Worker string             `json:"worker,omitempty"`
+	// Kind is what the problem is about.
+	Kind planner.ProblemKind `json:"kind"`
+	// AccountID is the account's id; absent if the problem is about no account.
+	AccountID string `json:"account_id,omitempty"`
+	// Store is the store's name in Cloudflare; absent if the problem is about no store.
+	Store string `json:"store,omitempty"`
+	// Secret is the secret's name; absent if the problem is about no secret.
+	Secret string `json:"secret,omitempty"`
+	// Worker is the Worker or AI Gateway that breaks.
+	Worker string `json:"worker,omitempty"`
+	// Reader is which of them Worker is, as in a warning.
 	Reader planner.ReaderKind `json:"reader,omitempty"`
 	// KeyID is the fingerprint key that the lockfile names, if fingerprints were forged.
 	KeyID string `json:"key_id,omitempty"`
@@ -205,13 +227,15 @@ type Problem struct {
 	Missing []string `json:"missing,omitempty"`
 	// Existing are the stores that the account has, if the plan would create another.
 	Existing []string `json:"existing,omitempty"`
-	// Count and Limit are the requested and the allowed number.
+	// Count is the number that the plan asks for.
 	Count int `json:"count,omitempty"`
+	// Limit is the number that is allowed.
 	Limit int `json:"limit,omitempty"`
-	// Secrets are the ones, as STORE/SECRET, whose fingerprints do not match that key, and
-	// Matched counts the fingerprints that do.
-	Secrets  []string         `json:"secrets,omitempty"`
-	Matched  int              `json:"matched,omitempty"`
+	// Secrets are the ones, as STORE/SECRET, whose fingerprints do not match that key.
+	Secrets []string `json:"secrets,omitempty"`
+	// Matched counts the fingerprints that match it.
+	Matched int `json:"matched,omitempty"`
+	// Position is where the manifest declares what the problem is about, or the Worker binds it.
 	Position planner.Position `json:"position,omitzero"`
 }
 

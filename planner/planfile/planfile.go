@@ -30,9 +30,11 @@ const Unverified = "unverified"
 
 // File is a plan file. The same plan of the same commit in the same CI job gives the same bytes.
 type File struct {
+	// SchemaVersion is the version of the file's format.
 	SchemaVersion int `json:"schema_version"`
 	// PlanID is [ID] of the plan.
-	PlanID  string  `json:"plan_id" jsonschema:"pattern=^[0-9a-f]{64}([0-9a-f]{32})*$"`
+	PlanID string `json:"plan_id" jsonschema:"pattern=^[0-9a-f]{64}([0-9a-f]{32})*$"`
+	// Summary counts the actions.
 	Summary Summary `json:"summary"`
 	// Actions are in the order in which they are carried out.
 	Actions []Action `json:"actions"`
@@ -40,7 +42,8 @@ type File struct {
 	Warnings []Warning `json:"warnings"`
 	// Problems forbid applying the plan.
 	Problems []Problem `json:"problems"`
-	Inputs   Inputs    `json:"inputs"`
+	// Inputs are what the plan was made from.
+	Inputs Inputs `json:"inputs"`
 	// Digest covers everything above, so that an edited file is noticed. It is not a
 	// signature: before a plan is applied, it is compared with a new one.
 	Digest string `json:"digest" jsonschema:"pattern=^sha256:[0-9a-f]{64}$"`
@@ -48,18 +51,30 @@ type File struct {
 
 // Summary counts the actions by what they do.
 type Summary struct {
+	// CreateStore counts the stores to create.
 	CreateStore int `json:"create_store"`
-	Create      int `json:"create"`
-	Rename      int `json:"rename"`
-	Prepare     int `json:"prepare,omitempty"`
-	Retire      int `json:"retire,omitempty"`
-	Adopt       int `json:"adopt"`
-	Update      int `json:"update"`
-	Rotate      int `json:"rotate"`
-	Delete      int `json:"delete"`
+	// Create counts the secrets to create.
+	Create int `json:"create"`
+	// Rename counts the secrets to rename.
+	Rename int `json:"rename"`
+	// Prepare counts the secrets that are to keep the value which another one has now.
+	Prepare int `json:"prepare,omitempty"`
+	// Retire counts the kept values to delete, because their overlap is over.
+	Retire int `json:"retire,omitempty"`
+	// Adopt counts the existing secrets to start managing.
+	Adopt int `json:"adopt"`
+	// Update counts the secrets whose value or metadata is to be sent.
+	Update int `json:"update"`
+	// Rotate counts the generated values to replace.
+	Rotate int `json:"rotate"`
+	// Delete counts the secrets to delete.
+	Delete int `json:"delete"`
+	// DeleteStore counts the stores to delete.
 	DeleteStore int `json:"delete_store"`
-	Forget      int `json:"forget"`
-	Record      int `json:"record"`
+	// Forget counts the secrets to stop managing, which stay in Cloudflare.
+	Forget int `json:"forget"`
+	// Record counts the changes of the lockfile alone.
+	Record int `json:"record"`
 	// Total counts all of them.
 	Total int `json:"total"`
 	// Unchanged counts the desired secrets that are as they should be.

@@ -34,7 +34,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	s := r.Reflect(&planfile.File{})
-	s.ID, s.Title = "", "A plan of secretsync"
+	s.ID, s.Title = "https://raw.githubusercontent.com/secretsync/secretsync/main/planner/planfile/plan.schema.json", "A plan of secretsync"
 	property(t, s, "schema_version").Const = planfile.SchemaVersion
 	property(t, s.Definitions["Action"], "op").Enum = constants(t, "Op")
 	property(t, s.Definitions["Action"], "reasons").Items.Enum = constants(t, "Reason")
@@ -42,6 +42,17 @@ func TestSchema(t *testing.T) {
 	property(t, s.Definitions["Problem"], "kind").Enum = constants(t, "ProblemKind")
 	for _, of := range []string{"Warning", "Problem"} {
 		property(t, s.Definitions[of], "reader").Enum = slices.DeleteFunc(constants(t, "ReaderKind"), func(kind any) bool { return kind == "" })
+	}
+	for _, generic := range []string{"ScopesChange", "CommentChange"} { // whose comments the reflector does not find
+		property(t, s.Definitions[generic], "before").Description = "Before is what the live secret has."
+		property(t, s.Definitions[generic], "after").Description = "After is what is sent."
+	}
+	for name, def := range s.Definitions {
+		for p := def.Properties.Oldest(); p != nil; p = p.Next() {
+			if p.Value.Description == "" {
+				t.Errorf("%s of %s has no description", p.Key, name)
+			}
+		}
 	}
 	want, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
