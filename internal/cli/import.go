@@ -5,19 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/secretsync/secretsync/internal/envimport"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
-	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // importOptions are the flags of import.
@@ -28,6 +28,30 @@ type importOptions struct {
 	env            envFlags
 	out, sops      string
 	lockOnly, auto bool
+}
+
+// envFlags are the flags of import --from-env.
+type envFlags struct {
+	files, only, except []string
+	store               string
+	dryRun              bool
+}
+
+func (f *envFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.files, "from-env", nil,
+		"encrypt the values in this .dev.vars, .env or JSON `file` (repeatable; - is the standard input)")
+	fs.StringVar(&f.store, "store", "", "with --from-env: the store in the manifest (default: the only one)")
+	fs.StringArrayVar(&f.only, "only", nil, "with --from-env: only names that match this `glob` (repeatable)")
+	fs.StringArrayVar(&f.except, "except", nil, "with --from-env: no names that match this `glob` (repeatable)")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "with --from-env: show what would be written, and write nothing")
+}
+
+// check refuses the flags that go only with --from-env.
+func (f *envFlags) check() error {
+	if len(f.files) == 0 && (f.store != "" || f.dryRun || len(f.only)+len(f.except) > 0) {
+		return errors.New("--store, --only, --except and --dry-run go with --from-env")
+	}
+	return nil
 }
 
 func (a *App) importCommand() *cobra.Command {
@@ -114,6 +138,20 @@ func (a *App) runImport(cmd *cobra.Command, o *importOptions, args []string) err
 	return a.importManifest(cmd.Context(), o)
 }
 
+// importEnv encrypts the values of existing files into a SOPS file, and writes entries for them
+// to the manifest.
+func (a *App) importEnv(ctx context.Context, o *importOptions) error {
+	return envimport.Run(ctx, envimport.Options{
+		Files: o.env.files, Only: o.env.only, Except: o.env.except, DryRun: o.env.dryRun,
+		Store: o.env.store, Manifest: o.file, SOPS: o.sops, Out: o.out,
+		AllowOutside: o.allow.Outside, KeyTypes: a.sopsKeyTypes(&o.manifestFlags),
+		Open: func() (*reconcile.Project, error) { return a.project(ctx, &o.manifestFlags, nil) },
+	}, envimport.Host{
+		In: a.In, Out: a.Out, LookupEnv: a.LookupEnv, Filter: a.Filter, Outputs: &a.files,
+		Say: a.Say, Hint: a.sayHint, Notify: a.notify, Line: a.line,
+	})
+}
+
 func (a *App) importLock(ctx context.Context, o *importOptions) error {
 	return a.underLock(ctx, &o.manifestFlags, &o.apiFlags, &o.lockFlags, []func(*reconcile.Config){readValues}, func(run *reconcile.Run) error {
 		found, err := run.Find(ctx)
@@ -136,55 +174,20 @@ func (a *App) importLock(ctx context.Context, o *importOptions) error {
 	})
 }
 
-// foundNames are the names of all secrets that were found.
-func foundNames(found *reconcile.Found) render.Names {
-	var stores []planner.StoreKey
-	for _, f := range found.Live {
-		stores = append(stores, f.Key.Store)
-	}
-	for _, k := range slices.Concat(found.Missing, found.Unmanaged) {
-		stores = append(stores, k.Store)
-	}
-	return render.NamesOf(stores...)
-}
-
 // showFound shows what would be recorded and what would not.
 func (a *App) showFound(found *reconcile.Found) error {
-	out, names := &lines{w: a.Out}, foundNames(found)
-	for _, f := range found.Live {
-		out.add("record", "%s  %s", names.Secret(f.Key.Store, f.Key.Name), render.Safe(f.Source))
-	}
-	for _, k := range found.Missing {
-		out.add("missing", "%s  not in Cloudflare: the next apply creates it", names.Secret(k.Store, k.Name))
-	}
-	for _, k := range found.Unmanaged {
-		out.add("unmanaged", "%s  not in the manifest: not recorded", names.Secret(k.Store, k.Name))
-	}
-	switch {
-	case out.err != nil:
-	case len(found.Live) == 0:
-		_, out.err = fmt.Fprintln(a.Out, "Nothing to record: no secret of the manifest is in Cloudflare.")
-	default:
-		_, out.err = fmt.Fprintf(a.Out, "\nTo record: %d, missing: %d, unmanaged: %d. Nothing changes in Cloudflare.\n",
-			len(found.Live), len(found.Missing), len(found.Unmanaged))
+	err := render.Found(a.Out, found)
+	if err == nil && len(found.Live) > 0 {
 		a.Say("warning: the values in Cloudflare are assumed to be the manifest's: they cannot be checked, and no later plan can tell")
 		a.Say("warning: unless you are certain, run this instead, which sends every value again: %s", a.line("apply", "--adopt=overwrite"))
 	}
-	return out.err
-}
-
-// checkAbsent refuses a file of -o that exists.
-func checkAbsent(out string) error {
-	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("%s exists already: import overwrites nothing", out), err)
-	}
-	return nil
+	return err
 }
 
 // importManifest writes a manifest of the existing secrets that no manifest describes.
 func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	out, sops := o.out, o.sops
-	if err := checkAbsent(out); err != nil {
+	if err := outfile.CheckAbsent(out, "import"); err != nil {
 		return err
 	}
 	stores, existing, err := a.draft(ctx, o)

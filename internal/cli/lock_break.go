@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/render/rows"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
@@ -212,7 +213,7 @@ func inspectLeases(ctx context.Context, p *reconcile.Project, lock *lockfile.Fil
 }
 
 // print adds the lease to a status as text. own is the generation of the lockfile.
-func (l *leaseStatus) print(out *lines, own int) {
+func (l *leaseStatus) print(out *rows.Writer, own int) {
 	holder := ""
 	if l.Since != nil {
 		holder = heldBy(reconcile.LeaseHolder{Host: l.Host, RunURL: l.RunURL, Since: *l.Since, Generation: l.Generation})
@@ -223,9 +224,9 @@ func (l *leaseStatus) print(out *lines, own int) {
 	if l.BrokenBy != "" {
 		state = fmt.Sprintf("free; broken on %s; last held by %s", l.BrokenBy, holder)
 	}
-	out.add("lease", "%s: %s", render.Safe(l.Address), render.Safe(state))
+	out.Add("lease", "%s: %s", render.Safe(l.Address), render.Safe(state))
 	if l.State == "held" {
-		out.add("", "a run works, or was killed: then the lease is free after %s without a renewal", l.Duration)
+		out.Add("", "a run works, or was killed: then the lease is free after %s without a renewal", l.Duration)
 	}
 	if p := l.Applied; p != nil {
 		older := ""
@@ -233,7 +234,7 @@ func (l *leaseStatus) print(out *lines, own int) {
 			older = ": the lockfile is older, and is refused"
 		}
 		by := appliedBy(&reconcile.AppliedLockfile{Host: p.Host, RunURL: p.RunURL, Time: p.Time})
-		out.add("", "generation %d of the lockfile was applied %s%s", p.Generation, render.Safe(by), older)
+		out.Add("", "generation %d of the lockfile was applied %s%s", p.Generation, render.Safe(by), older)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/render/rows"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/objectstore"
@@ -202,31 +203,31 @@ func inspectKey(ctx context.Context, p *reconcile.Project, key lockfile.Key) *ke
 
 // print writes the status as text.
 func (st *lockStatus) print(w io.Writer) error {
-	out := &lines{w: w}
-	out.add("lockfile", "%s: %s", render.Safe(st.Lockfile), map[string]string{
+	out := &rows.Writer{W: w}
+	out.Add("lockfile", "%s: %s", render.Safe(st.Lockfile), map[string]string{
 		"ok":      fmt.Sprintf("version %d, written against %s", st.Version, st.madeAgainst()),
 		"absent":  "does not exist: nothing was applied yet, or it was lost",
 		"damaged": "cannot be used",
 		"unread":  "could not be read",
 	}[st.State])
 	for _, file := range st.Unmerged {
-		out.add("unmerged", "%s: the records of an apply during which the lockfile was replaced", render.Safe(file))
+		out.Add("unmerged", "%s: the records of an apply during which the lockfile was replaced", render.Safe(file))
 	}
 	if s := st.Shared; s != nil {
-		out.add("shared", "lineage %s, generation %d", s.Lineage, s.Generation)
+		out.Add("shared", "lineage %s, generation %d", s.Lineage, s.Generation)
 	}
 	if st.Journal != "" {
 		adds := "lock fold"
 		if objectstore.IsURL(st.Lockfile) {
 			adds = "the next apply"
 		}
-		out.add("journal", "%s: an apply is running, or was killed; then %s adds it to the lockfile", render.Safe(st.Journal), adds)
+		out.Add("journal", "%s: an apply is running, or was killed; then %s adds it to the lockfile", render.Safe(st.Journal), adds)
 	}
 	if st.Key != nil {
 		st.Key.print(out)
 	}
 	for _, s := range st.Stores {
-		out.add("store", "%s of account %s, secrets: %d", render.Safe(s.Name), s.AccountID, s.Secrets)
+		out.Add("store", "%s of account %s, secrets: %d", render.Safe(s.Name), s.AccountID, s.Secrets)
 	}
 	var stores []planner.StoreKey
 	for _, s := range st.Stores {
@@ -235,13 +236,13 @@ func (st *lockStatus) print(w io.Writer) error {
 	names := render.NamesOf(stores...)
 	for _, p := range st.Pending {
 		store := planner.StoreKey{Account: planner.AccountID(p.AccountID), Name: p.Store}
-		out.add("pending", "%s: %s since %s", names.Secret(store, p.Secret), p.Op, p.Since.Format(time.RFC3339))
+		out.Add("pending", "%s: %s since %s", names.Secret(store, p.Secret), p.Op, p.Since.Format(time.RFC3339))
 	}
 	if len(st.Pending) > 0 {
-		out.add("", "an apply was interrupted or is running: plan shows what is left, and the next apply settles it")
+		out.Add("", "an apply was interrupted or is running: plan shows what is left, and the next apply settles it")
 	}
 	for _, s := range st.Accepted {
-		out.add("accepted", "%s/%s: its value has not been known since %s",
+		out.Add("accepted", "%s/%s: its value has not been known since %s",
 			render.Safe(s.Store), render.Safe(s.Secret), s.Since.Format(time.RFC3339))
 	}
 	for _, l := range st.Leases {
@@ -253,23 +254,23 @@ func (st *lockStatus) print(w io.Writer) error {
 	}
 	switch {
 	case st.problem != nil:
-		out.add("held", "unknown: %s", render.Safe(st.problem.Error()))
+		out.Add("held", "unknown: %s", render.Safe(st.problem.Error()))
 	case st.HeldBy != nil:
-		out.add("held", "by another secretsync, %s", st.HeldBy)
+		out.Add("held", "by another secretsync, %s", st.HeldBy)
 	}
-	return out.err
+	return out.Err
 }
 
-func (k *keyStatus) print(out *lines) {
+func (k *keyStatus) print(out *rows.Writer) {
 	kept := "not in the lockfile"
 	if k.Sealed {
 		kept = "sealed in the lockfile"
 	}
-	out.add("key", "%s, %s", k.ID, kept)
+	out.Add("key", "%s, %s", k.ID, kept)
 	if k.Fits {
-		out.add("", "found in %s", render.Safe(k.From))
+		out.Add("", "found in %s", render.Safe(k.From))
 	} else {
-		out.add("", "not found: %s", render.Safe(k.Problem))
+		out.Add("", "not found: %s", render.Safe(k.Problem))
 	}
 }
 
@@ -278,16 +279,4 @@ func (st *lockStatus) madeAgainst() string {
 		return "an emulator"
 	}
 	return "Cloudflare"
-}
-
-// lines writes rows of a label and a description, aligned.
-type lines struct {
-	w   io.Writer
-	err error
-}
-
-func (l *lines) add(word, format string, args ...any) {
-	if l.err == nil {
-		_, l.err = fmt.Fprintf(l.w, "%-9s "+format+"\n", append([]any{word}, args...)...)
-	}
 }

@@ -125,6 +125,14 @@ func Replace(name string, was, data []byte) error {
 	return err
 }
 
+// CheckAbsent refuses a file that exists, for a command that overwrites nothing.
+func CheckAbsent(path, command string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("%s exists already: %s overwrites nothing", path, command), err)
+	}
+	return nil
+}
+
 // Create creates a file, and reports false if it exists.
 func (g *Guard) Create(o File, data []byte) (bool, error) {
 	if err := g.CheckOwn(o.Flag, o.Path); err != nil {

@@ -1,4 +1,4 @@
-package cli
+package envimport
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 
 	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/render/rows"
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/shell"
 )
 
 // show says what becomes of every entry.
-func (im *envImport) show() error {
-	out := &lines{w: im.app.Out}
+func (im *importer) show() error {
+	out := &rows.Writer{W: im.Out}
 	encrypted := map[string]bool{} // by this command
 	if im.extended != nil {
 		for _, name := range im.extended.Added {
@@ -27,21 +28,21 @@ func (im *envImport) show() error {
 	for _, e := range im.entries {
 		switch {
 		case e.present:
-			out.add("present", "%s  the manifest has it, with this value", e.Name)
+			out.Add("present", "%s  the manifest has it, with this value", e.Name)
 		case !encrypted[e.Name]:
-			out.add("add", "%s  its value is in %s already", e.Name, render.Safe(im.sops))
+			out.Add("add", "%s  its value is in %s already", e.Name, render.Safe(im.sops))
 		default:
-			out.add("add", "%s  from %s", e.Name, render.Safe(e.Pos.String()))
+			out.Add("add", "%s  from %s", e.Name, render.Safe(e.Pos.String()))
 		}
 	}
 	for _, e := range im.left {
-		out.add("left out", "%s  %s", render.Safe(e.Pos.String()), e.why)
+		out.Add("left out", "%s  %s", render.Safe(e.Pos.String()), e.why)
 	}
-	return out.err
+	return out.Err
 }
 
 // write writes the SOPS file, then the manifest.
-func (im *envImport) write() error {
+func (im *importer) write() error {
 	if im.manifestText == nil {
 		return nil
 	}
@@ -56,35 +57,35 @@ func (im *envImport) write() error {
 		if err := outfile.Replace(im.sops, im.oldSOPS, im.extended.Data); err != nil {
 			return err
 		}
-		fmt.Fprintf(im.app.Out, "\nWrote %s: values %d, encrypted for recipients: %d.\n", render.Safe(im.sops),
+		fmt.Fprintf(im.Out, "\nWrote %s: values %d, encrypted for recipients: %d.\n", render.Safe(im.sops),
 			len(im.extended.Added), im.extended.Recipients)
 	} else {
-		fmt.Fprintln(im.app.Out)
+		fmt.Fprintln(im.Out)
 	}
 	if err := outfile.Replace(im.manifest, im.oldManifest, im.manifestText); err != nil {
 		return fmt.Errorf("%w; nothing is lost: run the same command again", err)
 	}
-	_, err := fmt.Fprintf(im.app.Out, "Wrote %s: secrets %d, in the store %s.\n", render.Safe(im.manifest), len(im.missing()), im.store)
+	_, err := fmt.Fprintf(im.Out, "Wrote %s: secrets %d, in the store %s.\n", render.Safe(im.manifest), len(im.missing()), im.store)
 	return err
 }
 
 // next says what to do with the files in clear, and how to go on.
-func (im *envImport) next(ctx context.Context) error {
-	out := im.app.Out
+func (im *importer) next(ctx context.Context) error {
+	out := im.Out
 	missing := len(im.missing())
 	switch {
-	case im.opts.env.dryRun:
+	case im.opts.DryRun:
 		_, err := fmt.Fprintf(out, "\nNothing was written. To add: %d, to %s and %s.\n", missing, render.Safe(im.sops), render.Safe(im.manifest))
 		return err
 	case missing == 0:
 		fmt.Fprintf(out, "\nNothing to import: to add 0, present %d, left out %d.\n", len(im.entries), len(im.left))
 	case im.project != nil && im.created:
 		fmt.Fprintf(out, "Next: add %s to include in %s, run %s, and commit both with %s.\n",
-			render.Safe(im.manifest), render.Safe(im.project.Manifest().File), im.app.line("plan"), render.Safe(im.sops))
+			render.Safe(im.manifest), render.Safe(im.project.Manifest().File), im.Line("plan"), render.Safe(im.sops))
 	default:
-		fmt.Fprintf(out, "Next: run %s, and commit %s and %s.\n", im.app.line("plan"), render.Safe(im.manifest), render.Safe(im.sops))
+		fmt.Fprintf(out, "Next: run %s, and commit %s and %s.\n", im.Line("plan"), render.Safe(im.manifest), render.Safe(im.sops))
 	}
-	for _, name := range im.opts.env.files {
+	for _, name := range im.opts.Files {
 		if name == stdinName {
 			continue
 		}
@@ -96,10 +97,10 @@ func (im *envImport) next(ctx context.Context) error {
 
 // toDelete says what of a file in clear to delete. Entries that are left out are not named: what
 // precedes a "=" may be a piece of a value.
-func (im *envImport) toDelete(name string) string {
-	when := "when your Workers read them from the store (" + im.app.line("bindings", "generate") +
-		"; for local development, " + im.app.line("dev") + ")"
-	switch left := slices.ContainsFunc(im.left, func(e envEntry) bool { return e.Pos.File == name }); {
+func (im *importer) toDelete(name string) string {
+	when := "when your Workers read them from the store (" + im.Line("bindings", "generate") +
+		"; for local development, " + im.Line("dev") + ")"
+	switch left := slices.ContainsFunc(im.left, func(e entry) bool { return e.Pos.File == name }); {
 	case !left:
 		return "delete " + name + ", which holds the values in clear, " + when
 	case len(im.taken[name]) == 0:
@@ -109,27 +110,27 @@ func (im *envImport) toDelete(name string) string {
 }
 
 // warnInGit warns of a file in clear that git has, or would take.
-func (im *envImport) warnInGit(ctx context.Context, name string) {
-	a, dir, base := im.app, filepath.Dir(name), filepath.Base(name)
+func (im *importer) warnInGit(ctx context.Context, name string) {
+	dir, base := filepath.Dir(name), filepath.Base(name)
 	replace := "replace the values at those who issued them: git's history keeps the old ones"
 	switch {
 	case !repo.InWorkTree(dir):
-	case len(repo.Tracked(ctx, dir, a.env, base)) > 0:
-		a.Say("warning: git tracks %s: whoever can read the repository has its values", name)
-		a.sayHint("run git rm --cached " + shell.File(name) + ", add it to .gitignore, and " + replace)
+	case len(repo.Tracked(ctx, dir, im.getenv, base)) > 0:
+		im.Say("warning: git tracks %s: whoever can read the repository has its values", name)
+		im.Hint("run git rm --cached " + shell.File(name) + ", add it to .gitignore, and " + replace)
 	case im.wasCommitted(ctx, dir, base):
-		a.Say("warning: git's history has %s: whoever can read the repository has what it held", name)
-		a.sayHint(replace)
+		im.Say("warning: git's history has %s: whoever can read the repository has what it held", name)
+		im.Hint(replace)
 	default:
-		if ignored, err := repo.Ignored(ctx, dir, a.env, base); err == nil && !ignored {
-			a.Say("warning: git does not ignore %s", name)
-			a.sayHint("add it to .gitignore before the next commit")
+		if ignored, err := repo.Ignored(ctx, dir, im.getenv, base); err == nil && !ignored {
+			im.Say("warning: git does not ignore %s", name)
+			im.Hint("add it to .gitignore before the next commit")
 		}
 	}
 }
 
 // wasCommitted reports whether a commit of any branch has a file of that name.
-func (im *envImport) wasCommitted(ctx context.Context, dir, base string) bool {
-	out, err := repo.Git(ctx, dir, im.app.env, "log", "-1", "--all", "--format=%h", "--", base)
+func (im *importer) wasCommitted(ctx context.Context, dir, base string) bool {
+	out, err := repo.Git(ctx, dir, im.getenv, "log", "-1", "--all", "--format=%h", "--", base)
 	return err == nil && len(out) > 0
 }

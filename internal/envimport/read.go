@@ -1,4 +1,4 @@
-package cli
+package envimport
 
 import (
 	"errors"
@@ -19,11 +19,11 @@ import (
 const stdinName = "-"
 
 // read reads the files with values in clear, and selects entries.
-func (im *envImport) read() error {
+func (im *importer) read() error {
 	var mistakes syntax.ErrorList
 	seen := map[string]envfile.Entry{}
 	used := map[string]bool{}
-	for _, name := range im.opts.env.files {
+	for _, name := range im.opts.Files {
 		file, err := im.readFile(name)
 		var list syntax.ErrorList
 		switch {
@@ -35,12 +35,12 @@ func (im *envImport) read() error {
 		}
 		im.note(file.Notes)
 		for _, e := range file.Entries {
-			why, err := im.opts.env.leftOut(e, used)
+			why, err := im.opts.leftOut(e, used)
 			if err != nil {
 				return err
 			}
 			if why != "" {
-				im.left = append(im.left, envEntry{Entry: e, why: why})
+				im.left = append(im.left, entry{Entry: e, why: why})
 				continue
 			}
 			im.taken[name] = append(im.taken[name], e.Name)
@@ -54,8 +54,8 @@ func (im *envImport) read() error {
 			case again: // the same
 			default:
 				seen[e.Name] = e
-				im.entries = append(im.entries, envEntry{Entry: e})
-				im.app.Filter.Public(e.Name)
+				im.entries = append(im.entries, entry{Entry: e})
+				im.Filter.Public(e.Name)
 			}
 		}
 	}
@@ -63,12 +63,12 @@ func (im *envImport) read() error {
 	if err := mistakes.Err(); err != nil {
 		return err
 	}
-	return im.opts.env.unused(im.opts.env.files, used)
+	return im.opts.unused(im.opts.Files, used)
 }
 
 // readFile reads a file, and registers its values with the filter.
-func (im *envImport) readFile(name string) (*envfile.File, error) {
-	in := im.app.In
+func (im *importer) readFile(name string) (*envfile.File, error) {
+	in := im.In
 	if name != stdinName {
 		f, err := os.Open(name)
 		if err != nil {
@@ -87,30 +87,30 @@ func (im *envImport) readFile(name string) (*envfile.File, error) {
 		return nil, err
 	}
 	for _, e := range file.Entries {
-		im.app.Filter.Know(e.Value)
+		im.Filter.Know(e.Value)
 	}
 	return file, nil
 }
 
-func (im *envImport) note(notes []*syntax.Error) {
+func (im *importer) note(notes []*syntax.Error) {
 	for _, n := range notes {
-		im.app.notify(reconcile.ManifestWarning{Mistake: n})
+		im.Notify(reconcile.ManifestWarning{Mistake: n})
 	}
 }
 
 // leftOut says why an entry is not selected, or nothing. It marks the globs that match.
-func (f *envFlags) leftOut(e envfile.Entry, used map[string]bool) (why string, err error) {
-	only, err := matches(f.only, e.Name, used)
+func (o *Options) leftOut(e envfile.Entry, used map[string]bool) (why string, err error) {
+	only, err := matches(o.Only, e.Name, used)
 	if err != nil {
 		return "", fmt.Errorf("--only %w", err)
 	}
-	except, err := matches(f.except, e.Name, used)
+	except, err := matches(o.Except, e.Name, used)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("--except %w", err)
 	case except:
 		return "--except", nil
-	case len(f.only) > 0 && !only:
+	case len(o.Only) > 0 && !only:
 		return "not in --only", nil
 	case e.Setting && !only:
 		return "wrangler's own settings are no secrets of a Worker; --only " + shell.Word(e.Name) + " imports it", nil
@@ -134,8 +134,8 @@ func matches(globs []string, name string, used map[string]bool) (matched bool, e
 
 // unused reports globs that matched no name: one with a typing error would import too little,
 // or too much.
-func (f *envFlags) unused(files []string, used map[string]bool) error {
-	for _, glob := range slices.Concat(f.only, f.except) {
+func (o *Options) unused(files []string, used map[string]bool) error {
+	for _, glob := range slices.Concat(o.Only, o.Except) {
 		if !used[glob] {
 			return fmt.Errorf("no name in %s matches %q", render.Shortened(files), glob)
 		}
