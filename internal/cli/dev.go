@@ -3,15 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 
-	"github.com/secretsync/secretsync/internal/devsession"
+	"github.com/secretsync/secretsync/internal/devvalues"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/localdev"
-	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/manifest"
@@ -67,31 +63,6 @@ manifest no longer names. dev run is for Vitest, which has a storage of its own.
 	return cmd
 }
 
-func (a *App) dev(ctx context.Context, o *devOptions) error {
-	w, configs, values, err := a.boundValues(ctx, &o.workersFlags)
-	if err != nil {
-		return err
-	}
-	defer wipe(values)
-	said := map[string]bool{}
-	say := func(text string) { // a Worker may look in several places
-		if !said[text] {
-			said[text] = true
-			a.Say("%s", text)
-		}
-	}
-	var stored []*devsession.Place
-	err = eachOf(ctx, a, a.devPlaces(w, o.folder(), files(configs)), func(p *devsession.Place) error {
-		some, err := a.devOne(ctx, w, p, values, say)
-		if some {
-			stored = append(stored, p)
-		}
-		return err
-	})
-	a.sayWhere(stored)
-	return err
-}
-
 // boundValues reads the values that the Workers bind. The caller wipes the values.
 func (a *App) boundValues(ctx context.Context, f *workersFlags) (*workers, []*wrangler.Config, map[manifest.SecretRef]secret.Value, error) {
 	w, err := a.workers(ctx, &f.manifestFlags)
@@ -120,178 +91,85 @@ func wipe(values map[manifest.SecretRef]secret.Value) {
 	}
 }
 
-func files(configs []*wrangler.Config) []string {
-	var names []string
-	for _, c := range configs {
-		names = append(names, c.File)
+func (a *App) dev(ctx context.Context, o *devOptions) error {
+	w, configs, values, err := a.boundValues(ctx, &o.workersFlags)
+	if err != nil {
+		return err
 	}
-	return names
+	defer wipe(values)
+	return partly(a.local(w, o.folder()).Store(ctx, configs, values))
 }
 
-// eachOf calls a function for every configuration. It reports a failure immediately and
-// continues with the next one.
-func eachOf[T any](ctx context.Context, a *App, list []T, do func(T) error) error {
-	var failed error
-	for _, item := range list {
-		err := do(item)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			a.PrintError(err)
-			failed = &status{code: exitError}
-		}
+// devClear removes the values that dev stored: all of them, or those that the chosen Workers bind.
+func (a *App) devClear(ctx context.Context, o *devOptions) error {
+	w, err := a.workers(ctx, &o.manifestFlags)
+	if err != nil {
+		return err
 	}
-	return failed
+	err = a.local(w, o.folder()).Clear(ctx, o.workers)
+	if errors.Is(err, devvalues.ErrNoWorkers) {
+		return noWorkers(w.manifest)
+	}
+	return partly(err)
 }
 
-// devPlaces returns the places where some Workers look for their secrets: what --persist-to
-// names, or else what their projects say.
-func (a *App) devPlaces(w *workers, persistTo string, files []string) devsession.Layout {
-	if persistTo != "" {
-		return devsession.InFolder(persistTo, "--persist-to", files)
+// local is what the commands below dev work with.
+func (a *App) local(w *workers, persistTo string) *devvalues.Local {
+	return &devvalues.Local{
+		Manifest: w.manifest, Bindings: w.bindings, Mistakes: w.mistakes, PersistTo: persistTo,
+		Out: a.Out, Filter: a.Filter, Getenv: a.env, Say: a.Say, Failed: a.PrintError, Line: a.line,
 	}
-	named := map[string][]manifest.WorkerFolder{}
-	found, _ := w.manifest.WorkerFiles() // the mistakes were reported with the bindings
-	for _, f := range found {
-		named[f.Name] = f.PersistTo
-	}
-	places, unknown := devsession.Places(repo.New(filepath.Dir(w.manifest.File), false).Root, files, named)
-	for _, u := range unknown {
-		a.Say("warning: %s runs %s, but %s: set persist_to for it under workers:", u.Session.By, u.File, u.Session.Problem)
-	}
-	return places
 }
 
-// devOne stores the secrets of the Workers that look in a place, and reports whether it stored
-// any.
-func (a *App) devOne(
-	ctx context.Context, w *workers, p *devsession.Place, values map[manifest.SecretRef]secret.Value, say func(string),
-) (bool, error) {
-	var configs []*wrangler.Config
-	for _, v := range p.Visitors {
-		configs = append(configs, w.bindings.Config(v.File))
+// partly turns failures that were printed when they happened into an exit code.
+func partly(err error) error {
+	if errors.Is(err, devvalues.ErrReported) {
+		return &status{code: exitError}
 	}
-	lists, warnings := w.bindings.LocalSecrets(configs, values)
-	for _, warning := range warnings {
-		say("warning: " + warning)
-	}
-	var all []localdev.Secret
-	var reads []string
-	readers := p.Visitors[:0:0]
-	for i, v := range p.Visitors {
-		if len(lists[i]) == 0 {
-			say(v.File + " binds no secret for which there is a value")
-			continue
-		}
-		all, reads, readers = append(all, lists[i]...), append(reads, names(lists[i])), append(readers, v)
-	}
-	p.Visitors = readers
-	if len(all) == 0 {
-		return false, nil
-	}
-	if err := localdev.CheckLinks(p.Place); err != nil { // git only says that it cannot tell what is behind one
-		return false, devError(p, err)
-	}
-	if err := a.checkIgnored(ctx, p.Place); err != nil {
-		return false, err
-	}
-	if err := localdev.Put(ctx, p.Place, all); err != nil {
-		return false, devError(p, err)
-	}
-	for i, v := range readers {
-		if _, err := fmt.Fprintf(a.Out, "%s: stored %s\n", v.File, reads[i]); err != nil {
-			return true, err
-		}
-	}
-	return true, nil
+	return err
 }
 
-func names(secrets []localdev.Secret) string {
-	if len(secrets) == 0 {
-		return "nothing"
-	}
-	list := make([]string, len(secrets))
-	for i, s := range secrets {
-		list[i] = s.Name
-	}
-	return strings.Join(list, ", ")
-}
+func (a *App) devRunCommand() *cobra.Command {
+	var flags workersFlags
+	cmd := &cobra.Command{
+		Use:   "run [flags] -- COMMAND [ARGUMENT]...",
+		Short: "Run a command, such as Vitest, with the secrets that Workers bind",
+		Long: `run runs a command with the values of the secrets that Workers bind in the
+environment variable ` + devvalues.Variable + `, and stores nothing. It is for
+Vitest, whose storage is its own.
+The variable holds JSON, the values by the name of the Worker and of the
+binding: {"shop": {"STRIPE_KEY": "..."}}. Every program that the command starts
+can read it.
 
-// sayWhere says where each Worker looks, and what to do about the plain text there.
-func (a *App) sayWhere(places []*devsession.Place) {
-	var folders []string
-	byDefault := 0
-	for _, p := range places {
-		a.Filter.Public(p.Values()) // others may have chosen it
-		for _, v := range p.Visitors {
-			a.Filter.Public(v.By)
-			by := v.By
-			if by == "" {
-				byDefault++
-				by = "beside it"
+If the output is not a terminal, values in it are withheld. The exit code is
+the command's.
+
+` + exitCodesHelp,
+		Example: "  secretsync dev run -- npx vitest\n  secretsync dev run --worker apps/api/wrangler.jsonc -- npm test",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return hint.With(errors.New("which command? None is given"), "for example secretsync dev run -- npx vitest")
 			}
-			a.Say("%s looks in %s (%s)", v.File, p.State(), by)
-		}
-		folders = append(folders, p.Values())
+			return nil
+		},
+		DisableFlagsInUseLine: true,
+		RunE:                  func(cmd *cobra.Command, args []string) error { return a.devRun(cmd.Context(), &flags, args) },
 	}
-	if byDefault > 1 {
-		a.Say("Workers that run together, as by wrangler dev -c A -c B, all look where the first one does: " +
-			"set persist_to for them under workers:")
-	}
-	if len(folders) > 0 {
-		a.Say("the values are in plain text in %s; %s removes them", strings.Join(folders, ", "), a.line("dev", "--clear"))
-	}
+	f := cmd.Flags()
+	flags.register(f)
+	f.SetInterspersed(false) // the command's flags are its own
+	return cmd
 }
 
-// devError adds a hint to an error of package localdev.
-func devError(place *devsession.Place, err error) error {
-	file, values := place.Files(), place.Values()
-	for is, todo := range map[error]string{
-		localdev.ErrNoMiniflare: "install wrangler first: npm install --save-dev wrangler",
-		localdev.ErrNoNode:      "install Node.js, and then wrangler: npm install --save-dev wrangler",
-		localdev.ErrUnsupported: "install a newer wrangler: npm install --save-dev wrangler@latest",
-		localdev.ErrFailed: "see what wrangler dev says there: it may want a newer Node.js, or be too old; " +
-			"and an older wrangler cannot read what a newer one left in " + filepath.Dir(values),
-		localdev.ErrLost:    "remove " + values + ", in case something is there, and try another wrangler; please report this one",
-		localdev.ErrDamaged: "remove " + values + ", where the values are, and " + place.Record() + "; then run dev again",
-		localdev.ErrLink:    "remove it; nothing was stored there",
-		localdev.ErrBusy:    "try again when it has finished",
-	} {
-		if errors.Is(err, is) {
-			return hint.With(fmt.Errorf("%s: %w", file, err), todo)
-		}
+func (a *App) devRun(ctx context.Context, flags *workersFlags, args []string) error {
+	w, configs, values, err := a.boundValues(ctx, flags)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%s: %w", file, err)
-}
-
-// checkIgnored refuses to store plain text where git would track it.
-func (a *App) checkIgnored(ctx context.Context, place localdev.Place) error {
-	root := place.Root()
-	if !repo.InWorkTree(root) {
-		return nil
+	defer wipe(values)
+	err = a.local(w, "").Run(ctx, devvalues.Command{Args: args, In: a.In, Out: a.Out, Err: a.Err, IsTerminal: isTerminal}, configs, values)
+	if exit, ok := errors.AsType[*devvalues.ExitError](err); ok {
+		return &status{code: exit.Code}
 	}
-	at := root // git needs an existing folder to start in
-	for {
-		if info, err := os.Stat(at); err == nil && info.IsDir() {
-			break
-		}
-		at = filepath.Dir(at)
-	}
-	for _, path := range []string{filepath.Join(place.Values(), "id", "blobs", "value"), filepath.Join(root, "file")} {
-		path, err := filepath.Rel(at, path)
-		if err != nil {
-			return err
-		}
-		switch ignored, err := repo.Ignored(ctx, at, a.env, path); {
-		case err == nil && ignored:
-		case err == nil:
-			return hint.With(fmt.Errorf("git does not ignore %s, where the values would be in plain text", root),
-				"add "+filepath.Base(root)+" to .gitignore")
-		default:
-			return hint.With(fmt.Errorf("git cannot tell whether it ignores %s, where the values would be in plain text", root),
-				"run git check-ignore there to see why")
-		}
-	}
-	return nil
+	return err
 }

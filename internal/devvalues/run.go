@@ -1,4 +1,4 @@
-package cli
+package devvalues
 
 import (
 	"cmp"
@@ -16,54 +16,32 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/manifest"
-	"github.com/spf13/cobra"
 )
 
-// devVariable is the environment variable in which dev run hands the values to a command.
-const devVariable = "SECRETSYNC_DEV_VALUES"
+// Variable is the environment variable in which [Local.Run] hands the values to a command.
+const Variable = "SECRETSYNC_DEV_VALUES"
 
-// runEndsWithin is how long the command of dev run may take to end after an interrupt.
-const runEndsWithin = 10 * time.Second
+// endsWithin is how long the command may take to end after an interrupt.
+const endsWithin = 10 * time.Second
 
-func (a *App) devRunCommand() *cobra.Command {
-	var flags workersFlags
-	cmd := &cobra.Command{
-		Use:   "run [flags] -- COMMAND [ARGUMENT]...",
-		Short: "Run a command, such as Vitest, with the secrets that Workers bind",
-		Long: `run runs a command with the values of the secrets that Workers bind in the
-environment variable ` + devVariable + `, and stores nothing. It is for
-Vitest, whose storage is its own.
-The variable holds JSON, the values by the name of the Worker and of the
-binding: {"shop": {"STRIPE_KEY": "..."}}. Every program that the command starts
-can read it.
-
-If the output is not a terminal, values in it are withheld. The exit code is
-the command's.
-
-` + exitCodesHelp,
-		Example: "  secretsync dev run -- npx vitest\n  secretsync dev run --worker apps/api/wrangler.jsonc -- npm test",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return hint.With(errors.New("which command? None is given"), "for example secretsync dev run -- npx vitest")
-			}
-			return nil
-		},
-		DisableFlagsInUseLine: true,
-		RunE:                  func(cmd *cobra.Command, args []string) error { return a.devRun(cmd.Context(), &flags, args) },
-	}
-	f := cmd.Flags()
-	flags.register(f)
-	f.SetInterspersed(false) // the command's flags are its own
-	return cmd
+// Command is a command to run, and its streams. A filter in front of them is not used.
+type Command struct {
+	Args     []string
+	In       io.Reader
+	Out, Err io.Writer
+	// IsTerminal reports whether a stream is a terminal: there, values are not withheld.
+	IsTerminal func(stream any) bool
 }
 
-func (a *App) devRun(ctx context.Context, flags *workersFlags, args []string) error {
-	w, configs, values, err := a.boundValues(ctx, flags)
-	if err != nil {
-		return err
-	}
-	defer wipe(values)
-	byWorker, err := a.valuesByWorker(w, configs, values)
+// ExitError is the exit code of a command that failed.
+type ExitError struct{ Code int }
+
+// Error implements error.
+func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
+
+// Run runs a command with the values that some configurations bind, as JSON in [Variable].
+func (l *Local) Run(ctx context.Context, c Command, configs []*wrangler.Config, values map[manifest.SecretRef]secret.Value) error {
+	byWorker, err := l.valuesByWorker(configs, values)
 	if err != nil {
 		return err
 	}
@@ -72,17 +50,17 @@ func (a *App) devRun(ctx context.Context, flags *workersFlags, args []string) er
 		return errors.New("a value cannot be written as JSON") // the error could quote it
 	}
 	defer clear(data)
-	return a.runWith(ctx, args, devVariable+"="+string(data), values)
+	return l.runWith(ctx, c, Variable+"="+string(data), values)
 }
 
 // valuesByWorker returns the values by the name of the Worker, as it is deployed, and of the
 // binding.
-func (a *App) valuesByWorker(w *workers, configs []*wrangler.Config, values map[manifest.SecretRef]secret.Value) (map[string]map[string]string, error) {
+func (l *Local) valuesByWorker(configs []*wrangler.Config, values map[manifest.SecretRef]secret.Value) (map[string]map[string]string, error) {
 	all, from := map[string]map[string]string{}, map[string]string{}
 	for _, c := range configs {
-		bound, warnings := w.bindings.BoundValues(c, values)
+		bound, warnings := l.Bindings.BoundValues(c, values)
 		for _, warning := range warnings {
-			a.Say("warning: %s", warning)
+			l.Say("warning: %s", warning)
 		}
 		for _, b := range bound {
 			name := cmp.Or(b.Worker, c.File)
@@ -100,43 +78,43 @@ func (a *App) valuesByWorker(w *workers, configs []*wrangler.Config, values map[
 
 // runWith runs a command with a variable in its environment. Where its output is no terminal,
 // the values are withheld from it.
-func (a *App) runWith(ctx context.Context, args []string, variable string, values map[manifest.SecretRef]secret.Value) error {
+func (l *Local) runWith(ctx context.Context, c Command, variable string, values map[manifest.SecretRef]secret.Value) error {
 	filter := redact.New() // its hits are not ours
 	for _, v := range values {
 		filter.Know(v)
 	}
 	output := func(w io.Writer) io.Writer {
-		if isTerminal(w) {
+		if c.IsTerminal(w) {
 			return redact.Unwrap(w)
 		}
 		return filter.Writer(redact.Unwrap(w))
 	}
-	if err := a.Filter.Flush(); err != nil {
+	if err := l.Filter.Flush(); err != nil {
 		return err
 	}
-	cmd := a.command(ctx, args)
+	cmd := c.command(ctx)
 	cmd.Env = append(cmd.Environ(), variable)
-	cmd.Stdout, cmd.Stderr = output(a.Out), output(a.Err)
+	cmd.Stdout, cmd.Stderr = output(c.Out), output(c.Err)
 	err := cmd.Run()
 	if flushed := filter.Flush(); err == nil {
 		err = flushed
 	}
 	if n := filter.Hits(); n > 0 {
-		a.Say("values of secrets in the output of %s were withheld: %d times", args[0], n)
+		l.Say("values of secrets in the output of %s were withheld: %d times", c.Args[0], n)
 	}
 	filter.Forget()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return commandError(args[0], err)
+	return commandError(c.Args[0], err)
 }
 
 // command is a command that gets what is typed, and time to end after an interrupt.
-func (a *App) command(ctx context.Context, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Stdin, cmd.WaitDelay = a.In, runEndsWithin
+func (c *Command) command(ctx context.Context) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Stdin, cmd.WaitDelay = c.In, endsWithin
 	cmd.Cancel = func() error {
-		if isTerminal(a.In) {
+		if c.IsTerminal(c.In) {
 			return nil // the terminal has interrupted it too
 		}
 		if cmd.Process.Signal(syscall.SIGTERM) == nil {
@@ -151,7 +129,7 @@ func (a *App) command(ctx context.Context, args []string) *exec.Cmd {
 func commandError(name string, err error) error {
 	switch exit, failed := errors.AsType[*exec.ExitError](err); {
 	case failed && exit.ExitCode() > 0:
-		return &status{code: exit.ExitCode()}
+		return &ExitError{exit.ExitCode()}
 	case failed:
 		return fmt.Errorf("%s was killed: %s", name, exit.ProcessState)
 	case errors.Is(err, syscall.E2BIG):

@@ -1,4 +1,4 @@
-package cli
+package devvalues
 
 import (
 	"context"
@@ -15,38 +15,37 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// devClear removes the values that dev stored: all of them, or those that the chosen
-// Workers bind. Next to a configuration that is broken or no longer named, it uses dev's
-// record. It fails if any value may be left.
-func (a *App) devClear(ctx context.Context, o *devOptions) error {
-	w, err := a.workers(ctx, &o.manifestFlags)
-	if err != nil {
-		return err
+// ErrNoWorkers is returned if there is no configuration beside which values could be.
+var ErrNoWorkers = errors.New("the manifest has no workers")
+
+// Clear removes the values that [Local.Store] stored: all of them, or those that the chosen
+// Workers bind. Next to a configuration that is broken or no longer named, it uses the record of
+// what was stored. It fails if any value may be left.
+func (l *Local) Clear(ctx context.Context, chosen []string) error {
+	for _, e := range l.Mistakes {
+		l.Say("warning: %s: %s", e.Pos, e.What)
 	}
-	for _, e := range w.mistakes {
-		a.Say("warning: %s: %s", e.Pos, e.What)
-	}
-	files, unread := o.workers, false
-	if len(o.workers) == 0 {
-		if files, unread = w.files(); len(files) == 0 && !unread {
-			return noWorkers(w.manifest)
+	files, unread := chosen, false
+	if len(chosen) == 0 {
+		if files, unread = l.files(); len(files) == 0 && !unread {
+			return ErrNoWorkers
 		}
 	}
-	err = eachOf(ctx, a, a.placesToClear(w, o, files), func(p *devsession.Place) error {
-		all := len(o.workers) == 0 || slices.ContainsFunc(p.Visitors, func(v devsession.Visitor) bool { return w.mistaken(v.File) })
-		return a.clearOne(ctx, w, p, all)
+	err := l.eachOf(ctx, l.placesToClear(files), func(p *devsession.Place) error {
+		all := len(chosen) == 0 || slices.ContainsFunc(p.Visitors, func(v devsession.Visitor) bool { return l.mistaken(v.File) })
+		return l.clearOne(ctx, p, all)
 	})
 	if err == nil && unread {
 		err = hint.With(errors.New("values beside configurations that no longer exist were not removed"),
-			a.line("dev", "--clear")+" --worker FILE removes them, by what it finds beside FILE")
+			l.Line("dev", "--clear")+" --worker FILE removes them, by what it finds beside FILE")
 	}
 	return err
 }
 
 // files returns the configurations that can be read, parsed or not, and whether there are
 // others.
-func (w *workers) files() (files []string, unread bool) {
-	found, mistakes := w.manifest.WorkerFiles()
+func (l *Local) files() (files []string, unread bool) {
+	found, mistakes := l.Manifest.WorkerFiles()
 	for _, f := range found {
 		files = append(files, f.Name)
 	}
@@ -54,24 +53,24 @@ func (w *workers) files() (files []string, unread bool) {
 }
 
 // mistaken reports whether there are mistakes in a configuration.
-func (w *workers) mistaken(file string) bool {
-	return slices.ContainsFunc(w.mistakes, func(e *syntax.Error) bool { return devsession.SamePath(e.Pos.File, file) })
+func (l *Local) mistaken(file string) bool {
+	return slices.ContainsFunc(l.Mistakes, func(e *syntax.Error) bool { return devsession.SamePath(e.Pos.File, file) })
 }
 
 // placesToClear returns the places where the Workers look, and those beside their
 // configurations where dev has stored values: they may have looked there before. The others of
 // a place are the manifest's other Workers that look there.
-func (a *App) placesToClear(w *workers, o *devOptions, files []string) devsession.Layout {
-	all, _ := w.files()
+func (l *Local) placesToClear(files []string) devsession.Layout {
+	all, _ := l.files()
 	for _, file := range files {
 		if !slices.ContainsFunc(all, func(known string) bool { return devsession.SamePath(known, file) }) {
 			all = append(all, file)
 		}
 	}
-	places := a.devPlaces(w, o.folder(), all)
+	places := l.places(all)
 	for _, file := range all {
 		own := localdev.Place{Dir: filepath.Dir(file)}
-		if _, err := os.Lstat(own.Record()); err == nil && o.folder() == "" {
+		if _, err := os.Lstat(own.Record()); err == nil && l.PersistTo == "" {
 			places.Add(own, file, "")
 		}
 	}
@@ -80,11 +79,11 @@ func (a *App) placesToClear(w *workers, o *devOptions, files []string) devsessio
 
 // kept returns what other Workers bind in a place, and says what of that stays, although it was
 // to be removed.
-func (a *App) kept(w *workers, p *devsession.Place, secrets []localdev.Secret, all bool) []localdev.Secret {
+func (l *Local) kept(p *devsession.Place, secrets []localdev.Secret, all bool) []localdev.Secret {
 	stored, _ := localdev.Recorded(p.Place) // Clear reports an error
 	var keep []localdev.Secret
 	for _, v := range p.Others {
-		c := w.bindings.Config(v.File)
+		c := l.Bindings.Config(v.File)
 		if c == nil {
 			continue
 		}
@@ -96,7 +95,7 @@ func (a *App) kept(w *workers, p *devsession.Place, secrets []localdev.Secret, a
 			}
 		}
 		if len(here) > 0 {
-			a.Say("kept %s in %s, where %s reads it too", names(here), p.Values(), v.File)
+			l.Say("kept %s in %s, where %s reads it too", names(here), p.Values(), v.File)
 		}
 	}
 	return keep
@@ -104,10 +103,10 @@ func (a *App) kept(w *workers, p *devsession.Place, secrets []localdev.Secret, a
 
 // clearOne removes the values that the Workers of a place bind. With all, and if the bindings
 // of one are not known, it removes everything that dev stored there.
-func (a *App) clearOne(ctx context.Context, w *workers, p *devsession.Place, all bool) error {
+func (l *Local) clearOne(ctx context.Context, p *devsession.Place, all bool) error {
 	var secrets []localdev.Secret
 	for _, v := range p.Visitors {
-		if c := w.bindings.Config(v.File); c != nil {
+		if c := l.Bindings.Config(v.File); c != nil {
 			secrets = append(secrets, bindings.BoundPlaces(c)...)
 		} else if !all {
 			if _, err := os.Lstat(p.Record()); err != nil {
@@ -117,12 +116,12 @@ func (a *App) clearOne(ctx context.Context, w *workers, p *devsession.Place, all
 			all = true
 		}
 	}
-	gone, err := localdev.Clear(ctx, p.Place, secrets, a.kept(w, p, secrets, all), all)
+	gone, err := localdev.Clear(ctx, p.Place, secrets, l.kept(p, secrets, all), all)
 	if err != nil {
 		return clearError(p, err)
 	}
-	for i, list := range w.shares(p, gone) {
-		if _, err := fmt.Fprintf(a.Out, "%s: removed %s\n", p.Visitors[i].File, names(list)); err != nil {
+	for i, list := range l.shares(p, gone) {
+		if _, err := fmt.Fprintf(l.Out, "%s: removed %s\n", p.Visitors[i].File, names(list)); err != nil {
 			return err
 		}
 	}
@@ -131,18 +130,18 @@ func (a *App) clearOne(ctx context.Context, w *workers, p *devsession.Place, all
 
 // shares divides what was removed among the Workers that bind it. What none binds goes to the
 // first whose bindings are not known, or else to the first.
-func (w *workers) shares(p *devsession.Place, gone []localdev.Secret) [][]localdev.Secret {
+func (l *Local) shares(p *devsession.Place, gone []localdev.Secret) [][]localdev.Secret {
 	lists := make([][]localdev.Secret, len(p.Visitors))
 	rest := 0
 	for i, v := range slices.Backward(p.Visitors) {
-		if w.bindings.Config(v.File) == nil {
+		if l.Bindings.Config(v.File) == nil {
 			rest = i
 		}
 	}
 	for _, g := range gone {
 		bound := false
 		for i, v := range p.Visitors {
-			c := w.bindings.Config(v.File)
+			c := l.Bindings.Config(v.File)
 			if c != nil && slices.ContainsFunc(bindings.BoundPlaces(c), g.Is) {
 				lists[i], bound = append(lists[i], g), true
 			}
