@@ -20,6 +20,7 @@ import (
 	"github.com/secretsync/secretsync/internal/cloudflare/auditlog"
 	"github.com/secretsync/secretsync/internal/cloudflare/deployed"
 	"github.com/secretsync/secretsync/internal/cloudflare/edgepreview"
+	"github.com/secretsync/secretsync/internal/cloudflare/tokens"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/outside"
 	"github.com/secretsync/secretsync/reconcile"
@@ -152,6 +153,9 @@ func (a *api) DefaultAccount() planner.AccountID { return a.opts.DefaultAccount 
 func (a *api) Now() time.Time                    { return a.clock.Now() }
 func (a *api) Loopback() bool                    { return a.loopback }
 
+// Skew is how far Cloudflare's clock is ahead of this machine's, if an answer has said it.
+func (a *api) Skew() (time.Duration, bool) { return a.clock.Skew() }
+
 func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -174,7 +178,7 @@ func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account,
 	if err != nil {
 		return nil, err
 	}
-	a.clients[id] = account{c, edgepreview.New(c)}
+	a.clients[id] = account{c, edgepreview.New(c), tokens.OwnerOf(token)}
 	return a.clients[id], nil
 }
 
@@ -182,11 +186,22 @@ func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account,
 type account struct {
 	*cloudflare.Client
 	*edgepreview.Previewer
+	owner tokens.Owner
 }
 
 // CheckWrites implements [reconcile.WriteChecker]. A preview writes nothing, so it is not checked.
 func (a account) CheckWrites(check func() error) reconcile.Account {
-	return account{a.Client.CheckWrites(check), a.Previewer}
+	return account{a.Client.CheckWrites(check), a.Previewer, a.owner}
+}
+
+// VerifyToken asks Cloudflare whether the account's token is valid.
+func (a account) VerifyToken(ctx context.Context) (tokens.Status, error) {
+	return tokens.Verify(ctx, a.Client, a.owner)
+}
+
+// Permits reports whether the account's token has a permission to read.
+func (a account) Permits(ctx context.Context, permission string) (bool, error) {
+	return tokens.Permits(ctx, a.Client, permission)
 }
 
 // AuditLog implements [reconcile.AuditLogReader].

@@ -108,6 +108,39 @@ func (r *reading) decrypt(ctx context.Context, list []*sought) {
 	_ = g.Wait() // each secret has its own error
 }
 
+// OpenedSOPS is a SOPS file that the values of a manifest are in.
+type OpenedSOPS struct {
+	Name string
+	File SOPSFile // nil with an error
+	Err  error
+}
+
+// SOPSFiles opens the SOPS files that the values of the manifest are in, each once, in the order
+// in which the manifest names them. It decrypts nothing.
+func (m *Manifest) SOPSFiles() (files []OpenedSOPS) {
+	r := m.newReading()
+	seen := map[[2]string]bool{}
+	for _, store := range m.Stores {
+		for _, sec := range store.Secrets {
+			s := sought{source: sec.Source}
+			if !s.sealed() {
+				continue
+			}
+			o := OpenedSOPS{Name: sec.Source.target}
+			from, err := r.sealedFile(sec.Source)
+			if err == nil {
+				o.Name = from.name
+				o.File, err = from.open()
+			}
+			if id := [2]string{o.Name, sec.Source.format}; !seen[id] {
+				seen[id], o.Err = true, err
+				files = append(files, o)
+			}
+		}
+	}
+	return files
+}
+
 // sealedFile returns the SOPS file that a value is in.
 func (r *reading) sealedFile(s Source) (*sealed, error) {
 	if s.Kind == SourceSOPS {

@@ -54,7 +54,8 @@ Any API token is accepted, and any API key with an email address, unless --token
 names the valid ones with their permissions, as in
   --token 'ci=Secrets Store Read,Workers Scripts Read'
 Permissions: Secrets Store Read and Write, Workers Scripts Read and Edit,
-AI Gateway Read and Edit, Account Settings Read.
+AI Gateway Read and Edit, Account Settings Read. Beside them, disabled,
+expires=TIME, not_before=TIME and account=ID (its owner) describe the token.
 
 Previews of Workers, as verify and wrangler dev --remote create them, run at
 the path /__preview/NAME/, in the workerd of the wrangler or Miniflare that is
@@ -98,11 +99,11 @@ func (a *App) emulate(ctx context.Context, o *emulatorOptions) error {
 		}
 		opts.Fault = fault
 	}
-	valid, err := emulator.ParseTokens(o.tokens...)
+	valid, states, err := emulator.ParseTokens(o.tokens...)
 	if err != nil {
 		return err
 	}
-	opts.Tokens, opts.Miniflare = valid, []string{"."}
+	opts.Tokens, opts.TokenStates, opts.Miniflare = valid, states, []string{"."}
 	if opts.StateFile != "" {
 		if err := a.checkState(ctx, opts.StateFile); err != nil {
 			return err

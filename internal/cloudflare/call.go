@@ -20,7 +20,9 @@ type Call struct {
 	Op     string
 	Method string
 	// Path is what follows /accounts/ACCOUNT/, by segments: they are escaped.
-	Path   []string
+	Path []string
+	// OfUser says that Path follows /user/ instead.
+	OfUser bool
 	Query  url.Values
 	Header http.Header
 	// Body is the request's body, and ContentType its media type. Call takes Body over and wipes
@@ -55,6 +57,9 @@ func (c *Client) Call(ctx context.Context, call Call) error {
 func (c *Client) build(ctx context.Context, call Call) (*http.Request, error) {
 	u := *c.base
 	path := []string{"accounts", c.account}
+	if call.OfUser {
+		path = []string{"user"}
+	}
 	for _, segment := range call.Path {
 		if segment == "" || segment == "." || segment == ".." {
 			return nil, fmt.Errorf("%.64q is no part of a path", segment)
@@ -130,6 +135,13 @@ func (c *Client) fetch(req *http.Request, limit int64) (int, []byte, error) {
 
 // HasCode reports whether Cloudflare's errors have a code.
 func (e *Error) HasCode(code int) bool { return slices.Contains(e.Codes, code) }
+
+// Denied reports whether the API refused the credential: it is not valid, or lacks a permission.
+func (e *Error) Denied() bool {
+	known := func(code int) bool { return slices.Contains(authenticationCodes, code) }
+	return slices.ContainsFunc(e.Codes, known) ||
+		len(e.Codes) > 0 && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
+}
 
 // Names reports whether Cloudflare's messages have a word, so that the names that a caller chose
 // itself can be found in them. Nothing else of these texts may be shown.

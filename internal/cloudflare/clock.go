@@ -15,6 +15,8 @@ import (
 type Clock struct {
 	mu     sync.Mutex
 	offset time.Duration
+	skew   time.Duration // as measured
+	read   bool          // an answer had a Date
 }
 
 // clockLimit is the largest offset that is believed. An offset below planner.DateNoise may
@@ -31,6 +33,14 @@ func (c *Clock) Now() time.Time {
 	return time.Now().Add(c.offset)
 }
 
+// Skew returns how far Cloudflare's clock is ahead of this machine's, to within some seconds, even
+// if that is more than Now believes. It is not known until an answer has said the time.
+func (c *Clock) Skew() (skew time.Duration, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.skew, c.read
+}
+
 // update reads the time from the header of an answer that has just arrived.
 func (c *Clock) update(header http.Header) {
 	date, err := http.ParseTime(header.Get("Date"))
@@ -38,13 +48,13 @@ func (c *Clock) update(header http.Header) {
 		return
 	}
 	offset := time.Until(date.Add(time.Second / 2)).Round(time.Second / 10)
-	switch {
-	case offset.Abs() > clockLimit:
-		return
-	case offset.Abs() < planner.DateNoise:
+	if offset.Abs() < planner.DateNoise {
 		offset = 0
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.offset = offset
+	c.skew, c.read = offset, true
+	if offset.Abs() <= clockLimit {
+		c.offset = offset
+	}
 }

@@ -61,7 +61,10 @@ func credential(r *http.Request) string {
 // authorize returns the error if the request's credential does not permit it.
 func (s *Server) authorize(r *http.Request) error {
 	held := credential(r)
-	if held == "" {
+	switch {
+	case isVerify(r):
+		return nil
+	case held == "":
 		return errUnauthenticated
 	}
 	if len(s.opts.Tokens) == 0 {
@@ -70,7 +73,13 @@ func (s *Server) authorize(r *http.Request) error {
 	if _, known := s.opts.Tokens[held]; !known {
 		return errUnknownToken
 	}
-	_, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/client/v4/accounts/"), "/")
+	account, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/client/v4/accounts/"), "/")
+	switch state := s.opts.TokenStates[held]; {
+	case !state.usable(s.opts.Now()):
+		return errEndedToken
+	case state.Account != "" && state.Account != account:
+		return errForbidden
+	}
 	for _, g := range guards {
 		switch {
 		case !strings.HasPrefix(path, g.prefix):
@@ -91,29 +100,36 @@ func (s *Server) permits(r *http.Request, p Permission) bool {
 // isRead reports whether a request changes nothing.
 func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
-// ParseTokens parses tokens for [Options.Tokens]. Each is
+// ParseTokens parses tokens for [Options.Tokens] and [Options.TokenStates]. Each is
 //
 //	TOKEN=PERMISSION,...
 //
-// as in "ci=Secrets Store Read, Workers Scripts Read", in upper or lower case.
-func ParseTokens(texts ...string) (map[string][]Permission, error) {
-	tokens := map[string][]Permission{}
+// as in "ci=Secrets Store Read, Workers Scripts Read", in upper or lower case. Beside permissions,
+// the words disabled, expires=TIME, not_before=TIME and account=ID describe the token.
+func ParseTokens(texts ...string) (tokens map[string][]Permission, states map[string]TokenState, err error) {
+	tokens, states = map[string][]Permission{}, map[string]TokenState{}
 	for _, text := range texts {
 		token, list, found := strings.Cut(text, "=")
 		if !found || token == "" {
-			return nil, fmt.Errorf("%q is not a token with its permissions: want TOKEN=PERMISSION,PERMISSION", text)
+			return nil, nil, fmt.Errorf("%q is not a token with its permissions: want TOKEN=PERMISSION,PERMISSION", text)
 		}
 		tokens[token] = nil
+		var state TokenState
 		for name := range strings.SplitSeq(list, ",") {
 			name = strings.TrimSpace(name)
 			i := slices.IndexFunc(Permissions(), func(p Permission) bool { return strings.EqualFold(string(p), name) })
-			switch {
-			case i >= 0:
+			if i >= 0 {
 				tokens[token] = append(tokens[token], Permissions()[i])
-			case name != "":
-				return nil, fmt.Errorf("token %q: unknown permission %q: want some of %q", token, name, Permissions())
+				continue
+			}
+			switch known, err := state.set(name); {
+			case err != nil:
+				return nil, nil, fmt.Errorf("token %q: %w", token, err)
+			case !known && name != "":
+				return nil, nil, fmt.Errorf("token %q: unknown permission %q: want some of %q", token, name, Permissions())
 			}
 		}
+		states[token] = state
 	}
-	return tokens, nil
+	return tokens, states, nil
 }

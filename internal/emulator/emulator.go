@@ -74,6 +74,9 @@ type Options struct {
 	// Tokens are the valid API tokens and user API keys, with their permissions. By default
 	// any token is valid and has all of them.
 	Tokens map[string][]Permission
+	// TokenStates are what else is true of the tokens in Tokens. By default they are users', active
+	// and without an end.
+	TokenStates map[string]TokenState
 
 	// KeepValues keeps values in plain text, in the state file too, so that Workers can read
 	// them. By default a Worker's binding cannot be read. Values that a state file has from

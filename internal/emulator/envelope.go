@@ -77,16 +77,21 @@ var (
 type envelope struct {
 	Success    bool       `json:"success"`
 	Errors     []apiError `json:"errors"`
-	Messages   []string   `json:"messages"`
+	Messages   []message  `json:"messages"`
 	Result     any        `json:"result"`
 	ResultInfo any        `json:"result_info,omitempty"`
 }
 
 func writeEnvelope(w http.ResponseWriter, result any, err error) {
-	e, status := envelope{Success: err == nil, Errors: []apiError{}, Messages: []string{}}, http.StatusOK
+	e, status := envelope{Success: err == nil, Errors: []apiError{}, Messages: []message{}}, http.StatusOK
 	switch result := result.(type) {
 	case listing:
 		e.Result, e.ResultInfo = result.items, result.info
+	case tokenView:
+		e.Result = result
+		if result.Status == "active" {
+			e.Messages = []message{{Code: 10000, Message: "This API Token is valid and active"}}
+		}
 	default:
 		e.Result = result
 	}

@@ -54,6 +54,9 @@ func New(opts Options) (*Server, error) {
 	s.route(storeRoot, endpoints())
 	s.route(accountRoot, readerEndpoints())
 	s.route(accountRoot, workerEndpoints())
+	for _, owner := range []string{"/client/v4/user", accountRoot} {
+		s.mux.HandleFunc("GET "+owner+"/tokens/verify", s.verifyToken)
+	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, nil, errNoRoute) })
 	return s, nil
 }

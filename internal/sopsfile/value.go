@@ -161,18 +161,26 @@ func (f *File) unlock(ctx context.Context, c *keygate.Clock) (u *unlocked, err e
 	defer rescue(f, &err)
 	tree := f.tree
 	tree.Branches = sops.TreeBranches{copied(f.tree.Branches[0]).(sops.TreeBranch)}
+	key, err := f.dataKey(ctx, tree.Metadata, c)
+	if err != nil {
+		return nil, err
+	}
+	return f.unlockWith(tree, key)
+}
+
+// dataKey decrypts the key that the values of the file are encrypted with.
+func (f *File) dataKey(ctx context.Context, m sops.Metadata, c *keygate.Clock) ([]byte, error) {
 	failed := &keygate.Failures{}
-	key, err := tree.Metadata.GetDataKeyWithKeyServices(f.opener.gate.Service(ctx, c, failed), keygate.Local())
+	key, err := m.GetDataKeyWithKeyServices(f.opener.gate.Service(ctx, c, failed), keygate.Local())
 	switch {
 	case err == nil:
+		return key, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case len(failed.Refused) > 0:
 		return nil, f.refusedKeys(failed)
-	default: // SOPS doesn't say whether a key was wrong or none was there
-		return nil, f.noKey(failed)
 	}
-	return f.unlockWith(tree, key)
+	return nil, f.noKey(failed) // SOPS doesn't say whether a key was wrong or none was there
 }
 
 // copied copies a value of a tree.

@@ -50,9 +50,9 @@ func restartEmulator(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("unknown option %s", name)
 		}
 	}
-	valid, err := emulator.ParseTokens(tokens...)
+	valid, states, err := emulator.ParseTokens(tokens...)
 	ts.Check(err)
-	opts.Tokens = valid
+	opts.Tokens, opts.TokenStates = valid, states
 	e := ts.Value(serverKey{}).(*troubled)
 	e.Stop()
 	ts.Check(e.start(opts))
