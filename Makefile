@@ -11,7 +11,7 @@ VERSITYGW_VERSION = v1.8.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed clean
+.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -76,6 +76,14 @@ e2e-s3: $(TOOLS)/versitygw-$(VERSITYGW_VERSION) ## Run the suite of object store
 $(TOOLS)/versitygw-$(VERSITYGW_VERSION):
 	GOBIN=$(TOOLS) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
 	mv $(TOOLS)/versitygw $@
+
+site: ## Build the documentation as a static site into site/dist, and check its links; needs Node.js
+	@if ! command -v npm >/dev/null; then \
+		echo "********* site: Node.js and npm are not installed: SKIPPED *********"; \
+		test -z "$$CI" || exit 1; \
+	else \
+		cd site && npm ci --no-progress && npm run build && npm run check; \
+	fi
 
 recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the CI recipes (action.yml, examples) against the emulator; needs bash and git
 	$< examples/github/*.yml .github/workflows/*.yml
@@ -167,4 +175,4 @@ $(TOOLS)/gremlins-$(GREMLINS_VERSION):
 	mv $(TOOLS)/gremlins $@
 
 clean: ## Remove what other targets built
-	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules
+	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules site/node_modules site/pages site/dist site/.vitepress/cache
