@@ -97,7 +97,7 @@ func check(repository fs.FS) (*findings, error) {
 		case err != nil:
 			return err
 		case entry.IsDir():
-			if slices.Contains([]string{".git", ".tools", "dist", "node_modules", "testdata"}, base) {
+			if slices.Contains([]string{".git", ".tools", "dist", "node_modules", "pages", "testdata"}, base) {
 				return fs.SkipDir
 			}
 			return nil
