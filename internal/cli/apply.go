@@ -212,9 +212,9 @@ func (a *App) outcome(ctx context.Context, command string, report *applier.Repor
 	case len(report.Results) == 0: // there was nothing to do
 		return err
 	case errors.As(err, new(*reconcile.LeaseLostError)):
-		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.sharedAdvice(err))}
+		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.adviser().Shared(err))}
 	case errors.As(err, new(*lockfile.ReplacedError)): // said even after an interrupt
-		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.changedAdvice(err))}
+		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.adviser().Changed(err))}
 	case ctx.Err() != nil:
 		return &status{exitInterrupted, hint.With(errors.New("interrupted"), "run "+a.line("plan")+" to see what is left")}
 	case errors.Is(err, reconcile.ErrNotRefreshed):

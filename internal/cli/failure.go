@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/secretsync/secretsync/internal/advice"
 	"github.com/secretsync/secretsync/internal/ci"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/outfile"
@@ -97,11 +98,18 @@ func (a *App) complaints(err error) (mistakes []render.Mistake, hints []string) 
 	for line := range strings.Lines(text) {
 		mistakes = append(mistakes, render.Mistake{Rule: render.RuleError, What: strings.TrimSuffix(line, "\n")})
 	}
-	hints = nonempty(cmp.Or(hint.Of(err), a.advice(err)))
+	hints = nonempty(cmp.Or(hint.Of(err), a.adviser().For(err)))
 	if suggestion != "" {
 		hints = append(hints, "did you mean "+strings.Join(strings.Fields(suggestion), " or ")+"?")
 	}
 	return mistakes, hints
+}
+
+func (a *App) adviser() *advice.Adviser { return &advice.Adviser{Line: a.line, Other: a.otherLine} }
+
+// advised is a library's hint followed by the command line's advice.
+func (a *App) advised(hint string, err error) string {
+	return strings.TrimPrefix(strings.TrimSuffix(hint+"; "+a.adviser().For(err), "; "), "; ")
 }
 
 // joined returns the parts of an error that errors.Join made of several. A list of mistakes is

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/secretsync/secretsync/internal/advice"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/lockfile"
@@ -35,7 +36,7 @@ func lockfilePath(f *manifestFlags) (string, error) {
 	path := lockfile.PathFor(file)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
-			return "", hint.With(fmt.Errorf("there is neither %s nor its lockfile, %s", file, path), missingAdvice(file))
+			return "", hint.With(fmt.Errorf("there is neither %s nor its lockfile, %s", file, path), advice.MissingManifest(file))
 		}
 	}
 	return path, nil

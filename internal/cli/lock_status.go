@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/advice"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/render/rows"
 	"github.com/secretsync/secretsync/internal/sopsfile"
@@ -195,7 +196,7 @@ func inspectKey(ctx context.Context, p *reconcile.Project, key lockfile.Key) *ke
 	if found.Err != nil {
 		st.Problem = found.Err.Error()
 		if types, ok := errors.AsType[sopsfile.TypesNotAllowed](found.Err); ok { // the status has no separate line for advice
-			st.Problem += " (" + typesAdvice(types) + ")"
+			st.Problem += " (" + advice.KeyTypes(types) + ")"
 		}
 	}
 	return st

@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/secretsync/secretsync/internal/buildinfo"
+	"github.com/secretsync/secretsync/internal/cmdline"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/redact"
@@ -117,6 +118,15 @@ func (a *App) Command() *cobra.Command {
 	refuseUnknownTopics(cmd)
 	return cmd
 }
+
+// remember keeps the command for [App.line].
+func (a *App) remember(cmd *cobra.Command, _ []string) { a.executed = cmd }
+
+// line is a command of secretsync that can be pasted, with the flags of the one at hand.
+func (a *App) line(words ...string) string { return cmdline.Line(a.executed, words...) }
+
+// otherLine is like line, but the command is another one even if it has the same name.
+func (a *App) otherLine(words ...string) string { return cmdline.Other(a.executed, words...) }
 
 // refuseUnknownTopics makes an unknown help topic an ordinary error: cobra would print the
 // topic unescaped, and succeed.

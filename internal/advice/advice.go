@@ -1,4 +1,6 @@
-package cli
+// Package advice says what to do about the errors of libraries, in terms of the command line, which
+// libraries do not know.
+package advice
 
 import (
 	"cmp"
@@ -23,14 +25,19 @@ import (
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/secretsync/secretsync/reconcile"
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
-// advice returns what to do about a library's error, in terms of the command line, which
-// libraries do not know. It is empty if the error already says everything.
-func (a *App) advice(err error) string {
-	if text := cmp.Or(a.changedAdvice(err), a.sharedAdvice(err), a.lockAdvice(err), a.manifestAdvice(err)); text != "" {
+// Adviser advises with commands that can be pasted.
+type Adviser struct {
+	// Line is a command with the flags of the one at hand, if it is the same one.
+	Line func(words ...string) string
+	// Other is a command with the flags only that say which project is meant.
+	Other func(words ...string) string
+}
+
+// For returns what to do about a library's error. It is empty if the error already says everything.
+func (a *Adviser) For(err error) string {
+	if text := cmp.Or(a.Changed(err), a.Shared(err), a.lock(err), a.project(err)); text != "" {
 		return text
 	}
 	var otherAPI *reconcile.OtherAPIError
@@ -43,25 +50,25 @@ func (a *App) advice(err error) string {
 	case errors.As(err, &pattern):
 		return "use the names in Cloudflare, STORE/PREFIX-AND-SECRET: " + render.Shortened(pattern.Suggestions())
 	case errors.As(err, &otherAPI):
-		return otherAPIAdvice(otherAPI)
+		return otherAPIs(otherAPI)
 	case errors.As(err, &stale):
-		return a.staleAdvice(stale)
+		return a.stalePlan(stale)
 	case errors.Is(err, reconcile.ErrNoAccount):
 		return "set CLOUDFLARE_ACCOUNT_ID or --account-id, or add accounts to the manifest; plan --offline and --emulator need none"
 	case errors.Is(err, applier.ErrIncomplete):
 		return "try again; if that does not help, report it to Cloudflare: what the list lacks cannot be known"
 	case errors.As(err, &types):
-		return typesAdvice(types)
+		return KeyTypes(types)
 	}
 	if step, ok := errors.AsType[*reconcile.StepError](err); ok {
-		return stepAdvice(step.Step)
+		return failedStep(step.Step)
 	}
 	return ""
 }
 
-// stepAdvice is advice about the step of a verification that failed. The errors of the first two
+// failedStep is advice about the step of a verification that failed. The errors of the first two
 // steps name what is missing.
-func stepAdvice(step witness.Step) string {
+func failedStep(step witness.Step) string {
 	switch step {
 	case witness.StepExchange:
 		return "try again; if it lasts, look for a proxy or a firewall between here and Cloudflare"
@@ -76,10 +83,10 @@ func stepAdvice(step witness.Step) string {
 	return ""
 }
 
-// staleAdvice is advice about a reviewed plan that was not applied. A plan with --verify knows more
+// stalePlan is advice about a reviewed plan that was not applied. A plan with --verify knows more
 // than an apply without.
-func (a *App) staleAdvice(stale *reconcile.StaleError) string {
-	again := "run " + a.line("plan") + " again, and have the new plan reviewed"
+func (a *Adviser) stalePlan(stale *reconcile.StaleError) string {
+	again := "run " + a.Line("plan") + " again, and have the new plan reviewed"
 	if d := stale.Difference; d != nil && slices.ContainsFunc(d.Changed, lostProof) {
 		return "the reviewed plan was made with --verify: apply it with --verify; or " + again
 	}
@@ -92,43 +99,44 @@ func lostProof(p planfile.Pair) bool {
 	return slices.ContainsFunc(p.Reviewed.Reasons, proven) && !slices.ContainsFunc(p.Now.Reasons, proven)
 }
 
-func typesAdvice(types sopsfile.TypesNotAllowed) string {
+// KeyTypes is advice about a SOPS file that asks for keys of types that may not be used.
+func KeyTypes(types sopsfile.TypesNotAllowed) string {
 	return "if you trust the file with your credentials, allow its other keys: --sops-key-types " + string(types)
 }
 
-// changedAdvice is advice about files that another program changed during a run.
-func (a *App) changedAdvice(err error) string {
+// Changed is advice about files that another program changed during a run.
+func (a *Adviser) Changed(err error) string {
 	var replaced *lockfile.ReplacedError
 	var unmerged *lockfile.UnmergedError
 	switch {
 	case errors.As(err, new(*reconcile.ChangedError)):
 		return "run the command again: it reads the files that are there now"
 	case errors.As(err, &unmerged):
-		return a.mergeAdvice()
+		return a.merge()
 	case !errors.As(err, &replaced):
 		return ""
 	case replaced.NotSaved != nil:
-		return "the outcome of the last requests was not recorded: free disk space, and run " + a.line("plan") + " to see what is left"
+		return "the outcome of the last requests was not recorded: free disk space, and run " + a.Line("plan") + " to see what is left"
 	case replaced.Saved != "":
-		return a.mergeAdvice()
+		return a.merge()
 	}
 	return "run the command again: it reads the lockfile that is there now"
 }
 
-// mergeAdvice says how to complete a lockfile that lacks the records of a run.
-func (a *App) mergeAdvice() string {
-	return "run " + a.line("lock", "merge") + ", which adds them to the lockfile, and then plan"
+// merge says how to complete a lockfile that lacks the records of a run.
+func (a *Adviser) merge() string {
+	return "run " + a.Line("lock", "merge") + ", which adds them to the lockfile, and then plan"
 }
 
-// lockAdvice is advice about the lockfile and its key.
-func (a *App) lockAdvice(err error) string {
+// lock is advice about the lockfile and its key.
+func (a *Adviser) lock(err error) string {
 	switch {
 	case errors.As(err, new(*lockfile.HeldError)):
 		return "try again when it has finished, or wait longer with --lock-timeout"
 	case errors.Is(err, lockfile.ErrLost):
-		return "if there is none, move this one away and run " + a.line("import", "--lock-only")
+		return "if there is none, move this one away and run " + a.Line("import", "--lock-only")
 	case errors.Is(err, lockfile.ErrConflict):
-		return "or let " + a.line("lock", "merge") + " do that; then run " + a.line("plan") + " and apply"
+		return "or let " + a.Line("lock", "merge") + " do that; then run " + a.Line("plan") + " and apply"
 	case errors.Is(err, lockfile.ErrKeysDiffer):
 		return "if one side ran lock rekey, merge its version from before that, and run lock rekey again; " +
 			"if both created a first key, keep one lockfile and run apply --adopt=overwrite"
@@ -147,7 +155,7 @@ func (a *App) lockAdvice(err error) string {
 		return "use the key that sops decrypt prints; to keep it in git, encrypted, " +
 			"give .sops.yaml a rule for the lockfile and run lock rekey, which seals a key there"
 	case errors.Is(err, keyring.ErrUnavailable):
-		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with " + a.line("import", "--lock-only")
+		return "lock rekey needs that key too; if it is lost, move the lockfile away and rebuild it with " + a.Line("import", "--lock-only")
 	case errors.Is(err, reconcile.ErrNoKey):
 		return "the first apply creates one"
 	case errors.Is(err, reconcile.ErrNoRecords):
@@ -158,27 +166,27 @@ func (a *App) lockAdvice(err error) string {
 	return ""
 }
 
-// sharedAdvice is advice about leases and lockfiles in object stores.
-func (a *App) sharedAdvice(err error) string {
+// Shared is advice about leases and lockfiles in object stores.
+func (a *Adviser) Shared(err error) string {
 	var copied *reconcile.CopyError
 	switch {
 	case errors.As(err, new(*reconcile.LeaseHeldError)):
 		return "try again when it has finished, or wait longer with --lock-timeout: " +
 			"a lease that was left behind by a killed run is free once its duration has passed; " +
-			a.otherLine("lock", "status") + " shows who holds it"
+			a.Other("lock", "status") + " shows who holds it"
 	case errors.As(err, new(*reconcile.LeaseLostError)):
-		return "run " + a.line("plan") + " to see what is left: the run that took over may be doing it"
+		return "run " + a.Line("plan") + " to see what is left: the run that took over may be doing it"
 	case errors.As(err, new(*reconcile.OlderLockfileError)):
 		return "get the newer lockfile first, as by git pull or git merge; if it is lost, run " +
-			a.otherLine("lock", "break", "--forget-applied") + ", and then plan"
+			a.Other("lock", "break", "--forget-applied") + ", and then plan"
 	case errors.Is(err, objectstore.ErrIgnoresConditions):
 		return "use another object store, such as R2 or S3; without one, let only one machine apply, and keep the lockfile in git"
 	case errors.Is(err, lease.ErrNotLease):
 		return "another program wrote it: use another prefix for the leases, or delete that object if nothing else needs it"
 	case errors.Is(err, reconcile.ErrLeaseChanged):
-		return "nothing was broken: run " + a.otherLine("lock", "status") + " to see who holds the lease now"
+		return "nothing was broken: run " + a.Other("lock", "status") + " to see who holds the lease now"
 	case errors.As(err, &copied):
-		return "compare both, as by " + a.otherLine("lock", "status") + "; to replace " + copied.To + " nevertheless, add --overwrite"
+		return "compare both, as by " + a.Other("lock", "status") + "; to replace " + copied.To + " nevertheless, add --overwrite"
 	}
 	return ""
 }
@@ -192,12 +200,12 @@ func sides(err error) string {
 	return shell.Git(file, "checkout", "--ours") + ", or " + shell.Git(file, "checkout", "--theirs")
 }
 
-// manifestAdvice is advice about the manifest and what it names.
-func (a *App) manifestAdvice(err error) string {
+// project is advice about the manifest and what it names.
+func (a *Adviser) project(err error) string {
 	var named *manifest.Error
 	switch {
 	case errors.As(err, &named) && errors.Is(named, manifest.ErrAbsent):
-		return missingAdvice(named.Pos.File)
+		return MissingManifest(named.Pos.File)
 	case errors.Is(err, manifest.ErrNone):
 		return "run secretsync init, or name a manifest with --file"
 	case errors.Is(err, manifest.ErrSeveral):
@@ -209,26 +217,26 @@ func (a *App) manifestAdvice(err error) string {
 	case errors.Is(err, manifest.ErrPlaintext):
 		return "--allow-plaintext-values is for experiments"
 	case errors.Is(err, manifest.ErrLayout):
-		return a.line("import") + " -o more.yaml writes the entries to a new file, to be included"
+		return a.Line("import") + " -o more.yaml writes the entries to a new file, to be included"
 	case errors.Is(err, wrangler.ErrLayout):
 		return "paste what secretsync bindings generate prints"
 	case errors.Is(err, bindings.ErrNoID):
-		return a.line("apply") + " records it in the lockfile"
+		return a.Line("apply") + " records it in the lockfile"
 	}
 	return ""
 }
 
-// missingAdvice is advice about a manifest that --file names and that does not exist.
-func missingAdvice(file string) string {
+// MissingManifest is advice about a manifest that --file names and that does not exist.
+func MissingManifest(file string) string {
 	if found, err := manifest.Find(filepath.Dir(file)); err == nil {
 		return "name another manifest with --file: there is " + found
 	}
 	return "secretsync init --file " + shell.File(file) + " creates it; or name another manifest with --file"
 }
 
-// otherAPIAdvice says which files of a lockfile to move where, so that the emulator and
+// otherAPIs says which files of a lockfile to move where, so that the emulator and
 // Cloudflare have one each.
-func otherAPIAdvice(e *reconcile.OtherAPIError) string {
+func otherAPIs(e *reconcile.OtherAPIError) string {
 	if objectstore.IsURL(e.Lockfile) && e.Emulator {
 		return "give Cloudflare and the emulator a lockfile each: name another one with --lockfile, or in the manifest"
 	}
@@ -247,64 +255,3 @@ func otherAPIAdvice(e *reconcile.OtherAPIError) string {
 	return "to go on with Cloudflare, keep the emulator's records under another name: " + move +
 		"; apply then starts a new lockfile, and --lockfile " + shell.File(other) + " goes on with the emulator"
 }
-
-// advised is a library's hint followed by the command line's advice.
-func (a *App) advised(hint string, err error) string {
-	return strings.TrimPrefix(strings.TrimSuffix(hint+"; "+a.advice(err), "; "), "; ")
-}
-
-// projectFlags say which project, values and API are meant. Another command needs the same. No flag
-// that approves something is among them.
-var projectFlags = []string{
-	"file", "lockfile", "lease", "var", "emulator", "api-base-url", "account-id", "persist-to",
-	"allow-outside", "allow-commands", "allow-plaintext-values", "sops-key-types",
-}
-
-// line is a command of secretsync that can be pasted where the user stands: words name it, and may
-// have flags. It has the same flags as the command at hand, but no approval, if it is the same
-// one, else those that say which project is meant.
-func (a *App) line(words ...string) string { return a.lineWith(words, true) }
-
-// otherLine is like line, but the command is another one even if it has the same name: it has only
-// the flags that say which project is meant.
-func (a *App) otherLine(words ...string) string { return a.lineWith(words, false) }
-
-func (a *App) lineWith(words []string, again bool) string {
-	text := "secretsync " + strings.Join(words, " ")
-	if a.executed == nil { // the command line could not be parsed
-		return text
-	}
-	other, _, err := a.executed.Root().Find(words)
-	if err != nil {
-		return text
-	}
-	a.executed.Flags().Visit(func(f *pflag.Flag) {
-		wanted := again && other == a.executed && f.Name != "auto-approve" || slices.Contains(projectFlags, f.Name)
-		if wanted && other.Flag(f.Name) != nil && !strings.Contains(text+" ", " --"+f.Name+" ") {
-			text += given(f)
-		}
-	})
-	return text
-}
-
-// given is a flag as it was given.
-func given(f *pflag.Flag) (text string) {
-	values := []string{f.Value.String()}
-	if several, ok := f.Value.(pflag.SliceValue); ok {
-		values = several.GetSlice()
-	}
-	for _, value := range values {
-		switch {
-		case value == f.NoOptDefVal: // as in --offline
-			text += " --" + f.Name
-		case f.NoOptDefVal != "": // the value has to be a part of the word
-			text += " " + shell.Word("--"+f.Name+"="+value)
-		default:
-			text += " --" + f.Name + " " + shell.Word(value)
-		}
-	}
-	return text
-}
-
-// remember keeps the command for [App.line].
-func (a *App) remember(cmd *cobra.Command, _ []string) { a.executed = cmd }

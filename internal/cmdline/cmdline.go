@@ -1,0 +1,65 @@
+// Package cmdline words commands of secretsync that can be pasted.
+package cmdline
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/internal/shell"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// projectFlags say which project, values and API are meant. Another command needs the same. No flag
+// that approves something is among them.
+var projectFlags = []string{
+	"file", "lockfile", "lease", "var", "emulator", "api-base-url", "account-id", "persist-to",
+	"allow-outside", "allow-commands", "allow-plaintext-values", "sops-key-types",
+}
+
+// Line is a command of secretsync that can be pasted where the user stands: words name it, and may
+// have flags. executed is the command at hand, or nil if the command line could not be parsed. The
+// line has the same flags as that, but no approval, if it is the same one, else those that say
+// which project is meant.
+func Line(executed *cobra.Command, words ...string) string { return line(executed, words, true) }
+
+// Other is like [Line], but the command is another one even if it has the same name: it has only
+// the flags that say which project is meant.
+func Other(executed *cobra.Command, words ...string) string { return line(executed, words, false) }
+
+func line(executed *cobra.Command, words []string, again bool) string {
+	text := "secretsync " + strings.Join(words, " ")
+	if executed == nil {
+		return text
+	}
+	other, _, err := executed.Root().Find(words)
+	if err != nil {
+		return text
+	}
+	executed.Flags().Visit(func(f *pflag.Flag) {
+		wanted := again && other == executed && f.Name != "auto-approve" || slices.Contains(projectFlags, f.Name)
+		if wanted && other.Flag(f.Name) != nil && !strings.Contains(text+" ", " --"+f.Name+" ") {
+			text += given(f)
+		}
+	})
+	return text
+}
+
+// given is a flag as it was given.
+func given(f *pflag.Flag) (text string) {
+	values := []string{f.Value.String()}
+	if several, ok := f.Value.(pflag.SliceValue); ok {
+		values = several.GetSlice()
+	}
+	for _, value := range values {
+		switch {
+		case value == f.NoOptDefVal: // as in --offline
+			text += " --" + f.Name
+		case f.NoOptDefVal != "": // the value has to be a part of the word
+			text += " " + shell.Word("--"+f.Name+"="+value)
+		default:
+			text += " --" + f.Name + " " + shell.Word(value)
+		}
+	}
+	return text
+}
