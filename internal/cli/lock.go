@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/advice"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/lockstatus"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/objectstore"
@@ -90,6 +91,49 @@ func (a *App) localLockfile(ctx context.Context, f *manifestFlags, why string) (
 		return "", hint.With(fmt.Errorf("the lockfile is %s, and not a file", path), why)
 	}
 	return path, nil
+}
+
+func (a *App) lockStatusCommand() *cobra.Command {
+	var f manifestFlags
+	var format string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the state of the lockfile and its key",
+		Long: `status reads the lockfile and looks for its fingerprint key. It needs no token,
+no values and no key, and sends no request to Cloudflare. Of the manifest it
+needs only the name, and not even that with --lockfile. It exits with 1 if the
+lockfile is damaged, or lacks records that wait beside it.
+
+If several machines share the lockfile, or exclude each other by leases, it also
+shows who holds them, or held them last, and which version of the lockfile was
+applied last. It writes nothing to the bucket.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != "text" && format != "json" {
+				return fmt.Errorf("--format %q is neither text nor json", format)
+			}
+			return a.lockStatus(cmd.Context(), &f, format == "json")
+		},
+	}
+	f.registerFiles(cmd.Flags())
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	return cmd
+}
+
+func (a *App) lockStatus(ctx context.Context, f *manifestFlags, asJSON bool) error {
+	p, err := a.lockfileOf(ctx, f)
+	if err != nil {
+		return err
+	}
+	st, damaged := lockstatus.Inspect(ctx, p)
+	for _, w := range a.tracked(ctx, p.LocalLockfile()) {
+		st.Tracked = append(st.Tracked, w.Pos.File)
+		a.Say("warning: %s", w)
+	}
+	if !asJSON {
+		return errors.Join(st.Print(a.Out), damaged)
+	}
+	return errors.Join(a.printJSON(st), damaged)
 }
 
 func (a *App) lockFoldCommand() *cobra.Command {
