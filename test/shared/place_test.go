@@ -15,15 +15,14 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/test/page"
 	"github.com/secretsync/secretsync/test/program"
 	"github.com/secretsync/secretsync/test/s3test"
 )
 
 // place is the folders of several repositories, an account and an object store.
 type place struct {
-	t        *testing.T
-	root     string
-	env      map[string]string
+	page.Shell
 	emulator *emulator.Embedded
 	stall    atomic.Bool // whether requests that create secrets get no answer
 	holder   *exec.Cmd   // a run that waits for such an answer
@@ -34,7 +33,7 @@ type place struct {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t: t, root: t.TempDir()}
+	p := &place{Shell: page.Shell{T: t, Root: t.TempDir()}}
 	p.emulator = program.Emulator(t, emulator.Options{Fault: func(r *http.Request) emulator.Fault {
 		if r.Method == http.MethodPost && p.stall.Load() {
 			return program.Fault(t, "stall")
@@ -49,42 +48,34 @@ func newPlace(t *testing.T) *place {
 		store.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	p.env = program.Environment(p.emulator.BaseURL())
-	maps.Copy(p.env, s3test.Environment(server.URL))
-	maps.Copy(p.env, map[string]string{
+	p.Env = program.Environment(p.emulator.BaseURL())
+	maps.Copy(p.Env, s3test.Environment(server.URL))
+	maps.Copy(p.Env, map[string]string{
 		"HOME": t.TempDir(), "PATH": os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_AUTHOR_NAME": "dev", "GIT_AUTHOR_EMAIL": "dev@example.com", "GIT_COMMITTER_NAME": "dev", "GIT_COMMITTER_EMAIL": "dev@example.com",
 		"STRIPE_KEY": "value of stripe", "DB_PASSWORD": "value of the database", "SMTP_KEY": "value of smtp",
 	})
 	for _, folder := range []string{"admin", "shop", "billing", "branch"} {
-		program.Must(t, os.MkdirAll(p.path(folder), 0o755))
+		program.Must(t, os.MkdirAll(p.Path(folder), 0o755))
 	}
 	return p
 }
 
-func (p *place) environment() []string {
-	var env []string
-	for _, name := range slices.Sorted(maps.Keys(p.env)) {
-		env = append(env, name+"="+p.env[name])
-	}
-	return env
-}
-
 // must runs commands that succeed.
 func (p *place) must(folder string, commands ...string) {
-	p.t.Helper()
+	p.T.Helper()
 	for _, c := range commands {
-		if code, out := p.bash(folder, c); code != 0 {
-			p.t.Fatalf("$ %s\nexit code %d\n%s", c, code, out)
+		if code, out := p.Bash(folder, c); code != 0 {
+			p.T.Fatalf("$ %s\nexit code %d\n%s", c, code, out)
 		}
 	}
 }
 
 // existingProject is shop before it uses a bucket.
 func (p *place) existingProject() {
-	p.t.Helper()
-	before := strings.Replace(named(p.t, "shop/secretsync.yaml"), "lockfile: r2://secretsync-state/team/shop.lock\n", "", 1)
-	p.write("shop/secretsync.yaml", before+"\n")
+	p.T.Helper()
+	before := strings.Replace(named(p.T, "shop/secretsync.yaml"), "lockfile: r2://secretsync-state/team/shop.lock\n", "", 1)
+	p.Write("shop/secretsync.yaml", before+"\n")
 	p.must("shop", "git init --quiet", "secretsync apply --auto-approve", "git add secretsync.yaml secretsync.lock", "git commit --quiet -m start")
 }
 
@@ -98,37 +89,37 @@ var states = map[string]func(*place){
 
 // hold starts an apply in shop that creates another secret, and waits until it has sent the request.
 func (p *place) hold() {
-	p.t.Helper()
-	manifest, err := os.ReadFile(p.path("shop/secretsync.yaml"))
-	program.Must(p.t, err)
-	p.write("shop/secretsync.yaml", string(manifest)+"      smtp-key: {from: {env: SMTP_KEY}}\n")
+	p.T.Helper()
+	manifest, err := os.ReadFile(p.Path("shop/secretsync.yaml"))
+	program.Must(p.T, err)
+	p.Write("shop/secretsync.yaml", string(manifest)+"      smtp-key: {from: {env: SMTP_KEY}}\n")
 	p.stall.Store(true)
 	p.emulator.ResetRequests()
-	p.holder = exec.CommandContext(p.t.Context(), "secretsync", "apply", "--auto-approve")
-	p.holder.Dir, p.holder.Env = p.path("shop"), p.environment()
-	program.Must(p.t, p.holder.Start())
+	p.holder = exec.CommandContext(p.T.Context(), "secretsync", "apply", "--auto-approve")
+	p.holder.Dir, p.holder.Env = p.Path("shop"), p.Environment()
+	program.Must(p.T, p.holder.Start())
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if slices.ContainsFunc(p.emulator.Requests(), func(r emulator.Request) bool { return r.Method == http.MethodPost }) {
 			return
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatal("the apply does not send its request")
+			p.T.Fatal("the apply does not send its request")
 		}
 	}
 }
 
 // kill ends that apply.
 func (p *place) kill() {
-	p.t.Helper()
-	program.Must(p.t, p.holder.Process.Kill())
+	p.T.Helper()
+	program.Must(p.T, p.holder.Process.Kill())
 	_ = p.holder.Wait()
 	p.stall.Store(false)
 }
 
 // older applies twice in a repository whose lockfile is in git, and checks out the first one again.
 func (p *place) older() {
-	p.t.Helper()
-	p.write("branch/secretsync.yaml", `version: 1
+	p.T.Helper()
+	p.Write("branch/secretsync.yaml", `version: 1
 lease: r2://secretsync-state/branch
 stores:
   default_secrets_store:
@@ -136,69 +127,69 @@ stores:
     secrets:
       key: {from: {env: BRANCH_KEY}}
 `)
-	p.env["BRANCH_KEY"] = "value of a branch"
+	p.Env["BRANCH_KEY"] = "value of a branch"
 	p.must("branch", "git init --quiet", "secretsync apply --auto-approve", "git add secretsync.lock", "git commit --quiet -m first")
-	p.env["BRANCH_KEY"] = "another value of a branch"
+	p.Env["BRANCH_KEY"] = "another value of a branch"
 	p.must("branch", "secretsync apply --auto-approve", "git checkout --quiet secretsync.lock")
 }
 
 // history writes two versions of a lockfile to the bucket with versions.
 func (p *place) history() {
-	p.t.Helper()
-	p.env["STRIPE_KEY"] = "another value of stripe"
+	p.T.Helper()
+	p.Env["STRIPE_KEY"] = "another value of stripe"
 	const s3 = "s3://team-state/team/shop.lock"
-	p.write("admin/secretsync.yaml", strings.Replace(named(p.t, "shop/secretsync.yaml"), "r2://secretsync-state/team/shop.lock", s3, 1)+"\n")
+	p.Write("admin/secretsync.yaml", strings.Replace(named(p.T, "shop/secretsync.yaml"), "r2://secretsync-state/team/shop.lock", s3, 1)+"\n")
 	p.must("admin", "secretsync apply --auto-approve --adopt=overwrite")
 	first := p.object("/team-state/team/shop.lock")
-	p.env["STRIPE_KEY"] = "a third value of stripe"
+	p.Env["STRIPE_KEY"] = "a third value of stripe"
 	p.must("admin", "secretsync apply --auto-approve")
 	if p.object("/team-state/team/shop.lock") == first {
-		p.t.Fatal("the lockfile did not change")
+		p.T.Fatal("the lockfile did not change")
 	}
 	list := p.object("/team-state?versions&prefix=team/shop.lock")
 	ids := versionIDs(list)
 	if len(ids) < 2 {
-		p.t.Fatalf("%d versions: %s", len(ids), list)
+		p.T.Fatalf("%d versions: %s", len(ids), list)
 	}
 	for _, id := range ids {
 		if p.object("/team-state/team/shop.lock?versionId="+id) == first {
-			p.env["VERSION"] = id
+			p.Env["VERSION"] = id
 		}
 	}
-	if p.env["VERSION"] == "" {
-		p.t.Fatal("the first lockfile is not among the versions")
+	if p.Env["VERSION"] == "" {
+		p.T.Fatal("the first lockfile is not among the versions")
 	}
-	p.write("admin/first", first)
+	p.Write("admin/first", first)
 }
 
 // object reads from the object store.
 func (p *place) object(path string) string {
-	p.t.Helper()
-	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.env["AWS_ENDPOINT_URL_S3"]+path, nil)
-	program.Must(p.t, err)
+	p.T.Helper()
+	req, err := http.NewRequestWithContext(p.T.Context(), http.MethodGet, p.Env["AWS_ENDPOINT_URL_S3"]+path, nil)
+	program.Must(p.T, err)
 	resp, err := http.DefaultClient.Do(req)
-	program.Must(p.t, err)
+	program.Must(p.T, err)
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
-	program.Must(p.t, err)
+	program.Must(p.T, err)
 	if resp.StatusCode != http.StatusOK {
-		p.t.Fatalf("GET %s: %s", path, resp.Status)
+		p.T.Fatalf("GET %s: %s", path, resp.Status)
 	}
 	return string(data)
 }
 
 // checkEnd checks what no command of the page shows.
 func (p *place) checkEnd() {
-	p.t.Helper()
-	for name, value := range map[string]string{"shop-smtp-key": p.env["SMTP_KEY"], "billing-db-password": p.env["DB_PASSWORD"]} {
+	p.T.Helper()
+	for name, value := range map[string]string{"shop-smtp-key": p.Env["SMTP_KEY"], "billing-db-password": p.Env["DB_PASSWORD"]} {
 		if !p.emulator.HasValue(program.Account, "default_secrets_store", name, []byte(value)) {
-			p.t.Errorf("%s has not the value that it should have", name)
+			p.T.Errorf("%s has not the value that it should have", name)
 		}
 	}
-	first, err := os.ReadFile(p.path("admin/first"))
-	program.Must(p.t, err)
+	first, err := os.ReadFile(p.Path("admin/first"))
+	program.Must(p.T, err)
 	if p.object("/team-state/team/shop.lock") != string(first) {
-		p.t.Error("the older version was not restored")
+		p.T.Error("the older version was not restored")
 	}
 }
 

@@ -26,7 +26,7 @@ var users = map[string]string{"applier": "secret-of-applier", "planner": "secret
 func TestPolicies(t *testing.T) {
 	p := newPlace(t)
 	p.versitygw()
-	p.write("shop/secretsync.yaml", strings.Replace(named(t, "shop/secretsync.yaml"), "r2://secretsync-state", "s3://team-state", 1)+"\n")
+	p.Write("shop/secretsync.yaml", strings.Replace(named(t, "shop/secretsync.yaml"), "r2://secretsync-state", "s3://team-state", 1)+"\n")
 
 	p.as("planner")
 	p.prints("shop", 0, "secretsync plan", "1 to create")
@@ -52,16 +52,16 @@ func TestPolicies(t *testing.T) {
 	p.prints("shop", 0, "secretsync lock push s3://team-state/team/shop.lock --lockfile secretsync.lock", "Copied")
 
 	// Only the prefix is open.
-	p.write("billing/secretsync.yaml", strings.Replace(named(t, "billing/secretsync.yaml"), "r2://secretsync-state/team", "s3://team-state/other", 1)+"\n")
+	p.Write("billing/secretsync.yaml", strings.Replace(named(t, "billing/secretsync.yaml"), "r2://secretsync-state/team", "s3://team-state/other", 1)+"\n")
 	p.emulator.ResetRequests()
 	p.prints("billing", 1, "secretsync apply --auto-approve", "the credentials do not permit to ")
 	p.wroteNothing()
 
 	// Without the permission to delete, everything is done, and the journal stays.
 	p.as("keeper")
-	p.env["STRIPE_KEY"] = "a value of stripe that is new"
+	p.Env["STRIPE_KEY"] = "a value of stripe that is new"
 	p.prints("shop", 0, "secretsync apply --auto-approve", "Applied: 1 updated.")
-	if !p.emulator.HasValue(program.Account, "default_secrets_store", "shop-stripe-key", []byte(p.env["STRIPE_KEY"])) {
+	if !p.emulator.HasValue(program.Account, "default_secrets_store", "shop-stripe-key", []byte(p.Env["STRIPE_KEY"])) {
 		t.Error("the value was not applied")
 	}
 	p.prints("shop", 0, "secretsync plan", "No changes")
@@ -69,36 +69,36 @@ func TestPolicies(t *testing.T) {
 
 // prints runs a command, and fails the test unless it exits with code and its output contains text.
 func (p *place) prints(folder string, code int, command, text string) {
-	p.t.Helper()
-	got, out := p.bash(folder, command)
+	p.T.Helper()
+	got, out := p.Bash(folder, command)
 	if got != code || !strings.Contains(out, text) {
-		p.t.Errorf("as %s: $ %s\nexit code %d, want %d and %q\n%s", p.env["AWS_ACCESS_KEY_ID"], command, got, code, text, out)
+		p.T.Errorf("as %s: $ %s\nexit code %d, want %d and %q\n%s", p.Env["AWS_ACCESS_KEY_ID"], command, got, code, text, out)
 	}
 }
 
 // wroteNothing fails the test if the account got a request that can change something.
 func (p *place) wroteNothing() {
-	p.t.Helper()
+	p.T.Helper()
 	for _, r := range p.emulator.Requests() {
 		if r.Method != http.MethodGet {
-			p.t.Errorf("%s %s was sent", r.Method, r.Path)
+			p.T.Errorf("%s %s was sent", r.Method, r.Path)
 		}
 	}
 }
 
 // as sets whose credentials the commands use.
 func (p *place) as(user string) {
-	p.env["AWS_ACCESS_KEY_ID"], p.env["AWS_SECRET_ACCESS_KEY"] = user, users[user]
+	p.Env["AWS_ACCESS_KEY_ID"], p.Env["AWS_SECRET_ACCESS_KEY"] = user, users[user]
 }
 
 // versitygw starts the server with a bucket and the page's policies.
 func (p *place) versitygw() {
-	t := p.t
+	t := p.T
 	t.Helper()
 	iam := t.TempDir()
 	writeUsers(t, filepath.Join(iam, "users.json"))
 	url := s3test.Versitygw(t, "team-state", "root-id", "root-secret", "--iam-dir", iam)
-	p.env["AWS_ENDPOINT_URL_S3"] = url
+	p.Env["AWS_ENDPOINT_URL_S3"] = url
 	client := s3.New(s3.Options{
 		BaseEndpoint: awssdk.String(url), Region: "us-east-1", UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider("root-id", "root-secret", ""),

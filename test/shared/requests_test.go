@@ -15,10 +15,10 @@ func TestRequests(t *testing.T) {
 	for column, key := range []string{"lease: r2://secretsync-state/team", "lockfile: r2://secretsync-state/team/billing.lock"} {
 		p := newPlace(t)
 		manifest := strings.Replace(named(t, "billing/secretsync.yaml"), "lockfile: r2://secretsync-state/team/billing.lock", key, 1) + "\n"
-		p.write("billing/secretsync.yaml", manifest)
+		p.Write("billing/secretsync.yaml", manifest)
 		p.must("admin", "wrangler r2 bucket create secretsync-state")
 		p.must("billing", "secretsync apply --auto-approve")
-		p.write("billing/secretsync.yaml", manifest+"      other: {from: {env: SMTP_KEY}}\n")
+		p.Write("billing/secretsync.yaml", manifest+"      other: {from: {env: SMTP_KEY}}\n")
 		p.take()
 		for _, tt := range []struct{ row, command string }{
 			{"`apply` that creates up to 50 secrets", "secretsync apply --auto-approve"},
