@@ -18,6 +18,7 @@ type driftOptions struct {
 	apiFlags
 	verifyFlag
 	limitFlags
+	notifyFlags
 	format, metricsFile, out string
 	who, repair, noColor     bool
 }
@@ -38,6 +39,10 @@ more request for each account with drift. Entries can be late.
 it is known whether those changed too. It needs the fingerprint key, and the
 permissions that the verify command needs.
 
+--notify sends what was found to a webhook: once, until it changes, and once more
+when the drift is over. A webhook's address is a secret: set SECRETSYNC_NOTIFY to
+one or several, rather than show it in a list of processes.
+
 ` + exitCodesHelp,
 		Example: "  secretsync drift --metrics-file /var/lib/node_exporter/secretsync.prom\n  secretsync drift --repair-plan -o repair.json",
 		Args:    noArgs,
@@ -56,6 +61,7 @@ permissions that the verify command needs.
 	f.StringVar(&o.format, "format", formatText, formatHelp)
 	registerWho(f, &o.who)
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for Prometheus' textfile collector to this file")
+	o.notifyFlags.register(f)
 	f.BoolVar(&o.repair, "repair-plan", false, "with -o: write a plan that would undo the drift, for review and apply")
 	f.StringVarP(&o.out, "out", "o", "", "the file for --repair-plan")
 	registerNoColor(f, &o.noColor)
@@ -90,6 +96,10 @@ func (a *App) drift(cmd *cobra.Command, o *driftOptions) error {
 	if err := a.checkMetrics(o.metricsFile); err != nil {
 		return err
 	}
+	notifier, err := a.notifier(&o.notifyFlags, connection, project)
+	if err != nil {
+		return err
+	}
 	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
 		return err
 	}
@@ -101,7 +111,9 @@ func (a *App) drift(cmd *cobra.Command, o *driftOptions) error {
 	if err := errors.Join(a.writeMetrics(ctx, o.metricsFile, drift), err); err != nil {
 		return err
 	}
-	if err := a.showDrift(ctx, drift.Findings, len(drift.Secrets), project.Manifest().File, o.format, o.noColor); err != nil {
+	err = a.showDrift(ctx, drift.Findings, len(drift.Secrets), project.Manifest().File, o.format, o.noColor)
+	notifier.notify(ctx, drift, project.Manifest().File)
+	if err != nil {
 		return err
 	}
 	if o.repair {

@@ -116,6 +116,9 @@ func (a *App) FilterOutput() {
 			a.Filter.Know(secret.New([]byte(text)))
 		}
 	}
+	for _, address := range strings.Fields(a.env(notifyVariable)) {
+		a.Filter.Know(secret.New([]byte(address)))
+	}
 	a.Out, a.Err = a.Filter.Writer(a.Out), a.Filter.Writer(a.Err)
 }
 

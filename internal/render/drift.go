@@ -15,7 +15,7 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	out := &printer{w: w}
 	found, unread := withoutUnread(drift)
 	printUnread(out, unread, notChecked, style)
-	ranked := driftByRisk(found)
+	ranked := DriftByRisk(found)
 	width := nameWidth(found, func(d planner.Drift) string { return d.Secret })
 	for i, d := range ranked {
 		if i == 0 || d.Store != ranked[i-1].Store {
@@ -49,7 +49,7 @@ func driftRow(d planner.Drift, width int) string {
 func driftEntries(drift []planner.Drift) (counted, others []entry) {
 	found, _ := withoutUnread(drift)
 	width := nameWidth(found, func(d planner.Drift) string { return d.Secret })
-	for _, d := range driftByRisk(found) {
+	for _, d := range DriftByRisk(found) {
 		sign := "!"
 		if d.Counts && (d.Kind == planner.DriftDeleted || d.Kind == planner.DriftStoreGone) {
 			sign = "-"
@@ -88,6 +88,19 @@ func driftSummary(drift []planner.Drift, checked int) string {
 func driftWords(d planner.Drift) string {
 	if d.Outside != nil {
 		return whatDrifted(d) + "; " + changedBy(*d.Outside)
+	}
+	return whatDrifted(d)
+}
+
+// DriftKind says what a finding is in fixed words, of which nothing was written by others.
+func DriftKind(d planner.Drift) string {
+	switch d.Kind {
+	case planner.DriftScopes:
+		return "scopes changed outside, " + valueAfter(d)
+	case planner.DriftComment:
+		return "comment changed outside, " + valueAfter(d)
+	case planner.DriftNotActive:
+		return "not active"
 	}
 	return whatDrifted(d)
 }

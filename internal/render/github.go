@@ -73,7 +73,7 @@ func (c change) sentence(in Names) string {
 func DriftGitHub(w io.Writer, drift []planner.Drift, checked int) error {
 	var warnings []annotation
 	in := DriftNames(drift)
-	for _, d := range driftByRisk(drift) {
+	for _, d := range DriftByRisk(drift) {
 		if d.Counts {
 			warnings = append(warnings, annotation{text: in.Secret(d.Store, d.Secret) + ": " + driftWords(d)})
 		}

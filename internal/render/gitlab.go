@@ -107,7 +107,7 @@ func DriftCodeQuality(w io.Writer, drift []planner.Drift, manifest string) error
 	in := DriftNames(drift)
 	found, unread := withoutUnread(drift)
 	list := unreadFindings(unread, notChecked, "drift-"+string(planner.DriftAccountUnread), manifest)
-	for _, d := range driftByRisk(found) {
+	for _, d := range DriftByRisk(found) {
 		severity := "info"
 		if d.Counts {
 			severity = "major"

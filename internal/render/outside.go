@@ -33,6 +33,15 @@ func changedBy(o planner.OutsideChange) string {
 	return by + " at " + at + setsValue(o)
 }
 
+// ChangeParts are who made a change, how and when. Only the actor was written by others; what is not
+// known is empty.
+func ChangeParts(o planner.OutsideChange) (actor, how, at string) {
+	if t, err := time.Parse(time.RFC3339Nano, string(o.At)); err == nil {
+		at = t.UTC().Format(time.RFC3339)
+	}
+	return o.Actor, channels[o.Channel], at
+}
+
 // setsValue says whether a change set a value.
 func setsValue(o planner.OutsideChange) string {
 	switch {

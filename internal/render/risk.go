@@ -90,8 +90,8 @@ var driftRanks = []planner.DriftKind{
 	planner.DriftTouched, planner.DriftAccepted, planner.DriftKeptOther, planner.DriftLagging, planner.DriftValueLagging, planner.DriftListIncomplete,
 }
 
-// driftByRisk returns drift, the worst first, and what does not count as drift last.
-func driftByRisk(drift []planner.Drift) []planner.Drift {
+// DriftByRisk returns drift, the worst first, and what does not count as drift last.
+func DriftByRisk(drift []planner.Drift) []planner.Drift {
 	ranked := slices.Clone(drift)
 	uncounted := func(d planner.Drift) int {
 		if d.Counts {

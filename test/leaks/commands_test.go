@@ -283,7 +283,11 @@ func (p *leakProject) acceptChange() {
 	program.Must(p.t, err)
 	_, err = program.Send(base, "PATCH", secrets+"/"+id, map[string]any{"comment": "theirs"})
 	program.Must(p.t, err)
+	before := p.notified.Load()
 	p.shown(program.Changes, "drift", "--who", "--allow-commands")
+	if n := p.notified.Load() - before; n < 5 {
+		p.t.Errorf("%d messages were sent to 5 webhooks", n)
+	}
 	p.shown(program.OK, "plan", "--who", "--live-bindings", "--allow-commands")
 	p.shown(program.OK, "lock", "accept", "prod/generated", "--auto-approve", "--allow-commands")
 }

@@ -7,13 +7,16 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +43,7 @@ type leakProject struct {
 	node      bool
 	watch     *watch
 	search    *search
+	notified  *atomic.Int32 // messages to webhooks
 }
 
 // The user's values in plain text are in this folder. Only this folder is not searched.
@@ -47,7 +51,7 @@ const inputs = "inputs"
 
 func newLeakProject(t *testing.T, n int) *leakProject {
 	base := t.TempDir()
-	p := &leakProject{t: t, base: base, dir: filepath.Join(base, "project"), values: newCanaries(n), from: map[string]string{}}
+	p := &leakProject{t: t, base: base, dir: filepath.Join(base, "project"), values: newCanaries(n), from: map[string]string{}, notified: new(atomic.Int32)}
 	tmp, home := filepath.Join(base, "tmp"), filepath.Join(base, "home")
 	for _, dir := range []string{filepath.Join(p.dir, ".git"), filepath.Join(p.dir, inputs), tmp, home} {
 		program.Must(t, os.MkdirAll(dir, 0o755))
@@ -61,7 +65,7 @@ func newLeakProject(t *testing.T, n int) *leakProject {
 		rand.Read(b)
 		return base64.StdEncoding.EncodeToString(b)
 	}
-	credentials := []canary{newCredential("token", newToken()), newCredential("key", key()), newCredential("next key", key()), newCredential("AWS secret key", newToken()), newCredential("AWS session token", newToken())}
+	credentials := []canary{newCredential("token", newToken()), newCredential("key", key()), newCredential("next key", key()), newCredential("AWS secret key", newToken()), newCredential("AWS session token", newToken()), newCredential("webhook", newToken())}
 	p.search = newSearch(append(credentials, p.values...))
 	p.env = map[string]string{
 		"CLOUDFLARE_ACCOUNT_ID": program.Account, "CLOUDFLARE_API_TOKEN": credentials[0].value,
@@ -74,6 +78,7 @@ func newLeakProject(t *testing.T, n int) *leakProject {
 		p.env[name] = value
 		t.Setenv(name, value) // AWS's SDK reads the process's environment
 	}
+	p.webhooks(credentials[5].value)
 	p.watchAndServe(tmp, home)
 	p.fill()
 	return p
@@ -87,6 +92,27 @@ func (p *leakProject) watchAndServe(dirs ...string) {
 	api := httptest.NewServer(p.server)
 	p.t.Cleanup(api.Close)
 	p.env["CLOUDFLARE_API_BASE_URL"] = api.URL + "/client/v4"
+}
+
+// webhooks makes drift send what it finds to servers that search it: one for each service, and one
+// that refuses everything and repeats it.
+func (p *leakProject) webhooks(token string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || !bytes.Contains(body, []byte("drift")) {
+			p.t.Errorf("a message %q: %v", body, err)
+		}
+		p.search.look("a message to a webhook", body)
+		p.notified.Add(1)
+		if strings.HasPrefix(r.URL.Path, "/refuse/") {
+			http.Error(w, r.URL.String()+" "+string(body), http.StatusNotFound)
+		}
+	}))
+	p.t.Cleanup(server.Close)
+	for _, service := range []string{"slack", "discord", "teams", "generic"} {
+		p.env["SECRETSYNC_NOTIFY"] += service + "+" + server.URL + "/accept/" + token + " "
+	}
+	p.env["SECRETSYNC_NOTIFY"] += server.URL + "/refuse/" + token
 }
 
 // clone is a project with the same values, its own server, and nothing applied yet. It can

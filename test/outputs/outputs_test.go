@@ -32,6 +32,7 @@ var outputs = map[string]struct {
 	"drift --metrics-file":         {args: []string{"drift", "--metrics-file", "FILE"}},
 	"verify --metrics-file":        {args: []string{"verify", "--metrics-file", "FILE"}},
 	"GITHUB_OUTPUT of verify":      {args: []string{"verify", "--format", "github"}, env: map[string]string{"GITHUB_OUTPUT": "FILE"}},
+	"drift --notify-state":         {args: []string{"drift", "--notify", "http://127.0.0.1:1/hook", "--notify-state", "FILE"}},
 	"drift --out":                  {args: []string{"drift", "--repair-plan", "-o", "FILE"}},
 	"import --out":                 {args: []string{"import", "-o", "FILE"}},
 	"import --sops":                {args: []string{"import", "--from-env", "value.txt", "--sops", "FILE"}},
@@ -51,8 +52,9 @@ var outputs = map[string]struct {
 var inputs = []string{
 	"file", "lockfile", "account-id", "var", "sops-key-types", "api-base-url", "log-level", "log-format", "target", "format",
 	"plan-id", "adopt", "new-key-env", "from-env", "store", "only", "except", "worker", "env", "listen", "fault", "token", "persist-to",
-	"path",  // lock merge: a name for messages
-	"lease", // a place in a bucket
+	"path",   // lock merge: a name for messages
+	"lease",  // a place in a bucket
+	"notify", // an address
 }
 
 // TestEveryFlagIsClassified finds new flags that name an output.

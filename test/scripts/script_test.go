@@ -112,6 +112,10 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	                             write or read an object
 //	s3 answer STATUS CODE [REGION] | careless | well
 //	                             from now on it answers with this error, ignores conditions, or works
+//	webhook start                start a server that takes messages; WEBHOOK is the address to send them to
+//	webhook answer STATUS [HEADER VALUE]
+//	                             from now on it answers so
+//	webhook received N [FILE]    N messages came since the last call; write them to FILE
 func TestScripts(t *testing.T) {
 	// A signal that this process ignores, as under nohup, is ignored by the programs that it runs.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
@@ -124,7 +128,7 @@ func TestScripts(t *testing.T) {
 			"requests": countRequests, "value": checkValue, "valuefile": checkValueFile,
 			"dashboard": dashboard, "exits": exits,
 			"agekey": makeAgeKey, "sops": encryptFile, "sopsedit": editSOPS, "nbytes": makeBytes,
-			"plant": plantKeys, "connections": checkConnections, "s3": useBucket,
+			"plant": plantKeys, "connections": checkConnections, "s3": useBucket, "webhook": useWebhook,
 		},
 	})
 }
