@@ -7,6 +7,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/readercache"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
 )
@@ -41,14 +42,14 @@ kept in the user's cache folder.
 	f := cmd.Flags()
 	o.manifestFlags.register(f)
 	o.apiFlags.register(f)
-	f.StringVar(&o.format, "format", formatText, "text or json")
+	f.StringVar(&o.format, "format", results.Text, "text or json")
 	f.BoolVar(&o.noCache, "no-cache", false, "read the bindings of all Workers again")
 	registerNoColor(f, &o.noColor)
 	return cmd
 }
 
 func (a *App) bindingsLive(ctx context.Context, o *bindingsLiveOptions) error {
-	if o.format != formatText && o.format != formatJSON {
+	if o.format != results.Text && o.format != results.JSON {
 		return fmt.Errorf("--format %q is neither text nor json", o.format)
 	}
 	connection, err := a.connect(&o.apiFlags)
@@ -71,7 +72,7 @@ func (a *App) bindingsLive(ctx context.Context, o *bindingsLiveOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.format == formatJSON {
+	if o.format == results.JSON {
 		err = render.DeploymentJSON(a.Out, found)
 	} else {
 		err = render.Deployment(a.Out, found, a.style(o.noColor))

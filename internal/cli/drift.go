@@ -7,6 +7,7 @@ import (
 	"github.com/secretsync/secretsync/internal/metrics"
 	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
@@ -58,7 +59,7 @@ one or several, rather than show it in a list of processes.
 	o.apiFlags.register(f)
 	o.verifyFlag.register(f)
 	o.limitFlags.register(f)
-	f.StringVar(&o.format, "format", formatText, formatHelp)
+	f.StringVar(&o.format, "format", results.Text, results.Help)
 	registerWho(f, &o.who)
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for Prometheus' textfile collector to this file")
 	o.notifyFlags.register(f)
@@ -70,7 +71,7 @@ one or several, rather than show it in a list of processes.
 
 // openDrift opens the project that the flags name.
 func (a *App) openDrift(ctx context.Context, o *driftOptions) (*connection, *reconcile.Project, error) {
-	if err := checkFormat(o.format); err != nil {
+	if err := results.Check(o.format); err != nil {
 		return nil, nil, err
 	}
 	connection, err := a.connect(&o.apiFlags)
@@ -111,7 +112,7 @@ func (a *App) drift(cmd *cobra.Command, o *driftOptions) error {
 	if err := errors.Join(a.writeMetrics(ctx, o.metricsFile, drift), err); err != nil {
 		return err
 	}
-	err = a.showDrift(ctx, drift.Findings, len(drift.Secrets), project.Manifest().File, o.format, o.noColor)
+	err = a.results(o.format, o.noColor).Drift(ctx, drift.Findings, len(drift.Secrets), project.Manifest().File)
 	notifier.notify(ctx, drift, project.Manifest().File)
 	if err != nil {
 		return err

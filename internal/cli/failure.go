@@ -4,19 +4,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/secretsync/secretsync/internal/advice"
-	"github.com/secretsync/secretsync/internal/ci"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
-	"github.com/secretsync/secretsync/internal/render/sarif"
+	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner/planfile"
@@ -148,7 +145,7 @@ func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, args []stri
 		return nil
 	}
 	format := cmp.Or(askedFormat(args), flag.Value.String())
-	if format == formatText { // stderr has it
+	if format == results.Text { // stderr has it
 		return nil
 	}
 	mistakes, hints := a.complaints(err)
@@ -156,7 +153,7 @@ func (a *App) reportFailure(ctx context.Context, cmd *cobra.Command, args []stri
 	if a.files.Empty() { // it failed before it read the manifest
 		a.protectUnread(ctx, cmd, file)
 	}
-	return a.showFailure(format, &render.Failure{
+	return a.results(format, false).Failure(&render.Failure{
 		Command: what, Manifest: file, ExitCode: exitCode(err), Mistakes: mistakes, Hints: hints, Warnings: a.warned(),
 		Origin: a.origin(context.WithoutCancel(ctx), file),
 	})
@@ -212,46 +209,15 @@ func (a *App) removeOld(cmd *cobra.Command, path string) (say func(), err error)
 	}, err
 }
 
-// showFailure writes a failure to stdout, and to the files that CI systems read.
-func (a *App) showFailure(format string, f *render.Failure) error {
-	switch format {
-	case formatJSON:
-		return render.FailureJSON(a.Out, f)
-	case formatMarkdown:
-		return render.FailureMarkdown(a.Out, f)
-	case formatGitHub:
-		summary := func(w io.Writer) error { return render.FailureMarkdown(w, f) }
-		if err := a.tellGitHub(summary, []output{{"failed", true}}); err != nil {
-			return err
-		}
-		renameFailure(f, a.fromRoot("GITHUB_WORKSPACE"))
-		return render.FailureGitHub(a.Out, f)
-	case formatGitLab:
-		renameFailure(f, a.fromRoot("CI_PROJECT_DIR"))
-		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error { return render.FailureCodeQuality(w, f) }); err != nil || f.Command != "plan" {
-			return err
-		}
-		return errors.Join(
-			a.writeReport(gitLabReportFile, func(w io.Writer) error { return render.FailureReport(w, f) }),
-			a.writeReport(gitLabNoteFile, func(w io.Writer) error { return render.FailureMarkdown(w, f) }))
-	case formatSARIF:
-		if f.Command != "validate" { // the format is the mistake
-			return nil
-		}
-		renameFailure(f, a.fromRepository(f.Manifest))
-		return sarif.Failure(a.Out, f)
-	}
-	return nil
-}
-
-// renameFailure rewrites the file names of a failure.
-func renameFailure(f *render.Failure, name func(string) string) {
-	f.Manifest = name(f.Manifest)
-	rename(f.Mistakes, name)
-	rename(f.Warnings, name)
-}
-
 // origin is where a report about a manifest comes from, if it is written now.
 func (a *App) origin(ctx context.Context, file string) render.Origin {
-	return render.NewOrigin(ci.Find(ctx, filepath.Dir(file), a.LookupEnv))
+	return results.Origin(ctx, file, a.LookupEnv)
+}
+
+// results writes the result of a command, in a format.
+func (a *App) results(format string, noColor bool) *results.Writer {
+	a.shown = true
+	return &results.Writer{
+		Out: a.Out, Format: format, Style: a.style(noColor), LookupEnv: a.LookupEnv, Filter: a.Filter, Outputs: &a.files,
+	}
 }

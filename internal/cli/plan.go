@@ -14,6 +14,7 @@ import (
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
@@ -77,7 +78,7 @@ if it goes further than all of them together, the exit code is 3.
 	o.limitFlags.register(f)
 	o.outsideFlags.register(f)
 	f.StringVarP(&o.out, "out", "o", "", "write the plan to this file, for review and for apply")
-	f.StringVar(&o.format, "format", "text", formatHelp)
+	f.StringVar(&o.format, "format", "text", results.Help)
 	f.StringArrayVar(&o.planIDs, "plan-id", nil, "the id of a reviewed plan: exit with 3 if this one goes further (repeatable)")
 	f.BoolVar(&o.mode.Keyless, "keyless", false, "compare ciphertexts, without decryption or fingerprint key")
 	f.BoolVar(&o.mode.Offline, "offline", false, "compare with the lockfile alone, without a token")
@@ -94,7 +95,7 @@ func (o *planOptions) check() error {
 	if o.mode.Offline && (o.who || o.liveBindings) {
 		return errors.New("--offline sends no request, and --who and --live-bindings need some")
 	}
-	return cmp.Or(o.targetFlags.check(), o.adoptFlag.check(), o.verifyFlag.check(o.mode), checkFormat(o.format))
+	return cmp.Or(o.targetFlags.check(), o.adoptFlag.check(), o.verifyFlag.check(o.mode), results.Check(o.format))
 }
 
 // openPlan opens the project that the flags name.
@@ -109,7 +110,7 @@ func (a *App) openPlan(ctx context.Context, o *planOptions) (*connection, *recon
 	outside := o.outsideFlags.configure(a, &o.apiFlags)
 	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.verifyFlag.configure, outside, func(c *reconcile.Config) {
 		c.Values, c.Targets, c.Adopt = !o.mode.Keyless, o.targets, o.policy()
-		if o.format != formatText || o.out != "" { // a text does not show it, and git takes its time
+		if o.format != results.Text || o.out != "" { // a text does not show it, and git takes its time
 			origin := a.origin(ctx, c.Manifest)
 			c.Commit, c.RunURL = origin.Commit(), origin.RunURL()
 		}
@@ -147,7 +148,7 @@ func (a *App) plan(cmd *cobra.Command, o *planOptions) (changes bool, err error)
 			return false, err
 		}
 	}
-	if err := a.showPlan(file, o.format, o.noColor); err != nil {
+	if err := a.results(o.format, o.noColor).Plan(file); err != nil {
 		return false, err
 	}
 	p := proposal.Plan
@@ -209,7 +210,7 @@ lockfile, no key and no token.
 ` + exitCodesHelp,
 		Args: oneArg("the name of a plan file", "plan -o plan.json writes one; plan alone shows what would change now"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkFormat(format); err != nil {
+			if err := results.Check(format); err != nil {
 				return err
 			}
 			file, err := readPlan(cmd.Context(), args[0])
@@ -217,14 +218,14 @@ lockfile, no key and no token.
 				return err
 			}
 			a.files.ProtectPlan(cmd.Context(), args[0], file, a.LookupEnv)
-			if err := a.showPlan(file, format, noColor); err != nil {
+			if err := a.results(format, noColor).Plan(file); err != nil {
 				return err
 			}
 			a.PrintError(problemsOf(file.Plan(), file.Inputs.Manifest))
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", formatHelp)
+	cmd.Flags().StringVar(&format, "format", "text", results.Help)
 	registerNoColor(cmd.Flags(), &noColor)
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/planner/planfile"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -83,7 +84,7 @@ func (a *App) checkReview(r reconcile.Review, p *reconcile.Proposal, noColor boo
 // which was shown before, does not say so.
 func (a *App) annotateStale(err error, format string) error {
 	var stale *reconcile.StaleError
-	if format != formatGitHub || !errors.As(err, &stale) {
+	if format != results.GitHub || !errors.As(err, &stale) {
 		return nil
 	}
 	f := &render.Failure{}

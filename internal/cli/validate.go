@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/render"
-	"github.com/secretsync/secretsync/internal/render/sarif"
 	"github.com/secretsync/secretsync/internal/repo"
+	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/lockfile"
@@ -28,11 +27,6 @@ type validateOptions struct {
 	format string
 }
 
-// formatSARIF is what code scanning reads. Only validate has it.
-const formatSARIF = "sarif"
-
-var validateFormats = append(slices.Clone(formats), formatSARIF)
-
 func (a *App) validateCommand() *cobra.Command {
 	var o validateOptions
 	cmd := &cobra.Command{
@@ -47,8 +41,8 @@ read values: plan and apply report environment variables that are not set.
 		Example: "  secretsync validate --format sarif >secretsync.sarif   # for code scanning",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains(validateFormats, o.format) {
-				return fmt.Errorf("--format %q is not one of %s", o.format, strings.Join(validateFormats, ", "))
+			if !slices.Contains(results.ValidateFormats, o.format) {
+				return fmt.Errorf("--format %q is not one of %s", o.format, strings.Join(results.ValidateFormats, ", "))
 			}
 			project, err := a.project(cmd.Context(), &o.manifestFlags, nil)
 			if err != nil {
@@ -58,51 +52,21 @@ read values: plan and apply report environment variables that are not set.
 			if err := project.Check(); err != nil {
 				return err
 			}
-			return a.showValid(cmd.Context(), project, o.format)
+			return a.showValid(cmd.Context(), project.Manifest(), o.format)
 		},
 	}
 	o.register(cmd.Flags())
-	cmd.Flags().StringVar(&o.format, "format", formatText, strings.Join(validateFormats, ", "))
+	cmd.Flags().StringVar(&o.format, "format", results.Text, strings.Join(results.ValidateFormats, ", "))
 	return cmd
 }
 
-// showValid writes a valid manifest's size and the warnings about it to stdout, and to the files
-// that CI systems read.
-func (a *App) showValid(ctx context.Context, p *reconcile.Project, format string) error {
-	a.shown = true
-	m := p.Manifest()
+// showValid writes a valid manifest's size and the warnings about it.
+func (a *App) showValid(ctx context.Context, m *manifest.Manifest, format string) error {
 	v := &render.Valid{Manifest: m.File, Stores: len(m.Stores), Warnings: a.warned()}
 	for _, st := range m.Stores {
 		v.Secrets += len(st.Secrets)
 	}
-	if format != formatText {
-		v.Origin = a.origin(ctx, m.File)
-	}
-	under := func(name func(string) string) {
-		v.Manifest = name(v.Manifest)
-		rename(v.Warnings, name)
-	}
-	switch format {
-	case formatJSON:
-		return render.ValidJSON(a.Out, v)
-	case formatMarkdown:
-		return render.ValidMarkdown(a.Out, v)
-	case formatGitHub:
-		if err := a.tellGitHub(func(w io.Writer) error { return render.ValidMarkdown(w, v) }, []output{{"valid", true}}); err != nil {
-			return err
-		}
-		under(a.fromRoot("GITHUB_WORKSPACE"))
-		return render.ValidGitHub(a.Out, v)
-	case formatGitLab:
-		under(a.fromRoot("CI_PROJECT_DIR"))
-		if err := a.writeReport(gitLabQualityFile, func(w io.Writer) error { return render.ValidCodeQuality(w, v) }); err != nil {
-			return err
-		}
-	case formatSARIF:
-		under(a.fromRepository(m.File))
-		return sarif.Valid(a.Out, v)
-	}
-	return render.ValidText(a.Out, v)
+	return a.results(format, false).Valid(ctx, v)
 }
 
 // warned are the warnings about the manifest so far.
@@ -112,35 +76,6 @@ func (a *App) warned() []render.Mistake {
 		list = append(list, render.Mistake{Pos: e.Pos, Rule: e.Rule, What: e.What, Hint: a.advised(e.Hint, e)})
 	}
 	return list
-}
-
-// rename rewrites the file names of mistakes.
-func rename(mistakes []render.Mistake, name func(string) string) {
-	for i := range mistakes {
-		mistakes[i].Pos.File = name(mistakes[i].Pos.File)
-	}
-}
-
-// fromRepository returns a function that rewrites a file name relative to the folder of the
-// repository that a manifest is in, which CI knows better. Names outside of it become absolute.
-func (a *App) fromRepository(manifest string) func(string) string {
-	root := repo.New(filepath.Dir(manifest), false).Root
-	for _, variable := range []string{"GITHUB_WORKSPACE", "CI_PROJECT_DIR"} {
-		if dir, _ := a.LookupEnv(variable); dir != "" {
-			root = dir
-		}
-	}
-	below := relativeTo(root)
-	return func(name string) string {
-		if name == "" {
-			return ""
-		}
-		abs, err := filepath.Abs(name)
-		if name = below(name); err == nil && !filepath.IsLocal(name) {
-			return abs
-		}
-		return name
-	}
 }
 
 // commit says how to keep a file that later runs need: by a commit, where there is a repository.

@@ -3,11 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/secretsync/secretsync/internal/metrics"
 	"github.com/secretsync/secretsync/internal/outfile"
-	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
@@ -72,14 +71,14 @@ a store is enough if only one secret has it.
 	o.manifestFlags.register(f)
 	o.apiFlags.register(f)
 	o.limitFlags.register(f)
-	f.StringVar(&o.format, "format", formatText, formatHelp)
+	f.StringVar(&o.format, "format", results.Text, results.Help)
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for Prometheus' textfile collector to this file")
 	registerNoColor(f, &o.noColor)
 	return cmd
 }
 
 func (a *App) verify(ctx context.Context, o *verifyOptions, patterns []string) error {
-	if err := checkFormat(o.format); err != nil {
+	if err := results.Check(o.format); err != nil {
 		return err
 	}
 	connection, err := a.connect(&o.apiFlags)
@@ -107,7 +106,7 @@ func (a *App) verify(ctx context.Context, o *verifyOptions, patterns []string) e
 	if v.Failed != nil && v.Count(planner.LiveSame)+v.Count(planner.LiveOther) == 0 { // there is no result to show
 		return v.Failed
 	}
-	if err := a.showVerification(ctx, v, project.Manifest().File, o.format, o.noColor); err != nil {
+	if err := a.results(o.format, o.noColor).Verification(ctx, v, project.Manifest().File); err != nil {
 		return err
 	}
 	if v.Mismatches() > 0 {
@@ -130,45 +129,4 @@ func (a *App) writeVerifyMetrics(path string, v *reconcile.Verification) error {
 		return err
 	}
 	return a.files.Write(outfile.Metrics(path), text)
-}
-
-// showVerification writes a verification to stdout, and to the files that CI systems read.
-func (a *App) showVerification(ctx context.Context, v *reconcile.Verification, manifest, format string, noColor bool) error {
-	a.shown = true
-	var origin render.Origin
-	if format != formatText {
-		origin = a.origin(ctx, manifest)
-	}
-	switch format {
-	case formatJSON:
-		return render.VerificationJSON(a.Out, v, origin)
-	case formatMarkdown:
-		return render.VerificationMarkdown(a.Out, v, origin)
-	case formatGitHub:
-		if err := render.VerificationGitHub(a.Out, v); err != nil {
-			return err
-		}
-		return a.tellGitHub(func(w io.Writer) error { return render.VerificationMarkdown(w, v, origin) }, []output{
-			verifyOutput(v), {"checked", len(v.Secrets)}, {"match", v.Count(planner.LiveSame)}, {"mismatch", v.Mismatches()},
-			{"accepted", v.Count(planner.LiveOther) - v.Mismatches()}, {"unreadable", v.Count(planner.LiveUnreadable)},
-			{"unknown", v.Count(planner.LiveUnknown)},
-		})
-	case formatGitLab:
-		err := a.writeReport(gitLabQualityFile, func(w io.Writer) error {
-			return render.VerificationCodeQuality(w, v, a.fromRoot("CI_PROJECT_DIR")(manifest))
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return render.Verification(a.Out, v, a.style(noColor))
-}
-
-// verifyOutput says whether all values match, as far as they can be read. If an account could not be
-// verified, that is not known unless there is a mismatch.
-func verifyOutput(v *reconcile.Verification) output {
-	if v.Failed != nil && v.Mismatches() == 0 {
-		return output{"failed", true}
-	}
-	return output{"verified", v.Mismatches() == 0}
 }

@@ -46,20 +46,3 @@ func TestUnproven(t *testing.T) {
 		}
 	}
 }
-
-func TestVerifyOutput(t *testing.T) {
-	mismatch := &reconcile.Verification{Secrets: []reconcile.VerifiedSecret{{Value: planner.LiveOther, Counts: true}}}
-	expected := &reconcile.Verification{Secrets: []reconcile.VerifiedSecret{{Value: planner.LiveOther}}}
-	both := &reconcile.Verification{Secrets: mismatch.Secrets, Failed: errors.New("down")}
-	failed := &reconcile.Verification{Secrets: expected.Secrets, Failed: errors.New("down")}
-	for _, c := range []struct {
-		v    *reconcile.Verification
-		want output
-	}{
-		{mismatch, output{"verified", false}}, {expected, output{"verified", true}}, {both, output{"verified", false}}, {failed, output{"failed", true}},
-	} {
-		if got := verifyOutput(c.v); got != c.want {
-			t.Errorf("%+v: %v", c.v, got)
-		}
-	}
-}
