@@ -20,6 +20,7 @@ import (
 	"github.com/secretsync/secretsync/internal/cloudflare/auditlog"
 	"github.com/secretsync/secretsync/internal/cloudflare/deployed"
 	"github.com/secretsync/secretsync/internal/cloudflare/edgepreview"
+	"github.com/secretsync/secretsync/internal/cloudflare/pace"
 	"github.com/secretsync/secretsync/internal/cloudflare/tokens"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/outside"
@@ -99,7 +100,7 @@ func Cloudflare(o Options) (reconcile.API, error) {
 	loopback := cloudflare.IsLoopback(u.Hostname())
 	return &api{
 		opts: o, loopback: loopback,
-		paces: cloudflare.NewPaces(loopback), slots: cloudflare.NewSlots(o.Parallelism), clock: &cloudflare.Clock{},
+		paces: pace.NewPaces(loopback), slots: pace.NewSlots(o.Parallelism), clock: &cloudflare.Clock{},
 		clients: map[planner.AccountID]account{},
 	}, nil
 }
@@ -141,8 +142,8 @@ func Token(lookup func(string) (string, bool), account planner.AccountID, tokenE
 type api struct {
 	opts     Options
 	loopback bool
-	paces    *cloudflare.Paces
-	slots    *cloudflare.Slots
+	paces    *pace.Paces
+	slots    *pace.Slots
 	clock    *cloudflare.Clock
 
 	mu      sync.Mutex

@@ -52,7 +52,7 @@ func (c *Client) exchange(req *http.Request) *answer {
 	var asked, connected atomic.Bool
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true); c.slots.open() },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true); c.slots.Open() },
 	}))
 	a := &answer{}
 	res, err := c.http.Do(req)

@@ -99,10 +99,10 @@ func (c *Client) Fetch(req *http.Request, limit int64) (status int, body []byte,
 	if c.userAgent != "" {
 		req.Header.Set("User-Agent", c.userAgent)
 	}
-	if err := c.slots.acquire(req.Context()); err != nil {
+	if err := c.slots.Acquire(req.Context()); err != nil {
 		return 0, nil, err
 	}
-	defer c.slots.release()
+	defer c.slots.Release()
 	ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
 	defer cancel()
 	start := time.Now()

@@ -34,6 +34,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/cloudflare/pace"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -56,8 +57,8 @@ type Client struct {
 	quota   *secrets_store.QuotaService
 	http    *http.Client
 	timeout time.Duration
-	paced   *Pace
-	slots   *Slots
+	paced   *pace.Pace
+	slots   *pace.Slots
 	clock   *Clock
 	log     *slog.Logger
 	onWait  func(Wait)

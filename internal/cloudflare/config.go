@@ -17,6 +17,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v4/option"
 	"github.com/cloudflare/cloudflare-go/v4/secrets_store"
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/cloudflare/pace"
 	"github.com/secretsync/secretsync/internal/hexid"
 	"github.com/secretsync/secretsync/planner"
 )
@@ -39,10 +40,10 @@ type Config struct {
 	// Transport sends the requests; nil for one with the usual settings.
 	Transport http.RoundTripper
 	// Slots limit the requests that are under way at once; nil for [applier.DefaultParallelism] of them.
-	Slots *Slots
-	// Pace delays requests. Clients of the same token share one, from [Paces]; nil for one
+	Slots *pace.Slots
+	// Pace delays requests. Clients of the same token share one, from [pace.Paces]; nil for one
 	// that is not shared.
-	Pace *Pace
+	Pace *pace.Pace
 	// Clock learns Cloudflare's time from the answers. It may be nil.
 	Clock *Clock
 	// Log gets a record of every request at level debug, without headers and bodies.
@@ -73,10 +74,10 @@ func New(cfg Config) (*Client, error) {
 		cfg.Transport = NewTransport(applier.DefaultParallelism)
 	}
 	if cfg.Slots == nil {
-		cfg.Slots = NewSlots(applier.DefaultParallelism)
+		cfg.Slots = pace.NewSlots(applier.DefaultParallelism)
 	}
 	if cfg.Pace == nil {
-		cfg.Pace = NewPaces(false).For(cfg.Token)
+		cfg.Pace = pace.NewPaces(false).For(cfg.Token)
 	}
 	base, err := url.Parse(strings.TrimRight(cfg.BaseURL, "/"))
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/cloudflare/pace"
 )
 
 // Error is why a request failed. It has no text of Cloudflare's, which may quote a request
@@ -114,8 +115,8 @@ func (e *Error) note(a *answer, worked bool) {
 		}
 	}
 	e.what, e.is = e.explain(a, worked)
-	if d := a.retryAfter().Round(time.Second); d > maxRetryAfter {
-		e.what += fmt.Sprintf(": it asks to wait %s, and secretsync waits %s at most; try again after that", d, maxRetryAfter)
+	if d := a.retryAfter().Round(time.Second); d > pace.MaxPeriod {
+		e.what += fmt.Sprintf(": it asks to wait %s, and secretsync waits %s at most; try again after that", d, pace.MaxPeriod)
 	}
 }
 

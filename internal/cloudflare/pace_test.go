@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/cloudflare/pace"
 	"pgregory.net/rapid"
 )
 
@@ -20,9 +20,9 @@ func TestRatelimitHeader(t *testing.T) {
 		`"default"; r=0; t=30`:                 31 * time.Second,
 		`"a";r=0;t=5, "b";r=0;t=7,"c";r=1;t=9`: 8 * time.Second,
 		`"default";r=0;t=0`:                    time.Second,
-		`"default";r=0;t=300`:                  maxRetryAfter,
-		`"default";r=0;t=99999`:                maxRetryAfter,
-		`"default";r=0;t=2147483647`:           maxRetryAfter,
+		`"default";r=0;t=300`:                  pace.MaxPeriod,
+		`"default";r=0;t=99999`:                pace.MaxPeriod,
+		`"default";r=0;t=2147483647`:           pace.MaxPeriod,
 		`"default";r=0;t=99999999999999999999`: 0,
 		`"default";r=-1;t=30`:                  0,
 		`"default";r=x;t=30`:                   0,
@@ -142,12 +142,12 @@ func TestOwnWindow(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		requests, workers := rapid.IntRange(1, 5*limit).Draw(rt, "requests"), rapid.IntRange(1, 8).Draw(rt, "workers")
 		delays := rapid.SliceOfN(rapid.IntRange(1, 30_000), 5, 5).Draw(rt, "delays in ms")
-		s := &limited{quota: limit, window: tokenWindow, sliding: true, silent: true, delay: func(n int) time.Duration {
+		s := &limited{quota: limit, window: pace.TokenWindow, sliding: true, silent: true, delay: func(n int) time.Duration {
 			return time.Duration(delays[n%5]) * time.Millisecond
 		}}
 		synctest.Test(t, func(t *testing.T) {
 			deletes(t, newClient(t, s, func(c *Config) {
-				c.RequestTimeout, c.Pace = time.Hour, &Pace{own: window{limit: limit, length: tokenWindow}}
+				c.RequestTimeout, c.Pace = time.Hour, pace.New(limit, pace.TokenWindow)
 			}), requests, workers)
 		})
 		if s.refused > 0 {
@@ -162,7 +162,7 @@ func TestOwnWindow(t *testing.T) {
 				if earlier.sent.Before(r.sent) && !earlier.answered.Before(r.sent) {
 					busy++
 				}
-				if earlier.sent.Before(r.sent) && !earlier.answered.Add(tokenWindow).Before(r.sent) {
+				if earlier.sent.Before(r.sent) && !earlier.answered.Add(pace.TokenWindow).Before(r.sent) {
 					counting++
 				}
 			}
@@ -179,7 +179,7 @@ func TestHeadersGovern(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		workers := rapid.IntRange(1, 8).Draw(rt, "workers")
 		s := &limited{
-			quota: rapid.IntRange(workers+1, 100).Draw(rt, "quota"), window: seconds(rapid.IntRange(6, 300).Draw(rt, "window")),
+			quota: rapid.IntRange(workers+1, 100).Draw(rt, "quota"), window: time.Duration(rapid.IntRange(6, 300).Draw(rt, "window")) * time.Second,
 			sliding: rapid.Bool().Draw(rt, "sliding"), floor: rapid.Bool().Draw(rt, "rounds down"),
 		}
 		most := rapid.IntRange(1, 200).Draw(rt, "most delay in ms")
@@ -236,153 +236,12 @@ func TestSharedLimit(t *testing.T) {
 	}
 }
 
-// limits are the headers of an answer.
-func limits(ratelimit string) http.Header {
-	return http.Header{"Ratelimit": {ratelimit}, "Ratelimit-Policy": {`"default";q=1200;w=300`}}
-}
-
-// granted returns how many requests may be sent now.
-func granted(p *Pace) int {
-	for n := 0; ; n++ {
-		if _, wait, _ := p.take(); wait > 0 || n == 2*tokenLimit {
-			return n
-		}
-	}
-}
-
-// An answer of a period that is over says nothing of the next one, whichever comes first.
-func TestLateAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := NewPaces(true).For(token)
-		late, _, _ := p.take()
-		next, _, _ := p.take()
-		time.Sleep(time.Second)
-		p.answered(next, limits(`"default";r=900;t=300`))
-		p.answered(late, limits(`"default";r=0;t=1`))
-		if n := granted(p); n != 900 {
-			t.Errorf("%d requests, want 900", n)
-		}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		p := NewPaces(true).For(token)
-		late, _, _ := p.take()
-		next, _, _ := p.take()
-		p.answered(late, limits(`"default";r=0;t=1`))
-		time.Sleep(1500 * time.Millisecond)
-		p.answered(next, limits(`"default";r=900;t=300`))
-		if n := granted(p); n != 900 {
-			t.Errorf("%d requests, want 900", n)
-		}
-	})
-}
-
-// Answers without the header count as well, until the period is over; then our own window
-// applies.
-func TestHeadersThatStop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := NewPaces(true).For(token)
-		first, _, _ := p.take()
-		p.answered(first, limits(`"default";r=10;t=20`))
-		for range 4 {
-			more, _, _ := p.take()
-			p.answered(more, nil)
-		}
-		if n := granted(p); n != 6 {
-			t.Errorf("%d requests, want the 6 of 10 that are left", n)
-		}
-		for range 6 {
-			p.answered(ticket{at: time.Now()}, nil)
-		}
-		time.Sleep(21 * time.Second)
-		probe, wait, _ := p.take()
-		if n := granted(p); wait > 0 || n != 0 {
-			t.Errorf("%d requests besides the one that asks what is allowed", n)
-		}
-		p.answered(probe, nil)
-		if n := granted(p); n != tokenLimit-12 {
-			t.Errorf("%d requests, want %d", n, tokenLimit-12)
-		}
-	})
-}
-
-// A request that is never answered does not keep others from the next period.
-func TestStalledRequest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := NewPaces(true).For(token)
-		first, _, _ := p.take()
-		_, _, _ = p.take()
-		p.answered(first, limits(`"default";r=1;t=9`))
-		if _, wait, changed := p.take(); wait != 10*time.Second || changed == nil {
-			t.Errorf("waits %s, want for an answer, at most 10 s", wait)
-		}
-		time.Sleep(10 * time.Second)
-		if n := granted(p); n != 1 {
-			t.Errorf("%d requests in the next period, want 1", n)
-		}
-		time.Sleep(probeEvery)
-		if n := granted(p); n != 1 {
-			t.Errorf("%d requests a second later, want 1", n)
-		}
-	})
-}
-
-// Names of policies come from the server: their number is bounded.
-func TestManyPolicies(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := NewPaces(true).For(token)
-		for i := range 100 {
-			next, _, _ := p.take()
-			p.answered(next, limits(fmt.Sprintf(`"a%d";r=9;t=9,"b%d";r=9;t=9`, i, i)))
-		}
-		if len(p.allowances) != maxPolicies {
-			t.Errorf("%d policies are kept", len(p.allowances))
-		}
-	})
-}
-
-// A request that was not sent after all does not count.
-func TestUnusedTicket(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := NewPaces(false).For(token)
-		for range 3 * tokenLimit {
-			if _, wait, _ := p.take(); wait > 0 {
-				t.Fatalf("waits %s", wait)
-			}
-			p.unused()
-		}
-	})
-}
-
-// Tokens have a limit each, and one together for the address that they are used from.
-func TestPaces(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for loopback, want := range map[bool]int{true: tokenLimit, false: addressLimit} {
-			paces := NewPaces(loopback)
-			one, two := paces.For("one"), paces.For("two")
-			if one == two || paces.For("one") != one {
-				t.Error("a pace is not of one token")
-			}
-			if n := granted(one); n != want {
-				t.Errorf("%d requests, want %d", n, want)
-			}
-			if n := granted(two); loopback != (n == want) {
-				t.Errorf("%d requests of another token", n)
-			}
-		}
-	})
-	paces := NewPaces(true)
-	var v any = []any{paces, *paces.For(token)}
-	if text := fmt.Sprintf("%v %+v %#v %s %x", v, v, v, v, v); strings.Contains(text, token) || strings.Contains(text, fmt.Sprintf("%x", token)) {
-		t.Error("the paces print the token")
-	}
-}
-
 // At most 200 requests are sent in any second, from one address.
 func TestAddressWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &limited{quota: addressLimit, window: addressWindow, sliding: true, silent: true, delay: func(int) time.Duration { return time.Millisecond }}
-		if took := deletes(t, newClient(t, s), tokenLimit, 8); s.refused > 0 || took > 6*time.Second {
-			t.Errorf("%d requests took %s; %d exceeded the limit", tokenLimit, took, s.refused)
+		s := &limited{quota: pace.AddressLimit, window: pace.AddressWindow, sliding: true, silent: true, delay: func(int) time.Duration { return time.Millisecond }}
+		if took := deletes(t, newClient(t, s), pace.TokenLimit, 8); s.refused > 0 || took > 6*time.Second {
+			t.Errorf("%d requests took %s; %d exceeded the limit", pace.TokenLimit, took, s.refused)
 		}
 	})
 }

@@ -9,11 +9,8 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/cloudflare/pace"
 )
-
-// maxRetryAfter is the longest wait that an answer may ask for: Cloudflare's
-// block lasts up to 5 minutes (docs/cloudflare-api.md §7).
-const maxRetryAfter = 5 * time.Minute
 
 // How often a request is tried, and the first pause. Each pause is twice the one before.
 const (
@@ -82,8 +79,8 @@ func (c *Client) do(ctx context.Context, r *request) error {
 		}
 		sent = time.Now()
 		a := c.attempt(ctx, r)
-		c.slots.release()
-		c.paced.answered(t, a.header)
+		c.slots.Release()
+		c.paced.Answered(t, a.header)
 		v := a.verdict()
 		e.note(a, c.worked.Load())
 		e.unknown = e.unknown || v == unclear && r.writes()
@@ -102,7 +99,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 			return e
 		}
 		if v == throttled { // other requests would be throttled too
-			c.paced.hold(delay)
+			c.paced.Hold(delay)
 		}
 		reason := e.what
 		if v == denied {
@@ -116,19 +113,19 @@ func (c *Client) do(ctx context.Context, r *request) error {
 
 // admit waits until a request may be sent, and acquires its slot. If it waited long since it
 // was asked for, or was last sent, admit calls beforeSend. It asks last whether a request may write.
-func (c *Client) admit(ctx context.Context, r *request, asked time.Time) (ticket, error) {
+func (c *Client) admit(ctx context.Context, r *request, asked time.Time) (pace.Ticket, error) {
 	t, err := c.pace(ctx)
 	if err != nil {
 		return t, err
 	}
-	if err = c.slots.acquire(ctx); err == nil {
+	if err = c.slots.Acquire(ctx); err == nil {
 		if err = c.ready(r, asked); err != nil {
-			c.slots.release()
+			c.slots.Release()
 		}
 	}
 	if err != nil {
-		c.paced.unused()
-		return ticket{}, err
+		c.paced.Unused()
+		return pace.Ticket{}, err
 	}
 	return t, nil
 }
@@ -156,7 +153,7 @@ type forbidden struct{ error }
 func (r *request) again(v verdict, n int, retryAfter time.Duration, worked bool) (time.Duration, bool) {
 	switch {
 	case v == throttled && retryAfter > 0:
-		return retryAfter, n < retryAfterTries && retryAfter <= maxRetryAfter
+		return retryAfter, n < retryAfterTries && retryAfter <= pace.MaxPeriod
 	case v == throttled:
 		return backoff(throttledPause, n), n < throttledTries
 	case v == denied && (!worked || r.permission != ""): // or it may lack that permission only

@@ -239,7 +239,7 @@ func TestBeforeSend(t *testing.T) {
 						if again && d%time.Second == 0 {
 							a.throttled = strconv.Itoa(int(d / time.Second))
 						} else {
-							c.paced.hold(d)
+							c.paced.Hold(d)
 						}
 					},
 				}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/cloudflare/pace"
 )
 
 // roundTrip is how long the simulated API takes for each request.
@@ -62,7 +63,7 @@ func TestPagesSideBySide(t *testing.T) {
 				s := tt.pager.script()
 				rt := &slow{RoundTripper: s}
 				start := time.Now()
-				got, err := newClient(t, rt, func(c *Config) { c.Slots = NewSlots(tt.slots) }).ListSecrets(t.Context(), storeID)
+				got, err := newClient(t, rt, func(c *Config) { c.Slots = pace.NewSlots(tt.slots) }).ListSecrets(t.Context(), storeID)
 				if err != nil && !errors.Is(err, applier.ErrIncomplete) || len(got) != tt.entries {
 					t.Fatalf("%d secrets, error %v", len(got), err)
 				}
@@ -85,7 +86,7 @@ func TestSlotsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := &slow{RoundTripper: replies(ok("[]"))}
 		refused := replies(refusal(http.StatusServiceUnavailable, 1, "later"), ok("[]"))
-		slots := NewSlots(4)
+		slots := pace.NewSlots(4)
 		var wg sync.WaitGroup
 		list := func(rt http.RoundTripper) {
 			c := newClient(t, rt, func(c *Config) { c.Slots = slots })
@@ -133,15 +134,15 @@ func TestWaitingForASlot(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				s := replies(success["POST"])
-				slots := NewSlots(1)
-				if err := slots.acquire(ctx); err != nil {
+				slots := pace.NewSlots(1)
+				if err := slots.Acquire(ctx); err != nil {
 					t.Fatal(err)
 				}
 				time.AfterFunc(tt.wait, func() {
 					if tt.canceled {
 						cancel()
 					}
-					slots.release()
+					slots.Release()
 				})
 				calls := 0
 				c := newClient(t, s, func(c *Config) { c.Slots = slots })
@@ -152,7 +153,7 @@ func TestWaitingForASlot(t *testing.T) {
 				if tt.canceled {
 					return
 				}
-				if err := slots.acquire(ctx); err != nil { // would block forever
+				if err := slots.Acquire(ctx); err != nil { // would block forever
 					t.Error(err)
 				}
 			})
@@ -195,7 +196,7 @@ func TestConnectionsAreShared(t *testing.T) {
 			transport.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 			transport.TLSClientConfig.NextProtos = nil // as in production: what the transport offers
 			t.Cleanup(transport.CloseIdleConnections)
-			slots := NewSlots(tt.parallel)
+			slots := pace.NewSlots(tt.parallel)
 			var wg sync.WaitGroup
 			for i := range tt.accounts {
 				c := newClient(t, transport, func(c *Config) {

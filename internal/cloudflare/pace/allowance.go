@@ -1,4 +1,4 @@
-package cloudflare
+package pace
 
 import (
 	"net/http"
@@ -7,10 +7,14 @@ import (
 	"time"
 )
 
+// MaxPeriod is the longest wait that an answer may ask for: Cloudflare's
+// block lasts up to 5 minutes (docs/cloudflare-api.md §7).
+const MaxPeriod = 5 * time.Minute
+
 // allowance is what one of Cloudflare's rate limit policies still allows, by the answers.
 type allowance struct {
 	quota  int           // requests in a period
-	period time.Duration // at most maxRetryAfter
+	period time.Duration // at most MaxPeriod
 	left   int           // how many more requests, not counting those in flight
 	said   time.Time     // when the last answer came
 	until  time.Time     // when the period has ended at the latest
@@ -56,14 +60,14 @@ func allowances(h http.Header, now time.Time) map[string]allowance {
 		if !known || !timed {
 			continue
 		}
-		a := allowance{left: left, said: now, quota: tokenLimit, period: maxRetryAfter}
+		a := allowance{left: left, said: now, quota: TokenLimit, period: MaxPeriod}
 		if q, ok := policies[name].number("q"); ok {
-			a.quota = min(q, tokenLimit)
+			a.quota = min(q, TokenLimit)
 		}
 		if w, ok := policies[name].number("w"); ok && w > 0 {
-			a.period = min(seconds(w), maxRetryAfter)
+			a.period = min(seconds(w), MaxPeriod)
 		}
-		wait := min(seconds(t), maxRetryAfter) // longer than a period in a block
+		wait := min(seconds(t), MaxPeriod) // longer than a period in a block
 		a.until = now.Add(max(wait, min(wait+rounding, a.period)))
 		all[name] = a
 	}

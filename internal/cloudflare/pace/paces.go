@@ -1,4 +1,4 @@
-package cloudflare
+package pace
 
 import (
 	"crypto/hmac"
@@ -10,10 +10,10 @@ import (
 
 // Cloudflare's rate limits (docs/cloudflare-api.md §7).
 const (
-	tokenLimit    = 1200
-	tokenWindow   = 5 * time.Minute
-	addressLimit  = 200
-	addressWindow = time.Second
+	TokenLimit    = 1200
+	TokenWindow   = 5 * time.Minute
+	AddressLimit  = 200
+	AddressWindow = time.Second
 )
 
 // Paces has a [Pace] for each API token of a process. They keep together to the limit for
@@ -37,7 +37,7 @@ func NewPaces(loopback bool) *Paces {
 	p := &Paces{paces: map[[sha256.Size]byte]*Pace{}}
 	rand.Read(p.key[:]) // never fails: crypto/rand ends the program instead
 	if !loopback {
-		p.address = &address{window: window{limit: addressLimit, length: addressWindow}}
+		p.address = &address{window: window{limit: AddressLimit, length: AddressWindow}}
 	}
 	return p
 }
@@ -50,7 +50,9 @@ func (p *Paces) For(token string) *Pace {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.paces[key] == nil {
-		p.paces[key] = &Pace{address: p.address, own: window{limit: tokenLimit, length: tokenWindow}, allowances: map[string]*allowance{}}
+		one := New(TokenLimit, TokenWindow)
+		one.address = p.address
+		p.paces[key] = one
 	}
 	return p.paces[key]
 }

@@ -1,4 +1,4 @@
-package cloudflare
+package pace
 
 import (
 	"context"
@@ -22,8 +22,8 @@ func NewSlots(n int) *Slots {
 	return s
 }
 
-// acquire waits for a slot. It returns ctx's error if ctx ends first.
-func (s *Slots) acquire(ctx context.Context) error {
+// Acquire waits for a slot. It returns ctx's error if ctx ends first.
+func (s *Slots) Acquire(ctx context.Context) error {
 	select {
 	case <-s.free:
 	case <-ctx.Done():
@@ -36,14 +36,14 @@ func (s *Slots) acquire(ctx context.Context) error {
 	return nil
 }
 
-// release gives a slot back after the answer to its request.
-func (s *Slots) release() {
-	s.open()
+// Release gives a slot back after the answer to its request.
+func (s *Slots) Release() {
+	s.Open()
 	s.free <- struct{}{}
 }
 
-// open makes all slots available. The caller holds one.
-func (s *Slots) open() {
+// Open makes all slots available. The caller holds one.
+func (s *Slots) Open() {
 	s.connected.Do(func() {
 		for range cap(s.free) - 1 {
 			s.free <- struct{}{}
