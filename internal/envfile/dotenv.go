@@ -14,7 +14,7 @@ type assignment struct {
 }
 
 // The parts of an assignment as the npm package dotenv has them, which wrangler reads these
-// files with (docs/migrate.md). White space and line ends are
+// files with (docs/migrate-env.md). White space and line ends are
 // JavaScript's: there, a byte order mark is a space and U+2028 ends a line.
 const (
 	blank   = `[\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]`

@@ -7,7 +7,8 @@ import { defineConfig } from "vitepress";
 const repository = "https://github.com/secretsync/secretsync";
 
 const groups = {
-  Start: ["concepts", "comparison", "migrate"],
+  Start: ["concepts", "comparison"],
+  Migrate: ["migrate", "migrate-env", "migrate-wrangler", "migrate-worker", "migrate-terraform", "migrate-pulumi", "migrate-alchemy"],
   Use: ["manifest", "values-from", "ci", "workers", "shared", "verify", "output"],
   Reference: ["security", "formats", "library", "performance"],
   Project: ["architecture", "cloudflare-api", "sops", "findings", "dependencies", "startup", "mutation"],

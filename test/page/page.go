@@ -57,6 +57,11 @@ func (s *Shell) Console(folder, text string) (n int) {
 	s.T.Helper()
 	for _, part := range strings.Split("\n"+text, "\n$ ")[1:] {
 		command, want := cutCommand(part)
+		if assignment, ok := strings.CutPrefix(command, "export "); ok {
+			s.export(assignment)
+			n++
+			continue
+		}
 		code, got := s.Bash(folder, command)
 		if fails := strings.Contains("\n"+want, "\nerror: "); fails != (code != 0) {
 			s.T.Fatalf("$ %s\nexit code %d:\n%s", command, code, got)
@@ -67,6 +72,17 @@ func (s *Shell) Console(folder, text string) (n int) {
 		n++
 	}
 	return n
+}
+
+// export sets a variable for the commands that follow.
+func (s *Shell) export(assignment string) {
+	s.T.Helper()
+	name, value, _ := strings.Cut(assignment, "=")
+	code, out := s.Bash(".", "printf %s "+value)
+	if code != 0 {
+		s.T.Fatalf("export %s: %s", assignment, out)
+	}
+	s.Env[name] = out
 }
 
 // cutCommand separates a command, which "\" continues on the next line, from its output.
