@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/applier"
@@ -17,6 +18,7 @@ import (
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/troubleshooting"
 	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/reconcile"
 	"golang.org/x/term"
@@ -63,6 +65,34 @@ func (a *App) PrintError(err error) {
 	for _, text := range hints {
 		a.sayHint(text)
 	}
+	if isTerminal(a.Err) && !a.isQuiet() {
+		a.sayMore(mistakes)
+	}
+}
+
+// maxMore bounds the addresses below an error: many mistakes at once have one cause, or are better read
+// one by one.
+const maxMore = 3
+
+// sayMore writes where the errors are explained, each address once.
+func (a *App) sayMore(mistakes []render.Mistake) {
+	var said []string
+	for _, m := range mistakes {
+		address := troubleshooting.Address(m.What, m.Rule)
+		if address != "" && !slices.Contains(said, address) && len(said) < maxMore && m.Rule != render.RuleInterrupted {
+			said = append(said, address)
+			a.Say("more: %s", address)
+		}
+	}
+}
+
+// isQuiet reports whether the command was to write no more than it has to.
+func (a *App) isQuiet() bool {
+	if a.executed == nil {
+		return false
+	}
+	f := a.executed.Flags().Lookup("quiet")
+	return f != nil && f.Value.String() == "true"
 }
 
 func (a *App) sayHint(text string) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/troubleshooting"
 )
 
 // The part of SARIF that code scanning reads. testdata has the schema.
@@ -58,6 +59,7 @@ type driver struct {
 type rule struct {
 	ID               string `json:"id"`
 	ShortDescription text   `json:"shortDescription"`
+	HelpURI          string `json:"helpUri"`
 }
 
 type text struct {
@@ -115,7 +117,7 @@ func write(w io.Writer, manifest string, exitCode int, mistakes, warnings []rend
 			i := slices.IndexFunc(tool.Rules, func(r rule) bool { return r.ID == m.Rule })
 			if i < 0 {
 				i = len(tool.Rules)
-				tool.Rules = append(tool.Rules, rule{m.Rule, text{ruleWords(m.Rule)}})
+				tool.Rules = append(tool.Rules, rule{m.Rule, text{ruleWords(m.Rule)}, troubleshooting.Rule(m.Rule)})
 			}
 			only.Results = append(only.Results, result{m.Rule, i, level, text{message(m)}, []location{place(m, manifest)}})
 		}
