@@ -10,6 +10,7 @@ require (
 	github.com/getsops/sops/v3 v3.13.3
 	github.com/gofrs/flock v0.13.1
 	github.com/google/go-cmp v0.7.0
+	github.com/google/licensecheck v0.3.1
 	github.com/invopop/jsonschema v0.14.0
 	github.com/itchyny/gojq v0.12.17
 	github.com/johannesboyne/gofakes3 v1.2.0
