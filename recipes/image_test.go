@@ -37,7 +37,14 @@ func TestImage(t *testing.T) {
 
 	dockerfile, err := os.ReadFile("../Dockerfile")
 	must(t, err)
-	for _, line := range []string{"RUN CGO_ENABLED=0 go build ", "FROM scratch\n", "COPY LICENSE /LICENSE\n", `org.opencontainers.image.licenses="Apache-2.0"`, "USER 65532:65532\n", "ca-certificates.crt"} {
+	released, err := os.ReadFile("../packaging/Dockerfile")
+	must(t, err)
+	for _, line := range []string{"FROM scratch\n", "COPY LICENSE ", "USER 65532:65532\n", "ca-certificates.crt", `ENTRYPOINT ["/secretsync"]`} {
+		if !strings.Contains(string(dockerfile), line) || !strings.Contains(string(released), line) {
+			t.Errorf("a Dockerfile has not %q", line)
+		}
+	}
+	for _, line := range []string{"RUN CGO_ENABLED=0 go build ", `org.opencontainers.image.licenses="Apache-2.0"`} {
 		if !strings.Contains(string(dockerfile), line) {
 			t.Errorf("the Dockerfile has not %q", line)
 		}

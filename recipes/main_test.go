@@ -48,11 +48,9 @@ func program(t *testing.T) string {
 				continue
 			}
 			cmd := exec.CommandContext(context.Background(), "bash", "-e", "-o", "pipefail", "-c", s.Run)
-			cmd.Env = append(os.Environ(), "RUNNER_TEMP="+built.temp, "GITHUB_ACTION_PATH=..", "VERSION=")
+			cmd.Env = append(os.Environ(), "RUNNER_TEMP="+built.temp, "GITHUB_ACTION_PATH=..")
 			for name, value := range s.Env {
-				if name != "VERSION" {
-					cmd.Env = append(cmd.Env, name+"="+value)
-				}
+				cmd.Env = append(cmd.Env, name+"="+value)
 			}
 			if out, err := cmd.CombinedOutput(); err != nil {
 				built.err = fmt.Errorf("%w: %s", err, out)

@@ -135,7 +135,7 @@ func (p *place) environment(more map[string]string) map[string]string {
 // expressions are the values that GitHub would have for an event.
 func (p *place) expressions(event map[string]string) map[string]string {
 	v := map[string]string{
-		"github.repository": "team/secrets", "github.token": "github-token", "github.action_path": "..",
+		"github.repository": "team/secrets", "github.token": "github-token", "github.action_ref": "main",
 		"github.server_url": p.server, "github.sha": event["sha"],
 		"github.event_name": "", "github.event.pull_request.number": "", "github.event.pull_request.head.repo.full_name": "",
 		"github.event.pull_request.head.sha": "",
