@@ -1,14 +1,17 @@
 # An image with the program, its licence and the CA certificates, run by a user that is not root. It has no shell and no
-# package manager. The build downloads nothing but Go modules.
+# package manager. The build downloads nothing but Go modules. VERSION is what secretsync --version prints: the repository
+# is not sent to the build. The image of a release is packaging/Dockerfile's.
 #
-#   docker build -t secretsync .
+#   docker build -t secretsync --build-arg VERSION="$(git describe --always --dirty)" .
 #   docker run --rm -v "$PWD:/repo:ro" -e CLOUDFLARE_API_TOKEN -e CLOUDFLARE_ACCOUNT_ID secretsync drift
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -tags disable_grpc_modules -trimpath -ldflags "-s -w -buildid=" -o /out/secretsync ./cmd/secretsync
+ARG VERSION=
+RUN CGO_ENABLED=0 go build -tags disable_grpc_modules -trimpath \
+    -ldflags "-s -w -buildid= -X github.com/secretsync/secretsync/internal/buildinfo.commit=$VERSION" -o /out/secretsync ./cmd/secretsync
 
 FROM scratch
 LABEL org.opencontainers.image.title="secretsync" \

@@ -6,12 +6,21 @@ import (
 	"runtime/debug"
 )
 
-// Version is the module version that the Go tool recorded in the binary.
+// commit is set by builds that have no repository to ask, such as the Dockerfile's (-ldflags -X).
+var commit string
+
+// Version is the module version that the Go tool recorded in the binary: v1.2.3 of a release, or
+// a pseudo-version, which ends with the commit, and with +dirty if files were changed. It is
+// (devel) if nothing is known.
 func Version() string {
+	version := "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
+		version = info.Main.Version
 	}
-	return "(devel)"
+	if version == "(devel)" && commit != "" {
+		return commit
+	}
+	return version
 }
 
 // Line is what version and --version print.
