@@ -490,6 +490,7 @@ func TestInQuestion(t *testing.T) {
 		want   bool
 	}{
 		{"as our last write left it", func(d, r, l) {}, false},
+		{"as our last write left it long ago", func(_ d, r r, l l) { r.Modified, l.Modified = older, older }, false},
 		{"changed outside", func(_ d, _ r, l l) { l.Modified = newer }, true},
 		{"recreated", func(_ d, _ r, l l) { l.ID = "s2" }, true},
 		{"accepted", func(_ d, r r, _ l) { r.Accepted = true }, true},

@@ -298,6 +298,27 @@ func TestOverlapIncompleteList(t *testing.T) {
 	if got, want := describe(planner.Build(in)), "note interrupted; note list_incomplete; note may_exist"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	other := *desired()
+	other.Name = "other"
+	in.Desired[0].Secrets = append(in.Desired[0].Secrets, other)
+	if got, want := describe(planner.Build(in)), "create+value+scopes (new); note interrupted; note list_incomplete; note may_exist; note may_exist"; got != want {
+		t.Errorf("beside another secret: got %s, want %s", got, want)
+	}
+}
+
+// TestOverlapOver: an overlap ends at the moment when its time has passed.
+func TestOverlapOver(t *testing.T) {
+	for ago, want := range map[time.Duration]string{
+		24*time.Hour - time.Second: "nothing, 1 unchanged", 24 * time.Hour: "retire+scopes+comment (overlap_over)",
+	} {
+		r := recordedPrevious()
+		r.KeptSince = now.Add(-ago)
+		in := inputWithOverlap(owner{change: func(*planner.DesiredSecret, *planner.RecordedSecret, *planner.LiveSecret) {}},
+			previous{"", r, livePrevious()})
+		if got := describe(planner.Build(in)); got != want {
+			t.Errorf("after %s: got %q, want %q", ago, got, want)
+		}
+	}
 }
 
 func TestOverlapQuota(t *testing.T) {
