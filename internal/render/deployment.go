@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -17,7 +18,7 @@ func Deployment(w io.Writer, d *reconcile.Deployment, style Style) error {
 		if i == 0 || s.Key.Store != d.Secrets[i-1].Key.Store || s.StoreID != d.Secrets[i-1].StoreID {
 			out.line("%s", style.heading(storeTitle(s), s.Key.Store.Account))
 		}
-		line := fmt.Sprintf("  %-*s  %s", width, word(s.Key.Name), readersLine(s))
+		line := fmt.Sprintf("  %-*s  %s", width, foreign.Word(s.Key.Name), readersLine(s))
 		if !s.Managed {
 			line += "; not managed by this manifest"
 		}
@@ -33,9 +34,9 @@ func Deployment(w io.Writer, d *reconcile.Deployment, style Style) error {
 // storeTitle is a store's name, or its id if the lockfile does not have it.
 func storeTitle(s reconcile.SecretReaders) string {
 	if s.Key.Store.Name == "" {
-		return "store with the id " + word(string(s.StoreID))
+		return "store with the id " + foreign.Word(string(s.StoreID))
 	}
-	return word(s.Key.Store.Name)
+	return foreign.Word(s.Key.Store.Name)
 }
 
 // maxReaders bounds the readers that are named for a secret.
@@ -49,7 +50,7 @@ func readersLine(s reconcile.SecretReaders) string {
 	for _, r := range s.Readers[:min(len(s.Readers), maxReaders)] {
 		text := strings.TrimPrefix(strings.TrimPrefix(reader(r.Reader, r.Worker), "the "), "deployed ")
 		if r.Binding != "" {
-			text += " (" + shortName(r.Binding) + ")"
+			text += " (" + foreign.Name(r.Binding) + ")"
 		}
 		all = append(all, text)
 	}

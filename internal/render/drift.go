@@ -5,6 +5,7 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
 )
@@ -19,7 +20,7 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 	width := nameWidth(found, func(d planner.Drift) string { return d.Secret })
 	for i, d := range ranked {
 		if i == 0 || d.Store != ranked[i-1].Store {
-			out.line("%s", style.heading(word(d.Store.Name), d.Store.Account))
+			out.line("%s", style.heading(foreign.Word(d.Store.Name), d.Store.Account))
 		}
 		sign, color := "~", colorChange
 		switch {
@@ -40,7 +41,7 @@ func Drift(w io.Writer, drift []planner.Drift, checked int, style Style) error {
 func driftRow(d planner.Drift, width int) string {
 	name := ""
 	if d.Secret != "" {
-		name = word(d.Secret)
+		name = foreign.Word(d.Secret)
 	}
 	return fmt.Sprintf("%-*s", width, name)
 }
@@ -56,7 +57,7 @@ func driftEntries(drift []planner.Drift) (counted, others []entry) {
 		}
 		e := entry{under: hunk(d.Store), text: sign + " " + driftRow(d, width) + "  " + driftWords(d)}
 		if n := utf8.RuneCountInString(e.text); n > maxEntry {
-			e.text = fmt.Sprintf("%s %s  is too long for a comment (%d characters): secretsync drift prints it", sign, shortName(d.Secret), n)
+			e.text = fmt.Sprintf("%s %s  is too long for a comment (%d characters): secretsync drift prints it", sign, foreign.Name(d.Secret), n)
 		}
 		if d.Counts {
 			counted = append(counted, e)
@@ -124,7 +125,7 @@ func whatDrifted(d planner.Drift) string {
 		what, change := metadataDrift(d)
 		return what + " changed outside, " + valueAfter(d) + ": " + change
 	case planner.DriftNotActive:
-		return fmt.Sprintf("status %s, not active", excerpt(d.Status, maxText))
+		return fmt.Sprintf("status %s, not active", foreign.Excerpt(d.Status, foreign.MaxText))
 	case planner.DriftInterrupted:
 		return "the last apply was interrupted, outcome unknown"
 	case planner.DriftRotationOverdue:
@@ -193,8 +194,8 @@ func metadataDrift(d planner.Drift) (what, change string) {
 	if d.Kind == planner.DriftScopes {
 		return "scopes", Scopes(d.Scopes.Before) + " -> " + Scopes(d.Scopes.After)
 	}
-	from, to := difference(d.Comment.Before, d.Comment.After)
-	return "comment", from + arrow(from, to) + to
+	from, to := foreign.Difference(d.Comment.Before, d.Comment.After)
+	return "comment", from + foreign.Arrow(from, to) + to
 }
 
 // driftReport is drift as JSON. It holds no value.

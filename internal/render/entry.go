@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -43,7 +44,7 @@ func changeEntries(changes []change) []entry {
 		details, more := c.foldFacts(sign+" "+head+"  ", details)
 		below = append(more, below...)
 		if length > maxEntry {
-			head = fmt.Sprintf("%s %s", wordsFor(c.Op).verb, shortName(c.Secret))
+			head = fmt.Sprintf("%s %s", wordsFor(c.Op).verb, foreign.Name(c.Secret))
 			details, below = fmt.Sprintf("is too long for a comment (%d characters): secretsync plan prints it", length), shortFacts(c.Action)
 		}
 		e := entry{under: hunk(c.Store), text: strings.TrimRight(sign+" "+head+"  "+details, " "), op: c.Op, risk: c.risk,
@@ -62,7 +63,7 @@ func changeEntries(changes []change) []entry {
 // shortFacts are what an entry has room for that is too long as a whole: a long path must not hide
 // which scopes a secret loses.
 func shortFacts(a planner.Action) []string {
-	return slices.DeleteFunc(append(scopes(a), policy(a)...), func(fact string) bool { return utf8.RuneCountInString(fact) > maxName })
+	return slices.DeleteFunc(append(scopes(a), policy(a)...), func(fact string) bool { return utf8.RuneCountInString(fact) > foreign.MaxName })
 }
 
 // foldFacts breaks the facts of a change into lines, if they are too many for one: a long path must
@@ -121,7 +122,7 @@ func diffSign(op planner.Op) string {
 // hunk heads the changes in a store, as git heads those in a part of a file. It begins with a word
 // of ours, which sets the direction of the text.
 func hunk(s planner.StoreKey) string {
-	return fmt.Sprintf("@@ store %s, account %s @@", shortName(s.Name), shortName(string(s.Account)))
+	return fmt.Sprintf("@@ store %s, account %s @@", foreign.Name(s.Name), foreign.Name(string(s.Account)))
 }
 
 func problemEntries(problems []planner.Problem, in Names) []entry {
@@ -207,8 +208,8 @@ func fenceFor(text string, shortest int) string {
 
 // code is foreign text as a code span, in which nothing is markup.
 func code(text string) string {
-	if n := utf8.RuneCountInString(text); n > maxName {
-		return span(beginning(text, maxName)) + fmt.Sprintf("… (%d characters)", n)
+	if n := utf8.RuneCountInString(text); n > foreign.MaxName {
+		return span(foreign.Beginning(text, foreign.MaxName)) + fmt.Sprintf("… (%d characters)", n)
 	}
 	return span(text)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -23,9 +24,9 @@ func Event(e reconcile.Event, ci bool) []string {
 	case reconcile.QuotaUnread:
 		return warning("cannot read the quota; skipping the quota check: %s", Safe(e.Err.Error()))
 	case reconcile.AuditLogUnread:
-		return warning("cannot read the audit log of account %s, so who changed secrets is not known: %s", word(string(e.Account)), Safe(e.Err.Error()))
+		return warning("cannot read the audit log of account %s, so who changed secrets is not known: %s", foreign.Word(string(e.Account)), Safe(e.Err.Error()))
 	case reconcile.ReadersUnread:
-		return warning("cannot read all that is deployed in account %s: %s", word(string(e.Account)), oneLine(e.Err))
+		return warning("cannot read all that is deployed in account %s: %s", foreign.Word(string(e.Account)), oneLine(e.Err))
 	case reconcile.LeaseWaiting:
 		return []string{"waiting: " + Safe(e.Held.Error())}
 	case reconcile.LeaseNotReleased:

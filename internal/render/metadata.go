@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -25,21 +26,21 @@ func factParts(a planner.Action) []string {
 		}
 	}
 	if a.Op == planner.OpRename {
-		parts = append(parts, "from "+word(a.From)+", its value never leaves Cloudflare")
+		parts = append(parts, "from "+foreign.Word(a.From)+", its value never leaves Cloudflare")
 	}
 	if a.Op.Duplicates() {
 		again := ""
 		if a.Op == planner.OpRetire {
 			again = "then again a "
 		}
-		parts = append(parts, again+"duplicate of "+word(a.From)+", whose value never leaves Cloudflare")
+		parts = append(parts, again+"duplicate of "+foreign.Word(a.From)+", whose value never leaves Cloudflare")
 	}
 	if a.Previous != "" {
 		kept := "the value that it replaces"
 		if slices.ContainsFunc(a.Reasons, setOutside) { // and so another value than NAME-previous has
 			kept = "the value before that change"
 		}
-		parts = append(parts, kept+" stays readable as "+word(a.Previous))
+		parts = append(parts, kept+" stays readable as "+foreign.Word(a.Previous))
 	}
 	if a.SetValue && a.Source != "" {
 		parts = append(parts, "from "+source(a.Source))
@@ -54,7 +55,7 @@ func source(text string) string {
 	if plainSource.MatchString(text) {
 		return Safe(text)
 	}
-	return quoted(text)
+	return foreign.Quoted(text)
 }
 
 // scopes describes those of a new secret, and changes to those of an existing one.
@@ -76,10 +77,10 @@ func commentLines(a planner.Action) []string {
 	case c == nil || c.Before == c.After, a.Op.Duplicates(): // its comment only repeats the names
 		return nil
 	case a.Op == planner.OpCreate:
-		return []string{"comment " + excerpt(c.After, maxText)}
+		return []string{"comment " + foreign.Excerpt(c.After, foreign.MaxText)}
 	default:
-		from, to := difference(c.Before, c.After)
-		if one := from + arrow(from, to) + to; c.Before == "" || utf8.RuneCountInString(one) <= maxText {
+		from, to := foreign.Difference(c.Before, c.After)
+		if one := from + foreign.Arrow(from, to) + to; c.Before == "" || utf8.RuneCountInString(one) <= foreign.MaxText {
 			return []string{"comment " + one}
 		}
 		return []string{"comment " + from, "now     " + to}

@@ -1,9 +1,8 @@
 package render
 
 import (
-	"regexp"
-
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -67,33 +66,24 @@ func ReportNames(r *applier.Report) Names {
 }
 
 // Store is "prod", or "prod (account 0123...)".
-func (n Names) Store(s planner.StoreKey) string { return shortName(s.Name) + n.account(s) }
+func (n Names) Store(s planner.StoreKey) string { return foreign.Name(s.Name) + n.account(s) }
 
 // Secret is "prod/key", or "prod/key (account 0123...)"; without a secret, it is the store.
 func (n Names) Secret(s planner.StoreKey, secret string) string {
 	if secret == "" {
 		return n.Store(s)
 	}
-	return shortName(s.Name) + "/" + shortName(secret) + n.account(s)
+	return foreign.Name(s.Name) + "/" + foreign.Name(secret) + n.account(s)
 }
 
 // quoted is a store's name in quotes, with its account.
-func (n Names) quoted(s planner.StoreKey) string { return excerpt(s.Name, maxName) + n.account(s) }
+func (n Names) quoted(s planner.StoreKey) string {
+	return foreign.Excerpt(s.Name, foreign.MaxName) + n.account(s)
+}
 
 func (n Names) account(s planner.StoreKey) string {
 	if !n.accounts {
 		return ""
 	}
-	return " (account " + word(string(s.Account)) + ")"
-}
-
-// plainWord matches names that cannot be mistaken for anything else in a line.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-
-// word is a name: in quotes, if it could be mistaken for several words.
-func word(name string) string {
-	if plainWord.MatchString(name) {
-		return name
-	}
-	return quoted(name)
+	return " (account " + foreign.Word(string(s.Account)) + ")"
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -21,7 +22,7 @@ func noteLines(notes []planner.Note, in Names) []string {
 		if names[g] == nil {
 			order = append(order, g)
 		}
-		names[g] = append(names[g], shortName(n.Secret))
+		names[g] = append(names[g], foreign.Name(n.Secret))
 	}
 	var lines []string
 	for _, n := range notes {
@@ -56,7 +57,7 @@ func unreadPlaces(notes []planner.Note) []string {
 
 // place is a position in a file.
 func place(pos planner.Position) string {
-	pos.File = path(pos.File)
+	pos.File = foreign.Path(pos.File)
 	return pos.String()
 }
 
@@ -135,9 +136,9 @@ func noteLine(n planner.Note, names []string, known Names) string {
 	case planner.NoteStoreKept, planner.NoteListIncomplete:
 		return fmt.Sprintf(noteWords[kind], in)
 	case planner.NoteReadersUnread:
-		return fmt.Sprintf("what is deployed in account %s could not all be read, so it is unknown which of its Workers and AI Gateways this plan breaks", word(string(store.Account)))
+		return fmt.Sprintf("what is deployed in account %s could not all be read, so it is unknown which of its Workers and AI Gateways this plan breaks", foreign.Word(string(store.Account)))
 	case planner.NoteOtherStore:
-		return fmt.Sprintf("account %s already has the store %q, and Cloudflare has allowed one per account so far: it may refuse to create another", word(string(store.Account)), Safe(store.Name))
+		return fmt.Sprintf("account %s already has the store %q, and Cloudflare has allowed one per account so far: it may refuse to create another", foreign.Word(string(store.Account)), Safe(store.Name))
 	}
 	if words := noteWords[kind]; words != "" {
 		return fmt.Sprintf(words, in, list)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -19,14 +20,14 @@ func changedBy(o planner.OutsideChange) string {
 	}
 	by := "by an unknown actor"
 	if o.Actor != "" {
-		by = "by " + shortName(o.Actor)
+		by = "by " + foreign.Name(o.Actor)
 	}
 	if how := channels[o.Channel]; how != "" {
 		by += " (" + how + ")"
 	} else if o.Channel != "" {
-		by += " (" + shortName(o.Channel) + ")"
+		by += " (" + foreign.Name(o.Channel) + ")"
 	}
-	at := shortName(string(o.At))
+	at := foreign.Name(string(o.At))
 	if t, err := time.Parse(time.RFC3339Nano, string(o.At)); err == nil {
 		at = t.UTC().Format(time.RFC3339)
 	}
@@ -70,7 +71,7 @@ func valueAfter(d planner.Drift) string {
 
 // reader is what reads a secret, as the subject of a sentence.
 func reader(kind planner.ReaderKind, name string) string {
-	name = excerpt(name, maxText)
+	name = foreign.Excerpt(name, foreign.MaxText)
 	switch kind {
 	case planner.ReaderConfigured:
 		return "the Worker " + name

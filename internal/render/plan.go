@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
 )
@@ -158,7 +159,7 @@ func printChanges(out *printer, changes []change, width columns, style Style) {
 			if i > 0 {
 				out.line("")
 			}
-			out.line("%s", style.heading(word(c.Store.Name), c.Store.Account))
+			out.line("%s", style.heading(foreign.Word(c.Store.Name), c.Store.Account))
 		}
 		w := wordsFor(c.Op)
 		head, details, below := c.lines(width)
@@ -181,7 +182,7 @@ func (c change) lines(width columns) (head, details string, below []string) {
 	verb := wordsFor(c.Op).verb
 	head, details, below = verb+" store", facts(c.Action), commentLines(c.Action)
 	if c.Secret != "" {
-		head = fmt.Sprintf("%-*s  %-*s", width.verb, verb, width.name, word(c.Secret))
+		head = fmt.Sprintf("%-*s  %-*s", width.verb, verb, width.name, foreign.Word(c.Secret))
 	}
 	if details == "" && len(below) == 1 {
 		details, below = below[0], nil
@@ -325,7 +326,7 @@ func Scopes(scopes []string) string {
 	}
 	words := make([]string, len(scopes))
 	for i, s := range scopes {
-		words[i] = word(s)
+		words[i] = foreign.Word(s)
 	}
 	return strings.Join(words, ",")
 }
@@ -353,7 +354,7 @@ func nameWidth[T any](rows []T, name func(T) string) int {
 	width := 0
 	for _, row := range rows {
 		if n := name(row); n != "" {
-			width = max(width, utf8.RuneCountInString(word(n)))
+			width = max(width, utf8.RuneCountInString(foreign.Word(n)))
 		}
 	}
 	return min(width, maxNameWidth)

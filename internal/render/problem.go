@@ -3,13 +3,14 @@ package render
 import (
 	"fmt"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/planner"
 )
 
 // Problem says why a plan cannot be applied, and what to do about it.
 func Problem(p planner.Problem, in Names) (what, hint string) {
-	name := fmt.Sprintf("secret %s of store %s", excerpt(p.Secret, maxName), in.quoted(p.Store))
+	name := fmt.Sprintf("secret %s of store %s", foreign.Excerpt(p.Secret, foreign.MaxName), in.quoted(p.Store))
 	switch p.Kind {
 	case planner.ProblemConflict:
 		return name + " already exists and is not in the lockfile: it is left alone",
@@ -68,7 +69,7 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 // otherStore describes a store to be created beside the one that the account has.
 func otherStore(p planner.Problem) (what, hint string) {
 	return fmt.Sprintf("the plan would create the store %s, but account %s already has %s, and Cloudflare allows one store per account",
-			excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), existingStores(p)),
+			foreign.Excerpt(p.Store.Name, foreign.MaxName), foreign.Word(string(p.Store.Account)), existingStores(p)),
 		meantStore(p, "use the name of the existing store.") + " If another store is intended, set create: true"
 }
 
@@ -76,14 +77,14 @@ func otherStore(p planner.Problem) (what, hint string) {
 // one.
 func severalStores(p planner.Problem) (what, hint string) {
 	return fmt.Sprintf("the plan would create the store %s in account %s, for which the manifest also has %s, and Cloudflare allows one store per account",
-			excerpt(p.Store.Name, maxName), word(string(p.Store.Account)), existingStores(p)),
+			foreign.Excerpt(p.Store.Name, foreign.MaxName), foreign.Word(string(p.Store.Account)), existingStores(p)),
 		meantStore(p, "describe one store per account; several environments can share it, each with its prefix.") + " If several stores are intended, set create: true"
 }
 
 // meantStore suggests the store whose name was mistyped, or else says what to do.
 func meantStore(p planner.Problem, otherwise string) string {
 	if near := syntax.Mistyped(p.Store.Name, p.Existing); near != "" {
-		return "did you mean " + excerpt(near, maxName) + "?"
+		return "did you mean " + foreign.Excerpt(near, foreign.MaxName) + "?"
 	}
 	return otherwise
 }
@@ -92,7 +93,7 @@ func meantStore(p planner.Problem, otherwise string) string {
 func existingStores(p planner.Problem) string {
 	names := make([]string, len(p.Existing))
 	for i, name := range p.Existing {
-		names[i] = excerpt(name, maxName)
+		names[i] = foreign.Excerpt(name, foreign.MaxName)
 	}
 	return Shortened(names)
 }

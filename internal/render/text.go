@@ -8,8 +8,10 @@ package render
 import (
 	"fmt"
 	"io"
-	"strconv"
+	"strings"
+	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/planner"
 )
@@ -39,14 +41,11 @@ func (s Style) paint(color, text string) string {
 
 // heading is the line above what is about a store.
 func (s Style) heading(store string, account planner.AccountID) string {
-	return s.paint(colorStrong, store) + "  " + s.paint(colorQuiet, "account "+word(string(account)))
+	return s.paint(colorStrong, store) + "  " + s.paint(colorQuiet, "account "+foreign.Word(string(account)))
 }
 
 // Safe makes foreign text harmless on a terminal and in a log: [visible.Text].
 func Safe(text string) string { return visible.Text(text) }
-
-// quoted is foreign text in quotes, which need not be a single word.
-func quoted(text string) string { return Safe(strconv.Quote(text)) }
 
 // printer writes lines and keeps the first error, so that callers check once.
 type printer struct {
@@ -66,4 +65,22 @@ func count(n int, one string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// wrapped breaks a text into lines of up to limit characters, where it has blanks.
+func wrapped(text string, limit int) []string {
+	var lines []string
+	line := ""
+	for i, w := range strings.Split(text, " ") {
+		switch {
+		case i == 0:
+			line = w
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(w) > limit:
+			lines = append(lines, line)
+			line = w
+		default:
+			line += " " + w
+		}
+	}
+	return append(lines, line)
 }

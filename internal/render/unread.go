@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -34,10 +35,10 @@ func unreadAccounts(stores []planner.StoreKey) []unreadAccount {
 // unreadStore is a store's name, so short that as many as [Shortened] keeps fit in an entry of a
 // comment: long ones must not take the account's place.
 func unreadStore(name string) string {
-	if width(name) > maxText {
-		return excerpt(name, maxText)
+	if foreign.Width(name) > foreign.MaxText {
+		return foreign.Excerpt(name, foreign.MaxText)
 	}
-	return word(name)
+	return foreign.Word(name)
 }
 
 // unreadInPlan are the accounts that a plan leaves out.
@@ -82,7 +83,7 @@ func (u unreadAccount) sentence(what string) string {
 	for i, name := range names[:min(len(names), maxNames)] { // no others are shown
 		names[i] = unreadStore(name)
 	}
-	return fmt.Sprintf("account %s could not be read; %s: %s %s", shortName(string(u.id)), what, storesWord(len(names)), Shortened(names))
+	return fmt.Sprintf("account %s could not be read; %s: %s %s", foreign.Name(string(u.id)), what, storesWord(len(names)), Shortened(names))
 }
 
 func storesWord(n int) string {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -17,13 +18,13 @@ func Verification(w io.Writer, v *reconcile.Verification, style Style) error {
 	width := nameWidth(rows, func(s reconcile.VerifiedSecret) string { return s.Key.Name })
 	for i, s := range rows {
 		if i == 0 || s.Key.Store != rows[i-1].Key.Store {
-			out.line("%s", style.heading(word(s.Key.Store.Name), s.Key.Store.Account))
+			out.line("%s", style.heading(foreign.Word(s.Key.Store.Name), s.Key.Store.Account))
 		}
 		sign, color := "?", colorQuiet
 		if mismatches(s) {
 			sign, color = "!", colorRemove
 		}
-		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s %-*s", sign, width, word(s.Key.Name))), verifiedWords(s))
+		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s %-*s", sign, width, foreign.Word(s.Key.Name))), verifiedWords(s))
 	}
 	if len(rows) > 0 {
 		out.line("")
@@ -166,7 +167,7 @@ const verifyMarker = "<!-- secretsync-verify -->"
 func VerificationMarkdown(w io.Writer, v *reconcile.Verification, origin Origin) error {
 	var counted, others []entry
 	for _, s := range unmatched(v) {
-		e := entry{under: hunk(s.Key.Store), text: "! " + word(s.Key.Name) + "  " + verifiedWords(s)}
+		e := entry{under: hunk(s.Key.Store), text: "! " + foreign.Word(s.Key.Name) + "  " + verifiedWords(s)}
 		if mismatches(s) {
 			counted = append(counted, e)
 		} else {
@@ -248,7 +249,7 @@ func valuesUnverified(e reconcile.ValuesUnverified) []string {
 func verificationFailed(e reconcile.VerificationFailed) []string {
 	where := ""
 	if e.Account != "" {
-		where = " of account " + word(string(e.Account))
+		where = " of account " + foreign.Word(string(e.Account))
 	}
 	return warning("the live values%s are not known, because they could not be verified: %s", where, Safe(e.Err.Error()))
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/render/foreign"
+	"github.com/secretsync/secretsync/internal/render/rows"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -25,13 +27,13 @@ func Acceptable(w io.Writer, found *reconcile.Acceptable, style Style) error {
 	for i, a := range all {
 		if i == 0 || a.Key.Store != last {
 			last = a.Key.Store
-			out.line("%s", style.heading(word(last.Name), last.Account))
+			out.line("%s", style.heading(foreign.Word(last.Name), last.Account))
 		}
 		sign, color := "~ accept", colorChange
 		if a.Refusal != "" {
 			sign, color = "! refuse", colorRemove
 		}
-		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s  %-*s", sign, width, word(a.Key.Name))), acceptanceWords(a))
+		out.line("  %s  %s", style.paint(color, fmt.Sprintf("%s  %-*s", sign, width, foreign.Word(a.Key.Name))), acceptanceWords(a))
 	}
 	out.line("")
 	out.line("To accept: %d, cannot be accepted: %d. Nothing changes in Cloudflare.", len(found.Accept), len(found.Refuse))
@@ -66,4 +68,39 @@ func acceptanceWords(a planner.Acceptance) string {
 		words = append(words, "the next apply sets the manifest's comment")
 	}
 	return strings.Join(words, "; ")
+}
+
+// Found writes what the import of a lockfile would record, and what it would not.
+func Found(w io.Writer, found *reconcile.Found) error {
+	out, names := &rows.Writer{W: w}, foundNames(found)
+	for _, f := range found.Live {
+		out.Add("record", "%s  %s", names.Secret(f.Key.Store, f.Key.Name), Safe(f.Source))
+	}
+	for _, k := range found.Missing {
+		out.Add("missing", "%s  not in Cloudflare: the next apply creates it", names.Secret(k.Store, k.Name))
+	}
+	for _, k := range found.Unmanaged {
+		out.Add("unmanaged", "%s  not in the manifest: not recorded", names.Secret(k.Store, k.Name))
+	}
+	switch {
+	case out.Err != nil:
+	case len(found.Live) == 0:
+		_, out.Err = fmt.Fprintln(w, "Nothing to record: no secret of the manifest is in Cloudflare.")
+	default:
+		_, out.Err = fmt.Fprintf(w, "\nTo record: %d, missing: %d, unmanaged: %d. Nothing changes in Cloudflare.\n",
+			len(found.Live), len(found.Missing), len(found.Unmanaged))
+	}
+	return out.Err
+}
+
+// foundNames are the names of all secrets that were found.
+func foundNames(found *reconcile.Found) Names {
+	var stores []planner.StoreKey
+	for _, f := range found.Live {
+		stores = append(stores, f.Key.Store)
+	}
+	for _, k := range slices.Concat(found.Missing, found.Unmanaged) {
+		stores = append(stores, k.Store)
+	}
+	return NamesOf(stores...)
 }
