@@ -124,6 +124,10 @@ func (m *Manifest) Check() error {
 	return err
 }
 
+// CheckEnvironment reports the variables that values are read from and that are not set. An error
+// is an [ErrorList].
+func (m *Manifest) CheckEnvironment() error { return m.unset().Err() }
+
 // unset are the sources that name variables which are not set.
 func (m *Manifest) unset() (errs ErrorList) {
 	for _, store := range m.Stores {

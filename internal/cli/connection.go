@@ -76,6 +76,7 @@ type connection struct {
 	address  string
 	loopback bool
 	embedded *emulator.Embedded
+	readOnly bool          // no file is written for an emulator
 	api      reconcile.API // nil until started
 }
 
@@ -136,6 +137,8 @@ func (c *connection) startEmulator(ctx context.Context, dir string) error {
 	file := c.flags.emulator
 	if file == emulatorDefault {
 		file = filepath.Join(dir, file)
+	}
+	if c.flags.emulator == emulatorDefault && !c.readOnly {
 		if err := keyring.Ignore(dir, emulatorDefault, emulatorDefault+".flock"); err != nil {
 			return err
 		}
@@ -145,7 +148,7 @@ func (c *connection) startEmulator(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	e, err := emulator.Embed(ctx, emulator.Options{StateFile: file})
+	e, err := emulator.Embed(ctx, emulator.Options{StateFile: c.stateOf(file)})
 	if err != nil {
 		return fmt.Errorf("starting the emulator: %w", err)
 	}

@@ -104,6 +104,7 @@ func (a *App) Command() *cobra.Command {
 		a.applyCommand(),
 		a.driftCommand(),
 		a.verifyCommand(),
+		a.doctorCommand(),
 		a.destroyCommand(),
 		a.rotateCommand(),
 		a.bindingsCommand(),

@@ -6,3 +6,7 @@ package harden
 // children. On Linux it also prevents other processes of the same user from reading its
 // memory and environment. On other systems it does nothing.
 func Process() error { return process() }
+
+// Prevented reports whether this process cannot leave a core dump. On systems other than Linux that
+// is not known.
+func Prevented() (yes, known bool) { return prevented() }

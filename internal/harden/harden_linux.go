@@ -20,3 +20,12 @@ func process() error {
 	}
 	return errors.Join(errs...)
 }
+
+func prevented() (prevented, known bool) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {
+		return false, false
+	}
+	flag, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	return limit.Cur == 0 && flag == 0, err == nil
+}

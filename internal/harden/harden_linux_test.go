@@ -15,6 +15,9 @@ func TestNoCoreDumps(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil || limit != (unix.Rlimit{}) {
 		t.Errorf("RLIMIT_CORE is %v, %v", limit, err)
 	}
+	if yes, known := harden.Prevented(); !yes || !known {
+		t.Errorf("prevented: %v, %v", yes, known)
+	}
 	if flag, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || flag != 0 {
 		t.Errorf("the dumpable flag is %d, %v", flag, err)
 	}

@@ -3,3 +3,5 @@
 package harden
 
 func process() error { return nil }
+
+func prevented() (yes, known bool) { return false, false }

@@ -39,6 +39,19 @@ func (s Style) paint(color, text string) string {
 	return color + text + colorReset
 }
 
+// Status is the word for the result of a check: ok, warning, error or skipped.
+func (s Style) Status(word string) string {
+	switch word {
+	case "ok":
+		return s.paint(colorAdd, word)
+	case "warning":
+		return s.paint(colorChange, word)
+	case "error":
+		return s.paint(colorRemove, word)
+	}
+	return s.paint(colorQuiet, word)
+}
+
 // heading is the line above what is about a store.
 func (s Style) heading(store string, account planner.AccountID) string {
 	return s.paint(colorStrong, store) + "  " + s.paint(colorQuiet, "account "+foreign.Word(string(account)))

@@ -97,6 +97,7 @@ func (p *leakProject) everyCommand() {
 	p.shown(program.OK, "drift", "--allow-commands", "--metrics-file", "drift.prom")
 	p.verify()
 	p.shown(program.OK, "lock", "status")
+	p.shown(program.OK, "doctor", "--allow-commands")
 	p.want(program.OK, "lock", "fold")
 	p.shown(program.OK, "version")
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
