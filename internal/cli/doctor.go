@@ -41,7 +41,8 @@ skipped, and say why. It sends only requests that read, so it cannot know
 whether the token may write. It writes no file and shows no value, token or key.
 Keys of SOPS files that a server keeps are tried only with --sops-key-types.
 
-It exits with 1 if a check found an error, and with 0 if there are only warnings.
+It exits with 1 if a check found an error, and with 0 if none did: warnings do
+not count.
 `,
 		Example: "  secretsync doctor\n  secretsync doctor --format json --offline",
 		Args:    noArgs,
