@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/secretsync/secretsync/internal/emulator/internal/ratelimit"
 )
 
 // FaultKind is a way for a request to fail.
@@ -54,7 +56,7 @@ func (f Fault) handles() bool {
 // spoil turns the correct response into the faulty one.
 func (f Fault) spoil(a *answer) {
 	if f.RetryAfter > 0 {
-		a.header.Set("Retry-After", seconds(f.RetryAfter))
+		a.header.Set("Retry-After", ratelimit.Seconds(f.RetryAfter))
 	}
 	switch f.Kind {
 	case FaultCut, FaultReset, FaultStall:

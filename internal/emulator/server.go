@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"io"
 	"net/http"
 	"path"
@@ -10,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/gofrs/flock"
+	"github.com/secretsync/secretsync/internal/emulator/internal/ratelimit"
 	"github.com/secretsync/secretsync/internal/emulator/preview"
 )
 
@@ -28,11 +28,11 @@ type Server struct {
 	done chan struct{} // closed by Close
 
 	previews *preview.Set
+	limits   *ratelimit.Limits
 
 	mu       sync.Mutex // guards the fields below
 	state    state
-	past     map[string][]version           // by account; see remember
-	limiters map[[sha256.Size]byte]*limiter // by a digest of the credential
+	past     map[string][]version // by account; see remember
 	requests []Request
 }
 
@@ -44,7 +44,8 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts: opts, done: make(chan struct{}), past: map[string][]version{}, limiters: map[[sha256.Size]byte]*limiter{},
+		opts: opts, done: make(chan struct{}), past: map[string][]version{},
+		limits:   &ratelimit.Limits{Quota: opts.RateLimit, Window: opts.RateWindow, PerUser: opts.RateLimitPerUser},
 		previews: preview.New(preview.Options{Dirs: opts.Miniflare, Lifetime: opts.PreviewFor, Now: opts.Now, Log: opts.Log}),
 	}
 	if err := s.open(); err != nil {
@@ -159,11 +160,11 @@ func (s *Server) respond(a *answer, r *http.Request, size int) {
 	if s.servePreview(a, r) {
 		return
 	}
-	wait := s.rate(r, a.header)
+	wait := s.limits.Count(credential(r), s.opts.Now(), a.header)
 	auth := s.authorize(r)
 	switch {
 	case wait > 0:
-		a.Header().Set("Retry-After", seconds(wait))
+		a.Header().Set("Retry-After", ratelimit.Seconds(wait))
 		writeEnvelope(a, nil, errTooManyRequests)
 	case size > s.opts.MaxBody:
 		writeEnvelope(a, nil, errBodyTooLarge)
