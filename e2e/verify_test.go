@@ -19,6 +19,7 @@ import (
 
 	"github.com/secretsync/secretsync/connect"
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/secretsync/secretsync/test/program"
@@ -92,7 +93,7 @@ func (p *verifyPlace) ran(n int) {
 // faults makes requests fail from now on.
 func (p *verifyPlace) faults(rules ...string) {
 	p.Helper()
-	fault, err := emulator.ParseFault(rules...)
+	fault, err := faultrule.Parse(rules...)
 	if err != nil {
 		p.Fatal(err)
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/secretsync/secretsync/connect"
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -199,7 +200,7 @@ func (s *Server) ResetRequests() { s.emulator.ResetRequests() }
 //	* /secrets/* 429=2s 3
 //	GET /secrets lag=5m
 func (s *Server) SetFaults(rules ...string) error {
-	f, err := emulator.ParseFault(rules...)
+	f, err := faultrule.Parse(rules...)
 	if err != nil {
 		return err
 	}

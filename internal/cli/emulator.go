@@ -7,6 +7,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
@@ -93,7 +94,7 @@ func (o *emulatorOptions) register(f *pflag.FlagSet) {
 func (a *App) emulate(ctx context.Context, o *emulatorOptions) error {
 	opts := o.Options
 	if len(o.faults) > 0 {
-		fault, err := emulator.ParseFault(o.faults...)
+		fault, err := faultrule.Parse(o.faults...)
 		if err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ type Options struct {
 	// NoSubdomain makes accounts have no workers.dev subdomain, which previews need.
 	NoSubdomain bool
 
-	// Fault decides for each request what goes wrong; see also [ParseFault]. It may be
+	// Fault decides for each request what goes wrong; package faultrule parses rules for it. It may be
 	// called concurrently and must not read the request's body.
 	Fault func(*http.Request) Fault
 	// Now is the clock; default [time.Now].

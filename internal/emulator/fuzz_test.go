@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 )
 
 // FuzzBody sends any body to every endpoint that takes one. The answer is always an
@@ -71,7 +72,7 @@ func FuzzParseFault(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		decide, err := emulator.ParseFault(text)
+		decide, err := faultrule.Parse(text)
 		if (decide == nil) != (err != nil) {
 			t.Errorf("%q: error %v", text, err)
 		}

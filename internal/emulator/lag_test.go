@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 )
 
 // laggard is a store in which a secret was created at 10 s, changed at 20 s and deleted at
@@ -31,7 +32,7 @@ func laggard(t *testing.T, rule string) (c *client, store string) {
 	c.newSecret(store, "two", "2")
 	clock.add(5 * time.Second)
 	var err error
-	if fault, err = emulator.ParseFault(rule); err != nil {
+	if fault, err = faultrule.Parse(rule); err != nil {
 		t.Fatal(err)
 	}
 	return c, store

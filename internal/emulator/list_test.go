@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 )
 
 func fill(c *client, n int) (path string, names []string) {
@@ -152,7 +153,7 @@ func TestOrderAndFilters(t *testing.T) {
 // TestShort: a list under this fault lacks every other entry by name, whatever its order and its
 // pages, and still counts all of them.
 func TestShort(t *testing.T) {
-	fault, err := emulator.ParseFault("GET /secrets short", "GET /stores short once")
+	fault, err := faultrule.Parse("GET /secrets short", "GET /stores short once")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/test/program"
 )
@@ -24,7 +25,7 @@ func TestClocksApart(t *testing.T) {
 	for _, ahead := range []time.Duration{-5 * time.Minute, 5 * time.Minute, 15 * time.Minute, -3 * time.Hour} {
 		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
 			t.Parallel()
-			cut, err := emulator.ParseFault("POST /secrets cut-after once")
+			cut, err := faultrule.Parse("POST /secrets cut-after once")
 			program.Must(t, err)
 			server := program.Emulator(t, emulator.Options{
 				RateLimit: -1, Fault: cut, Now: func() time.Time { return time.Now().Add(ahead) },
@@ -118,7 +119,7 @@ func killed(c *program.Project, server *emulator.Embedded) {
 // newTrouble starts an emulator with the store prod and a fault.
 func newTrouble(t *testing.T, opts emulator.Options, fault string) *emulator.Embedded {
 	t.Helper()
-	parsed, err := emulator.ParseFault(fault)
+	parsed, err := faultrule.Parse(fault)
 	program.Must(t, err)
 	opts.Fault, opts.RateLimit = parsed, -1
 	server := program.Emulator(t, opts)
@@ -156,7 +157,7 @@ func rewriting(t *testing.T, base string, change func(body []byte) []byte) strin
 func TestARequestThatWaitedIsRecordedAgain(t *testing.T) {
 	var c *program.Project
 	var until []time.Time // as recorded at each request
-	throttle, err := emulator.ParseFault("POST /secrets 429=2s once")
+	throttle, err := faultrule.Parse("POST /secrets 429=2s once")
 	program.Must(t, err)
 	server := program.Emulator(t, emulator.Options{RateLimit: -1, Fault: func(r *http.Request) emulator.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") {

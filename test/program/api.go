@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 )
 
 // Emulator serves the API until the test ends.
@@ -33,7 +34,7 @@ var FaultKinds = []string{
 // Fault is a fault of a kind, for every request.
 func Fault(t testing.TB, kind string) emulator.Fault {
 	t.Helper()
-	parsed, err := emulator.ParseFault("* * " + kind)
+	parsed, err := faultrule.Parse("* * " + kind)
 	Must(t, err)
 	return parsed(httptest.NewRequest(http.MethodGet, "/", nil))
 }

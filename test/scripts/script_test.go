@@ -20,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 	"github.com/secretsync/secretsync/test/program"
 )
 
@@ -72,7 +73,7 @@ func (e *troubled) decide(r *http.Request) emulator.Fault {
 }
 
 func setFault(ts *testscript.TestScript, _ bool, args []string) {
-	fault, err := emulator.ParseFault(args...)
+	fault, err := faultrule.Parse(args...)
 	ts.Check(err)
 	e := ts.Value(serverKey{}).(*troubled)
 	e.mu.Lock()

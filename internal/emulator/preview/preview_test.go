@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator"
+	"github.com/secretsync/secretsync/internal/emulator/faultrule"
 	"github.com/secretsync/secretsync/internal/witness"
 )
 
@@ -266,7 +267,7 @@ func TestPreviewFaults(t *testing.T) {
 			return s
 		},
 	} {
-		fault, err := emulator.ParseFault(rule)
+		fault, err := faultrule.Parse(rule)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,5 @@
-package emulator
+// Package faultrule parses rules that say which requests to the emulator fail, and how.
+package faultrule
 
 import (
 	"fmt"
@@ -8,9 +9,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/secretsync/secretsync/internal/emulator"
 )
 
-// ParseFault parses rules for [Options.Fault]; the first rule that matches a request
+// Parse parses rules for [emulator.Options.Fault]; the first rule that matches a request
 // applies. A rule is
 //
 //	METHOD PATH KIND[-after][=TIME] [once | COUNT]
@@ -18,9 +21,9 @@ import (
 // as in "POST /secrets cut-after once", "* /secrets/* 429=2s 3" or "GET /secrets lag=2s".
 // TIME is the value of Retry-After, or how far a read lags. PATH is compared with the end
 // of the request's path. "*" matches any method, or any part of a path, so "POST /secrets"
-// does not match a duplication. KIND is a [FaultKind], and COUNT says how many requests the
-// rule applies to.
-func ParseFault(rules ...string) (func(*http.Request) Fault, error) {
+// does not match a duplication. KIND is an [emulator.FaultKind], and COUNT says how many
+// requests the rule applies to.
+func Parse(rules ...string) (func(*http.Request) emulator.Fault, error) {
 	parsed := make([]*rule, len(rules))
 	for i, text := range rules {
 		r, err := parseRule(text)
@@ -29,20 +32,20 @@ func ParseFault(rules ...string) (func(*http.Request) Fault, error) {
 		}
 		parsed[i] = r
 	}
-	return func(req *http.Request) Fault {
+	return func(req *http.Request) emulator.Fault {
 		for _, r := range parsed {
 			if r.fits(req) && (r.always || r.left.Add(-1) >= 0) {
 				return r.fault
 			}
 		}
-		return Fault{}
+		return emulator.Fault{}
 	}, nil
 }
 
 type rule struct {
 	method string
 	path   []string
-	fault  Fault
+	fault  emulator.Fault
 	always bool
 	left   atomic.Int64
 }
@@ -74,13 +77,15 @@ func parseRule(text string) (*rule, error) {
 	return r, nil
 }
 
-func parseKind(text string) (Fault, error) {
+func parseKind(text string) (emulator.Fault, error) {
 	kind, wait, waits := strings.Cut(text, "=")
 	kind, after := strings.CutSuffix(kind, "-after")
-	f := Fault{Kind: FaultKind(kind), After: after}
-	kinds := []FaultKind{
-		FaultCut, FaultReset, FaultStall, FaultInternal, FaultBadGateway, FaultUnavailable, FaultTruncated,
-		FaultMalformed, FaultEmpty, FaultTooManyRequests, FaultThrottled, FaultForbidden, FaultNotFound, FaultShort, FaultLag,
+	f := emulator.Fault{Kind: emulator.FaultKind(kind), After: after}
+	kinds := []emulator.FaultKind{
+		emulator.FaultCut, emulator.FaultReset, emulator.FaultStall, emulator.FaultInternal, emulator.FaultBadGateway,
+		emulator.FaultUnavailable, emulator.FaultTruncated, emulator.FaultMalformed, emulator.FaultEmpty,
+		emulator.FaultTooManyRequests, emulator.FaultThrottled, emulator.FaultForbidden, emulator.FaultNotFound,
+		emulator.FaultShort, emulator.FaultLag,
 	}
 	if !slices.Contains(kinds, f.Kind) {
 		return f, fmt.Errorf("unknown kind %q: want one of %q", kind, kinds)
@@ -90,11 +95,11 @@ func parseKind(text string) (Fault, error) {
 	}
 	d, err := time.ParseDuration(wait)
 	switch {
-	case f.Kind == FaultLag && (err != nil || d <= 0):
+	case f.Kind == emulator.FaultLag && (err != nil || d <= 0):
 		return f, fmt.Errorf("%q is not a time to lag behind: want 2s or 5m", wait)
 	case err != nil || d <= 0:
 		return f, fmt.Errorf("%q is not a time to retry after: want 2s or 5m", wait)
-	case f.Kind == FaultLag:
+	case f.Kind == emulator.FaultLag:
 		f.Lag = d
 	default:
 		f.RetryAfter = d
