@@ -3,7 +3,6 @@ package troubleshooting
 import (
 	"go/ast"
 	"go/constant"
-	"go/token"
 	"go/types"
 	"regexp"
 	"slices"
@@ -191,14 +190,14 @@ func (x *extractor) part(to sink, e ast.Expr, seen []types.Object) []string {
 }
 
 // sameWords are functions that return their first argument in nearly the same words.
-var sameWords = []string{"internal/render.Safe", "internal/render.clipped", "internal/visible.Text", "internal/render.oneLine"}
-
-// names are functions that return the name of something.
-var names = []string{
-	module + "internal/shell.", module + "internal/sopstext.", module + "internal/render.excerpt", module + "internal/render.word",
-	").Error", ").String", "internal/render.withHint", "internal/render.Mistake).WithHint",
-	"internal/cmdline.Line", "internal/cmdline.Other", "internal/cli.App).line", "internal/advice.Adviser).line", "internal/position.Position).String", "internal/syntax.QuoteKey",
+var sameWords = []string{
+	module + "internal/render.Safe", module + "internal/render.clipped", module + "internal/render.oneLine", module + "internal/visible.Text",
 }
+
+// names matches functions that return the name of something, or a command, or a message that is created
+// elsewhere.
+var names = regexp.MustCompile(`/internal/(shell|sopstext|cmdline)\.|\)\.(Error|String|WithHint|line|Line|Other)$|` +
+	`/internal/(render\.(excerpt|word|withHint)|syntax\.QuoteKey)$`)
 
 // callResult follows a result of a call.
 func (x *extractor) callResult(to sink, call *ast.CallExpr, i int, seen []types.Object) []string {
@@ -224,15 +223,12 @@ func (x *extractor) callResult(to sink, call *ast.CallExpr, i int, seen []types.
 		return []string{"…"}
 	case name == "cmp.Or":
 		return x.all(to, call.Args, seen)
-	case slices.Contains(sameWords, strings.TrimPrefix(name, module)):
+	case slices.Contains(sameWords, name):
 		return x.follow(to, call.Args[0], seen)
 	}
 	obj := x.object(call.Fun)
 	f := x.funcs[obj]
-	isName := func(n string) bool {
-		return strings.HasSuffix(name, n) || strings.Contains(name, n) && !strings.HasPrefix(n, ")")
-	}
-	if f == nil || slices.ContainsFunc(names, isName) || slices.Contains(seen, obj) {
+	if f == nil || names.MatchString(name) || slices.Contains(seen, obj) {
 		return []string{"…"}
 	}
 	// What a function returns that it was given is not known here.
@@ -262,5 +258,3 @@ func (x *extractor) isConstant(e ast.Expr) (string, bool) {
 	}
 	return constant.StringVal(v), true
 }
-
-var _ = token.ADD

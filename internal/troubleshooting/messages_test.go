@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -22,7 +23,7 @@ const pageFile = "../../docs/troubleshooting.md"
 // Not needed are messages that only say where an error came from, as "read %s: %w": what comes after the
 // colon is listed. Nor are hints of one or two words, as "write ...", which nobody searches for.
 func TestThePageListsEveryMessage(t *testing.T) {
-	found := extract(load(t))
+	found := messages(t)
 	if len(found) < 1000 {
 		t.Fatalf("%d messages found: the test does not understand the code any more", len(found))
 	}
@@ -57,6 +58,50 @@ func TestThePageListsEveryMessage(t *testing.T) {
 	}
 	if *update {
 		rewrite(t, gone, missing)
+	}
+}
+
+var extracted struct {
+	once  sync.Once
+	found map[message]place
+}
+
+// messages returns the messages in the code, which takes a few seconds to find.
+func messages(t *testing.T) map[message]place {
+	t.Helper()
+	extracted.once.Do(func() { extracted.found = extract(load(t)) })
+	return extracted.found
+}
+
+// What the extractor has to follow: one message for each way from a literal to the output.
+func TestExtract(t *testing.T) {
+	found := messages(t)
+	for _, m := range []message{
+		{Error, "the API token is empty"},                                                       // errors.New
+		{Error, "the lockfile … is in use by …; waited …"},                                      // a method Error
+		{Error, "the lease … was lost: …"},                                                      // one that writes to a builder
+		{Error, "unknown key …"},                                                                // a method that creates a mistake
+		{Error, "secret … of store … is external and does not exist"},                           // a variable in front
+		{Hint, "--allow-outside permits it"},                                                    // what a function of functions returns
+		{Hint, "create it in Cloudflare, or remove it from the manifest"},                       // its second result
+		{Hint, "restore the last good version from git"},                                        // a field of a struct
+		{Warning, "… was written against an emulator: the stores in Cloudflare have other ids"}, // Say
+		{Warning, "neither the environment nor the lockfile names the account: apply will not accept this plan as reviewed"},
+		{part, "an identity in lower case"},                                                                        // through a closure and strings.Join
+		{part, "a quoted text has no closing quote"},                                                               // a table
+		{part, "the account has no room for more secrets: its quota counts those of all tools; delete some first"}, // a map
+	} {
+		if _, ok := found[m]; !ok {
+			t.Errorf("no %s %q was found", m.kind, m.text)
+		}
+	}
+	if at, ok := found[message{Error, "the lockfile cannot be read: …"}]; !ok || !at.context {
+		t.Errorf("what only says where an error came from is not recognized: %v", at)
+	}
+	for _, e := range []string{"the lease was lost", "no such value"} { // sentinels that are only compared
+		if _, ok := found[message{Error, e}]; ok {
+			t.Errorf("%q is never printed", e)
+		}
 	}
 }
 
