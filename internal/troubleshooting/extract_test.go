@@ -91,7 +91,7 @@ func (x *extractor) rootsExist() {
 	for f := range x.funcs {
 		names[f.(*types.Func).FullName()] = true
 	}
-	for _, name := range slices.AppendSeq([]string{sayName, withName}, maps.Keys(printedResults)) {
+	for _, name := range slices.AppendSeq(slices.Concat([]string{sayName, withName}, sameWords), maps.Keys(printedResults)) {
 		if !names[name] {
 			panic("there is no " + name)
 		}

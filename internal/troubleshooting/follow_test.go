@@ -196,8 +196,8 @@ var sameWords = []string{
 
 // names matches functions that return the name of something, or a command, or a message that is created
 // elsewhere.
-var names = regexp.MustCompile(`/internal/(shell|sopstext|cmdline)\.|\)\.(Error|String|WithHint|line|Line|Other)$|` +
-	`/internal/(render\.(excerpt|word|withHint)|syntax\.QuoteKey)$`)
+var names = regexp.MustCompile(`/internal/(shell|sopstext|cmdline|render/foreign)\.|\)\.(Error|String|WithHint|line|Line|Other)$|` +
+	`/internal/(render\.withHint|syntax\.QuoteKey)$`)
 
 // callResult follows a result of a call.
 func (x *extractor) callResult(to sink, call *ast.CallExpr, i int, seen []types.Object) []string {
