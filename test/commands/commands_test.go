@@ -1,0 +1,120 @@
+// Package commands holds the commands in the documentation to the program: each parses, and each that
+// a reader is told to run is run by a test.
+package commands
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/shlex"
+	"github.com/secretsync/secretsync/test/program"
+)
+
+// command is a command line of a page.
+type command struct {
+	page string
+	line int
+	text string
+	run  bool // the reader is told to run it: it is in a block of its own
+}
+
+// inline is a command in a sentence.
+var inline = regexp.MustCompile("`(secretsync [^`]+)`")
+
+// commands are those of a page: the lines of blocks for a shell, or those after a prompt if a block
+// has one, and the inline code that begins with the program's name.
+func commands(page, text string) (all []command) {
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		indented := strings.HasPrefix(lines[i], "    ")
+		fence, fenced := strings.CutPrefix(lines[i], "```")
+		if !indented && !fenced {
+			for _, m := range inline.FindAllStringSubmatch(lines[i], -1) {
+				all = append(all, command{page, i + 1, m[1], false})
+			}
+			continue
+		}
+		first := i
+		if fenced {
+			first++
+		}
+		for i = first; i < len(lines) && (fenced && !strings.HasPrefix(lines[i], "```") || indented && strings.HasPrefix(lines[i], "    ")); i++ {
+		}
+		language, _, _ := strings.Cut(fence, " ")
+		if !slices.Contains([]string{"", "sh", "bash", "console"}, language) {
+			continue
+		}
+		block := lines[first:i]
+		prompt := slices.ContainsFunc(block, func(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "$ ") })
+		for n, line := range block {
+			text, prompted := strings.CutPrefix(strings.TrimSpace(line), "$ ")
+			if prompted || !prompt && isCommand.MatchString(text) {
+				all = append(all, command{page, first + n + 1, text, true})
+			}
+		}
+	}
+	return all
+}
+
+// isCommand are the programs that the documentation tells the reader to run.
+var isCommand = regexp.MustCompile(`^(secretsync|git|go|make|sops|age-keygen|npm|npx|wrangler|docker|brew|scoop|apt|dpkg|rpm|cosign|sha256sum|curl|export|printf|` +
+	`kubectl|gh|aws|terraform|pulumi|man|source|pre-commit|op|vault) `)
+
+func all(t *testing.T) (found []command) {
+	t.Helper()
+	var pages []string
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md"} {
+		more, err := filepath.Glob(pattern)
+		program.Must(t, err)
+		pages = append(pages, more...)
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		program.Must(t, err)
+		name, err := filepath.Rel("../..", page)
+		program.Must(t, err)
+		found = append(found, commands(filepath.ToSlash(name), string(text))...)
+	}
+	return found
+}
+
+// notOurs is what a shell takes from a command, and what stands for something.
+var notOurs = regexp.MustCompile(`\[[^\]]*\]|\.\.\.|…| [|>] .*| && .*|; .*`)
+
+// TestCommandsParse: every command of secretsync in the documentation exists, with all its flags.
+func TestCommandsParse(t *testing.T) {
+	parsed := 0
+	for _, c := range all(t) {
+		_, text, ok := strings.Cut(" "+c.text, " secretsync ")
+		if !ok || strings.HasPrefix(text, "COMMAND ") {
+			continue
+		}
+		if text = notOurs.ReplaceAllString(text, ""); strings.Count(text, "'")%2 == 1 {
+			text = strings.TrimSuffix(text, "'") // of a command within another one's quotes
+		}
+		words, err := shlex.Split(text)
+		if err != nil {
+			t.Errorf("%s:%d: %q: %v", c.page, c.line, c.text, err)
+			continue
+		}
+		root := program.Root()
+		root.InitDefaultVersionFlag()
+		found, rest, err := root.Find(words)
+		if err != nil {
+			t.Errorf("%s:%d: %q: %v", c.page, c.line, c.text, err)
+			continue
+		}
+		if err := found.ParseFlags(rest); err != nil && !strings.Contains(err.Error(), "needs an argument") {
+			t.Errorf("%s:%d: %q: %v", c.page, c.line, c.text, err)
+		}
+		parsed++
+	}
+	t.Logf("%d commands parse", parsed)
+	if parsed < 200 {
+		t.Errorf("only %d commands were found", parsed)
+	}
+}
