@@ -25,9 +25,27 @@ func (r *run) awaitActive(ctx context.Context) { r.await(ctx, (*Result).pending)
 func (r *run) await(ctx context.Context, match func(*Result) bool) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Wait)
 	defer cancel()
+	until := time.Now().Add(r.cfg.Wait)
+	report := r.cfg.Waiting
+	if report == nil {
+		report = func(planner.AccountID, int, time.Time) {}
+	}
+	waited := false
+	defer func() {
+		if waited {
+			report(r.account(), 0, until)
+		}
+	}()
 	for wait := activeFirst; ; wait = min(2*wait, activeMost) {
 		pending := r.pendingByStore(match)
-		if len(pending) == 0 || r.stopped(ctx) != nil || pause.For(ctx, wait) != nil {
+		if len(pending) == 0 || r.stopped(ctx) != nil {
+			return
+		}
+		if wait > activeFirst { // otherwise it may be over at once
+			waited = true
+			report(r.account(), len(r.where(match)), until)
+		}
+		if pause.For(ctx, wait) != nil {
 			return
 		}
 		sideBySide(r.cfg.Parallelism, slices.Collect(maps.Keys(pending)), func(store planner.StoreID) {

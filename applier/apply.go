@@ -16,8 +16,8 @@ import (
 // one.
 const DefaultParallelism = 50
 
-// Config is what an apply needs besides the plan. All fields but Quota, Events
-// and Wait are required.
+// Config is what an apply needs besides the plan. All fields but Quota, Events,
+// Waiting and Wait are required.
 type Config struct {
 	// Targets are the accounts that the plan's actions name.
 	Targets map[planner.AccountID]Target
@@ -31,6 +31,10 @@ type Config struct {
 	// Events is called with each outcome as soon as it is journaled, and at the end with
 	// each action that was not tried. It may be nil. Calls do not overlap.
 	Events func(Result)
+	// Waiting is called before each pause of an account that waits for written secrets to become
+	// active, with how many do not yet and when the wait ends at the latest; with 0 secrets when it
+	// has ended. It may be nil. Calls for several accounts may overlap.
+	Waiting func(account planner.AccountID, pending int, until time.Time)
 	// Wait is how long to wait for written secrets to become active; 0 for not at all.
 	Wait time.Duration
 	// Parallelism is how many requests of an account run at once: creations, then updates, and

@@ -53,6 +53,9 @@ func (r *run) where(match func(*Result) bool) []*Result {
 	return matching
 }
 
+// account is the account of this part, which has actions.
+func (r *run) account() planner.AccountID { return r.results[0].Action.Store.Account }
+
 func (r *run) target(a planner.Action) (Target, error) {
 	t, ok := r.cfg.Targets[a.Store.Account]
 	if !ok {

@@ -66,9 +66,10 @@ type Options struct {
 	Transport http.RoundTripper
 	// Log receives every request at level debug, without headers and bodies; it may be nil.
 	Log *slog.Logger
-	// OnWait is called before a wait of half a second or more, such as for the rate limit.
-	// It may be nil, and may be called from several goroutines at once.
-	OnWait func(reason string, delay time.Duration)
+	// OnWait is called before a wait of half a second or more, with [reconcile.WaitRateLimit] or
+	// [reconcile.WaitRetry]: once for a pause of all requests of a token. It may be nil, and may be
+	// called from several goroutines at once.
+	OnWait func(reconcile.Waiting)
 	// UserAgent identifies the program to Cloudflare.
 	UserAgent string
 }
@@ -169,7 +170,13 @@ func (a *api) Account(id planner.AccountID, tokenEnv string) (reconcile.Account,
 	}
 	onWait := func(cloudflare.Wait) {}
 	if a.opts.OnWait != nil {
-		onWait = func(w cloudflare.Wait) { a.opts.OnWait(w.Reason, w.Delay) }
+		onWait = func(w cloudflare.Wait) {
+			what := reconcile.WaitRetry
+			if w.RateLimit {
+				what = reconcile.WaitRateLimit
+			}
+			a.opts.OnWait(reconcile.Waiting{For: what, Account: id, Reason: w.Reason, Until: time.Now().Add(w.Delay)})
+		}
 	}
 	c, err := cloudflare.New(cloudflare.Config{
 		BaseURL: a.opts.BaseURL, Token: token, AccountID: string(id), RequestTimeout: a.opts.RequestTimeout,

@@ -7,7 +7,6 @@ import (
 	"log"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/secretsync/secretsync/connect"
 	"github.com/secretsync/secretsync/planner"
@@ -20,8 +19,8 @@ func Example() {
 	api, err := connect.Cloudflare(connect.Options{
 		DefaultAccount: "0123456789abcdef0123456789abcdef",
 		UserAgent:      "example-controller/1.0",
-		OnWait: func(reason string, delay time.Duration) {
-			slog.Warn("waiting for Cloudflare", "reason", reason, "delay", delay)
+		OnWait: func(w reconcile.Waiting) {
+			slog.Warn("waiting for Cloudflare", "reason", w.Reason, "until", w.Until)
 		},
 	})
 	if err != nil {

@@ -66,7 +66,7 @@ type replacement struct {
 // killed processes left behind, writes a journal that they left to the lockfile, and checks that
 // the disk has room: otherwise requests could be sent whose outcome cannot be recorded.
 func Open(ctx context.Context, path string, timeout time.Duration, opts ...Option) (*Handle, error) {
-	l, err := lock(ctx, path, timeout)
+	l, err := lock(ctx, path, timeout, opts...)
 	if err != nil {
 		return nil, err
 	}

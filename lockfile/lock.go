@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -26,8 +27,12 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("the lockfile %q is in use by %s; waited %s", e.Path, e.Holder, e.Waited)
 }
 
-// retryEvery is how often a waiting process tries to lock.
-const retryEvery = 50 * time.Millisecond
+// retryEvery is how often a waiting process tries to lock, and longWait the shortest wait that is
+// reported.
+const (
+	retryEvery = 50 * time.Millisecond
+	longWait   = 500 * time.Millisecond
+)
 
 // SideFile returns the name of the file that is locked instead of the lockfile at path, in
 // the same directory: every write replaces the lockfile, so a lock on that would be lost.
@@ -39,7 +44,7 @@ func sidePath(path string) string { return filepath.Join(filepath.Dir(path), Sid
 
 // lock locks the lockfile at path, waiting up to timeout. The operating system releases the
 // lock when the process ends, however it ends.
-func lock(ctx context.Context, path string, timeout time.Duration) (*flock.Flock, error) {
+func lock(ctx context.Context, path string, timeout time.Duration, opts ...Option) (*flock.Flock, error) {
 	side := sidePath(path)
 	// If a pull request planted a link here, its target would be overwritten.
 	if info, err := os.Lstat(side); err == nil && !info.Mode().IsRegular() {
@@ -47,7 +52,14 @@ func lock(ctx context.Context, path string, timeout time.Duration) (*flock.Flock
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	l, err := acquire(ctx, side, time.Now().Add(timeout))
+	report := sync.OnceFunc(func() {
+		for _, o := range opts {
+			if o.waiting != nil {
+				o.waiting(&HeldError{path, readHolder(side), longWait})
+			}
+		}
+	})
+	l, err := acquire(ctx, side, time.Now().Add(timeout), report)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("lock %q: %w", side, err)
@@ -61,13 +73,13 @@ func lock(ctx context.Context, path string, timeout time.Duration) (*flock.Flock
 // acquire returns nil if the lock is held by another until the deadline, and an error if ctx
 // ended before that. If the side file was removed or replaced between opening and locking
 // it, as git clean does, another process may hold the lock of the new one: acquire locks
-// that instead.
-func acquire(ctx context.Context, side string, deadline time.Time) (*flock.Flock, error) {
+// that instead. It calls report if that takes a while.
+func acquire(ctx context.Context, side string, deadline time.Time, report func()) (*flock.Flock, error) {
 	for range sideTries {
 		l := flock.New(side, flock.SetPermissions(0o644)) // every user who may read it may wait for it
 		locked, err := l.TryLock()
 		if !locked && err == nil {
-			locked, err = wait(ctx, l, deadline)
+			locked, err = wait(ctx, l, deadline, report)
 		}
 		if err != nil || !locked {
 			return nil, err
@@ -99,8 +111,20 @@ func stillNames(path string, l *flock.Flock) (bool, error) {
 	return now != nil && now.Mode().IsRegular() && os.SameFile(locked, now), nil
 }
 
-// wait reports false if the deadline passed, and an error if ctx ended before that.
-func wait(ctx context.Context, l *flock.Flock, deadline time.Time) (bool, error) {
+// wait reports false if the deadline passed, and an error if ctx ended before that. It calls
+// report if that takes a while.
+func wait(ctx context.Context, l *flock.Flock, deadline time.Time, report func()) (bool, error) {
+	if soon := time.Now().Add(longWait); soon.Before(deadline) {
+		if locked, err := waitUntil(ctx, l, soon); locked || err != nil {
+			return locked, err
+		}
+		report()
+	}
+	return waitUntil(ctx, l, deadline)
+}
+
+// waitUntil reports false if the deadline passed, and an error if ctx ended before that.
+func waitUntil(ctx context.Context, l *flock.Flock, deadline time.Time) (bool, error) {
 	timed, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	locked, err := l.TryLockContext(timed, retryEvery)

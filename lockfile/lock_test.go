@@ -100,6 +100,25 @@ func TestWaiterGetsTheLock(t *testing.T) {
 	}
 }
 
+// The holder is reported while an Open waits, before it gets the lock or gives up.
+func TestWaiterReportsTheHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	other, in := hold(t, path)
+	var reported []*HeldError
+	waiting := Waiting(func(held *HeldError) { reported = append(reported, held) })
+	if _, err := Open(t.Context(), path, longWait/2, waiting); !errors.As(err, new(*HeldError)) || len(reported) != 0 {
+		t.Errorf("a short wait: %v, reported %v", err, reported)
+	}
+	if _, err := Open(t.Context(), path, longWait+4*retryEvery, waiting); !errors.As(err, new(*HeldError)) || len(reported) != 1 ||
+		reported[0].Holder.PID != other.Process.Pid || reported[0].Path != path {
+		t.Errorf("a long wait: %v, reported %v", err, reported)
+	}
+	try(t, in.Close())
+	h, err := Open(t.Context(), path, time.Minute, waiting)
+	try(t, err)
+	try(t, h.Close())
+}
+
 func TestWaiterHearsItsContext(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	hold(t, path)
@@ -156,7 +175,7 @@ func TestPlantedSideFile(t *testing.T) {
 // A lock counts only while its file is the one that the next process would lock.
 func TestStillNames(t *testing.T) {
 	side := filepath.Join(t.TempDir(), ".x.lock.flock")
-	l, err := acquire(t.Context(), side, time.Now())
+	l, err := acquire(t.Context(), side, time.Now(), func() {})
 	try(t, err)
 	defer func() { _ = l.Unlock() }()
 	for _, step := range []struct {

@@ -16,7 +16,10 @@ var ErrNotRegular = errors.New("not a regular file")
 const DefaultMaxSize = 256 << 20
 
 // Option is an option for opening or reading a lockfile.
-type Option struct{ maxSize int64 }
+type Option struct {
+	maxSize int64
+	waiting func(*HeldError)
+}
 
 // MaxSize is the size in bytes that the lockfile may have; [DefaultMaxSize] if zero. A journal may
 // have four times that: an apply writes each record about four times. What is larger is not read,
@@ -25,6 +28,9 @@ type Option struct{ maxSize int64 }
 func MaxSize(bytes int) Option {
 	return Option{maxSize: int64(bytes)}
 }
+
+// Waiting is called once if [Open] waits for half a second or more for the lock, with who holds it.
+func Waiting(call func(*HeldError)) Option { return Option{waiting: call} }
 
 // limits bound what is read.
 type limits struct{ size int64 }

@@ -130,6 +130,13 @@ func (p *Project) checkRecords(lock *lockfile.File) error {
 // values reads the desired values; without keys only the digests of their ciphertexts.
 func (p *Project) values(ctx context.Context, mode Mode) (map[manifest.SecretRef]manifest.Resolved, error) {
 	if !mode.Keyless {
+		total := 0
+		for _, st := range p.manifest.Stores {
+			total += len(st.Secrets)
+		}
+		report, ended := p.progress(PhaseValues)
+		defer ended()
+		report("", 0, total)
 		return p.manifest.Resolve(ctx)
 	}
 	known, err := p.manifest.Ciphertexts()

@@ -6,8 +6,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Event is something worth telling a person that changes nothing: one of the types below.
-// The front end words it.
+// Event is something worth telling a person that changes nothing: one of the types below,
+// or [Progress], [PhaseEnded], [Waiting] and [WaitEnded]. The front end words it.
 type Event interface{ event() }
 
 // ManifestWarning is a remark about the manifest.
@@ -26,9 +26,6 @@ type QuotaUnread struct {
 	Account planner.AccountID
 	Err     error
 }
-
-// LeaseWaiting means that this run waits for another that holds a lease. Held says which.
-type LeaseWaiting struct{ Held error }
 
 // LeaseNotReleased means that a lease could not be released, or was lost before.
 type LeaseNotReleased struct{ Err error }
@@ -102,7 +99,6 @@ func (ManifestWarning) event()      {}
 func (BindingsSkipped) event()      {}
 func (AccountUnknown) event()       {}
 func (QuotaUnread) event()          {}
-func (LeaseWaiting) event()         {}
 func (LeaseNotReleased) event()     {}
 func (KeySealed) event()            {}
 func (KeyNotOpened) event()         {}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -124,11 +123,16 @@ func (w *world) objects(_ context.Context, url string) (objectstore.Store, error
 	return w.store, nil
 }
 
-// notified returns the events since the last call, without the outcomes of actions.
+// notified returns the events since the last call, without the outcomes of actions and progress.
 func (w *world) notified() []Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	events := slices.DeleteFunc(w.events, func(e Event) bool { _, done := e.(ActionDone); return done })
+	var events []Event
+	for _, e := range w.events {
+		if !isProgress(e) {
+			events = append(events, e)
+		}
+	}
 	w.events = nil
 	return events
 }
@@ -308,4 +312,13 @@ func (s *fakeSOPS) Unseal(_ context.Context, doc []byte, _ string) (secret.Value
 	}
 	err := json.Unmarshal(doc, &d)
 	return secret.New(d.Data), err
+}
+
+// isProgress reports whether an event is about the progress of a run.
+func isProgress(e Event) bool {
+	switch e.(type) {
+	case ActionDone, Progress, PhaseEnded, Waiting, WaitEnded:
+		return true
+	}
+	return false
 }

@@ -50,7 +50,7 @@ func (p *Project) copyLockfile(ctx context.Context, url string, overwrite, push 
 	if err := far.cfg.locate(url, p.manifest); err != nil {
 		return nil, err
 	}
-	near, err := lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout, p.cfg.lockLimit())
+	near, err := p.openLockfile(ctx)
 	if err != nil {
 		return nil, err
 	}

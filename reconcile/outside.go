@@ -48,7 +48,7 @@ func (p *Project) attribute(ctx context.Context, in *planner.Input) {
 	found := planner.FindDrift(*in)
 	before := p.now()
 	since := outside.Since(found, *in)
-	logs := perAccount(slices.Collect(maps.Keys(since)), func(id planner.AccountID) ([]outside.Entry, error) {
+	logs := readEach(p, PhaseAuditLogs, slices.Collect(maps.Keys(since)), func(id planner.AccountID) ([]outside.Entry, error) {
 		account, err := p.account(id)
 		if err != nil {
 			return nil, err
@@ -82,6 +82,26 @@ type reading[T any] struct {
 	err error
 }
 
+// readEach is perAccount, and reports how many accounts were read.
+func readEach[T any](p *Project, phase Phase, accounts []planner.AccountID, read func(planner.AccountID) (T, error)) map[planner.AccountID]reading[T] {
+	if len(accounts) == 0 {
+		return nil
+	}
+	report, ended := p.progress(phase)
+	defer ended()
+	report("", 0, len(accounts))
+	var mu sync.Mutex
+	done := 0
+	return perAccount(accounts, func(id planner.AccountID) (T, error) {
+		got, err := read(id)
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		report("", done, len(accounts))
+		return got, err
+	})
+}
+
 // perAccount reads accounts, each of which is named once, side by side.
 func perAccount[T any](accounts []planner.AccountID, read func(planner.AccountID) (T, error)) map[planner.AccountID]reading[T] {
 	all := map[planner.AccountID]reading[T]{}
@@ -105,7 +125,7 @@ func (p *Project) deployed(
 	ctx context.Context, accounts []planner.AccountID,
 ) (found map[planner.AccountID][]outside.Reader, failed map[planner.AccountID]error) {
 	found, failed = map[planner.AccountID][]outside.Reader{}, map[planner.AccountID]error{}
-	all := perAccount(accounts, func(id planner.AccountID) ([]outside.Reader, error) {
+	all := readEach(p, PhaseReaders, accounts, func(id planner.AccountID) ([]outside.Reader, error) {
 		account, err := p.account(id)
 		if err != nil {
 			return nil, err

@@ -61,7 +61,11 @@ func (m memory) Load(id planner.AccountID) []outside.Reader          { return m[
 func (m memory) Save(id planner.AccountID, readers []outside.Reader) { m[id] = readers }
 
 func outsideProject(w *watched, events *[]Event) *Project {
-	c := Config{API: w, Who: true, LiveBindings: true, Notify: func(e Event) { *events = append(*events, e) }}
+	c := Config{API: w, Who: true, LiveBindings: true, Notify: func(e Event) {
+		if !isProgress(e) {
+			*events = append(*events, e)
+		}
+	}}
 	return &Project{cfg: c.withDefaults(), manifest: new(manifest.Manifest)}
 }
 

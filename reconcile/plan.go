@@ -103,11 +103,12 @@ func (p *Proposal) applicable(ctx context.Context) (*Proposal, error) {
 }
 
 // observer reads live state with the project's clients.
-func (p *Project) observer() observe.Observer {
+func (p *Project) observer(progress func(account planner.AccountID, done, total int)) observe.Observer {
 	return observe.Observer{
 		Account:     func(id planner.AccountID) (observe.Account, error) { return p.account(id) },
 		Now:         p.now,
 		Parallelism: p.cfg.Parallelism,
+		Progress:    progress,
 	}
 }
 
@@ -118,7 +119,9 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observe.Observed, 
 		return observe.Observed{}, in, ErrNoAPI
 	}
 	places := observe.Places(in.Desired, in.Recorded)
-	seen := p.observer().Observe(ctx, places)
+	report, ended := p.progress(PhaseStores)
+	seen := p.observer(report).Observe(ctx, places)
+	ended()
 	p.cfg.Guard.Public(shown.Live(seen.Live)...)
 	in.Live = seen.Live
 	for _, place := range places {

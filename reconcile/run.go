@@ -34,7 +34,7 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 	if p.cfg.leaseStore.URL != "" {
 		r.handle, r.shared, err = p.lockShared(ctx)
 	} else {
-		r.handle, err = lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout, p.cfg.lockLimit())
+		r.handle, err = p.openLockfile(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -178,13 +178,15 @@ func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	c := r.project.cfg
 	p.desired.generate(p.Plan, c.Guard.Know)
 	j := r.journal(p.desired, recorded)
+	outcome, ended := r.project.applying(p.Plan)
+	defer ended()
 	report, err := applier.Apply(ctx, p.Plan, applier.Config{
 		Targets: targets, Journal: j, Parallelism: c.Parallelism, Wait: c.Wait, Now: c.API.Now, Quota: r.project.quota,
 		Value: func(k planner.SecretKey) (secret.Value, bool) {
 			w, ok := p.desired.secrets[k]
 			return w.Value, ok
 		},
-		Events: func(res applier.Result) { c.Notify(ActionDone{res}) },
+		Events: outcome, Waiting: r.project.activating,
 	})
 	r.project.restoreKey(key, recorded)
 	if lost := r.shared.check(); lost != nil && (err == nil || errors.Is(err, context.Canceled)) {

@@ -153,9 +153,11 @@ func (p *Project) acquire(ctx context.Context, locks ...*lockfile.File) (*lease.
 		return nil, err
 	}
 	host, _ := os.Hostname()
+	waiting, ended := p.leaseWaits()
+	defer ended()
 	set, err := lease.Acquire(ctx, store, keys, lease.Options{
 		Duration: c.LeaseDuration, Timeout: c.LockTimeout, Host: host, RunURL: c.RunURL,
-		Waiting: func(held *lease.HeldError) { c.Notify(LeaseWaiting{held}) },
+		Waiting: waiting,
 	})
 	if errors.As(err, new(*lease.HeldError)) {
 		err = &LeaseHeldError{err}
@@ -195,7 +197,7 @@ func (p *Project) lockShared(ctx context.Context) (handle *lockfile.Handle, shar
 		}
 	}()
 	if p.cfg.lockKey == "" {
-		if handle, err = lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout, p.cfg.lockLimit()); err != nil {
+		if handle, err = p.openLockfile(ctx); err != nil {
 			return nil, shared, err
 		}
 		if shared.leases, err = p.acquire(ctx, handle.File()); err != nil {

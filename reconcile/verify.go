@@ -125,7 +125,7 @@ func (p *Project) Verify(ctx context.Context, patterns ...string) (*Verification
 	if err != nil {
 		return nil, err
 	}
-	f := p.prover(lock, key, nil).Prove(ctx, in, func(v *planner.Versions) bool { return v.Recorded != nil })
+	f := p.askWitness(ctx, p.prover(lock, key, nil), in, func(v *planner.Versions) bool { return v.Recorded != nil })
 	for account, err := range seen.Unread {
 		f.Failed[account] = err
 	}
@@ -147,6 +147,14 @@ func (p *Project) prover(lock *lockfile.File, key secret.Key, wants map[planner.
 		},
 		Lock: lock, Key: key, Wants: wants, Now: p.now, Lag: p.lag(),
 	}
+}
+
+// askWitness asks about values, and reports how far that is.
+func (p *Project) askWitness(ctx context.Context, prover proof.Prover, in planner.Input, about func(*planner.Versions) bool) *proof.Findings {
+	report, ended := p.progress(PhaseVerify)
+	defer ended()
+	prover.Progress = report
+	return prover.Prove(ctx, in, about)
 }
 
 // lag is how long after a write Workers may read the value before it. Emulators' values do not lag.
@@ -202,7 +210,7 @@ func (e *VerifyError) Unwrap() error { return e.Err }
 // prove adds to an input what can be proven about live values. A verification that fails leaves
 // them unknown, as without it.
 func (p *Project) prove(ctx context.Context, in planner.Input, lock *lockfile.File, d *desired, about func(*planner.Versions) bool) {
-	f := p.prover(lock, d.key, d.secrets).Prove(ctx, in, about)
+	f := p.askWitness(ctx, p.prover(lock, d.key, d.secrets), in, about)
 	for _, account := range slices.Sorted(maps.Keys(f.Failed)) {
 		p.cfg.Notify(VerificationFailed{account, f.Failed[account]})
 	}
@@ -285,6 +293,12 @@ func (r *Run) Prove(ctx context.Context, p *Proposal, report *applier.Report) *V
 	}
 	slices.SortFunc(keys, compareSecrets)
 	v := r.proveOnce(ctx, p, keys)
+	waited := false
+	defer func() {
+		if waited {
+			r.project.cfg.Notify(WaitEnded{For: WaitWorkers})
+		}
+	}()
 	for time.Now().Before(end) && v.Failed == nil {
 		var left []planner.SecretKey
 		for _, s := range v.Secrets {
@@ -292,7 +306,12 @@ func (r *Run) Prove(ctx context.Context, p *Proposal, report *applier.Report) *V
 				left = append(left, s.Key)
 			}
 		}
-		if len(left) == 0 || pause.For(ctx, min(provePause, time.Until(end))) != nil {
+		if len(left) == 0 {
+			break
+		}
+		waited = true
+		r.project.cfg.Notify(Waiting{For: WaitWorkers, Secrets: len(left), Until: end})
+		if pause.For(ctx, min(provePause, time.Until(end))) != nil {
 			break
 		}
 		again := r.proveOnce(ctx, p, left)
@@ -316,7 +335,7 @@ func (r *Run) proveOnce(ctx context.Context, p *Proposal, keys []planner.SecretK
 	for _, k := range keys {
 		wanted[k] = true
 	}
-	f := r.project.prover(lock, p.desired.key, nil).Prove(ctx, in, func(v *planner.Versions) bool { return wanted[v.Key] })
+	f := r.project.askWitness(ctx, r.project.prover(lock, p.desired.key, nil), in, func(v *planner.Versions) bool { return wanted[v.Key] })
 	return r.project.verification(in, f, keys)
 }
 

@@ -118,7 +118,7 @@ type change struct {
 // change plans and applies under the lock.
 func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.Config)) error {
 	f := c.flags
-	out := &progress{app: a, json: f.json, noColor: f.noColor}
+	out := &reporter{app: a, json: f.json, noColor: f.noColor, interrupted: func() bool { return ctx.Err() != nil }}
 	options = append(options, func(c *reconcile.Config) {
 		c.Wait, c.Notify = f.wait, out.notify
 	})
@@ -216,7 +216,8 @@ func (a *App) outcome(ctx context.Context, command string, report *applier.Repor
 	case errors.As(err, new(*lockfile.ReplacedError)): // said even after an interrupt
 		return &status{exitIncomplete, hint.With(errors.Join(errors.New("the apply is incomplete"), err), a.adviser().Changed(err))}
 	case ctx.Err() != nil:
-		return &status{exitInterrupted, hint.With(errors.New("interrupted"), "run "+a.line("plan")+" to see what is left")}
+		what := render.Interrupted(report)
+		return &status{exitInterrupted, hint.With(errors.New(what), "run "+a.line("plan")+" to see what is left")}
 	case errors.Is(err, reconcile.ErrNotRefreshed):
 		return err
 	case err != nil: // the lockfile could not be written
@@ -236,17 +237,23 @@ func waited(ctx context.Context, wait time.Duration) string {
 	return fmt.Sprintf(" after --wait %s", wait)
 }
 
-// progress writes a plan, the outcomes of its actions, and the report, as text or as JSON
+// reporter writes a plan, the outcomes of its actions, and the report, as text or as JSON
 // events.
-type progress struct {
+type reporter struct {
 	app           *App
 	json, noColor bool
+	interrupted   func() bool
 	names         render.Names // of what is in the plan
+	skipped       int          // actions that were skipped
 }
 
-func (p *progress) events() *render.Events { return &render.Events{W: p.app.Out, Now: time.Now} }
+// maxSkipped is how many actions that were skipped have a line of their own. What keeps them all
+// from being tried is the same for most of them.
+const maxSkipped = 20
 
-func (p *progress) plan(proposal *reconcile.Proposal) error {
+func (p *reporter) events() *render.Events { return &render.Events{W: p.app.Out, Now: time.Now} }
+
+func (p *reporter) plan(proposal *reconcile.Proposal) error {
 	p.names = render.PlanNames(proposal.Plan)
 	if p.json {
 		return p.events().Plan(proposal.File())
@@ -254,21 +261,39 @@ func (p *progress) plan(proposal *reconcile.Proposal) error {
 	return render.Plan(p.app.Out, proposal.Plan, render.PlanInfo{}, p.app.style(p.noColor))
 }
 
-func (p *progress) notify(e reconcile.Event) {
+func (p *reporter) notify(e reconcile.Event) {
 	done, ok := e.(reconcile.ActionDone)
-	switch {
-	case !ok:
+	if !ok {
 		p.app.notify(e)
+		return
+	}
+	p.app.view.Event(e)
+	switch {
 	case p.json:
 		_ = p.events().Result(done.Result) // the write of the last event reports whether the reader is still there
-	default:
+	case p.worthALine(done.Result):
 		p.app.Say("%s", render.Progress(done.Result, p.names))
 	}
 }
 
+// worthALine reports whether a result is written as text, and counts it if it was skipped. What an
+// interrupt kept from being done is counted by the last line.
+func (p *reporter) worthALine(r applier.Result) bool {
+	switch r.Outcome {
+	case applier.Done:
+		return !p.app.quiet
+	case applier.Skipped:
+		p.skipped++
+		return p.skipped <= maxSkipped && !p.interrupted()
+	case applier.Failed:
+		return !errors.Is(r.Err, context.Canceled)
+	}
+	return true
+}
+
 // report writes how the apply ended. If there was nothing to do, the plan has already said
 // so.
-func (p *progress) report(r *applier.Report, err error, nothing bool, proof *reconcile.Verification) error {
+func (p *reporter) report(r *applier.Report, err error, nothing bool, proof *reconcile.Verification) error {
 	proven := proof != nil && len(proof.Secrets) > 0
 	switch {
 	case p.json && proven:
@@ -277,6 +302,9 @@ func (p *progress) report(r *applier.Report, err error, nothing bool, proof *rec
 		return p.events().End(r, err)
 	case nothing:
 		return nil
+	}
+	if more := p.skipped - maxSkipped; more > 0 && !p.interrupted() {
+		p.app.Say("skipped: %d more", more)
 	}
 	if err := render.Report(p.app.Out, r); err != nil || !proven {
 		return err

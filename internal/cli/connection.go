@@ -58,6 +58,7 @@ type apiFlags struct {
 	parallelism         int
 	timeout             time.Duration
 	logLevel, logFormat string
+	progressFlags
 }
 
 func (f *apiFlags) register(fs *pflag.FlagSet) {
@@ -66,6 +67,7 @@ func (f *apiFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.timeout, "request-timeout", 30*time.Second, "time limit for one request")
 	fs.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	f.progressFlags.register(fs)
 }
 
 // connection is the API that the flags choose. It implements [reconcile.API]; it provides
@@ -84,7 +86,10 @@ func (a *App) connect(f *apiFlags) (*connection, error) {
 	if f.parallelism < 1 {
 		return nil, fmt.Errorf("--parallelism %d: must be at least 1", f.parallelism)
 	}
-	var err error
+	err := a.startProgress(&f.progressFlags)
+	if err != nil {
+		return nil, err
+	}
 	if a.Log, err = a.logger(f); err != nil {
 		return nil, err
 	}
@@ -126,9 +131,7 @@ func (c *connection) start(ctx context.Context, lockPath string) error {
 	c.api, err = connect.Cloudflare(connect.Options{
 		BaseURL: c.address, Token: c.token, DefaultAccount: c.DefaultAccount(), RequestTimeout: c.flags.timeout,
 		Parallelism: c.flags.parallelism, Transport: c.app.Transport, Log: c.app.Log, UserAgent: "secretsync/" + buildinfo.Version(),
-		OnWait: func(reason string, delay time.Duration) {
-			c.app.Say("waiting %s: %s", delay.Round(100*time.Millisecond), reason)
-		},
+		OnWait: func(w reconcile.Waiting) { c.app.view.Event(w) },
 	})
 	return err
 }
@@ -153,7 +156,7 @@ func (c *connection) startEmulator(ctx context.Context, dir string) error {
 		return fmt.Errorf("starting the emulator: %w", err)
 	}
 	c.embedded, c.address = e, e.BaseURL()
-	c.app.Say("using the embedded emulator, state in %s", file)
+	c.app.inform("using the embedded emulator, state in %s", file)
 	return nil
 }
 

@@ -175,6 +175,6 @@ func (a *App) writeRepairPlan(ctx context.Context, d *reconcile.Drift, path stri
 	if err := a.files.Write(outfile.Plan(path), file.Format()); err != nil {
 		return err
 	}
-	a.Say("wrote %s, the plan that would repair it: %s", path, render.Summary(proposal.Plan))
+	a.inform("wrote %s, the plan that would repair it: %s", path, render.Summary(proposal.Plan))
 	return problemsOf(proposal.Plan, file.Inputs.Manifest)
 }

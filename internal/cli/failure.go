@@ -204,7 +204,7 @@ func (a *App) removeOld(cmd *cobra.Command, path string) (say func(), err error)
 	removed, err := a.files.Remove(outfile.Plan(path))
 	return func() {
 		if _, err := os.Lstat(path); removed && errors.Is(err, fs.ErrNotExist) {
-			a.Say("removed %s, which an earlier run wrote", path)
+			a.inform("removed %s, which an earlier run wrote", path)
 		}
 	}, err
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/secretsync/secretsync/internal/cmdline"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/outfile"
+	"github.com/secretsync/secretsync/internal/progress"
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/manifest"
@@ -44,6 +45,8 @@ type App struct {
 	shown    bool              // a result was shown, which need not be complete
 	warnings []*manifest.Error // about the manifest
 	executed *cobra.Command    // nil until it runs
+	view     *progress.View    // nil for a command that sends no requests
+	quiet    bool              // only results, warnings and errors
 }
 
 // Main runs the program as a process of its own, and returns its exit code.
@@ -74,8 +77,10 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	cmd.SetIn(a.In)
 	cmd.SetOut(a.Out)
 	cmd.SetErr(a.Err)
-	refuseUnknownShells(cmd) // the completion command writes to the output of this moment
+	refuseUnknownShells(cmd)         // the completion command writes to the output of this moment
+	defer func() { a.view.Stop() }() // also if it panics
 	executed, err := cmd.ExecuteContextC(ctx)
+	a.view.Stop()
 	a.PrintError(err)
 	a.PrintError(a.reportFailure(ctx, executed, args, err))
 	return a.Finish(exitCode(err))

@@ -34,6 +34,13 @@ func (a *App) Say(format string, args ...any) {
 	fmt.Fprintln(a.Err, render.Safe(fmt.Sprintf(format, args...)))
 }
 
+// inform is Say, but for what is neither a result nor a warning or an error.
+func (a *App) inform(format string, args ...any) {
+	if !a.quiet {
+		a.Say(format, args...)
+	}
+}
+
 // printJSON writes a result that contains only plain data. It is safe to show on a
 // terminal.
 func (a *App) printJSON(v any) error {
@@ -109,6 +116,8 @@ func (a *App) style(noColor bool) render.Style {
 
 // confirm asks on the terminal. Any answer but the word means no. An interrupt ends it.
 func (a *App) confirm(ctx context.Context, question, word string) (bool, error) {
+	a.view.Pause()
+	defer a.view.Resume()
 	fmt.Fprintf(a.Err, "%s Only %q is accepted: ", question, word)
 	_ = a.Filter.Flush() // if the question cannot be written, the end of input answers it
 	answers := make(chan string, 1)
@@ -130,11 +139,20 @@ func (a *App) confirm(ctx context.Context, question, word string) (bool, error) 
 
 // isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
+	_, ok := terminalOf(stream)
+	return ok
+}
+
+// terminalOf returns the file of a stream that is a terminal.
+func terminalOf(stream any) (*os.File, bool) {
+	if above, ok := stream.(interface{ Unwrap() io.Writer }); ok { // the live view
+		stream = above.Unwrap()
+	}
 	if w, ok := stream.(io.Writer); ok {
 		stream = redact.Unwrap(w)
 	}
 	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return f, ok && term.IsTerminal(int(f.Fd()))
 }
 
 // FilterOutput puts the filter in front of both streams. It knows the credentials in the
@@ -169,9 +187,13 @@ func (a *App) notify(e reconcile.Event) {
 	if w, ok := e.(reconcile.ManifestWarning); ok {
 		a.warnings = append(a.warnings, w.Mistake)
 	}
+	a.view.Event(e)
 	ci, _ := a.LookupEnv("CI")
+	_, created := e.(reconcile.KeyCreated) // its id is a result
 	for _, line := range render.Event(e, ci != "") {
-		a.Say("%s", line)
+		if !a.quiet || created || strings.HasPrefix(line, "warning: ") {
+			a.Say("%s", line)
+		}
 	}
 }
 

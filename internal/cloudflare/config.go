@@ -49,8 +49,9 @@ type Config struct {
 	// Log gets a record of every request at level debug, without headers and bodies.
 	// It may be nil.
 	Log *slog.Logger
-	// OnWait is called before each wait of half a second or more, possibly from several
-	// goroutines at once. It may be nil.
+	// OnWait is called before each wait of half a second or more, and once for a pause that
+	// delays all requests of a token. It may be called from several goroutines at once, and may
+	// be nil.
 	OnWait func(Wait)
 	// UserAgent names the program to Cloudflare; the SDK's name if empty.
 	UserAgent string

@@ -18,6 +18,8 @@ type Wait struct {
 	Delay  time.Duration
 	// Attempt is the number of attempts so far; 0 if the wait only keeps to the rate limit.
 	Attempt int
+	// RateLimit says that all requests of the token wait, until the rate limit allows more.
+	RateLimit bool
 }
 
 // pace waits until a request may be sent.
@@ -28,7 +30,7 @@ func (c *Client) pace(ctx context.Context) (pace.Ticket, error) {
 		case answer != nil:
 			forAnswer(ctx, answer, wait)
 		case wait > 0:
-			_ = c.pause(ctx, Wait{Reason: "keeping to Cloudflare's rate limit", Delay: wait})
+			_ = c.pause(ctx, Wait{Reason: "keeping to Cloudflare's rate limit", Delay: wait, RateLimit: true})
 		default:
 			return t, nil
 		}
@@ -53,7 +55,7 @@ func (c *Client) pause(ctx context.Context, w Wait) error {
 	}
 	if w.Delay >= longWait {
 		c.log.DebugContext(ctx, "waiting", "reason", w.Reason, "delay", w.Delay, "attempt", w.Attempt)
-		if c.onWait != nil {
+		if c.onWait != nil && (!w.RateLimit || c.paced.Announce(w.Delay)) {
 			c.onWait(w)
 		}
 	}

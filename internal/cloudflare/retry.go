@@ -105,7 +105,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 		if v == denied {
 			reason = "Cloudflare refused the API token, as it now and then does with a valid one"
 		}
-		if err := c.pause(ctx, Wait{Reason: reason, Delay: delay, Attempt: e.Attempts}); err != nil {
+		if err := c.pause(ctx, Wait{Reason: reason, Delay: delay, Attempt: e.Attempts, RateLimit: v == throttled}); err != nil {
 			return e.interrupted(err)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// Event is what an event of the engine says, in one line; empty for [reconcile.ActionDone],
-// which [Progress] is for. ci says that this is a CI job.
+// Event is what an event of the engine says, in lines; none for [reconcile.ActionDone], which
+// [Progress] is for, and for what [Phase] and [Waiting] are for. ci says that this is a CI job.
 func Event(e reconcile.Event, ci bool) []string {
 	switch e := e.(type) {
 	case reconcile.ManifestWarning:
@@ -27,8 +27,6 @@ func Event(e reconcile.Event, ci bool) []string {
 		return warning("cannot read the audit log of account %s, so who changed secrets is not known: %s", foreign.Word(string(e.Account)), Safe(e.Err.Error()))
 	case reconcile.ReadersUnread:
 		return warning("cannot read all that is deployed in account %s: %s", foreign.Word(string(e.Account)), oneLine(e.Err))
-	case reconcile.LeaseWaiting:
-		return []string{"waiting: " + Safe(e.Held.Error())}
 	case reconcile.LeaseNotReleased:
 		return warning("%s", Safe(e.Err.Error()))
 	case reconcile.KeySealed:

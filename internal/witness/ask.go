@@ -55,7 +55,13 @@ func Ask(ctx context.Context, p Previewer, key secret.Key, questions []Question,
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(previewsAtOnce)
 	for part := range slices.Chunk(group, opt.Group) {
-		g.Go(func() error { return a.ask(gctx, part) })
+		g.Go(func() error {
+			err := a.ask(gctx, part)
+			if err == nil {
+				a.count(len(part), opt.Answered)
+			}
+			return err
+		})
 	}
 	err := g.Wait()
 	if err == nil && !a.bound.Load() {
@@ -84,8 +90,18 @@ type asker struct {
 	bound   atomic.Bool  // an upload was accepted
 	refused atomic.Int32 // uploads that were refused without naming a secret
 
-	mu    sync.Mutex
-	alone error // the refusal of an upload with a single secret
+	mu       sync.Mutex
+	alone    error // the refusal of an upload with a single secret
+	answered int   // how many questions
+}
+
+// count counts answers.
+func (a *asker) count(n int, report func(int)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.answered += n; report != nil {
+		report(a.answered)
+	}
 }
 
 // maxRefused is after how many refusals Ask gives up if no upload was accepted.

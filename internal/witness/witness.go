@@ -71,6 +71,9 @@ type Options struct {
 	Group int
 	// Now is the current time by Cloudflare's clock; time.Now if nil.
 	Now func() time.Time
+	// Answered is called with the number of questions that were answered so far. It may be nil.
+	// Calls do not overlap.
+	Answered func(int)
 }
 
 // DefaultGroup is the number of secrets of one preview. Cloudflare's free plan allows 50

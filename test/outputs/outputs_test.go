@@ -52,9 +52,10 @@ var outputs = map[string]struct {
 var inputs = []string{
 	"file", "lockfile", "account-id", "var", "sops-key-types", "api-base-url", "log-level", "log-format", "target", "format",
 	"plan-id", "adopt", "new-key-env", "from-env", "store", "only", "except", "worker", "env", "listen", "fault", "token", "persist-to",
-	"path",   // lock merge: a name for messages
-	"lease",  // a place in a bucket
-	"notify", // an address
+	"path",     // lock merge: a name for messages
+	"lease",    // a place in a bucket
+	"notify",   // an address
+	"progress", // auto, plain or none
 }
 
 // TestEveryFlagIsClassified finds new flags that name an output.

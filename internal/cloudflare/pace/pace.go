@@ -22,6 +22,7 @@ type Pace struct {
 	notBefore  time.Time // no request may be sent before
 	allowances map[string]*allowance
 	changed    chan struct{} // closed by the next answer; nil if no request waits for it
+	announced  time.Time     // when the last pause that was announced ends
 }
 
 // New returns the pace for a limit of requests in any window.
@@ -158,4 +159,20 @@ func (p *Pace) Hold(wait time.Duration) {
 	if t := time.Now().Add(wait); t.After(p.notBefore) {
 		p.notBefore = t
 	}
+}
+
+// samePause is how far apart the ends of one pause may be.
+const samePause = 500 * time.Millisecond
+
+// Announce reports whether a pause is another one than the last for which it did. All requests
+// wait through the same pause, which is worth telling once.
+func (p *Pace) Announce(wait time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	end := time.Now().Add(wait)
+	if end.Before(p.announced.Add(samePause)) {
+		return false
+	}
+	p.announced = end
+	return true
 }

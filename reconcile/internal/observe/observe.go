@@ -89,6 +89,9 @@ type Observer struct {
 	Now     func() time.Time
 	// Parallelism is how many calls of an account are under way at once.
 	Parallelism int
+	// Progress is called with how many places of an account were read, out of all of them; first
+	// with none. It may be nil. Calls may overlap.
+	Progress func(account planner.AccountID, done, total int)
 }
 
 // Observe reads the stores at the places, all side by side. An account that cannot be read
@@ -105,6 +108,7 @@ func (o Observer) Observe(ctx context.Context, all []Place) Observed {
 	var wg sync.WaitGroup
 	for id, l := range looks {
 		if l.account, l.err = o.Account(id); l.err == nil {
+			l.progress = o.counter(id, len(l.places))
 			wg.Go(func() { l.err = l.read(ctx) })
 		}
 	}
@@ -120,6 +124,22 @@ func (o Observer) Observe(ctx context.Context, all []Place) Observed {
 	return seen
 }
 
+// counter reports that the first of some places are read, and returns a function that counts one.
+func (o Observer) counter(id planner.AccountID, total int) func() {
+	if o.Progress == nil {
+		return func() {}
+	}
+	var mu sync.Mutex
+	done := 0
+	o.Progress(id, done, total)
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		o.Progress(id, done, total)
+	}
+}
+
 // look reads one account with as few requests as possible. The secrets of a store with a
 // recorded id are listed at once; the account's stores are listed only if an id is missing
 // or no longer valid.
@@ -128,6 +148,8 @@ type look struct {
 	places  []Place
 	now     func() time.Time
 	slots   chan struct{} // one for each call under way
+	// progress counts a place that was read.
+	progress func()
 
 	listing sync.Once
 	listed  chan struct{}       // closed once they are listed
@@ -144,7 +166,9 @@ func (l *look) read(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i, p := range l.places {
 		g.Go(func() (err error) {
-			found[i], err = l.place(ctx, p)
+			if found[i], err = l.place(ctx, p); err == nil {
+				l.progress()
+			}
 			return err
 		})
 	}

@@ -29,6 +29,9 @@ type Prover struct {
 	Now   func() time.Time
 	// Lag is how long after another client's write a Worker may still read the value before it.
 	Lag time.Duration
+	// Progress is called with how many of an account's secrets were asked about, out of all of
+	// them; first with none. It may be nil. Calls may overlap.
+	Progress func(account planner.AccountID, done, total int)
 }
 
 // ErrNoPreviews is the error of accounts whose client cannot run the witness.
@@ -179,7 +182,12 @@ func (p *Prover) ask(ctx context.Context, account planner.AccountID, asked []*in
 	for i, q := range asked {
 		questions[i] = q.question
 	}
-	answers, err := witness.Ask(ctx, previewer, p.Key, questions, witness.Options{Now: p.Now})
+	opt := witness.Options{Now: p.Now}
+	if p.Progress != nil {
+		p.Progress(account, 0, len(asked))
+		opt.Answered = func(n int) { p.Progress(account, n, len(asked)) }
+	}
+	answers, err := witness.Ask(ctx, previewer, p.Key, questions, opt)
 	if err != nil {
 		return err
 	}
