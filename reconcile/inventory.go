@@ -1,0 +1,205 @@
+package reconcile
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/secretsync/secretsync/lockfile"
+	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/outside"
+	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/shown"
+)
+
+// Inventory is what is known about the stores and secrets of a project, for an overview of them.
+// It has no values.
+type Inventory struct {
+	// Stores are those of the manifest and the lockfile, by account and name.
+	Stores []StoreInventory
+	// Quotas are the quotas of the accounts, as far as they could be read.
+	Quotas map[planner.AccountID]planner.Quota
+	// Findings are how the live state differs from the lockfile, as [Project.Drift] reports it.
+	Findings []planner.Drift
+	// UnreadConfigs are the wrangler configurations whose bindings could not be read, and
+	// UnreadReaders the accounts whose deployed readers could not all be read.
+	UnreadConfigs []planner.Position
+	UnreadReaders []planner.AccountID
+	// Unreachable joins the errors of all accounts that could not be read; it may be nil.
+	Unreachable error
+	// Time is the API's clock.
+	Time time.Time
+}
+
+// StoreInventory is a store with its secrets.
+type StoreInventory struct {
+	Key planner.StoreKey
+	// ID is empty if it is not known.
+	ID planner.StoreID
+	// Unread says that the account could not be read, so that nothing is known about what is live.
+	Unread bool
+	// Exists says that Cloudflare has the store.
+	Exists bool
+	// Incomplete says that Cloudflare's list of its secrets was known to lack some.
+	Incomplete bool
+	// Others counts the live secrets that Secrets does not have: those outside the prefixes of the
+	// manifest, and unmanaged ones under [planner.UnmanagedIgnore].
+	Others int
+	// Secrets are in the order of their names.
+	Secrets []SecretInventory
+}
+
+// SecretInventory is a secret in its three versions.
+type SecretInventory struct {
+	// Versions are the desired, the recorded and the live secret; each may be nil.
+	planner.Versions
+	// Source describes where the value comes from, as the manifest says, or the lockfile for a
+	// secret that the manifest does not have. It is empty if neither does.
+	Source string
+	// Readers are the Workers in the wrangler configurations, and with [Config.LiveBindings] also
+	// what is deployed.
+	Readers []planner.Reference
+}
+
+// Inventory reads the live state, the quotas and the wrangler configurations, and joins them with
+// the manifest and the lockfile. It reads no values. It needs a key only under [Config.Verify]: then
+// all live values are compared with those that were last applied. [Config.Who] and
+// [Config.LiveBindings] add what they add to drift and to plans.
+//
+// If no account could be read, it returns that error. If some could not, their stores say so.
+func (p *Project) Inventory(ctx context.Context) (*Inventory, error) {
+	lock, err := p.ReadLockfile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkLock(lock, Mode{}); err != nil {
+		return nil, err
+	}
+	p.cfg.Guard.Public(shown.Lockfile(lock)...)
+	all, err := p.withoutValues(lock)
+	if err != nil {
+		return nil, err
+	}
+	inv := &Inventory{}
+	all.References, inv.UnreadConfigs = p.configuredReaders(lock)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	quotas := make(chan quotasRead, 1)
+	go func() { quotas <- p.readQuotas(reading, accountsOf(all)) }()
+	seen, in, err := p.see(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	inv.Unreachable = seen.Err()
+	p.verifyAll(ctx, in, lock)
+	p.attribute(ctx, &in)
+	inv.UnreadReaders = p.addDeployed(ctx, &in)
+	read := <-quotas
+	maps.DeleteFunc(read.failed, func(id planner.AccountID, _ error) bool { return seen.Unread[id] != nil })
+	p.notifyUnread(ctx, read.failed)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	inv.Quotas, inv.Time, inv.Findings = read.quotas, in.Now, planner.FindDrift(in)
+	all.Live, all.References = in.Live, in.References
+	inv.Stores = storesOf(all, lock, seen.Unread)
+	return inv, nil
+}
+
+// configuredReaders are the bindings in the wrangler configurations, and the configurations that
+// could not be read. Mistakes in them are warnings, whatever the manifest says about plans.
+func (p *Project) configuredReaders(lock *lockfile.File) (refs []planner.Reference, unread []planner.Position) {
+	b, mistakes := p.bindings(lock)
+	for _, e := range append(mistakes, b.Unread...) {
+		p.cfg.Notify(BindingsSkipped{e})
+		unread = append(unread, e.Pos)
+	}
+	return b.References(), unread
+}
+
+// verifyAll compares all live values with the recorded ones, if that was requested.
+func (p *Project) verifyAll(ctx context.Context, in planner.Input, lock *lockfile.File) {
+	if !p.cfg.Verify || len(lock.Stores) == 0 {
+		return
+	}
+	key, err := p.findKey(ctx, lock)
+	if err != nil {
+		p.cfg.Notify(VerificationFailed{Err: err})
+		return
+	}
+	p.prove(ctx, in, lock, &desired{key: key}, func(v *planner.Versions) bool { return v.Recorded != nil })
+}
+
+// addDeployed adds what is deployed to the references of an input, if that was requested. It
+// returns the accounts in which not everything could be read. Workers that a configuration
+// describes are added, too: that they are deployed is news.
+func (p *Project) addDeployed(ctx context.Context, in *planner.Input) (unread []planner.AccountID) {
+	if !p.cfg.LiveBindings {
+		return nil
+	}
+	found, failed := p.deployed(ctx, accountsOf(*in))
+	names := outside.NamesOf(in.Recorded, in.Live)
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		in.References = append(slices.Clip(in.References), outside.References(found[id], names)...)
+	}
+	for _, id := range slices.Sorted(maps.Keys(failed)) {
+		p.cfg.Notify(ReadersUnread{Account: id, Err: failed[id]})
+		unread = append(unread, id)
+	}
+	return unread
+}
+
+// storesOf joins the three versions of all stores, with the readers of their secrets.
+func storesOf(in planner.Input, lock *lockfile.File, unread map[planner.AccountID]error) []StoreInventory {
+	stores := map[planner.StoreKey]*StoreInventory{}
+	put := func(k planner.StoreKey) *StoreInventory {
+		if stores[k] == nil {
+			stores[k] = &StoreInventory{Key: k, Unread: unread[k.Account] != nil}
+		}
+		return stores[k]
+	}
+	desired := map[planner.StoreKey]bool{}
+	for _, st := range in.Desired {
+		put(st.Key)
+		desired[st.Key] = true
+	}
+	for _, st := range in.Recorded {
+		put(st.Key).ID = st.ID
+	}
+	for _, st := range in.Live {
+		if s := stores[st.Key]; s != nil {
+			s.ID, s.Exists, s.Incomplete = st.ID, true, st.Incomplete
+		}
+	}
+	readers := map[planner.StoreID]map[string][]planner.Reference{}
+	for _, ref := range in.References {
+		if readers[ref.StoreID] == nil {
+			readers[ref.StoreID] = map[string][]planner.Reference{}
+		}
+		readers[ref.StoreID][ref.Secret] = append(readers[ref.StoreID][ref.Secret], ref)
+	}
+	for _, v := range planner.Join(in) {
+		st := put(v.Key.Store)
+		if v.Desired == nil && v.Recorded == nil && (v.Within == nil && desired[v.Key.Store] || v.Within != nil && v.Within.Unmanaged == planner.UnmanagedIgnore) {
+			st.Others++
+			continue
+		}
+		sec := SecretInventory{Versions: v}
+		if st.ID != "" {
+			sec.Readers = readers[st.ID][v.Key.Name]
+		}
+		if v.Desired != nil {
+			sec.Source = v.Desired.Source
+		} else if r := lock.Stores[records.LockKey(v.Key.Store)].Secret(v.Key.Name); r != nil {
+			sec.Source = r.Source
+		}
+		st.Secrets = append(st.Secrets, sec)
+	}
+	var list []StoreInventory
+	for _, st := range stores {
+		list = append(list, *st)
+	}
+	slices.SortFunc(list, func(x, y StoreInventory) int { return compareSecrets(x.Key.Secret(""), y.Key.Secret("")) })
+	return list
+}
