@@ -110,6 +110,7 @@ func (a *App) Command() *cobra.Command {
 		a.driftCommand(),
 		a.verifyCommand(),
 		a.doctorCommand(),
+		a.reportCommand(),
 		a.destroyCommand(),
 		a.rotateCommand(),
 		a.bindingsCommand(),

@@ -85,6 +85,10 @@ func driftSummary(drift []planner.Drift, checked int) string {
 	return incomplete(len(unread)) + fmt.Sprintf("Drift: %s in %s checked.", count(counted, "finding"), count(checked, "secret"))
 }
 
+// DriftWords say what a finding is and, if the audit log was read, who made the change. They are
+// harmless text.
+func DriftWords(d planner.Drift) string { return driftWords(d) }
+
 // driftWords say what a finding is and, if the audit log was read, who made the change.
 func driftWords(d planner.Drift) string {
 	if d.Outside != nil {

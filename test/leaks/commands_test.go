@@ -95,6 +95,7 @@ func (p *leakProject) everyCommand() {
 	p.shown(program.OK, "apply", "--allow-commands", "--auto-approve")
 	p.shown(program.OK, "apply", "--allow-commands", "--auto-approve", "--json")
 	p.shown(program.OK, "drift", "--allow-commands", "--metrics-file", "drift.prom")
+	p.shown(program.OK, "report", "--allow-commands", "--html", "report.html", "--who", "--live-bindings")
 	p.verify()
 	p.shown(program.OK, "lock", "status")
 	p.shown(program.OK, "doctor", "--allow-commands")
@@ -120,7 +121,7 @@ func (p *leakProject) everyCommand() {
 	p.debug("apply") // without approval
 	p.debug("lock", "rekey", "--new-key-env", "LEAK_c000")
 	p.rekey()
-	for _, args := range [][]string{{"plan"}, {"apply", "--auto-approve"}, {"drift"}, {"plan", "--format", "json"}} {
+	for _, args := range [][]string{{"plan"}, {"apply", "--auto-approve"}, {"drift"}, {"report", "--html", "report.html"}, {"plan", "--format", "json"}} {
 		p.exec(debugging(args)...)
 	}
 	p.share()

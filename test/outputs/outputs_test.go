@@ -34,6 +34,7 @@ var outputs = map[string]struct {
 	"GITHUB_OUTPUT of verify":      {args: []string{"verify", "--format", "github"}, env: map[string]string{"GITHUB_OUTPUT": "FILE"}},
 	"drift --notify-state":         {args: []string{"drift", "--notify", "http://127.0.0.1:1/hook", "--notify-state", "FILE"}},
 	"drift --out":                  {args: []string{"drift", "--repair-plan", "-o", "FILE"}},
+	"report --html":                {args: []string{"report", "--html", "FILE"}},
 	"import --out":                 {args: []string{"import", "-o", "FILE"}},
 	"import --sops":                {args: []string{"import", "--from-env", "value.txt", "--sops", "FILE"}},
 	"import --out of --from-env":   {args: []string{"import", "--from-env", "value.txt", "-o", "FILE"}},
@@ -227,7 +228,7 @@ func TestFixedNamesNeverGoOverOwnFiles(t *testing.T) {
 func TestOutputReplacesOnlyItsKind(t *testing.T) {
 	p := newOwn(t)
 	p.Write("README.md", "# Ours\n")
-	for _, output := range []string{"plan --out", "drift --metrics-file", "drift --out", "import --out", "emulator --state", "--emulator"} {
+	for _, output := range []string{"plan --out", "drift --metrics-file", "drift --out", "report --html", "import --out", "emulator --state", "--emulator"} {
 		if code, said := runWith(p, outputs[output].args, nil, "README.md"); code != program.Error {
 			t.Errorf("%s: exit code %d:\n%s", output, code, said)
 		}
@@ -235,7 +236,7 @@ func TestOutputReplacesOnlyItsKind(t *testing.T) {
 	if data, _ := os.ReadFile("README.md"); string(data) != "# Ours\n" {
 		t.Error("overwritten")
 	}
-	for _, output := range []string{"plan --out", "drift --metrics-file"} {
+	for _, output := range []string{"plan --out", "drift --metrics-file", "report --html"} {
 		for range 2 {
 			if code, said := runWith(p, outputs[output].args, nil, "written-"+filepath.Base(outputs[output].args[1])); code != program.OK {
 				t.Errorf("%s: exit code %d:\n%s", output, code, said)
