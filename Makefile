@@ -14,7 +14,11 @@ VERSITYGW_VERSION = v1.8.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed vulncheck release-files release-check clean
+=======
+.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site report recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed clean
+>>>>>>> b36f878 (wip)
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -49,6 +53,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run gofmt, go vet and g
 	go vet -tags suites ./internal/syntax
 	go vet -tags recipes ./recipes
 	go vet -tags bench ./test/bench
+	go vet -tags browser ./test/report
 	cd test/bench/chart && GOWORK=off go vet .
 	$< run ./...
 
@@ -86,6 +91,18 @@ site: ## Build the documentation as a static site into site/dist, and check its 
 		test -z "$$CI" || exit 1; \
 	else \
 		cd site && npm ci --no-progress && npm run build && npm run check; \
+	fi
+
+# SCREENSHOTS is a folder for pictures of the pages.
+SCREENSHOTS =
+report: ## Look at the pages of report in headless Chromium: filters, links, requests, axe; needs Node.js and chromium
+	@if ! command -v npm >/dev/null || ! command -v $${CHROMIUM:-chromium} >/dev/null; then \
+		echo "********* report: Node.js or chromium is not installed ***"; \
+		test -z "$$CI" || exit 1; \
+		echo "********* report: SKIPPED, no page was looked at *********"; \
+	else \
+		(cd test/report && npm ci --no-progress --ignore-scripts) && \
+		go test -tags browser -count=1 -timeout 10m -v ./test/report -screenshots "$(SCREENSHOTS)"; \
 	fi
 
 recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the CI recipes (action.yml, examples) against the emulator; needs bash and git
@@ -206,4 +223,8 @@ $(TOOLS)/goreleaser-$(GORELEASER_VERSION):
 	mv $(TOOLS)/goreleaser $@
 
 clean: ## Remove what other targets built
+<<<<<<< HEAD
 	rm -rf secretsync .tools dist man completions e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules site/node_modules site/pages site/dist site/.vitepress/cache
+=======
+	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules test/report/node_modules site/node_modules site/pages site/dist site/.vitepress/cache
+>>>>>>> b36f878 (wip)
