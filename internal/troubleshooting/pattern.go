@@ -10,19 +10,20 @@ type pattern struct {
 	entry   int
 	kind    Kind
 	pieces  []string
+	fixed   int  // how many bytes the pieces have
 	context bool // it ends with ": …", so it says where, and what follows says why
 }
 
 func newPattern(m Message, entry int) pattern {
-	return pattern{entry, m.Kind, strings.Split(m.Text, gap), strings.HasSuffix(m.Text, ": "+gap)}
+	pieces := strings.Split(m.Text, gap)
+	fixed := len(m.Text) - len(gap)*(len(pieces)-1)
+	return pattern{entry, m.Kind, pieces, fixed, strings.HasSuffix(m.Text, ": "+gap)}
 }
 
-// least is how many characters of a message have to be fixed: less would match by accident.
+// least is how many bytes of a message have to be fixed: less would match by accident.
 const least = 9
 
-func (p pattern) fixed() int { return len(strings.Join(p.pieces, "")) }
-
-func (p pattern) usable() bool { return p.fixed() >= least }
+func (p pattern) usable() bool { return p.fixed >= least }
 
 // weight orders patterns that match the same message: what says why comes before what says where, and
 // more words before fewer. A few words that anything may precede, as "… does not exist", come last.
@@ -30,13 +31,13 @@ func (p pattern) weight() int {
 	const first, few = 1 << 20, 20
 	switch {
 	case p.kind == System:
-		return p.fixed() - first
-	case p.pieces[0] == "" && p.fixed() < few:
-		return p.fixed() - 3*first
+		return p.fixed - first
+	case p.pieces[0] == "" && p.fixed < few:
+		return p.fixed - 3*first
 	case p.context:
-		return p.fixed() - 2*first
+		return p.fixed - 2*first
 	}
-	return p.fixed()
+	return p.fixed
 }
 
 // matches reports whether a message has the pieces in order. What comes before the first has to be a
