@@ -86,6 +86,20 @@ func stateOf(st reconcile.StoreInventory, in reconcile.SecretInventory, found []
 	case !st.Exists && in.Live == nil: // what is found is about the store
 		return StateDrift
 	}
+	if worst := worstOf(found); worst != "" {
+		return worst
+	}
+	switch {
+	case in.Recorded.PreviousOf != "":
+		return StatePrevious
+	case in.Desired == nil:
+		return StateRemoved
+	}
+	return StateOK
+}
+
+// worstOf returns the first of the states that findings mean; empty if none counts.
+func worstOf(found []planner.Drift) State {
 	kinds := map[State]bool{}
 	for _, d := range found {
 		switch {
@@ -103,13 +117,7 @@ func stateOf(st reconcile.StoreInventory, in reconcile.SecretInventory, found []
 			return s.state
 		}
 	}
-	switch {
-	case in.Recorded.PreviousOf != "":
-		return StatePrevious
-	case in.Desired == nil:
-		return StateRemoved
-	}
-	return StateOK
+	return ""
 }
 
 // Value is what is known about a live value.
