@@ -63,6 +63,12 @@ func (s Source) String() string {
 	return string(s.Kind) + " " + s.shown
 }
 
+// SOPS returns the SOPS file of a source, as it is opened, and the keys that lead to the value in it.
+// ok is false for other sources.
+func (s Source) SOPS() (file string, path []string, ok bool) {
+	return s.target, slices.Clone(s.path), s.Kind == SourceSOPS && s.sealed == nil
+}
+
 // Digest is of what changes the value and String leaves out, the same on every machine:
 // "sha256:" and hexadecimal digits, or "" where String says it all. Arguments that are
 // encrypted in the manifest count by their ciphertexts, so that it reveals nothing of them.

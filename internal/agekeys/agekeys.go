@@ -1,14 +1,14 @@
-// Package agekeys explains why SOPS found no age identity that decrypts a file. SOPS gives
-// one answer to all mistakes, and quotes file names, which may be keys by mistake.
+// Package agekeys knows where SOPS looks for age identities. It explains why SOPS found none that
+// decrypts a file: SOPS gives one answer to all mistakes, and quotes file names, which may be keys
+// by mistake. And it finds the user's own identity, or creates one.
 //
-// Call [Explain] after SOPS has failed. Neither a key nor its length is in what it returns.
+// Call [Explain] after SOPS has failed, and [Find] before something is encrypted for the first
+// time. Neither a key nor its length is in what they return.
 package agekeys
 
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -41,12 +41,12 @@ type File struct {
 // Explain says what is wrong with the identities where SOPS looks for them. Commands are not
 // run again.
 func Explain(f File) []Finding {
-	s := &search{File: f}
+	s := &search{File: f, lookupEnv: os.LookupEnv}
 	s.variable()
 	s.file()
 	s.command(cmdVar)
 	s.configured()
-	if slices.ContainsFunc(f.Recipients, isSSH) || isSet(sshFileVar) || isSet(sshCmdVar) {
+	if slices.ContainsFunc(f.Recipients, isSSH) || s.isSet(sshFileVar) || s.isSet(sshCmdVar) {
 		s.sshFile()
 		s.command(sshCmdVar)
 	}
@@ -55,17 +55,18 @@ func Explain(f File) []Finding {
 
 func isSSH(recipient string) bool { return strings.HasPrefix(recipient, "ssh-") }
 
-func isSet(variable string) bool {
-	_, ok := os.LookupEnv(variable)
+func (s *search) isSet(variable string) bool {
+	_, ok := s.lookupEnv(variable)
 	return ok
 }
 
 // search is one look at all places.
 type search struct {
 	File
-	findings []Finding
-	used     []string // places that hold identities
-	public   []string // the recipients of those identities
+	lookupEnv func(string) (string, bool)
+	findings  []Finding
+	used      []string // places that hold identities
+	public    []string // the recipients of those identities
 }
 
 func (s *search) add(fix, what string, args ...any) {
@@ -74,7 +75,7 @@ func (s *search) add(fix, what string, args ...any) {
 
 // variable looks at what SOPS_AGE_KEY holds.
 func (s *search) variable() {
-	text, ok := os.LookupEnv(keyVar)
+	text, ok := s.lookupEnv(keyVar)
 	if !ok {
 		return
 	}
@@ -102,7 +103,7 @@ func (s *search) content(text string, from source) {
 
 // file looks at what SOPS_AGE_KEY_FILE names.
 func (s *search) file() {
-	if name, ok := os.LookupEnv(fileVar); ok && s.named(fileVar, name) {
+	if name, ok := s.lookupEnv(fileVar); ok && s.named(fileVar, name) {
 		s.keyFile(fileVar, name)
 	}
 }
@@ -116,23 +117,11 @@ func (s *search) keyFile(place, name string) {
 
 // configured looks into the file in the user's configuration folder.
 func (s *search) configured() {
-	if name := configFile(); name != "" {
+	if name := ConfigFile(s.lookupEnv); name != "" {
 		if _, err := os.Lstat(name); err == nil {
 			s.keyFile(name, name)
 		}
 	}
-}
-
-// configFile is where SOPS looks without a variable, or "".
-func configFile() string {
-	dir, err := os.UserConfigDir()
-	if xdg := os.Getenv("XDG_CONFIG_HOME"); runtime.GOOS == "darwin" && xdg != "" {
-		dir, err = xdg, nil
-	}
-	if err != nil || dir == "" {
-		return ""
-	}
-	return filepath.Join(dir, "sops", "age", "keys.txt")
 }
 
 // conclude adds what follows from all places together.
@@ -152,7 +141,7 @@ func (s *search) conclude() []Finding {
 
 func (s *search) nowhere() string {
 	what := fmt.Sprintf("%s, %s and %s are not set", keyVar, fileVar, cmdVar)
-	if name := configFile(); name != "" {
+	if name := ConfigFile(s.lookupEnv); name != "" {
 		what += fmt.Sprintf(", and %q does not exist", name)
 	}
 	return what

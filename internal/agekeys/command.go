@@ -1,7 +1,6 @@
 package agekeys
 
 import (
-	"os"
 	"strconv"
 	"strings"
 
@@ -11,7 +10,7 @@ import (
 // command says what came of a variable's command, as far as SOPS's errors have it: what
 // the command wrote is not shown, nor are its arguments.
 func (s *search) command(variable string) {
-	line, ok := os.LookupEnv(variable)
+	line, ok := s.lookupEnv(variable)
 	if !ok {
 		return
 	}

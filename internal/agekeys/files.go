@@ -135,7 +135,7 @@ func (s *search) absent(shown, place, name string) {
 
 // sshFile looks at the SSH keys that SOPS can use.
 func (s *search) sshFile() {
-	name, ok := os.LookupEnv(sshFileVar)
+	name, ok := s.lookupEnv(sshFileVar)
 	if !ok || !s.named(sshFileVar, name) {
 		return
 	}

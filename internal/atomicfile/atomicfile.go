@@ -1,7 +1,7 @@
 // Package atomicfile replaces the content of a file atomically: a reader finds the old or the
 // new content, never a part of either, and so does the next process after a crash.
 //
-// Call [Write]. If the process is killed while it writes, a temporary file may be left behind
+// Call [Write], or [Create] for a new file. If the process is killed while it writes, a temporary file may be left behind
 // (144 times in 200, docs/findings.md §4), which [Sweep] removes.
 package atomicfile
 
@@ -62,6 +62,54 @@ func write(path string, data []byte, perm fs.FileMode, check func() error) (repl
 		return false, err
 	}
 	return true, syncDir(filepath.Dir(path))
+}
+
+// Create writes a new file with the mode perm, regardless of the umask. It leaves a file of that
+// name as it is, of whatever kind, and returns an error that is [fs.ErrExist]. A crash leaves the
+// whole file or none, if the file system has hard links.
+func Create(path string, data []byte, perm fs.FileMode) error {
+	if err := create(path, data, perm); err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: cause(err)}
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func create(path string, data []byte, perm fs.FileMode) error {
+	tmp, err := createTemp(path)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	if err := fill(tmp, data, perm); err != nil {
+		return err
+	}
+	if err := os.Link(tmp.Name(), path); err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return createWhole(path, data, perm) // without hard links
+}
+
+// createWhole creates a file, which a crash can leave incomplete.
+func createWhole(path string, data []byte, perm fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return err
+	}
+	if err := fill(f, data, perm); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+// cause is an error without the name of the temporary file.
+func cause(err error) error {
+	if named, ok := errors.AsType[*fs.PathError](err); ok {
+		return named.Err
+	}
+	if linked, ok := errors.AsType[*os.LinkError](err); ok {
+		return linked.Err
+	}
+	return err
 }
 
 // CheckWritable reports why [Write] would fail to write size bytes: it checks that path may

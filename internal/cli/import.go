@@ -146,10 +146,15 @@ func (a *App) importEnv(ctx context.Context, o *importOptions) error {
 		Store: o.env.store, Manifest: o.file, SOPS: o.sops, Out: o.out,
 		AllowOutside: o.allow.Outside, KeyTypes: a.sopsKeyTypes(&o.manifestFlags),
 		Open: func() (*reconcile.Project, error) { return a.project(ctx, &o.manifestFlags, nil) },
-	}, envimport.Host{
+	}, a.importHost())
+}
+
+// importHost is what an import uses of the command line.
+func (a *App) importHost() envimport.Host {
+	return envimport.Host{
 		In: a.In, Out: a.Out, LookupEnv: a.LookupEnv, Filter: a.Filter, Outputs: &a.files,
 		Say: a.Say, Hint: a.sayHint, Notify: a.notify, Line: a.line,
-	})
+	}
 }
 
 func (a *App) importLock(ctx context.Context, o *importOptions) error {

@@ -115,6 +115,7 @@ func (a *App) Command() *cobra.Command {
 		a.rotateCommand(),
 		a.bindingsCommand(),
 		a.devCommand(),
+		a.setCommand(),
 		a.importCommand(),
 		a.lockCommand(),
 		a.schemaCommand(),

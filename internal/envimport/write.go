@@ -38,6 +38,9 @@ func (im *importer) show() error {
 	for _, e := range im.left {
 		out.Add("left out", "%s  %s", render.Safe(e.Pos.String()), e.why)
 	}
+	if out.Err == nil {
+		_, out.Err = fmt.Fprintln(im.Out)
+	}
 	return out.Err
 }
 
@@ -57,10 +60,8 @@ func (im *importer) write() error {
 		if err := outfile.Replace(im.sops, im.oldSOPS, im.extended.Data); err != nil {
 			return err
 		}
-		fmt.Fprintf(im.Out, "\nWrote %s: values %d, encrypted for recipients: %d.\n", render.Safe(im.sops),
+		fmt.Fprintf(im.Out, "Wrote %s: values %d, encrypted for recipients: %d.\n", render.Safe(im.sops),
 			len(im.extended.Added), im.extended.Recipients)
-	} else {
-		fmt.Fprintln(im.Out)
 	}
 	if err := outfile.Replace(im.manifest, im.oldManifest, im.manifestText); err != nil {
 		return fmt.Errorf("%w; nothing is lost: run the same command again", err)
@@ -75,10 +76,10 @@ func (im *importer) next(ctx context.Context) error {
 	missing := len(im.missing())
 	switch {
 	case im.opts.DryRun:
-		_, err := fmt.Fprintf(out, "\nNothing was written. To add: %d, to %s and %s.\n", missing, render.Safe(im.sops), render.Safe(im.manifest))
+		_, err := fmt.Fprintf(out, "Nothing was written. To add: %d, to %s and %s.\n", missing, render.Safe(im.sops), render.Safe(im.manifest))
 		return err
 	case missing == 0:
-		fmt.Fprintf(out, "\nNothing to import: to add 0, present %d, left out %d.\n", len(im.entries), len(im.left))
+		fmt.Fprintf(out, "Nothing to import: to add 0, present %d, left out %d.\n", len(im.entries), len(im.left))
 	case im.project != nil && im.created:
 		fmt.Fprintf(out, "Next: add %s to include in %s, run %s, and commit both with %s.\n",
 			render.Safe(im.manifest), render.Safe(im.project.Manifest().File), im.Line("plan"), render.Safe(im.sops))

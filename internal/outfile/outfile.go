@@ -138,16 +138,11 @@ func (g *Guard) Create(o File, data []byte) (bool, error) {
 	if err := g.CheckOwn(o.Flag, o.Path); err != nil {
 		return false, err
 	}
-	f, err := os.OpenFile(o.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	switch {
+	switch err := atomicfile.Create(o.Path, data, 0o644); {
 	case errors.Is(err, fs.ErrExist):
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("writing a new file: %w", err)
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return false, errors.Join(fmt.Errorf("writing %s: %w", o.Path, err), os.Remove(o.Path))
 	}
 	return true, nil
 }

@@ -31,6 +31,7 @@ type Extended struct {
 	Data       []byte   // the whole file, encrypted
 	Recipients int      // how many keys it is encrypted for
 	Added      []string // the keys that the file did not have
+	Replaced   []string // the keys whose values were other ones
 }
 
 // Create encrypts values as a new file, in YAML or JSON by its name. It is for the recipients
@@ -53,7 +54,7 @@ func (o *Opener) Create(ctx context.Context, root, name string, values []Named) 
 	if err != nil {
 		return nil, err
 	}
-	return f.extend(ctx, u, values)
+	return f.extend(ctx, u, values, false)
 }
 
 // noRule explains why a new file cannot be encrypted. rules is the .sops.yaml, if there is one.
@@ -64,8 +65,7 @@ func noRule(name string, rules *File, err error) error {
 	whole := (&File{name: name}).whole()
 	if rules == nil {
 		return fail(Malformed, whole,
-			"create it with your recipients, for example: creation_rules: [{age: age1...}]; "+
-				"age-keygen -o FILE creates a key and prints its recipient",
+			"secretsync init creates one; or create it with your recipients, for example: creation_rules: [{age: age1...}]",
 			"cannot be encrypted: there is no .sops.yaml in its folder or above it")
 	}
 	return fail(Malformed, rules.whole(), "add one with recipients, or name a file that a rule covers",
@@ -91,6 +91,15 @@ func metadata(rule *config.Config) sops.Metadata {
 // file. The ciphertexts of the values that the file has stay as they are. A value that is
 // there already is left out; one that is there with another value is an error.
 func (o *Opener) Extend(ctx context.Context, name string, data []byte, values []Named) (*Extended, error) {
+	return o.change(ctx, name, data, values, false)
+}
+
+// Replace is [Opener.Extend], but a value that is there is replaced by another one.
+func (o *Opener) Replace(ctx context.Context, name string, data []byte, values []Named) (*Extended, error) {
+	return o.change(ctx, name, data, values, true)
+}
+
+func (o *Opener) change(ctx context.Context, name string, data []byte, values []Named, replace bool) (*Extended, error) {
 	f, err := o.Open(name, data)
 	if err != nil {
 		return nil, err
@@ -102,7 +111,7 @@ func (o *Opener) Extend(ctx context.Context, name string, data []byte, values []
 	if err != nil {
 		return nil, err
 	}
-	return f.extend(ctx, u, values)
+	return f.extend(ctx, u, values, replace)
 }
 
 // checkFormat refuses formats that cannot hold every value: SOPS reads dotenv line by line, with
@@ -114,8 +123,9 @@ func (f *File) checkFormat() error {
 	return fail(Malformed, f.whole(), "name a file that ends in .yaml or .json", "values are added to SOPS files in YAML or JSON only")
 }
 
-// extend adds the values that are missing to the decrypted file, and encrypts it.
-func (f *File) extend(ctx context.Context, u *unlocked, values []Named) (*Extended, error) {
+// extend adds the values that are missing to the decrypted file, and encrypts it. Other values are
+// mistakes, unless they are to be replaced.
+func (f *File) extend(ctx context.Context, u *unlocked, values []Named, replace bool) (*Extended, error) {
 	done := &Extended{Recipients: u.tree.Metadata.MasterKeyCount()}
 	branch := u.tree.Branches[0]
 	at := byKey(branch)
@@ -128,7 +138,12 @@ func (f *File) extend(ctx context.Context, u *unlocked, values []Named) (*Extend
 			done.Added = append(done.Added, v.Key)
 			continue
 		}
-		if !v.is(branch[i].Value) {
+		switch same := v.is(branch[i].Value); {
+		case same:
+		case replace:
+			branch[i].Value = string(v.Value.Reveal())
+			done.Replaced = append(done.Replaced, v.Key)
+		default:
 			mistakes.Add(f.position([]string{v.Key}), "remove one of the two, or name another file",
 				"has %s already, with another value", shown([]string{v.Key}))
 		}
@@ -137,7 +152,7 @@ func (f *File) extend(ctx context.Context, u *unlocked, values []Named) (*Extend
 		mistakes.Tag("sops", 0)
 		return nil, &Error{Malformed, mistakes}
 	}
-	if done.Data = f.data; len(done.Added) > 0 {
+	if done.Data = f.data; len(done.Added)+len(done.Replaced) > 0 {
 		u.tree.Branches[0] = branch
 		var err error
 		if done.Data, err = f.encrypt(u); err != nil {

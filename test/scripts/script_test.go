@@ -157,6 +157,7 @@ func startEmulator(env *testscript.Env) error {
 	}
 	env.Defer(func() { e.Stop() })
 	env.Values[serverKey{}] = e
+	env.Setenv("HOME", env.WorkDir+".home") // beside the files that scripts list; created by who needs it
 	env.Setenv("CLOUDFLARE_API_BASE_URL", e.BaseURL())
 	env.Setenv("CLOUDFLARE_API_TOKEN", "script-token")
 	env.Setenv("CLOUDFLARE_ACCOUNT_ID", program.Account)
