@@ -13,7 +13,6 @@ import (
 
 	"filippo.io/age"
 	"github.com/secretsync/secretsync/internal/atomicfile"
-	"github.com/secretsync/secretsync/internal/hint"
 )
 
 // Own is an identity of the user.
@@ -82,7 +81,11 @@ func (s *search) problem() error {
 	if len(s.findings) == 0 {
 		return nil
 	}
-	return hint.With(errors.New(s.findings[0].What), s.findings[0].Fix)
+	first := s.findings[0]
+	if first.Fix == "" {
+		return errors.New(first.What)
+	}
+	return fmt.Errorf("%s (%s)", first.What, first.Fix)
 }
 
 // knownRecipient returns what [public] returned, or "" if that describes a recipient only.
