@@ -40,9 +40,9 @@ more request for each account with drift. Entries can be late.
 it is known whether those changed too. It needs the fingerprint key, and the
 permissions that the verify command needs.
 
---notify sends what was found to a webhook: once, until it changes, and once more
-when the drift is over. A webhook's address is a secret: set SECRETSYNC_NOTIFY to
-one or several, rather than show it in a list of processes.
+--notify sends what was found to a webhook: once, until it changes, and once
+more when the drift is over. A webhook's address is a secret: set
+SECRETSYNC_NOTIFY to one or several, rather than show it in a list of processes.
 
 ` + exitCodesHelp,
 		Example: "  secretsync drift --metrics-file /var/lib/node_exporter/secretsync.prom\n  secretsync drift --repair-plan -o repair.json",
