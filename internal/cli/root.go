@@ -79,6 +79,9 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	cmd.SetErr(a.Err)
 	refuseUnknownShells(cmd)         // the completion command writes to the output of this moment
 	defer func() { a.view.Stop() }() // also if it panics
+	if completing(args) {
+		a.completions().register(cmd)
+	}
 	executed, err := cmd.ExecuteContextC(ctx)
 	a.view.Stop()
 	a.PrintError(err)
