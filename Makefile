@@ -14,11 +14,7 @@ VERSITYGW_VERSION = v1.8.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed vulncheck release-files release-check clean
-=======
-.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site report recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed clean
->>>>>>> b36f878 (wip)
+.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed vulncheck release-files release-check clean report man completions
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -205,6 +201,11 @@ $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION):
 	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 	mv $(TOOLS)/govulncheck $@
 
+man: ## Write the manual pages into man/ and the shells' completions into completions/
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run ./internal/man .
+
+completions: man
+
 # The same bytes for the same commit: gzip gets no name and no time.
 RELEASE_FILES = $(TOOLS)/release
 release-files: man completions ## Write what a release contains beside the program: man/, completions/ and .tools/release/
@@ -223,8 +224,4 @@ $(TOOLS)/goreleaser-$(GORELEASER_VERSION):
 	mv $(TOOLS)/goreleaser $@
 
 clean: ## Remove what other targets built
-<<<<<<< HEAD
-	rm -rf secretsync .tools dist man completions e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules site/node_modules site/pages site/dist site/.vitepress/cache
-=======
-	rm -rf secretsync .tools e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules test/report/node_modules site/node_modules site/pages site/dist site/.vitepress/cache
->>>>>>> b36f878 (wip)
+	rm -rf secretsync .tools dist man completions e2e/node_modules e2e/current/node_modules test/bench/peers/node_modules site/node_modules site/pages site/dist site/.vitepress/cache test/report/node_modules

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/complete"
+	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -35,7 +36,7 @@ func (a *App) completions() completions {
 	anyFile := files()
 	c.flags = map[string]completer{
 		"file": files("yaml", "yml", "toml", "json"), "lockfile": files("lock"), "from-env": anyFile, "sops": anyFile,
-		"emulator": files("json"), "state": files("json"), "metrics-file": files("prom"), "notify-state": files("json"), "out": anyFile,
+		"emulator": files("json"), "state": files("json"), "metrics-file": files("prom"), "html": files("html"), "notify-state": files("json"), "out": anyFile,
 		"persist-to": folders, "path": anyFile,
 		"account-id": c.from(func(p complete.Project) []string { return p.Accounts }),
 		"target":     secrets,
@@ -46,10 +47,10 @@ func (a *App) completions() completions {
 		"sops-key-types":       words("age", "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "hckms"),
 		"name-conflict-status": words("400", "409"),
 
-		"format":                     words(formats...),
-		"validate --format":          words(validateFormats...),
+		"format":                     words(results.Formats...),
+		"validate --format":          words(results.ValidateFormats...),
 		"bindings generate --format": words(append(slices.Clone(wrangler.Formats), formatModule)...),
-		"bindings live --format":     words(formatText, formatJSON), "lock status --format": words(formatText, formatJSON),
+		"bindings live --format":     words(results.Text, results.JSON), "lock status --format": words(results.Text, results.JSON),
 	}
 	plans := files("json")
 	c.args = map[string]completer{
