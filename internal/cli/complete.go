@@ -50,7 +50,7 @@ func (a *App) completions() completions {
 		"format":                     words(results.Formats...),
 		"validate --format":          words(results.ValidateFormats...),
 		"bindings generate --format": words(append(slices.Clone(wrangler.Formats), formatModule)...),
-		"bindings live --format":     words(results.Text, results.JSON), "lock status --format": words(results.Text, results.JSON), "doctor --format": words(results.Text, results.JSON),
+		"bindings live --format":     words(results.Text, results.JSON), "lock status --format": words(results.Text, results.JSON), "doctor --format": words(results.Text, results.JSON), "report --format": words(results.Text, results.JSON),
 	}
 	plans := files("json")
 	c.args = map[string]completer{
