@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/examples"
 	"github.com/secretsync/secretsync/internal/setup"
 	"github.com/secretsync/secretsync/manifest"
-	"go.yaml.in/yaml/v3"
+	"gopkg.in/yaml.v3"
 )
 
 var usual = setup.Project{Manifest: "secretsync.yaml", Lockfile: "secretsync.lock", Rules: ".sops.yaml", Values: "secrets.enc.yaml", Branch: "main"}
