@@ -130,6 +130,6 @@ func (a *App) writePage(r *report.Report, path string) error {
 	if err := a.files.Write(pageOut(path), page); err != nil {
 		return err
 	}
-	a.Say("wrote %s: %s", path, r.Summary())
+	a.inform("wrote %s: %s", path, r.Summary())
 	return nil
 }
