@@ -148,7 +148,9 @@ func (p *Project) leaseWaits() (waiting func(*lease.HeldError), end func()) {
 	until, waited := time.Now().Add(p.cfg.LockTimeout), false
 	return func(held *lease.HeldError) {
 			waited = true
-			p.cfg.Notify(Waiting{For: WaitLease, Held: held, Until: until})
+			holder := *held
+			holder.Waited = 0 // true only now, and shown for as long as the wait lasts
+			p.cfg.Notify(Waiting{For: WaitLease, Held: &holder, Until: until})
 		}, func() {
 			if waited {
 				p.cfg.Notify(WaitEnded{For: WaitLease})

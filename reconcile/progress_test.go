@@ -3,10 +3,13 @@ package reconcile
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/lease"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -33,6 +36,22 @@ func TestApplyingCounts(t *testing.T) {
 		PhaseEnded{PhaseApply},
 	}
 	if diff := cmp.Diff(want, events); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// While a lease is waited for, its holder is shown, without how long the wait had lasted at its beginning.
+func TestLeaseWaitsNameTheHolder(t *testing.T) {
+	var events []Event
+	p := &Project{cfg: Config{Notify: func(e Event) { events = append(events, e) }}.withDefaults()}
+	waiting, end := p.leaseWaits()
+	waiting(&lease.HeldError{Address: "s3://bucket/prod", Waited: 52 * time.Millisecond})
+	end()
+	w, ok := events[0].(Waiting)
+	if !ok || w.For != WaitLease || !strings.Contains(w.Held.Error(), "s3://bucket/prod is held by") || strings.Contains(w.Held.Error(), "waited") {
+		t.Errorf("%+v", events[0])
+	}
+	if diff := cmp.Diff(Event(WaitEnded{For: WaitLease}), events[1]); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
