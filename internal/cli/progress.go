@@ -50,7 +50,8 @@ func (a *App) startProgress(f *progressFlags) error {
 	return nil
 }
 
-// progressMode is how progress is shown: live only on a terminal that can move its cursor.
+// progressMode is how progress is shown: live only on a terminal that can move its cursor, and that
+// someone looks at. Some CI systems give their jobs a terminal, and keep every frame in the log.
 func (a *App) progressMode(f *progressFlags) (progress.Mode, error) {
 	name, value := "--progress", f.progress
 	if value == "" {
@@ -64,7 +65,7 @@ func (a *App) progressMode(f *progressFlags) (progress.Mode, error) {
 		return progress.None, nil
 	case value != "auto":
 		return progress.Mode(value), nil
-	case !isTerminal(a.Err), kind == "dumb", kind == "" && runtime.GOOS != "windows":
+	case !isTerminal(a.Err), kind == "dumb", kind == "" && runtime.GOOS != "windows", a.env("CI") != "":
 		return progress.Plain, nil
 	}
 	return progress.Live, nil

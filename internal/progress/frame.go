@@ -10,7 +10,6 @@ import (
 	"github.com/clipperhouse/displaywidth"
 
 	"github.com/secretsync/secretsync/internal/render"
-	"github.com/secretsync/secretsync/reconcile"
 )
 
 const (
@@ -24,7 +23,7 @@ const (
 
 // frame is what the live view shows, at most a number of lines of at most a width.
 func (s *state) frame(now time.Time, width, lines int) []string {
-	if s.idle(now) || now.Sub(s.busy) < appearAfter {
+	if s.idle(now) || now.Sub(s.busy) < appearAfter || s.asking() {
 		return nil
 	}
 	var head, accounts, tail []string
@@ -85,7 +84,7 @@ func wrap(text string, width int) []string {
 // line is a phase in one line: its name, a bar, how much is done, and since when.
 func (p *phase) line(now time.Time, width int) string {
 	text, since := render.Phase(p.name), clock(now.Sub(p.began))
-	if p.name == reconcile.PhaseValues || p.total == 0 {
+	if p.total == 0 {
 		return text + "  " + since
 	}
 	counts := fmt.Sprintf("%*d of %d", len(fmt.Sprint(p.total)), p.done, p.total)

@@ -2,6 +2,7 @@ package progress
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/render"
@@ -67,11 +68,12 @@ func (p *plain) tick(s *state, now time.Time) string {
 	}
 	p.last = now
 	why := fmt.Sprintf("no answer for %s", render.Seconds(now.Sub(s.moved)))
-	for i, w := range s.waits {
+	for _, w := range s.waits {
 		p.say(waitKey{w.For, string(w.Account), w.Reason}, now)
-		if i == 0 || w.Until.After(s.waits[0].Until) {
-			why = render.Waiting(w, w.Until.Sub(now), s.several())
-		}
+	}
+	if len(s.waits) > 0 {
+		longest := slices.MaxFunc(s.waits, func(x, y reconcile.Waiting) int { return x.Until.Compare(y.Until) })
+		why = render.Waiting(longest, longest.Until.Sub(now), s.several())
 	}
 	if len(s.phases) == 0 {
 		return "still " + why

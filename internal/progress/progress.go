@@ -165,6 +165,7 @@ func (v *View) Resume() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.paused = false
+	v.screen.partial = false // the answer has ended the question's line
 	v.state.moved = v.now()
 }
 

@@ -75,9 +75,6 @@ var moments = []struct {
 	events func(w *watched) []reconcile.Event
 	after  time.Duration
 }{
-	{"reading values", func(*watched) []reconcile.Event {
-		return []reconcile.Event{reconcile.Progress{Phase: reconcile.PhaseValues, Total: 120}}
-	}, 3 * time.Second},
 	{"reading one of 12 stores", func(*watched) []reconcile.Event {
 		return []reconcile.Event{reconcile.Progress{Phase: reconcile.PhaseStores, Account: one, Done: 1, Total: 12}}
 	}, 4 * time.Second},
@@ -224,7 +221,8 @@ func TestOtherStream(t *testing.T) {
 	}
 }
 
-// A question is asked without the view, which is shown again after the answer.
+// A question is asked without the view, which is shown again after the answer: that ends the line
+// of the question.
 func TestPause(t *testing.T) {
 	w := watch(progress.Live, 80)
 	w.events(reconcile.Progress{Phase: reconcile.PhaseApply, Account: one, Total: 3})
@@ -233,9 +231,43 @@ func TestPause(t *testing.T) {
 	if got := w.written() + w.after(time.Second); got != "\r\x1b[1A\x1b[J" {
 		t.Errorf("paused: %q", got)
 	}
+	fmt.Fprint(w.Writer(&w.out), "Apply? ")
+	if got := w.after(time.Second); got != "Apply? " {
+		t.Errorf("asked: %q", got)
+	}
 	w.Resume()
 	if got := w.after(time.Second); !strings.Contains(got, "applying") {
 		t.Errorf("resumed: %q", got)
+	}
+}
+
+// While values are read, the live view leaves the terminal to those who ask for a passphrase there. A
+// line in a log disturbs no question.
+func TestValuesAreReadWithoutTheView(t *testing.T) {
+	for _, mode := range []progress.Mode{progress.Live, progress.Plain} {
+		w := watch(mode, 80)
+		w.events(reconcile.Progress{Phase: reconcile.PhaseValues, Total: 120})
+		got := w.after(11 * time.Second)
+		w.events(reconcile.Progress{Phase: reconcile.PhaseStores, Account: one, Total: 12})
+		if want := map[progress.Mode]string{progress.Plain: "still reading values, after 11s: no answer for 11s\n"}[mode]; got+w.after(time.Second) != want {
+			t.Errorf("%s: %q, want %q", mode, got, want)
+		}
+		w.events(reconcile.PhaseEnded{Phase: reconcile.PhaseValues})
+		if got := w.after(time.Second); mode == progress.Live && !strings.HasPrefix(got, "\rreading stores") {
+			t.Errorf("after the values: %q", got)
+		}
+	}
+}
+
+// Of several waits, a line names the one that ends last.
+func TestPlainNamesTheLongestWait(t *testing.T) {
+	w := watch(progress.Plain, 0)
+	for i, d := range []time.Duration{20, 90, 60} {
+		w.events(w.waiting(reconcile.WaitRetry, one, d*time.Second, fmt.Sprintf("reason %d", i)))
+	}
+	w.written()
+	if got := w.after(10 * time.Second); got != "still waiting 1m20s: reason 1\n" {
+		t.Errorf("%q", got)
 	}
 }
 

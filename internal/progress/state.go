@@ -61,6 +61,12 @@ func (s *state) idle(now time.Time) bool {
 	return len(s.phases) == 0 && len(s.waits) == 0
 }
 
+// asking reports whether someone else may use the terminal: SOPS, gpg and the plugins of age ask
+// there for a passphrase while values are read, and a live view would write over the question.
+func (s *state) asking() bool {
+	return slices.ContainsFunc(s.phases, func(p *phase) bool { return p.name == reconcile.PhaseValues })
+}
+
 // expire forgets the waits that are over.
 func (s *state) expire(now time.Time) {
 	if len(s.waits) > 0 {

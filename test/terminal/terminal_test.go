@@ -207,6 +207,26 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// A pause right after the answer is shown: nothing was written yet since the question.
+func TestPauseAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	var fault atomic.Pointer[func(*http.Request) emulator.Fault]
+	p := project(t, &fault)
+	if code, out := p.Run("apply", "--auto-approve"); code != program.OK {
+		t.Fatal(out)
+	}
+	p.Env["KEY"] = "the second value"
+	throttle(&fault, http.MethodPatch, 0, 1, 4*time.Second)
+	term, cmd := start(t, p, "apply", "--wait=0", "--parallelism=1")
+	term.await(`Only "yes" is accepted:`)
+	term.enter("yes\n")
+	term.await("waiting 2")
+	if code := exitCode(t, cmd); code != program.OK {
+		t.Errorf("exit code %d", code)
+	}
+	term.clean()
+}
+
 // After Ctrl-C the last lines say what was done, in place of a line for each action that was not
 // begun.
 func TestInterrupt(t *testing.T) {
@@ -247,6 +267,7 @@ func TestPlain(t *testing.T) {
 		"a flag":    {args: []string{"--progress=plain"}},
 		"none":      {args: []string{"--progress=none"}},
 		"variable":  {env: map[string]string{"SECRETSYNC_PROGRESS": "plain"}},
+		"a CI job":  {env: map[string]string{"CI": "true"}},
 		"quiet":     {args: []string{"--quiet"}},
 	} {
 		t.Run(name, func(t *testing.T) {
