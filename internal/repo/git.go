@@ -31,13 +31,14 @@ var gitEnv = []string{
 
 // Git returns what git prints in a folder. The error is [fs.ErrNotExist] if that is in no
 // repository. git gets none of the credentials in the environment, takes paths literally, and
-// writes nothing.
+// writes nothing. A folder that is a repository without .git is not used as one: a pull request can
+// add such a folder, and its configuration names commands that git runs (git 2.38 and later).
 func Git(ctx context.Context, dir string, env func(string) string, args ...string) ([]byte, error) {
 	if !InWorkTree(dir) {
 		return nil, fmt.Errorf("a git repository at %s: %w", dir, fs.ErrNotExist)
 	}
 	git := subprocess.Command{
-		Args: append([]string{"git", "-c", "core.fsmonitor=false"}, args...), Dir: dir,
+		Args: append([]string{"git", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"}, args...), Dir: dir,
 		Env:  []string{"GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1", "LC_ALL=C"},
 		Time: gitTime, MaxOutput: maxGit,
 	}
