@@ -461,7 +461,7 @@ func (in *initiation) next() error {
 	slices.Sort(in.written)
 	var names []string
 	for _, name := range slices.Compact(in.written) {
-		if _, err := os.Lstat(name); err == nil && setup.Inside(in.root, name) {
+		if _, err := os.Lstat(name); err == nil && outfile.Inside(in.root, name) {
 			names = append(names, shell.File(name))
 		}
 	}

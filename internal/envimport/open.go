@@ -97,7 +97,7 @@ func (im *importer) checkNames() error {
 			return fmt.Errorf("%s cannot be both read and written: name another file", file)
 		}
 	}
-	if rel, err := filepath.Rel(im.root, outfile.Resolved(im.sops)); !im.opts.AllowOutside && (err != nil || !filepath.IsLocal(rel)) {
+	if !im.opts.AllowOutside && !outfile.Inside(im.root, im.sops) {
 		return hint.With(fmt.Errorf("--sops %s: %w", im.sops, manifest.ErrOutside),
 			"name a file in the repository, or pass --allow-outside here and to every later command")
 	}

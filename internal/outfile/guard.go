@@ -92,19 +92,36 @@ func Same(x, y string) bool {
 	return strings.EqualFold(Resolved(x), Resolved(y))
 }
 
-// Resolved returns the name that a file would have if it were created.
-func Resolved(name string) string {
-	if abs, err := filepath.Abs(name); err == nil {
-		name = abs
+// Inside reports whether a file is in a folder, or would be if it were created. Links are followed.
+func Inside(folder, file string) bool {
+	rel, err := filepath.Rel(Resolved(folder), Resolved(file))
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// maxLinks is how many links to what does not exist are followed, one after the other.
+const maxLinks = 40
+
+// Resolved returns the absolute name, without links, that a file has or would have if it were
+// created, with the folders above it that do not exist.
+func Resolved(name string) string { return resolve(name, maxLinks) }
+
+func resolve(name string, links int) string {
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return name
 	}
-	if target, err := os.Readlink(name); err == nil { // a link to a file that does not exist
+	if followed, err := filepath.EvalSymlinks(name); err == nil {
+		return followed
+	}
+	dir := filepath.Dir(name)
+	if target, err := os.Readlink(name); err == nil && links > 0 { // a link to what does not exist
 		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(name), target)
+			target = filepath.Join(resolve(dir, links-1), target)
 		}
-		name = target
+		return resolve(target, links-1)
 	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
-		name = filepath.Join(dir, filepath.Base(name))
+	if dir == name {
+		return name
 	}
-	return name
+	return filepath.Join(resolve(dir, links), filepath.Base(name))
 }

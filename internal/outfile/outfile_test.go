@@ -164,3 +164,32 @@ func TestSame(t *testing.T) {
 		t.Error("a file that exists is not told apart from others")
 	}
 }
+
+// A link cannot take a file out of a folder, also if what it leads to does not exist yet.
+func TestInside(t *testing.T) {
+	base := t.TempDir()
+	root, outside := filepath.Join(base, "root"), filepath.Join(base, "outside")
+	for _, dir := range []string{root, outside} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, target := range map[string]string{
+		"root/out": "../outside", "root/away": "../outside/none", "root/twice": "away", "root/file": "twice/x", "root/loop": "loop",
+		"root/in": "sub", "alias": "root",
+	} {
+		if err := os.Symlink(filepath.FromSlash(target), filepath.Join(base, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for name, want := range map[string]bool{
+		"root/x": true, "root/new/x": true, "root/in/x": true, "alias/x": true, "alias/new/x": true, "root/loop": true,
+		"x": false, "root/out/x": false, "root/out/new/x": false, "root/away/x": false, "root/twice/new/x": false, "root/file": false,
+	} {
+		for _, folder := range []string{root, filepath.Join(base, "alias")} {
+			if got := Inside(folder, filepath.Join(base, name)); got != want {
+				t.Errorf("%s in %s: %t", name, folder, got)
+			}
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/agekeys"
 	"github.com/secretsync/secretsync/internal/hint"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 )
@@ -112,7 +113,7 @@ func (e *Encryption) chooseIdentity(root string, c Choice, lookupEnv func(string
 		return hint.With(errors.New("there is no folder for an age identity: the environment names no home folder"),
 			"name a file with --age-key, or the recipient of an identity elsewhere with --recipient; --no-sops does without")
 	}
-	if repo.InWorkTree(root) && Inside(root, e.NewKey) {
+	if repo.InWorkTree(root) && outfile.Inside(root, e.NewKey) {
 		return hint.With(fmt.Errorf("the age identity would be in the repository: %s", e.NewKey),
 			"name a file elsewhere with --age-key, or the recipient of an identity elsewhere with --recipient")
 	}
@@ -139,32 +140,11 @@ func (e *Encryption) Foreign() bool {
 func IsDefault(file string, lookupEnv func(string) (string, bool)) bool {
 	named, _ := lookupEnv("SOPS_AGE_KEY_FILE")
 	for _, place := range []string{named, agekeys.ConfigFile(lookupEnv)} {
-		if place != "" && resolved(place) == resolved(file) {
+		if place != "" && outfile.Resolved(place) == outfile.Resolved(file) {
 			return true
 		}
 	}
 	return false
-}
-
-// Inside reports whether a file is in a folder, or would be if it were created. Links are followed.
-func Inside(folder, file string) bool {
-	rel, err := filepath.Rel(resolved(folder), resolved(file))
-	return err == nil && filepath.IsLocal(rel)
-}
-
-// resolved is the absolute name without links. Of what does not exist, the folder is resolved.
-func resolved(name string) string {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return name
-	}
-	if followed, err := filepath.EvalSymlinks(abs); err == nil {
-		return followed
-	}
-	if filepath.Dir(abs) == abs {
-		return abs
-	}
-	return filepath.Join(resolved(filepath.Dir(abs)), filepath.Base(abs))
 }
 
 // relative is a name as the user would write it, relative to the current folder.

@@ -12,6 +12,7 @@ import (
 	"github.com/secretsync/secretsync/internal/agekeys"
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/shell"
 )
 
@@ -43,7 +44,7 @@ func (e *Encryption) Write(root string, now time.Time) error {
 
 // ignoreKey makes git ignore an identity that is to be in the repository, before it is.
 func ignoreKey(root, file string) error {
-	if !Inside(root, file) {
+	if !outfile.Inside(root, file) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -95,17 +96,17 @@ func (f File) Create(root string) (Outcome, error) {
 func ProjectOf(root, manifest, lockfile, rules, branch string) (Project, error) {
 	p := Project{Branch: branch}
 	values := filepath.Join(filepath.Dir(manifest), ValuesFile)
-	if !Inside(root, rules) {
+	if !outfile.Inside(root, rules) {
 		rules = filepath.Join(filepath.Dir(manifest), ".sops.yaml")
 	}
 	for _, name := range []struct {
 		path string
 		to   *string
 	}{{manifest, &p.Manifest}, {lockfile, &p.Lockfile}, {rules, &p.Rules}, {values, &p.Values}} {
-		if !Inside(root, name.path) {
+		if !outfile.Inside(root, name.path) {
 			return p, fmt.Errorf("%s is not in the repository, and so a CI recipe cannot name it", name.path)
 		}
-		rel, err := filepath.Rel(resolved(root), resolved(name.path))
+		rel, err := filepath.Rel(outfile.Resolved(root), outfile.Resolved(name.path))
 		if err != nil {
 			return p, err
 		}
