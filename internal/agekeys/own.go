@@ -138,12 +138,24 @@ func add(file string, text []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := onlyUser(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
 	if unended(f) {
 		text = append([]byte{'\n'}, text...)
 		defer clear(text)
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Sync(), f.Close(), atomicfile.SyncDir(file))
+}
+
+// onlyUser takes a file from all users but its owner, before there is a key in it.
+func onlyUser(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return f.Chmod(info.Mode().Perm() &^ 0o077)
 }
 
 // unended reports whether a file's last line has no line end.

@@ -62,7 +62,7 @@ func TestCreateIsFound(t *testing.T) {
 				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
+				if err := os.WriteFile(file, []byte(before), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}

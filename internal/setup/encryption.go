@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,11 +87,11 @@ func Choose(ctx context.Context, o *sopsfile.Opener, root, dir string, c Choice,
 	if ignored := sopsfile.IgnoredRules(dir); ignored != "" {
 		return e, hint.With(fmt.Errorf("SOPS ignores %s: it reads only .sops.yaml", ignored), "run "+sopsfile.RenameRules(ignored))
 	}
-	return e, e.chooseIdentity(root, c, lookupEnv)
+	return e, e.chooseIdentity(ctx, root, c, lookupEnv)
 }
 
 // chooseIdentity finds the recipients for a new .sops.yaml.
-func (e *Encryption) chooseIdentity(root string, c Choice, lookupEnv func(string) (string, bool)) error {
+func (e *Encryption) chooseIdentity(ctx context.Context, root string, c Choice, lookupEnv func(string) (string, bool)) error {
 	var err error
 	switch {
 	case len(c.Recipients) > 0:
@@ -100,7 +102,10 @@ func (e *Encryption) chooseIdentity(root string, c Choice, lookupEnv func(string
 		if e.NewKey = c.KeyFile; ok {
 			return e.reuse(own)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return checkNewKey(ctx, root, c.KeyFile, lookupEnv)
 	}
 	if e.Own, err = agekeys.Find(lookupEnv); err != nil {
 		return err
@@ -118,6 +123,31 @@ func (e *Encryption) chooseIdentity(root string, c Choice, lookupEnv func(string
 			"name a file elsewhere with --age-key, or the recipient of an identity elsewhere with --recipient")
 	}
 	return nil
+}
+
+// checkNewKey refuses a file in the repository that a pull request may have planted for an identity:
+// one that git tracks would be published, and a link leads to a file that git does not ignore.
+func checkNewKey(ctx context.Context, root, file string, lookupEnv func(string) (string, bool)) error {
+	dir, name := filepath.Dir(file), filepath.Base(file)
+	if !outfile.Inside(root, dir) {
+		return nil
+	}
+	env := func(name string) string { value, _ := lookupEnv(name); return value }
+	info, err := os.Lstat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		err = fmt.Errorf("--age-key %s: that is a link in the repository, and the identity would be written to where it leads", file)
+	case len(repo.Tracked(ctx, dir, env, name)) > 0:
+		err = fmt.Errorf("--age-key %s: git tracks that file, and the next commit would have the identity", file)
+	}
+	if err == nil {
+		return nil
+	}
+	return hint.With(err, "name another file")
 }
 
 // reuse encrypts for an identity that exists.
