@@ -50,6 +50,7 @@ Workers read what was sent, waiting up to --wait. It needs the permissions that
 the verify command needs.
 
 ` + exitCodesHelp,
+		Example: "  secretsync apply\n  secretsync apply plan.json       # as plan -o plan.json wrote it\n  secretsync apply --target 'default_secrets_store/stripe-*'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// An empty variable in a CI job must not turn a reviewed apply into an
 			// unreviewed one.
@@ -330,7 +331,8 @@ store is deleted only if it was applied with delete: true and has no other
 secrets. It reads no values, and never touches what secretsync does not manage.
 
 ` + exitCodesHelp,
-		Args: noArgs,
+		Example: "  secretsync destroy\n  secretsync destroy --target 'default_secrets_store/staging-*'",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := cmp.Or(o.changeFlags.check(), o.targetFlags.check()); err != nil {
 				return err

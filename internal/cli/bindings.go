@@ -52,8 +52,9 @@ placeholders, previous store ids, names without the store's prefix, and previous
 names of renamed secrets. bindings generate --write adds bindings.
 
 ` + exitCodesHelp,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.bindingsCheck(cmd.Context(), &o) },
+		Example: "  secretsync bindings check\n  secretsync bindings check --fix",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.bindingsCheck(cmd.Context(), &o) },
 	}
 	o.manifestFlags.register(cmd.Flags())
 	o.addressFlags.register(cmd.Flags())

@@ -36,8 +36,9 @@ that were not deployed since the last run are not read again: their bindings are
 kept in the user's cache folder.
 
 ` + exitCodesHelp,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.bindingsLive(cmd.Context(), &o) },
+		Example: "  secretsync bindings live\n  secretsync bindings live --format json --no-cache",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.bindingsLive(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
 	o.manifestFlags.register(f)

@@ -45,8 +45,11 @@ more when the drift is over. A webhook's address is a secret: set
 SECRETSYNC_NOTIFY to one or several, rather than show it in a list of processes.
 
 ` + exitCodesHelp,
-		Example: "  secretsync drift --metrics-file /var/lib/node_exporter/secretsync.prom\n  secretsync drift --repair-plan -o repair.json",
-		Args:    noArgs,
+		Example: `  secretsync drift --who
+  secretsync drift --notify "$WEBHOOK"
+  secretsync drift --metrics-file /var/lib/node_exporter/secretsync.prom
+  secretsync drift --repair-plan -o repair.json`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.repair != (o.out != "") {
 				return errors.New("--repair-plan and -o go together: -o names the file for the plan")

@@ -63,8 +63,9 @@ the path /__preview/NAME/, in the workerd of the wrangler or Miniflare that is
 installed in the current folder. Without one, only the previews of verify are
 imitated. Workers can read values only with --keep-values, which stores them in
 plain text: use made-up ones.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.emulate(cmd.Context(), &o) },
+		Example: "  secretsync emulator\n  secretsync emulator --state emulator.json --max-secrets 200\n  secretsync emulator --fault 'GET /secrets 429=2s once'",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.emulate(cmd.Context(), &o) },
 	}
 	o.register(cmd.Flags())
 	return cmd

@@ -107,7 +107,8 @@ lockfile is damaged, or lacks records that wait beside it.
 If several machines share the lockfile, or exclude each other by leases, it also
 shows who holds them, or held them last, and which version of the lockfile was
 applied last. It writes nothing to the bucket.`,
-		Args: noArgs,
+		Example: "  secretsync lock status\n  secretsync lock status --format json",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("--format %q is neither text nor json", format)

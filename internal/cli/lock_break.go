@@ -39,8 +39,9 @@ Its apply is incomplete, and the next plan shows what is left.
 With --forget-applied, break also makes the leases forget which version of the
 lockfile was applied last, so that an older one may be used: for when the newer
 one is lost.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.lockBreak(cmd.Context(), &o) },
+		Example: "  secretsync lock break\n  secretsync lock break --forget-applied",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.lockBreak(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
 	o.manifestFlags.register(f)

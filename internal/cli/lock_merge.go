@@ -45,6 +45,7 @@ What only a person can decide, such as a secret that one branch removed and the
 other changed, is left as a conflict between git's markers and explained; then
 merge exits with 1. Two lockfiles under different fingerprint keys, or of
 different accounts, are not merged.`,
+		Example: "  secretsync lock merge\n  secretsync lock merge base.lock secretsync.lock theirs.lock",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 0 && len(args) != 3 {
 				return fmt.Errorf("lock merge takes the files BASE, OURS and THEIRS, or none: got %d", len(args))

@@ -208,7 +208,8 @@ func (a *App) showCommand() *cobra.Command {
 lockfile, no key and no token.
 
 ` + exitCodesHelp,
-		Args: oneArg("the name of a plan file", "plan -o plan.json writes one; plan alone shows what would change now"),
+		Example: "  secretsync show plan.json\n  secretsync show plan.json --format markdown",
+		Args:    oneArg("the name of a plan file", "plan -o plan.json writes one; plan alone shows what would change now"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := results.Check(format); err != nil {
 				return err

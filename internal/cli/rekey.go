@@ -39,7 +39,8 @@ A secret keeps a fingerprint if its current value is the one that was last
 applied. The others lose theirs and are listed: their next plan sends the value
 again. Generated secrets need no fingerprint, and keep their values. Plans that
 were reviewed before no longer hold.`,
-		Args: noArgs,
+		Example: "  secretsync lock rekey\n  secretsync lock rekey --new-key-env NEW_KEY",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.underLock(cmd.Context(), &o.manifestFlags, &o.apiFlags, &o.lockFlags, []func(*reconcile.Config){readValues}, func(run *reconcile.Run) error {
 				done, err := run.Rekey(cmd.Context(), o.newKeyEnv)

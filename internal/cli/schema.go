@@ -16,7 +16,7 @@ func (a *App) schemaCommand() *cobra.Command {
 		Long: "schema prints a JSON Schema. An editor completes and checks a manifest that\nnames it in its first line:\n\n" +
 			"  # yaml-language-server: $schema=./" + schemaFile + "   (YAML)\n" +
 			"  #:schema ./" + schemaFile + "                          (TOML)",
-		Example: "  secretsync schema > " + schemaFile,
+		Example: "  secretsync schema > " + schemaFile + "\n  secretsync schema plan",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return hint.With(fmt.Errorf("%s takes one argument, but got %d", cmd.CommandPath(), len(args)), "use manifest or plan")

@@ -38,7 +38,7 @@ no decryption key unless the manifest itself is wholly encrypted. It does not
 read values: plan and apply report environment variables that are not set.
 
 ` + exitCodesHelp,
-		Example: "  secretsync validate --format sarif >secretsync.sarif   # for code scanning",
+		Example: "  secretsync validate\n  secretsync validate --format sarif >secretsync.sarif   # for code scanning",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !slices.Contains(results.ValidateFormats, o.format) {

@@ -104,7 +104,7 @@ func run(t *testing.T, commands []command) (n int) {
 	t.Helper()
 	s := newProject(t)
 	for _, c := range commands {
-		text := strings.TrimSpace(regexp.MustCompile(`\s+# .*`).ReplaceAllString(c.text, ""))
+		text := withoutComment(c.text)
 		if why := begins(elsewhere, text); why != "" {
 			t.Logf("%s:%d: not run: %s (%s)", c.page, c.line, text, why)
 			continue
@@ -123,6 +123,13 @@ func run(t *testing.T, commands []command) (n int) {
 		}
 	}
 	return n
+}
+
+// comment is one at the end of a command line.
+var comment = regexp.MustCompile(`\s+# .*`)
+
+func withoutComment(line string) string {
+	return strings.TrimSpace(comment.ReplaceAllString(line, ""))
 }
 
 // asks are the commands that ask for approval on a terminal.
@@ -148,7 +155,7 @@ func newProject(t *testing.T) *page.Shell {
 	e := program.Emulator(t, emulator.Options{KeepValues: true})
 	s := &page.Shell{T: t, Root: t.TempDir(), Env: program.Environment(e.BaseURL())}
 	maps.Copy(s.Env, map[string]string{
-		"HOME": t.TempDir(), "PATH": os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1", "STRIPE_KEY": "a value", "FILE": "secrets.enc.yaml", "ORIGIN": t.TempDir(),
+		"HOME": t.TempDir(), "PATH": os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1", "STRIPE_KEY": "a value", "VALUE": "a value", "FILE": "secrets.enc.yaml", "ORIGIN": t.TempDir(),
 		"GIT_AUTHOR_NAME": "dev", "GIT_AUTHOR_EMAIL": "dev@example.com", "GIT_COMMITTER_NAME": "dev", "GIT_COMMITTER_EMAIL": "dev@example.com",
 	})
 	s.Write("secretsync.yaml", `version: 1
