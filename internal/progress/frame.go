@@ -21,6 +21,9 @@ const (
 	maxBar, minBar = 40, 10
 )
 
+// stopping is what is shown once a run was interrupted.
+const stopping = "stopping: requests under way are finished; Ctrl-C again ends at once"
+
 // frame is what the live view shows, at most a number of lines of at most a width.
 func (s *state) frame(now time.Time, width, lines int) []string {
 	if s.idle(now) || now.Sub(s.busy) < appearAfter || s.asking() {
@@ -38,7 +41,7 @@ func (s *state) frame(now time.Time, width, lines int) []string {
 		tail = append(tail, "no answer for "+clock(quiet))
 	}
 	if s.stopping {
-		tail = append(tail, wrap("stopping: requests under way are finished; Ctrl-C again ends at once", width)...)
+		tail = append(tail, wrap(stopping, width)...)
 	}
 	accounts = limit(accounts, lines-len(head)-len(tail), "  and %d more accounts")
 	all := limit(slices.Concat(head, accounts, tail), lines, "and %d more lines")

@@ -144,6 +144,9 @@ func (v *View) Stopping() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.state.stopping = true
+	if v.mode == Plain && !v.ended && !v.state.idle(v.now()) {
+		v.say(stopping)
+	}
 }
 
 // Pause removes the view until [View.Resume], as for a question.

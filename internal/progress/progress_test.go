@@ -330,6 +330,25 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// Lines say that a run is stopping, unless it has ended.
+func TestPlainStopping(t *testing.T) {
+	w := watch(progress.Plain, 0)
+	w.Stopping()
+	w.events(reconcile.Progress{Phase: reconcile.PhaseApply, Account: one, Total: 3})
+	if got := w.written(); got != "" {
+		t.Errorf("while nothing was under way: %q", got)
+	}
+	w.Stopping()
+	if got := w.written(); !strings.HasPrefix(got, "stopping: ") || strings.Count(got, "\n") != 1 {
+		t.Errorf("%q", got)
+	}
+	w.Stop()
+	w.Stopping()
+	if got := w.written(); got != "" {
+		t.Errorf("after the end: %q", got)
+	}
+}
+
 // A view that shows nothing, and none at all.
 func TestNone(t *testing.T) {
 	w := watch(progress.None, 80)
