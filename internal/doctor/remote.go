@@ -77,15 +77,13 @@ func (x *examination) remote(ctx context.Context) []Check {
 			checks = append(checks, skipped(name, "no account to ask about"))
 		}
 	}
-	if wrong != nil {
-		checks = append(checks, *wrong)
-	}
+	checks = append(append(checks, wrong...), x.leftAccounts(accounts)...)
 	return append(append(checks, leases...), x.clock())
 }
 
-// accounts are those of the manifest's stores, or the one that the environment names. wrong is the
-// check of an account that is named wrongly, or not at all.
-func (x *examination) accounts() (list []*account, wrong *Check) {
+// accounts are those of the manifest's stores, or the one that the environment names. wrong are the
+// checks of accounts that are named wrongly, or not at all.
+func (x *examination) accounts() (list []*account, wrong []Check) {
 	var stores []manifest.Store
 	if x.project != nil {
 		stores = x.project.Manifest().Stores
@@ -100,8 +98,7 @@ func (x *examination) accounts() (list []*account, wrong *Check) {
 			if errors.Is(err, reconcile.ErrNoAccount) {
 				status = Warning
 			}
-			c := x.failed("account", st.Name, status, err)
-			wrong = &c
+			wrong = append(wrong, x.failed("account", st.Name, status, err))
 			continue
 		}
 		i := slices.IndexFunc(list, func(a *account) bool { return a.id == id })
@@ -202,9 +199,9 @@ func (a *account) unusable() string {
 	return ""
 }
 
-func (x *examination) api(accounts []*account, wrong *Check) Check {
+func (x *examination) api(accounts []*account, wrong []Check) Check {
 	c := Check{Name: "api", Subject: x.Address, Status: Skipped, Message: "no token to ask with"}
-	if len(accounts) == 0 && wrong != nil {
+	if len(accounts) == 0 && len(wrong) > 0 {
 		c.Message = "no account to ask about"
 	}
 	for _, a := range accounts {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/secretsync/secretsync/applier"
@@ -26,6 +27,30 @@ func (x *examination) account(a *account) Check {
 		c.Message = "readable, with " + count(len(a.stores), "store")
 	}
 	return c
+}
+
+// leftAccounts finds accounts in which the lockfile has secrets and the manifest has no store. That is
+// so after the account was changed by mistake, as by another CLOUDFLARE_ACCOUNT_ID: plan would then
+// delete all secrets of the one, and create them in the other.
+func (x *examination) leftAccounts(accounts []*account) []Check {
+	records := map[lockfile.AccountID]int{}
+	for key, st := range x.recorded().All() {
+		if !slices.ContainsFunc(accounts, func(a *account) bool { return string(a.id) == string(key.Account) }) {
+			records[key.Account] += len(st.Secrets)
+		}
+	}
+	var checks []Check
+	for _, id := range slices.Sorted(maps.Keys(records)) {
+		if len(accounts) == 0 || records[id] == 0 {
+			continue
+		}
+		checks = append(checks, Check{
+			Name: "account", Subject: string(id), Status: Warning, Facts: Facts{AccountID: string(id)},
+			Message: "the lockfile has " + count(records[id], "secret") + " of it, and no store of the manifest is in it",
+			Hint:    "check which account is set; run " + x.Command("plan") + ", which shows what would be deleted",
+		})
+	}
+	return checks
 }
 
 // storesOf compares the stores that the manifest describes in an account with those that exist.
@@ -94,7 +119,7 @@ func (x *examination) quota(a *account) Check {
 	}
 	c.Status, c.Used, c.Limit = OK, &a.used, &a.limit
 	c.Message = fmt.Sprintf("%d of %d secrets", a.used, a.limit)
-	if a.used*10 >= a.limit*9 {
+	if a.limit > 0 && a.used*10 >= a.limit*9 {
 		c.Status = Warning
 		c.Hint = "delete secrets that nothing uses, or ask Cloudflare for more: those of all tools count"
 	}
