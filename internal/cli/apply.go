@@ -282,7 +282,7 @@ func (p *reporter) notify(e reconcile.Event) {
 func (p *reporter) worthALine(r applier.Result) bool {
 	switch r.Outcome {
 	case applier.Done:
-		return !p.app.quiet
+		return !p.app.isQuiet()
 	case applier.Skipped:
 		p.skipped++
 		return p.skipped <= maxSkipped && !p.interrupted()

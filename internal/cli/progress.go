@@ -32,7 +32,6 @@ func (a *App) startProgress(f *progressFlags) error {
 	if err != nil || a.view != nil {
 		return err
 	}
-	a.quiet = f.quiet
 	o := progress.Options{Mode: mode, Out: a.Err}
 	if file, ok := terminalOf(a.Err); ok {
 		o.FD = int(file.Fd())

@@ -46,7 +46,6 @@ type App struct {
 	warnings []*manifest.Error // about the manifest
 	executed *cobra.Command    // nil until it runs
 	view     *progress.View    // nil for a command that sends no requests
-	quiet    bool              // only results, warnings and errors
 }
 
 // Main runs the program as a process of its own, and returns its exit code.

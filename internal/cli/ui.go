@@ -36,7 +36,7 @@ func (a *App) Say(format string, args ...any) {
 
 // inform is Say, but for what is neither a result nor a warning or an error.
 func (a *App) inform(format string, args ...any) {
-	if !a.quiet {
+	if !a.isQuiet() {
 		a.Say(format, args...)
 	}
 }
@@ -93,7 +93,7 @@ func (a *App) sayMore(mistakes []render.Mistake) {
 	}
 }
 
-// isQuiet reports whether the command was to write no more than it has to.
+// isQuiet reports whether the command was told to write only results, warnings and errors.
 func (a *App) isQuiet() bool {
 	if a.executed == nil {
 		return false
@@ -191,7 +191,7 @@ func (a *App) notify(e reconcile.Event) {
 	ci, _ := a.LookupEnv("CI")
 	_, created := e.(reconcile.KeyCreated) // its id is a result
 	for _, line := range render.Event(e, ci != "") {
-		if !a.quiet || created || strings.HasPrefix(line, "warning: ") {
+		if !a.isQuiet() || created || strings.HasPrefix(line, "warning: ") {
 			a.Say("%s", line)
 		}
 	}
