@@ -22,7 +22,6 @@ import (
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 	"github.com/secretsync/secretsync/lockfile"
-	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/manifest/schema"
 	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/reconcile"
@@ -107,7 +106,7 @@ func (a *App) init(ctx context.Context, o *initOptions) error {
 func (in *initiation) decide(ctx context.Context) error {
 	o := in.opts
 	var err error
-	if in.file, in.existed, err = initManifest(o.file); err != nil {
+	if in.file, in.existed, err = setup.FindManifest(o.file); err != nil {
 		return err
 	}
 	if err := in.checkFlags(); err != nil {
@@ -152,19 +151,6 @@ func (in *initiation) openManifest(ctx context.Context) error {
 		return guard.CheckOwn("--age-key", file, "a file with a decryption key")
 	}
 	return nil
-}
-
-// initManifest finds the manifest, or the name for a new one.
-func initManifest(file string) (name string, exists bool, err error) {
-	if file == "" {
-		file, err = manifest.Find(".")
-		if errors.Is(err, manifest.ErrNone) {
-			return "secretsync.yaml", false, nil
-		}
-		return file, err == nil, err
-	}
-	_, err = os.Lstat(file)
-	return file, err == nil, nil
 }
 
 // questions asks on the terminal. Without one, or if it is off, suggested answers are taken.
@@ -219,7 +205,7 @@ func (in *initiation) askOpen(ctx context.Context) (err error) {
 	if o.ci != "" || questions.Off {
 		return nil
 	}
-	o.ci, err = questions.Text(ctx, "CI recipe (github, gitlab, none)", in.likelyCI(ctx), setup.CheckCI)
+	o.ci, err = questions.Text(ctx, "CI recipe (github, gitlab, none)", setup.LikelyCI(ctx, in.root, in.app.env), setup.CheckCI)
 	return err
 }
 
@@ -234,20 +220,6 @@ func (in *initiation) identityQuestion() string {
 		return "Encrypt values for your age identity in " + render.Safe(in.age.Place)
 	}
 	return ""
-}
-
-// likelyCI is the CI system that the repository's origin suggests.
-func (in *initiation) likelyCI(ctx context.Context) string {
-	origin, err := repo.Git(ctx, in.root, in.app.env, "config", "--get", "remote.origin.url")
-	switch {
-	case err != nil:
-		return setup.NoCI
-	case bytes.Contains(origin, []byte("gitlab")):
-		return setup.GitLab
-	case bytes.Contains(origin, []byte("github")):
-		return setup.GitHub
-	}
-	return setup.NoCI
 }
 
 // say writes a line of the result. Foreign text in it is escaped.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/internal/setup"
 	"github.com/secretsync/secretsync/objectstore"
 )
@@ -21,7 +19,7 @@ func (in *initiation) writeRecipe(ctx context.Context) error {
 		a.Say("warning: no CI recipe was written, because the lockfile is in a bucket: docs/ci.md has the recipes for that")
 		return nil
 	}
-	p, err := setup.ProjectOf(in.root, in.file, in.project.Lockfile(), in.age.Rules, in.branch(ctx))
+	p, err := setup.ProjectOf(in.root, in.file, in.project.Lockfile(), in.age.Rules, setup.AppliedBranch(ctx, in.root, a.env))
 	if err != nil {
 		return err
 	}
@@ -71,16 +69,4 @@ func (in *initiation) writeRecipeFile(f setup.File) error {
 	}
 	in.written = append(in.written, name)
 	return nil
-}
-
-// branch is the branch that is applied: the origin's default, or the one of a new repository.
-func (in *initiation) branch(ctx context.Context) string {
-	for _, ref := range []string{"refs/remotes/origin/HEAD", "HEAD"} {
-		out, err := repo.Git(ctx, in.root, in.app.env, "symbolic-ref", "--short", ref)
-		branch := strings.TrimPrefix(strings.TrimSpace(string(out)), "origin/")
-		if err == nil && (ref != "HEAD" || branch == "master") {
-			return branch
-		}
-	}
-	return "main"
 }

@@ -1,5 +1,5 @@
 // Package setup has the files that secretsync init writes: a first manifest, the rules of SOPS, and
-// CI recipes. It returns their content, and writes nothing.
+// CI recipes; and what it finds out about a repository before.
 package setup
 
 import (
