@@ -246,19 +246,21 @@ func orNone(list []string) []string {
 	return list
 }
 
-// readersOf joins a Worker's configuration with its deployment.
+// readersOf joins a Worker's configuration with its deployment: each configured binding with one that
+// is deployed, in their order, because a configuration that binds a secret twice has two of both.
 func readersOf(refs []planner.Reference) []Reader {
 	readers := []Reader{}
-	configured := map[string]int{} // places in readers, by the Worker's name
+	configured := map[string][]int{} // places in readers of what is not known to be deployed, by the Worker's name
 	for _, ref := range refs {
-		if i, ok := configured[ref.Worker]; ok && ref.Reader == planner.ReaderDeployed {
-			readers[i].Deployed, readers[i].Binding = true, ref.Binding
+		if at := configured[ref.Worker]; len(at) > 0 && ref.Reader == planner.ReaderDeployed {
+			readers[at[0]].Deployed, readers[at[0]].Binding = true, ref.Binding
+			configured[ref.Worker] = at[1:]
 			continue
 		}
 		r := Reader{Kind: ref.Reader, Name: ref.Worker, Binding: ref.Binding, Deployed: ref.Reader != planner.ReaderConfigured}
 		if ref.Reader == planner.ReaderConfigured {
 			r.Position = ref.Pos.String()
-			configured[ref.Worker] = len(readers)
+			configured[ref.Worker] = append(configured[ref.Worker], len(readers))
 		}
 		readers = append(readers, r)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/report"
 	"github.com/secretsync/secretsync/internal/report/reporttest"
+	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 )
 
@@ -207,5 +208,26 @@ func TestOnlyKnownWords(t *testing.T) {
 		if !states[s] {
 			t.Errorf("the sample has no secret in state %s", s)
 		}
+	}
+}
+
+// TestBoundTwice: a configuration that binds a secret twice, and both bindings deployed, are two readers.
+// A third that is only deployed is another.
+func TestBoundTwice(t *testing.T) {
+	inv := reporttest.Sample()
+	at := func(line int) planner.Reference {
+		return planner.Reference{Worker: "api", Pos: planner.Position{File: "wrangler.toml", Line: line, Column: 1}}
+	}
+	deployed := func(binding string) planner.Reference {
+		return planner.Reference{Worker: "api", Reader: planner.ReaderDeployed, Binding: binding}
+	}
+	inv.Stores[0].Secrets[0].Readers = []planner.Reference{at(3), at(7), deployed("ONE"), deployed("TWO"), deployed("THREE")}
+	want := []report.Reader{
+		{Name: "api", Binding: "ONE", Position: "wrangler.toml:3:1", Deployed: true},
+		{Name: "api", Binding: "TWO", Position: "wrangler.toml:7:1", Deployed: true},
+		{Kind: planner.ReaderDeployed, Name: "api", Binding: "THREE", Deployed: true},
+	}
+	if diff := cmp.Diff(want, describe(inv).Secrets[0].Readers); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
