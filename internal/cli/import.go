@@ -228,7 +228,11 @@ func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	if sops != "" {
 		next = fmt.Sprintf("write the values into %s, each under its secret's name; then %s", sops, next)
 	}
-	_, err = fmt.Fprintf(a.Out, "It describes %d secrets. Next: %s.\n", found, render.Safe(next))
+	secrets := "secrets"
+	if found == 1 {
+		secrets = "secret"
+	}
+	_, err = fmt.Fprintf(a.Out, "It describes %d %s. Next: %s.\n", found, secrets, render.Safe(next))
 	return err
 }
 

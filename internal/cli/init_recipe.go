@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/secretsync/secretsync/internal/buildinfo"
 	"github.com/secretsync/secretsync/internal/setup"
 	"github.com/secretsync/secretsync/objectstore"
 )
@@ -16,7 +17,8 @@ func (in *initiation) writeRecipe(ctx context.Context) error {
 		return nil
 	}
 	if objectstore.IsURL(in.project.Lockfile()) {
-		a.Say("warning: no CI recipe was written, because the lockfile is in a bucket: docs/ci.md has the recipes for that")
+		a.Say("warning: no CI recipe was written, because the lockfile is in a bucket: %s has the recipes for that",
+			buildinfo.Page("docs/ci.md")+"#nothing-committed-to-main")
 		return nil
 	}
 	p, err := setup.ProjectOf(in.root, in.file, in.project.Lockfile(), in.age.Rules, setup.AppliedBranch(ctx, in.root, a.env))
@@ -33,7 +35,7 @@ func (in *initiation) writeRecipe(ctx context.Context) error {
 		}
 	}
 	if ci == setup.GitHub {
-		in.say("docs/ci.md says which secrets and variables the workflows need (\"GitHub\").")
+		in.say("The secrets and variables that the workflows need:\n  %s", buildinfo.Page("docs/ci.md")+"#github")
 	} else {
 		in.say("The pipeline's first lines list the variables that it needs.")
 	}
