@@ -23,6 +23,8 @@ var runBy = map[string]string{
 	"docs/values-from.md": "test/valuesfrom/valuesfrom_test.go",
 	"docs/workers.md":     "e2e/walkthrough_test.go",
 	"docs/migrate":        "test/migrate/migrate_test.go",
+	"docs/first-hour.md":  "test/firsthour/firsthour_test.go",
+	"README.md":           "test/firsthour/firsthour_test.go",
 }
 
 // elsewhere are commands that no test here can run as they are, and why, by how they begin.
