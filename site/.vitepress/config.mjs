@@ -7,11 +7,12 @@ import { defineConfig } from "vitepress";
 const repository = "https://github.com/secretsync/secretsync";
 
 const groups = {
-  Start: ["concepts", "comparison"],
+  Start: ["first-hour", "concepts", "comparison"],
   Migrate: ["migrate", "migrate-env", "migrate-wrangler", "migrate-worker", "migrate-terraform", "migrate-pulumi", "migrate-alchemy"],
-  Use: ["manifest", "values-from", "ci", "workers", "shared", "verify", "output"],
-  Reference: ["security", "formats", "library", "performance"],
-  Project: ["architecture", "cloudflare-api", "sops", "findings", "dependencies", "startup", "mutation"],
+  Use: ["manifest", "values-from", "ci", "workers", "shared"],
+  Watch: ["doctor", "report", "notify", "verify", "troubleshooting"],
+  Reference: ["output", "security", "formats", "library", "performance"],
+  Project: ["architecture", "cloudflare-api", "sops", "findings", "dependencies", "release", "startup", "mutation"],
 };
 
 const listed = ["index", ...Object.values(groups).flat()];
