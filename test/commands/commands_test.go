@@ -44,7 +44,11 @@ func commands(page, text string) (all []command) {
 		if fenced {
 			first++
 		}
-		for i = first; i < len(lines) && (fenced && !strings.HasPrefix(lines[i], "```") || indented && strings.HasPrefix(lines[i], "    ")); i++ {
+		within := func(line string) bool {
+			return fenced && !strings.HasPrefix(line, "```") || indented && strings.HasPrefix(line, "    ")
+		}
+		for i = first; i < len(lines) && within(lines[i]); {
+			i++
 		}
 		language, _, _ := strings.Cut(fence, " ")
 		if !slices.Contains([]string{"", "sh", "bash", "console"}, language) {
