@@ -3,12 +3,14 @@ package ask
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -77,9 +79,15 @@ func (q *Questions) line(ctx context.Context) (string, error) {
 	return strings.TrimSpace(text), err
 }
 
+// ErrSeveralLines means that a text of several lines was pasted where one was asked for.
+var ErrSeveralLines = errors.New("the answer has several lines, and nothing was written")
+
 // Hidden asks on the terminal for a line that is not shown. An interrupt ends it, and the terminal
 // shows again what is typed. The caller clears the answer.
 func (q *Questions) Hidden(ctx context.Context, terminal *os.File, question string) ([]byte, error) {
+	if err := ctx.Err(); err != nil { // what reads would turn off what the terminal shows, after this has ended
+		return nil, err
+	}
 	fd := int(terminal.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
@@ -88,11 +96,56 @@ func (q *Questions) Hidden(ctx context.Context, terminal *os.File, question stri
 	fmt.Fprintf(q.out, "%s (not shown): ", question)
 	_ = q.flush()
 	answer, err := await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	more := err == nil && discardRest(terminal)
 	fmt.Fprintln(q.out)
 	if ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
 	}
+	if more {
+		clear(answer)
+		return nil, ErrSeveralLines
+	}
 	return answer, err
+}
+
+// pasteTime is how long after a line the next ones of a text that was pasted arrive at most.
+const pasteTime = 100 * time.Millisecond
+
+// discardRest reads what the terminal has after a line, and reports whether that is text. What is left
+// there the shell would show, run, and keep in its history. A terminal that is raw also returns a line
+// without its end.
+func discardRest(terminal *os.File) (text bool) {
+	before, err := term.MakeRaw(int(terminal.Fd()))
+	if err != nil {
+		return false
+	}
+	defer term.Restore(int(terminal.Fd()), before) //nolint:errcheck // the state that it has just had
+	found, done := make(chan bool), make(chan struct{})
+	defer close(done)
+	go func() { // a read cannot be cancelled, and outlives this
+		data := make([]byte, 4096)
+		for {
+			n, err := terminal.Read(data)
+			line := bytes.ContainsFunc(data[:n], func(r rune) bool { return r > ' ' })
+			clear(data)
+			select {
+			case found <- line:
+			case <-done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case line := <-found:
+			text = text || line
+		case <-time.After(pasteTime):
+			return text
+		}
+	}
 }
 
 // await waits for an answer, or for an interrupt. What reads outlives that, since a read cannot be

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/ask"
 	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/envfile"
 	"github.com/secretsync/secretsync/internal/envimport"
@@ -91,6 +92,9 @@ func (a *App) readValue(ctx context.Context, name string, exact bool) (secret.Va
 		data, err = io.ReadAll(io.LimitReader(a.In, envfile.MaxSize))
 	}
 	defer clear(data)
+	if errors.Is(err, ask.ErrSeveralLines) {
+		return secret.Value{}, hint.With(err, "write it to a file that only you can read, and run secretsync set --exact "+name+" < FILE")
+	}
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("reading the value: %w", err)
 	}
