@@ -14,7 +14,7 @@ VERSITYGW_VERSION = v1.8.0
 TOOLS = $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed vulncheck release-files release-check clean report man completions
+.PHONY: help build reproducible test race lint fmt extern e2e e2e-s3 site recipes demo faults suites sim machines leaks fuzz bench bench-gate cover mutate mutate-changed vulncheck release-files release-check tools clean report man completions
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -100,6 +100,8 @@ report: ## Look at the pages of report in headless Chromium: filters, links, req
 		(cd test/report && npm ci --no-progress --ignore-scripts) && \
 		go test -tags browser -count=1 -timeout 10m -v ./test/report -screenshots "$(SCREENSHOTS)"; \
 	fi
+
+tools: $(TOOLS)/versitygw-$(VERSITYGW_VERSION) $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION) ## Build the tools that e2e-s3, recipes and vulncheck need
 
 recipes: $(TOOLS)/actionlint-$(ACTIONLINT_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Run the CI recipes (action.yml, examples) against the emulator; needs bash and git
 	$< examples/github/*.yml .github/workflows/*.yml
