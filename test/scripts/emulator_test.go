@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/secretsync/secretsync/test/program"
@@ -75,7 +76,7 @@ func TestEmulatorKeepsValues(t *testing.T) {
 		if keeps {
 			flags = append(flags, "--keep-values")
 		}
-		var said bytes.Buffer
+		var said lockedBuffer
 		send := startEmulatorCommandSaying(t, &said, flags...)
 		_, created := send("POST", "/stores", `{"name":"prod"}`)
 		_, rest, _ := strings.Cut(created, `"id":"`)
@@ -100,8 +101,26 @@ func startEmulatorCommand(t *testing.T, flags ...string) func(method, path, body
 	return startEmulatorCommandSaying(t, io.Discard, flags...)
 }
 
-// startEmulatorCommandSaying is startEmulatorCommand with a place for standard error, which is
-// complete when the first request is sent.
+// lockedBuffer can be read while the program writes to it.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// startEmulatorCommandSaying is startEmulatorCommand with a place for standard error. It has all
+// warnings when the first request is sent.
 func startEmulatorCommandSaying(t *testing.T, said io.Writer, flags ...string) func(method, path, body string) (int, string) {
 	ctx, stop := context.WithCancel(t.Context())
 	out, w := io.Pipe()
