@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -138,14 +139,15 @@ func wrangler(args []string) error {
 
 // tool is a program that creates and deletes what its own program says.
 type tool struct {
-	program string                        // file
-	has     func(program string) bool     // whether it says that stripe-key exists
-	retains func(program string) bool     // whether it says that stripe-key outlives it
-	state   string                        // file
-	kept    struct{ Retain, Exists bool } // what the state says
+	secret, variable string                        // default: stripe-key and STRIPE_KEY
+	program          string                        // file
+	has              func(program string) bool     // whether it says that the secret exists
+	retains          func(program string) bool     // whether it says that the secret outlives it
+	state            string                        // file
+	kept             struct{ Retain, Exists bool } // what the state says
 }
 
-// run makes stripe-key exist or not, as the program says. A secret whose resource was removed is
+// run makes the secret exist or not, as the program says. A secret whose resource was removed is
 // deleted, unless the state says since an earlier run that it is retained.
 func (t *tool) run() error {
 	text, err := os.ReadFile(t.program)
@@ -160,11 +162,11 @@ func (t *tool) run() error {
 	has := t.has(string(text))
 	switch {
 	case has && !t.kept.Exists:
-		if err := create("stripe-key", os.Getenv("STRIPE_KEY")); err != nil {
+		if err := create(cmp.Or(t.secret, "stripe-key"), os.Getenv(cmp.Or(t.variable, "STRIPE_KEY"))); err != nil {
 			return err
 		}
 	case !has && t.kept.Exists && !t.kept.Retain:
-		return errors.New("stripe-key would be deleted")
+		return errors.New("the secret would be deleted")
 	}
 	t.kept.Exists, t.kept.Retain = has, has && t.retains(string(text))
 	state, err := json.Marshal(t.kept)
@@ -221,6 +223,16 @@ func npx(args []string) error {
 	t := tool{program: "alchemy.run.ts", state: ".alchemy.json",
 		has:     func(text string) bool { return strings.Contains(text, `Secret("stripe-key", {`) },
 		retains: func(text string) bool { return strings.Contains(text, "delete: false") }}
+	text, err := os.ReadFile(t.program)
+	if err != nil {
+		return err
+	}
+	if strings.Contains(string(text), `alchemy("login")`) { // the program with a SecretsStore
+		t.secret, t.variable = "session-key", "SESSION_KEY"
+		t.has = func(text string) bool {
+			return strings.Contains(text, `SecretsStore("store", { secrets: { "session-key": `)
+		}
+	}
 	return t.run()
 }
 
