@@ -102,7 +102,9 @@ func FindIn(file string) (own Own, ok bool, err error) {
 		return Own{}, false, nil
 	}
 	s := &search{}
-	if text, ok := s.read(file, file); ok && strings.TrimSpace(strings.Join(slices.DeleteFunc(strings.Split(text, "\n"), isComment), "")) != "" {
+	text, ok := s.read(file, file)
+	content := slices.DeleteFunc(strings.Split(text, "\n"), isComment)
+	if ok && strings.TrimSpace(strings.Join(content, "")) != "" {
 		s.content(text, source{name: file, file: file})
 	}
 	if err := s.problem(); err != nil || len(s.public) == 0 {

@@ -55,7 +55,9 @@ func (l *Local) Run(ctx context.Context, c Command, configs []*wrangler.Config, 
 
 // valuesByWorker returns the values by the name of the Worker, as it is deployed, and of the
 // binding.
-func (l *Local) valuesByWorker(configs []*wrangler.Config, values map[manifest.SecretRef]secret.Value) (map[string]map[string]string, error) {
+func (l *Local) valuesByWorker(
+	configs []*wrangler.Config, values map[manifest.SecretRef]secret.Value,
+) (map[string]map[string]string, error) {
 	all, from := map[string]map[string]string{}, map[string]string{}
 	for _, c := range configs {
 		bound, warnings := l.Bindings.BoundValues(c, values)

@@ -258,7 +258,10 @@ func (x *examination) workers() []Check {
 		checks = append(checks, x.failed(name, e.Pos.File, Warning, e))
 	}
 	if len(checks) == 0 {
-		return []Check{{Name: name, Status: Warning, Message: "workers: in the manifest matches no configuration", Hint: "run " + x.Command("bindings", "check")}}
+		return []Check{{
+			Name: name, Status: Warning, Message: "workers: in the manifest matches no configuration",
+			Hint: "run " + x.Command("bindings", "check"),
+		}}
 	}
 	return checks
 }

@@ -29,7 +29,8 @@ func (g *Guard) Protect(files []reconcile.File) {
 		reconcile.FileManifest: "the manifest", reconcile.FileIncluded: "a file that the manifest includes",
 		reconcile.FileSOPS: "a SOPS file that the manifest names", reconcile.FileValue: "a file with a secret's value",
 		reconcile.FileWorker: "a wrangler configuration", reconcile.FileLockfile: "the lockfile",
-		reconcile.FileBeside: "a file that belongs to the lockfile", reconcile.FileKey: "the fingerprint key's file", reconcile.FileIdentity: "a file with a decryption key",
+		reconcile.FileBeside: "a file that belongs to the lockfile", reconcile.FileKey: "the fingerprint key's file",
+		reconcile.FileIdentity:   "a file with a decryption key",
 		reconcile.FileRecipients: "the configuration of SOPS",
 	}
 	for _, f := range files {

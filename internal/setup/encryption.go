@@ -66,7 +66,9 @@ type Encryption struct {
 
 // Choose finds out for whom the values of a manifest in dir are encrypted, or would be. It writes
 // nothing. root is the folder of the repository.
-func Choose(ctx context.Context, o *sopsfile.Opener, root, dir string, c Choice, lookupEnv func(string) (string, bool)) (Encryption, error) {
+func Choose(
+	ctx context.Context, o *sopsfile.Opener, root, dir string, c Choice, lookupEnv func(string) (string, bool),
+) (Encryption, error) {
 	e := Encryption{Rules: filepath.Join(dir, ".sops.yaml"), KeyFile: c.KeyFile}
 	if err := c.check(); err != nil {
 		return e, err

@@ -87,7 +87,9 @@ func expression(text string) func() *regexp.Regexp {
 }
 
 // standard are the names in the recipes.
-var standard = Project{Manifest: "secretsync.yaml", Lockfile: "secretsync.lock", Rules: ".sops.yaml", Values: "secrets.enc.yaml", Branch: "main"}
+var standard = Project{
+	Manifest: "secretsync.yaml", Lockfile: "secretsync.lock", Rules: ".sops.yaml", Values: "secrets.enc.yaml", Branch: "main",
+}
 
 // inGitHub adapts a workflow.
 func (p Project) inGitHub(text string) string {

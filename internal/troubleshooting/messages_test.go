@@ -21,7 +21,7 @@ const pageFile = "../../docs/troubleshooting.md"
 //   - a part of messages, such as the reason of a failure, as any of these, if it has at least four words.
 //
 // Not needed are messages that only say where an error came from, as "read %s: %w": what comes after the
-// colon is listed. Nor are hints of one or two words, as "write ...", which nobody searches for.
+// colon is listed. Nor are hints of one or two words, as "write ...", which no one searches for.
 func TestThePageListsEveryMessage(t *testing.T) {
 	found := messages(t)
 	if len(found) < 1000 {

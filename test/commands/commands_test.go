@@ -1,5 +1,5 @@
 // Package commands holds the commands in the documentation to the program: each parses, and each that
-// a reader is told to run is run by a test.
+// a reader is to run is run by a test.
 package commands
 
 import (
@@ -21,7 +21,7 @@ type command struct {
 	page string
 	line int
 	text string
-	run  bool // the reader is told to run it: it is in a block of its own
+	run  bool // the reader is to run it: it is in a block of its own
 }
 
 // inline is a command in a sentence.

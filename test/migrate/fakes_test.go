@@ -17,17 +17,6 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// fake runs a fake program.
-func fake(run func(args []string) error) (code int) {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintf(os.Stderr, "error: fake %s %q: %v\n", os.Args[0], os.Args[1:], err)
-		return 1
-	}
-	return 0
-}
-
-var errArguments = errors.New("the fake does not know these arguments")
-
 // ageKeygen creates an age key, and prints its recipient.
 func ageKeygen(args []string) error {
 	switch {
@@ -51,13 +40,13 @@ func ageKeygen(args []string) error {
 		fmt.Println(identities[0].(*age.X25519Identity).Recipient())
 		return nil
 	}
-	return errArguments
+	return program.ErrArguments
 }
 
 // jq applies a filter to one JSON document, by the library of gojq.
 func jq(args []string) error {
 	if len(args) != 1 {
-		return errArguments
+		return program.ErrArguments
 	}
 	filter, err := gojq.Parse(args[0])
 	if err != nil {
@@ -134,7 +123,7 @@ func wrangler(args []string) error {
 		fmt.Println("⛅️ wrangler\nDeleting the secret STRIPE_KEY on the Worker shop\nSuccess! Deleted secret STRIPE_KEY")
 		return nil
 	}
-	return errArguments
+	return program.ErrArguments
 }
 
 // tool is a program that creates and deletes what its own program says.
@@ -194,7 +183,7 @@ func terraform(args []string) error {
 		fmt.Println("Apply complete! Resources: 1 added, 0 changed, 0 destroyed.")
 		return t.run()
 	}
-	return errArguments
+	return program.ErrArguments
 }
 
 // pulumi has its program in Pulumi.yaml.
@@ -212,13 +201,13 @@ func pulumi(args []string) error {
 		fmt.Println("Updating (dev):\nResources: 2 unchanged")
 		return t.run()
 	}
-	return errArguments
+	return program.ErrArguments
 }
 
 // npx runs alchemy, whose program is alchemy.run.ts.
 func npx(args []string) error {
 	if strings.Join(args, " ") != "alchemy deploy" {
-		return errArguments
+		return program.ErrArguments
 	}
 	t := tool{program: "alchemy.run.ts", state: ".alchemy.json",
 		has:     func(text string) bool { return strings.Contains(text, `Secret("stripe-key", {`) },

@@ -19,12 +19,12 @@ import (
 
 func TestMain(m *testing.M) {
 	program.Main(m, map[string]func(){
-		"age-keygen": func() { os.Exit(fake(ageKeygen)) },
-		"jq":         func() { os.Exit(fake(jq)) },
-		"wrangler":   func() { os.Exit(fake(wrangler)) },
-		"terraform":  func() { os.Exit(fake(terraform)) },
-		"pulumi":     func() { os.Exit(fake(pulumi)) },
-		"npx":        func() { os.Exit(fake(npx)) },
+		"age-keygen": program.Fake(ageKeygen),
+		"jq":         program.Fake(jq),
+		"wrangler":   program.Fake(wrangler),
+		"terraform":  program.Fake(terraform),
+		"pulumi":     program.Fake(pulumi),
+		"npx":        program.Fake(npx),
 	})
 }
 

@@ -5,7 +5,9 @@ package program
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -48,6 +50,20 @@ func Main(m *testing.M, more ...map[string]func()) {
 		maps.Copy(programs, others)
 	}
 	testscript.Main(m, programs)
+}
+
+// ErrArguments is the error of a fake program for arguments that it does not know.
+var ErrArguments = errors.New("the fake does not know these arguments")
+
+// Fake is a fake of another program, for [Main].
+func Fake(run func(args []string) error) func() {
+	return func() {
+		if err := run(os.Args[1:]); err != nil {
+			fmt.Fprintf(os.Stderr, "error: fake %s %q: %v\n", os.Args[0], os.Args[1:], err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 }
 
 // Program is secretsync in this process.

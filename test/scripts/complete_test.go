@@ -15,7 +15,7 @@ import (
 
 // shells complete "secretsync plan --target prod/s" with the program's own script, which is in
 // COMPLETION, and print what they offer. zsh's functions for completion need a terminal, so its
-// script is given stubs that print what they are told to offer.
+// script has stubs that print what they are to offer.
 var shells = []struct {
 	name, completion string
 	args             []string

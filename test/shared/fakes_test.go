@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,38 +13,28 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/secretsync/secretsync/test/program"
 )
-
-// fake runs a fake program.
-func fake(run func(args []string) error) (code int) {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintf(os.Stderr, "error: fake %s %q: %v\n", os.Args[0], os.Args[1:], err)
-		return 1
-	}
-	return 0
-}
-
-var errArguments = errors.New("the fake does not know these arguments")
 
 // wrangler creates buckets. The arguments of the rest were compared with what wrangler 4.164.0
 // prints for --help.
 func wrangler(args []string) error {
 	if len(args) < 4 || args[0] != "r2" || args[1] != "bucket" {
-		return errArguments
+		return program.ErrArguments
 	}
 	switch rest := args[3:]; args[2] {
 	case "create":
 		if len(rest) != 1 {
-			return errArguments
+			return program.ErrArguments
 		}
 		_, err := send(http.MethodPut, rest[0], nil, nil)
 		return err
 	case "lifecycle":
 		if len(rest) != 6 || rest[0] != "add" || rest[4] != "--expire-days" {
-			return errArguments
+			return program.ErrArguments
 		}
 		if days, err := strconv.Atoi(rest[5]); err != nil || days < 1 {
-			return errArguments
+			return program.ErrArguments
 		}
 		// What expires must exist, and be neither a lease nor a lockfile.
 		keys, err := list(rest[1], rest[3])
@@ -62,18 +51,18 @@ func wrangler(args []string) error {
 		}
 		return nil
 	}
-	return errArguments
+	return program.ErrArguments
 }
 
 // aws knows the commands of the page.
 func aws(args []string) error {
 	if len(args) < 2 {
-		return errArguments
+		return program.ErrArguments
 	}
 	if args[0] == "s3" {
 		bucket, ok := strings.CutPrefix(args[len(args)-1], "s3://")
 		if !ok || len(args) != 4 || args[1] != "ls" || args[2] != "--recursive" {
-			return errArguments
+			return program.ErrArguments
 		}
 		keys, err := list(bucket, "")
 		for _, key := range keys {
@@ -83,7 +72,7 @@ func aws(args []string) error {
 	}
 	options, file, err := parse(args[2:])
 	if err != nil || args[0] != "s3api" {
-		return errArguments
+		return program.ErrArguments
 	}
 	bucket, key := options["--bucket"], options["--bucket"]+"/"+options["--key"]
 	switch args[1] {
@@ -91,7 +80,7 @@ func aws(args []string) error {
 		_, err = send(http.MethodPut, bucket, nil, nil)
 	case "put-bucket-versioning":
 		if options["--versioning-configuration"] != "Status=Enabled" {
-			return errArguments
+			return program.ErrArguments
 		}
 		_, err = send(http.MethodPut, bucket, url.Values{"versioning": {""}},
 			[]byte("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"))
@@ -115,7 +104,7 @@ func aws(args []string) error {
 			_, err = send(http.MethodPut, key, nil, data)
 		}
 	default:
-		return errArguments
+		return program.ErrArguments
 	}
 	return err
 }
@@ -125,7 +114,7 @@ func parse(args []string) (options map[string]string, file string, err error) {
 	options = map[string]string{}
 	for ; len(args) > 1; args = args[2:] {
 		if !strings.HasPrefix(args[0], "--") {
-			return nil, "", errArguments
+			return nil, "", program.ErrArguments
 		}
 		options[args[0]] = args[1]
 	}

@@ -5,7 +5,6 @@ package shared
 
 import (
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,8 +16,8 @@ import (
 
 func TestMain(m *testing.M) {
 	program.Main(m, map[string]func(){
-		"wrangler": func() { os.Exit(fake(wrangler)) },
-		"aws":      func() { os.Exit(fake(aws)) },
+		"wrangler": program.Fake(wrangler),
+		"aws":      program.Fake(aws),
 	})
 }
 

@@ -207,15 +207,22 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// A pause right after the answer is shown: nothing was written yet since the question.
-func TestPauseAfterTheAnswer(t *testing.T) {
-	t.Parallel()
-	var fault atomic.Pointer[func(*http.Request) emulator.Fault]
-	p := project(t, &fault)
+// changedProject is a project that was applied, and whose values are others now.
+func changedProject(t *testing.T, fault *atomic.Pointer[func(*http.Request) emulator.Fault]) *program.Project {
+	t.Helper()
+	p := project(t, fault)
 	if code, out := p.Run("apply", "--auto-approve"); code != program.OK {
 		t.Fatal(out)
 	}
 	p.Env["KEY"] = "the second value"
+	return p
+}
+
+// A pause right after the answer is shown: nothing was written yet since the question.
+func TestPauseAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	var fault atomic.Pointer[func(*http.Request) emulator.Fault]
+	p := changedProject(t, &fault)
 	throttle(&fault, http.MethodPatch, 0, 1, 4*time.Second)
 	term, cmd := start(t, p, "apply", "--wait=0", "--parallelism=1")
 	term.await(`Only "yes" is accepted:`)
@@ -232,11 +239,7 @@ func TestPauseAfterTheAnswer(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	var fault atomic.Pointer[func(*http.Request) emulator.Fault]
-	p := project(t, &fault)
-	if code, out := p.Run("apply", "--auto-approve"); code != program.OK {
-		t.Fatal(out)
-	}
-	p.Env["KEY"] = "the second value"
+	p := changedProject(t, &fault)
 	throttle(&fault, http.MethodPatch, 4, 1000, time.Minute)
 	term, cmd := start(t, p, "apply", "--auto-approve", "--parallelism=2", "--wait=0")
 	term.await("waiting 5")
