@@ -55,7 +55,13 @@ func (o *oneWrite) Write(p []byte) (int, error) {
 	return o.b.Write(p)
 }
 
+// flush writes what was collected. A control sequence is not the end: its last character could be the
+// beginning of a value, which the filter of the output holds back until more follows, and the text of
+// another stream would complete the sequence. The cursor is at the beginning of the line already.
 func (o *oneWrite) flush() {
+	if bytes.HasSuffix(o.b.Bytes(), []byte("\x1b[J")) {
+		o.b.WriteByte('\r')
+	}
 	if o.b.Len() > 0 {
 		_, _ = o.w.Write(o.b.Bytes())
 	}

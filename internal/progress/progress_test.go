@@ -17,6 +17,8 @@ import (
 
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/progress"
+	"github.com/secretsync/secretsync/internal/redact"
+	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 )
@@ -187,7 +189,7 @@ func TestLinesAboveTheView(t *testing.T) {
 		t.Errorf("the next lines: %q", got)
 	}
 	w.Stop()
-	if got := w.written(); got != "\r\x1b[1A\x1b[J" {
+	if got := w.written(); got != "\r\x1b[1A\x1b[J\r" {
 		t.Errorf("at the end: %q", got)
 	}
 	fmt.Fprintln(stderr, "error: no")
@@ -221,6 +223,25 @@ func TestOtherStream(t *testing.T) {
 	}
 }
 
+// The filter of the output holds back what could be the beginning of a value. No control sequence is
+// cut by that, for another stream of the terminal to complete.
+func TestFilterCutsNoControlSequence(t *testing.T) {
+	w := watch(progress.Live, 80)
+	filter := redact.New()
+	filter.Know(secret.New([]byte("Jk3xQ9ZpV7")))
+	w.View = progress.New(progress.Options{
+		Mode: progress.Live, Out: filter.Writer(&w.out), Now: func() time.Time { return w.time },
+		Size: func() (int, int, error) { return w.width, w.height, nil },
+	})
+	stdout := w.Writer(filter.Writer(&w.out))
+	w.events(reconcile.Progress{Phase: reconcile.PhaseApply, Account: one, Total: 3})
+	w.after(time.Second)
+	fmt.Fprintln(stdout, "Applied: 3 updated.")
+	if got := w.written(); !strings.HasPrefix(got, "\r\x1b[1A\x1b[J") || !strings.HasSuffix(got, "Applied: 3 updated.\n") {
+		t.Errorf("written: %q", got)
+	}
+}
+
 // A question is asked without the view, which is shown again after the answer: that ends the line
 // of the question.
 func TestPause(t *testing.T) {
@@ -228,7 +249,7 @@ func TestPause(t *testing.T) {
 	w.events(reconcile.Progress{Phase: reconcile.PhaseApply, Account: one, Total: 3})
 	w.after(time.Second)
 	w.Pause()
-	if got := w.written() + w.after(time.Second); got != "\r\x1b[1A\x1b[J" {
+	if got := w.written() + w.after(time.Second); got != "\r\x1b[1A\x1b[J\r" {
 		t.Errorf("paused: %q", got)
 	}
 	fmt.Fprint(w.Writer(&w.out), "Apply? ")
