@@ -4,6 +4,7 @@ package cmdline
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/spf13/cobra"
@@ -20,18 +21,24 @@ var projectFlags = []string{
 // Line is a command of secretsync that can be pasted where the user stands: words name it, and may
 // have flags. executed is the command at hand, or nil if the command line could not be parsed. The
 // line has the same flags as that, but no approval, if it is the same one, else those that say
-// which project is meant.
+// which project is meant. It can be called concurrently.
 func Line(executed *cobra.Command, words ...string) string { return line(executed, words, true) }
 
 // Other is like [Line], but the command is another one even if it has the same name: it has only
 // the flags that say which project is meant.
 func Other(executed *cobra.Command, words ...string) string { return line(executed, words, false) }
 
+// finding guards the commands: cobra and pflag write to them even where they only look for one, or go
+// through flags.
+var finding sync.Mutex
+
 func line(executed *cobra.Command, words []string, again bool) string {
 	text := "secretsync " + strings.Join(words, " ")
 	if executed == nil {
 		return text
 	}
+	finding.Lock()
+	defer finding.Unlock()
 	other, _, err := executed.Root().Find(words)
 	if err != nil {
 		return text

@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -46,4 +47,19 @@ func TestLine(t *testing.T) {
 			t.Errorf("%s: %s; want %s", c.what, c.got, c.want)
 		}
 	}
+}
+
+// TestConcurrently: checks that run side by side name commands, as those of doctor. The race detector
+// says what is wrong.
+func TestConcurrently(t *testing.T) {
+	ran := executed(t, "plan", "--file", "a.yaml")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if got := Line(ran, "apply"); got != "secretsync apply --file a.yaml" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+	all.Wait()
 }
