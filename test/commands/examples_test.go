@@ -95,7 +95,7 @@ var refused = map[string]string{
 // TestExamplesRun runs the examples of each command in a copy of an applied project, each in its own. With -v, it lists
 // them.
 func TestExamplesRun(t *testing.T) {
-	skipUnderRace(t)
+	program.SkipUnderRace(t)
 	original := exampleProject(t)
 	ran := 0
 	examples(t, func(_ *cobra.Command, found []command) {

@@ -16,15 +16,6 @@ import (
 
 func TestMain(m *testing.M) { program.Main(m) }
 
-// skipUnderRace skips a test that starts the program some hundred times: the scripts run the same
-// commands with the race detector.
-func skipUnderRace(t *testing.T) {
-	t.Helper()
-	if program.Race {
-		t.Skip("the scripts run the same commands with the race detector")
-	}
-}
-
 // runBy are the tests that run the commands of a whole page, in its order.
 var runBy = map[string]string{
 	"docs/ci.md":          "recipes/docs_test.go",
@@ -72,7 +63,7 @@ var fails = map[string]string{
 // TestCommandsRun runs the commands of each page that no other test runs, in a project that is applied.
 // With -v, it lists them.
 func TestCommandsRun(t *testing.T) {
-	skipUnderRace(t)
+	program.SkipUnderRace(t)
 	covered := 0
 	pages := map[string][]command{}
 	for _, c := range all(t) {

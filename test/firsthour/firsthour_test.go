@@ -50,6 +50,7 @@ func signIn(s *page.Shell, e *emulator.Embedded, text string) {
 
 // TestPage goes through docs/first-hour.md.
 func TestPage(t *testing.T) {
+	program.SkipUnderRace(t)
 	_, blocks := page.Read(t, "../../docs/first-hour.md")
 	s, e := newUser(t), program.Emulator(t, emulator.Options{KeepValues: true})
 	commands := 0
@@ -112,6 +113,7 @@ func existingSecrets(t *testing.T, e *emulator.Embedded) {
 // TestReadme runs the blocks of the README's "Quick start" in an empty folder. What asks on a terminal
 // is approved.
 func TestReadme(t *testing.T) {
+	program.SkipUnderRace(t)
 	text, err := os.ReadFile("../../README.md")
 	program.Must(t, err)
 	_, section, _ := strings.Cut(string(text), "\n## Quick start\n")

@@ -97,6 +97,15 @@ func (p Program) App() *cli.App {
 	}}
 }
 
+// SkipUnderRace skips a test that starts the program some hundred times, for commands that the scripts
+// run with the race detector as well.
+func SkipUnderRace(t testing.TB) {
+	t.Helper()
+	if Race {
+		t.Skip("the scripts run the same commands with the race detector")
+	}
+}
+
 // Must fails the test after an error.
 func Must(t testing.TB, err error) {
 	t.Helper()
