@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +36,8 @@ const Account = "0123456789abcdef0123456789abcdef"
 
 // Main is what a suite's TestMain calls. It makes the test binary act as secretsync in child
 // processes: "secretsync" is the program, and "traceable" is the same without the protection
-// against tracers. It acts as more programs too, by their names.
+// against tracers. It acts as more programs too, by their names. The tests do not see what the
+// environment says about its user, its terminal and its CI job.
 func Main(m *testing.M, more ...map[string]func()) {
 	// These tests mostly wait. A -parallel on the command line takes precedence.
 	_ = flag.Set("test.parallel", "8")
@@ -49,7 +51,24 @@ func Main(m *testing.M, more ...map[string]func()) {
 	for _, others := range more {
 		maps.Copy(programs, others)
 	}
-	testscript.Main(m, programs)
+	testscript.Main(sheltered{m}, programs)
+}
+
+// sheltered runs the tests without the variables that change what secretsync and its libraries do.
+// The programs above keep them, since the tests set them.
+type sheltered struct{ tests *testing.M }
+
+func (s sheltered) Run() int {
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if slices.Contains([]string{"CI", "TERM", "NO_COLOR", "COLUMNS", "GNUPGHOME", "XDG_CONFIG_HOME"}, name) ||
+			slices.ContainsFunc([]string{"AWS_", "CI_", "CLOUDFLARE_", "GITHUB_", "GITLAB_", "SECRETSYNC_", "SOPS_"}, func(prefix string) bool {
+				return strings.HasPrefix(name, prefix)
+			}) {
+			_ = os.Unsetenv(name)
+		}
+	}
+	return s.tests.Run()
 }
 
 // ErrArguments is the error of a fake program for arguments that it does not know.
