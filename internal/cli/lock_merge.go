@@ -33,7 +33,7 @@ branch added, changed or removed becomes what that branch made of it. If both
 branches wrote a secret, the later write is what is live, so its record is kept.
 
 With three files it is a merge driver for git, and writes the result to OURS:
-  ` + configDriver + `
+  ` + lockmerge.GitDriver + `
   ` + lockmerge.GitRecursive + `
 init writes the line of .gitattributes that names the driver.
 
@@ -64,9 +64,6 @@ different accounts, are not merged.`,
 	cmd.Flags().StringVar(&o.path, "path", "", "with three files: the lockfile's name, for messages")
 	return cmd
 }
-
-// configDriver configures the merge driver.
-const configDriver = "git config merge.secretsync.driver 'secretsync lock merge --path %P %O %A %B'"
 
 // mergeFiles is git's merge driver: it writes the result to the file ours. name is the
 // lockfile's.

@@ -13,8 +13,10 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/ask"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/secret"
@@ -52,6 +54,16 @@ func (a *App) printJSON(v any) error {
 		return err
 	}
 	_, err := a.Out.Write(visible.JSON(b.Bytes()))
+	return err
+}
+
+// writeNew writes a file unless it exists. flag is how the user named it.
+func (a *App) writeNew(flag, name string, data []byte) error {
+	created, err := a.files.Create(outfile.File{Flag: flag, Path: name}, data)
+	if err != nil || !created {
+		return err
+	}
+	_, err = fmt.Fprintf(a.Out, "Wrote %s.\n", render.Safe(name))
 	return err
 }
 
@@ -135,6 +147,13 @@ func (a *App) confirm(ctx context.Context, question, word string) (bool, error) 
 		a.Say("")
 		return false, ctx.Err()
 	}
+}
+
+// questions asks on the terminal. Without one, or if it is off, suggested answers are taken.
+func (a *App) questions(off bool) *ask.Questions {
+	q := ask.New(a.In, a.Err, a.Filter.Flush)
+	q.Off = off || !isTerminal(a.In)
+	return q
 }
 
 // isTerminal reports whether a stream is a terminal.

@@ -15,6 +15,9 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 )
 
+// GitDriver configures git to merge lockfiles by secretsync lock merge.
+const GitDriver = "git config merge.secretsync.driver 'secretsync lock merge --path %P %O %A %B'"
+
 // GitRecursive configures git to leave no conflict in the lockfile when it merges several common
 // ancestors: merges could not start from it.
 const GitRecursive = "git config merge.secretsync.recursive binary"

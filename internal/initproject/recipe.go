@@ -1,4 +1,4 @@
-package cli
+package initproject
 
 import (
 	"context"
@@ -11,17 +11,17 @@ import (
 )
 
 // writeRecipe writes the CI recipe, and says what there is already.
-func (in *initiation) writeRecipe(ctx context.Context) error {
-	a, ci := in.app, in.opts.ci
+func (in *initialization) writeRecipe(ctx context.Context) error {
+	ci := in.opts.CI
 	if ci == "" || ci == setup.NoCI {
 		return nil
 	}
 	if objectstore.IsURL(in.project.Lockfile()) {
-		a.Say("warning: no CI recipe was written, because the lockfile is in a bucket: %s has the recipes for that",
+		in.Say("warning: no CI recipe was written, because the lockfile is in a bucket: %s has the recipes for that",
 			buildinfo.Page("docs/ci.md")+"#nothing-committed-to-main")
 		return nil
 	}
-	p, err := setup.ProjectOf(in.root, in.file, in.project.Lockfile(), in.age.Rules, setup.AppliedBranch(ctx, in.root, a.env))
+	p, err := setup.ProjectOf(in.root, in.file, in.project.Lockfile(), in.age.Rules, setup.AppliedBranch(ctx, in.root, in.getenv))
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (in *initiation) writeRecipe(ctx context.Context) error {
 	return nil
 }
 
-func (in *initiation) writeRecipeFile(f setup.File) error {
+func (in *initialization) writeRecipeFile(f setup.File) error {
 	outcome, err := f.Create(in.root)
 	if err != nil {
 		return err
