@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,14 @@ type Mode struct {
 	// Offline takes the live state from the lockfile, and sends no request.
 	Offline bool
 }
+
+// ValuesError means that values could not be read.
+type ValuesError struct{ Err error }
+
+func (e *ValuesError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the mistakes.
+func (e *ValuesError) Unwrap() error { return e.Err }
 
 // desired is the manifest's side of a plan: the stores as the planner reads them, and, by
 // key, what the planner must not know.
@@ -118,6 +127,9 @@ func (p *Project) checkLock(lock *lockfile.File, mode Mode) error {
 	}
 	return p.checkPin(lock)
 }
+
+// ErrNoRecords means that nothing was ever applied with the lockfile.
+var ErrNoRecords = errors.New("has no records: nothing was applied with it")
 
 // checkRecords refuses a lockfile without records, and those that checkLock refuses.
 func (p *Project) checkRecords(lock *lockfile.File) error {

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"time"
+
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
@@ -95,6 +97,82 @@ type ReadersUnread struct {
 // ActionDone is the outcome of one action of an apply.
 type ActionDone struct{ Result applier.Result }
 
+// Progress is how far a phase of a run is. The first of each account has Done 0. Phases may
+// overlap; [PhaseEnded] ends each.
+type Progress struct {
+	Phase Phase
+	// Account is the account that the numbers are about; empty if they are about no single one.
+	Account planner.AccountID
+	// Done and Total count what the phase is about. Total is 0 if it is not known.
+	Done, Total int
+}
+
+// PhaseEnded means that a phase is over, completely or not.
+type PhaseEnded struct{ Phase Phase }
+
+// Phase is a part of a run that may take a while.
+type Phase string
+
+// The phases, and what [Progress] counts in them.
+const (
+	// PhaseValues reads the desired values from their sources. Total is how many; Done stays 0.
+	PhaseValues Phase = "values"
+	// PhaseStores reads what is in Cloudflare. It counts stores.
+	PhaseStores Phase = "stores"
+	// PhaseVerify has Workers compare live values. It counts secrets.
+	PhaseVerify Phase = "verify"
+	// PhaseAuditLogs reads who changed secrets. It counts accounts.
+	PhaseAuditLogs Phase = "audit_logs"
+	// PhaseReaders reads what is deployed. It counts accounts.
+	PhaseReaders Phase = "readers"
+	// PhaseApply executes a plan. It counts actions that were tried; each has an [ActionDone] too.
+	PhaseApply Phase = "apply"
+)
+
+// Waiting means that the run waits for half a second or more. A later one for the same thing and
+// account replaces it.
+type Waiting struct {
+	For WaitFor
+	// Account is the account that is waited for; empty if it is no single one. Accounts with the
+	// same API token wait together for its rate limit, which is reported for one of them.
+	Account planner.AccountID
+	// Until is when the wait ends at the latest, by this machine's clock.
+	Until time.Time
+	// Reason says why a request waits. It has no text of an answer.
+	Reason string
+	// Secrets is how many secrets are waited for.
+	Secrets int
+	// Held says who holds the lockfile's lock or the lease.
+	Held error
+}
+
+// WaitEnded means that a wait has ended. There is none for [WaitRateLimit] and [WaitRetry], which
+// last until Waiting.Until.
+type WaitEnded struct {
+	For     WaitFor
+	Account planner.AccountID
+}
+
+// WaitFor is what a run waits for.
+type WaitFor string
+
+// What a run waits for.
+const (
+	// WaitRateLimit is until Cloudflare's rate limit allows further requests. It is reported once
+	// for all requests that it delays.
+	WaitRateLimit WaitFor = "rate_limit"
+	// WaitRetry is the pause before a request is sent again that failed.
+	WaitRetry WaitFor = "retry"
+	// WaitActive is for secrets that were written to become active.
+	WaitActive WaitFor = "active"
+	// WaitWorkers is for Workers to read the values that were written.
+	WaitWorkers WaitFor = "workers"
+	// WaitLock is for another process that holds the lockfile's lock.
+	WaitLock WaitFor = "lock"
+	// WaitLease is for another run that holds a lease.
+	WaitLease WaitFor = "lease"
+)
+
 func (ManifestWarning) event()      {}
 func (BindingsSkipped) event()      {}
 func (AccountUnknown) event()       {}
@@ -112,3 +190,16 @@ func (ValuesUnverified) event()     {}
 func (AuditLogUnread) event()       {}
 func (ReadersUnread) event()        {}
 func (ActionDone) event()           {}
+func (Progress) event()             {}
+func (PhaseEnded) event()           {}
+func (Waiting) event()              {}
+func (WaitEnded) event()            {}
+
+// progress returns a function that reports how far a phase is, and one that ends the phase.
+func (p *Project) progress(phase Phase) (report func(account planner.AccountID, done, total int), end func()) {
+	notify := p.cfg.Notify
+	return func(account planner.AccountID, done, total int) {
+			notify(Progress{phase, account, done, total})
+		},
+		func() { notify(PhaseEnded{phase}) }
+}

@@ -18,6 +18,15 @@ const (
 	KeyIDVariable = keyring.PinVariable
 )
 
+var (
+	// ErrKeyUnavailable means that the lockfile's fingerprint key was not found, or that
+	// another key was found in its place.
+	ErrKeyUnavailable = keyring.ErrUnavailable
+	// ErrKeyNotPinned means that a fingerprint key is not the one that [KeyIDVariable]
+	// allows.
+	ErrKeyNotPinned = keyring.ErrNotPinned
+)
+
 // KeyStatus says where a lockfile's fingerprint key is, and whether it is the right one.
 type KeyStatus = keyring.Status
 
@@ -153,4 +162,34 @@ func (p *Project) warnOfKey(lock *lockfile.File, d *desired) {
 		p.cfg.Notify(OtherKey{File: p.ring().KeyFile(), FileKeyID: other, Lockfile: p.Lockfile(), KeyID: lock.Key.ID})
 	}
 	p.cfg.Notify(KeyNotPinned{lock.Key.ID})
+}
+
+// CreatedKey is the fingerprint key of a lockfile, and its location.
+type CreatedKey struct {
+	ID     string
+	Status KeyStatus
+	// Existed says whether the lockfile already had it.
+	Existed bool
+}
+
+// CreateKey creates the fingerprint key and records it in the lockfile, unless there is one
+// already.
+func (r *Run) CreateKey(ctx context.Context) (CreatedKey, error) {
+	lock := r.handle.File()
+	key, err := r.project.findKey(ctx, lock)
+	if err != nil {
+		return CreatedKey{}, err
+	}
+	_, recorded, err := r.project.ensureKey(ctx, key, lock.Key)
+	if err != nil {
+		return CreatedKey{}, err
+	}
+	created := CreatedKey{ID: recorded.ID, Existed: lock.Key.ID != ""}
+	if !created.Existed {
+		if err := r.handle.Update(func(f *lockfile.File) { f.Key = recorded }); err != nil {
+			return CreatedKey{}, err
+		}
+	}
+	created.Status = r.project.FindKey(ctx, recorded)
+	return created, nil
 }

@@ -43,6 +43,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -55,6 +56,18 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
+)
+
+// Errors about accounts and their API. As with all errors of this package that a front end can
+// give advice on, the texts say what is wrong, not which of the front end's options would help.
+var (
+	// ErrNoAccount means that nothing names the account of a store.
+	ErrNoAccount = errors.New("no Cloudflare account is set")
+	// ErrBadAccount means that an account id is malformed. It does not quote the id, which
+	// may be a token in the wrong place.
+	ErrBadAccount = hexid.ErrAccount
+	// ErrNoAPI means that Config.API is required and unset.
+	ErrNoAPI = errors.New("no API is configured")
 )
 
 // Project is an opened manifest with its lockfile and its API.
@@ -229,6 +242,22 @@ func (p *Project) now() time.Time {
 		return time.Now()
 	}
 	return p.cfg.API.Now()
+}
+
+// OtherAPIError means that the lockfile belongs to Cloudflare and the API is an emulator, or
+// the other way round. With the wrong API, every secret would look deleted.
+type OtherAPIError struct {
+	Lockfile string
+	// Emulator says whether the lockfile was written against an emulator.
+	Emulator bool
+}
+
+func (e *OtherAPIError) Error() string {
+	written, now := "Cloudflare", "an emulator"
+	if e.Emulator {
+		written, now = now, written
+	}
+	return fmt.Sprintf("%s was written against %s, and this run talks to %s", e.Lockfile, written, now)
 }
 
 // checkAPI refuses a lockfile that belongs to the other kind of API.

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/secretsync/secretsync/internal/secret"
@@ -41,6 +42,9 @@ const (
 	// LostGenerated means that the value was generated, so only Cloudflare has it.
 	LostGenerated
 )
+
+// ErrNoKey means that the lockfile has no fingerprint key.
+var ErrNoKey = errors.New("has no fingerprint key to change")
 
 // Rekey recomputes all fingerprints under another key: the one in the environment variable
 // newKeyEnv, or a new random one if that is empty. It sends no request, and needs the old

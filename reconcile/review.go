@@ -37,6 +37,19 @@ type Skipped struct {
 	Reason SkipReason
 }
 
+// StaleError means that a plan does more than the reviewed one, or has another id.
+type StaleError struct {
+	// Difference lists what differs from what was reviewed; nil if only ids were reviewed, and
+	// none of them has an action of the plan.
+	Difference *planfile.Difference
+	// PlanID is the id of the current plan.
+	PlanID string
+}
+
+func (e *StaleError) Error() string {
+	return "the reviewed plan no longer holds: nothing was changed"
+}
+
 // Check compares the plan with what was reviewed. It returns the reviewed actions that are not
 // in the plan, and a [StaleError] if the plan does more than was reviewed. Actions that are not
 // in the plan are known of plan files only, not of ids.

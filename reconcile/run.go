@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/keyring"
@@ -14,6 +17,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/pattern"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
@@ -87,6 +91,12 @@ type Edit struct {
 	destroy bool
 }
 
+// PatternError says that an argument does not name secrets: it matches none, or it is a name
+// that several secrets have. Its Pattern is the argument, Among says where it was looked for,
+// Matching are the secrets that a name without a store matches, and Known are all that could
+// have been named.
+type PatternError = pattern.Error
+
 // Rotate limits a plan to rotations: the generated secrets that the glob matches get new values,
 // and nothing else is done. The glob is STORE/SECRET or ACCOUNT/STORE/SECRET, or SECRET if only
 // one secret of the manifest and the lockfile matches that. Otherwise Plan returns a
@@ -144,6 +154,14 @@ func (p *Project) desireNothing(lock *lockfile.File) (*desired, error) {
 	d.references, d.unread, err = p.references(lock)
 	return d, err
 }
+
+var (
+	// ErrNotRefreshed means that everything was applied, but the lockfile could not be
+	// updated with new sources of unchanged values.
+	ErrNotRefreshed = errors.New("recording where unchanged values come from")
+	// ErrProblems means that a plan has problems and cannot be applied.
+	ErrProblems = errors.New("the plan has problems")
+)
 
 // Apply executes a plan of this run. The report is nil only if nothing was attempted.
 //
@@ -231,32 +249,30 @@ func (r *Run) targets(p *planner.Plan) (map[planner.AccountID]applier.Target, er
 	return targets, nil
 }
 
-// CreatedKey is the fingerprint key of a lockfile, and its location.
-type CreatedKey struct {
-	ID     string
-	Status KeyStatus
-	// Existed says whether the lockfile already had it.
-	Existed bool
+// applying returns what reports the outcomes of a plan, and how far its actions are in each account.
+func (p *Project) applying(plan *planner.Plan) (outcome func(applier.Result), end func()) {
+	report, end := p.progress(PhaseApply)
+	total, done := map[planner.AccountID]int{}, map[planner.AccountID]int{}
+	for _, a := range plan.Actions {
+		total[a.Store.Account]++
+	}
+	for _, id := range slices.Sorted(maps.Keys(total)) {
+		report(id, 0, total[id])
+	}
+	return func(res applier.Result) {
+		p.cfg.Notify(ActionDone{res})
+		if id := res.Action.Store.Account; res.Outcome != applier.Skipped {
+			done[id] = min(done[id]+1, total[id]) // an action may be tried twice
+			report(id, done[id], total[id])
+		}
+	}, end
 }
 
-// CreateKey creates the fingerprint key and records it in the lockfile, unless there is one
-// already.
-func (r *Run) CreateKey(ctx context.Context) (CreatedKey, error) {
-	lock := r.handle.File()
-	key, err := r.project.findKey(ctx, lock)
-	if err != nil {
-		return CreatedKey{}, err
+// activating reports for how many secrets of an account an apply waits.
+func (p *Project) activating(account planner.AccountID, pending int, until time.Time) {
+	if pending == 0 {
+		p.cfg.Notify(WaitEnded{WaitActive, account})
+	} else {
+		p.cfg.Notify(Waiting{For: WaitActive, Account: account, Secrets: pending, Until: until})
 	}
-	_, recorded, err := r.project.ensureKey(ctx, key, lock.Key)
-	if err != nil {
-		return CreatedKey{}, err
-	}
-	created := CreatedKey{ID: recorded.ID, Existed: lock.Key.ID != ""}
-	if !created.Existed {
-		if err := r.handle.Update(func(f *lockfile.File) { f.Key = recorded }); err != nil {
-			return CreatedKey{}, err
-		}
-	}
-	created.Status = r.project.FindKey(ctx, recorded)
-	return created, nil
 }

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/lockfile"
-	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
@@ -341,51 +341,6 @@ func TestNothingToDoWritesNoLockfile(t *testing.T) {
 	}
 }
 
-// A program without a guard and a listener can use it too.
-func TestWithoutGuardAndNotify(t *testing.T) {
-	w := newWorld(t, two)
-	w.env["A"], w.env["B"] = "va", "vb"
-	run := w.lock(func(c *Config) { c.Guard, c.Notify = nil, nil })
-	report, err := run.Apply(t.Context(), planned(t, run))
-	if err != nil || !report.Complete() {
-		t.Errorf("%v, %v", report, err)
-	}
-}
-
-func TestConfigDefaults(t *testing.T) {
-	c := Config{Manifest: "x/secretsync.yaml"}.withDefaults()
-	equal(t, "defaults", []any{c.Lockfile, c.Parallelism, c.RequestTimeout}, []any{"x/secretsync.lock", 50, 30 * time.Second})
-	t.Setenv("SECRETSYNC_TEST", "set")
-	if v, ok := c.LookupEnv("SECRETSYNC_TEST"); v != "set" || !ok {
-		t.Errorf("LookupEnv: %q, %v", v, ok)
-	}
-	c.Notify(KeyNotPinned{}) // does not panic
-	set := Config{Manifest: "m", Lockfile: "l", Parallelism: 1, RequestTimeout: time.Second}.withDefaults()
-	equal(t, "what was set", []any{set.Lockfile, set.Parallelism, set.RequestTimeout}, []any{"l", 1, time.Second})
-}
-
-// Without a SOPS implementation, SOPS files are mistakes and nothing is sealed.
-func TestWithoutSOPS(t *testing.T) {
-	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {sops: values.yaml, key: a}}}}}\n")
-	w.write("values.yaml", "a: va n1\n")
-	p := w.open(func(c *Config) { c.SOPS = nil })
-	_, err := p.Plan(t.Context(), Mode{})
-	var mistakes manifest.ErrorList
-	if !errors.As(err, &mistakes) || !strings.Contains(err.Error(), "this program reads no SOPS files") {
-		t.Errorf("a value: %v", err)
-	}
-	delete(w.env, "SECRETSYNC_FINGERPRINT_KEY")
-	status := FindKey(t.Context(), Config{Manifest: "m", LookupEnv: w.config().LookupEnv}, lockfile.Key{ID: testKey.ID(), Sealed: []byte("{}")})
-	if status.Err == nil || !strings.Contains(status.Err.Error(), "this program opens no sealed keys") {
-		t.Errorf("a sealed key: %v", status.Err)
-	}
-	run := w.lock(func(c *Config) { c.SOPS = nil })
-	created, err := run.CreateKey(t.Context())
-	if err != nil || created.Status.From != w.path("secretsync.key") {
-		t.Errorf("a new key: %+v, %v", created, err)
-	}
-}
-
 // What is no longer desired has no policy. Several entries of a manifest may be one store:
 // it is deleted if one of them says so.
 func TestStorePolicy(t *testing.T) {
@@ -397,4 +352,31 @@ func TestStorePolicy(t *testing.T) {
 	w.env["A"] = "va"
 	w.applied()
 	equal(t, "store", enginetest.Records(w.disk())[0], "prod st1 delete")
+}
+
+// Each outcome of an apply is followed by how far its account is. What was not tried does not count.
+func TestApplyingCounts(t *testing.T) {
+	var events []Event
+	p := &Project{cfg: Config{Notify: func(e Event) { events = append(events, e) }}.withDefaults()}
+	action := func(account planner.AccountID) planner.Action {
+		return planner.Action{Op: planner.OpCreate, Store: planner.StoreKey{Account: account, Name: "prod"}}
+	}
+	plan := &planner.Plan{Actions: []planner.Action{action("b"), action("a"), action("b")}}
+	outcome, end := p.applying(plan)
+	for _, r := range []applier.Result{
+		{Action: action("b"), Outcome: applier.Done}, {Action: action("a"), Outcome: applier.Failed, Err: errors.New("refused")},
+		{Action: action("a"), Outcome: applier.Done}, {Action: action("b"), Outcome: applier.Skipped},
+	} {
+		outcome(r)
+	}
+	end()
+	events = slices.DeleteFunc(events, func(e Event) bool { _, ok := e.(ActionDone); return ok })
+	want := []Event{
+		Progress{PhaseApply, "a", 0, 1}, Progress{PhaseApply, "b", 0, 2},
+		Progress{PhaseApply, "b", 1, 2}, Progress{PhaseApply, "a", 1, 1}, Progress{PhaseApply, "a", 1, 1},
+		PhaseEnded{PhaseApply},
+	}
+	if diff := cmp.Diff(want, events); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
 }

@@ -90,6 +90,19 @@ func (p *Project) readLockfile(ctx context.Context) (*lockfile.File, error) {
 	return f, located(p.cfg.lockStore, err)
 }
 
+// openLockfile locks and opens the lockfile, and reports for whom it waits.
+func (p *Project) openLockfile(ctx context.Context) (*lockfile.Handle, error) {
+	until, waited := time.Now().Add(p.cfg.LockTimeout), false
+	h, err := lockfile.Open(ctx, p.cfg.Lockfile, p.cfg.LockTimeout, p.cfg.lockLimit(), lockfile.Waiting(func(held *lockfile.HeldError) {
+		waited = true
+		p.cfg.Notify(Waiting{For: WaitLock, Held: held, Until: until})
+	}))
+	if waited {
+		p.cfg.Notify(WaitEnded{For: WaitLock})
+	}
+	return h, err
+}
+
 // LeaseHeldError means that another run holds a lease that this one needs.
 type LeaseHeldError struct{ Err error }
 
@@ -163,6 +176,21 @@ func (p *Project) acquire(ctx context.Context, locks ...*lockfile.File) (*lease.
 		err = &LeaseHeldError{err}
 	}
 	return set, located(c.leaseStore, err)
+}
+
+// leaseWaits returns what reports that a lease is waited for, and the end of that.
+func (p *Project) leaseWaits() (waiting func(*lease.HeldError), end func()) {
+	until, waited := time.Now().Add(p.cfg.LockTimeout), false
+	return func(held *lease.HeldError) {
+			waited = true
+			holder := *held
+			holder.Waited = 0 // true only now, and shown for as long as the wait lasts
+			p.cfg.Notify(Waiting{For: WaitLease, Held: &holder, Until: until})
+		}, func() {
+			if waited {
+				p.cfg.Notify(WaitEnded{For: WaitLease})
+			}
+		}
 }
 
 // leased returns the stores that the manifest describes or lock records. The error says why the

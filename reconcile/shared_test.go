@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/lease"
 	"github.com/secretsync/secretsync/objectstore"
@@ -73,6 +74,22 @@ func TestLeaseHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Close()
+}
+
+// While a lease is waited for, its holder is shown, without how long the wait had lasted at its beginning.
+func TestLeaseWaitsNameTheHolder(t *testing.T) {
+	var events []Event
+	p := &Project{cfg: Config{Notify: func(e Event) { events = append(events, e) }}.withDefaults()}
+	waiting, end := p.leaseWaits()
+	waiting(&lease.HeldError{Address: "s3://bucket/prod", Waited: 52 * time.Millisecond})
+	end()
+	w, ok := events[0].(Waiting)
+	if !ok || w.For != WaitLease || !strings.Contains(w.Held.Error(), "s3://bucket/prod is held by") || strings.Contains(w.Held.Error(), "waited") {
+		t.Errorf("%+v", events[0])
+	}
+	if diff := cmp.Diff(Event(WaitEnded{For: WaitLease}), events[1]); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
 }
 
 func TestLeaseDuration(t *testing.T) {
