@@ -107,6 +107,12 @@ func (s *screen) show(lines []string, width int) {
 	s.lines, s.width = lines, width
 }
 
+// forget leaves the last frame where it is.
+func (s *screen) forget() {
+	s.lines = nil
+	s.cursor.Reset()
+}
+
 // refit makes up for a terminal that has become narrower, and so has wrapped the last frame.
 func (s *screen) refit(width int) {
 	if width >= s.width || width <= 0 || len(s.lines) == 0 || runtime.GOOS == "windows" {

@@ -12,6 +12,7 @@ package progress
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/secretsync/secretsync/reconcile"
@@ -47,7 +48,10 @@ type Options struct {
 type View struct {
 	mode Mode
 	out  io.Writer
+	fd   int
 	now  func() time.Time
+
+	suspended atomic.Bool // from Ctrl-Z until the program continues
 
 	mu     sync.Mutex
 	state  state
@@ -55,8 +59,10 @@ type View struct {
 	screen screen
 	paused bool
 	ended  bool
-	stop   chan struct{} // nil unless started
-	done   sync.WaitGroup
+	// resumed says that the program was continued, and not seen in the foreground since then.
+	resumed bool
+	stop    chan struct{} // nil unless started
+	done    sync.WaitGroup
 }
 
 // New returns a view. It shows nothing before an event.
@@ -64,7 +70,7 @@ func New(o Options) *View {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	v := &View{mode: o.Mode, out: o.Out, now: o.Now}
+	v := &View{mode: o.Mode, out: o.Out, fd: o.FD, now: o.Now}
 	if v.mode == Live {
 		v.screen = newScreen(o)
 	}
@@ -75,6 +81,8 @@ func New(o Options) *View {
 const (
 	liveEvery  = 100 * time.Millisecond
 	plainEvery = time.Second
+	// lateBy is by how many intervals an update is late if the program was probably stopped.
+	lateBy = 3
 )
 
 // Start begins to update the view by itself.
@@ -85,16 +93,21 @@ func (v *View) Start() {
 	interval := plainEvery
 	if v.mode == Live {
 		interval = liveEvery
+		v.watchStops()
 	}
 	stop := make(chan struct{})
 	v.stop = stop
 	v.done.Go(func() {
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
+		last := time.Now()
 		for {
 			select {
-			case <-ticker.C:
-				v.Tick()
+			case now := <-ticker.C:
+				if now.Sub(last) < lateBy*interval {
+					v.Tick()
+				} // else the signal that the program continues may not have arrived yet
+				last = now
 			case <-stop:
 				return
 			}
@@ -107,8 +120,11 @@ func (v *View) Tick() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
-	case v.paused || v.ended:
+	case v.paused || v.ended || v.suspended.Load():
+	case v.mode == Live && v.resumed && inBackground(v.fd):
+		v.erase() // the shell writes where the view would be
 	case v.mode == Live:
+		v.resumed = false
 		v.draw()
 	case v.mode == Plain:
 		v.say(v.plain.tick(&v.state, v.now()))
@@ -170,6 +186,30 @@ func (v *View) Resume() {
 	v.paused = false
 	v.screen.partial = false // the answer has ended the question's line
 	v.state.moved = v.now()
+}
+
+// clear removes the view before the program stops. If another program has the terminal already, the
+// cursor is not where the view left it, and nothing can be removed.
+func (v *View) clear() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case !v.suspended.Load(): // it was too late
+	case inBackground(v.fd):
+		v.screen.forget()
+	default:
+		v.erase()
+	}
+}
+
+// continued lets the view be drawn again after a stop, at the cursor: a shell has written below the
+// last frame.
+func (v *View) continued() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.screen.forget()
+	v.resumed = true
+	v.suspended.Store(false)
 }
 
 // Stop removes the view for good. It may be called more than once.
