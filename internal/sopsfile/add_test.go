@@ -2,6 +2,7 @@ package sopsfile_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,5 +120,40 @@ func TestCreateRefuses(t *testing.T) {
 		if _, err := os.Lstat(file); err == nil {
 			t.Errorf("%s: it wrote the file", rules)
 		}
+	}
+}
+
+// TestReplace replaces one value, and leaves the ciphertext of the other as it is.
+func TestReplace(t *testing.T) {
+	id := identity(t)
+	_, dir := project(t, "creation_rules: [{age: "+id.Recipient().String()+"}]")
+	sopstest.OnlyKey(t, id.String())
+	file := filepath.Join(dir, "s.yaml")
+	made, err := opener(t).Create(t.Context(), dir, file, named("a", "one", "b", "two"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, err := opener(t).Replace(t.Context(), file, made.Data, named("a", "three", "c", "four"))
+	if err != nil || len(changed.Replaced) != 1 || changed.Replaced[0] != "a" || len(changed.Added) != 1 {
+		t.Fatalf("%+v, %v", changed, err)
+	}
+	before, err1 := opener(t).Open(file, made.Data)
+	after, err2 := opener(t).Open(file, changed.Data)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"a": "three", "b": "two", "c": "four"} {
+		if v, err := after.Value(t.Context(), []string{key}); err != nil || string(v.Reveal()) != want {
+			t.Errorf("%s is wrong: %v", key, err)
+		}
+	}
+	was, err1 := before.Entry([]string{"b"})
+	is, err2 := after.Entry([]string{"b"})
+	if err1 != nil || err2 != nil || was.Digest != is.Digest {
+		t.Errorf("the other ciphertext changed: %v, %v", err1, err2)
+	}
+	same, err := opener(t).Replace(t.Context(), file, changed.Data, named("a", "three"))
+	if err != nil || len(same.Added)+len(same.Replaced) > 0 || string(same.Data) != string(changed.Data) {
+		t.Errorf("the same value: %+v, %v", same, err)
 	}
 }

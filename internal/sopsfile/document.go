@@ -8,6 +8,7 @@ import (
 	"github.com/getsops/sops/v3/config"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/secret"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstree"
 )
 
 // wholeDocument is the entry of a JSON document that is taken as one value, such as the key of a
@@ -18,7 +19,7 @@ func (f *File) wholeDocument(path []string) (place, error) {
 		return p, fail(Missing, p.Pos, "leave out the key, or the format",
 			"is taken as a whole because of its format, so the key %s means nothing", shown(path))
 	}
-	if !anyLeaf(f.tree.Branches[0], isCiphertext) {
+	if !sopstree.AnyLeaf(f.tree.Branches[0], sopstree.IsCiphertext) {
 		return p, nil // nothing in it is encrypted
 	}
 	text, err := f.emit(f.tree.Branches[0])
@@ -31,7 +32,7 @@ func (f *File) wholeDocument(path []string) (place, error) {
 
 // plainDocument writes a decrypted document as `sops decrypt` does.
 func (f *File) plainDocument(root sops.TreeBranch) (secret.Value, error) {
-	if anyLeaf(root, isRounded) {
+	if sopstree.AnyLeaf(root, isRounded) {
 		return secret.Value{}, fail(WrongType, f.whole(),
 			"put its numbers in quotes, or encrypt the file as a whole with --input-type binary",
 			"has a number that is too large for SOPS, which rounds it")
@@ -58,24 +59,4 @@ func isRounded(v any) bool {
 	const exact = 1 << 53
 	number, ok := v.(float64)
 	return ok && math.Abs(number) >= exact
-}
-
-func isCiphertext(v any) bool {
-	text, _ := v.(string)
-	_, ok := ciphertextType(text)
-	return ok
-}
-
-// anyLeaf reports whether a condition holds for any value in a tree.
-func anyLeaf(v any, is func(any) bool) bool {
-	switch v.(type) {
-	case sops.TreeBranch, []any:
-		for _, c := range children(v) {
-			if anyLeaf(c.value, is) {
-				return true
-			}
-		}
-		return false
-	}
-	return is(v)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/position"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstree"
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -33,32 +34,6 @@ type Entry struct {
 
 // binaryKey is where SOPS puts the content of a file that it encrypts as a whole.
 const binaryKey = "data"
-
-// ciphertextType returns the type in an encrypted value, ENC[AES256_GCM,data:x,iv:x,tag:x,type:str]
-// with x in base64. ok is false for any other text. SOPS itself also takes a text of which this is
-// the beginning. A regular expression takes longer than decrypting a short value.
-func ciphertextType(text string) (name string, ok bool) {
-	rest, ok := strings.CutPrefix(text, sopstext.ValuePrefix)
-	for _, field := range []string{"data:", ",iv:", ",tag:"} {
-		var found bool
-		rest, found = strings.CutPrefix(rest, field)
-		n := 0
-		for n < len(rest) && isBase64(rest[n]) {
-			n++
-		}
-		rest, ok = rest[n:], ok && found && n > 0
-	}
-	rest, found := strings.CutPrefix(rest, ",type:")
-	name, ended := strings.CutSuffix(rest, "]")
-	if !ok || !found || !ended || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" {
-		return "", false
-	}
-	return name, true
-}
-
-func isBase64(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '/' || c == '='
-}
 
 // digest is [Entry.Digest] for a ciphertext.
 func digest(text []byte) string {
@@ -82,6 +57,12 @@ type place struct {
 	route []int    // indices into the tree, which decryption leaves in place
 }
 
+// indexed returns the tree, indexed when it is first called.
+func (f *File) indexed() *sopstree.Index {
+	f.indexOnce.Do(func() { f.index = sopstree.NewIndex(f.tree.Branches[0]) })
+	return f.index
+}
+
 func (f *File) find(path []string) (place, error) {
 	var p place
 	if f.document {
@@ -99,56 +80,51 @@ func (f *File) find(path []string) (place, error) {
 	}
 	v := f.indexed()
 	for i, key := range path {
-		if _, there := v.at[key]; !there && f.format == formats.Dotenv {
-			if whole, ok := v.exported[key]; ok {
+		if _, there := v.At[key]; !there && f.format == formats.Dotenv {
+			if whole, ok := v.Exported[key]; ok {
 				key = whole
 				path = []string{key}
 			}
 		}
-		at, there := v.at[key]
+		at, there := v.At[key]
 		if !there {
 			return p, f.missing(path[:i+1], v)
 		}
-		if v.twice[key] {
+		if v.Twice[key] {
 			return p, fail(Malformed, f.position(path[:i+1]), "remove all but one", "has %s more than once", shown(path[:i+1]))
 		}
-		_, list := v.value.([]any)
+		_, list := v.Value.([]any)
 		p.InList = p.InList || list
 		if !list {
 			p.keys = append(p.keys, key)
 		}
-		p.route = append(p.route, v.all[at].index)
-		v = v.below[at]
+		p.route = append(p.route, v.All[at].Index)
+		v = v.Below[at]
 	}
 	p.Pos = f.position(path)
 	return p, f.leaf(&p, path, v)
 }
 
-func cutExport(key string) (name string, ok bool) {
-	name, ok = strings.CutPrefix(key, "export ")
-	return strings.TrimSpace(name), ok
-}
-
 // written is a key as a source writes it, which need not have "export".
 func (f *File) written(key string) string {
-	if name, ok := cutExport(key); ok && f.format == formats.Dotenv {
+	if name, ok := sopstree.CutExport(key); ok && f.format == formats.Dotenv {
 		return name
 	}
 	return key
 }
 
 // leaf fills in what the encrypted text shows.
-func (f *File) leaf(p *place, path []string, x *indexed) error {
-	switch v := x.value.(type) {
+func (f *File) leaf(p *place, path []string, x *sopstree.Index) error {
+	switch v := x.Value.(type) {
 	case sops.TreeBranch, []any:
 		if len(path) == 0 {
-			hint := "add a key to the source: " + f.theKeys(path, x.all)
+			hint := "add a key to the source: " + f.theKeys(path, x.All)
 			if f.format == formats.Json {
 				hint += "; or set the format to binary, if the whole document is the value"
 			}
 			return fail(Missing, p.Pos, hint, "holds its values under keys, and the source names none")
 		}
-		hint := f.theKeys(path, x.all)
+		hint := f.theKeys(path, x.All)
 		if _, list := v.([]any); list {
 			hint = "values are taken from maps only: SOPS does not bind the items of a list to their places"
 		}
@@ -158,89 +134,41 @@ func (f *File) leaf(p *place, path []string, x *indexed) error {
 	case string:
 		p.text = v
 	}
-	switch name, ok := ciphertextType(p.text); {
-	case ok && f.rules.leave(p.keys):
+	switch name, ok := sopstree.CiphertextType(p.text); {
+	case ok && f.rules.Leave(p.keys):
 		return fail(NotEncrypted, p.Pos, "set the plain value with "+f.command("edit")+", under a key that the rules cover",
 			"%s is not encrypted: the file's rules leave it as it is, and it holds ciphertext from elsewhere", shown(path))
 	case ok:
 		p.Type, p.Digest = name, digest([]byte(p.text))
 	case strings.HasPrefix(p.text, sopstext.ValuePrefix):
 		return fail(Damaged, p.Pos, f.restore(), "the ciphertext of %s is damaged", shown(path))
-	case x.value == "": // SOPS leaves it as it is (docs/sops.md §2)
+	case x.Value == "": // SOPS leaves it as it is (docs/sops.md §2)
 		return fail(Empty, p.Pos, "", "%s is empty", shown(path))
 	}
 	return nil
 }
 
-// mergeKey is the key under which SOPS keeps what a YAML merge key merges. SOPS itself merges
-// nothing, and neither do programs that read the decrypted file through SOPS.
-const mergeKey = "<<"
-
 // missing says that x has no value at the end of a path.
-func (f *File) missing(path []string, x *indexed) error {
+func (f *File) missing(path []string, x *sopstree.Index) error {
 	above, key := path[:len(path)-1], path[len(path)-1]
 	hint := f.nearest(key, x)
-	if inMerge, ok := findMerged(x.value, key); ok {
+	if inMerge, ok := sopstree.FindMerged(x.Value, key); ok {
 		hint = "it is in a merge key, which SOPS keeps as a key of its own: write " + shown(slices.Concat(above, inMerge))
 	}
-	if marked := charset.BOM + key; len(above) == 0 && slices.ContainsFunc(x.all, func(c child) bool { return c.key == marked }) {
+	if marked := charset.BOM + key; len(above) == 0 && slices.ContainsFunc(x.All, func(c sopstree.Child) bool { return c.Key == marked }) {
 		hint = "SOPS takes the byte order mark before it for a part of the key: if the file had it when it was encrypted, " +
 			"remove it with " + f.command("edit") + "; else " + saveUnmarked
 	}
 	return fail(Missing, f.position(above), hint, "has no %s", shown(path))
 }
 
-// findMerged finds a key of v's merge keys, the first if there are several.
-func findMerged(v any, key string) (path []string, ok bool) {
-	for _, c := range children(v) {
-		_, list := v.([]any)
-		if !list && c.key != mergeKey {
-			continue
-		}
-		below := children(c.value)
-		if _, items := c.value.([]any); !items && slices.ContainsFunc(below, func(b child) bool { return b.key == key }) {
-			return []string{c.key, key}, true
-		}
-		if path, ok := findMerged(c.value, key); ok {
-			return append([]string{c.key}, path...), true
-		}
-	}
-	return nil, false
-}
-
-type child struct {
-	key   string
-	index int
-	value any
-}
-
-// children returns the items of a map or a list, without the comments. A comment that SOPS
-// encrypted in a list is an item there.
-func children(v any) (all []child) {
-	switch v := v.(type) {
-	case sops.TreeBranch:
-		for i, item := range v {
-			if key, ok := item.Key.(string); ok {
-				all = append(all, child{key, i, item.Value})
-			}
-		}
-	case []any:
-		for i, item := range v {
-			if _, isComment := item.(sops.Comment); !isComment {
-				all = append(all, child{strconv.Itoa(len(all)), i, item})
-			}
-		}
-	}
-	return all
-}
-
 // theKeys names what could be meant, and prefers nothing: the wrong key could have a value too.
 // A key that does not look like a name may be a value in the wrong place, and is counted only.
-func (f *File) theKeys(path []string, all []child) string {
+func (f *File) theKeys(path []string, all []sopstree.Child) string {
 	const most = 12
 	var names []string
 	for _, c := range all {
-		if key := f.written(c.key); syntax.IsName(key) && len(names) < most {
+		if key := f.written(c.Key); syntax.IsName(key) && len(names) < most {
 			names = append(names, shown(append(path[:len(path):len(path)], key)))
 		}
 	}
@@ -263,13 +191,13 @@ func count(keys int) string {
 }
 
 // nearest is a hint that names a key like the one that is missing.
-func (f *File) nearest(key string, x *indexed) string {
-	if _, list := x.value.([]any); list {
+func (f *File) nearest(key string, x *sopstree.Index) string {
+	if _, list := x.Value.([]any); list {
 		return "it is a list: its items are named 0, 1 and so on"
 	}
-	keys := make([]string, len(x.all))
-	for i, c := range x.all {
-		keys[i] = f.written(c.key)
+	keys := make([]string, len(x.All))
+	for i, c := range x.All {
+		keys[i] = f.written(c.Key)
 	}
 	return syntax.DidYouMean(key, keys)
 }

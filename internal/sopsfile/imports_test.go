@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// TestImportsOfSOPS lists all of SOPS that this package and keygate import. Each more may bring the clients
+// TestImportsOfSOPS lists all of SOPS that this package and the packages below it import. Each more may bring the clients
 // of another server, which every start of the program pays for (docs/startup.md).
 func TestImportsOfSOPS(t *testing.T) {
 	const sops = "github.com/getsops/sops/v3"
 	var got []string
-	for _, dir := range []string{".", "keygate"} {
+	for _, dir := range []string{".", "keygate", "sopstree"} {
 		pkg, err := build.ImportDir(dir, 0)
 		if err != nil {
 			t.Fatal(err)

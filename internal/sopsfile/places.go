@@ -148,3 +148,65 @@ func iniColumn(line, section string) (k lineKey, column int, next string) {
 	value := strings.TrimLeft(line[i+1:], " \t")
 	return k, utf8.RuneCountInString(line[:len(line)-len(value)]) + 1, section
 }
+
+// lineKey is where a line of a dotenv or INI file has its value. A dotenv file has no sections.
+type lineKey struct{ section, key string }
+
+// linePosition is the position of a value in a dotenv or INI file.
+func (f *File) linePosition(path []string) (position.Position, bool) {
+	f.linesOnce.Do(f.indexLines)
+	var k lineKey
+	switch {
+	case f.format == formats.Dotenv && len(path) == 1:
+		k.key = path[0]
+	case f.format != formats.Dotenv && len(path) == 2:
+		k = lineKey{path[0], path[1]}
+	default:
+		return position.Position{}, false
+	}
+	pos, ok := f.lines[k]
+	return pos, ok
+}
+
+func (f *File) indexLines() {
+	f.lines = map[lineKey]position.Position{}
+	number, section := 0, ""
+	for line := range strings.Lines(string(f.data)) {
+		number++
+		var k lineKey
+		column := 0
+		if f.format == formats.Dotenv {
+			k.key, column = dotenvColumn(line)
+		} else {
+			k, column, section = iniColumn(line, section)
+		}
+		if _, again := f.lines[k]; column > 0 && !again {
+			f.lines[k] = position.Position{File: f.name, Line: number, Column: column}
+		}
+	}
+}
+
+// node returns the value of a map's key in the document, or nil.
+func (f *File) node(n *syntax.Node, key string) *syntax.Node {
+	f.nodesOnce.Do(func() {
+		f.nodes = map[*syntax.Node]map[string]*syntax.Node{}
+		f.indexNodes(f.root)
+	})
+	return f.nodes[n][key]
+}
+
+func (f *File) indexNodes(n *syntax.Node) {
+	if len(n.Fields) > 0 {
+		fields := make(map[string]*syntax.Node, len(n.Fields))
+		for _, field := range n.Fields {
+			if fields[field.Key] == nil {
+				fields[field.Key] = field.Value
+				f.indexNodes(field.Value)
+			}
+		}
+		f.nodes[n] = fields
+	}
+	for _, item := range n.Items {
+		f.indexNodes(item)
+	}
+}

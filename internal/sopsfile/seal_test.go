@@ -158,6 +158,34 @@ func TestCheckSealUsesNothing(t *testing.T) {
 	}
 }
 
+func TestRecipientsOf(t *testing.T) {
+	id, other := identity(t).Recipient().String(), identity(t).Recipient().String()
+	for _, tt := range []struct {
+		name, rules string
+		age         []string
+		err         error
+		malformed   bool
+	}{
+		{name: "one", rules: "creation_rules: [{age: " + id + "}]", age: []string{id}},
+		{name: "two", rules: "creation_rules: [{age: '" + id + "," + other + "'}]", age: []string{id, other}},
+		{name: "no rule for it", rules: "creation_rules: [{path_regex: other, age: " + id + "}]", err: sopsfile.ErrNoRule},
+		{name: "not a recipient", rules: "creation_rules: [{age: age1x}]", malformed: true},
+		{name: "nobody", rules: "creation_rules: [{}]", malformed: true},
+	} {
+		_, dir := project(t, tt.rules)
+		got, err := opener(t).RecipientsOf(t.Context(), dir, filepath.Join(dir, "secrets.enc.yaml"))
+		if tt.malformed != (err != nil && tt.err == nil) || tt.err != nil && !errors.Is(err, tt.err) {
+			t.Errorf("%s: error %v", tt.name, err)
+		}
+		if filepath.Base(got.Rules) != ".sops.yaml" && !tt.malformed || len(got.Age) != len(tt.age) || got.Others != 0 {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+	if got, err := opener(t).RecipientsOf(t.Context(), "/", "/nowhere-at-all/x.yaml"); err != nil || got.Rules != "" {
+		t.Errorf("without a file: %+v, %v", got, err)
+	}
+}
+
 func TestSealLike(t *testing.T) {
 	recipient := newKey(t)
 	existing := encrypt(t, "a.yaml", "a: text\n", recipient)

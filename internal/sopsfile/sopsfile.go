@@ -1,5 +1,5 @@
 // Package sopsfile reads files that SOPS encrypted, and seals the fingerprint key
-// as one. It and its package keygate are the only ones that import SOPS, and use as
+// as one. It and the packages below it are the only ones that import SOPS, and use as
 // little of it as they can (docs/sops.md §3): files are hostile input, which name the
 // key servers to ask themselves (docs/sops.md §1), and SOPS's errors and logs quote
 // plaintext (docs/sops.md §7).
@@ -25,6 +25,7 @@ import (
 	"github.com/getsops/sops/v3/logging"
 	"github.com/secretsync/secretsync/internal/position"
 	"github.com/secretsync/secretsync/internal/sopsfile/keygate"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstree"
 	"github.com/secretsync/secretsync/internal/sopstext"
 	"github.com/secretsync/secretsync/internal/syntax"
 )
@@ -75,11 +76,11 @@ type File struct {
 	sealed   string       // of a .sops.yaml: the file that a key is sealed in
 	root     *syntax.Node // of YAML and JSON, for positions
 	tree     sops.Tree    // encrypted, and never changed
-	rules    rules
+	rules    sopstree.Rules
 
 	// What is found by its key, indexed when it is first needed.
 	indexOnce, linesOnce, nodesOnce sync.Once
-	index                           *indexed
+	index                           *sopstree.Index
 	lines                           map[lineKey]position.Position // of dotenv and INI
 	nodes                           map[*syntax.Node]map[string]*syntax.Node
 
@@ -127,7 +128,7 @@ func (f *File) parse() (err error) {
 		return err
 	}
 	if f.tree, err = f.load(); err == nil {
-		f.rules = rulesOf(f.tree.Metadata)
+		f.rules = sopstree.RulesOf(f.tree.Metadata)
 	}
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/secretsync/secretsync/internal/charset"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/internal/sopsfile/keygate"
+	"github.com/secretsync/secretsync/internal/sopsfile/sopstree"
 )
 
 // Value decrypts a value that was a string, or the content of a file. The first
@@ -160,7 +160,7 @@ type unlocked struct {
 func (f *File) unlock(ctx context.Context, c *keygate.Clock) (u *unlocked, err error) {
 	defer rescue(f, &err)
 	tree := f.tree
-	tree.Branches = sops.TreeBranches{copied(f.tree.Branches[0]).(sops.TreeBranch)}
+	tree.Branches = sops.TreeBranches{sopstree.Copy(f.tree.Branches[0]).(sops.TreeBranch)}
 	key, err := f.dataKey(ctx, tree.Metadata, c)
 	if err != nil {
 		return nil, err
@@ -181,25 +181,6 @@ func (f *File) dataKey(ctx context.Context, m sops.Metadata, c *keygate.Clock) (
 		return nil, f.refusedKeys(failed)
 	}
 	return nil, f.noKey(failed) // SOPS doesn't say whether a key was wrong or none was there
-}
-
-// copied copies a value of a tree.
-func copied(v any) any {
-	switch v := v.(type) {
-	case sops.TreeBranch:
-		v = slices.Clone(v)
-		for i := range v {
-			v[i].Value = copied(v[i].Value)
-		}
-		return v
-	case []any:
-		v = slices.Clone(v)
-		for i := range v {
-			v[i] = copied(v[i])
-		}
-		return v
-	}
-	return v
 }
 
 // unlockWith decrypts a tree in place with the data key, and verifies its MAC.
@@ -258,12 +239,12 @@ func locate(v any, path []string, bound string, w *watched) []string {
 		return path
 	}
 	_, list := v.([]any)
-	for _, c := range children(v) {
+	for _, c := range sopstree.Children(v) {
 		below := bound
 		if !list {
-			below += c.key + ":"
+			below += c.Key + ":"
 		}
-		if found := locate(c.value, append(path[:len(path):len(path)], c.key), below, w); found != nil {
+		if found := locate(c.Value, append(path[:len(path):len(path)], c.Key), below, w); found != nil {
 			return found
 		}
 	}

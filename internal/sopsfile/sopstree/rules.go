@@ -1,4 +1,4 @@
-package sopsfile
+package sopstree
 
 import (
 	"regexp"
@@ -8,23 +8,24 @@ import (
 	"github.com/getsops/sops/v3"
 )
 
-// rules say which values of a file SOPS leaves in clear.
-type rules struct {
+// Rules say which values of a file SOPS leaves in clear.
+type Rules struct {
 	m                      sops.Metadata
 	encrypted, unencrypted *regexp.Regexp // nil matches nothing, as one that SOPS cannot compile
 }
 
-func rulesOf(m sops.Metadata) rules {
-	r := rules{m: m}
+// RulesOf returns the rules that a file has in its metadata.
+func RulesOf(m sops.Metadata) Rules {
+	r := Rules{m: m}
 	r.encrypted, _ = regexp.Compile(m.EncryptedRegex)
 	r.unencrypted, _ = regexp.Compile(m.UnencryptedRegex)
 	return r
 }
 
-// leave reports whether SOPS leaves a value as it is, given the keys of the maps on its path,
+// Leave reports whether SOPS leaves a value as it is, given the keys of the maps on its path,
 // of which any can decide that (docs/sops.md §2). A file has one rule. One about comments is
 // left out: the value may be encrypted for all that is known here.
-func (r rules) leave(keys []string) bool {
+func (r Rules) Leave(keys []string) bool {
 	matches := func(expr *regexp.Regexp) bool { return expr != nil && slices.ContainsFunc(keys, expr.MatchString) }
 	ends := func(suffix string) bool {
 		return slices.ContainsFunc(keys, func(key string) bool { return strings.HasSuffix(key, suffix) })
