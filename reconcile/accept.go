@@ -3,13 +3,13 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile/internal/pattern"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/scope"
 )
 
 // Acceptable are secrets that drifted, among those that were named.
@@ -30,7 +30,7 @@ func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptab
 	if err := p.checkRecords(lock); err != nil {
 		return nil, err
 	}
-	chosen, err := pattern.Choose(patterns, p.Lockfile(), recordedKeys(lock))
+	chosen, err := pattern.Choose(patterns, p.Lockfile(), records.Keys(lock))
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptab
 	if err != nil {
 		return nil, err
 	}
-	limit(&in, chosen)
+	scope.ToSecrets(&in, chosen)
 	seen, in, err := p.see(ctx, in)
 	if err := errors.Join(err, seen.Err()); err != nil {
 		return nil, err
@@ -91,30 +91,5 @@ func keepPrevious(st *lockfile.Store, name string, now time.Time) {
 		if p.PreviousOf == name && p.KeptSince.IsZero() && p.Accepted.IsZero() {
 			p.KeptSince = now
 		}
-	}
-}
-
-// recordedKeys are the secrets of a lockfile, in its order.
-func recordedKeys(lock *lockfile.File) []planner.SecretKey {
-	var keys []planner.SecretKey
-	for k, st := range lock.All() {
-		for name := range st.All() {
-			keys = append(keys, records.PlanKey(k).Secret(name))
-		}
-	}
-	return keys
-}
-
-// limit leaves the other stores and the records of other secrets out of an input, so that no
-// request is sent for them.
-func limit(in *planner.Input, chosen []planner.SecretKey) {
-	wanted, stores := map[planner.SecretKey]bool{}, map[planner.StoreKey]bool{}
-	for _, k := range chosen {
-		wanted[k], stores[k.Store] = true, true
-	}
-	limitStores(in, func(store planner.StoreKey) bool { return stores[store] })
-	for i := range in.Recorded {
-		st := &in.Recorded[i]
-		st.Secrets = slices.DeleteFunc(st.Secrets, func(r planner.RecordedSecret) bool { return !wanted[st.Key.Secret(r.Name)] })
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/secretsync/secretsync/internal/repo"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/scope"
 )
 
 // Drift is how the live state differs from the lockfile.
@@ -126,7 +126,7 @@ func (d *Drift) Quotas(ctx context.Context) map[planner.AccountID]planner.Quota 
 // drift and nothing else. It is nil if no plan could repair anything. unrepairable is the
 // number of findings that it leaves, such as unmanaged secrets.
 func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err error) {
-	targets := driftedTargets(d.Findings)
+	targets := scope.Drifted(d.Findings)
 	unrepairable = d.Counted() - len(targets)
 	if len(targets) == 0 {
 		return nil, unrepairable, nil
@@ -136,27 +136,10 @@ func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err 
 		return nil, unrepairable, err
 	}
 	in := d.input
-	in.Desired, in.References, in.Unread = readable(desired.stores, d.unread), desired.references, desired.unread
+	in.Desired, in.References, in.Unread = scope.Readable(desired.stores, d.unread), desired.references, desired.unread
 	in.Options = d.project.options()
 	in.Options.Targets, in.Options.VerifyLater = targets, true
 	return &Proposal{
 		Plan: planner.Build(in), project: d.project, lock: d.lock, desired: desired, input: in, Unreachable: d.Unreachable, unread: d.unread,
 	}, unrepairable, nil
-}
-
-// driftedTargets are globs that match what a plan can repair.
-func driftedTargets(found []planner.Drift) []string {
-	var targets []string
-	for _, d := range found {
-		store := string(d.Store.Account) + "/" + repo.EscapeGlob(d.Store.Name) + "/"
-		switch {
-		case !d.Counts || d.Kind == planner.DriftUnmanaged || d.Kind == planner.DriftNotActive,
-			d.Kind == planner.DriftRotationOverdue && !d.Generated:
-		case d.Kind == planner.DriftStoreGone:
-			targets = append(targets, store+"*")
-		default:
-			targets = append(targets, store+repo.EscapeGlob(d.Secret))
-		}
-	}
-	return targets
 }

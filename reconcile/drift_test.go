@@ -255,23 +255,3 @@ func TestRepairFails(t *testing.T) {
 		t.Errorf("%v, %d, %v", p, left, err)
 	}
 }
-
-// A name matches only itself, whatever characters it has; a missing store matches all its
-// secrets.
-func TestDriftedTargets(t *testing.T) {
-	odd := planner.StoreKey{Account: account, Name: `a*[b]\?`}
-	got := driftedTargets([]planner.Drift{
-		{Kind: planner.DriftDeleted, Store: odd, Secret: "c*", Counts: true},
-		{Kind: planner.DriftStoreGone, Store: odd, Counts: true},
-		{Kind: planner.DriftLagging, Store: odd, Secret: "lagging"},
-		{Kind: planner.DriftNotActive, Store: odd, Secret: "stuck", Counts: true},
-		{Kind: planner.DriftUnmanaged, Store: odd, Secret: "theirs", Counts: true},
-		{Kind: planner.DriftRotationOverdue, Store: odd, Secret: "given", Counts: true},
-		{Kind: planner.DriftRotationOverdue, Store: odd, Secret: "drawn", Counts: true, Generated: true},
-	})
-	store := string(account) + `/a\*\[b]\\\?/`
-	equal(t, "targets", got, []string{store + `c\*`, store + "*", store + "drawn"})
-	o := planner.Options{Targets: got[:1]}
-	equal(t, "matches itself", o.Targeted(odd, "c*"), true)
-	equal(t, "matches another", o.Targeted(odd, "cd"), false)
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/outside"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/scope"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
@@ -86,7 +87,7 @@ func (p *Project) Inventory(ctx context.Context) (*Inventory, error) {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	quotas := make(chan quotasRead, 1)
-	go func() { quotas <- p.readQuotas(reading, accountsOf(all)) }()
+	go func() { quotas <- p.readQuotas(reading, scope.Accounts(all)) }()
 	seen, in, err := p.see(ctx, all)
 	if err != nil {
 		return nil, err
@@ -138,7 +139,7 @@ func (p *Project) addDeployed(ctx context.Context, in *planner.Input) (unread []
 	if !p.cfg.LiveBindings {
 		return nil
 	}
-	found, failed := p.deployed(ctx, accountsOf(*in))
+	found, failed := p.deployed(ctx, scope.Accounts(*in))
 	names := outside.NamesOf(in.Recorded, in.Live)
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		in.References = append(slices.Clip(in.References), outside.References(found[id], names)...)
@@ -200,6 +201,6 @@ func storesOf(in planner.Input, lock *lockfile.File, unread map[planner.AccountI
 	for _, st := range stores {
 		list = append(list, *st)
 	}
-	slices.SortFunc(list, func(x, y StoreInventory) int { return compareSecrets(x.Key.Secret(""), y.Key.Secret("")) })
+	slices.SortFunc(list, func(x, y StoreInventory) int { return scope.CompareSecrets(x.Key.Secret(""), y.Key.Secret("")) })
 	return list
 }

@@ -1,14 +1,12 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,6 +16,7 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/scope"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
@@ -109,14 +108,10 @@ func (p *Project) Leases(ctx context.Context, lock *lockfile.File) ([]Lease, err
 func (p *Project) leasesOf(lock *lockfile.File) []Lease {
 	stores, _ := p.leased(lock)
 	var leases []Lease
-	for _, k := range slices.SortedFunc(maps.Keys(stores), byName) {
+	for _, k := range slices.SortedFunc(maps.Keys(stores), scope.CompareStores) {
 		leases = append(leases, Lease{Store: k})
 	}
 	return leases
-}
-
-func byName(a, b planner.StoreKey) int {
-	return cmp.Or(strings.Compare(string(a.Account), string(b.Account)), strings.Compare(a.Name, b.Name))
 }
 
 func (l *Lease) read(st lease.Status, lineage string) {

@@ -12,6 +12,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/outside"
 	"github.com/secretsync/secretsync/reconcile/internal/observe"
+	"github.com/secretsync/secretsync/reconcile/internal/scope"
 )
 
 // AuditLogReader may be implemented by an [Account] whose audit log can be read.
@@ -164,7 +165,7 @@ func (p *Project) liveBindings(ctx context.Context, in *planner.Input) {
 	if !p.cfg.LiveBindings {
 		return
 	}
-	found, failed := p.deployed(ctx, accountsOf(*in))
+	found, failed := p.deployed(ctx, scope.Accounts(*in))
 	names := outside.NamesOf(in.Recorded, in.Live)
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		in.References = append(slices.Clip(in.References), outside.Unknown(outside.References(found[id], names), in.References)...)
@@ -173,19 +174,6 @@ func (p *Project) liveBindings(ctx context.Context, in *planner.Input) {
 		p.cfg.Notify(ReadersUnread{Account: id, Err: failed[id]})
 		in.UnreadReaders = append(in.UnreadReaders, id)
 	}
-}
-
-// accountsOf are the accounts of an input, in order.
-func accountsOf(in planner.Input) []planner.AccountID {
-	var ids []planner.AccountID
-	for _, st := range in.Desired {
-		ids = append(ids, st.Key.Account)
-	}
-	for _, st := range in.Recorded {
-		ids = append(ids, st.Key.Account)
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
 }
 
 // SecretReaders is a secret and what reads it.
@@ -227,7 +215,7 @@ func (p *Project) Deployment(ctx context.Context) (*Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	accounts := accountsOf(in)
+	accounts := scope.Accounts(in)
 	for _, id := range accounts {
 		if _, err := p.account(id); err != nil { // such as a missing token
 			return nil, err
@@ -279,7 +267,7 @@ func readersOf(in planner.Input, refs []planner.Reference, accounts map[planner.
 		byID[id][key.Name] = s
 		return s
 	}
-	for k := range known(in.Desired, in.Recorded) {
+	for k := range scope.Known(in.Desired, in.Recorded) {
 		add(k, ids[k.Store], true)
 	}
 	for _, ref := range refs {

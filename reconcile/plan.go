@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/observe"
 	"github.com/secretsync/secretsync/reconcile/internal/pattern"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/scope"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
@@ -62,7 +62,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired) 
 	}
 	in.Options.Destroy, in.Options.VerifyLater = d.destroy, !d.applied
 	if len(d.rotate) > 0 {
-		limitToRotations(&in, d.rotate)
+		scope.ToRotations(&in, d.rotate)
 	}
 	if d.mode.Offline {
 		in.Live, in.Options.Offline = records.AsLive(in.Recorded), true
@@ -129,7 +129,7 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observe.Observed, 
 			in.UnreadStores = append(in.UnreadStores, place.Key)
 		}
 	}
-	in.Desired = readable(in.Desired, seen.Unread)
+	in.Desired = scope.Readable(in.Desired, seen.Unread)
 	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool {
 		return seen.Unread[st.Key.Account] != nil
 	})
@@ -138,11 +138,6 @@ func (p *Project) see(ctx context.Context, in planner.Input) (observe.Observed, 
 		return seen, in, seen.Err()
 	}
 	return seen, in, nil
-}
-
-// readable returns the stores without those of accounts that could not be read.
-func readable(stores []planner.DesiredStore, unread map[planner.AccountID]error) []planner.DesiredStore {
-	return slices.DeleteFunc(slices.Clone(stores), func(st planner.DesiredStore) bool { return unread[st.Key.Account] != nil })
 }
 
 // forgery describes, for the planner, the fingerprints that were not written by an apply.
@@ -176,46 +171,7 @@ func (p *Proposal) inputs() planfile.Inputs {
 // checkRotate returns a [PatternError] unless the manifest or the lockfile has a secret that the
 // glob matches, and only one if the glob names no store.
 func (d *desired) checkRotate(glob string, lock *lockfile.File) error {
-	all := slices.SortedFunc(known(d.stores, records.Stores(lock)), compareSecrets)
+	all := slices.SortedFunc(scope.Known(d.stores, records.Stores(lock)), scope.CompareSecrets)
 	_, err := pattern.Choose([]string{glob}, "the manifest or the lockfile", slices.Compact(all))
 	return err
-}
-
-// limitToRotations limits a plan to rotations of what the globs match. Stores without a matching
-// secret are taken out of the input, so that they are not read.
-func limitToRotations(in *planner.Input, globs []string) {
-	in.Options.Rotate = globs
-	matching := map[planner.StoreKey]bool{}
-	for k := range known(in.Desired, in.Recorded) {
-		if slices.ContainsFunc(globs, func(glob string) bool { return planner.Matches(glob, k) }) {
-			matching[k.Store] = true
-		}
-	}
-	limitStores(in, func(store planner.StoreKey) bool { return matching[store] })
-}
-
-// limitStores takes the stores that are not to be kept out of an input, so that they are not read.
-func limitStores(in *planner.Input, keep func(planner.StoreKey) bool) {
-	in.Desired = slices.DeleteFunc(slices.Clone(in.Desired), func(st planner.DesiredStore) bool { return !keep(st.Key) })
-	in.Recorded = slices.DeleteFunc(slices.Clone(in.Recorded), func(st planner.RecordedStore) bool { return !keep(st.Key) })
-}
-
-// known yields the secrets of the manifest and of the lockfile; those of both twice.
-func known(desired []planner.DesiredStore, recorded []planner.RecordedStore) iter.Seq[planner.SecretKey] {
-	return func(yield func(planner.SecretKey) bool) {
-		for _, st := range desired {
-			for _, sec := range st.Secrets {
-				if !yield(st.Key.Secret(sec.Name)) {
-					return
-				}
-			}
-		}
-		for _, st := range recorded {
-			for _, sec := range st.Secrets {
-				if !yield(st.Key.Secret(sec.Name)) {
-					return
-				}
-			}
-		}
-	}
 }

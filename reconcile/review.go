@@ -5,6 +5,7 @@ import (
 
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
+	"github.com/secretsync/secretsync/reconcile/internal/proof"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
@@ -98,7 +99,7 @@ func (p *Proposal) reviewed(r Review) *planner.Plan {
 // a key, and both without what is proven about live values.
 func (p *Proposal) variants() []*planner.Plan {
 	plans := []*planner.Plan{p.Plan, p.keyless(p.input)}
-	if without, proven := unproven(p.input); proven {
+	if without, proven := proof.Unproven(p.input); proven {
 		plans = append(plans, planner.Build(without), p.keyless(without))
 	}
 	return plans

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/pattern"
 	"github.com/secretsync/secretsync/reconcile/internal/proof"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
+	"github.com/secretsync/secretsync/reconcile/internal/scope"
 )
 
 // Verification is which live values are those that the lockfile has the fingerprints of.
@@ -106,7 +106,7 @@ func (p *Project) Verify(ctx context.Context, patterns ...string) (*Verification
 	if err := p.checkRecords(lock); err != nil {
 		return nil, err
 	}
-	chosen := recordedKeys(lock)
+	chosen := records.Keys(lock)
 	if len(patterns) > 0 {
 		if chosen, err = pattern.Choose(patterns, p.Lockfile(), chosen); err != nil {
 			return nil, err
@@ -120,7 +120,7 @@ func (p *Project) Verify(ctx context.Context, patterns ...string) (*Verification
 	if err != nil {
 		return nil, err
 	}
-	limit(&in, chosen)
+	scope.ToSecrets(&in, chosen)
 	seen, in, err := p.see(ctx, in)
 	if err != nil {
 		return nil, err
@@ -262,22 +262,6 @@ func (p *Project) verifyRecorded(ctx context.Context, in planner.Input, lock *lo
 	p.prove(ctx, in, lock, &desired{key: key}, func(v *planner.Versions) bool { return v.Recorded != nil && v.InQuestion(in.Now) })
 }
 
-// unproven is an input without what was proven about live values, if anything was.
-func unproven(in planner.Input) (without planner.Input, proven bool) {
-	in.Options.VerifyLater = true
-	in.Live = slices.Clone(in.Live)
-	for i := range in.Live {
-		st := &in.Live[i]
-		st.Secrets = slices.Clone(st.Secrets)
-		for j := range st.Secrets {
-			l := &st.Secrets[j]
-			proven = proven || cmp.Or(l.Value, l.DesiredValue, l.RequestedValue) != planner.LiveUnknown
-			l.Value, l.DesiredValue, l.RequestedValue = "", "", ""
-		}
-	}
-	return in, proven
-}
-
 // provePause is the pause before a value is verified once more that Workers did not have yet.
 const provePause = 2 * time.Second
 
@@ -291,7 +275,7 @@ func (r *Run) Prove(ctx context.Context, p *Proposal, report *applier.Report) *V
 			keys = append(keys, a.Store.Secret(a.Secret))
 		}
 	}
-	slices.SortFunc(keys, compareSecrets)
+	slices.SortFunc(keys, scope.CompareSecrets)
 	v := r.proveOnce(ctx, p, keys)
 	waited := false
 	defer func() {
@@ -316,7 +300,7 @@ func (r *Run) Prove(ctx context.Context, p *Proposal, report *applier.Report) *V
 		}
 		again := r.proveOnce(ctx, p, left)
 		for _, s := range again.Secrets {
-			i, _ := slices.BinarySearchFunc(v.Secrets, s.Key, func(x VerifiedSecret, k planner.SecretKey) int { return compareSecrets(x.Key, k) })
+			i, _ := slices.BinarySearchFunc(v.Secrets, s.Key, func(x VerifiedSecret, k planner.SecretKey) int { return scope.CompareSecrets(x.Key, k) })
 			if again.Failed == nil {
 				v.Secrets[i] = s
 			}
@@ -337,8 +321,4 @@ func (r *Run) proveOnce(ctx context.Context, p *Proposal, keys []planner.SecretK
 	}
 	f := r.project.askWitness(ctx, r.project.prover(lock, p.desired.key, nil), in, func(v *planner.Versions) bool { return wanted[v.Key] })
 	return r.project.verification(in, f, keys)
-}
-
-func compareSecrets(x, y planner.SecretKey) int {
-	return cmp.Or(cmp.Compare(x.Store.Account, y.Store.Account), cmp.Compare(x.Store.Name, y.Store.Name), cmp.Compare(x.Name, y.Name))
 }

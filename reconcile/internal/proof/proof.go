@@ -230,3 +230,19 @@ func (q *inquiry) matched(which int) {
 		}
 	}
 }
+
+// Unproven is an input without what was proven about live values, if anything was.
+func Unproven(in planner.Input) (without planner.Input, proven bool) {
+	in.Options.VerifyLater = true
+	in.Live = slices.Clone(in.Live)
+	for i := range in.Live {
+		st := &in.Live[i]
+		st.Secrets = slices.Clone(st.Secrets)
+		for j := range st.Secrets {
+			l := &st.Secrets[j]
+			proven = proven || cmp.Or(l.Value, l.DesiredValue, l.RequestedValue) != planner.LiveUnknown
+			l.Value, l.DesiredValue, l.RequestedValue = "", "", ""
+		}
+	}
+	return in, proven
+}

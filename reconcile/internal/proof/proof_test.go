@@ -220,3 +220,25 @@ func TestFailure(t *testing.T) {
 		t.Errorf("without previews: %v", f.Failed)
 	}
 }
+
+// TestUnproven: what was proven is removed from a copy, whichever of the three values it is about.
+func TestUnproven(t *testing.T) {
+	for name, tt := range map[string]struct {
+		live   planner.LiveSecret
+		proven bool
+	}{
+		"nothing":             {planner.LiveSecret{Name: "a"}, false},
+		"the recorded value":  {planner.LiveSecret{Name: "a", Value: planner.LiveSame}, true},
+		"the desired value":   {planner.LiveSecret{Name: "a", DesiredValue: planner.LiveOther}, true},
+		"the requested value": {planner.LiveSecret{Name: "a", RequestedValue: planner.LiveSame}, true},
+	} {
+		in := planner.Input{Live: []planner.LiveStore{{Key: enginetest.Prod, Secrets: []planner.LiveSecret{tt.live, {Name: "b"}}}}}
+		without, proven := proof.Unproven(in)
+		if proven != tt.proven {
+			t.Errorf("%s: proven is %v", name, proven)
+		}
+		enginetest.Equal(t, name, without.Live[0].Secrets, []planner.LiveSecret{{Name: "a"}, {Name: "b"}})
+		enginetest.Equal(t, name+": verified later", []bool{in.Options.VerifyLater, without.Options.VerifyLater}, []bool{false, true})
+		enginetest.Equal(t, name+": the input", in.Live[0].Secrets[0], tt.live)
+	}
+}

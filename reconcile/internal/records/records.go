@@ -22,6 +22,17 @@ func Find(lock *lockfile.File, k planner.SecretKey) *lockfile.Secret {
 	return lock.Stores[LockKey(k.Store)].Secret(k.Name)
 }
 
+// Keys are the secrets of a lockfile, in its order.
+func Keys(lock *lockfile.File) []planner.SecretKey {
+	var keys []planner.SecretKey
+	for k, st := range lock.All() {
+		for name := range st.All() {
+			keys = append(keys, PlanKey(k).Secret(name))
+		}
+	}
+	return keys
+}
+
 // Stores is the lockfile as the planner reads it.
 func Stores(lock *lockfile.File) []planner.RecordedStore {
 	var stores []planner.RecordedStore
