@@ -1,16 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"github.com/secretsync/secretsync/internal/metrics"
+	"github.com/secretsync/secretsync/internal/notify/delivery"
 	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // driftOptions are the flags of drift.
@@ -22,6 +25,27 @@ type driftOptions struct {
 	notifyFlags
 	format, metricsFile, out string
 	who, repair, noColor     bool
+}
+
+// notifyFlags say where to send what was found.
+type notifyFlags struct {
+	webhooks []string
+	state    string
+}
+
+func (f *notifyFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.webhooks, "notify", nil,
+		"send drift to this `URL`, a webhook of Slack, Discord, Teams or any other (repeatable; better SECRETSYNC_NOTIFY, since it is a secret)")
+	fs.StringVar(&f.state, "notify-state", "",
+		"the file that remembers what was sent, so that it is sent once (default: one in the user's cache folder)")
+}
+
+// delivery is how a run's findings are sent to the webhooks that the flags and the environment name.
+func (a *App) delivery(f *notifyFlags, c *connection, p *reconcile.Project) (*delivery.Delivery, error) {
+	return delivery.New(delivery.Options{
+		Webhooks: f.webhooks, State: f.state,
+		Manifest: p.Manifest().File, Lockfile: p.Lockfile(), API: cmp.Or(c.address, c.flags.emulator),
+	}, delivery.Host{LookupEnv: a.LookupEnv, Filter: a.Filter, Outputs: &a.files, Transport: a.Transport, Say: a.Say})
 }
 
 func (a *App) driftCommand() *cobra.Command {
@@ -100,7 +124,7 @@ func (a *App) drift(cmd *cobra.Command, o *driftOptions) error {
 	if err := a.checkMetrics(o.metricsFile); err != nil {
 		return err
 	}
-	notifier, err := a.notifier(&o.notifyFlags, connection, project)
+	webhooks, err := a.delivery(&o.notifyFlags, connection, project)
 	if err != nil {
 		return err
 	}
@@ -116,7 +140,7 @@ func (a *App) drift(cmd *cobra.Command, o *driftOptions) error {
 		return err
 	}
 	err = a.results(o.format, o.noColor).Drift(ctx, drift.Findings, len(drift.Secrets), project.Manifest().File)
-	notifier.notify(ctx, drift, project.Manifest().File)
+	webhooks.Send(ctx, drift)
 	if err != nil {
 		return err
 	}

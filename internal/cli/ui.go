@@ -16,6 +16,7 @@ import (
 	"github.com/secretsync/secretsync/internal/ask"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/notify/delivery"
 	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/render"
@@ -183,7 +184,7 @@ func (a *App) FilterOutput() {
 			a.Filter.Know(secret.New([]byte(text)))
 		}
 	}
-	for _, address := range strings.Fields(a.env(notifyVariable)) {
+	for _, address := range strings.Fields(a.env(delivery.Variable)) {
 		a.Filter.Know(secret.New([]byte(address)))
 	}
 	a.Out, a.Err = a.Filter.Writer(a.Out), a.Filter.Writer(a.Err)
