@@ -558,37 +558,3 @@ func TestTargets(t *testing.T) {
 		}
 	}
 }
-
-// TestMaxDeletes: a store counts as one deletion in addition to its secrets.
-func TestMaxDeletes(t *testing.T) {
-	for limit, want := range map[int]string{
-		0: "delete (not_in_manifest); problem too_many_deletes",
-		1: "delete (not_in_manifest)",
-	} {
-		in := input(nil, recorded(), live())
-		in.Options.MaxDeletes = &limit
-		if got := describe(planner.Build(in)); got != want {
-			t.Errorf("max_deletes %d: got %s, want %s", limit, got, want)
-		}
-	}
-	in := input(nil, recorded(), live())
-	in.Desired, in.Recorded[0].Delete, in.Options.MaxDeletes = nil, true, ptr(1)
-	want := []planner.Problem{{Kind: planner.ProblemTooManyDeletes, Count: 2, Limit: 1}}
-	if diff := cmp.Diff(want, planner.Build(in).Problems); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// TestForgedFingerprints: they block every plan, even one that is limited to other secrets.
-func TestForgedFingerprints(t *testing.T) {
-	in := input(desired(), recorded(), live())
-	in.Options.Targets = []string{"prod/another"}
-	lockfile := planner.Position{File: "secretsync.lock.yaml"}
-	in.Forged = planner.Forgery{Secrets: []planner.SecretKey{store.Secret("b"), store.Secret("a")}, Matched: 3, KeyID: "0a1b", Pos: lockfile}
-	want := []planner.Problem{{
-		Kind: planner.ProblemForged, KeyID: "0a1b", Count: 2, Secrets: []string{"prod/a", "prod/b"}, Matched: 3, Pos: lockfile,
-	}}
-	if diff := cmp.Diff(want, planner.Build(in).Problems); diff != "" {
-		t.Error(diff)
-	}
-}

@@ -315,6 +315,12 @@ const (
 	ReaderGateway ReaderKind = "ai_gateway"
 )
 
+// ScopeWorkers is the scope of secrets that Workers may use.
+const ScopeWorkers = "workers"
+
+// ScopeAIGateway is the scope of secrets that AI Gateways may use.
+const ScopeAIGateway = "ai_gateway"
+
 // scope is the one that a secret needs for this kind of reader.
 func (k ReaderKind) scope() string {
 	if k == ReaderGateway {

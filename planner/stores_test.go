@@ -8,6 +8,57 @@ import (
 	"github.com/secretsync/secretsync/planner/planfile"
 )
 
+func TestStores(t *testing.T) {
+	t.Run("a missing store is created before its secrets", func(t *testing.T) {
+		in := input(desired(), nil, nil)
+		in.Live, in.Recorded = nil, nil
+		if got, want := describe(planner.Build(in)), "create-store (new); create+value+scopes (new)"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+	t.Run("a store that vanished is created again with its secrets", func(t *testing.T) {
+		in := input(desired(), recorded(), nil)
+		in.Live = nil
+		if got, want := describe(planner.Build(in)), "create-store (new); create+value+scopes (deleted_outside)"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+	t.Run("a store that left the manifest stays, its secrets go", func(t *testing.T) {
+		in := input(nil, recorded(), live())
+		in.Desired = nil
+		in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s9", Name: "theirs"})
+		if got, want := describe(planner.Build(in)), "delete (not_in_manifest)"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+	t.Run("another delete policy is recorded", func(t *testing.T) {
+		in := input(desired(), recorded(), live())
+		in.Desired[0].Delete = true
+		if got, want := describe(planner.Build(in)), "record (delete_policy_changed)"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+	t.Run("unmanaged: ignore", func(t *testing.T) {
+		in := input(nil, nil, live())
+		in.Desired[0].Unmanaged = planner.UnmanagedIgnore
+		if got, want := describe(planner.Build(in)), "nothing, 0 unchanged"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+func TestDeleteStore(t *testing.T) {
+	in := input(nil, recorded(), live())
+	in.Desired, in.Recorded[0].Delete = nil, true
+	if got, want := describe(planner.Build(in)), "delete (not_in_manifest); delete-store (not_in_manifest)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	in.Live[0].Secrets = append(in.Live[0].Secrets, planner.LiveSecret{ID: "s9", Name: "theirs"})
+	if got, want := describe(planner.Build(in)), "delete (not_in_manifest); note store_kept"; got != want {
+		t.Errorf("with another client's secret in it: got  %s\nwant %s", got, want)
+	}
+}
+
 // Stores of an account that could not be read are noted before everything else, although their
 // accounts come last in the order of the others. They change neither the actions nor the id.
 func TestUnreadStoresComeFirst(t *testing.T) {
