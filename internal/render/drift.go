@@ -5,6 +5,7 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"github.com/secretsync/secretsync/internal/render/annotation"
 	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/planfile"
@@ -200,6 +201,44 @@ func metadataDrift(d planner.Drift) (what, change string) {
 	}
 	from, to := foreign.Difference(d.Comment.Before, d.Comment.After)
 	return "comment", from + foreign.Arrow(from, to) + to
+}
+
+// DriftGitHub writes drift as annotations, and as text in a group.
+func DriftGitHub(w io.Writer, drift []planner.Drift, checked int) error {
+	var warnings []annotation.Message
+	in := DriftNames(drift)
+	for _, d := range DriftByRisk(drift) {
+		if d.Counts {
+			warnings = append(warnings, annotation.Message{Text: in.Secret(d.Store, d.Secret) + ": " + driftWords(d)})
+		}
+	}
+	out := &printer{w: w}
+	_, unread := withoutUnread(drift)
+	annotate(out, "error", unreadAnnotations(unread, notChecked))
+	annotate(out, "warning", warnings)
+	out.line("::notice title=secretsync::%s", annotation.Escape(driftSummary(drift, checked)))
+	out.line("::group::secretsync drift")
+	if out.err == nil {
+		out.err = Drift(w, drift, checked, Style{})
+	}
+	out.line("::endgroup::")
+	return out.err
+}
+
+// DriftCodeQuality writes drift as GitLab's code quality report.
+func DriftCodeQuality(w io.Writer, drift []planner.Drift, manifest string) error {
+	in := DriftNames(drift)
+	found, unread := withoutUnread(drift)
+	list := unreadFindings(unread, notChecked, "drift-"+string(planner.DriftAccountUnread), manifest)
+	for _, d := range DriftByRisk(found) {
+		severity := "info"
+		if d.Counts {
+			severity = "major"
+		}
+		list = append(list, annotation.NewFinding(manifest, "drift-"+string(d.Kind), severity,
+			in.Secret(d.Store, d.Secret)+": "+driftWords(d), planner.Position{}))
+	}
+	return writeFindings(w, list)
 }
 
 // driftReport is drift as JSON. It holds no value.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/render/annotation"
 	"github.com/secretsync/secretsync/planner"
 )
 
@@ -130,7 +131,7 @@ func (b *comment) fenced(lines []string) {
 func FailureGitHub(w io.Writer, f *Failure) error {
 	errs := annotations(f.Mistakes)
 	if n := len(f.Hints); n > 0 && len(errs) > 0 { // with the first, since few annotations are kept
-		errs[0].text = withHint(errs[0].text, strings.Join(f.Hints, "; "))
+		errs[0].Text = withHint(errs[0].Text, strings.Join(f.Hints, "; "))
 	}
 	out := &printer{w: w}
 	annotate(out, "error", errs)
@@ -138,10 +139,10 @@ func FailureGitHub(w io.Writer, f *Failure) error {
 	return out.err
 }
 
-func annotations(mistakes []Mistake) []annotation {
-	var list []annotation
+func annotations(mistakes []Mistake) []annotation.Message {
+	var list []annotation.Message
 	for _, m := range mistakes {
-		list = append(list, annotation{pos: m.Pos, text: m.WithHint()})
+		list = append(list, annotation.Message{Pos: m.Pos, Text: m.WithHint()})
 	}
 	return list
 }
@@ -152,12 +153,12 @@ func FailureCodeQuality(w io.Writer, f *Failure) error {
 }
 
 func codeQuality(w io.Writer, manifest string, mistakes, warnings []Mistake) error {
-	list := []finding{}
+	list := []annotation.Finding{}
 	for _, m := range mistakes {
-		list = append(list, newFinding(manifest, m.Rule, "blocker", m.WithHint(), m.Pos))
+		list = append(list, annotation.NewFinding(manifest, m.Rule, "blocker", m.WithHint(), m.Pos))
 	}
 	for _, m := range warnings {
-		list = append(list, newFinding(manifest, m.Rule, "minor", m.WithHint(), m.Pos))
+		list = append(list, annotation.NewFinding(manifest, m.Rule, "minor", m.WithHint(), m.Pos))
 	}
 	return writeFindings(w, list)
 }

@@ -6,6 +6,7 @@
 package render
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -96,4 +97,21 @@ func wrapped(text string, limit int) []string {
 		}
 	}
 	return append(lines, line)
+}
+
+func withHint(what, hint string) string {
+	if hint == "" {
+		return what
+	}
+	return what + " (" + hint + ")"
+}
+
+// WriteJSON writes JSON that may be shown on a terminal as it is.
+func WriteJSON(w io.Writer, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(visible.JSON(append(b, '\n')))
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/render/annotation"
 	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 )
@@ -120,7 +121,7 @@ func (b *comment) unread(entries []entry) {
 const maxUnread = 3
 
 // unreadAnnotations are one annotation for all of them, because GitHub keeps few.
-func unreadAnnotations(unread []unreadAccount, what string) []annotation {
+func unreadAnnotations(unread []unreadAccount, what string) []annotation.Message {
 	if len(unread) == 0 {
 		return nil
 	}
@@ -128,14 +129,14 @@ func unreadAnnotations(unread []unreadAccount, what string) []annotation {
 	if more := len(unread) - maxUnread; more > 0 {
 		text += fmt.Sprintf("; and %s more", count(more, "account"))
 	}
-	return []annotation{{text: text}}
+	return []annotation.Message{{Text: text}}
 }
 
 // unreadFindings are one finding for each.
-func unreadFindings(unread []unreadAccount, what, check, manifest string) []finding {
-	list := []finding{}
+func unreadFindings(unread []unreadAccount, what, check, manifest string) []annotation.Finding {
+	list := []annotation.Finding{}
 	for _, line := range sentences(unread, what) {
-		list = append(list, newFinding(manifest, check, "blocker", "incomplete: "+line, planner.Position{}))
+		list = append(list, annotation.NewFinding(manifest, check, "blocker", "incomplete: "+line, planner.Position{}))
 	}
 	return list
 }

@@ -3,6 +3,8 @@ package render
 import (
 	"fmt"
 	"io"
+
+	"github.com/secretsync/secretsync/internal/render/annotation"
 )
 
 // Valid is a manifest without mistakes.
@@ -39,7 +41,7 @@ func ValidMarkdown(w io.Writer, v *Valid) error {
 func ValidGitHub(w io.Writer, v *Valid) error {
 	out := &printer{w: w}
 	annotate(out, "warning", annotations(v.Warnings))
-	out.line("::notice title=secretsync::%s", escapeMessage(v.Title()))
+	out.line("::notice title=secretsync::%s", annotation.Escape(v.Title()))
 	return out.err
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/render/annotation"
 	"github.com/secretsync/secretsync/internal/render/foreign"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -187,14 +188,14 @@ func VerificationMarkdown(w io.Writer, v *reconcile.Verification, origin Origin)
 func VerificationGitHub(w io.Writer, v *reconcile.Verification) error {
 	out := &printer{w: w}
 	in := verifiedNames(v)
-	var warnings []annotation
+	var warnings []annotation.Message
 	for _, s := range unmatched(v) {
 		if mismatches(s) {
-			warnings = append(warnings, annotation{text: in.Secret(s.Key.Store, s.Key.Name) + ": " + verifiedWords(s)})
+			warnings = append(warnings, annotation.Message{Text: in.Secret(s.Key.Store, s.Key.Name) + ": " + verifiedWords(s)})
 		}
 	}
 	annotate(out, "warning", warnings)
-	out.line("::notice title=secretsync::%s", escapeMessage(verificationSummary(v)))
+	out.line("::notice title=secretsync::%s", annotation.Escape(verificationSummary(v)))
 	out.line("::group::secretsync verify")
 	if out.err == nil {
 		out.err = Verification(w, v, Style{})
@@ -209,13 +210,13 @@ func verifiedNames(v *reconcile.Verification) Names {
 
 // VerificationCodeQuality writes a verification as GitLab's code quality report.
 func VerificationCodeQuality(w io.Writer, v *reconcile.Verification, manifest string) error {
-	list, in := []finding{}, verifiedNames(v)
+	list, in := []annotation.Finding{}, verifiedNames(v)
 	for _, s := range unmatched(v) {
 		severity := "info"
 		if mismatches(s) {
 			severity = "major"
 		}
-		list = append(list, newFinding(manifest, "verify-"+resultNames[s.Value], severity,
+		list = append(list, annotation.NewFinding(manifest, "verify-"+resultNames[s.Value], severity,
 			in.Secret(s.Key.Store, s.Key.Name)+": "+verifiedWords(s), planner.Position{}))
 	}
 	return writeFindings(w, list)
