@@ -107,12 +107,18 @@ func (a *App) sayMore(mistakes []render.Mistake) {
 }
 
 // isQuiet reports whether the command was told to write only results, warnings and errors.
-func (a *App) isQuiet() bool {
+func (a *App) isQuiet() bool { return a.flag("quiet") == "true" }
+
+// flag returns the value of a flag of the command; empty if it has no such flag.
+func (a *App) flag(name string) string {
 	if a.executed == nil {
-		return false
+		return ""
 	}
-	f := a.executed.Flags().Lookup("quiet")
-	return f != nil && f.Value.String() == "true"
+	f := a.executed.Flags().Lookup(name)
+	if f == nil {
+		return ""
+	}
+	return f.Value.String()
 }
 
 func (a *App) sayHint(text string) {
@@ -208,10 +214,10 @@ func (a *App) notify(e reconcile.Event) {
 		a.warnings = append(a.warnings, w.Mistake)
 	}
 	a.view.Event(e)
-	ci, _ := a.LookupEnv("CI")
+	in := render.Setting{CI: a.env("CI") != "", Emulator: a.flag("emulator") != ""}
 	_, created := e.(reconcile.KeyCreated) // its id is a result
-	for _, line := range render.Event(e, ci != "") {
-		if !a.isQuiet() || created || strings.HasPrefix(line, "warning: ") {
+	for _, line := range render.Event(e, in) {
+		if !a.isQuiet() || created && !in.Emulator || strings.HasPrefix(line, "warning: ") {
 			a.Say("%s", line)
 		}
 	}

@@ -11,9 +11,18 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
+// Setting is where a run takes place.
+type Setting struct {
+	// CI says that the run is a CI job.
+	CI bool
+	// Emulator says that the run is for the embedded emulator. The fingerprint key of its lockfile is
+	// not that of the project, and CI needs neither.
+	Emulator bool
+}
+
 // Event is what an event of the engine says, in lines; none for [reconcile.ActionDone], which
-// [Progress] is for, and for what [Phase] and [Waiting] are for. ci says that this is a CI job.
-func Event(e reconcile.Event, ci bool) []string {
+// [Progress] is for, and for what [Phase] and [Waiting] are for.
+func Event(e reconcile.Event, in Setting) []string {
 	switch e := e.(type) {
 	case reconcile.ManifestWarning:
 		return warning("%s", e.Mistake)
@@ -35,7 +44,7 @@ func Event(e reconcile.Event, ci bool) []string {
 		return warning("the new fingerprint key was sealed for recipients whose keys are not on this machine, so the next plan here cannot use the lockfile: %s; "+
 			"add a recipient for this machine to .sops.yaml, and let a holder of the other keys run lock rekey", Safe(e.Err.Error()))
 	case reconcile.KeyCreated:
-		return keyCreated(e, ci)
+		return keyCreated(e, in)
 	case reconcile.NoFingerprintMatches:
 		return warning("none of the %d fingerprints in %s matches: unless all these values were changed, its key %s was planted; look at fingerprint_key in its history",
 			e.Compared, e.Lockfile, e.KeyID)
@@ -52,7 +61,7 @@ func Event(e reconcile.Event, ci bool) []string {
 	case reconcile.ValuesUnverified:
 		return valuesUnverified(e)
 	case reconcile.KeyNotPinned:
-		if ci {
+		if in.CI && !in.Emulator {
 			return warning("%s is not set, so a pull request could plant another fingerprint key: if the key's id on your machine is %s too, set it to that",
 				keyring.PinVariable, e.ID)
 		}
@@ -67,15 +76,21 @@ func warning(format string, args ...any) []string {
 	return []string{"warning: " + fmt.Sprintf(format, args...)}
 }
 
-func keyCreated(e reconcile.KeyCreated, ci bool) []string {
-	var lines []string
-	if e.File != "" {
-		lines = append(lines, fmt.Sprintf("created the fingerprint key %s: keep it, and store it in CI as %s", e.File, keyring.Variable))
-		if ci {
-			lines = append(lines, "warning: this looks like CI: if the file is lost with the runner, the next run cannot use the lockfile")
-		}
+func keyCreated(e reconcile.KeyCreated, in Setting) []string {
+	pin := fmt.Sprintf("set %s=%s in CI, so that a key planted by a pull request is rejected", keyring.PinVariable, e.ID)
+	switch {
+	case in.Emulator && e.File != "":
+		return []string{fmt.Sprintf("created the fingerprint key %s, for the emulator's lockfile alone", e.File)}
+	case in.Emulator:
+		return nil
+	case e.File == "":
+		return []string{pin}
 	}
-	return append(lines, fmt.Sprintf("set %s=%s in CI, so that a key planted by a pull request is rejected", keyring.PinVariable, e.ID))
+	lines := []string{fmt.Sprintf("created the fingerprint key %s: keep it, and store it in CI as %s", e.File, keyring.Variable)}
+	if in.CI {
+		lines = append(lines, "warning: this looks like CI: if the file is lost with the runner, the next run cannot use the lockfile")
+	}
+	return append(lines, pin)
 }
 
 // Skipped are reviewed actions that are not in the plan, and why, in a line each.

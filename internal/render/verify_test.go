@@ -123,7 +123,7 @@ func TestVerificationOfForeignNames(t *testing.T) {
 		reconcile.VerificationFailed{Account: hostile, Err: errors.New(hostile)},
 		reconcile.ValuesUnverified{Reason: reconcile.UnverifiedScope, Secrets: []planner.SecretKey{s.Secret(hostile)}},
 	} {
-		b.WriteString(strings.Join(render.Event(e, false), "\n"))
+		b.WriteString(strings.Join(render.Event(e, render.Setting{}), "\n"))
 	}
 	for _, bad := range []string{"\x1b", "\u202e", "\n::error", "##["} {
 		if strings.Contains(b.String(), bad) {
