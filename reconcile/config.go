@@ -12,6 +12,8 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/planner/outside"
+	"github.com/secretsync/secretsync/reconcile/internal/survey"
 )
 
 // Config says what to reconcile, and with what. Only Manifest is required. Without an API,
@@ -179,6 +181,37 @@ type (
 	Step = witness.Step
 	// BindingError is the cause of a [StepError] if the API refused to bind secrets.
 	BindingError = witness.BindingError
+)
+
+// AuditLogReader may be implemented by an [Account] whose audit log can be read.
+type AuditLogReader interface {
+	// AuditLog returns the changes of secrets and stores between two times, the latest first. It
+	// may return some of them together with an error.
+	AuditLog(ctx context.Context, since, before time.Time) ([]outside.Entry, error)
+}
+
+// ReaderLister may be implemented by an [Account] that can list what is deployed.
+type ReaderLister interface {
+	// Readers returns the Workers and AI Gateways of the account. Those in before that were not
+	// deployed since need not be read again. It may return some of them together with an error.
+	Readers(ctx context.Context, before []outside.Reader) ([]outside.Reader, error)
+}
+
+// ReaderCache keeps what was deployed in an account for the next run. It may be called from several
+// goroutines at once, for different accounts.
+type ReaderCache interface {
+	Load(planner.AccountID) []outside.Reader
+	Save(planner.AccountID, []outside.Reader)
+}
+
+// ErrNotSupported means that an [Account] implements neither [AuditLogReader] nor [ReaderLister],
+// whichever was needed.
+var ErrNotSupported = survey.ErrNotSupported
+
+// Package survey asks an [Account] for the same methods.
+var (
+	_ survey.AuditLogReader = AuditLogReader(nil)
+	_ survey.ReaderLister   = ReaderLister(nil)
 )
 
 // SOPS reads and writes SOPS documents.

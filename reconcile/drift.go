@@ -119,9 +119,9 @@ func (d *Drift) Quotas(ctx context.Context) map[planner.AccountID]planner.Quota 
 			accounts = append(accounts, st.Key.Account)
 		}
 	}
-	read := d.project.readQuotas(ctx, accounts)
-	d.project.notifyUnread(ctx, read.failed)
-	return read.quotas
+	read := d.project.quotas().Of(ctx, accounts)
+	d.project.quotas().Report(ctx, read.Failed)
+	return read.Quotas
 }
 
 // Repair is a keyless plan, based on this reading of the live state, that would undo the

@@ -9,9 +9,11 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/outside"
+	"github.com/secretsync/secretsync/reconcile/internal/observe"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 	"github.com/secretsync/secretsync/reconcile/internal/scope"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
+	"github.com/secretsync/secretsync/reconcile/internal/survey"
 )
 
 // Inventory is what is known about the stores and secrets of a project, for an overview of them.
@@ -86,8 +88,8 @@ func (p *Project) Inventory(ctx context.Context) (*Inventory, error) {
 	all.References, inv.UnreadConfigs = p.configuredReaders(lock)
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	quotas := make(chan quotasRead, 1)
-	go func() { quotas <- p.readQuotas(reading, scope.Accounts(all)) }()
+	quotas := make(chan survey.QuotasRead, 1)
+	go func() { quotas <- p.quotas().Of(reading, scope.Accounts(all)) }()
 	seen, in, err := p.see(ctx, all)
 	if err != nil {
 		return nil, err
@@ -97,12 +99,12 @@ func (p *Project) Inventory(ctx context.Context) (*Inventory, error) {
 	p.attribute(ctx, &in)
 	inv.UnreadReaders = p.addDeployed(ctx, &in)
 	read := <-quotas
-	maps.DeleteFunc(read.failed, func(id planner.AccountID, _ error) bool { return seen.Unread[id] != nil })
-	p.notifyUnread(ctx, read.failed)
+	maps.DeleteFunc(read.Failed, func(id planner.AccountID, _ error) bool { return seen.Unread[id] != nil })
+	p.quotas().Report(ctx, read.Failed)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	inv.Quotas, inv.Time, inv.Findings = read.quotas, in.Now, planner.FindDrift(in)
+	inv.Quotas, inv.Time, inv.Findings = read.Quotas, in.Now, planner.FindDrift(in)
 	all.Live, all.References = in.Live, in.References
 	inv.Stores = storesOf(all, lock, seen.Unread)
 	return inv, nil
@@ -139,7 +141,7 @@ func (p *Project) addDeployed(ctx context.Context, in *planner.Input) (unread []
 	if !p.cfg.LiveBindings {
 		return nil
 	}
-	found, failed := p.deployed(ctx, scope.Accounts(*in))
+	found, failed := p.surveyor(PhaseReaders).Deployed(ctx, scope.Accounts(*in))
 	names := outside.NamesOf(in.Recorded, in.Live)
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		in.References = append(slices.Clip(in.References), outside.References(found[id], names)...)
@@ -203,4 +205,99 @@ func storesOf(in planner.Input, lock *lockfile.File, unread map[planner.AccountI
 	}
 	slices.SortFunc(list, func(x, y StoreInventory) int { return scope.CompareSecrets(x.Key.Secret(""), y.Key.Secret("")) })
 	return list
+}
+
+// surveyor reads audit logs, and what is deployed, with the project's clients.
+func (p *Project) surveyor(phase Phase) survey.Surveyor {
+	return survey.Surveyor{
+		Account: func(id planner.AccountID) (any, error) { return p.account(id) },
+		Cache:   p.cfg.ReaderCache,
+		Progress: func() (report func(done, total int), end func()) {
+			notify, end := p.progress(phase)
+			return func(done, total int) { notify("", done, total) }, end
+		},
+		Public: p.cfg.Guard.Public,
+	}
+}
+
+// attribute adds who changed what is drifted, by the audit logs, if that was requested.
+func (p *Project) attribute(ctx context.Context, in *planner.Input) {
+	if !p.cfg.Who {
+		return
+	}
+	unread := p.surveyor(PhaseAuditLogs).Attribute(ctx, in, p.now())
+	for _, id := range slices.Sorted(maps.Keys(unread)) {
+		p.cfg.Notify(AuditLogUnread{Account: id, Err: unread[id]})
+	}
+}
+
+// liveBindings adds to an input what is deployed in its accounts.
+func (p *Project) liveBindings(ctx context.Context, in *planner.Input) {
+	if !p.cfg.LiveBindings {
+		return
+	}
+	found, failed := p.surveyor(PhaseReaders).Deployed(ctx, scope.Accounts(*in))
+	names := outside.NamesOf(in.Recorded, in.Live)
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		in.References = append(slices.Clip(in.References), outside.Unknown(outside.References(found[id], names), in.References)...)
+	}
+	for _, id := range slices.Sorted(maps.Keys(failed)) {
+		p.cfg.Notify(ReadersUnread{Account: id, Err: failed[id]})
+		in.UnreadReaders = append(in.UnreadReaders, id)
+	}
+}
+
+// SecretReaders is a secret and what reads it.
+type SecretReaders struct {
+	Key planner.SecretKey
+	// StoreID is the store's id, which is all that is known of a store that is not in the lockfile.
+	StoreID planner.StoreID
+	// Managed says that the manifest or the lockfile has the secret.
+	Managed bool
+	// Readers are in order.
+	Readers []planner.Reference
+}
+
+// Deployment is which deployed Workers and AI Gateways read which secrets.
+type Deployment struct {
+	// Secrets are those of the manifest and the lockfile, and all others that something reads.
+	Secrets []SecretReaders
+	// Workers and Gateways count what is deployed, whether it reads secrets or not.
+	Workers, Gateways int
+	// Unread are the errors of accounts that could not be read completely.
+	Unread map[planner.AccountID]error
+}
+
+// Err joins the errors of Unread, in order; it may be nil.
+func (d *Deployment) Err() error {
+	return observe.Observed{Unread: d.Unread}.Err()
+}
+
+// Deployment reads what is deployed in the accounts of the project. It needs no values and no key.
+func (p *Project) Deployment(ctx context.Context) (*Deployment, error) {
+	lock, err := p.ReadLockfile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkAPI(lock); err != nil {
+		return nil, err
+	}
+	in, err := p.withoutValues(lock)
+	if err != nil {
+		return nil, err
+	}
+	accounts := scope.Accounts(in)
+	for _, id := range accounts {
+		if _, err := p.account(id); err != nil { // such as a missing token
+			return nil, err
+		}
+	}
+	found, failed := p.surveyor(PhaseReaders).Deployed(ctx, accounts)
+	d := &Deployment{Unread: failed}
+	var secrets []survey.SecretReaders
+	secrets, d.Workers, d.Gateways = survey.Readers(in, found)
+	for _, s := range secrets {
+		d.Secrets = append(d.Secrets, SecretReaders(s))
+	}
+	return d, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 	"github.com/secretsync/secretsync/reconcile/internal/scope"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
+	"github.com/secretsync/secretsync/reconcile/internal/survey"
 )
 
 // Proposal is a plan with its inputs. It holds values, so it must be closed.
@@ -72,7 +73,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired) 
 	}
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	quotas := p.expectQuotas(reading, in)
+	quotas := p.quotas().Expect(reading, in)
 	seen, in, err := p.see(ctx, in)
 	if err != nil {
 		d.wipe()
@@ -82,7 +83,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired) 
 	p.verify(ctx, &in, lock, d)
 	p.attribute(ctx, &in)
 	p.liveBindings(ctx, &in)
-	prop.Plan, prop.input = p.buildWithQuotas(ctx, in, quotas)
+	prop.Plan, prop.input = p.quotas().Build(ctx, in, quotas)
 	if err := ctx.Err(); err != nil {
 		d.wipe()
 		return nil, err
@@ -289,4 +290,18 @@ func (p *Proposal) whyNot(a planner.Action) SkipReason {
 		return SkipNotDesired
 	}
 	return SkipNotNeeded
+}
+
+// quotas reads the quotas of accounts. One that could not be read is an event, and does not stop a
+// plan.
+func (p *Project) quotas() survey.Quotas {
+	return survey.Quotas{Read: p.quota, Unread: func(id planner.AccountID, err error) { p.cfg.Notify(QuotaUnread{id, err}) }}
+}
+
+func (p *Project) quota(ctx context.Context, id planner.AccountID) (q planner.Quota, err error) {
+	account, err := p.account(id)
+	if err == nil {
+		q.Usage, q.Limit, err = account.GetQuota(ctx)
+	}
+	return q, err
 }

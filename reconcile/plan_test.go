@@ -396,7 +396,7 @@ func TestQuotasSideBySide(t *testing.T) {
 		}
 		p := w.open()
 		begun := time.Now()
-		quotas := p.readQuotas(t.Context(), accounts).quotas
+		quotas := p.quotas().Of(t.Context(), accounts).Quotas
 		equal(t, "quotas", len(quotas), 20)
 		equal(t, "time", time.Since(begun), time.Second)
 	})
