@@ -1,8 +1,8 @@
 // Package notify sends drift to webhooks: those of Slack, Discord and Microsoft Teams, and any that
 // takes JSON.
 //
-// [ParseWebhook] reads an address, [State.Due] says what a webhook has not been sent yet,
-// [Sender.Send] delivers it, and [State.Sent] records that. Whoever has a webhook's address can
+// [ParseWebhook] reads an address, and [Sender.SendDue] sends each webhook what it was not sent yet:
+// [State.Due] says what that is, [Sender.Send] delivers it, and [State.Sent] records that. Whoever has a webhook's address can
 // write to it, so an address is a secret: nothing here returns more of it than the host.
 package notify
 

@@ -116,6 +116,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	webhook start                start a server that takes messages; WEBHOOK is the address to send them to
 //	webhook answer STATUS [HEADER VALUE]
 //	                             from now on it answers so
+//	webhook together N           it answers the next N requests once all of them are under way, and else refuses them
 //	webhook received N [FILE]    N messages came since the last call; write them to FILE
 func TestScripts(t *testing.T) {
 	// A signal that this process ignores, as under nohup, is ignored by the programs that it runs.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -24,12 +25,19 @@ type webhook struct {
 	status int
 	header [2]string
 	bodies []string
+	// missing is how many more requests have to be under way before any is answered; all is closed then.
+	missing int
+	all     chan struct{}
 }
 
 func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.allTogether() {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	switch {
 	case err != nil || r.Method != http.MethodPost || r.URL.Path != webhookPath || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
 		w.WriteHeader(http.StatusTeapot)
@@ -47,9 +55,28 @@ func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, "no_service")
 }
 
+// allTogether waits until as many requests are under way as there should be, without the lock.
+func (h *webhook) allTogether() bool {
+	if h.missing == 0 {
+		return true
+	}
+	if h.missing--; h.missing == 0 {
+		close(h.all)
+	}
+	all := h.all
+	h.mu.Unlock()
+	defer h.mu.Lock()
+	select {
+	case <-all:
+		return true
+	case <-time.After(3 * time.Second):
+		return false
+	}
+}
+
 // useWebhook is the command webhook.
 func useWebhook(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "usage: webhook start | answer STATUS [HEADER VALUE] | received N [FILE]"
+	const usage = "usage: webhook start | answer STATUS [HEADER VALUE] | together N | received N [FILE]"
 	if neg || len(args) == 0 {
 		ts.Fatalf(usage)
 	}
@@ -73,6 +100,8 @@ func useWebhook(ts *testscript.TestScript, neg bool, args []string) {
 	case args[0] == "answer" && len(args) >= 2:
 		h.status, h.header = number(ts, args[1]), [2]string{}
 		copy(h.header[:], args[2:])
+	case args[0] == "together" && len(args) == 2:
+		h.missing, h.all = number(ts, args[1]), make(chan struct{})
 	case args[0] == "received" && len(args) >= 2:
 		if len(h.bodies) != number(ts, args[1]) {
 			ts.Fatalf("%d messages came, want %s:\n%s", len(h.bodies), args[1], strings.Join(h.bodies, ""))

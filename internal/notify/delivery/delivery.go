@@ -157,19 +157,12 @@ func (d *Delivery) Send(ctx context.Context, found *reconcile.Drift) {
 			report.Findings = append(report.Findings, f)
 		}
 	}
-	sender := d.sender()
-	for _, w := range d.webhooks {
-		m, due := d.state.Due(w, report)
-		if !due {
-			continue
-		}
-		if err := sender.Send(ctx, w, m); err != nil {
-			d.host.Say("warning: the notification to %s was not delivered: %v. The next run sends it again", w.Host(), err)
-			continue
-		}
-		d.state.Sent(w, report)
-		if err := d.save(); err != nil {
-			d.host.Say("warning: the notification to %s was delivered, but the next run sends it again: %v", w.Host(), err)
+	for _, o := range d.sender().SendDue(ctx, d.state, d.webhooks, report, d.save) {
+		switch {
+		case o.Err != nil:
+			d.host.Say("warning: the notification to %s was not delivered: %v. The next run sends it again", o.Webhook.Host(), o.Err)
+		case o.Unsaved != nil:
+			d.host.Say("warning: the notification to %s was delivered, but the next run sends it again: %v", o.Webhook.Host(), o.Unsaved)
 		}
 	}
 }
@@ -177,7 +170,7 @@ func (d *Delivery) Send(ctx context.Context, found *reconcile.Drift) {
 func (d *Delivery) sender() notify.Sender {
 	s := notify.Sender{Transport: d.host.Transport, UserAgent: "secretsync/" + buildinfo.Version(), Redact: d.host.Filter.Text}
 	if s.Transport == nil {
-		s.Transport = cloudflare.NewTransport(1)
+		s.Transport = cloudflare.NewTransport(len(d.webhooks))
 	}
 	return s
 }
