@@ -15,11 +15,13 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/keyring"
+	"github.com/secretsync/secretsync/internal/progress"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/secret"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 )
 
 // emulatorDefault is the value of --emulator given without a file. emulatorToken is the
@@ -68,6 +70,41 @@ func (f *apiFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	f.progressFlags.register(fs)
+}
+
+// progressFlags say what is written besides results, warnings and errors.
+type progressFlags struct {
+	progress string
+	quiet    bool
+}
+
+func (f *progressFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.progress, "progress", "",
+		"how progress is shown: auto (live on a terminal), plain (in lines, as for a screen reader) or none (default "+progress.Variable+", else auto)")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "only results, warnings and errors: no progress, no line for each action")
+}
+
+// startProgress shows progress from now on.
+func (a *App) startProgress(f *progressFlags) error {
+	mode, err := progress.Setting{Flag: f.progress, Quiet: f.quiet, Terminal: isTerminal(a.Err), Getenv: a.env}.Mode()
+	if err != nil || a.view != nil {
+		return err
+	}
+	o := progress.Options{Mode: mode, Out: a.Err}
+	if file, ok := terminalOf(a.Err); ok {
+		o.FD = int(file.Fd())
+		o.Size = func() (width, height int, err error) { return term.GetSize(o.FD) }
+	}
+	a.view = progress.New(o)
+	a.Err = a.view.Writer(a.Err)
+	if isTerminal(a.Out) {
+		a.Out = a.view.Writer(a.Out)
+	}
+	if a.executed != nil {
+		context.AfterFunc(a.executed.Context(), a.view.Stopping)
+	}
+	a.view.Start()
+	return nil
 }
 
 // connection is the API that the flags choose. It implements [reconcile.API]; it provides
