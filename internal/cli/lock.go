@@ -177,3 +177,74 @@ journal it does nothing.`,
 	l.registerTimeout(cmd.Flags())
 	return cmd
 }
+
+// breakOptions are the flags of lock break.
+type breakOptions struct {
+	manifestFlags
+	lockFlags
+	forget, auto bool
+}
+
+func (a *App) lockBreakCommand() *cobra.Command {
+	var o breakOptions
+	cmd := &cobra.Command{
+		Use:   "break",
+		Short: "Release leases that another run holds",
+		Long: `break releases the leases of the manifest's stores that another run holds, after
+it has named that run. It is rarely needed: a lease whose run was killed is free
+once its duration (--lease-duration, usually 1m0s) has passed, and apply takes
+it over by itself if --lock-timeout is longer than that.
+
+If the other run is alive after all, it notices within two thirds of that
+duration, and then sends nothing more; requests under way may still take effect.
+Its apply is incomplete, and the next plan shows what is left.
+
+With --forget-applied, break also makes the leases forget which version of the
+lockfile was applied last, so that an older one may be used: for when the newer
+one is lost.`,
+		Example: "  secretsync lock break\n  secretsync lock break --forget-applied",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.lockBreak(cmd.Context(), &o) },
+	}
+	f := cmd.Flags()
+	o.manifestFlags.register(f)
+	o.lockFlags.register(f)
+	f.BoolVar(&o.forget, "forget-applied", false, "forget which version of the lockfile was applied last: the newer one is lost")
+	f.BoolVar(&o.auto, "auto-approve", false, "do not ask for approval")
+	return cmd
+}
+
+func (a *App) lockBreak(ctx context.Context, o *breakOptions) error {
+	p, err := a.lockfileOf(ctx, &o.manifestFlags, o.lockFlags.configure)
+	if err != nil {
+		return err
+	}
+	if !p.Shared() {
+		return hint.With(errors.New("there is no lease: the manifest names neither a lease nor a lockfile in a bucket"),
+			"the lock of a lockfile in a file is free as soon as the run that holds it ends; name a lease with --lease")
+	}
+	lock, err := p.ReadLockfile(ctx)
+	if err != nil {
+		a.Say("warning: %v", err)
+		lock = new(lockfile.File)
+	}
+	leases, err := p.Leases(ctx, lock)
+	if err != nil {
+		return err
+	}
+	b := lockstatus.ToBreak(leases, o.forget)
+	if err := b.Check(o.forget, p.Lockfile(), a.otherLine("plan")); err != nil {
+		return err
+	}
+	if err := b.Print(a.Out, p.Lockfile()); err != nil {
+		return err
+	}
+	if err := a.approve(ctx, len(b.Held), approval{auto: o.auto, word: "yes", question: b.Question()}); err != nil {
+		return err
+	}
+	if err := b.Do(ctx, p, lock); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.Out, "\nDone. Next: run %s.\n", render.Safe(a.otherLine("plan")))
+	return err
+}

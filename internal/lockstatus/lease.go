@@ -68,7 +68,7 @@ func inspectLeases(ctx context.Context, p *reconcile.Project, lock *lockfile.Fil
 func (l *Lease) print(out *rows.Writer, own int) {
 	holder := ""
 	if l.Since != nil {
-		holder = HeldBy(reconcile.LeaseHolder{Host: l.Host, RunURL: l.RunURL, Since: *l.Since, Generation: l.Generation})
+		holder = heldBy(reconcile.LeaseHolder{Host: l.Host, RunURL: l.RunURL, Since: *l.Since, Generation: l.Generation})
 	}
 	state := map[string]string{
 		"held": "held by " + holder, "free": "free; last held by " + holder, "unused": "never used",
@@ -85,13 +85,13 @@ func (l *Lease) print(out *rows.Writer, own int) {
 		if p.Generation > int64(own) {
 			older = ": the lockfile is older, and is refused"
 		}
-		by := AppliedBy(&reconcile.AppliedLockfile{Host: p.Host, RunURL: p.RunURL, Time: p.Time})
+		by := appliedBy(&reconcile.AppliedLockfile{Host: p.Host, RunURL: p.RunURL, Time: p.Time})
 		out.Add("", "generation %d of the lockfile was applied %s%s", p.Generation, render.Safe(by), older)
 	}
 }
 
-// HeldBy describes the holder of a lease.
-func HeldBy(h reconcile.LeaseHolder) string {
+// heldBy describes the holder of a lease.
+func heldBy(h reconcile.LeaseHolder) string {
 	since := h.Since.UTC().Format(time.RFC3339)
 	if age := time.Since(h.Since).Round(time.Second); age > 0 {
 		since += fmt.Sprintf(" (%s ago)", age)
@@ -99,8 +99,8 @@ func HeldBy(h reconcile.LeaseHolder) string {
 	return fmt.Sprintf("%s since %s, generation %d", hostAndRun(h.Host, h.RunURL), since, h.Generation)
 }
 
-// AppliedBy says where and when a version of a lockfile was applied.
-func AppliedBy(p *reconcile.AppliedLockfile) string {
+// appliedBy says where and when a version of a lockfile was applied.
+func appliedBy(p *reconcile.AppliedLockfile) string {
 	return fmt.Sprintf("at %s on %s", p.Time.UTC().Format(time.RFC3339), hostAndRun(p.Host, p.RunURL))
 }
 

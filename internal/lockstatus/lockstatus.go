@@ -1,5 +1,5 @@
 // Package lockstatus finds out the state of a lockfile, of its key and of its leases, for
-// lock status.
+// lock status, and what lock break does about leases.
 package lockstatus
 
 import (

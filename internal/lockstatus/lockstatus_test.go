@@ -66,11 +66,11 @@ func TestStates(t *testing.T) {
 }
 
 func TestHeldBy(t *testing.T) {
-	got := HeldBy(reconcile.LeaseHolder{Since: time.Now().Add(-time.Hour), Generation: 3, RunURL: "https://ci.example.com/1"})
+	got := heldBy(reconcile.LeaseHolder{Since: time.Now().Add(-time.Hour), Generation: 3, RunURL: "https://ci.example.com/1"})
 	if !strings.HasPrefix(got, "an unknown host (https://ci.example.com/1) since ") || !strings.HasSuffix(got, " (1h0m0s ago), generation 3") {
 		t.Errorf("%q", got)
 	}
-	if got, want := AppliedBy(&reconcile.AppliedLockfile{Host: "a"}), "at 0001-01-01T00:00:00Z on a"; got != want {
+	if got, want := appliedBy(&reconcile.AppliedLockfile{Host: "a"}), "at 0001-01-01T00:00:00Z on a"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
