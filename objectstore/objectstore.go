@@ -20,8 +20,8 @@ import (
 var (
 	// ErrNotExist means that there is no such object.
 	ErrNotExist = errors.New("there is no such object")
-	// ErrConflict means that the condition of a write did not hold, so nothing was written. After a
-	// repeated request, the object may be the writer's own: see [Put].
+	// ErrConflict means that the condition of a write did not hold, so nothing was written. If the
+	// request was sent twice, by the writer or by a proxy, the first one may have been: see [Put].
 	ErrConflict = errors.New("the object was changed by another client")
 	// ErrBusy means that the store refused the request for now, and nothing was written.
 	ErrBusy = errors.New("the object store is busy")
@@ -91,25 +91,19 @@ func Get(ctx context.Context, s Store, key string) (Object, error) {
 // pass.
 //
 // data must differ from everything else that any client writes under this key, because that is
-// how Put recognises its own object after the answer to a request was lost: a conflict may then be
-// with Put's own write, so it reads the object, and returns [ErrConflict] only if the object is
-// another one. After an error that is none of the errors above, it is unknown whether the object
-// was written.
+// how Put recognises its own object: a conflict may be with Put's own write, where the answer to an
+// earlier request was lost, said that the store was busy, or a proxy sent the request twice. So
+// Put reads the object after each conflict, and returns [ErrConflict] only if it is another one.
+// After an error that is none of the errors above, it is unknown whether the object was written.
 func Put(ctx context.Context, s Store, key string, data []byte, c Condition) (Version, error) {
 	var v Version
 	unknown := false // whether an earlier request may have taken effect
 	err := repeat(ctx, func() (err error) {
 		v, err = s.Put(ctx, key, data, c)
-		switch {
-		case !unknown:
-			unknown = err != nil && !certain(err)
-		case errors.Is(err, ErrConflict):
-			var own bool
-			v, own, err = find(ctx, s, key, data)
-			if err == nil && !own {
-				return ErrConflict
-			}
+		if errors.Is(err, ErrConflict) {
+			v, err = find(ctx, s, key, data)
 		}
+		unknown = unknown || err != nil && !certain(err)
 		return err
 	})
 	if err != nil && certain(err) && unknown && !errors.Is(err, ErrConflict) {
@@ -119,16 +113,18 @@ func Put(ctx context.Context, s Store, key string, data []byte, c Condition) (Ve
 	return v, err
 }
 
-// find reports whether the object has the content data, and its version then.
-func find(ctx context.Context, s Store, key string, data []byte) (v Version, own bool, err error) {
+// find returns the version of the object if its content is data, and [ErrConflict] if it is not.
+func find(ctx context.Context, s Store, key string, data []byte) (Version, error) {
 	o, err := s.Get(ctx, key)
 	switch {
 	case errors.Is(err, ErrNotExist):
-		return "", false, nil
+		return "", ErrConflict
 	case err != nil:
-		return "", false, unclassified{err} // the outcome is still unknown
+		return "", unclassified{err} // the outcome is unknown
+	case !bytes.Equal(o.Data, data):
+		return "", ErrConflict
 	}
-	return o.Version, bytes.Equal(o.Data, data), nil
+	return o.Version, nil
 }
 
 // unclassified is an error that is none of the errors of a [Store], whatever it says.

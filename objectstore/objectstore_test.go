@@ -22,7 +22,9 @@ var errServer = errors.New("500 internal server error")
 
 // script returns a store over m whose requests fail as the script says, one step a request:
 // "ok", "busy", "refused", "failed" before it took effect, "lost" after it, and "other": another
-// client creates or replaces the object first, and the request is lost.
+// client creates or replaces the object first, and the request is lost. "replayed" and "busy
+// later" take effect, and answer with a conflict, as where a proxy sends a request twice, or as
+// "busy" does.
 func script(t *testing.T, m *objectstoretest.Memory, steps ...string) *objectstoretest.Faulty {
 	n := 0
 	other := func(ctx context.Context, key string) error {
@@ -55,8 +57,13 @@ func script(t *testing.T, m *objectstoretest.Memory, steps ...string) *objectsto
 		return nil
 	}
 	f.After = func(context.Context, string, string) error {
-		if steps[n-1] == "lost" {
+		switch steps[n-1] {
+		case "lost":
 			return errServer
+		case "replayed":
+			return objectstore.ErrConflict
+		case "busy later":
+			return objectstore.ErrBusy
 		}
 		return nil
 	}
@@ -88,6 +95,10 @@ func TestPut(t *testing.T) {
 		"answer lost, GET refused":              {steps: []string{"lost", "ok", "refused", "ok", "ok"}, data: "own", took: 750 * time.Millisecond},
 		"answer lost, then refused":             {steps: []string{"lost", "refused"}, err: errUnknown, data: "own", took: 250 * time.Millisecond},
 		"answer lost, then busy for too long":   {steps: []string{"lost", "busy", "busy", "busy", "busy", "busy"}, err: errUnknown, data: "own", took: 7750 * time.Millisecond},
+		"replayed: PUT, GET":                    {steps: []string{"replayed", "ok"}, data: "own"},
+		"replayed, GET refused":                 {steps: []string{"replayed", "refused", "ok", "ok"}, data: "own", took: 250 * time.Millisecond},
+		"replayed, GET fails, then refused":     {steps: []string{"replayed", "failed", "refused"}, err: errUnknown, data: "own", took: 250 * time.Millisecond},
+		"written, but busy: PUT, PUT, GET":      {steps: []string{"busy later", "ok", "ok"}, data: "own", took: 250 * time.Millisecond},
 		"another client after a lost request":   {steps: []string{"other", "ok", "ok"}, err: objectstore.ErrConflict, data: "another client's", took: 250 * time.Millisecond},
 		"failed everywhere":                     {steps: six("failed"), err: errServer, took: 7750 * time.Millisecond},
 		"busy, then the answer is lost, a read": {steps: []string{"busy", "lost", "ok", "ok"}, data: "own", took: 750 * time.Millisecond},
@@ -137,17 +148,16 @@ func checkError(t *testing.T, err, want error) {
 
 func TestPutConflict(t *testing.T) {
 	m := &objectstoretest.Memory{}
-	if _, err := m.Put(t.Context(), "k", []byte("own"), objectstore.Condition{}); err != nil {
+	if _, err := m.Put(t.Context(), "k", []byte("another client's"), objectstore.Condition{}); err != nil {
 		t.Fatal(err)
 	}
 	m.Requests()
-	// Without a lost answer, not even the same content is this client's.
 	_, err := objectstore.Put(t.Context(), m, "k", []byte("own"), objectstore.Condition{})
 	if !errors.Is(err, objectstore.ErrConflict) {
 		t.Errorf("error %v, want a conflict", err)
 	}
-	if got := m.Requests(); !maps.Equal(got, map[string]int{"PUT": 1}) {
-		t.Errorf("requests %v, want one PUT", got)
+	if got := m.Requests(); !maps.Equal(got, map[string]int{"PUT": 1, "GET": 1}) {
+		t.Errorf("requests %v, want one PUT and one GET", got)
 	}
 }
 

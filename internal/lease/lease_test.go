@@ -502,7 +502,7 @@ func TestTakenAway(t *testing.T) {
 				before, _ := m.Get(t.Context(), key)
 				m.Requests()
 				time.Sleep(20*time.Second + time.Millisecond)
-				wantRequests(t, "the renewal and its check", m, map[string]int{"PUT": 1, "GET": 1})
+				wantRequests(t, "the renewal, its own object, and whose it is", m, map[string]int{"PUT": 1, "GET": 2})
 				err := set.Check()
 				if !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), tt.why) {
 					t.Errorf("error %v, want %q", err, tt.why)
@@ -557,7 +557,10 @@ func TestBreakWhileRenewed(t *testing.T) {
 		for _, races := range []int{4, 5} {
 			n := 0
 			f := &objectstoretest.Faulty{Store: m, Before: func(_ context.Context, method, _ string) error {
-				if n++; method == "PUT" && n <= 2*races {
+				if method != "PUT" {
+					return nil
+				}
+				if n++; n <= races {
 					overwrite(t, m, func(r *record) { r.Write++ })
 				}
 				return nil
@@ -782,6 +785,41 @@ func TestSlowAcquisition(t *testing.T) {
 			t.Errorf("a: %+v, %v", st, err)
 		}
 	})
+}
+
+// A write that took effect is answered as if it had not: with a conflict, because a proxy sent it
+// twice, or as refused for now.
+func TestWrittenNevertheless(t *testing.T) {
+	for name, answer := range map[string]error{"412": objectstore.ErrConflict, "429": objectstore.ErrBusy} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, m *objectstoretest.Memory) {
+				written := false // the last write was the first of two
+				f := &objectstoretest.Faulty{Store: m, After: func(_ context.Context, method, k string) error {
+					if method != "PUT" || k == objectstore.ProbeKey {
+						return nil
+					}
+					if written = !written; written || answer == objectstore.ErrConflict {
+						return answer
+					}
+					return nil
+				}}
+				set := acquire(t, f, Options{}, "a", "b")
+				time.Sleep(5 * time.Minute)
+				if err := set.Check(); err != nil {
+					t.Fatal(err)
+				}
+				release(t, set)
+				dead := acquire(t, f, Options{})
+				abandonSet(dead)
+				if err := Break(t.Context(), f, status(t, m), "me"); err != nil {
+					t.Errorf("break: %v", err)
+				}
+				if st := status(t, m); st.Held || st.BrokenBy != "me" {
+					t.Errorf("broken: %+v", st)
+				}
+			})
+		})
+	}
 }
 
 // Another run is always quicker, and has released the lease when it is read.

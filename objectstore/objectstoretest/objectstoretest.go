@@ -30,6 +30,7 @@ func Test(t *testing.T, open func(*testing.T) objectstore.Store) {
 		"race":          testRace,
 		"increments":    testIncrements,
 		"lost answers":  testLostAnswers,
+		"sent twice":    testSentTwice,
 		"busy key":      testBusyKey,
 		"probe":         testProbe,
 		"ended context": testEndedContext,
@@ -216,6 +217,32 @@ func testLostAnswers(t *testing.T, s objectstore.Store) {
 	}
 	_, err = objectstore.Put(t.Context(), faulty, "k", []byte("three"), objectstore.Condition{Match: v})
 	wantError(t, "replace, after another client", err, objectstore.ErrConflict)
+}
+
+// testSentTwice sends each write twice, as a proxy may, and gets the second answer only.
+func testSentTwice(t *testing.T, s objectstore.Store) {
+	twice := &twice{s}
+	v, err := objectstore.Put(t.Context(), twice, "k", []byte("one"), objectstore.Condition{})
+	wantError(t, "create", err, nil)
+	v, err = objectstore.Put(t.Context(), twice, "k", []byte("two"), objectstore.Condition{Match: v})
+	wantError(t, "replace", err, nil)
+	o, err := s.Get(t.Context(), "k")
+	wantError(t, "get", err, nil)
+	if string(o.Data) != "two" || o.Version != v {
+		t.Errorf("the object is %q, version %q; want \"two\", version %q", o.Data, o.Version, v)
+	}
+	_, err = objectstore.Put(t.Context(), twice, "k", []byte("three"), objectstore.Condition{})
+	wantError(t, "create what exists", err, objectstore.ErrConflict)
+}
+
+// twice is a store that gets each write twice.
+type twice struct{ objectstore.Store }
+
+func (s *twice) Put(ctx context.Context, key string, data []byte, c objectstore.Condition) (objectstore.Version, error) {
+	if _, err := s.Store.Put(ctx, key, data, c); err != nil {
+		return "", err
+	}
+	return s.Store.Put(ctx, key, data, c)
 }
 
 // testBusyKey answers the first requests for one key with 429.
