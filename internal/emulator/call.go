@@ -3,8 +3,10 @@ package emulator
 import (
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator/internal/audit"
+	"github.com/secretsync/secretsync/internal/emulator/internal/state"
 )
 
 // endpoint handles a request for one account. It may modify the account, a copy that
@@ -15,13 +17,16 @@ type endpoint func(*call) (any, error)
 type call struct {
 	*Server
 	*http.Request
-	account account
+	account state.Account
 	keep    bool // keep the change despite the error
 	facts   audit.Facts
 }
 
 // isAccountID matches what Cloudflare's router accepts as an account id.
 var isAccountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// tick returns the time of a change.
+func (s *Server) tick() time.Time { return s.state.Tick(s.opts.Now()) }
 
 func (s *Server) handle(e endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,9 +46,9 @@ func (s *Server) do(r *http.Request, e endpoint) (any, error) {
 		return nil, errClosed
 	}
 	reads := isRead(r)
-	c := &call{Server: s, Request: r, account: s.state.Accounts[id].clone()}
+	c := &call{Server: s, Request: r, account: s.state.Accounts[id].Clone()}
 	if lag, ok := s.lag(r); ok && reads {
-		c.account = s.before(id, lag).clone()
+		c.account = s.state.Before(id, lag, s.opts.Now()).Clone()
 	}
 	last := s.state.Last
 	result, err := e(c)
@@ -51,7 +56,7 @@ func (s *Server) do(r *http.Request, e endpoint) (any, error) {
 		return result, err
 	}
 	c.log(last)
-	if err := s.commit(id, c.account); err != nil {
+	if err := s.state.Commit(id, c.account, s.opts.Now()); err != nil {
 		return nil, errState.with("the emulator cannot keep its state: %v", err)
 	}
 	return result, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/internal/emulator/internal/deployed"
+	"github.com/secretsync/secretsync/internal/emulator/internal/state"
 )
 
 // upload is the metadata of a Worker that is deployed, as far as it is about secrets
@@ -33,7 +34,7 @@ func deployWorker(c *call) (any, error) {
 		}
 	}
 	c.account.Deployed.Put(deployed.Worker{
-		Namespace: c.PathValue("namespace"), Name: c.PathValue("script"), ETag: newID(), Modified: now, Bindings: worker.Bindings,
+		Namespace: c.PathValue("namespace"), Name: c.PathValue("script"), ETag: state.NewID(), Modified: now, Bindings: worker.Bindings,
 	})
 	return viewScript(*c.account.Deployed.Find(c.PathValue("namespace"), c.PathValue("script"))), nil
 }
@@ -42,7 +43,7 @@ func deployWorker(c *call) (any, error) {
 // secret's scopes have to allow it (docs/cloudflare-api.md §8, §13). With DeployMoves, it moves
 // the secret's modification time.
 func (c *call) bind(now time.Time, binding, storeID, name string) error {
-	bound, secrets := c.account.secret(storeID, name)
+	bound, secrets := c.account.Secret(storeID, name)
 	switch {
 	case bound == nil:
 		return errBindingNotFound.with("Secrets Store binding '%s' references store '%s' and secret '%s' which were not found",
@@ -53,19 +54,9 @@ func (c *call) bind(now time.Time, binding, storeID, name string) error {
 	if c.opts.DeployMoves {
 		moved := *bound
 		moved.Modified = now
-		secrets.replace(moved)
+		secrets.Replace(moved)
 	}
 	return nil
-}
-
-// secret returns a secret, or nil, and the table that it is in.
-func (a account) secret(storeID, name string) (*record, *table) {
-	i := slices.IndexFunc(a.Stores, func(s store) bool { return s.ID == storeID })
-	if i < 0 {
-		return nil, nil
-	}
-	secrets := &a.Stores[i].Secrets
-	return secrets.named(name), secrets
 }
 
 // readUpload reads the part "metadata" of a multipart body.

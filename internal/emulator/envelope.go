@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // apiError is an entry of the envelope's errors. Codes only identify families of errors, so
@@ -126,3 +127,6 @@ func (a *answer) replace(err error) {
 	a.body.Reset()
 	writeEnvelope(a, nil, err)
 }
+
+// stamp formats a time as the API does. Stamps sort in the order of their times.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }

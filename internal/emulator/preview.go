@@ -64,9 +64,9 @@ func (s *Server) reader(id string) preview.Reader {
 		defer s.mu.Unlock()
 		a := s.state.Accounts[id]
 		if s.opts.Lag > 0 {
-			a = s.before(id, s.opts.Lag)
+			a = s.state.Before(id, s.opts.Lag, s.opts.Now())
 		}
-		r, _ := a.secret(b.StoreID, b.SecretName)
+		r, _ := a.Secret(b.StoreID, b.SecretName)
 		switch {
 		case r == nil, s.opts.PendingFor > 0 && s.opts.Now().Before(r.Created.Add(s.opts.PendingFor)):
 			return "", fmt.Errorf("secret %q: %w", b.SecretName, preview.ErrNotFound)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/internal/emulator/internal/audit"
 	"github.com/secretsync/secretsync/internal/emulator/internal/deployed"
+	"github.com/secretsync/secretsync/internal/emulator/internal/state"
 )
 
 // The errors of these endpoints. All but the first are guesses.
@@ -199,7 +200,7 @@ func createConfig(c *call) (any, error) {
 		return nil, err
 	}
 	body, err := decode[newConfig](c.Body)
-	i := slices.IndexFunc(c.account.Stores, func(s store) bool { return s.ID == g.StoreID })
+	i := slices.IndexFunc(c.account.Stores, func(s state.Store) bool { return s.ID == g.StoreID })
 	if err != nil || body.Provider == "" || (body.Secret == "") == (body.SecretID == "") || i < 0 {
 		return nil, errInvalidBody
 	}
@@ -211,14 +212,14 @@ func createConfig(c *call) (any, error) {
 		}
 		body.SecretID = created.ID
 	}
-	secret := c.account.Stores[i].Secrets.withID(body.SecretID)
+	secret := c.account.Stores[i].Secrets.WithID(body.SecretID)
 	switch {
 	case secret == nil:
 		return nil, errSecretNotFound
 	case !slices.Contains(secret.Scopes, "ai_gateway"):
 		return nil, errScopeInvalid
 	}
-	config := deployed.Config{ID: newID(), Alias: body.Alias, Provider: body.Provider, SecretID: body.SecretID, Gateway: g.ID}
+	config := deployed.Config{ID: state.NewID(), Alias: body.Alias, Provider: body.Provider, SecretID: body.SecretID, Gateway: g.ID}
 	g.Configs = append(g.Configs, config)
 	return config, nil
 }
@@ -241,7 +242,7 @@ func (c *call) log(before time.Time) {
 		changed = c.tick()
 	}
 	c.account.Log = c.account.Log.With(audit.Entry{
-		ID: newID(), Time: changed, Shown: c.opts.Now().Add(c.opts.AuditDelay), Actor: audit.ActorOf(c.Request, credential(c.Request)),
+		ID: state.NewID(), Time: changed, Shown: c.opts.Now().Add(c.opts.AuditDelay), Actor: audit.ActorOf(c.Request, credential(c.Request)),
 		Method: c.Method, URI: c.URL.RequestURI(), UserAgent: c.UserAgent(), Facts: c.facts,
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/internal/emulator/internal/audit"
+	"github.com/secretsync/secretsync/internal/emulator/internal/state"
 )
 
 // The statuses of a secret (docs/cloudflare-api.md §1.2).
@@ -47,21 +48,21 @@ func (v secretView) field(order string) string {
 	return v.Created
 }
 
-func (st *store) view(r *record, status string) secretView {
+func viewSecret(st *state.Store, r *state.Record, status string) secretView {
 	return secretView{r.ID, st.ID, r.Name, r.Comment, r.Scopes, status, stamp(r.Created), stamp(r.Modified)}
 }
 
 // read returns a secret as a read shows it: it becomes active by itself.
-func (c *call) read(st *store, r *record) secretView {
+func (c *call) read(st *state.Store, r *state.Record) secretView {
 	written := r.Created
 	if c.opts.ActivationMoves && r.Written.After(written) {
 		written = r.Written
 	}
 	activated := written.Add(c.opts.PendingFor)
 	if c.opts.PendingFor > 0 && c.opts.Now().Before(activated) {
-		return st.view(r, pending)
+		return viewSecret(st, r, pending)
 	}
-	v := st.view(r, active)
+	v := viewSecret(st, r, active)
 	if c.opts.ActivationMoves && activated.After(r.Modified) {
 		v.Modified = stamp(activated)
 	}
@@ -69,12 +70,12 @@ func (c *call) read(st *store, r *record) secretView {
 }
 
 // secret returns the store and the secret that the path names.
-func (c *call) secret() (*store, *record, error) {
+func (c *call) secret() (*state.Store, *state.Record, error) {
 	st, err := c.store()
 	if err != nil {
 		return nil, nil, err
 	}
-	r := st.Secrets.withID(c.PathValue("secret"))
+	r := st.Secrets.WithID(c.PathValue("secret"))
 	if r == nil {
 		return nil, nil, errSecretNotFound
 	}
@@ -94,7 +95,7 @@ func listSecrets(c *call) (any, error) {
 		return c.pageOf(st), nil
 	}
 	views := []secretView{}
-	for r := range st.Secrets.all() {
+	for r := range st.Secrets.All() {
 		v := c.read(st, r)
 		lacks := func(scope string) bool { return !slices.Contains(v.Scopes, scope) }
 		if strings.Contains(strings.ToLower(v.Name+"\n"+v.comment()), search) && !slices.ContainsFunc(scopes, lacks) {
@@ -114,8 +115,8 @@ func (c *call) asCreated() bool {
 }
 
 // pageOf returns a page of all secrets of a store without a look at the other pages.
-func (c *call) pageOf(st *store) listing {
-	total := st.Secrets.len()
+func (c *call) pageOf(st *state.Store) listing {
+	total := st.Secrets.Len()
 	info, first, end := c.page(total, total)
 	views := make([]secretView, 0, end-first)
 	for i := first; i < end; i++ {
@@ -123,7 +124,7 @@ func (c *call) pageOf(st *store) listing {
 		if c.descending() {
 			at = total - 1 - i
 		}
-		views = append(views, c.read(st, st.Secrets.at(at)))
+		views = append(views, c.read(st, st.Secrets.At(at)))
 	}
 	return listing{views, info}
 }
@@ -149,7 +150,7 @@ func createSecrets(c *call) (any, error) {
 	return views, nil
 }
 
-func (c *call) create(st *store, item newSecret) (secretView, error) {
+func (c *call) create(st *state.Store, item newSecret) (secretView, error) {
 	if err := item.check(); err != nil {
 		return secretView{}, err
 	}
@@ -159,12 +160,12 @@ func (c *call) create(st *store, item newSecret) (secretView, error) {
 	if err := checkValue(*item.Value); err != nil {
 		return secretView{}, err
 	}
-	return c.add(st, item, c.newDigest(*item.Value))
+	return c.add(st, item, state.NewDigest(*item.Value, c.opts.KeepValues))
 }
 
 // add appends a secret to the store if the account's state allows it.
-func (c *call) add(st *store, item newSecret, value digest) (secretView, error) {
-	if st.Secrets.named(item.Name) != nil {
+func (c *call) add(st *state.Store, item newSecret, value state.Digest) (secretView, error) {
+	if st.Secrets.Named(item.Name) != nil {
 		taken := errNameTaken
 		taken.status = c.opts.NameConflictStatus
 		if c.opts.BareNameConflict {
@@ -172,17 +173,17 @@ func (c *call) add(st *store, item newSecret, value digest) (secretView, error) 
 		}
 		return secretView{}, taken.with("%s: %s", errNameTaken.Message, item.Name)
 	}
-	if c.account.secrets() >= c.opts.MaxSecrets {
+	if c.account.Secrets() >= c.opts.MaxSecrets {
 		return secretView{}, errTooManySecrets.with("%s: max %d", errTooManySecrets.Message, c.opts.MaxSecrets)
 	}
 	now := c.tick()
-	r := record{
-		ID: newID(), Name: item.Name, Comment: item.Comment, Scopes: sorted(item.Scopes),
+	r := state.Record{
+		ID: state.NewID(), Name: item.Name, Comment: item.Comment, Scopes: sorted(item.Scopes),
 		Created: now, Modified: now, Value: value,
 	}
-	st.Secrets.add(r)
+	st.Secrets.Add(r)
 	c.facts.Secrets = append(c.facts.Secrets, audit.Named{ID: r.ID, Name: r.Name})
-	return st.view(&r, pending), nil
+	return viewSecret(st, &r, pending), nil
 }
 
 func getSecret(c *call) (any, error) {
@@ -213,14 +214,14 @@ func patchSecret(c *call) (any, error) {
 		if err := checkValue(*p.Value); err != nil {
 			return nil, err
 		}
-		changed.Value, changed.Written = c.newDigest(*p.Value), now
+		changed.Value, changed.Written = state.NewDigest(*p.Value, c.opts.KeepValues), now
 	}
 	if p.Comment != nil {
 		changed.Comment = p.Comment
 	}
 	changed.Modified = now
 	c.facts.ValueModified = new(p.Value != nil)
-	st.Secrets.replace(changed)
+	st.Secrets.Replace(changed)
 	return c.read(st, &changed), nil
 }
 
@@ -245,7 +246,7 @@ func deleteSecret(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.Secrets.remove(r)
+	st.Secrets.Remove(r)
 	return nil, nil
 }
 
@@ -262,16 +263,16 @@ func deleteSecrets(c *call) (any, error) {
 	}
 	views := []secretView{}
 	for _, item := range items {
-		r := st.Secrets.withID(item.ID)
+		r := st.Secrets.WithID(item.ID)
 		switch {
 		case item.ID == "":
 			return nil, errInvalidBody
 		case r == nil:
 			return nil, errSecretNotFound
 		}
-		views = append(views, st.view(r, deleted))
+		views = append(views, viewSecret(st, r, deleted))
 		c.facts.Secrets = append(c.facts.Secrets, audit.Named{ID: r.ID, Name: r.Name})
-		st.Secrets.remove(r)
+		st.Secrets.Remove(r)
 	}
 	return views, nil
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gofrs/flock"
 	"github.com/secretsync/secretsync/internal/emulator/internal/ratelimit"
+	"github.com/secretsync/secretsync/internal/emulator/internal/state"
 	"github.com/secretsync/secretsync/internal/emulator/preview"
 )
 
@@ -24,15 +24,13 @@ const (
 type Server struct {
 	opts Options
 	mux  *http.ServeMux
-	lock *flock.Flock  // on the state file; nil if there is none
 	done chan struct{} // closed by Close
 
 	previews *preview.Set
 	limits   *ratelimit.Limits
 
 	mu       sync.Mutex // guards the fields below
-	state    state
-	past     map[string][]version // by account; see remember
+	state    *state.State
 	requests []Request
 }
 
@@ -44,11 +42,11 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts: opts, done: make(chan struct{}), past: map[string][]version{},
+		opts: opts, done: make(chan struct{}),
 		limits:   &ratelimit.Limits{Quota: opts.RateLimit, Window: opts.RateWindow, PerUser: opts.RateLimitPerUser},
 		previews: preview.New(preview.Options{Dirs: opts.Miniflare, Lifetime: opts.PreviewFor, Now: opts.Now, Log: opts.Log}),
 	}
-	if err := s.open(); err != nil {
+	if s.state, err = state.Open(opts.StateFile, opts.KeepValues); err != nil {
 		return nil, err
 	}
 	s.mux = http.NewServeMux()
@@ -105,10 +103,7 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.previews.Close() // not with mu, which a preview needs to end
-	if s.lock == nil {
-		return nil
-	}
-	return s.lock.Close()
+	return s.state.Close()
 }
 
 // close reports whether it is the first to close the server.
@@ -196,8 +191,8 @@ func (s *Server) HasValue(account, store, name string, value []byte) bool {
 		if stores[i].Name != store {
 			continue
 		}
-		if r := stores[i].Secrets.named(name); r != nil {
-			return r.Value.matches(value)
+		if r := stores[i].Secrets.Named(name); r != nil {
+			return r.Value.Matches(value)
 		}
 	}
 	return false

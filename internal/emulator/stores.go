@@ -1,6 +1,10 @@
 package emulator
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/secretsync/secretsync/internal/emulator/internal/state"
+)
 
 // storeView is a store as the API shows it (docs/cloudflare-api.md §1.1).
 type storeView struct {
@@ -21,14 +25,14 @@ func (v storeView) field(order string) string {
 	return v.Created
 }
 
-func (c *call) viewStore(s *store) storeView {
+func (c *call) viewStore(s *state.Store) storeView {
 	return storeView{s.ID, s.Name, stamp(s.Created), stamp(s.Modified), c.PathValue("account")}
 }
 
 // store finds the store that the path names.
-func (c *call) store() (*store, error) {
+func (c *call) store() (*state.Store, error) {
 	id := c.PathValue("store")
-	i := slices.IndexFunc(c.account.Stores, func(s store) bool { return s.ID == id })
+	i := slices.IndexFunc(c.account.Stores, func(s state.Store) bool { return s.ID == id })
 	if i < 0 {
 		return nil, errStoreNotFound
 	}
@@ -56,11 +60,11 @@ func createStore(c *call) (any, error) {
 	if body.Name == "" {
 		return nil, errInvalidBody
 	}
-	if slices.ContainsFunc(c.account.Stores, func(s store) bool { return s.Name == body.Name }) {
+	if slices.ContainsFunc(c.account.Stores, func(s state.Store) bool { return s.Name == body.Name }) {
 		return nil, errStoreNameTaken.with("%s: %s", errStoreNameTaken.Message, body.Name)
 	}
 	now := c.tick()
-	created := store{ID: newID(), Name: body.Name, Created: now, Modified: now}
+	created := state.Store{ID: state.NewID(), Name: body.Name, Created: now, Modified: now}
 	c.account.Stores = append(c.account.Stores, created)
 	return c.viewStore(&created), nil
 }
@@ -78,11 +82,11 @@ func deleteStore(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Secrets.len() > 0 && c.URL.Query().Get("force") != "true" {
+	if s.Secrets.Len() > 0 && c.URL.Query().Get("force") != "true" {
 		return nil, errStoreNotEmpty
 	}
 	id := s.ID
-	c.account.Stores = slices.DeleteFunc(c.account.Stores, func(s store) bool { return s.ID == id })
+	c.account.Stores = slices.DeleteFunc(c.account.Stores, func(s state.Store) bool { return s.ID == id })
 	return nil, nil
 }
 
@@ -96,6 +100,6 @@ type usage struct {
 
 func quota(c *call) (any, error) {
 	var u usage
-	u.Secrets.Quota, u.Secrets.Usage = c.opts.MaxSecrets, c.account.secrets()
+	u.Secrets.Quota, u.Secrets.Usage = c.opts.MaxSecrets, c.account.Secrets()
 	return u, nil
 }
