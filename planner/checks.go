@@ -136,7 +136,7 @@ func (b *builder) checkReferences() {
 		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteBindingsUnread, Pos: pos})
 	}
 	for _, account := range b.in.UnreadReaders {
-		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteReadersUnread, Store: StoreKey{Account: account}})
+		b.readersUnread(StoreKey{Account: account})
 	}
 }
 
@@ -170,6 +170,15 @@ func (b *builder) breaks(store StoreKey, bound []*Reference) {
 				Kind: NoteBreaksWorker, Store: store, Secret: r.Secret, Reader: r.Reader, Worker: r.Worker, Pos: r.Pos,
 			})
 		}
+	}
+}
+
+// readersUnread reports an account in which readers may break that are not known.
+func (b *builder) readersUnread(account StoreKey) {
+	if b.in.Options.StrictBindings {
+		b.problem(Problem{Kind: ProblemReadersUnread, Store: account})
+	} else {
+		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteReadersUnread, Store: account})
 	}
 }
 

@@ -223,6 +223,25 @@ func TestDeployedReferences(t *testing.T) {
 	}
 }
 
+// TestUnreadReaders: a plan that may break readers which could not be read says so, and is refused
+// if bindings are strict.
+func TestUnreadReaders(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		in := input(desired(), recorded(), live())
+		in.Desired[0].Secrets = nil
+		in.UnreadReaders, in.Options.StrictBindings = []planner.AccountID{"b"}, strict
+		p := planner.Build(in)
+		account := planner.StoreKey{Account: "b"}
+		noted := slices.ContainsFunc(p.Notes, func(n planner.Note) bool { return n.Kind == planner.NoteReadersUnread && n.Store == account })
+		refused := slices.ContainsFunc(p.Problems, func(q planner.Problem) bool {
+			return q.Kind == planner.ProblemReadersUnread && q.Store == account
+		})
+		if noted == strict || refused != strict {
+			t.Errorf("strict %v: notes %v, problems %v", strict, p.Notes, p.Problems)
+		}
+	}
+}
+
 // BenchmarkReferences deletes secrets which Workers are bound to, each to one.
 func BenchmarkReferences(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {

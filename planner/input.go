@@ -103,7 +103,8 @@ type Options struct {
 	MaxDeletes *int
 	// Offline says that Live is a copy of Recorded, so that other secrets may exist too.
 	Offline bool
-	// StrictBindings makes a plan that breaks a Worker a problem.
+	// StrictBindings makes it a problem if a plan breaks a Worker, or if it is unknown whether it
+	// does because of UnreadReaders.
 	StrictBindings bool
 	// VerifyLater says that an apply verifies live values that this plan does not know, where that
 	// decides: under AdoptVerify, the plan assumes that they are the desired ones.

@@ -362,6 +362,8 @@ const (
 	// ProblemBreaksWorker is NoteBreaksWorker under StrictBindings; Pos is in the
 	// Worker's configuration.
 	ProblemBreaksWorker ProblemKind = "breaks_worker"
+	// ProblemReadersUnread is NoteReadersUnread under StrictBindings.
+	ProblemReadersUnread ProblemKind = "readers_unread"
 	// ProblemPreviousTaken is a name under which a secret is to keep its earlier value, and
 	// which another secret has that isn't ours.
 	ProblemPreviousTaken ProblemKind = "previous_taken"

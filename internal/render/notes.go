@@ -136,7 +136,7 @@ func noteLine(n planner.Note, names []string, known Names) string {
 	case planner.NoteStoreKept, planner.NoteListIncomplete:
 		return fmt.Sprintf(noteWords[kind], in)
 	case planner.NoteReadersUnread:
-		return fmt.Sprintf("what is deployed in account %s could not all be read, so it is unknown which of its Workers and AI Gateways this plan breaks", foreign.Word(string(store.Account)))
+		return readersUnread(store)
 	case planner.NoteOtherStore:
 		return fmt.Sprintf("account %s already has the store %q, and Cloudflare has allowed one per account so far: it may refuse to create another", foreign.Word(string(store.Account)), Safe(store.Name))
 	}
@@ -144,4 +144,9 @@ func noteLine(n planner.Note, names []string, known Names) string {
 		return fmt.Sprintf(words, in, list)
 	}
 	return fmt.Sprintf("%s in %s: %s", Safe(string(kind)), in, list)
+}
+
+// readersUnread says that a plan may break readers that are not known.
+func readersUnread(store planner.StoreKey) string {
+	return fmt.Sprintf("what is deployed in account %s could not all be read, so it is unknown which of its Workers and AI Gateways this plan breaks", foreign.Word(string(store.Account)))
 }

@@ -48,6 +48,8 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 			return what, "give its provider another key first, or keep the secret for one more apply"
 		}
 		return what, "deploy the Worker without the binding first, or keep the secret for one more apply"
+	case planner.ProblemReadersUnread:
+		return readersUnread(p.Store), "the warning says why; give the token the permission that it names, or try again"
 	case planner.ProblemNothingToRotate:
 		return "none of the matching secrets can be rotated", "the notes say why"
 	case planner.ProblemOtherStore:

@@ -109,7 +109,7 @@ func TestEverythingHasWords(t *testing.T) {
 	for _, kind := range []planner.ProblemKind{
 		planner.ProblemConflict, planner.ProblemExternalMissing, planner.ProblemExternalScopes, planner.ProblemOtherPrefix, planner.ProblemOtherAccount,
 		planner.ProblemTooManyDeletes, planner.ProblemQuota, planner.ProblemBreaksWorker, planner.ProblemForged, planner.ProblemNothingToRotate,
-		planner.ProblemOtherStore, planner.ProblemSeveralStores,
+		planner.ProblemOtherStore, planner.ProblemSeveralStores, planner.ProblemReadersUnread,
 	} {
 		if what, hint := render.Problem(planner.Problem{Kind: kind, Store: store, Secret: "s"}, render.Names{}); hint == "" || strings.HasPrefix(what, string(kind)) {
 			t.Errorf("no words for the problem %s", kind)
