@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
-	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/lockmerge"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/shell"
@@ -54,7 +52,7 @@ different accounts, are not merged.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 3 {
-				return a.mergeFiles(cmp.Or(o.path, args[1]), args[0], args[1], args[2])
+				return lockmerge.Drive(cmp.Or(o.path, args[1]), args[0], args[1], args[2], a.Say)
 			}
 			return a.resolveLockfile(cmd.Context(), &o)
 		},
@@ -63,28 +61,6 @@ different accounts, are not merged.`,
 	o.lockFlags.registerTimeout(cmd.Flags())
 	cmd.Flags().StringVar(&o.path, "path", "", "with three files: the lockfile's name, for messages")
 	return cmd
-}
-
-// mergeFiles is git's merge driver: it writes the result to the file ours. name is the
-// lockfile's.
-func (a *App) mergeFiles(name, base, ours, theirs string) error {
-	v := lockmerge.Versions{Name: name}
-	for _, f := range []struct {
-		to    *[]byte
-		name  string
-		empty bool
-	}{{&v.Base, base, true}, {&v.Ours, ours, false}, {&v.Theirs, theirs, false}} {
-		data, err := lockmerge.Read(f.name)
-		if err != nil && (!f.empty || !errors.Is(err, fs.ErrNotExist)) {
-			return fmt.Errorf("lock merge: %w", err)
-		}
-		*f.to = data
-	}
-	text, err := v.Merge(a.Say)
-	if text == nil { // git would leave ours there, and the loss of theirs could be overlooked
-		text = lockfile.Unmergeable(v.Ours, v.Theirs)
-	}
-	return errors.Join(err, atomicfile.Write(ours, text, 0o644))
 }
 
 // resolveLockfile merges the versions of a lockfile that git could not merge.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
+	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/syntax"
@@ -93,12 +95,34 @@ func describeConflict(c lockfile.Conflict) string {
 	return what + ": both sides changed " + strings.Join(c.Fields, ", ")
 }
 
+// Drive merges as git's merge driver: it writes the result to the file ours. name is the lockfile's. It
+// calls note with what a person should know.
+func Drive(name, base, ours, theirs string, note func(format string, args ...any)) error {
+	v := Versions{Name: name}
+	for _, f := range []struct {
+		to    *[]byte
+		name  string
+		empty bool
+	}{{&v.Base, base, true}, {&v.Ours, ours, false}, {&v.Theirs, theirs, false}} {
+		data, err := read(f.name)
+		if err != nil && (!f.empty || !errors.Is(err, fs.ErrNotExist)) {
+			return fmt.Errorf("lock merge: %w", err)
+		}
+		*f.to = data
+	}
+	text, err := v.Merge(note)
+	if text == nil { // git would leave ours there, and the loss of theirs could be overlooked
+		text = lockfile.Unmergeable(v.Ours, v.Theirs)
+	}
+	return errors.Join(err, atomicfile.Write(ours, text, 0o644))
+}
+
 // maxVersion bounds a file that is merged, as lockfiles are bounded.
 const maxVersion = lockfile.DefaultMaxSize
 
-// Read reads one of the files that git merges. One that is larger than a lockfile can be is
+// read reads one of the files that git merges. One that is larger than a lockfile can be is
 // refused.
-func Read(name string) ([]byte, error) {
+func read(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -13,13 +13,13 @@ func TestRead(t *testing.T) {
 	if err := os.WriteFile(name, []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := Read(name); string(data) != "{}" || err != nil {
+	if data, err := read(name); string(data) != "{}" || err != nil {
 		t.Errorf("%q, %v", data, err)
 	}
 	if err := os.Truncate(name, maxVersion+2); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := Read(name); len(data) > maxVersion+1 || err == nil || !strings.Contains(err.Error(), "larger than 268435456 bytes") {
+	if data, err := read(name); len(data) > maxVersion+1 || err == nil || !strings.Contains(err.Error(), "larger than 268435456 bytes") {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 }
