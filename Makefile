@@ -73,7 +73,7 @@ e2e: ## Run wrangler and other real clients against the emulator; needs Node.js
 		(cd e2e && npm ci --no-progress) && go test -tags e2e -count=1 -timeout 30m -v ./e2e ./internal/envfile; \
 	fi
 
-e2e-s3: $(TOOLS)/versitygw-$(VERSITYGW_VERSION) ## Run the suite of object stores, a lease, and the policies of docs/shared.md, on a real server (the first build takes 5 minutes)
+e2e-s3: $(TOOLS)/versitygw-$(VERSITYGW_VERSION) ## Run the suites of object stores and leases, and the policies of docs/shared.md, on a real server (the first build takes 5 minutes)
 	VERSITYGW=$< go test -tags e2es3 -count=1 -timeout 10m -run '^TestVersitygw$$' -v ./objectstore/s3
 	VERSITYGW=$< go test -tags e2es3 -count=1 -timeout 10m -run '^TestPolicies$$' -v ./test/shared
 

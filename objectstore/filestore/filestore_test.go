@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/secretsync/secretsync/internal/lease/leasetest"
 	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/objectstore/filestore"
 	"github.com/secretsync/secretsync/objectstore/objectstoretest"
@@ -22,9 +23,9 @@ func open(t *testing.T, dir string) *filestore.Store {
 }
 
 func TestStore(t *testing.T) {
-	objectstoretest.Test(t, func(t *testing.T) objectstore.Store {
-		return open(t, filepath.Join(t.TempDir(), "new", "folder"))
-	})
+	empty := func(t *testing.T) objectstore.Store { return open(t, filepath.Join(t.TempDir(), "new", "folder")) }
+	objectstoretest.Test(t, empty)
+	leasetest.Test(t, empty)
 }
 
 // Two stores in one folder are two processes: each opens the lock for itself.

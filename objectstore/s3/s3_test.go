@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/secretsync/secretsync/internal/lease/leasetest"
 	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/objectstore/objectstoretest"
 	"github.com/secretsync/secretsync/test/s3test"
@@ -63,9 +64,9 @@ func TestGofakes3(t *testing.T) {
 	t.Cleanup(server.Close)
 	environment(t, credentials(server.URL))
 	var n atomic.Int32
-	objectstoretest.Test(t, func(t *testing.T) objectstore.Store {
-		return open(t, fmt.Sprintf("s3://bucket/prefix/%d", n.Add(1)))
-	})
+	empty := func(t *testing.T) objectstore.Store { return open(t, fmt.Sprintf("s3://bucket/prefix/%d", n.Add(1))) }
+	objectstoretest.Test(t, empty)
+	leasetest.Test(t, empty)
 	s := open(t, "s3://bucket")
 	if _, err := s.Put(t.Context(), "k", []byte("whole bucket"), objectstore.Condition{}); err != nil {
 		t.Error(err)
