@@ -1,53 +1,177 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
-	"path"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/lease"
 	"github.com/secretsync/secretsync/lockfile"
-	"github.com/secretsync/secretsync/manifest"
-	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/machines"
 	"github.com/secretsync/secretsync/reconcile/internal/scope"
-	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
-// OpenLockfile opens a project for its lockfile and leases alone, without checking the manifest. If
-// that cannot be read, the project has the lockfile that Config names, else the one beside the
-// manifest, and the error says why; there is a project nevertheless. Config.Manifest may be empty
-// if Config names a lockfile.
-func OpenLockfile(ctx context.Context, c Config) (*Project, error) {
-	named := c.Lockfile
-	if c.Manifest == "" && objectstore.IsURL(named) {
-		c.Lockfile = path.Base(named)
-	}
-	p := &Project{cfg: c.withDefaults(), manifest: new(manifest.Manifest)}
-	var err error
-	if c.Manifest != "" {
-		var m *manifest.Manifest
-		m, err = manifest.Load(ctx, p.cfg.manifestOptions())
-		var bad *manifest.LoadError
-		if errors.As(err, &bad) && bad.Partial != nil {
-			m, err = bad.Partial, nil
-		}
-		if m != nil {
-			p.manifest = m
-			p.cfg.Guard.Public(shown.Manifest(m)...)
-		}
-	}
-	return p, errors.Join(err, p.cfg.locate(named, p.manifest))
+// DefaultLeaseDuration is how long others wait for a run that does not renew its leases any more.
+const DefaultLeaseDuration = lease.DefaultDuration
+
+// LeaseHeldError means that another run holds a lease that this one needs.
+type LeaseHeldError struct{ Err error }
+
+func (e *LeaseHeldError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error that names the holder.
+func (e *LeaseHeldError) Unwrap() error { return e.Err }
+
+// LeaseLostError means that a lease was lost, so that nothing more was sent.
+type LeaseLostError struct{ Err error }
+
+func (e *LeaseLostError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error that says why.
+func (e *LeaseLostError) Unwrap() error { return e.Err }
+
+// sharedRun is what a run holds against other machines; nil for nothing.
+type sharedRun struct {
+	leases *lease.Set
+	opened lockfile.Shared // as the lockfile was
 }
 
-// Shared reports whether leases keep other machines away from the project.
-func (p *Project) Shared() bool { return p.cfg.leaseStore.URL != "" }
+// acquire acquires the leases of all stores that the manifest describes or a lockfile records.
+func (p *Project) acquire(ctx context.Context, locks ...*lockfile.File) (*lease.Set, error) {
+	var keys []string
+	for _, lock := range locks {
+		stores, err := p.leased(lock)
+		if err != nil {
+			return nil, err
+		}
+		for k := range stores {
+			keys = append(keys, leaseKey(k))
+		}
+	}
+	c := p.cfg
+	store, err := c.objects(ctx, c.leaseStore)
+	if err != nil {
+		return nil, err
+	}
+	host, _ := os.Hostname()
+	waiting, ended := p.leaseWaits()
+	defer ended()
+	set, err := lease.Acquire(ctx, store, keys, lease.Options{
+		Duration: c.LeaseDuration, Timeout: c.LockTimeout, Host: host, RunURL: c.RunURL,
+		Waiting: waiting,
+	})
+	if errors.As(err, new(*lease.HeldError)) {
+		err = &LeaseHeldError{err}
+	}
+	return set, machines.Located(c.leaseStore, err)
+}
+
+// leaseWaits returns what reports that a lease is waited for, and the end of that.
+func (p *Project) leaseWaits() (waiting func(*lease.HeldError), end func()) {
+	until, waited := time.Now().Add(p.cfg.LockTimeout), false
+	return func(held *lease.HeldError) {
+			waited = true
+			holder := *held
+			holder.Waited = 0 // true only now, and shown for as long as the wait lasts
+			p.cfg.Notify(Waiting{For: WaitLease, Held: &holder, Until: until})
+		}, func() {
+			if waited {
+				p.cfg.Notify(WaitEnded{For: WaitLease})
+			}
+		}
+}
+
+// leased returns the stores that the manifest describes or lock records. The error says why the
+// accounts of some are not known; those stores are left out.
+func (p *Project) leased(lock *lockfile.File) (stores map[planner.StoreKey]bool, unknown error) {
+	stores = map[planner.StoreKey]bool{}
+	for _, st := range p.manifest.Stores {
+		account, err := p.accountID(st, lock, false)
+		if err != nil {
+			unknown = cmp.Or(unknown, err)
+			continue
+		}
+		stores[planner.StoreKey{Account: account, Name: st.Name}] = true
+	}
+	for k := range lock.Stores {
+		stores[planner.StoreKey{Account: planner.AccountID(k.Account), Name: k.Name}] = true
+	}
+	return stores, unknown
+}
+
+func leaseKey(k planner.StoreKey) string { return lease.Key(string(k.Account), k.Name) }
+
+// check returns a [LeaseLostError] if a lease was lost. It sends no request.
+func (r *sharedRun) check() error {
+	if r == nil {
+		return nil
+	}
+	return checkHeld(r.leases)()
+}
+
+// checkHeld returns the check of a [sharedRun] with these leases.
+func checkHeld(leases *lease.Set) func() error {
+	return func() error {
+		if err := leases.Check(); err != nil {
+			return &LeaseLostError{err}
+		}
+		return nil
+	}
+}
+
+// while returns a context that ends when a lease is lost.
+func (r *sharedRun) while(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r == nil {
+		return context.WithCancel(ctx)
+	}
+	return r.leases.Context(ctx)
+}
+
+// guard returns a client that checks the leases before each write.
+func (r *sharedRun) guard(a Account) applier.Target {
+	if r == nil {
+		return a
+	}
+	if c, ok := a.(WriteChecker); ok {
+		return c.CheckWrites(r.check)
+	}
+	return machines.Checked(a, r.check)
+}
+
+// publish says in the leases which lockfile is the newest, if this run changed it.
+func (r *sharedRun) publish(lock *lockfile.File, runURL string, now time.Time) {
+	if lock.Shared.Generation == r.opened.Generation {
+		return
+	}
+	host, _ := os.Hostname()
+	r.leases.Publish(lock.Shared.Lineage, lease.Publication{
+		Generation: int64(lock.Shared.Generation), Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(lock.Format())),
+		Host: host, RunURL: runURL, Time: now,
+	})
+}
+
+// release releases the leases, also after an interrupt.
+func (r *sharedRun) release(ctx context.Context) error {
+	if r == nil || r.leases == nil {
+		return nil
+	}
+	err := r.leases.Release(context.WithoutCancel(ctx))
+	if err != nil {
+		err = hint.With(err, "the lease is free once its duration has passed")
+	}
+	return err
+}
 
 // Lease is what an object store says about the runs that write one store of Cloudflare's.
 type Lease struct {
@@ -101,7 +225,7 @@ func (p *Project) Leases(ctx context.Context, lock *lockfile.File) ([]Lease, err
 			return err
 		})
 	}
-	return leases, located(p.cfg.leaseStore, g.Wait())
+	return leases, machines.Located(p.cfg.leaseStore, g.Wait())
 }
 
 // leasesOf returns the leases by their stores, sorted.
@@ -135,7 +259,7 @@ func (p *Project) BreakLease(ctx context.Context, l Lease) error {
 		return err
 	}
 	host, _ := os.Hostname()
-	return located(p.cfg.leaseStore, lease.Break(ctx, store, l.status, host))
+	return machines.Located(p.cfg.leaseStore, lease.Break(ctx, store, l.status, host))
 }
 
 // ForgetApplied removes from the leases which version of the lockfile was applied last, so that an
