@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/BurntSushi/toml"
+	"github.com/secretsync/secretsync/internal/racetest"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/manifest"
 	"gopkg.in/yaml.v3"
@@ -81,6 +82,7 @@ func BenchmarkLoad(b *testing.B) {
 // TestLoadAllocates: loading a manifest allocates for each secret as often in a large one as in a
 // small one, and hardly more often than reading its syntax does.
 func TestLoadAllocates(t *testing.T) {
+	racetest.Large(t)
 	const few, many, perSecret = 1000, 20_000, 12
 	for i, f := range formats {
 		t.Run(f.ext, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/secretsync/secretsync/internal/racetest"
 	"github.com/secretsync/secretsync/manifest"
 )
 
@@ -54,6 +55,7 @@ func TestBounds(t *testing.T) {
 // TestMaxSecrets: the number of secrets is bounded as the caller says, and by default well above
 // what one account has.
 func TestMaxSecrets(t *testing.T) {
+	racetest.Large(t)
 	file := filepath.Join(t.TempDir(), "secretsync.yaml")
 	var text strings.Builder
 	text.WriteString("version: 1\nstores: {s: {secrets: {")
@@ -75,6 +77,7 @@ func TestMaxSecrets(t *testing.T) {
 // TestMaxFileSize: the size of the manifest, of what it includes and of SOPS files is bounded as the
 // caller says, and by default well above what 100,000 secrets take.
 func TestMaxFileSize(t *testing.T) {
+	racetest.Large(t)
 	dir := t.TempDir()
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -115,6 +118,7 @@ func TestMaxFileSize(t *testing.T) {
 // TestMaxEntries: a small file can have very many values, each of which takes far more memory than
 // text. How many it may have grows with the number of secrets.
 func TestMaxEntries(t *testing.T) {
+	racetest.Large(t)
 	file := filepath.Join(t.TempDir(), "secretsync.yaml")
 	text := "version: 1\nstores: {s: {secrets: {k: {from: {env: K}, scopes: [" + strings.Repeat("workers,", 200_000) + "]}}}}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

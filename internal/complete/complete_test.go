@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/internal/complete"
@@ -45,8 +44,9 @@ func TestManyWords(t *testing.T) {
 	}
 }
 
-// TestReadIsQuick: a large manifest, or one that is not a file, is given up soon.
-func TestReadIsQuick(t *testing.T) {
+// TestReadGivesUp: a large manifest, or one that is not a file, is given up. A terabyte would run into the time
+// limit of go test.
+func TestReadGivesUp(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	var b strings.Builder
@@ -64,10 +64,6 @@ func TestReadIsQuick(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"secretsync.yaml", "sparse.yaml", filepath.Join(dir, "missing.yaml"), dir, os.DevNull} {
-		start := time.Now()
 		complete.Read(context.Background(), reconcile.Config{Manifest: name, LookupEnv: os.LookupEnv})
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("%s: %s", name, took)
-		}
 	}
 }

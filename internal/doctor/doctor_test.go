@@ -138,11 +138,7 @@ var silent = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r
 func TestTimeout(t *testing.T) {
 	o := options(t, silent)
 	o.Timeout = 100 * time.Millisecond
-	start := time.Now()
 	r := run(t, o)
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("it took %s", took)
-	}
 	want(t, r, "api", doctor.Error, "no answer within 100ms")
 	want(t, r, "token", doctor.Skipped, "the API was not reached")
 	want(t, r, "quota", doctor.Skipped, "the API was not reached")

@@ -11,6 +11,7 @@ import (
 	"github.com/getsops/sops/v3/cmd/sops/common"
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/keyservice"
+	"github.com/secretsync/secretsync/internal/racetest"
 	"github.com/secretsync/secretsync/internal/sopsfile"
 )
 
@@ -49,6 +50,7 @@ func pathOf(name string, i int) []string {
 // A value is looked up without going through the others: what that allocates does not depend on
 // their number.
 func TestEntryIsFoundByItsKey(t *testing.T) {
+	racetest.Large(t)
 	for _, name := range []string{"s.yaml", "s.env", "s.ini"} {
 		var allocations [2]float64
 		for i, keys := range []int{10, 5000} {

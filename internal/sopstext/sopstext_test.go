@@ -3,6 +3,8 @@ package sopstext
 import (
 	"strings"
 	"testing"
+
+	"github.com/secretsync/secretsync/internal/racetest"
 )
 
 const value = "ENC[AES256_GCM,data:Tr7o,iv:1==,tag:a/+=,type:str]"
@@ -70,6 +72,7 @@ func TestOfName(t *testing.T) {
 
 // Lines that could begin metadata, again and again, do not make the whole text be searched for each.
 func TestDetectManyCandidates(t *testing.T) {
+	racetest.Large(t)
 	for _, line := range []string{"[sops]\n", "sops:\n", "{\"sops\":  \n"} {
 		if got := Detect([]byte(strings.Repeat(line, 1<<20))); got != "" {
 			t.Errorf("%q: %q", line, got)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/secretsync/secretsync/internal/racetest"
 )
 
 // yaml.v3 takes a time that grows with the square of the number of directives, so that many are
@@ -30,6 +32,7 @@ func TestManyDirectives(t *testing.T) {
 // Documents with many parts of one kind are read in a number of allocations that grows with their
 // length. (go-toml's decoder takes minutes for the largest of them.)
 func TestManyParts(t *testing.T) {
+	racetest.Large(t)
 	for name, c := range map[string]struct {
 		line   string
 		format Format
@@ -97,6 +100,7 @@ func TestLimits(t *testing.T) {
 
 // A list of mistakes does not grow without end.
 func TestMistakesAreBounded(t *testing.T) {
+	racetest.Large(t)
 	_, errs := Parse("f", []byte(strings.Repeat("a: 1\n", maxKept+1000)), YAML)
 	if len(errs) != maxTold+1 || !strings.Contains(errs[maxTold].What, fmt.Sprint(maxKept-maxTold)+" more mistakes") {
 		t.Errorf("%d mistakes, the last %v", len(errs), errs[len(errs)-1])

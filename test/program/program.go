@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/secretsync/secretsync/internal/cli"
 	"github.com/secretsync/secretsync/internal/harden"
+	"github.com/secretsync/secretsync/internal/racetest"
 )
 
 // The exit codes that secretsync documents.
@@ -120,7 +121,7 @@ func (p Program) App() *cli.App {
 // run with the race detector as well.
 func SkipUnderRace(t testing.TB) {
 	t.Helper()
-	if Race {
+	if racetest.Enabled {
 		t.Skip("the scripts run the same commands with the race detector")
 	}
 }

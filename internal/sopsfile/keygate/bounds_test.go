@@ -19,6 +19,7 @@ import (
 	"github.com/getsops/sops/v3"
 	sopsage "github.com/getsops/sops/v3/age"
 	"github.com/getsops/sops/v3/keys"
+	"github.com/secretsync/secretsync/internal/racetest"
 	"github.com/secretsync/secretsync/internal/sopsfile/keygate"
 	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
@@ -94,6 +95,7 @@ func commandOnly(t *testing.T, variable, command string) {
 // A message for a public key, which anyone can write, may unpack to gigabytes. Neither
 // decrypting it in process nor with gpg keeps them in memory.
 func TestBomb(t *testing.T) {
+	racetest.Large(t)
 	entity := pgpEntity(t)
 	large := pgpMessage(t, entity, 256<<20)
 	small := pgpMessage(t, entity, 128<<20) // small enough to be decrypted
