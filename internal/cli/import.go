@@ -77,8 +77,8 @@ import --lock-only rebuilds a lost lockfile: it records the secrets that the
 manifest describes and Cloudflare has, as adopt: keep does. Move a damaged
 lockfile away first.
 
-None of them changes anything in Cloudflare. --from-env sends no request. For
-the others, a token with the permission "Secrets Store Read" is enough.
+None of them changes anything in Cloudflare, and --from-env sends it no request.
+For the others, a token with the permission "Secrets Store Read" is enough.
 
 Since values cannot be read back, adopt: keep assumes that the values in
 Cloudflare are the manifest's, and no later plan can tell if one is not. Unless

@@ -34,8 +34,11 @@ or, without any, stored in a file that git ignores. An age identity that SOPS
 finds already is used, and none is created. An existing .sops.yaml is checked.
 
 On a terminal, init asks for what the flags leave open. Elsewhere, and with
---yes, it takes the suggested answers. It sends no request. After an interrupt,
-run it again.`,
+--yes, it takes the suggested answers. After an interrupt, run it again.
+
+init sends nothing to Cloudflare. If the manifest keeps the lockfile or a lease
+in a bucket, creating the key writes there too; and key servers that an existing
+.sops.yaml names encrypt it.`,
 		Example: "  secretsync init\n  secretsync init --yes --ci github\n  secretsync init -f secretsync.toml --recipient age1...",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.init(cmd.Context(), &o) },

@@ -27,8 +27,8 @@ func (a *App) rekeyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rekey",
 		Short: "Change the key of the lockfile's fingerprints",
-		Long: `rekey computes all fingerprints again with another key. It sends no request, and
-needs the old key and the values.
+		Long: `rekey computes all fingerprints again with another key. It sends no request to
+Cloudflare, and needs the old key and the values.
 
 The new key is random. It is sealed in the lockfile for the recipients in
 .sops.yaml or, without any, stored in the key file; so run rekey after changing

@@ -41,8 +41,8 @@ SOPS file already, the value is replaced there.
 The value does not include a line end at its end, such as echo writes; with
 --exact it does. A value is never an argument: other processes could see it.
 
-set sends no request, and needs no sops program: the next apply sends the value.
-For several values in a file, see import --from-env.`,
+set sends no request to Cloudflare, and needs no sops program: the next apply
+sends the value. For several values in a file, see import --from-env.`,
 		Example: "  secretsync set stripe-secret-key\n  printf %s \"$KEY\" | secretsync set default_secrets_store/stripe-secret-key\n  secretsync set --exact tls-key < tls.pem",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 { // what follows may be a value: it is not shown

@@ -98,7 +98,10 @@ func (in *initialization) sayFound() {
 		in.Hint("add a rule for it, or name a file that a rule covers: secretsync set NAME --sops FILE")
 		return
 	}
-	in.say("%s exists and is left as it is: recipients %d.", e.Rules, len(e.Found.Age)+e.Found.Others)
+	in.say("%s exists and is left as it is. Values are encrypted for:", e.Rules)
+	for _, key := range e.Found.Keys {
+		in.say("  %s", key)
+	}
 	if e.Foreign() {
 		in.Say("warning: no age identity on this machine is one of its recipients: you can encrypt values, and not read them")
 		in.Hint("send the recipient of your identity to a holder of one, who adds it and runs sops updatekeys and secretsync lock rekey")

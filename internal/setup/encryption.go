@@ -163,7 +163,7 @@ func (e *Encryption) reuse(own agekeys.Own) error {
 
 // Foreign reports that the values are encrypted for age recipients, none of which is the user's.
 func (e *Encryption) Foreign() bool {
-	return len(e.Found.Age) > 0 && e.Found.Others == 0 && !slices.ContainsFunc(e.Own, func(own agekeys.Own) bool {
+	return len(e.Found.Age) > 0 && len(e.Found.Age) == len(e.Found.Keys) && !slices.ContainsFunc(e.Own, func(own agekeys.Own) bool {
 		return own.Recipient == "" || slices.Contains(e.Found.Age, own.Recipient)
 	})
 }

@@ -162,22 +162,24 @@ func TestRecipientsOf(t *testing.T) {
 	id, other := identity(t).Recipient().String(), identity(t).Recipient().String()
 	for _, tt := range []struct {
 		name, rules string
-		age         []string
+		age, keys   []string
 		err         error
 		malformed   bool
 	}{
-		{name: "one", rules: "creation_rules: [{age: " + id + "}]", age: []string{id}},
-		{name: "two", rules: "creation_rules: [{age: '" + id + "," + other + "'}]", age: []string{id, other}},
+		{name: "one", rules: "creation_rules: [{age: " + id + "}]", age: []string{id}, keys: []string{"age " + id}},
+		{name: "two", rules: "creation_rules: [{age: '" + id + "," + other + "'}]", age: []string{id, other}, keys: []string{"age " + id, "age " + other}},
+		{name: "of a server", rules: "creation_rules: [{age: " + id + ", kms: 'arn:aws:kms:us-east-1:1:key/k'}]",
+			age: []string{id}, keys: []string{"age " + id, "kms arn:aws:kms:us-east-1:1:key/k"}},
 		{name: "no rule for it", rules: "creation_rules: [{path_regex: other, age: " + id + "}]", err: sopsfile.ErrNoRule},
 		{name: "not a recipient", rules: "creation_rules: [{age: age1x}]", malformed: true},
 		{name: "nobody", rules: "creation_rules: [{}]", malformed: true},
 	} {
 		_, dir := project(t, tt.rules)
-		got, err := opener(t).RecipientsOf(t.Context(), dir, filepath.Join(dir, "secrets.enc.yaml"))
+		got, err := opener(t, "age", "kms").RecipientsOf(t.Context(), dir, filepath.Join(dir, "secrets.enc.yaml"))
 		if tt.malformed != (err != nil && tt.err == nil) || tt.err != nil && !errors.Is(err, tt.err) {
 			t.Errorf("%s: error %v", tt.name, err)
 		}
-		if filepath.Base(got.Rules) != ".sops.yaml" && !tt.malformed || len(got.Age) != len(tt.age) || got.Others != 0 {
+		if filepath.Base(got.Rules) != ".sops.yaml" && !tt.malformed || !slices.Equal(got.Age, tt.age) || !slices.Equal(got.Keys, tt.keys) {
 			t.Errorf("%s: %+v", tt.name, got)
 		}
 	}

@@ -42,9 +42,10 @@ func (o *Opener) CheckSeal(ctx context.Context, static bool, root, dir string, t
 type Recipients struct {
 	// Rules is the .sops.yaml; "" if there is none in the file's folder or above it.
 	Rules string
-	// Age are the age recipients, and Others is the number of keys of other types.
-	Age    []string
-	Others int
+	// Keys are all of them, each as its type and public name, such as "age age1…".
+	Keys []string
+	// Age are the age recipients.
+	Age []string
 }
 
 // RecipientsOf returns the recipients that [Opener.Create] would encrypt a file for, after the
@@ -77,10 +78,9 @@ func (o *Opener) RecipientsOf(ctx context.Context, root, name string) (Recipient
 
 func (r *Recipients) add(group sops.KeyGroup) {
 	for _, k := range group {
+		r.Keys = append(r.Keys, recipient(k))
 		if a, ok := k.(*sopsage.MasterKey); ok {
 			r.Age = append(r.Age, a.Recipient)
-		} else {
-			r.Others++
 		}
 	}
 }
