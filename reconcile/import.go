@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/draft"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 )
 
@@ -124,24 +123,7 @@ func (p *Project) DraftUnmanaged(ctx context.Context) ([]manifest.DraftStore, er
 	if err = errors.Join(err, seen.Err(), seen.Incomplete()); err != nil {
 		return nil, err
 	}
-	var drafts []manifest.DraftStore
-	for _, v := range planner.Join(in) {
-		if v.Desired != nil || v.Recorded != nil || v.Within == nil {
-			continue
-		}
-		within := func(st planner.DesiredStore) bool { return st.Key == v.Within.Key && st.Prefix == v.Within.Prefix }
-		st := p.manifest.Stores[slices.IndexFunc(stores, within)]
-		label := strings.TrimPrefix(v.Key.Name, st.Prefix)
-		if label == "" {
-			continue
-		}
-		i := slices.IndexFunc(drafts, func(d manifest.DraftStore) bool { return d.Label == st.Label })
-		if i < 0 {
-			i, drafts = len(drafts), append(drafts, manifest.DraftStore{Label: st.Label})
-		}
-		drafts[i].Secrets = append(drafts[i].Secrets, draftSecret(label, *v.Live))
-	}
-	return drafts, nil
+	return draft.Unmanaged(in, stores, p.manifest.Stores), nil
 }
 
 // DraftAccount describes everything in an account, as a draft of a first manifest. It uses
@@ -160,32 +142,10 @@ func DraftAccount(ctx context.Context, c Config) ([]manifest.DraftStore, error) 
 	if err != nil {
 		return nil, err
 	}
-	var drafts []manifest.DraftStore
 	for i, st := range live {
-		if st.Secrets, err = account.ListSecrets(ctx, st.ID); err != nil {
+		if live[i].Secrets, err = account.ListSecrets(ctx, st.ID); err != nil {
 			return nil, err
 		}
-		draft := manifest.DraftStore{Label: st.Key.Name}
-		if !manifest.IsName(draft.Label) {
-			draft = manifest.DraftStore{Label: freeLabel(i+1, live), Name: st.Key.Name}
-		}
-		for _, sec := range st.Secrets {
-			draft.Secrets = append(draft.Secrets, draftSecret(sec.Name, sec))
-		}
-		drafts = append(drafts, draft)
 	}
-	return drafts, nil
-}
-
-// freeLabel is a label for the nth store that is no store's name.
-func freeLabel(n int, live []planner.LiveStore) string {
-	label := fmt.Sprintf("store-%d", n)
-	for slices.ContainsFunc(live, func(st planner.LiveStore) bool { return st.Key.Name == label }) {
-		label += "-"
-	}
-	return label
-}
-
-func draftSecret(label string, sec planner.LiveSecret) manifest.DraftSecret {
-	return manifest.DraftSecret{Label: label, Scopes: sec.Scopes, Comment: sec.Comment}
+	return draft.Account(live), nil
 }
