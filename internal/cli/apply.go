@@ -12,6 +12,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/render"
+	"github.com/secretsync/secretsync/internal/results"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/reconcile"
@@ -119,9 +120,16 @@ type change struct {
 // change plans and applies under the lock.
 func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.Config)) error {
 	f := c.flags
-	out := &reporter{app: a, json: f.json, noColor: f.noColor, interrupted: func() bool { return ctx.Err() != nil }}
+	var out *results.Apply // nil until there is a plan, and so until an action is done
 	options = append(options, func(c *reconcile.Config) {
-		c.Wait, c.Notify = f.wait, out.notify
+		c.Wait, c.Notify = f.wait, func(e reconcile.Event) {
+			if done, ok := e.(reconcile.ActionDone); ok {
+				a.view.Event(e)
+				out.Done(done.Result)
+			} else {
+				a.notify(e)
+			}
+		}
 	})
 	return a.underLock(ctx, &f.manifestFlags, &f.apiFlags, &f.lockFlags, options, func(run *reconcile.Run) error {
 		proposal, err := run.Plan(ctx, c.edits...)
@@ -132,7 +140,8 @@ func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.C
 		if err := a.checkReview(c.ask.reviewed, proposal, f.noColor); err != nil {
 			return err
 		}
-		if err := out.plan(proposal); err != nil {
+		out = a.applied(ctx, &f.applyFlags)
+		if err := out.Plan(proposal); err != nil {
 			return err
 		}
 		if err := problemsOf(proposal.Plan, run.Project().Manifest().File); err != nil {
@@ -153,9 +162,17 @@ func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.C
 		if c.prove && err == nil {
 			proof = run.Prove(ctx, proposal, report)
 		}
-		reported := out.report(report, err, nothing, proof)
+		reported := out.Report(report, err, nothing, proof)
 		return errors.Join(a.outcome(ctx, c.ask.command, report, err), reported, a.unproven(proof, f.wait), incomplete(proposal.Unreachable))
 	})
+}
+
+// applied writes what is done.
+func (a *App) applied(ctx context.Context, f *applyFlags) *results.Apply {
+	return &results.Apply{
+		Out: a.Out, JSON: f.json, Style: a.style(f.noColor), Quiet: a.isQuiet(), Say: a.Say,
+		Interrupted: func() bool { return ctx.Err() != nil },
+	}
 }
 
 // underLock opens the project and calls do while it holds the lock.
@@ -236,81 +253,6 @@ func waited(ctx context.Context, wait time.Duration) string {
 		return ""
 	}
 	return fmt.Sprintf(" after --wait %s", wait)
-}
-
-// reporter writes a plan, the outcomes of its actions, and the report, as text or as JSON
-// events.
-type reporter struct {
-	app           *App
-	json, noColor bool
-	interrupted   func() bool
-	names         render.Names // of what is in the plan
-	skipped       int          // actions that were skipped
-}
-
-// maxSkipped is how many actions that were skipped have a line of their own. What keeps them all
-// from being tried is the same for most of them.
-const maxSkipped = 20
-
-func (p *reporter) events() *render.Events { return &render.Events{W: p.app.Out, Now: time.Now} }
-
-func (p *reporter) plan(proposal *reconcile.Proposal) error {
-	p.names = render.PlanNames(proposal.Plan)
-	if p.json {
-		return p.events().Plan(proposal.File())
-	}
-	return render.Plan(p.app.Out, proposal.Plan, render.PlanInfo{}, p.app.style(p.noColor))
-}
-
-func (p *reporter) notify(e reconcile.Event) {
-	done, ok := e.(reconcile.ActionDone)
-	if !ok {
-		p.app.notify(e)
-		return
-	}
-	p.app.view.Event(e)
-	switch {
-	case p.json:
-		_ = p.events().Result(done.Result) // the write of the last event reports whether the reader is still there
-	case p.worthALine(done.Result):
-		p.app.Say("%s", render.Progress(done.Result, p.names))
-	}
-}
-
-// worthALine reports whether a result is written as text, and counts it if it was skipped. What an
-// interrupt kept from being done is counted by the last line.
-func (p *reporter) worthALine(r applier.Result) bool {
-	switch r.Outcome {
-	case applier.Done:
-		return !p.app.isQuiet()
-	case applier.Skipped:
-		p.skipped++
-		return p.skipped <= maxSkipped && !p.interrupted()
-	case applier.Failed:
-		return !errors.Is(r.Err, context.Canceled)
-	}
-	return true
-}
-
-// report writes how the apply ended. If there was nothing to do, the plan has already said
-// so.
-func (p *reporter) report(r *applier.Report, err error, nothing bool, proof *reconcile.Verification) error {
-	proven := proof != nil && len(proof.Secrets) > 0
-	switch {
-	case p.json && proven:
-		return errors.Join(p.events().Verified(proof), p.events().End(r, err))
-	case p.json:
-		return p.events().End(r, err)
-	case nothing:
-		return nil
-	}
-	if more := p.skipped - maxSkipped; more > 0 && !p.interrupted() {
-		p.app.Say("skipped: %d more", more)
-	}
-	if err := render.Report(p.app.Out, r); err != nil || !proven {
-		return err
-	}
-	return render.Verification(p.app.Out, proof, p.app.style(p.noColor))
 }
 
 // destroyOptions are the flags of destroy.
