@@ -37,7 +37,8 @@ func (x *examination) committed(ctx context.Context) Check {
 	case !s.exists():
 		return skipped(name, "there is no lockfile yet")
 	}
-	text, why := x.git(ctx, "status", "--porcelain", "--ignored", "-z", "--", filepath.Base(s.path))
+	text, why := x.status(ctx, filepath.Base(s.path))
+	unused := s.file != nil && len(s.file.Stores) == 0 // only the key is in it
 	c := Check{Name: name, Subject: s.path, Status: Warning, Hint: "run " + shell.Git(s.path, "add") + ", and commit and push it"}
 	switch {
 	case why != "":
@@ -46,12 +47,39 @@ func (x *examination) committed(ctx context.Context) Check {
 		return Check{Name: name, Subject: s.path, Status: OK, Message: "git has it as it is here"}
 	case strings.Contains(text, "!! "):
 		c.Message, c.Hint = "git ignores it: other machines apply without its records", "remove it from .gitignore, and commit it"
+	case added(text) && unused && x.manifestAdded(ctx):
+		return Check{
+			Name: name, Subject: s.path, Status: OK, Message: "not committed yet, as is the manifest",
+			Hint: "run " + shell.Git(s.path, "add") + ", and commit it together with " + x.project.Manifest().File,
+		}
+	case strings.Contains(text, "?? ") && unused:
+		c.Message = "not in git: other machines begin another one"
 	case strings.Contains(text, "?? "):
 		c.Message = "not in git: other machines apply without its records"
 	default:
 		c.Message = "has changes that are not committed"
 	}
 	return c
+}
+
+// status is what git says of a file; empty if it has it as it is here.
+func (x *examination) status(ctx context.Context, name string) (text, why string) {
+	return x.git(ctx, "status", "--porcelain", "--ignored", "-z", "--", name)
+}
+
+// added reports whether no commit has a file of this status.
+func added(status string) bool {
+	return strings.HasPrefix(status, "??") || strings.HasPrefix(status, "A")
+}
+
+// manifestAdded reports whether no commit has the manifest, as before the first commit of a project.
+func (x *examination) manifestAdded(ctx context.Context) bool {
+	file, err := filepath.Abs(x.project.Manifest().File)
+	if err != nil {
+		return false
+	}
+	text, why := x.status(ctx, file)
+	return why == "" && added(text)
 }
 
 // ignored finds out whether git keeps away from files that belong in no repository.
