@@ -8,7 +8,6 @@ import (
 
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/secret"
-	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
@@ -16,6 +15,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/compare"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
+	"github.com/secretsync/secretsync/reconcile/internal/wanted"
 )
 
 // Mode says how much a plan may read.
@@ -90,19 +90,19 @@ func (p *Project) desire(ctx context.Context, lock *lockfile.File, mode Mode) (*
 		d.stores = append(d.stores, d.store(st, keys[i], values, p.cfg.Adopt))
 	}
 	p.warnOfKey(lock, d)
-	return d, d.checkDuplicates()
+	return d, wanted.CheckDuplicates(d.stores)
 }
 
 // store returns a store of the manifest as the planner reads it, with its values compared.
 func (d *desired) store(
 	st manifest.Store, key planner.StoreKey, values map[manifest.SecretRef]manifest.Resolved, adopt planner.AdoptPolicy,
 ) planner.DesiredStore {
-	out := desiredStore(st, key)
+	out := wanted.Store(st, key)
 	for _, sec := range st.Secrets {
 		resolved := values[manifest.SecretRef{Store: st.Label, Secret: sec.Label}]
 		k := key.Secret(sec.Name)
 		w := records.Want{Value: resolved.Value, Source: sec.Source.String(), Ciphertext: resolved.Ciphertext, Delete: sec.Delete}
-		p := desiredSecret(sec)
+		p := wanted.Secret(sec)
 		if p.Adopt == "" {
 			p.Adopt = adopt
 		}
@@ -192,33 +192,6 @@ func (d *desired) generate(p *planner.Plan, know func(secret.Value)) {
 	}
 }
 
-// checkDuplicates finds secrets of two stores of the manifest that are the same secret in
-// Cloudflare.
-func (d *desired) checkDuplicates() error {
-	seen := map[planner.SecretKey]planner.Position{}
-	var errs syntax.ErrorList
-	defer func() { errs.Tag("secret", 0) }()
-	for _, st := range d.stores {
-		for _, sec := range st.Secrets {
-			key := st.Key.Secret(sec.Name)
-			if first, ok := seen[key]; ok {
-				errs.Add(sec.Pos, "", "secret %q of store %q is described at %s already", sec.Name, st.Key.Name, first)
-				continue
-			}
-			seen[key] = sec.Pos
-		}
-	}
-	for _, st := range d.stores {
-		for _, sec := range st.Secrets {
-			if other, ok := seen[st.Key.Secret(sec.Previous)]; ok {
-				errs.Add(sec.Pos, "", "secret %q of store %q keeps its previous value as %q, which is described at %s",
-					sec.Name, st.Key.Name, sec.Previous, other)
-			}
-		}
-	}
-	return errs.Err()
-}
-
 // keyless returns stores, which were compared with a key, as a comparison without a key
 // would have them.
 func (d *desired) keyless(lock *lockfile.File, stores []planner.DesiredStore) []planner.DesiredStore {
@@ -235,22 +208,4 @@ func (d *desired) keyless(lock *lockfile.File, stores []planner.DesiredStore) []
 		}
 	}
 	return stores
-}
-
-// desiredStore is a store of the manifest as the planner reads it, without its secrets.
-func desiredStore(st manifest.Store, key planner.StoreKey) planner.DesiredStore {
-	return planner.DesiredStore{
-		Key: key, Prefix: st.Prefix, Unmanaged: planner.UnmanagedPolicy(st.Unmanaged), Delete: st.Delete, Create: st.Create, Pos: st.Pos,
-	}
-}
-
-// desiredSecret is a secret of the manifest as the planner reads it, before its value is
-// compared.
-func desiredSecret(sec manifest.Secret) planner.DesiredSecret {
-	return planner.DesiredSecret{
-		Name: sec.Name, Scopes: sec.Scopes, Comment: sec.Comment, Source: sec.Source.String(), Delete: sec.Delete,
-		Adopt: planner.AdoptPolicy(sec.Adopt), RenamedFrom: sec.RenamedFrom, RotateAfter: sec.RotateAfter, External: sec.External,
-		Overlap: sec.Overlap, Previous: sec.Previous,
-		SourceDigest: sec.Source.Digest(), Generated: sec.Source.Kind == manifest.SourceGenerate, Pos: sec.Pos,
-	}
 }

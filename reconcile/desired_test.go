@@ -178,17 +178,6 @@ func TestValuesAreWiped(t *testing.T) {
 	(*Found)(nil).Close()
 }
 
-// Stores of the same name in two accounts are two stores.
-func TestNoDuplicatesAcrossAccounts(t *testing.T) {
-	d := &desired{stores: []planner.DesiredStore{
-		{Key: prod, Secrets: []planner.DesiredSecret{{Name: "a"}}},
-		{Key: planner.StoreKey{Account: other, Name: "prod"}, Secrets: []planner.DesiredSecret{{Name: "a"}}},
-	}}
-	if err := d.checkDuplicates(); err != nil {
-		t.Error(err)
-	}
-}
-
 // A store's account is the manifest's, else the configured one, else the API's.
 func TestAccountID(t *testing.T) {
 	third := planner.AccountID("00000000000000000000000000000003")

@@ -11,6 +11,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/pattern"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 	"github.com/secretsync/secretsync/reconcile/internal/scope"
+	"github.com/secretsync/secretsync/reconcile/internal/wanted"
 )
 
 // Drift is how the live state differs from the lockfile.
@@ -74,9 +75,9 @@ func (p *Project) withoutValues(lock *lockfile.File) (planner.Input, error) {
 		if err != nil {
 			return in, err
 		}
-		d := desiredStore(st, planner.StoreKey{Account: account, Name: st.Name})
+		d := wanted.Store(st, planner.StoreKey{Account: account, Name: st.Name})
 		for _, sec := range st.Secrets {
-			d.Secrets = append(d.Secrets, desiredSecret(sec))
+			d.Secrets = append(d.Secrets, wanted.Secret(sec))
 		}
 		in.Desired = append(in.Desired, d)
 	}
