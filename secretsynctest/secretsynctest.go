@@ -88,8 +88,8 @@ func WithMiniflare(dir string) Option {
 
 // WithPermissions limits [Token] to permissions, by Cloudflare's names: "Secrets Store Read",
 // "Secrets Store Write", "Workers Scripts Read", "Workers Scripts Edit", "AI Gateway Read",
-// "AI Gateway Edit" and "Account Settings Read". By default it has all of them. An unknown name
-// is an error of [New].
+// "AI Gateway Edit", "Workers Containers Read", "Workers Containers Write" and
+// "Account Settings Read". By default it has all of them. An unknown name is an error of [New].
 func WithPermissions(names ...string) Option {
 	return Option{func(o *emulator.Options) {
 		o.Tokens[Token] = nil

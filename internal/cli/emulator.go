@@ -55,8 +55,9 @@ Any API token is accepted, and any API key with an email address, unless --token
 names the valid ones with their permissions, as in
   --token 'ci=Secrets Store Read,Workers Scripts Read'
 Permissions: Secrets Store Read and Write, Workers Scripts Read and Edit,
-AI Gateway Read and Edit, Account Settings Read. Beside them, disabled,
-expires=TIME, not_before=TIME and account=ID (its owner) describe the token.
+AI Gateway Read and Edit, Workers Containers Read and Write, Account Settings
+Read. Beside them, disabled, expires=TIME, not_before=TIME and account=ID (its
+owner) describe the token.
 
 Previews of Workers, as verify and wrangler dev --remote create them, run at
 the path /__preview/NAME/, in the workerd of the wrangler or Miniflare that is

@@ -19,6 +19,8 @@ const (
 	WorkersScriptsEdit  Permission = "Workers Scripts Edit"
 	AIGatewayRead       Permission = "AI Gateway Read"
 	AIGatewayEdit       Permission = "AI Gateway Edit"
+	ContainersRead      Permission = "Workers Containers Read"
+	ContainersWrite     Permission = "Workers Containers Write"
 	AccountSettingsRead Permission = "Account Settings Read"
 )
 
@@ -26,7 +28,7 @@ const (
 func Permissions() []Permission {
 	return []Permission{
 		SecretsStoreRead, SecretsStoreWrite, WorkersScriptsRead, WorkersScriptsEdit, AIGatewayRead, AIGatewayEdit,
-		AccountSettingsRead,
+		ContainersRead, ContainersWrite, AccountSettingsRead,
 	}
 }
 
@@ -43,6 +45,7 @@ var guards = []guard{
 	{"workers/subdomain/edge-preview", WorkersScriptsEdit, WorkersScriptsEdit},
 	{"workers/", WorkersScriptsRead, WorkersScriptsEdit},
 	{"ai-gateway/", AIGatewayRead, AIGatewayEdit},
+	{"containers/", ContainersRead, ContainersWrite},
 	{"logs/", AccountSettingsRead, ""},
 }
 

@@ -30,6 +30,8 @@ func TestPermissionGroups(t *testing.T) {
 		{"PUT", "workers/scripts/shop", []emulator.Permission{emulator.WorkersScriptsEdit}},
 		{"GET", "ai-gateway/gateways", []emulator.Permission{emulator.AIGatewayRead, emulator.AIGatewayEdit}},
 		{"POST", "ai-gateway/gateways/g/provider_configs", []emulator.Permission{emulator.AIGatewayEdit}},
+		{"GET", "containers/registries", []emulator.Permission{emulator.ContainersRead, emulator.ContainersWrite}},
+		{"POST", "containers/registries", []emulator.Permission{emulator.ContainersWrite}},
 		{"GET", "logs/audit", []emulator.Permission{emulator.AccountSettingsRead}},
 		{"POST", "logs/audit", nil},
 		{"GET", "pages/projects", emulator.Permissions()},

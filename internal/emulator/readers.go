@@ -39,6 +39,8 @@ func readerEndpoints() map[string]endpoint {
 		"POST /ai-gateway/gateways":                            createGateway,
 		"GET /ai-gateway/gateways/{gateway}/provider_configs":  listConfigs,
 		"POST /ai-gateway/gateways/{gateway}/provider_configs": createConfig,
+		"GET /containers/registries":                           listRegistries,
+		"POST /containers/registries":                          createRegistry,
 	}
 }
 

@@ -186,6 +186,7 @@ func TestDeployed(t *testing.T) {
 		"ai-gateway/gateways":                                         `[{"id":"chat","store_id":"` + id + `"}]`,
 		"ai-gateway/gateways/chat/provider_configs":                   `"result":[]`,
 		"ai-gateway/gateways/none/provider_configs":                   `gateway not found`,
+		"containers/registries":                                       `"result":[]`,
 	} {
 		if r := c.send("GET", accountPath+path, nil); !strings.Contains(r.text, want) || strings.Contains(r.text, "hunter2") {
 			t.Errorf("%s: %s, want %s", path, r.text, want)

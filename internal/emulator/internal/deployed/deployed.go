@@ -1,5 +1,5 @@
 // Package deployed keeps what is deployed in an account and may read secrets: Workers, those in
-// dispatch namespaces, and AI Gateways (docs/cloudflare-api.md §14).
+// dispatch namespaces, AI Gateways, and the registries of containers (docs/cloudflare-api.md §14).
 package deployed
 
 import (
@@ -9,9 +9,10 @@ import (
 
 // State is what is deployed. It is copied before it is changed.
 type State struct {
-	Workers    []Worker  `json:"workers,omitempty"`
-	Namespaces []string  `json:"namespaces,omitempty"`
-	Gateways   []Gateway `json:"gateways,omitempty"`
+	Workers    []Worker   `json:"workers,omitempty"`
+	Namespaces []string   `json:"namespaces,omitempty"`
+	Gateways   []Gateway  `json:"gateways,omitempty"`
+	Registries []Registry `json:"registries,omitempty"`
 }
 
 // Clone returns a copy.
@@ -20,7 +21,7 @@ func (s State) Clone() State {
 	for i := range gateways {
 		gateways[i].Configs = slices.Clone(gateways[i].Configs)
 	}
-	return State{slices.Clone(s.Workers), slices.Clone(s.Namespaces), gateways}
+	return State{slices.Clone(s.Workers), slices.Clone(s.Namespaces), gateways, slices.Clone(s.Registries)}
 }
 
 // Worker is a deployed Worker. Namespace is empty for one in no dispatch namespace.
@@ -96,4 +97,25 @@ func (s *State) Gateway(id string) *Gateway {
 		return nil
 	}
 	return &s.Gateways[i]
+}
+
+// Registry is a registry that containers pull images from. PublicKey is the public part of its
+// credentials, empty if it needs none; Credential refers to the secret that is the other part.
+type Registry struct {
+	Domain     string     `json:"domain"`
+	Kind       string     `json:"kind,omitempty"`
+	PublicKey  string     `json:"public_key,omitempty"`
+	Credential *SecretRef `json:"private_credential,omitempty"`
+	Created    string     `json:"created_at"`
+}
+
+// SecretRef names a secret of a store.
+type SecretRef struct {
+	StoreID    string `json:"store_id"`
+	SecretName string `json:"secret_name"`
+}
+
+// Registry reports whether a registry is configured.
+func (s *State) Registry(domain string) bool {
+	return slices.ContainsFunc(s.Registries, func(g Registry) bool { return g.Domain == domain })
 }
