@@ -179,7 +179,7 @@ func TestReferences(t *testing.T) {
 }
 
 // TestDeployedReferences: what is deployed breaks like what a configuration describes. An AI
-// Gateway needs another scope than a Worker.
+// Gateway and a container registry need other scopes than a Worker.
 func TestDeployedReferences(t *testing.T) {
 	scopes := func(before, after []string) func(*planner.Input) {
 		return func(in *planner.Input) {
@@ -192,14 +192,16 @@ func TestDeployedReferences(t *testing.T) {
 		want   []string
 	}{
 		{"nothing happens", func(*planner.Input) {}, nil},
-		{"deleted", func(in *planner.Input) { in.Desired[0].Secrets = nil }, []string{"ai_gateway chat", "deployed_worker api", "dispatched_worker customers/a"}},
+		{"deleted", func(in *planner.Input) { in.Desired[0].Secrets = nil }, []string{"ai_gateway chat", "container_registry docker.io", "deployed_worker api", "dispatched_worker customers/a"}},
 		{"not for Workers any more", scopes([]string{"ai_gateway", "workers"}, []string{"ai_gateway"}), []string{"deployed_worker api", "dispatched_worker customers/a"}},
 		{"not for gateways any more", scopes([]string{"ai_gateway", "workers"}, []string{"workers"}), []string{"ai_gateway chat"}},
+		{"not for containers any more", scopes([]string{"containers", "workers"}, []string{"workers"}), []string{"container_registry docker.io"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := input(desired(), recorded(), live())
 			for _, r := range []planner.Reference{
-				{Reader: planner.ReaderDispatched, Worker: "customers/a"}, {Reader: planner.ReaderGateway, Worker: "chat"}, {Reader: planner.ReaderDeployed, Worker: "api"},
+				{Reader: planner.ReaderDispatched, Worker: "customers/a"}, {Reader: planner.ReaderGateway, Worker: "chat"},
+				{Reader: planner.ReaderRegistry, Worker: "docker.io"}, {Reader: planner.ReaderDeployed, Worker: "api"},
 			} {
 				r.StoreID, r.Secret = in.Live[0].ID, "api-key"
 				in.References = append(in.References, r)

@@ -154,7 +154,7 @@ type Reference struct {
 	Reader ReaderKind
 	Worker string
 	// Binding is the name of the binding, or the provider that a gateway uses it for; it may be
-	// empty.
+	// empty, and is for a container registry.
 	Binding string
 	// Pos is where the Worker's configuration says so; zero for what is deployed.
 	Pos Position

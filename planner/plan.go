@@ -270,7 +270,7 @@ const (
 	NoteStoreKept NoteKind = "store_kept"
 	// NoteBreaksWorker is a secret that Worker binds, at Pos or as it is deployed, and can no
 	// longer use: it is deleted or renamed, or loses the scope that Worker needs. By Reader,
-	// Worker may be an AI Gateway.
+	// Worker may be an AI Gateway or a container registry.
 	NoteBreaksWorker NoteKind = "breaks_worker"
 	// NoteBindingsUnread is a configuration, named at Pos, whose bindings could not be read:
 	// it is unknown whether its Worker breaks.
@@ -313,6 +313,8 @@ const (
 	ReaderDispatched ReaderKind = "dispatched_worker"
 	// ReaderGateway is an AI Gateway.
 	ReaderGateway ReaderKind = "ai_gateway"
+	// ReaderRegistry is a registry that containers pull images from. Its name is its domain.
+	ReaderRegistry ReaderKind = "container_registry"
 )
 
 // ScopeWorkers is the scope of secrets that Workers may use.
@@ -321,10 +323,16 @@ const ScopeWorkers = "workers"
 // ScopeAIGateway is the scope of secrets that AI Gateways may use.
 const ScopeAIGateway = "ai_gateway"
 
+// ScopeContainers is the scope of secrets that containers' registries may use.
+const ScopeContainers = "containers"
+
 // scope is the one that a secret needs for this kind of reader.
 func (k ReaderKind) scope() string {
-	if k == ReaderGateway {
+	switch k {
+	case ReaderGateway:
 		return ScopeAIGateway
+	case ReaderRegistry:
+		return ScopeContainers
 	}
 	return ScopeWorkers
 }

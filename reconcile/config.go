@@ -192,8 +192,9 @@ type AuditLogReader interface {
 
 // ReaderLister may be implemented by an [Account] that can list what is deployed.
 type ReaderLister interface {
-	// Readers returns the Workers and AI Gateways of the account. Those in before that were not
-	// deployed since need not be read again. It may return some of them together with an error.
+	// Readers returns the Workers, AI Gateways and container registries of the account. Workers in
+	// before that were not deployed since need not be read again. It may return some of them
+	// together with an error.
 	Readers(ctx context.Context, before []outside.Reader) ([]outside.Reader, error)
 }
 

@@ -258,12 +258,12 @@ type SecretReaders struct {
 	Readers []planner.Reference
 }
 
-// Deployment is which deployed Workers and AI Gateways read which secrets.
+// Deployment is which deployed Workers, AI Gateways and container registries read which secrets.
 type Deployment struct {
 	// Secrets are those of the manifest and the lockfile, and all others that something reads.
 	Secrets []SecretReaders
-	// Workers and Gateways count what is deployed, whether it reads secrets or not.
-	Workers, Gateways int
+	// Workers, Gateways and Registries count what is deployed, whether it reads secrets or not.
+	Workers, Gateways, Registries int
 	// Unread are the errors of accounts that could not be read completely.
 	Unread map[planner.AccountID]error
 }
@@ -293,9 +293,8 @@ func (p *Project) Deployment(ctx context.Context) (*Deployment, error) {
 		}
 	}
 	found, failed := p.surveyor(PhaseReaders).Deployed(ctx, accounts)
-	d := &Deployment{Unread: failed}
-	var secrets []survey.SecretReaders
-	secrets, d.Workers, d.Gateways = survey.Readers(in, found)
+	secrets, n := survey.Readers(in, found)
+	d := &Deployment{Workers: n.Workers, Gateways: n.Gateways, Registries: n.Registries, Unread: failed}
 	for _, s := range secrets {
 		d.Secrets = append(d.Secrets, SecretReaders(s))
 	}

@@ -26,14 +26,15 @@ func (a *App) bindingsLiveCommand() *cobra.Command {
 		Use:   "live",
 		Short: "List what is deployed and reads each secret",
 		Long: `live asks Cloudflare which deployed Workers bind which secrets, those in
-dispatch namespaces too, and which AI Gateways use them. It lists the secrets of
-the manifest and the lockfile, also those that nothing reads, and all others
-that something reads. plan --live-bindings names those that a plan breaks.
+dispatch namespaces too, and which AI Gateways and container registries use
+them. It lists the secrets of the manifest and the lockfile, also those that
+nothing reads, and all others that something reads. plan --live-bindings names
+those that a plan breaks.
 
-The token needs the permissions "Workers Scripts Read" and "AI Gateway Read".
-What cannot be read is said, the rest is listed, and the exit code is 1. Workers
-that were not deployed since the last run are not read again: their bindings are
-kept in the user's cache folder.
+The token needs the permissions "Workers Scripts Read", "AI Gateway Read" and
+"Workers Containers Read". What cannot be read is said, the rest is listed, and
+the exit code is 1. Workers that were not deployed since the last run are not
+read again: their bindings are kept in the user's cache folder.
 
 ` + exitCodesHelp,
 		Example: "  secretsync bindings live\n  secretsync bindings live --format json --no-cache",

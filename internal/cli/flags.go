@@ -178,6 +178,9 @@ func (f *limitFlags) apply(c *reconcile.Config) {
 	}
 }
 
+// readersPermissions are those to read everything that reads secrets.
+const readersPermissions = `"Workers Scripts Read", "AI Gateway Read" and "Workers Containers Read"`
+
 // outsideFlags say what a plan finds out about what others do.
 type outsideFlags struct {
 	who, liveBindings bool
@@ -186,7 +189,7 @@ type outsideFlags struct {
 func (f *outsideFlags) register(fs *pflag.FlagSet) {
 	registerWho(fs, &f.who)
 	fs.BoolVar(&f.liveBindings, "live-bindings", false,
-		"name the deployed Workers and AI Gateways that break, too; needs the permissions \"Workers Scripts Read\" and \"AI Gateway Read\"")
+		"name the deployed Workers, AI Gateways and container registries that break, too; needs the permissions "+readersPermissions)
 }
 
 func registerWho(fs *pflag.FlagSet, who *bool) {

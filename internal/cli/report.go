@@ -49,7 +49,7 @@ needs the fingerprint key, and the permissions that the verify command needs.
 	o.verifyFlag.register(f)
 	registerWho(f, &o.who)
 	f.BoolVar(&o.liveBindings, "live-bindings", false,
-		"list the deployed Workers and AI Gateways that read secrets, too; needs the permissions \"Workers Scripts Read\" and \"AI Gateway Read\"")
+		"list the deployed Workers, AI Gateways and container registries that read secrets, too; needs the permissions "+readersPermissions)
 	f.StringVar(&o.html, "html", "", "write a page to this file; nothing is printed then without --format")
 	f.StringVar(&o.format, "format", results.Text, "text or json")
 	return cmd

@@ -72,8 +72,12 @@ func without(d *reconcile.Deployment) int {
 }
 
 func deploymentSummary(d *reconcile.Deployment) string {
-	text := fmt.Sprintf("%s, %s: %d of %s without a reader.",
-		count(d.Workers, "deployed Worker"), count(d.Gateways, "AI Gateway"), without(d), count(len(d.Secrets), "secret"))
+	registries := fmt.Sprintf("%d container registries", d.Registries)
+	if d.Registries == 1 {
+		registries = "1 container registry"
+	}
+	text := fmt.Sprintf("%s, %s, %s: %d of %s without a reader.",
+		count(d.Workers, "deployed Worker"), count(d.Gateways, "AI Gateway"), registries, without(d), count(len(d.Secrets), "secret"))
 	if len(d.Unread) > 0 {
 		text = "Incomplete: not everything could be read. " + text
 	}
@@ -84,10 +88,11 @@ func deploymentSummary(d *reconcile.Deployment) string {
 type deploymentReport struct {
 	SchemaVersion int `json:"schema_version"`
 	// Complete is false if something could not be read, so that there may be more readers.
-	Complete bool              `json:"complete"`
-	Workers  int               `json:"workers"`
-	Gateways int               `json:"gateways"`
-	Secrets  []deployedSecrets `json:"secrets"`
+	Complete   bool              `json:"complete"`
+	Workers    int               `json:"workers"`
+	Gateways   int               `json:"gateways"`
+	Registries int               `json:"registries"`
+	Secrets    []deployedSecrets `json:"secrets"`
 }
 
 type deployedSecrets struct {
@@ -107,7 +112,10 @@ type deployedReader struct {
 
 // DeploymentJSON writes what reads each secret for programs (docs/output.md).
 func DeploymentJSON(w io.Writer, d *reconcile.Deployment) error {
-	r := deploymentReport{SchemaVersion: 1, Complete: len(d.Unread) == 0, Workers: d.Workers, Gateways: d.Gateways, Secrets: []deployedSecrets{}}
+	r := deploymentReport{
+		SchemaVersion: 1, Complete: len(d.Unread) == 0,
+		Workers: d.Workers, Gateways: d.Gateways, Registries: d.Registries, Secrets: []deployedSecrets{},
+	}
 	for _, s := range d.Secrets {
 		one := deployedSecrets{
 			AccountID: string(s.Key.Store.Account), Store: s.Key.Store.Name, StoreID: string(s.StoreID), Secret: s.Key.Name,

@@ -148,5 +148,5 @@ func noteLine(n planner.Note, names []string, known Names) string {
 
 // readersUnread says that a plan may break readers that are not known.
 func readersUnread(store planner.StoreKey) string {
-	return fmt.Sprintf("what is deployed in account %s could not all be read, so it is unknown which of its Workers and AI Gateways this plan breaks", foreign.Word(string(store.Account)))
+	return fmt.Sprintf("what is deployed in account %s could not all be read, so it is unknown which of its Workers, AI Gateways and container registries this plan breaks", foreign.Word(string(store.Account)))
 }

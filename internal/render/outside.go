@@ -81,6 +81,8 @@ func reader(kind planner.ReaderKind, name string) string {
 		return "the Worker " + name + " in a dispatch namespace"
 	case planner.ReaderGateway:
 		return "the AI Gateway " + name
+	case planner.ReaderRegistry:
+		return "the container registry " + name
 	}
 	return Safe(string(kind)) + " " + name
 }
@@ -97,8 +99,20 @@ func at(pos planner.Position) string {
 // breaksReader is a secret that something can no longer read.
 func breaksReader(in Names, store planner.StoreKey, secret string, kind planner.ReaderKind, name string) string {
 	verb := "binds"
-	if kind == planner.ReaderGateway {
+	if kind == planner.ReaderGateway || kind == planner.ReaderRegistry {
 		verb = "uses"
 	}
 	return fmt.Sprintf("%s %s %s, which it will no longer be able to read", reader(kind, name), verb, in.Secret(store, secret))
+}
+
+// breaks is [Problem] of a secret that something can no longer read.
+func breaks(p planner.Problem, in Names) (what, hint string) {
+	what = breaksReader(in, p.Store, p.Secret, p.Reader, p.Worker)
+	switch p.Reader {
+	case planner.ReaderGateway:
+		return what, "give its provider another key first, or keep the secret for one more apply"
+	case planner.ReaderRegistry:
+		return what, "configure it with another secret first, or keep the secret for one more apply"
+	}
+	return what, "deploy the Worker without the binding first, or keep the secret for one more apply"
 }

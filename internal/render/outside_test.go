@@ -65,6 +65,7 @@ func TestReaders(t *testing.T) {
 		p.Notes = append(p.Notes, planner.Note{Kind: planner.NoteBreaksWorker, Store: store, Secret: "key", Reader: r.kind, Worker: r.name, Pos: r.pos})
 	}
 	p.Notes = append(p.Notes, planner.Note{Kind: planner.NoteBreaksWorker, Store: store, Secret: "other", Reader: planner.ReaderGateway, Worker: "chat"},
+		planner.Note{Kind: planner.NoteBreaksWorker, Store: store, Secret: "pull", Reader: planner.ReaderRegistry, Worker: "docker.io"},
 		planner.Note{Kind: planner.NoteReadersUnread, Store: planner.StoreKey{Account: "b"}})
 	var text bytes.Buffer
 	if err := Plan(&text, p, PlanInfo{}, Style{}); err != nil {
@@ -77,7 +78,8 @@ func TestReaders(t *testing.T) {
             breaks the Worker "customers/a" in a dispatch namespace
 
 note: the AI Gateway "chat" uses prod/other (account a), which it will no longer be able to read
-note: what is deployed in account b could not all be read, so it is unknown which of its Workers and AI Gateways this plan breaks
+note: the container registry "docker.io" uses prod/pull (account a), which it will no longer be able to read
+note: what is deployed in account b could not all be read, so it is unknown which of its Workers, AI Gateways and container registries this plan breaks
 
 Plan: 1 to delete; 0 unchanged.
 `
@@ -86,6 +88,10 @@ Plan: 1 to delete; 0 unchanged.
 	}
 	what, hint := Problem(planner.Problem{Kind: planner.ProblemBreaksWorker, Store: store, Secret: "key", Reader: planner.ReaderGateway, Worker: "chat"}, Names{})
 	if what != `the AI Gateway "chat" uses prod/key, which it will no longer be able to read` || !strings.Contains(hint, "provider") {
+		t.Errorf("%s (%s)", what, hint)
+	}
+	what, hint = Problem(planner.Problem{Kind: planner.ProblemBreaksWorker, Store: store, Secret: "key", Reader: planner.ReaderRegistry, Worker: "docker.io"}, Names{})
+	if what != `the container registry "docker.io" uses prod/key, which it will no longer be able to read` || !strings.Contains(hint, "configure it") {
 		t.Errorf("%s (%s)", what, hint)
 	}
 }

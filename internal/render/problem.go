@@ -43,11 +43,7 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 				Safe(p.Store.Name), Safe(string(p.Store.Account))),
 			"set CLOUDFLARE_ACCOUNT_ID to that account; to move to another account, use a new lockfile for it with --lockfile, then run destroy with this one"
 	case planner.ProblemBreaksWorker:
-		what := breaksReader(in, p.Store, p.Secret, p.Reader, p.Worker)
-		if p.Reader == planner.ReaderGateway {
-			return what, "give its provider another key first, or keep the secret for one more apply"
-		}
-		return what, "deploy the Worker without the binding first, or keep the secret for one more apply"
+		return breaks(p, in)
 	case planner.ProblemReadersUnread:
 		return readersUnread(p.Store), "the warning says why; give the token the permission that it names, or try again"
 	case planner.ProblemNothingToRotate:

@@ -14,6 +14,7 @@ import (
 const (
 	readerDispatched = planner.ReaderDispatched
 	readerGateway    = planner.ReaderGateway
+	readerRegistry   = planner.ReaderRegistry
 )
 
 // stateBadge is the badge of a state.

@@ -300,8 +300,10 @@ func (b *builder) how(by Reader) string {
 		parts = append(parts, "in a dispatch namespace")
 	case readerGateway:
 		parts = append(parts, "AI Gateway")
+	case readerRegistry:
+		parts = append(parts, "container registry")
 	}
-	if by.Deployed && by.Kind != readerGateway {
+	if by.Deployed && by.Kind != readerGateway && by.Kind != readerRegistry {
 		parts = append(parts, "deployed")
 	}
 	if by.Binding != "" {

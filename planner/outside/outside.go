@@ -25,8 +25,8 @@ type Entry struct {
 // Reader is something deployed that reads secrets of an account.
 type Reader struct {
 	Kind planner.ReaderKind
-	// Name is that of the Worker or the gateway, and Namespace that of the dispatch namespace
-	// that a Worker is in.
+	// Name is that of the Worker or the gateway, or the domain of the container registry, and
+	// Namespace that of the dispatch namespace that a Worker is in.
 	Name, Namespace string
 	// Modified and ETag change with each deployment of a Worker.
 	Modified, ETag string

@@ -136,7 +136,7 @@ type Warning struct {
 	// Value is what is known about the live value: same, other or unreadable. It is absent if
 	// nothing is.
 	Value planner.LiveValue `json:"value,omitempty" jsonschema:"enum=same,enum=other,enum=unreadable"`
-	// Worker is the Worker or AI Gateway that breaks.
+	// Worker is the Worker, AI Gateway or container registry that breaks.
 	Worker string `json:"worker,omitempty"`
 	// Reader is which of them Worker is; absent for a Worker by its configuration.
 	Reader planner.ReaderKind `json:"reader,omitempty"`
@@ -217,7 +217,7 @@ type Problem struct {
 	Store string `json:"store,omitempty"`
 	// Secret is the secret's name; absent if the problem is about no secret.
 	Secret string `json:"secret,omitempty"`
-	// Worker is the Worker or AI Gateway that breaks.
+	// Worker is the Worker, AI Gateway or container registry that breaks.
 	Worker string `json:"worker,omitempty"`
 	// Reader is which of them Worker is, as in a warning.
 	Reader planner.ReaderKind `json:"reader,omitempty"`

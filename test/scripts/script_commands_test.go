@@ -100,7 +100,7 @@ func countRequests(ts *testscript.TestScript, _ bool, args []string) {
 // dashboard makes a colleague's change by hand: create STORE/SECRET VALUE, create-store
 // STORE, update STORE/SECRET JSON, delete STORE/SECRET, delete-store STORE, deploy STORE/SECRET
 // [[NAMESPACE/]WORKER] (a Worker that binds it), gateway STORE/SECRET GATEWAY (an AI Gateway that
-// uses it).
+// uses it), registry STORE/SECRET DOMAIN (a container registry that uses it).
 func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: dashboard VERB STORE[/SECRET] [TEXT]")
@@ -122,6 +122,10 @@ func dashboard(ts *testscript.TestScript, _ bool, args []string) {
 		c.post("/ai-gateway/gateways", map[string]string{"id": args[2]})
 		c.post("/ai-gateway/gateways/"+args[2]+"/provider_configs",
 			map[string]string{"provider_slug": "openai", "secret_id": c.id(c.in(store), name)})
+	case "registry":
+		c.post("/containers/registries", map[string]any{"domain": args[2], "kind": "DockerHub", "auth": map[string]any{
+			"public_credential": "me", "private_credential": map[string]string{"store_id": c.id("/stores", store), "secret_name": name},
+		}})
 	case "delete":
 		c.send("DELETE", c.in(store)+"/"+c.id(c.in(store), name), nil)
 	default:

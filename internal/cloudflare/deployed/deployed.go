@@ -1,5 +1,5 @@
-// Package deployed reads which deployed Workers and AI Gateways of an account use which secrets
-// (docs/cloudflare-api.md §14).
+// Package deployed reads which deployed Workers, AI Gateways and container registries of an account
+// use which secrets (docs/cloudflare-api.md §14).
 package deployed
 
 import (
@@ -22,8 +22,9 @@ import (
 
 // What a token needs.
 const (
-	workersPermission = "Workers Scripts Read"
-	gatewayPermission = "AI Gateway Read"
+	workersPermission    = "Workers Scripts Read"
+	gatewayPermission    = "AI Gateway Read"
+	containersPermission = "Workers Containers Read"
 )
 
 // bindingType is that of a binding of a secret.
@@ -39,7 +40,7 @@ type API interface {
 	Call(context.Context, cloudflare.Call) error
 }
 
-// Read returns the Workers and gateways of an account, those without secrets too. A Worker in
+// Read returns the Workers, gateways and registries of an account, those without secrets too. A Worker in
 // before that was not deployed since is not read again: its bindings are those in before. The
 // error joins what could not be read; the result has everything else.
 func Read(ctx context.Context, api API, before []outside.Reader) ([]outside.Reader, error) {
@@ -48,7 +49,7 @@ func Read(ctx context.Context, api API, before []outside.Reader) ([]outside.Read
 		r.before[key(b)] = b
 	}
 	var wg sync.WaitGroup
-	for _, part := range []func(){r.workers, r.dispatched, r.gateways} {
+	for _, part := range []func(){r.workers, r.dispatched, r.gateways, r.registries} {
 		wg.Go(part)
 	}
 	wg.Wait()
@@ -227,7 +228,7 @@ func (r *reading) gateway(g gateway) {
 	r.add(found)
 }
 
-// list reads all pages of a list. Those of Workers have one page. It may return some entries
+// list reads all pages of a list. Only those of gateways have several. It may return some entries
 // together with an error.
 func list[T any](r *reading, op, permission string, path ...string) ([]T, error) {
 	var all []T

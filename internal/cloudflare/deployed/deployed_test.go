@@ -61,12 +61,17 @@ func account() *api {
 		"ai-gateway/gateways?2":                                    `[{"id":"bare","store_id":null}]#{"total_count":2}`,
 		"ai-gateway/gateways/chat/provider_configs":                `[{"provider_slug":"openai","secret_id":"s1"},{"provider_slug":"local"}]`,
 		"ai-gateway/gateways/bare/provider_configs":                `[]`,
+		"containers/registries": `[{"domain":"hub.example","kind":"DockerHub","public_key":"me","private_credential":{"store_id":"st","secret_name":"hub"}},
+			{"domain":"managed.example","kind":"default","public_key":"k"},{"domain":"public.example","kind":"DockerHub"}]`,
 	}}
 }
 
 var all = []outside.Reader{
 	{Kind: planner.ReaderGateway, Name: "bare"},
 	{Kind: planner.ReaderGateway, Name: "chat", Uses: []outside.Use{{Binding: "openai", Store: "st", ID: "s1"}}},
+	{Kind: planner.ReaderRegistry, Name: "hub.example", Uses: []outside.Use{{Store: "st", Secret: "hub"}}},
+	{Kind: planner.ReaderRegistry, Name: "managed.example"},
+	{Kind: planner.ReaderRegistry, Name: "public.example"},
 	{Kind: planner.ReaderDeployed, Name: "api", Modified: "2026-11-20T12:00:00Z", ETag: "e1", Uses: []outside.Use{{Binding: "KEY", Store: "st", Secret: "key"}}},
 	{Kind: planner.ReaderDeployed, Name: "idle", Modified: "2026-11-20T12:00:00Z", ETag: "e2"},
 	{Kind: planner.ReaderDispatched, Namespace: "customers", Name: "a", Modified: "2026-11-20T12:00:00Z", ETag: "e3", Uses: []outside.Use{{Binding: "TOKEN", Store: "st", Secret: "token"}}},
@@ -89,6 +94,7 @@ func TestRead(t *testing.T) {
 	slices.Sort(a.calls)
 	want := []string{
 		"ai-gateway/gateways", "ai-gateway/gateways", "ai-gateway/gateways/bare/provider_configs", "ai-gateway/gateways/chat/provider_configs",
+		"containers/registries",
 		"workers/dispatch/namespaces", "workers/dispatch/namespaces/customers/scripts", "workers/dispatch/namespaces/empty/scripts",
 		"workers/scripts", "workers/scripts/gone/settings", "workers/scripts/idle/settings",
 	}
@@ -119,7 +125,7 @@ func TestUnread(t *testing.T) {
 		a := account()
 		delete(a.answers, path)
 		_, err := Read(t.Context(), a, nil)
-		gone := strings.HasSuffix(path, "settings") || strings.HasSuffix(path, "bindings")
+		gone := strings.HasSuffix(path, "settings") || strings.HasSuffix(path, "bindings") || path == "containers/registries"
 		if (err == nil) != gone {
 			t.Errorf("without %s: %v", path, err)
 		}
@@ -131,6 +137,7 @@ func TestUnread(t *testing.T) {
 func TestCutList(t *testing.T) {
 	for _, path := range []string{
 		"workers/scripts", "workers/dispatch/namespaces", "workers/dispatch/namespaces/customers/scripts", "ai-gateway/gateways",
+		"containers/registries",
 	} {
 		a := account()
 		answer, _, _ := strings.Cut(a.answers[path], "#")
@@ -144,6 +151,26 @@ func TestCutList(t *testing.T) {
 		}
 		if diff := cmp.Diff(all, found); diff != "" {
 			t.Errorf("%s, -want +got:\n%s", path, diff)
+		}
+	}
+}
+
+// TestUnnamedCredential: a registry has a credential in a store, but the answer does not say which
+// secret. It is not taken for one that uses none, and what stands there instead is not shown.
+func TestUnnamedCredential(t *testing.T) {
+	for _, entry := range []string{
+		`"kind":"ECR","public_key":"AKIA"`, `"kind":"Later","public_key":"me","private_credential":null`,
+		`"kind":"ECR","public_key":"AKIA","private_credential":"hunter2"`, `"private_credential":{"store_id":"hunter2"}`,
+		`"private_credential":{"secret_name":"hunter2"}`, `"private_credential":["hunter2"]`, `"private_credential":{"store_id":"st","secret_name":7}`,
+	} {
+		a := account()
+		a.answers["containers/registries"] = `[{"domain":"odd.example",` + entry + `},` + a.answers["containers/registries"][1:]
+		found, err := Read(t.Context(), a, nil)
+		if err == nil || err.Error() != `container registry "odd.example": Cloudflare does not say which secret it uses` {
+			t.Errorf("%s: %v", entry, err)
+		}
+		if want := len(all) + 1; len(found) != want {
+			t.Errorf("%s: %d readers, want %d", entry, len(found), want)
 		}
 	}
 }

@@ -21,18 +21,24 @@ type SecretReaders struct {
 	Readers []planner.Reference
 }
 
-// Readers joins the secrets of an input with what is deployed in its accounts. workers and gateways
-// count what is deployed, whether it reads secrets or not.
-func Readers(in planner.Input, found map[planner.AccountID][]outside.Reader) (secrets []SecretReaders, workers, gateways int) {
+// Counts count what is deployed, whether it reads secrets or not.
+type Counts struct{ Workers, Gateways, Registries int }
+
+// Readers joins the secrets of an input with what is deployed in its accounts, and counts that.
+func Readers(in planner.Input, found map[planner.AccountID][]outside.Reader) ([]SecretReaders, Counts) {
+	var n Counts
 	names := outside.NamesOf(in.Recorded, nil)
 	var refs []planner.Reference
 	account := map[planner.StoreID]planner.AccountID{}
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		for _, r := range found[id] {
-			if r.Kind == planner.ReaderGateway {
-				gateways++
-			} else {
-				workers++
+			switch r.Kind {
+			case planner.ReaderGateway:
+				n.Gateways++
+			case planner.ReaderRegistry:
+				n.Registries++
+			default:
+				n.Workers++
 			}
 		}
 		of := outside.References(found[id], names)
@@ -41,7 +47,7 @@ func Readers(in planner.Input, found map[planner.AccountID][]outside.Reader) (se
 		}
 		refs = append(refs, of...)
 	}
-	return readersOf(in, refs, account), workers, gateways
+	return readersOf(in, refs, account), n
 }
 
 // readersOf joins the secrets of an input with what reads them.

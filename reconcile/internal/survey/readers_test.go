@@ -40,9 +40,9 @@ func TestReaders(t *testing.T) {
 	use := func(store planner.StoreID, secret string) []outside.Use {
 		return []outside.Use{{Binding: "KEY", Store: store, Secret: secret}}
 	}
-	secrets, workers, gateways := Readers(drifted("a"), map[planner.AccountID][]outside.Reader{
+	secrets, n := Readers(drifted("a"), map[planner.AccountID][]outside.Reader{
 		"b": {{Kind: planner.ReaderDeployed, Name: "shop", Uses: use("x", "key")}},
-		"a": {{Kind: planner.ReaderDeployed, Name: "api", Uses: use("st", "key")}, {Kind: planner.ReaderDeployed, Name: "idle"}, {Kind: planner.ReaderGateway, Name: "chat"}},
+		"a": {{Kind: planner.ReaderDeployed, Name: "api", Uses: use("st", "key")}, {Kind: planner.ReaderDeployed, Name: "idle"}, {Kind: planner.ReaderGateway, Name: "chat"}, {Kind: planner.ReaderRegistry, Name: "docker.io"}},
 	})
 	want := []SecretReaders{
 		{
@@ -54,7 +54,7 @@ func TestReaders(t *testing.T) {
 			Readers: []planner.Reference{{StoreID: "x", Secret: "key", Reader: planner.ReaderDeployed, Worker: "shop", Binding: "KEY"}},
 		},
 	}
-	if diff := cmp.Diff(want, secrets); diff != "" || workers != 3 || gateways != 1 {
-		t.Errorf("%d Workers and %d gateways, -want +got:\n%s", workers, gateways, diff)
+	if diff := cmp.Diff(want, secrets); diff != "" || n != (Counts{Workers: 3, Gateways: 1, Registries: 1}) {
+		t.Errorf("%+v, -want +got:\n%s", n, diff)
 	}
 }
