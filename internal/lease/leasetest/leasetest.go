@@ -70,7 +70,7 @@ func wantHeld(ctx context.Context, s objectstore.Store, host string, now func() 
 	_, err := acquire(ctx, s, lease.Options{Host: "another", Now: now})
 	held, ok := errors.AsType[*lease.HeldError](err)
 	if !ok || held.Holder.Host != host {
-		return fmt.Errorf("while %s holds the lease: error %v", host, err)
+		return fmt.Errorf("while %s holds the lease: error %s", host, fmt.Sprint(err))
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func wantHeld(ctx context.Context, s objectstore.Store, host string, now func() 
 func wantFree(ctx context.Context, s objectstore.Store, generation int64) error {
 	st, err := lease.ReadStatus(ctx, s, key)
 	if err != nil || st.Held || st.Holder.Generation != generation {
-		return fmt.Errorf("at the end: %+v, error %v; want a free lease of generation %d", st, err, generation)
+		return fmt.Errorf("at the end: %+v, error %s; want a free lease of generation %d", st, fmt.Sprint(err), generation)
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func takeOver(apart time.Duration) func(context.Context, objectstore.Store) erro
 		}
 		mend()
 		if err := killed.Release(ctx); !errors.Is(err, lease.ErrLost) {
-			return fmt.Errorf("the killed run releases the lease: error %v", err)
+			return fmt.Errorf("the killed run releases the lease: error %s", fmt.Sprint(err))
 		}
 		return wantFree(ctx, s, 2)
 	}
@@ -178,7 +178,7 @@ func race(ctx context.Context, s objectstore.Store, killed *lease.Set, clock fun
 	const runs = 8
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	slow := &objectstoretest.Faulty{Store: s, Before: func(ctx context.Context, method, k string) error {
+	slow := &objectstoretest.Faulty{Store: s, Before: func(_ context.Context, method, k string) error {
 		if method == "PUT" && k == key { // all have read the lease when the first writes it
 			time.Sleep(300 * time.Millisecond)
 		}
@@ -198,7 +198,7 @@ func race(ctx context.Context, s objectstore.Store, killed *lease.Set, clock fun
 			}
 			won.Add(1)
 			if lost := killed.Check(); !errors.Is(lost, lease.ErrLost) {
-				err = fmt.Errorf("it was taken over while the killed run relied on it: %v", lost)
+				err = fmt.Errorf("it was taken over while the killed run relied on it: %w", lost)
 			}
 			time.Sleep(lease.MinDuration / 2) // with a renewal
 			end()
