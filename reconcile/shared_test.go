@@ -3,9 +3,11 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -242,4 +244,101 @@ func TestSharedLockfileGrows(t *testing.T) {
 	if !errors.As(err, new(*lease.HeldError)) {
 		t.Errorf("it does not hold the lease of the store that was added: %v", err)
 	}
+}
+
+// TestSharedTime measures, in fake time, what leases and a lockfile in a bucket add to runs on 50 secrets,
+// and compares it with the table of docs/shared.md: how many requests a run waits for one after another.
+func TestSharedTime(t *testing.T) {
+	page, err := os.ReadFile("../docs/shared.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := sharedTimes(t, "")
+	leases, lockfiles := sharedTimes(t, "lease: s3://bucket/team\n"), sharedTimes(t, "lockfile: s3://bucket/team/a.lock\n")
+	for row, without := range alone {
+		_, rest, found := strings.Cut(string(page), "\n| "+row+" | ")
+		line, _, _ := strings.Cut(rest, " |\n")
+		cells := strings.Split(line, " | ")
+		got := fmt.Sprintf("%d or %d", (leases[row]-without)/latency, (lockfiles[row]-without)/latency)
+		if !found || cells[len(cells)-1] != got {
+			t.Errorf("%s: the page has %q, want %q", row, line, got)
+		}
+	}
+	// The figures of the page's text.
+	noop := "`apply` with nothing to do"
+	equal(t, "what a lease adds", leases[noop]-alone[noop], 150*time.Millisecond)
+	equal(t, "what a lockfile adds", lockfiles[noop]-alone[noop], 250*time.Millisecond)
+}
+
+// latency is how long a request to the bucket takes.
+const latency = 50 * time.Millisecond
+
+// sharedTimes returns how long runs take, by the rows of the page.
+func sharedTimes(t *testing.T, where string) map[string]time.Duration {
+	times := map[string]time.Duration{}
+	synctest.Test(t, func(t *testing.T) {
+		manifest := where + "stores:\n  prod:\n    secrets:\n      first: {from: {env: FIRST}}\n"
+		w := newWorld(t, manifest)
+		w.store = &objectstoretest.Faulty{Store: new(objectstoretest.Memory), Before: func(context.Context, string, string) error {
+			time.Sleep(latency)
+			return nil
+		}}
+		w.env["FIRST"], w.env["A"] = "v1", "va"
+		w.live().Slow = 4 * latency
+		w.applied() // and the probe's object exists
+		var b strings.Builder
+		for i := range 50 {
+			fmt.Fprintf(&b, "      s%d: {from: {env: A}}\n", i)
+		}
+		w.manifest(manifest + b.String())
+		side := func(c *Config) { c.Parallelism = 50 }
+		measure := func(row string, changes int, do func(*Project) (changed int, err error)) {
+			begun := time.Now()
+			n, err := do(w.open(side))
+			if err != nil || n != changes {
+				t.Errorf("%s: %d changes, error %v; want %d", row, n, err, changes)
+			}
+			took := time.Since(begun)
+			if earlier, ok := times[row]; ok && took != earlier {
+				t.Errorf("%s: %s, and %s", row, earlier, took)
+			}
+			times[row] = took
+		}
+		measure("`apply` that creates up to 50 secrets", 50, applyProject)
+		measure("`apply` with nothing to do", 0, applyProject)
+		measure("`plan`, `drift`", 0, func(p *Project) (int, error) {
+			plan, err := p.Plan(t.Context(), Mode{})
+			if err != nil {
+				return 0, err
+			}
+			defer plan.Close()
+			return len(plan.Plan.Actions), nil
+		})
+		measure("`plan`, `drift`", 0, func(p *Project) (int, error) {
+			found, err := p.Drift(t.Context())
+			if err != nil {
+				return 0, err
+			}
+			return len(found.Findings), nil
+		})
+		w.env["A"] = "vb"
+		measure("`apply` that changes 50 secrets", 50, applyProject)
+	})
+	return times
+}
+
+// applyProject applies a project, and returns how many changes it made.
+func applyProject(p *Project) (int, error) {
+	run, err := p.Lock(context.Background())
+	if err != nil {
+		return 0, err
+	}
+	defer run.Close()
+	plan, err := run.Plan(context.Background())
+	if err != nil {
+		return 0, err
+	}
+	defer plan.Close()
+	report, err := run.Apply(context.Background(), plan)
+	return len(report.Results), err
 }
