@@ -142,7 +142,12 @@ func (c Cache) Save(account planner.AccountID, readers []outside.Reader) {
 	if err == nil {
 		err = os.MkdirAll(c.Dir, 0o700)
 	}
-	if err == nil {
-		_ = atomicfile.Write(c.file(account), append(data, '\n'), 0o600)
+	if err != nil {
+		return
 	}
+	file := c.file(account)
+	if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() && writableByOthers(info) {
+		_ = os.Remove(file) // a replaced file would keep its mode, and be ignored each time
+	}
+	_ = atomicfile.Write(file, append(data, '\n'), 0o600)
 }

@@ -132,3 +132,21 @@ func TestFolder(t *testing.T) {
 		}
 	}
 }
+
+// TestReplaced: a file that others can write to is ignored, and the next one in its place is not.
+func TestReplaced(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no modes")
+	}
+	c, file := saved(t)
+	if err := os.Chmod(file, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Load(account); got != nil {
+		t.Errorf("%v is believed", got)
+	}
+	c.Save(account, workers)
+	if diff := cmp.Diff(workers, c.Load(account)); diff != "" {
+		t.Errorf("saved again, -want +got:\n%s", diff)
+	}
+}
