@@ -159,7 +159,8 @@ func (p *Project) lockShared(ctx context.Context) (handle *lockfile.Handle, shar
 
 // lockObject opens a lockfile in an object store. Another run may add stores to it while this one
 // waits for the leases of those that it had: then it acquires them all again. The leases are also
-// those of the stores in other lockfiles.
+// those of the stores in other lockfiles. Acquiring them checks that their store respects conditions;
+// that of the lockfile is checked here, if it is another one.
 func (p *Project) lockObject(ctx context.Context, others ...*lockfile.File) (*lockfile.Handle, *lease.Set, error) {
 	c := p.cfg
 	store, err := c.objects(ctx, c.lockStore)
@@ -169,6 +170,11 @@ func (p *Project) lockObject(ctx context.Context, others ...*lockfile.File) (*lo
 	before, err := lockfile.ReadObject(ctx, store, c.lockKey, c.lockLimit())
 	if err != nil {
 		return nil, nil, machines.Located(c.lockStore, err)
+	}
+	if c.lockStore.URL != c.leaseStore.URL {
+		if err := objectstore.Probe(ctx, store); err != nil {
+			return nil, nil, machines.Located(c.lockStore, err)
+		}
 	}
 	for {
 		leases, err := p.acquire(ctx, append(others, before)...)

@@ -25,8 +25,8 @@ type bucket struct {
 	mu       sync.Mutex
 	requests []string // methods and paths
 	answer   http.HandlerFunc
-	// careless says that conditions are ignored.
-	careless bool
+	// careless is the beginning of the keys whose conditions are ignored; nil for none.
+	careless *string
 }
 
 func newBucket() (b *bucket, stop func()) {
@@ -45,7 +45,7 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, r)
 		return
 	}
-	if careless {
+	if careless != nil && strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/bucket/"), *careless) {
 		r.Header.Del("If-Match")
 		r.Header.Del("If-None-Match")
 	}
@@ -68,7 +68,7 @@ func (b *bucket) take() (all []string, methods map[string]int) {
 // useBucket is the command s3.
 func useBucket(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: s3 start | requests [N [METHOD=N ...]] | put KEY FILE | get KEY FILE | answer STATUS CODE [REGION] | careless | well")
+		ts.Fatalf("usage: s3 start | requests [N [METHOD=N ...]] | put KEY FILE | get KEY FILE | answer STATUS CODE [REGION] | careless [PREFIX] | well")
 	}
 	if args[0] == "start" {
 		b, stop := newBucket()
@@ -104,11 +104,11 @@ var buckets sync.Map
 func (b *bucket) trouble(ts *testscript.TestScript, args []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.answer, b.careless = nil, false
+	b.answer, b.careless = nil, nil
 	switch args[0] {
 	case "well":
 	case "careless":
-		b.careless = true
+		b.careless = new(strings.Join(args[1:], ""))
 	case "answer":
 		status, code, region := number(ts, args[1]), args[2], strings.Join(args[3:], "")
 		b.answer = func(w http.ResponseWriter, _ *http.Request) {

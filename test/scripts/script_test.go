@@ -111,7 +111,7 @@ func setFault(ts *testscript.TestScript, _ bool, args []string) {
 //	                             there were N requests to it since the last call, and N of each METHOD
 //	s3 put KEY FILE | get KEY FILE
 //	                             write or read an object
-//	s3 answer STATUS CODE [REGION] | careless | well
+//	s3 answer STATUS CODE [REGION] | careless [PREFIX] | well
 //	                             from now on it answers with this error, ignores conditions, or works
 //	webhook start                start a server that takes messages; WEBHOOK is the address to send them to
 //	webhook answer STATUS [HEADER VALUE]
