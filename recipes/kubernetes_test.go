@@ -113,7 +113,7 @@ func (p *place) pod(spec podSpec) (code int, log string) {
 	if p.bucket == nil {
 		secrets["fingerprint-key-id"] = p.lockedKey()
 	} else {
-		secrets["bucket-key-id"], secrets["bucket-secret-key"] = p.bucket.reader, p.bucket.readerSecret
+		secrets["bucket-key-id"], secrets["bucket-secret-key"], secrets["bucket-region"] = p.bucket.reader, p.bucket.readerSecret, "us-east-1"
 	}
 	for _, c := range append(spec.InitContainers, spec.Containers...) {
 		mounts := []string{}
@@ -136,6 +136,9 @@ func (p *place) pod(spec podSpec) (code int, log string) {
 				}
 				env[e.Name] = secrets[key]
 			}
+		}
+		if env["AWS_ACCESS_KEY_ID"] != "" && env["AWS_REGION"] != secrets["bucket-region"] {
+			p.t.Fatal("the bucket's region is not passed")
 		}
 		if _, ok := env["REPOSITORY"]; ok {
 			env["REPOSITORY"] = "file://" + p.origin
