@@ -111,3 +111,35 @@ func read(t *testing.T, stdout, stderr string) started {
 	s.collections = strings.Count(stderr, "\ngc ")
 	return s
 }
+
+// TestAWSPackages compares the packages of AWS's SDK that buckets need with those that SOPS links
+// anyway: there is none more to initialise at the start of every command, and the program is no
+// larger for them.
+func TestAWSPackages(t *testing.T) {
+	linked := awsPackages(t, "github.com/getsops/sops/v3/config")
+	needed := awsPackages(t, "github.com/secretsync/secretsync/objectstore/s3")
+	if len(needed) < 10 {
+		t.Errorf("objectstore/s3 needs %d packages of AWS's SDK", len(needed))
+	}
+	for pkg := range needed {
+		if !linked[pkg] {
+			t.Errorf("objectstore/s3 needs %s, which SOPS does not import", pkg)
+		}
+	}
+}
+
+// awsPackages returns the packages of AWS's modules that a package imports, also through others.
+func awsPackages(t *testing.T, pkg string) map[string]bool {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", pkg).Output()
+	if err != nil {
+		t.Fatalf("go list -deps %s: %v", pkg, err)
+	}
+	aws := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, "github.com/aws/") {
+			aws[strings.TrimSpace(line)] = true
+		}
+	}
+	return aws
+}
