@@ -54,7 +54,7 @@ func checkExchangeURL(text string, api *url.URL, subdomain string) (*url.URL, er
 		}
 		return u, nil
 	}
-	domains := []string{"cloudflare.com", "cloudflareworkers.com", workersDev(api, subdomain)}
+	domains := []string{"cloudflare.com", workersDev(api, subdomain)}
 	host := strings.ToLower(u.Hostname())
 	ours := slices.ContainsFunc(domains, func(d string) bool { return host == d || strings.HasSuffix(host, "."+d) })
 	if u.Scheme != "https" || u.Port() != "" && u.Port() != "443" || !ours {

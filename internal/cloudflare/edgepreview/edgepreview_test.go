@@ -406,7 +406,7 @@ func TestExchangeURL(t *testing.T) {
 		ok        bool
 	}{
 		{apiBase, "https://x.sub.workers.dev/p?q=1", true}, {apiBase, "https://sub.workers.dev/", true}, {apiBase, "https://SUB.Workers.dev:443/", true},
-		{apiBase, "https://preview.cloudflare.com/", true}, {apiBase, "https://rawhttp.cloudflareworkers.com/", true},
+		{apiBase, "https://preview.cloudflare.com/", true}, {apiBase, "https://rawhttp.cloudflareworkers.com/", false},
 		{apiBase, "http://x.sub.workers.dev/", false}, {apiBase, "https://x.sub.workers.dev:8443/", false}, {apiBase, "https://u@x.sub.workers.dev/", false},
 		{apiBase, "https://evil.workers.dev/", false}, {apiBase, "https://evilsub.workers.dev/", false}, {apiBase, "https://workers.dev/", false},
 		{apiBase, "https://sub.workers.dev.evil.test/", false}, {apiBase, "https://evilcloudflare.com/", false}, {apiBase, "https://evil.test/cloudflare.com", false},
