@@ -21,26 +21,39 @@ import (
 type verification struct {
 	search *search
 
-	mu                sync.Mutex
-	uploads, requests int
+	mu                                       sync.Mutex
+	subdomains, exchanges, uploads, requests int
 }
 
 // isVerification reports whether a request is one of those that only verification sends.
 func isVerification(r *http.Request) bool {
-	return strings.HasSuffix(r.URL.Path, "/edge-preview") || strings.HasPrefix(r.URL.Path, "/__preview/")
+	return strings.HasSuffix(r.URL.Path, "/edge-preview") || strings.HasSuffix(r.URL.Path, "/workers/subdomain") || outsideAPI(r)
+}
+
+// outsideAPI reports whether a request goes to a preview, or exchanges its token. Neither gets the
+// API token.
+func outsideAPI(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/__preview/") || strings.HasPrefix(r.URL.Path, "/__exchange/")
 }
 
 // sent searches a request. From then on, the session key of an upload is searched for too.
 func (v *verification) sent(r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	if outsideAPI(r) {
+		v.search.look("the headers of a request to "+r.URL.Path, fmt.Append(nil, r.Header)) // also for the API token
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/__preview/"):
-		v.mu.Lock()
 		v.requests++
-		v.mu.Unlock()
-		v.search.look("the headers of a request to a preview", fmt.Append(nil, r.Header)) // also for the API token
+	case strings.HasPrefix(r.URL.Path, "/__exchange/"):
+		v.exchanges++
+	case strings.HasSuffix(r.URL.Path, "/workers/subdomain"):
+		v.subdomains++
 	case r.Method == http.MethodPost:
+		v.uploads++
 		body = v.uploaded(r.Header.Get("Content-Type"), body)
 	}
 	v.search.look("what is sent to "+r.URL.Path, body)
@@ -67,9 +80,6 @@ func (v *verification) uploaded(contentType string, body []byte) []byte {
 	if err := json.Unmarshal([]byte(form.Value["metadata"][0]), &metadata); err != nil {
 		v.search.leak("an upload that the suite cannot read: %v", err)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.uploads++
 	for _, b := range metadata.Bindings {
 		if b.Type != "secret_text" {
 			continue
@@ -103,8 +113,8 @@ func (p *leakProject) verify() {
 	p.shown(program.OK, "drift", "--verify", "--allow-commands")
 	p.debug("apply", "--verify", "--auto-approve", "--json")
 	v := p.server.verification
-	if v.uploads == 0 || v.requests < v.uploads {
-		p.t.Errorf("%d uploads and %d requests to previews", v.uploads, v.requests)
+	if v.uploads == 0 || v.requests < v.uploads || v.exchanges < v.uploads || v.subdomains == 0 {
+		p.t.Errorf("%d uploads, %d requests to previews, %d exchanges and %d for the subdomain", v.uploads, v.requests, v.exchanges, v.subdomains)
 	}
 	echoed := []string{"400", "known once"}
 	if *allLeaks {
@@ -112,7 +122,8 @@ func (p *leakProject) verify() {
 	}
 	for _, how := range echoed {
 		for _, step := range []struct{ method, path string }{
-			{http.MethodGet, "/subdomain"}, {http.MethodGet, "/edge-preview"}, {http.MethodPost, "/edge-preview"}, {http.MethodPost, "/__preview/"},
+			{http.MethodGet, "/subdomain"}, {http.MethodGet, "/edge-preview"}, {http.MethodGet, "/__exchange/"},
+			{http.MethodPost, "/edge-preview"}, {http.MethodPost, "/__preview/"},
 		} {
 			p.server.setAt(step.method, step.path, how)
 			p.debug("verify", "--request-timeout", "1s")
