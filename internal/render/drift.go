@@ -163,9 +163,9 @@ func valueWords(v planner.LiveValue) string {
 	case planner.LiveOther:
 		return "value known to have changed"
 	case planner.LiveUnreadable:
-		return "the value may differ, and no Worker can read it"
+		return "the value may have changed, and no Worker can read it"
 	}
-	return "the value may differ"
+	return "the value may have changed"
 }
 
 // acceptedWords do the same for a secret whose live state was accepted.

@@ -89,7 +89,7 @@ var noteWords = map[planner.NoteKind]string{
 	planner.NoteActivated:      "in %[1]s, became active after the last apply had ended, which moved the time of the last change; the values are assumed to be the ones that were sent: %[2]s",
 	planner.NoteListIncomplete: "Cloudflare's list of %[1]s is incomplete: recorded secrets were read one by one, others may exist that this plan does not show",
 	planner.NoteMayExist:       "missing from Cloudflare's list of %[1]s, which is incomplete, so they may exist; then Cloudflare refuses to create them, and nothing is overwritten: %[2]s",
-	planner.NoteAssumedChanged: "in %[1]s, the time of the last change moved, but neither scopes nor comment changed. Values cannot be read, so they are assumed to have " +
+	planner.NoteAssumedChanged: "in %[1]s, the time of the last change moved, but neither scopes nor comment changed. Values cannot be read, so they may have " +
 		"changed, and are sent again (generated ones are replaced). Deploying a Worker that binds a secret may move its time as well. " +
 		"If the values were not changed, lock accept records the times and sends nothing: %[2]s",
 	planner.NoteValueLagging:    "in %[1]s, Workers read other values than the ones that were sent moments ago; they may not have those yet: %[2]s",
@@ -115,7 +115,7 @@ var provenNotes = map[planner.NoteKind]map[planner.LiveValue]string{
 		planner.LiveUnreadable: "accepted with lock accept in %[1]s; no Worker can read the values in Cloudflare, so they are not known, and none is sent until it changes at its source: %[2]s",
 	},
 	planner.NoteAssumedChanged: {
-		planner.LiveUnreadable: "in %[1]s, the time of the last change moved, but neither scopes nor comment changed. No Worker can read the values, so they could not be verified: they are assumed to have " +
+		planner.LiveUnreadable: "in %[1]s, the time of the last change moved, but neither scopes nor comment changed. No Worker can read the values, so they could not be verified: they may have " +
 			"changed, and are sent again (generated ones are replaced). If they were not changed, lock accept records the times and sends nothing: %[2]s",
 	},
 }

@@ -17,16 +17,16 @@ func TestChangedBy(t *testing.T) {
 		change planner.OutsideChange
 		want   string
 	}{
-		{planner.OutsideChange{}, "changed outside: the value may differ; not in the audit log yet"},
+		{planner.OutsideChange{}, "changed outside: the value may have changed; not in the audit log yet"},
 		{planner.OutsideChange{At: "2026-11-20T15:00:00.123456Z", Actor: "jane@example.com", Channel: "dash", Value: planner.ValueModified},
 			`changed outside: the value was set; by "jane@example.com" (dashboard) at 2026-11-20T15:00:00Z, which set a value`},
 		{planner.OutsideChange{At: "2026-11-20T15:00:00Z", Actor: "ci", Channel: "api_token", Value: planner.ValueKept},
-			"changed outside: the value may differ; by ci (API token) at 2026-11-20T15:00:00Z, which set no value"},
+			"changed outside: the value may have changed; by ci (API token) at 2026-11-20T15:00:00Z, which set no value"},
 		{planner.OutsideChange{At: "2026-11-20T15:00:00Z", Channel: "new way", Value: planner.ValueKept, MetadataOnly: true},
 			`changed outside: value known to be unchanged; by an unknown actor ("new way") at 2026-11-20T15:00:00Z, which set no value`},
 		{planner.OutsideChange{At: "2026-11-20T15:00:00Z", Actor: "ci", Channel: "api_token", Value: planner.ValueKept, ValueBefore: true},
 			"changed outside: the value was set; by ci (API token) at 2026-11-20T15:00:00Z; an earlier change set a value"},
-		{planner.OutsideChange{At: "\x1b[2Jnow", Actor: "x\n::error::y"}, `changed outside: the value may differ; by "x\n::error::y" at "\x1b[2Jnow"`},
+		{planner.OutsideChange{At: "\x1b[2Jnow", Actor: "x\n::error::y"}, `changed outside: the value may have changed; by "x\n::error::y" at "\x1b[2Jnow"`},
 	} {
 		d := planner.Drift{Kind: planner.DriftChanged, Store: store, Secret: "key", Counts: true, Outside: &c.change}
 		if got := driftWords(d); got != c.want {

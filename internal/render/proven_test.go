@@ -23,11 +23,11 @@ func TestKnownOrAssumed(t *testing.T) {
 		return strings.Join(noteLines([]planner.Note{{Kind: kind, Store: at, Secret: "a", Value: v}}, Names{}), "\n")
 	}
 	for _, tt := range []struct{ got, want string }{
-		{drift(planner.DriftChanged, planner.LiveUnknown), "changed outside: the value may differ"},
-		{drift(planner.DriftChanged, planner.LiveUnreadable), "changed outside: the value may differ, and no Worker can read it"},
+		{drift(planner.DriftChanged, planner.LiveUnknown), "changed outside: the value may have changed"},
+		{drift(planner.DriftChanged, planner.LiveUnreadable), "changed outside: the value may have changed, and no Worker can read it"},
 		{drift(planner.DriftValue, planner.LiveOther), "value known to have changed outside"},
 		{drift(planner.DriftTouched, planner.LiveSame), "changed outside, value known to be unchanged"},
-		{drift(planner.DriftScopes, planner.LiveUnknown), "scopes changed outside, the value may differ: workers -> dex"},
+		{drift(planner.DriftScopes, planner.LiveUnknown), "scopes changed outside, the value may have changed: workers -> dex"},
 		{drift(planner.DriftScopes, planner.LiveSame), "scopes changed outside, value known to be unchanged: workers -> dex"},
 		{drift(planner.DriftScopes, planner.LiveOther), "scopes changed outside, value known to have changed: workers -> dex"},
 		{drift(planner.DriftRecreated, planner.LiveUnknown), "deleted and recreated outside"},
@@ -54,7 +54,7 @@ func TestKnownOrAssumed(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ got, want string }{
-		{note(planner.NoteAssumedChanged, planner.LiveUnknown), "they are assumed to have changed"},
+		{note(planner.NoteAssumedChanged, planner.LiveUnknown), "they may have changed"},
 		{note(planner.NoteAssumedChanged, planner.LiveUnreadable), "No Worker can read the values"},
 		{note(planner.NoteAccepted, planner.LiveUnknown), "are not known"},
 		{note(planner.NoteAccepted, planner.LiveUnreadable), "no Worker can read the values"},

@@ -153,7 +153,7 @@ var values = map[Value]struct {
 	ValueVerified:   {"Verified", toneGood},
 	ValueOther:      {"Another value", toneBad},
 	ValueAssumed:    {"Assumed unchanged", toneQuiet},
-	ValueMayDiffer:  {"May differ", toneWarn},
+	ValueMayDiffer:  {"May have changed", toneWarn},
 	ValueUnreadable: {"Unreadable", toneQuiet},
 	ValueUnknown:    {"Not known", toneQuiet},
 	ValueNone:       {"None", toneQuiet},
