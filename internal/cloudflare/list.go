@@ -14,8 +14,9 @@ import (
 
 const (
 	pageSize = 100 // the most the API grants (docs/cloudflare-api.md §2)
-	// maxPages bounds the pages that are read from a broken server.
-	maxPages = 1000
+	// maxPages bounds the pages that are read from a broken server: enough for the secrets that a
+	// manifest may describe by default, even in pages of 20.
+	maxPages = 10_000
 	// maxReadings bounds how often a list that changes meanwhile is read.
 	maxReadings = 2
 	// maxWave bounds how many pages are requested at once: a broken server may count more than

@@ -125,11 +125,26 @@ func TestPageQuery(t *testing.T) {
 	}
 }
 
+// TestEndlessListEnds: the requests are more than the rate limit allows, so the clock is faked.
 func TestEndlessListEnds(t *testing.T) {
-	s := (&pager{n: 1 << 30, limit: 1, noTotal: true}).script()
-	if _, err := newClient(t, s).ListSecrets(t.Context(), storeID); err == nil || len(s.sent) != maxPages {
-		t.Errorf("%d requests, error %v", len(s.sent), err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := (&pager{n: 1 << 30, limit: 1, noTotal: true}).script()
+		if _, err := newClient(t, s).ListSecrets(t.Context(), storeID); err == nil || len(s.sent) != maxPages {
+			t.Errorf("%d requests, error %v", len(s.sent), err)
+		}
+	})
+}
+
+// TestLongList: a store may have as many secrets as a manifest may describe.
+func TestLongList(t *testing.T) {
+	const secrets = 100_001
+	synctest.Test(t, func(t *testing.T) {
+		s := (&pager{n: secrets, limit: 100}).script()
+		got, err := newClient(t, s).ListSecrets(t.Context(), storeID)
+		if err != nil || len(got) != secrets || len(s.sent) != 1001 {
+			t.Errorf("%d secrets in %d requests, error %v", len(got), len(s.sent), err)
+		}
+	})
 }
 
 // TestNullIsNoList: an answer without its list is not an empty list.
