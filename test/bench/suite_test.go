@@ -69,7 +69,7 @@ func TestBench(t *testing.T) {
 func build(t *testing.T, dir, name, pkg string) string {
 	t.Helper()
 	file := filepath.Join(tools.dir, name)
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", file, pkg)
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-tags", "disable_grpc_modules", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", file, pkg)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", cmd, err, out)
