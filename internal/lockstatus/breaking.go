@@ -55,7 +55,7 @@ func (b Breaking) Print(w io.Writer, lockfile string) error {
 	var out strings.Builder
 	var longest time.Duration
 	for _, l := range b.Held {
-		fmt.Fprintf(&out, "%s\n  held by %s\n", l.Address, heldBy(l.Holder))
+		fmt.Fprintf(&out, "%s\n  held by %s\n", render.Safe(l.Address), render.Safe(heldBy(l.Holder)))
 		longest = max(longest, l.Holder.Duration)
 	}
 	if len(b.Held) > 0 {
@@ -63,16 +63,12 @@ func (b Breaking) Print(w io.Writer, lockfile string) error {
 			"What it leaves undone, the next plan shows.\n", longest/3*2)
 	}
 	if b.Applied != nil {
-		fmt.Fprintf(&out, "%s\n  generation %d, applied %s, is to be forgotten\n", lockfile, b.Applied.Generation, appliedBy(b.Applied))
+		fmt.Fprintf(&out, "%s\n  generation %d, applied %s, is to be forgotten\n", render.Safe(lockfile), b.Applied.Generation, render.Safe(appliedBy(b.Applied)))
 		out.WriteString("If that version still exists, such as in git or as an older version of the object, restore it instead:\n" +
 			"with an older one, what was created since looks like another client's, and what was changed since like drift.\n")
 	}
-	for line := range strings.Lines(out.String()) {
-		if _, err := fmt.Fprintln(w, render.Safe(strings.TrimSuffix(line, "\n"))); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 // Question asks for approval.

@@ -15,7 +15,7 @@ import (
 func TestBreaking(t *testing.T) {
 	older, newer := &reconcile.AppliedLockfile{Generation: 7, Host: "b"}, &reconcile.AppliedLockfile{Generation: 9, Host: "a"}
 	held := func(address string, d time.Duration) reconcile.Lease {
-		return reconcile.Lease{Address: address, Held: true, Holder: reconcile.LeaseHolder{Host: "ci\x1b[2J", Duration: d}}
+		return reconcile.Lease{Address: address, Held: true, Holder: reconcile.LeaseHolder{Host: "ci\x1b[2J\nfake", Duration: d}}
 	}
 	leases := []reconcile.Lease{
 		held("s3://b/one", 30*time.Second), {Address: "s3://b/free", Applied: newer}, held("s3://b/two", time.Minute), {Applied: older},
@@ -30,7 +30,7 @@ func TestBreaking(t *testing.T) {
 	}{
 		{
 			"held", leases, false, "Break the lease?",
-			[]string{"s3://b/one\n  held by ci", "\ns3://b/two\n", "it notices within 40s, "}, []string{"free", "forgotten", "\x1b"}, "", "",
+			[]string{"s3://b/one\n  held by ci", "\ns3://b/two\n", "it notices within 40s, "}, []string{"free", "forgotten", "\x1b", "\nfake"}, "", "",
 		},
 		{
 			"held and forgotten", leases, true, "Break the lease, and forget that version?",
