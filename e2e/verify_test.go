@@ -273,14 +273,17 @@ func TestVerifyMany(t *testing.T) {
 	}
 	p.emulator.ResetRequests()
 	p.verified("secret-000 other", "secret-039 other", "secret-040 other", "secret-249 other")
-	uploads := 0
+	uploads, others := 0, 0
 	for _, r := range p.emulator.Requests() {
-		if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/edge-preview") {
+		switch {
+		case r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/edge-preview"):
 			uploads++
+		case !strings.Contains(r.Path, "/secrets_store/"):
+			others++
 		}
 	}
-	if uploads != 7 {
-		t.Errorf("%d uploads, want 7 groups of at most 40", uploads)
+	if uploads != 7 || uploads+others != 29 {
+		t.Errorf("%d uploads and %d other requests, want 7 groups of at most 40 and 29 in all: four for each, and the subdomain", uploads, others)
 	}
 	p.ran(7)
 }

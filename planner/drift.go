@@ -20,7 +20,7 @@ const (
 	// DriftRecreated is a secret that was deleted and created again.
 	DriftRecreated DriftKind = "recreated"
 	// DriftChanged is a secret that was written to without a visible difference: its value
-	// must be assumed to have changed.
+	// may have changed, because nothing proves the contrary.
 	DriftChanged DriftKind = "changed"
 	// DriftValue is a secret whose value is proven not to be the recorded one.
 	DriftValue DriftKind = "value_changed"

@@ -132,7 +132,7 @@ const (
 	// ValueAssumed is assumed to be the value that was last applied, because nothing was written to
 	// the secret since.
 	ValueAssumed Value = "assumed"
-	// ValueMayDiffer is assumed to have changed, because the secret was written to.
+	// ValueMayDiffer may have changed, because the secret was written to.
 	ValueMayDiffer Value = "may_differ"
 	// ValueUnreadable can be read by no Worker, so that it cannot be verified.
 	ValueUnreadable Value = "unreadable"
@@ -183,7 +183,7 @@ func valueOf(st reconcile.StoreInventory, in reconcile.SecretInventory, found []
 	return ValueAssumed
 }
 
-// mayDiffer reports whether a finding means that the value must be assumed to have changed.
+// mayDiffer reports whether a finding means that the value may have changed, because nothing proves the contrary.
 func mayDiffer(d planner.Drift) bool {
 	switch d.Kind {
 	case planner.DriftRecreated, planner.DriftChanged, planner.DriftInterrupted:
