@@ -20,7 +20,10 @@ import (
 )
 
 // users of the server, with their secret keys.
-var users = map[string]string{"applier": "secret-of-applier", "planner": "secret-of-planner", "keeper": "secret-of-keeper"}
+var users = map[string]string{
+	"applier": "secret-of-applier", "planner": "secret-of-planner", "keeper": "secret-of-keeper",
+	"r2-writer": "secret-of-r2-writer", "r2-reader": "secret-of-r2-reader",
+}
 
 // TestPolicies runs commands under the page's policies on a server that enforces them.
 func TestPolicies(t *testing.T) {
@@ -65,6 +68,19 @@ func TestPolicies(t *testing.T) {
 		t.Error("the value was not applied")
 	}
 	p.prints("shop", 0, "secretsync plan", "No changes")
+
+	// The types of R2's tokens are for the whole bucket: here the other prefix.
+	p.as("r2-reader")
+	p.prints("billing", 0, "secretsync plan", "1 to create")
+	p.emulator.ResetRequests()
+	p.prints("billing", 1, "secretsync apply --auto-approve", "the credentials do not permit to write")
+	p.wroteNothing()
+	p.as("r2-writer")
+	p.prints("billing", 0, "secretsync apply --auto-approve", "1 created.")
+	p.prints("billing", 0, "secretsync drift", "No drift")
+	p.prints("billing", 0, "secretsync lock status", "free; last held by ")
+	p.as("r2-reader")
+	p.prints("billing", 0, "secretsync plan", "No changes")
 }
 
 // prints runs a command, and fails the test unless it exits with code and its output contains text.
@@ -149,6 +165,16 @@ func bucketPolicy(t *testing.T) string {
 	add("apply-policy.json", "applier", "")
 	add("plan-policy.json", "planner", "")
 	add("apply-policy.json", "keeper", "s3:DeleteObject")
+	// "Object Read & Write" and "Object Read only", as R2 describes them: read, write and list objects, and
+	// read and list objects, in a bucket.
+	for user, actions := range map[string][]string{
+		"r2-writer": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, "r2-reader": {"s3:GetObject"},
+	} {
+		principal := map[string]string{"AWS": user}
+		all = append(all,
+			map[string]any{"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "arn:aws:s3:::team-state/*"},
+			map[string]any{"Effect": "Allow", "Principal": principal, "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::team-state"})
+	}
 	data, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": all})
 	program.Must(t, err)
 	return string(data)
