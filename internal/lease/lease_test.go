@@ -793,12 +793,15 @@ func TestWrittenNevertheless(t *testing.T) {
 	for name, answer := range map[string]error{"412": objectstore.ErrConflict, "429": objectstore.ErrBusy} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, m *objectstoretest.Memory) {
-				written := false // the last write was the first of two
+				var mu sync.Mutex
+				written := map[string]bool{} // the last write of a key was the first of two
 				f := &objectstoretest.Faulty{Store: m, After: func(_ context.Context, method, k string) error {
 					if method != "PUT" || k == objectstore.ProbeKey {
 						return nil
 					}
-					if written = !written; written || answer == objectstore.ErrConflict {
+					mu.Lock()
+					defer mu.Unlock()
+					if written[k] = !written[k]; written[k] || answer == objectstore.ErrConflict {
 						return answer
 					}
 					return nil

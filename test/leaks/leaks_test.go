@@ -23,6 +23,7 @@ var allLeaks = flag.Bool("leaks", false, "run the whole leak suite, which takes 
 // only for a moment) and the arguments of child processes for each value, in every encoding,
 // and for pieces of it.
 func TestLeaks(t *testing.T) {
+	program.SkipUnderRace(t)
 	n := 2 * len(canaryKinds())
 	if *allLeaks {
 		n = 200
