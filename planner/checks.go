@@ -136,7 +136,7 @@ func (b *builder) checkReferences() {
 		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteBindingsUnread, Pos: pos})
 	}
 	for _, account := range b.in.UnreadReaders {
-		b.readersUnread(StoreKey{Account: account})
+		b.readersUnread(account)
 	}
 }
 
@@ -174,11 +174,12 @@ func (b *builder) breaks(store StoreKey, bound []*Reference) {
 }
 
 // readersUnread reports an account in which readers may break that are not known.
-func (b *builder) readersUnread(account StoreKey) {
+func (b *builder) readersUnread(account AccountID) {
+	store := StoreKey{Account: account}
 	if b.in.Options.StrictBindings {
-		b.problem(Problem{Kind: ProblemReadersUnread, Store: account})
+		b.problem(Problem{Kind: ProblemReadersUnread, Store: store})
 	} else {
-		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteReadersUnread, Store: account})
+		b.plan.Notes = append(b.plan.Notes, Note{Kind: NoteReadersUnread, Store: store})
 	}
 }
 

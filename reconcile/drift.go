@@ -8,6 +8,7 @@ import (
 
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/observe"
 	"github.com/secretsync/secretsync/reconcile/internal/pattern"
 	"github.com/secretsync/secretsync/reconcile/internal/records"
 	"github.com/secretsync/secretsync/reconcile/internal/scope"
@@ -82,6 +83,28 @@ func (p *Project) withoutValues(lock *lockfile.File) (planner.Input, error) {
 		in.Desired = append(in.Desired, d)
 	}
 	return in, nil
+}
+
+// readWithoutValues is withoutValues of the lockfile on disk or in its object store.
+func (p *Project) readWithoutValues(ctx context.Context) (planner.Input, error) {
+	lock, err := p.ReadLockfile(ctx)
+	if err != nil {
+		return planner.Input{}, err
+	}
+	if err := p.checkAPI(lock); err != nil {
+		return planner.Input{}, err
+	}
+	return p.withoutValues(lock)
+}
+
+// seeRecorded reads the live state of recorded secrets, without values.
+func (p *Project) seeRecorded(ctx context.Context, lock *lockfile.File, chosen []planner.SecretKey) (observe.Observed, planner.Input, error) {
+	in, err := p.withoutValues(lock)
+	if err != nil {
+		return observe.Observed{}, in, err
+	}
+	scope.ToSecrets(&in, chosen)
+	return p.see(ctx, in)
 }
 
 func checked(in planner.Input) []CheckedSecret {
@@ -169,12 +192,7 @@ func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptab
 	if err != nil {
 		return nil, err
 	}
-	in, err := p.withoutValues(lock)
-	if err != nil {
-		return nil, err
-	}
-	scope.ToSecrets(&in, chosen)
-	seen, in, err := p.see(ctx, in)
+	seen, in, err := p.seeRecorded(ctx, lock, chosen)
 	if err := errors.Join(err, seen.Err()); err != nil {
 		return nil, err
 	}

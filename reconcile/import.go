@@ -107,14 +107,7 @@ func (r *Run) Import(ctx context.Context, found *Found) error {
 // DraftUnmanaged describes, as a draft of a manifest, the live secrets of the manifest's
 // stores and prefixes that neither the manifest nor the lockfile has.
 func (p *Project) DraftUnmanaged(ctx context.Context) ([]manifest.DraftStore, error) {
-	lock, err := p.ReadLockfile(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.checkAPI(lock); err != nil {
-		return nil, err
-	}
-	in, err := p.withoutValues(lock)
+	in, err := p.readWithoutValues(ctx)
 	if err != nil {
 		return nil, err
 	}

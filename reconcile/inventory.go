@@ -203,7 +203,7 @@ func storesOf(in planner.Input, lock *lockfile.File, unread map[planner.AccountI
 	for _, st := range stores {
 		list = append(list, *st)
 	}
-	slices.SortFunc(list, func(x, y StoreInventory) int { return scope.CompareSecrets(x.Key.Secret(""), y.Key.Secret("")) })
+	slices.SortFunc(list, func(x, y StoreInventory) int { return scope.CompareStores(x.Key, y.Key) })
 	return list
 }
 
@@ -275,14 +275,7 @@ func (d *Deployment) Err() error {
 
 // Deployment reads what is deployed in the accounts of the project. It needs no values and no key.
 func (p *Project) Deployment(ctx context.Context) (*Deployment, error) {
-	lock, err := p.ReadLockfile(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.checkAPI(lock); err != nil {
-		return nil, err
-	}
-	in, err := p.withoutValues(lock)
+	in, err := p.readWithoutValues(ctx)
 	if err != nil {
 		return nil, err
 	}

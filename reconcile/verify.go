@@ -116,12 +116,7 @@ func (p *Project) Verify(ctx context.Context, patterns ...string) (*Verification
 	if err != nil {
 		return nil, err
 	}
-	in, err := p.withoutValues(lock)
-	if err != nil {
-		return nil, err
-	}
-	scope.ToSecrets(&in, chosen)
-	seen, in, err := p.see(ctx, in)
+	seen, in, err := p.seeRecorded(ctx, lock, chosen)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/planner"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
 // quotas are the quotas of accounts, and which of them were read and could not be read.
@@ -88,12 +89,12 @@ func TestQuotas(t *testing.T) {
 		creating(&in, "b", 1, 1)
 		wait := q.reader().Expect(t.Context(), in)
 		expected := wait()
-		check(t, name+": expected", len(expected.Quotas)+len(expected.Failed) == 1, tt.expected)
+		enginetest.Equal(t, name+": expected", len(expected.Quotas)+len(expected.Failed) == 1, tt.expected)
 		plan, with := q.reader().Build(t.Context(), in, func() QuotasRead { return expected })
-		check(t, name+": read", q.read, want)
-		check(t, name+": unread", q.unread, unread)
-		check(t, name+": problems", len(plan.Problems), tt.problems)
-		check(t, name+": input", with.Quotas, q.of)
+		enginetest.Equal(t, name+": read", q.read, want)
+		enginetest.Equal(t, name+": unread", q.unread, unread)
+		enginetest.Equal(t, name+": problems", len(plan.Problems), tt.problems)
+		enginetest.Equal(t, name+": input", with.Quotas, q.of)
 	}
 }
 
@@ -118,9 +119,9 @@ func TestReport(t *testing.T) {
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()
 	q.reader().Report(interrupted, failed)
-	check(t, "after an interrupt", q.unread, []planner.AccountID(nil))
+	enginetest.Equal(t, "after an interrupt", q.unread, []planner.AccountID(nil))
 	q.reader().Report(t.Context(), failed)
-	check(t, "unread", q.unread, []planner.AccountID{"a", "b", "c"})
+	enginetest.Equal(t, "unread", q.unread, []planner.AccountID{"a", "b", "c"})
 }
 
 // TestSideBySide: all quotas are read at once.
@@ -135,8 +136,8 @@ func TestSideBySide(t *testing.T) {
 		}}
 		begun := time.Now()
 		read := q.Of(t.Context(), []planner.AccountID{"a", "b", "c"})
-		check(t, "time", time.Since(begun), time.Second)
-		check(t, "quotas", read.Quotas, map[planner.AccountID]planner.Quota{"a": {Usage: 1, Limit: 100}, "c": {Usage: 1, Limit: 100}})
-		check(t, "failed", errorsOf(read.Failed), map[planner.AccountID]string{"b": errQuota.Error()})
+		enginetest.Equal(t, "time", time.Since(begun), time.Second)
+		enginetest.Equal(t, "quotas", read.Quotas, map[planner.AccountID]planner.Quota{"a": {Usage: 1, Limit: 100}, "c": {Usage: 1, Limit: 100}})
+		enginetest.Equal(t, "failed", errorsOf(read.Failed), map[planner.AccountID]string{"b": errQuota.Error()})
 	})
 }

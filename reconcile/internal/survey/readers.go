@@ -99,8 +99,7 @@ func readersOf(in planner.Input, refs []planner.Reference, accounts map[planner.
 		}
 	}
 	slices.SortFunc(list, func(x, y SecretReaders) int {
-		return cmp.Or(cmp.Compare(x.Key.Store.Account, y.Key.Store.Account), cmp.Compare(x.Key.Store.Name, y.Key.Store.Name),
-			cmp.Compare(x.StoreID, y.StoreID), cmp.Compare(x.Key.Name, y.Key.Name))
+		return cmp.Or(scope.CompareStores(x.Key.Store, y.Key.Store), cmp.Compare(x.StoreID, y.StoreID), cmp.Compare(x.Key.Name, y.Key.Name))
 	})
 	return list
 }

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/planner"
 	"github.com/secretsync/secretsync/planner/outside"
+	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -104,13 +104,6 @@ func errorsOf(failed map[planner.AccountID]error) map[planner.AccountID]string {
 	return texts
 }
 
-func check(t *testing.T, what string, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s, -want +got:\n%s", what, diff)
-	}
-}
-
 // TestAttribute: the log of each account with drift is read, and what it has is used even if that
 // is not everything.
 func TestAttribute(t *testing.T) {
@@ -124,7 +117,7 @@ func TestAttribute(t *testing.T) {
 	})
 	in := drifted("kept", "denied", "partial", "none", "locked")
 	unread := w.Attribute(t.Context(), &in, now)
-	check(t, "unread", errorsOf(unread), map[planner.AccountID]string{
+	enginetest.Equal(t, "unread", errorsOf(unread), map[planner.AccountID]string{
 		"denied": "denied", "none": ErrNotSupported.Error(), "partial": "too long", "locked": "no token",
 	})
 	var accounts []string
@@ -132,15 +125,15 @@ func TestAttribute(t *testing.T) {
 		accounts = append(accounts, string(k.Store.Account))
 	}
 	slices.Sort(accounts)
-	check(t, "attributed", accounts, []string{"kept", "partial"})
+	enginetest.Equal(t, "attributed", accounts, []string{"kept", "partial"})
 	for _, st := range in.Live {
 		if known := st.Secrets[0].Value == planner.LiveSame; known != (st.Key.Account == "kept") {
 			t.Errorf("the value in %s is known: %v", st.Key.Account, known)
 		}
 	}
-	check(t, "progress", w.reports, [][2]int{{0, 5}, {1, 5}, {2, 5}, {3, 5}, {4, 5}, {5, 5}})
-	check(t, "ends", w.ended, 1)
-	check(t, "public", w.public, slices.Repeat([]string{"jane", "dashboard"}, 3))
+	enginetest.Equal(t, "progress", w.reports, [][2]int{{0, 5}, {1, 5}, {2, 5}, {3, 5}, {4, 5}, {5, 5}})
+	enginetest.Equal(t, "ends", w.ended, 1)
+	enginetest.Equal(t, "public", w.public, slices.Repeat([]string{"jane", "dashboard"}, 3))
 }
 
 // TestNoDrift: no log is read where nothing drifted, and no progress is shown.
@@ -163,21 +156,21 @@ func TestDeployed(t *testing.T) {
 	cache := &memory{kept: map[planner.AccountID][]outside.Reader{"a": {shop}}}
 	w.Cache = cache
 	found, failed := w.Deployed(t.Context(), accounts)
-	check(t, "found", found, map[planner.AccountID][]outside.Reader{"a": {api, shop}, "b": nil, "none": nil, "locked": nil})
-	check(t, "failed", errorsOf(failed), map[planner.AccountID]string{"a": "some", "none": ErrNotSupported.Error(), "locked": "no token"})
-	check(t, "from the cache", w.clients["a"].before, []outside.Reader{shop})
-	check(t, "to the cache", cache.kept, map[planner.AccountID][]outside.Reader{"a": {api, shop}, "b": nil})
-	check(t, "public", w.public, []string{api.FullName(), "api", "", "KEY", "st", "key", "s1", shop.FullName(), "shop", "customers"})
-	check(t, "progress", w.reports, [][2]int{{0, 4}, {1, 4}, {2, 4}, {3, 4}, {4, 4}})
+	enginetest.Equal(t, "found", found, map[planner.AccountID][]outside.Reader{"a": {api, shop}, "b": nil, "none": nil, "locked": nil})
+	enginetest.Equal(t, "failed", errorsOf(failed), map[planner.AccountID]string{"a": "some", "none": ErrNotSupported.Error(), "locked": "no token"})
+	enginetest.Equal(t, "from the cache", w.clients["a"].before, []outside.Reader{shop})
+	enginetest.Equal(t, "to the cache", cache.kept, map[planner.AccountID][]outside.Reader{"a": {api, shop}, "b": nil})
+	enginetest.Equal(t, "public", w.public, []string{api.FullName(), "api", "", "KEY", "st", "key", "s1", shop.FullName(), "shop", "customers"})
+	enginetest.Equal(t, "progress", w.reports, [][2]int{{0, 4}, {1, 4}, {2, 4}, {3, 4}, {4, 4}})
 
 	cache.kept = map[planner.AccountID][]outside.Reader{}
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()
 	w.Deployed(interrupted, accounts)
-	check(t, "to the cache after an interrupt", len(cache.kept), 0)
+	enginetest.Equal(t, "to the cache after an interrupt", len(cache.kept), 0)
 
 	w.Cache = nil
 	found, _ = w.Deployed(t.Context(), accounts)
-	check(t, "found without a cache", len(found["a"]), 2)
-	check(t, "from no cache", w.clients["a"].before, []outside.Reader(nil))
+	enginetest.Equal(t, "found without a cache", len(found["a"]), 2)
+	enginetest.Equal(t, "from no cache", w.clients["a"].before, []outside.Reader(nil))
 }
