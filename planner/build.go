@@ -37,8 +37,8 @@
 // when it gets another one: overlap.go has the states and the stages.
 //
 // A plan for [Options.Rotate] has rotations only: of matching secrets that all three versions
-// have and that are generated, and what their overlaps take. The other matching secrets of the manifest and the lockfile are
-// notes.
+// have and that are generated, and what their overlaps take. The other matching secrets of the
+// manifest and the lockfile are notes.
 //
 // A record whose last write was interrupted (pending) is settled by doing what is desired now,
 // which is idempotent.

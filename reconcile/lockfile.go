@@ -303,7 +303,9 @@ func (p *Project) copyLockfile(ctx context.Context, url string, overwrite, push 
 	}
 	now := target.File()
 	shared.publish(now, p.cfg.RunURL, p.now())
-	return &Copied{From: c.from, To: c.to, Secrets: machines.Secrets(now), Generation: now.Shared.Generation, Lease: far.cfg.leaseStore.URL}, nil
+	return &Copied{
+		From: c.from, To: c.to, Secrets: machines.Secrets(now), Generation: now.Shared.Generation, Lease: far.cfg.leaseStore.URL,
+	}, nil
 }
 
 // copying is a lockfile that is copied over another one.

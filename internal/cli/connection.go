@@ -80,7 +80,8 @@ type progressFlags struct {
 
 func (f *progressFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.progress, "progress", "",
-		"how progress is shown: auto (live on a terminal), plain (in lines, as for a screen reader) or none (default "+progress.Variable+", else auto)")
+		"how progress is shown: auto (live on a terminal), plain (in lines, as for a screen reader) or none (default "+
+			progress.Variable+", else auto)")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "only results, warnings and errors: no progress, no line for each action")
 }
 

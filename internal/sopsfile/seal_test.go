@@ -172,7 +172,7 @@ func TestRecipientsOf(t *testing.T) {
 			age: []string{id}, keys: []string{"age " + id, "kms arn:aws:kms:us-east-1:1:key/k"}},
 		{name: "no rule for it", rules: "creation_rules: [{path_regex: other, age: " + id + "}]", err: sopsfile.ErrNoRule},
 		{name: "not a recipient", rules: "creation_rules: [{age: age1x}]", malformed: true},
-		{name: "nobody", rules: "creation_rules: [{}]", malformed: true},
+		{name: "no recipient", rules: "creation_rules: [{}]", malformed: true},
 	} {
 		_, dir := project(t, tt.rules)
 		got, err := opener(t, "age", "kms").RecipientsOf(t.Context(), dir, filepath.Join(dir, "secrets.enc.yaml"))

@@ -151,7 +151,9 @@ func (h *Host) defaultState(o Options) string {
 // Send sends each webhook what it was not sent yet. A failure is a warning: the result of drift
 // is about Cloudflare. What was not delivered is due again in the next run.
 func (d *Delivery) Send(ctx context.Context, found *reconcile.Drift) {
-	report := notify.Report{Manifest: d.manifest, Checked: len(found.Secrets), Complete: found.Unreachable == nil, RunURL: ci.RunURL(d.host.LookupEnv)}
+	report := notify.Report{
+		Manifest: d.manifest, Checked: len(found.Secrets), Complete: found.Unreachable == nil, RunURL: ci.RunURL(d.host.LookupEnv),
+	}
 	for _, f := range found.Findings {
 		if f.Counts {
 			report.Findings = append(report.Findings, f)
