@@ -218,7 +218,7 @@ func (a *App) importManifest(ctx context.Context, o *importOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := a.writeNew("-o", out, text); err != nil {
+	if err := a.files.CreateAndSay(a.Out, outfile.File{Flag: "-o", Path: out}, text); err != nil {
 		return err
 	}
 	next := "run " + a.line("plan")

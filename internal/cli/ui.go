@@ -17,7 +17,6 @@ import (
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/keyring"
 	"github.com/secretsync/secretsync/internal/notify/delivery"
-	"github.com/secretsync/secretsync/internal/outfile"
 	"github.com/secretsync/secretsync/internal/redact"
 	"github.com/secretsync/secretsync/internal/render"
 	"github.com/secretsync/secretsync/internal/secret"
@@ -55,16 +54,6 @@ func (a *App) printJSON(v any) error {
 		return err
 	}
 	_, err := a.Out.Write(visible.JSON(b.Bytes()))
-	return err
-}
-
-// writeNew writes a file unless it exists. flag is how the user named it.
-func (a *App) writeNew(flag, name string, data []byte) error {
-	created, err := a.files.Create(outfile.File{Flag: flag, Path: name}, data)
-	if err != nil || !created {
-		return err
-	}
-	_, err = fmt.Fprintf(a.Out, "Wrote %s.\n", render.Safe(name))
 	return err
 }
 

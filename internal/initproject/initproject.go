@@ -115,21 +115,21 @@ func (in *initialization) decide(ctx context.Context) error {
 
 // openManifest reads the manifest, or checks that a new one can be written.
 func (in *initialization) openManifest() error {
-	if !in.existed {
+	guard := in.Outputs
+	if in.existed {
+		if _, err := in.opts.Open(); err != nil {
+			return err
+		}
+	} else { // the manifest will be written, and nothing may be in its place, or the lockfile's
 		if _, err := setup.Manifest(in.file, setup.DefaultStore); err != nil {
 			return err
 		}
-	}
-	guard := in.Outputs
-	if !in.existed { // the manifest will be written, and nothing may be in its place, or the lockfile's
 		c, err := in.opts.Config(in.file)
 		if err != nil {
 			return err
 		}
 		guard = new(outfile.Guard)
 		guard.Protect(reconcile.Files(c, nil))
-	} else if _, err := in.opts.Open(); err != nil {
-		return err
 	}
 	if file := in.opts.Age.KeyFile; file != "" {
 		return guard.CheckOwn("--age-key", file, "a file with a decryption key")

@@ -52,12 +52,7 @@ func (in *initialization) writeManifest(context.Context) error {
 // create writes a file unless it exists. flag is how the user named it.
 func (in *initialization) create(flag, name string, data []byte) error {
 	in.written = append(in.written, name)
-	created, err := in.Outputs.Create(outfile.File{Flag: flag, Path: name}, data)
-	if err != nil || !created {
-		return err
-	}
-	_, err = fmt.Fprintf(in.Out, "Wrote %s.\n", render.Safe(name))
-	return err
+	return in.Outputs.CreateAndSay(in.Out, outfile.File{Flag: flag, Path: name}, data)
 }
 
 // writeEncryption creates the identity and the .sops.yaml, or says what it found.

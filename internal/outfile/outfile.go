@@ -7,12 +7,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
 	"github.com/secretsync/secretsync/internal/atomicfile"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/metrics"
+	"github.com/secretsync/secretsync/internal/visible"
 	"github.com/secretsync/secretsync/planner/planfile"
 )
 
@@ -145,6 +147,16 @@ func (g *Guard) Create(o File, data []byte) (bool, error) {
 		return false, fmt.Errorf("writing a new file: %w", err)
 	}
 	return true, nil
+}
+
+// CreateAndSay creates a file unless it exists, and says so on out.
+func (g *Guard) CreateAndSay(out io.Writer, o File, data []byte) error {
+	created, err := g.Create(o, data)
+	if err != nil || !created {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Wrote %s.\n", visible.Text(o.Path))
+	return err
 }
 
 // Remove removes what an earlier run wrote, and reports whether there was anything. An empty
