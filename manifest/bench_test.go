@@ -83,7 +83,7 @@ func BenchmarkLoad(b *testing.B) {
 // small one, and hardly more often than reading its syntax does.
 func TestLoadAllocates(t *testing.T) {
 	racetest.Large(t)
-	const few, many, perSecret = 1000, 20_000, 12
+	const few, many, perSecret = 1000, 20_000, 7
 	for i, f := range formats {
 		t.Run(f.ext, func(t *testing.T) {
 			allocations := func(secrets int) (parsed, loaded float64) {

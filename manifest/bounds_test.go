@@ -43,7 +43,7 @@ func TestBounds(t *testing.T) {
 			`"when" becomes too long by its variables`,
 		},
 		"many variables": {"version: 1\nvars: {" + many(2000, "v%d: x, ") + "}\nstores: {s: {}}\n", "more than 1000 variables"},
-		"many stores":    {"version: 1\nstores: {" + many(200000, "s%06d: {}, ") + "}\n", "more than 1000 stores"},
+		"many stores":    {"version: 1\nstores: {" + many(200000, "s%06d: {}, ") + "}\n", "more than 10000 stores"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

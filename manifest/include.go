@@ -9,10 +9,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-const (
-	maxIncluded     = 1000
-	maxIncludeDepth = 16
-)
+const maxIncludeDepth = 16
 
 // include reads the files that a list of patterns names. A file that was read
 // already is not read again.
@@ -43,8 +40,8 @@ func (d *document) includeFile(ctx context.Context, at Position, name string) {
 	switch {
 	case d.read[id]:
 		return
-	case len(d.read) >= maxIncluded:
-		d.errs.Add(at, "", "more than %d files are included", maxIncluded)
+	case len(d.read) >= d.opts.MaxFiles:
+		d.exceeded(at, "more than %d files are included", d.opts.MaxFiles)
 		return
 	case len(d.chain) > maxIncludeDepth:
 		d.errs.Add(at, "", "includes are nested more than %d deep", maxIncludeDepth)

@@ -84,6 +84,11 @@ type Options struct {
 	// MaxSecrets is how many secrets the manifest may describe, as a protection against hostile
 	// ones; [DefaultMaxSecrets] if zero.
 	MaxSecrets int
+	// MaxStores is how many stores the manifest may describe; [DefaultMaxStores] if zero.
+	MaxStores int
+	// MaxFiles is how many files the manifest may include, and each of its patterns may match;
+	// [DefaultMaxFiles] if zero.
+	MaxFiles int
 	// MaxFileSize is the size in bytes that the manifest, all files together that it includes, and
 	// each SOPS file may have; [DefaultMaxFileSize] if zero.
 	MaxFileSize int
@@ -92,6 +97,8 @@ type Options struct {
 // The limits of a manifest if [Options] do not say otherwise.
 const (
 	DefaultMaxSecrets  = 200_000
+	DefaultMaxStores   = 10_000
+	DefaultMaxFiles    = 10_000
 	DefaultMaxFileSize = 64 << 20
 )
 
@@ -113,6 +120,8 @@ func (o Options) withDefaults() Options {
 		o.Known = func(Value) {}
 	}
 	o.MaxSecrets = cmp.Or(o.MaxSecrets, DefaultMaxSecrets)
+	o.MaxStores = cmp.Or(o.MaxStores, DefaultMaxStores)
+	o.MaxFiles = cmp.Or(o.MaxFiles, DefaultMaxFiles)
 	o.MaxFileSize = cmp.Or(o.MaxFileSize, DefaultMaxFileSize)
 	return o
 }
@@ -164,7 +173,8 @@ type loader struct {
 	// conditions are what those decided so far came to, by their text.
 	conditions map[string]bool
 	workers    []workerPattern
-	stores     []*storeDecl
+	stores     []*storeDecl // in the order of the files
+	byLabel    map[string]*storeDecl
 
 	names   []string // of each file
 	digests []string
@@ -172,6 +182,7 @@ type loader struct {
 
 	// What is bounded: bytes that variables stand for, bytes of included files, secrets.
 	expansions, included, secrets int
+	beyond                        map[string]bool // limits that are exceeded, by their messages
 
 	read  map[string]bool // files that were read, by their real path
 	chain []string        // files being read, outermost first
@@ -183,11 +194,21 @@ type account struct {
 }
 
 func newLoader(o Options) *loader {
-	return &loader{
+	l := &loader{
 		opts: o.withDefaults(), files: repo.New(filepath.Dir(o.File), o.AllowOutside, o.Private...),
-		read: map[string]bool{}, conditions: map[string]bool{},
+		byLabel: map[string]*storeDecl{}, read: map[string]bool{}, beyond: map[string]bool{}, conditions: map[string]bool{},
 		defaults: defaults{scopes: []string{"workers"}, remove: true, unmanaged: "report"},
 	}
+	l.files.MaxMatches = l.opts.MaxFiles
+	return l
+}
+
+// exceeded reports that a limit is exceeded, once.
+func (l *loader) exceeded(at Position, message string, limit int) {
+	if !l.beyond[message] {
+		l.errs.Add(at, "", message, limit)
+	}
+	l.beyond[message] = true
 }
 
 // load builds the manifest from the content of its first file.

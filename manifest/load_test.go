@@ -187,11 +187,25 @@ func TestFind(t *testing.T) {
 
 func TestIncludeLimits(t *testing.T) {
 	many := map[string]string{"secretsync.yaml": "version: 1\ninclude: [p/*.yaml]\n"}
-	for i := range maxIncluded + 1 {
+	for i := range 21 {
 		many[fmt.Sprintf("p/%04d.yaml", i)] = fmt.Sprintf("stores: {s%d: {}}\n", i)
 	}
-	_, err := load(t, write(t, many), Options{})
-	wantError(t, err, ":2:11: more than 1000 files")
+	dir := write(t, many)
+	if m := mustLoad(t, dir, Options{MaxFiles: 21, MaxStores: 21}); len(m.Stores) != 21 {
+		t.Errorf("%d stores", len(m.Stores))
+	}
+	_, err := load(t, dir, Options{MaxFiles: 20})
+	wantError(t, err, `:2:11: more than 20 files match "p/*.yaml"`)
+	_, err = load(t, dir, Options{MaxStores: 20})
+	wantError(t, err, "p/0020.yaml:1:10: more than 20 stores")
+	apart := write(t, map[string]string{
+		"secretsync.yaml": "version: 1\ninclude: [a.yaml, b.yaml, c.yaml, d.yaml]\n",
+		"a.yaml":          "stores: {a: {}}\n", "b.yaml": "stores: {b: {}}\n", "c.yaml": "stores: {c: {}}\n", "d.yaml": "stores: {d: {}}\n",
+	})
+	_, err = load(t, apart, Options{MaxFiles: 2})
+	if wantError(t, err, ":2:27: more than 2 files are included"); strings.Contains(err.Error(), ":2:35:") {
+		t.Errorf("reported for each file: %v", err)
+	}
 
 	deep := map[string]string{"secretsync.yaml": "version: 1\ninclude: [1.yaml]\n"}
 	for i := range maxIncludeDepth + 1 {

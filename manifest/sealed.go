@@ -188,7 +188,7 @@ func isSealed(root *syntax.Node) bool {
 // keys are needed only then. Values stay as they are until they are resolved.
 func (d *document) unseal(ctx context.Context, root *syntax.Node, format syntax.Format, data []byte) bool {
 	if !isSealed(root) {
-		d.refuseCiphertext(root, nil)
+		d.refuseCiphertext(root, make([]string, 0, 16)) // what is appended needs no memory
 		return true
 	}
 	d.sealed = &sealed{sops: d.opts.SOPS, name: d.name, format: strings.ToLower(string(format)), data: data}

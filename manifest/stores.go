@@ -53,17 +53,15 @@ func (d *document) readStores(f syntax.Field) {
 }
 
 func (d *document) readStore(entry syntax.Field) {
-	i := slices.IndexFunc(d.stores, func(s *storeDecl) bool { return s.label == entry.Key })
-	if i < 0 {
-		if i = len(d.stores); i == maxStores {
-			d.errs.Add(entry.Pos, "", "more than %d stores", maxStores)
-		}
-		if i >= maxStores {
+	s := d.byLabel[entry.Key]
+	if s == nil {
+		if len(d.stores) >= d.opts.MaxStores {
+			d.exceeded(entry.Pos, "more than %d stores", d.opts.MaxStores)
 			return
 		}
-		d.stores = append(d.stores, &storeDecl{label: entry.Key, pos: entry.Pos, byLabel: map[string]Position{}})
+		s = &storeDecl{label: entry.Key, pos: entry.Pos, byLabel: map[string]Position{}}
+		d.stores, d.byLabel[entry.Key] = append(d.stores, s), s
 	}
-	s := d.stores[i]
 	d.object(entry.Value,
 		key{"account", d.attribute(s, &s.account, d.accountLabel)},
 		key{"name", d.attribute(s, &s.name, func(f syntax.Field) (string, bool) {
@@ -199,19 +197,18 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 // reported where an unknown key was, which may have been meant for it.
 func (d *document) exactlyOne(entry syntax.Field, allKnown bool, keys ...string) {
 	defer d.errs.Tag(ruleSource, len(d.errs))
-	var found []syntax.Field
+	first := ""
 	for _, f := range entry.Value.Fields {
-		if slices.Contains(keys, f.Key) {
-			found = append(found, f)
+		switch {
+		case !slices.Contains(keys, f.Key):
+		case first == "":
+			first = f.Key
+		default:
+			d.errs.Add(f.Pos, "", "%q and %q exclude each other", first, f.Key)
 		}
 	}
-	if len(found) == 0 && allKnown {
+	if first == "" && allKnown {
 		d.errs.Add(entry.Pos, "", "%s has no source for its value: give one of %s", syntax.QuoteKey(entry.Key), strings.Join(keys, ", "))
-	}
-	for i, f := range found {
-		if i > 0 {
-			d.errs.Add(f.Pos, "", "%q and %q exclude each other", found[0].Key, f.Key)
-		}
 	}
 }
 

@@ -58,7 +58,6 @@ func (d *document) overrideVars() {
 // small enough that a hostile one costs neither much time nor much memory.
 const (
 	maxVars        = 1000
-	maxStores      = 1000
 	maxExpanded    = 64 << 10 // of one text
 	maxExpandedAll = 16 << 20
 )

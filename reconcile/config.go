@@ -56,6 +56,11 @@ type Config struct {
 	// MaxSecrets is how many secrets the manifest may describe; [manifest.DefaultMaxSecrets] if
 	// zero.
 	MaxSecrets int
+	// MaxStores is how many stores the manifest may describe; [manifest.DefaultMaxStores] if zero.
+	MaxStores int
+	// MaxFiles is how many files the manifest may include, and each of its patterns may match;
+	// [manifest.DefaultMaxFiles] if zero.
+	MaxFiles int
 	// MaxFileSize is the size in bytes that the manifest, all files together that it includes, and
 	// each SOPS file may have; [manifest.DefaultMaxFileSize] if zero.
 	MaxFileSize int

@@ -111,7 +111,7 @@ func (c *Config) manifestOptions() manifest.Options {
 		File: c.Manifest, Vars: c.Vars, LookupEnv: c.LookupEnv, SOPS: c.SOPS, Known: c.Guard.Know,
 		AllowPlaintextValues: c.Allow.PlaintextValues, AllowCommands: c.Allow.Commands, AllowOutside: c.Allow.Outside,
 		Private: slices.Concat(c.keyFiles(), c.identityFiles()), // no source may name them
-		Values:  c.Values, MaxSecrets: c.MaxSecrets, MaxFileSize: c.MaxFileSize,
+		Values:  c.Values, MaxSecrets: c.MaxSecrets, MaxStores: c.MaxStores, MaxFiles: c.MaxFiles, MaxFileSize: c.MaxFileSize,
 	}
 }
 

@@ -28,6 +28,8 @@ var ErrOutside = errors.New("a file outside the repository is refused")
 type Files struct {
 	// Root is the repository's folder, as an absolute path.
 	Root string
+	// MaxMatches is how many files a pattern may match.
+	MaxMatches int
 	// Seen remembers what Read has read. Copies share it.
 	Seen         *Seen
 	inGit        bool   // the root is a git repository
@@ -43,7 +45,7 @@ func New(base string, allowOutside bool, private ...string) Files {
 	if err != nil {
 		own = base
 	}
-	f := Files{base: base, Root: own, Seen: &Seen{}, allowOutside: allowOutside, private: private}
+	f := Files{base: base, Root: own, MaxMatches: 1000, Seen: &Seen{}, allowOutside: allowOutside, private: private}
 	if root, ok := workTree(own); ok {
 		f.Root, f.inGit = root, true
 	}

@@ -11,12 +11,9 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// maxMatches limits how many files one pattern may match.
-const maxMatches = 1000
-
-// maxLooked limits how many names one pattern may visit: cyclic links can multiply a few
-// folders.
-const maxLooked = 20000
+// looks limits how many names one pattern may visit besides twice those that it may match: cyclic
+// links can multiply a few folders. Twice, because "*/x" lists a folder and then looks for each x.
+const looks = 20_000
 
 // Glob returns the files that match a pattern from another file, sorted.
 func (f Files) Glob(at position.Position, from, pattern string) ([]string, *syntax.Error) {
@@ -25,7 +22,7 @@ func (f Files) Glob(at position.Position, from, pattern string) ([]string, *synt
 		return nil, bad
 	}
 	var names []string
-	looked := &budget{}
+	looked := f.budget()
 	if f.allowOutside {
 		abs, err := filepath.Abs(Join(from, pattern))
 		if err != nil {
@@ -55,27 +52,29 @@ func (f Files) Glob(at position.Position, from, pattern string) ([]string, *synt
 	return f.someOf(at, pattern, rel, names)
 }
 
-// budget is a file system that returns nothing more after maxLooked names.
+// budget is a file system that returns nothing more when no names are left.
 type budget struct {
 	fs.FS
-	looked int
+	left int
 }
 
-func (b *budget) spent() bool { return b.looked > maxLooked }
+func (f Files) budget() *budget { return &budget{left: looks + 2*f.MaxMatches} }
+
+func (b *budget) spent() bool { return b.left < 0 }
 
 func (b *budget) Stat(name string) (fs.FileInfo, error) {
-	if b.looked++; b.spent() {
+	if b.left--; b.spent() {
 		return nil, fs.ErrPermission
 	}
 	return fs.Stat(b.FS, name)
 }
 
 func (b *budget) ReadDir(name string) ([]fs.DirEntry, error) {
-	if b.looked++; b.spent() {
+	if b.left--; b.spent() {
 		return nil, fs.ErrPermission
 	}
 	entries, err := fs.ReadDir(b.FS, name)
-	b.looked += len(entries)
+	b.left -= len(entries)
 	return entries, err
 }
 
@@ -105,8 +104,8 @@ func (f Files) pattern(at position.Position, from, pattern string) (string, *syn
 // out of the root, the error says so, because its target was not searched.
 func (f Files) someOf(at position.Position, pattern, rel string, names []string) ([]string, *syntax.Error) {
 	switch {
-	case len(names) > maxMatches:
-		return nil, mistake(at, "", "more than %d files match %q", maxMatches, pattern)
+	case len(names) > f.MaxMatches:
+		return nil, mistake(at, "", "more than %d files match %q", f.MaxMatches, pattern)
 	case len(names) > 0:
 		return names, nil
 	}
@@ -124,7 +123,8 @@ func (f Files) leadingOut(rel string) string {
 	if f.allowOutside {
 		return ""
 	}
-	looked := &budget{FS: os.DirFS(f.Root)}
+	looked := f.budget()
+	looked.FS = os.DirFS(f.Root)
 	parts := strings.Split(rel, "/")
 	for i := range parts {
 		matches, _ := fs.Glob(looked, path.Join(parts[:i+1]...))
