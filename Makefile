@@ -151,7 +151,7 @@ leaks: ## Search everything that is printed or written for 200 secret values, in
 	@log=$$(mktemp); go test -count=1 -run '^Test(Leaks|LeaksAreSeen|LeakyProgramIsCaught|LeakSearchFinds.*|ShortLivedFilesAreSeen|Lockfile.*)$$' -v ./test/leaks -leaks -parallel 16 >$$log 2>&1; code=$$?; \
 	grep -E '^(---|ok|FAIL|panic)|leaks [0-9]+$$|leak: |not seen|not found' $$log | grep -v 'exit code'; rm -f $$log; exit $$code
 
-# BEFORE is another build to compare with: a program, or a commit. PARTS (of builds,peers,scale,accounts,limits)
+# BEFORE is another build to compare with: a program, or a commit. PARTS (of builds,peers,scale,accounts,limits,constants)
 # measures only these again, and keeps the others. benchstat reads .tools/bench/results.txt.
 ROUNDS = 5
 BEFORE =

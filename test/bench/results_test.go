@@ -23,7 +23,7 @@ type results struct {
 	// How says, for each part, when it was measured, on what, and which versions.
 	How map[string]string
 
-	Builds, Peers, Scale, Accounts, Limits []measurement
+	Builds, Peers, Scale, Accounts, Limits, Constants []measurement
 }
 
 // part is a part of the suite.
@@ -44,6 +44,7 @@ func (r *results) parts() []part {
 		{"scale", "Scale", "From 100 to 100,000 secrets", &r.Scale, measureScale, (*results).scaleTable},
 		{"accounts", "Accounts", "50 accounts with 100 new secrets each", &r.Accounts, measureAccounts, (*results).accountsTable},
 		{"limits", "Limit", "Updates under a rate limit", &r.Limits, measureLimits, (*results).limitsTable},
+		{"constants", "Constant", "Constant factors", &r.Constants, measureConstants, (*results).constantsTable},
 	}
 }
 
@@ -65,7 +66,7 @@ func resultsFile() string { return filepath.Join(tools.dir, "results.json") }
 // how says when and on what the suite measures.
 func how(t *testing.T) string {
 	t.Helper()
-	text := fmt.Sprintf("Measured %s, medians of %d, on %s.", time.Now().UTC().Format("2006-01-02 15:04 UTC"), *rounds, machine())
+	text := fmt.Sprintf("Measured %s, medians of up to %d runs, on %s.", time.Now().UTC().Format("2006-01-02 15:04 UTC"), *rounds, machine())
 	if *quick {
 		text += " This is a quick run."
 	}
@@ -77,6 +78,7 @@ type measurement struct {
 	Name      string
 	Operation string
 	Secrets   int           `json:",omitempty"`
+	Runs      int           `json:",omitempty"` // of a median, how many there are
 	Ideal     time.Duration `json:",omitempty"` // what the wall time would be at best
 	usage
 }
@@ -156,7 +158,8 @@ func median(all []measurement, name, operation string, secrets int) (m measureme
 		if one.Name != name || one.Operation != operation || one.Secrets != secrets {
 			continue
 		}
-		if ok = true; one.Problem != "" && m.Problem == "" {
+		m.Runs++
+		if one.Problem != "" && m.Problem == "" {
 			m.Problem = one.Problem
 		}
 		m.Ideal = one.Ideal
@@ -164,7 +167,7 @@ func median(all []measurement, name, operation string, secrets int) (m measureme
 		peaks, written = append(peaks, one.Peak), append(written, one.Written)
 		requests, busy = append(requests, one.Requests), append(busy, one.Busy)
 	}
-	if !ok {
+	if m.Runs == 0 {
 		return m, false
 	}
 	m.Name, m.Operation, m.Secrets = name, operation, secrets

@@ -23,7 +23,7 @@ var (
 	rounds = flag.Int("rounds", 5, "how often each operation is measured")
 	before = flag.String("before", "", "another build of secretsync to compare with: a program, or a commit of this repository")
 	page   = flag.String("page", "../../docs/performance.md", "the page to write the tables to")
-	only   = flag.String("only", "builds,peers,scale,accounts,limits", "the parts of the suite to run; the page keeps the others as they are")
+	only   = flag.String("only", "builds,peers,scale,accounts,limits,constants", "the parts of the suite to run; the page keeps the others as they are")
 	which  = flag.String("clients", "", "of the peers, only those whose names match this regular expression")
 )
 
