@@ -116,8 +116,8 @@ func read(t *testing.T, stdout, stderr string) started {
 // anyway: there is none more to initialise at the start of every command, and the program is no
 // larger for them.
 func TestAWSPackages(t *testing.T) {
-	linked := awsPackages(t, "github.com/getsops/sops/v3/config")
-	needed := awsPackages(t, "github.com/secretsync/secretsync/objectstore/s3")
+	linked := packages(t, "github.com/getsops/sops/v3/config", "github.com/aws/")
+	needed := packages(t, "github.com/secretsync/secretsync/objectstore/s3", "github.com/aws/")
 	if len(needed) < 10 {
 		t.Errorf("objectstore/s3 needs %d packages of AWS's SDK", len(needed))
 	}
@@ -128,18 +128,60 @@ func TestAWSPackages(t *testing.T) {
 	}
 }
 
-// awsPackages returns the packages of AWS's modules that a package imports, also through others.
-func awsPackages(t *testing.T, pkg string) map[string]bool {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", pkg).Output()
-	if err != nil {
-		t.Fatalf("go list -deps %s: %v", pkg, err)
-	}
-	aws := map[string]bool{}
-	for line := range strings.Lines(string(out)) {
-		if strings.HasPrefix(line, "github.com/aws/") {
-			aws[strings.TrimSpace(line)] = true
+// TestReleaseKeyTypes: what a release is built with has SOPS's code for every type of key, and the
+// client of its server.
+func TestReleaseKeyTypes(t *testing.T) {
+	release := packages(t, ".", "", "-tags", releaseTags(t))
+	for keyType, needed := range map[string][]string{
+		"age":      {"github.com/getsops/sops/v3/age", "filippo.io/age", "filippo.io/age/plugin"},
+		"pgp":      {"github.com/getsops/sops/v3/pgp", "github.com/ProtonMail/go-crypto/openpgp"},
+		"kms":      {"github.com/getsops/sops/v3/kms", "github.com/aws/aws-sdk-go-v2/service/kms"},
+		"gcp_kms":  {"github.com/getsops/sops/v3/gcpkms", "cloud.google.com/go/kms/apiv1", "google.golang.org/grpc"},
+		"azure_kv": {"github.com/getsops/sops/v3/azkv", "github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"},
+		"hc_vault": {"github.com/getsops/sops/v3/hcvault", "github.com/hashicorp/vault/api"},
+		"hckms":    {"github.com/getsops/sops/v3/hckms", "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/kms/v2"},
+	} {
+		for _, pkg := range needed {
+			if !release[pkg] {
+				t.Errorf("%s: a release lacks %s", keyType, pkg)
+			}
 		}
 	}
-	return aws
+	for pkg := range release {
+		if name, ok := strings.CutPrefix(pkg, "google.golang.org/grpc/xds"); ok {
+			t.Errorf("a release has gRPC's xds%s: the tag has no effect any more", name)
+		}
+	}
+}
+
+// releaseTags are those of make build.
+func releaseTags(t *testing.T) string {
+	t.Helper()
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^RELEASE = .* -tags (\S+) `).FindSubmatch(makefile)
+	if m == nil {
+		t.Fatal("the Makefile does not say which tags a release is built with")
+	}
+	return string(m[1])
+}
+
+// packages returns the packages that one imports, also through others, and whose paths begin with
+// a prefix.
+func packages(t *testing.T, of, prefix string, flags ...string) map[string]bool {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append(append([]string{"list", "-deps"}, flags...), of)...)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", cmd, err)
+	}
+	found := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, prefix) {
+			found[strings.TrimSpace(line)] = true
+		}
+	}
+	return found
 }
