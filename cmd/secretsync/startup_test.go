@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,10 +25,13 @@ func TestStartUp(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	manifest := "version: 1\naccounts: {main: {id: 0123456789abcdef0123456789abcdef}}\nstores: {prod: {secrets: {A: {from: {env: A}}}}}\n"
-	if err := os.WriteFile(filepath.Join(dir, "secretsync.yaml"), []byte(manifest), 0o600); err != nil {
-		t.Fatal(err)
+	write := func(secrets string) {
+		manifest := "version: 1\naccounts: {main: {id: 0123456789abcdef0123456789abcdef}}\nstores: {prod: {secrets: {A: {from: {env: A}}" + secrets + "}}}\n"
+		if err := os.WriteFile(filepath.Join(dir, "secretsync.yaml"), []byte(manifest), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	write("")
 	// A repository, and a git that leaves a trace: there is nothing to ask it about.
 	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o700); err != nil {
 		t.Fatal(err)
@@ -65,12 +70,28 @@ func TestStartUp(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "git-ran")); err == nil {
 		t.Error("validate ran git, for files that do not exist")
 	}
-	if s.collections != 0 {
-		t.Errorf("validate collected garbage %d times", s.collections)
+	if len(s.collections) != 0 {
+		t.Errorf("validate collected garbage %d times", len(s.collections))
 	}
 	for pkg, n := range s.allocs {
 		if strings.HasPrefix(pkg, "github.com/secretsync/") && n > mostAllocs {
 			t.Errorf("%s allocates %d times when it is initialised, want at most %d: do it when it is first needed", pkg, n, mostAllocs)
+		}
+	}
+
+	// Only the first collection is delayed: from the third on, the heap may double, as GOGC=100 says.
+	var large strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&large, ", A%d: {from: {env: A}}", i)
+	}
+	write(large.String())
+	s = run("validate")
+	if len(s.collections) < 4 {
+		t.Fatalf("validate of 100,000 secrets collected garbage %d times", len(s.collections))
+	}
+	for i, c := range s.collections[2:] {
+		if before := s.collections[i+1]; c.goal > 5*before.live/2 {
+			t.Errorf("collection %d was for a heap of %d MB, where %d MB were in use after the one before", i+3, c.goal, before.live)
 		}
 	}
 }
@@ -82,8 +103,12 @@ const mostAllocs = 1000
 type started struct {
 	out         string
 	allocs      map[string]int // of each package that was initialised
-	collections int            // of garbage
+	collections []collection   // of garbage
 }
+
+// collection is one of garbage: the megabytes that are in use after it, and those of the heap that
+// it was for.
+type collection struct{ live, goal int }
 
 // has reports whether a package was initialised, by the end of its path.
 func (s started) has(suffix string) bool {
@@ -97,6 +122,8 @@ func (s started) has(suffix string) bool {
 
 var initLine = regexp.MustCompile(`(?m)^init (\S+) @.* (\d+) allocs$`)
 
+var gcLine = regexp.MustCompile(`(?m)^gc \d+ @.* \d+->\d+->(\d+) MB, (\d+) MB goal`)
+
 // read parses what the runtime wrote.
 func read(t *testing.T, stdout, stderr string) started {
 	t.Helper()
@@ -108,7 +135,14 @@ func read(t *testing.T, stdout, stderr string) started {
 		}
 		s.allocs[m[1]] = n
 	}
-	s.collections = strings.Count(stderr, "\ngc ")
+	for _, m := range gcLine.FindAllStringSubmatch(stderr, -1) {
+		live, err := strconv.Atoi(m[1])
+		goal, err2 := strconv.Atoi(m[2])
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		s.collections = append(s.collections, collection{live, goal})
+	}
 	return s
 }
 
