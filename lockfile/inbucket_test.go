@@ -401,6 +401,28 @@ func TestObjectMaxSize(t *testing.T) {
 	}
 }
 
+// scales takes objects of any size, and remembers only their sizes.
+type scales struct {
+	objectstoretest.Memory
+	put []int
+}
+
+func (s *scales) Put(_ context.Context, _ string, data []byte, _ objectstore.Condition) (objectstore.Version, error) {
+	s.put = append(s.put, len(data))
+	return "v", nil
+}
+
+// TestLargestObject: a lockfile that no store could read is not written.
+func TestLargestObject(t *testing.T) {
+	b := new(scales)
+	in := &inBucket{object: object{store: b, key: lockKey}}
+	try(t, in.replace(make([]byte, objectstore.MaxSize)))
+	err := in.replace(make([]byte, objectstore.MaxSize+1))
+	if err == nil || !strings.Contains(err.Error(), "one in an object store may have 256") || !slices.Equal(b.put, []int{objectstore.MaxSize}) {
+		t.Errorf("%v, sizes %d", err, b.put)
+	}
+}
+
 func newer() string  { return string(journalLine{Version: journalVersion + 1}.format()) }
 func folded() string { return string(journalLine{Folded: "sha256:0"}.format()) }
 

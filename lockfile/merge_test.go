@@ -451,7 +451,14 @@ func TestMergeShared(t *testing.T) {
 			t.Errorf("ours %d: %+v, %v", ours, m.File.Shared, m.Conflicts)
 		}
 	}
-	_, err := Merge(new(File), with("00112233445566aa", 3, recorded(0, 1)), with("00112233445566bb", 3, recorded(1, 1)))
+	ours, theirs := with("00112233445566aa", 5, recorded(0, 1)), with("00112233445566aa", 5, recorded(0, 1))
+	ours.Shared.Run, theirs.Shared.Run = "0000000000000011", "0000000000000022"
+	m, err := Merge(base, ours, theirs)
+	try(t, err)
+	if m.File.Shared != ours.Shared {
+		t.Errorf("the same generation: %+v", m.File.Shared)
+	}
+	_, err = Merge(new(File), with("00112233445566aa", 3, recorded(0, 1)), with("00112233445566bb", 3, recorded(1, 1)))
 	if !errors.Is(err, ErrLineagesDiffer) {
 		t.Errorf("two lineages: %v", err)
 	}
