@@ -128,6 +128,23 @@ func notesOf(p *planner.Plan, kind planner.NoteKind) []string {
 	return names
 }
 
+// TestAcceptDuringAnOverlap: from an accepted value on, NAME-previous keeps the value before it; that of
+// another secret does not.
+func TestAcceptDuringAnOverlap(t *testing.T) {
+	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {env: A}, rotate: {overlap: 24h}}, b: {from: {env: B}, rotate: {overlap: 24h}}}}}\n")
+	w.env["A"], w.env["B"] = "va", "vb"
+	w.applied()
+	w.outside("prod", "a", "theirs")
+	w.accept("prod/a")
+	kept := map[string]bool{}
+	for _, sec := range w.disk().Stores[records.LockKey(prod)].All() {
+		if sec.PreviousOf != "" {
+			kept[sec.PreviousOf] = sec.KeptSince.Equal(w.clock)
+		}
+	}
+	equal(t, "kept from now on", kept, map[string]bool{"a": true, "b": false})
+}
+
 // TestAcceptAndRekey: an accepted value keeps its fingerprint under another key, and nothing
 // looks forged.
 func TestAcceptAndRekey(t *testing.T) {

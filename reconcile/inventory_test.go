@@ -80,6 +80,41 @@ func TestInventory(t *testing.T) {
 	equal(t, "findings", kinds, map[planner.DriftKind]int{planner.DriftDeleted: 1, planner.DriftUnmanaged: 1})
 }
 
+// A secret has its own readers. Of an account that cannot be read, nothing is said about the quota.
+func TestInventoryReaders(t *testing.T) {
+	w := driftWorld(t)
+	w.manifest(two + "workers: [wrangler.json]\n")
+	w.write("wrangler.json", `{"name": "api", "secrets_store_secrets": [{"binding": "K", "store_id": "st1", "secret_name": "b"}]}`)
+	var readers []string
+	for _, sec := range w.inventory().Stores[0].Secrets {
+		for _, r := range sec.Readers {
+			readers = append(readers, sec.Key.Name+": "+r.Worker)
+		}
+	}
+	equal(t, "readers", readers, []string{"b: api"})
+}
+
+// What cannot be verified, because there is no key, is an event; what was never applied needs no key.
+func TestInventoryVerifies(t *testing.T) {
+	verify := func(c *Config) { c.Verify = true }
+	w := newWorld(t, two)
+	w.env = map[string]string{}
+	for _, want := range []int{0, 1} {
+		if _, err := w.open(verify).Inventory(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		failed := 0
+		for _, e := range w.notified() {
+			if _, ok := e.(VerificationFailed); ok {
+				failed++
+			}
+		}
+		equal(t, "events about verification", failed, want)
+		applied := driftWorld(t)
+		applied.env, w = map[string]string{}, applied
+	}
+}
+
 // Before the first apply, everything is desired. Other environments' secrets are only counted.
 func TestInventoryBeforeTheFirstApply(t *testing.T) {
 	w := newWorld(t, `stores:
@@ -106,6 +141,7 @@ stores:
 	if !errors.Is(inv.Unreachable, enginetest.ErrDown) {
 		t.Errorf("unreachable: %v", inv.Unreachable)
 	}
+	equal(t, "events", w.notified(), []Event(nil))
 	lines(t, "stores", inventoried(inv), `
 		prod
 		  a: desired recorded live env A

@@ -201,6 +201,33 @@ func TestRecordedValues(t *testing.T) {
 	equal(t, "names", names, []string{"a", "b", "c", "c-old"})
 }
 
+// The fingerprint of a value whose creation was interrupted is under the new key too, so that the
+// next apply recognizes the value as the one that was sent.
+func TestRekeyDuringACreation(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"], w.env["NEW_KEY"] = "va", "vb", newKey
+	w.live().Put("prod")
+	w.live().Before = func(call string) error {
+		if strings.HasPrefix(call, "create") {
+			return applier.ErrOutcomeUnknown
+		}
+		return nil
+	}
+	w.apply()
+	w.live().Before = nil
+	run := w.lock()
+	if _, err := run.Rekey(t.Context(), "NEW_KEY"); err != nil {
+		t.Fatal(err)
+	}
+	run.Close()
+	for name, value := range map[string]string{"a": "va", "b": "vb"} {
+		p := w.disk().Stores[records.LockKey(prod)].Secret(name).Pending
+		if p == nil || !enginetest.ParseKey(newKey).Matches(p.Fingerprint, records.Subject(prod.Secret(name)), secret.New([]byte(value))) {
+			t.Errorf("%s: pending %+v", name, p)
+		}
+	}
+}
+
 // An interrupted rename has a record under the new name without id and fingerprint: the
 // value is still recorded under the previous name.
 func TestRekeyDuringARename(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +25,27 @@ const two = `stores:
       a: {from: {env: A}, scopes: [workers], comment: first}
       b: {from: {env: B}, delete: false}
 `
+
+// TestKeyFileIsIgnored: a key file that is older than the repository is kept out of git.
+func TestKeyFileIsIgnored(t *testing.T) {
+	w := newWorld(t, two)
+	if err := os.Mkdir(w.path(".git"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []bool{false, true} {
+		if file {
+			w.write(filepath.Base(w.open().KeyFile()), string(testKey.Export().Reveal())+"\n")
+		}
+		w.lock().Close()
+		ignored, err := os.ReadFile(w.path(".gitignore"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if has := strings.Contains(string(ignored), "/"+filepath.Base(w.open().KeyFile())+"\n"); has != file {
+			t.Errorf("with a key file %v, .gitignore has\n%s", file, ignored)
+		}
+	}
+}
 
 func TestApply(t *testing.T) {
 	w := newWorld(t, two)

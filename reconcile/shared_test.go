@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/applier"
+	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/lease"
 	"github.com/secretsync/secretsync/objectstore"
 	"github.com/secretsync/secretsync/objectstore/objectstoretest"
@@ -171,7 +172,12 @@ func TestLeaseLostDuringApply(t *testing.T) {
 			}
 		}
 		lines(t, "calls", w.live().Transcript(), "create store prod")
+		w.notified()
 		run.Close()
+		events := w.notified()
+		if len(events) != 1 || hint.Of(events[0].(LeaseNotReleased).Err) != "the lease is free once its duration has passed" {
+			t.Errorf("events: %+v", events)
+		}
 	}
 }
 
