@@ -410,3 +410,21 @@ func TestProveApplied(t *testing.T) {
 		t.Errorf("failed: %v", v.Failed)
 	}
 }
+
+// TestProveRenamed: a value that was kept under a new name is proven; one whose secret got only another
+// comment was neither sent nor moved.
+func TestProveRenamed(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	w.applied()
+	w.clock = start.Add(time.Hour)
+	w.manifest("stores: {prod: {secrets: {c: {from: {env: A}, renamed_from: a}, b: {from: {env: B}, comment: second}}}}\n")
+	run := w.lock(func(c *Config) { c.Wait = 10 * time.Millisecond })
+	p := planned(t, run)
+	lines(t, "plan", actions(p.Plan), "rename prod/c from a renamed\nupdate prod/b comment_changed delete_policy_changed")
+	report, err := run.Apply(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines(t, "results", results(run.Prove(t.Context(), p, report)), "prod/c same recent")
+}
