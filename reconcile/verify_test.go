@@ -405,6 +405,14 @@ func TestProveApplied(t *testing.T) {
 	v = run.Prove(t.Context(), p, report)
 	lines(t, "calls", w.live().Transcript(), "preview drawn,hidden,set,touched\npreview set")
 	lines(t, "a value that Workers do not have", results(v), "prod/drawn same recent\nprod/hidden same recent\nprod/set other recent\nprod/touched same recent")
+	w.live().Before = func(call string) error { // by the second look, Workers have it
+		if call == "preview set" {
+			values["set"] = "va"
+		}
+		return nil
+	}
+	v = run.Prove(t.Context(), p, report)
+	lines(t, "a value that Workers get late", results(v), "prod/drawn same recent\nprod/hidden same recent\nprod/set same recent\nprod/touched same recent")
 	w.live().Down("preview")
 	if v = run.Prove(t.Context(), p, report); !errors.Is(v.Failed, enginetest.ErrDown) {
 		t.Errorf("failed: %v", v.Failed)
