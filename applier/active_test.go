@@ -19,9 +19,10 @@ func TestPendingIsWaitedFor(t *testing.T) {
 		lists, pending int
 		wait           time.Duration
 		log            []string
+		waits          []int
 	}{
-		{lists: 2, wait: time.Minute, log: []string{"list secrets", "list secrets", "list secrets", "active 1"}},
-		{lists: 1000, pending: 1, wait: time.Second, log: []string{"list secrets", "list secrets"}},
+		{lists: 2, wait: time.Minute, log: []string{"list secrets", "list secrets", "list secrets", "active 1"}, waits: []int{1, 1, 0}},
+		{lists: 1000, pending: 1, wait: time.Second, log: []string{"list secrets", "list secrets"}, waits: []int{1, 1, 0}},
 		{lists: 1000, pending: 1, wait: 0, log: nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -33,11 +34,27 @@ func TestPendingIsWaitedFor(t *testing.T) {
 				t.Errorf("pending after %s: %d, want %d", time.Since(start), len(r.Pending()), c.pending)
 			}
 			expectLog(t, f, append([]string{"intent 1", "create 1", "outcome map[done:1]"}, c.log...)...)
+			if !slices.Equal(f.waits, c.waits) {
+				t.Errorf("reported waits %v, want %v", f.waits, c.waits)
+			}
 			if c.pending == 0 && r.Results[0].Live.Modified != "2026-11-23T12:00:09Z" {
 				t.Error("the modified that moved on activation is taken for another client's change")
 			}
 		})
 	}
+}
+
+// TestActiveAtOnce: no wait is reported before the first look, which may be the last.
+func TestActiveAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		pendingFor(f, func(_ int, l *planner.LiveSecret) { l.Status = planner.StatusActive })
+		applyWaiting(t.Context(), f, &fakeJournal{target: f}, time.Minute, create("s"))
+		expectLog(t, f, "intent 1", "create 1", "outcome map[done:1]", "list secrets", "active 1")
+		if len(f.waits) > 0 {
+			t.Errorf("reported waits %v", f.waits)
+		}
+	})
 }
 
 // pendingFor keeps new secrets pending. Before each list, change may change them.

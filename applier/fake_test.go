@@ -31,6 +31,7 @@ type fakeTarget struct {
 	refusal       error
 	created       *planner.Modified // the creation time of new secrets, if not now
 	delay         time.Duration     // before requests that create secrets
+	waits         []int             // for how many secrets to become active, as reported
 	pending       int               // this many lists show secrets as pending; then they become active, which changes modified
 }
 

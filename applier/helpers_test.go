@@ -98,8 +98,9 @@ func applyAtOnce(ctx context.Context, f *fakeTarget, j *fakeJournal, parallelism
 	start := time.Now()
 	r, err := applier.Apply(ctx, &planner.Plan{Actions: actions}, applier.Config{
 		Targets: map[planner.AccountID]applier.Target{account: f}, Journal: j, Parallelism: parallelism, Wait: wait,
-		Now:   func() time.Time { return serverTime.Add(time.Since(start)) },
-		Value: func(k planner.SecretKey) (secret.Value, bool) { return value(k.Name), true },
+		Now:     func() time.Time { return serverTime.Add(time.Since(start)) },
+		Value:   func(k planner.SecretKey) (secret.Value, bool) { return value(k.Name), true },
+		Waiting: func(_ planner.AccountID, secrets int, _ time.Time) { f.waits = append(f.waits, secrets) },
 	})
 	return end{r, err}
 }
