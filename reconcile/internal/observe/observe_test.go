@@ -339,8 +339,11 @@ func TestObserveStoresSideBySide(t *testing.T) {
 					}
 					places, want = append(places, p), append(want, st.Name+" "+string(st.ID)+" a")
 				}
+				var progress []int
+				o.Progress = func(_ planner.AccountID, done, total int) { progress = append(progress, done, total) }
 				begun := time.Now()
 				got := o.Observe(t.Context(), places)
+				equal(t, "progress", progress, []int{0, 10, 1, 10, 2, 10, 3, 10, 4, 10, 5, 10, 6, 10, 7, 10, 8, 10, 9, 10, 10, 10})
 				equal(t, "round trips", int(time.Since(begun)/live.Slow), tt.roundTrip)
 				equal(t, "stores, in the order of the places", seen(got), want)
 				equal(t, "calls", len(live.Transcript()), tt.calls)
@@ -356,6 +359,8 @@ func TestObserveEndsAtAnError(t *testing.T) {
 		live := api.Accounts[account]
 		live.Slow, o.Parallelism = time.Second, 1
 		live.Down("list")
+		var progress []int
+		o.Progress = func(_ planner.AccountID, done, _ int) { progress = append(progress, done) }
 		var places []Place
 		for n := range 20 {
 			places = append(places, at(planner.StoreKey{Account: account, Name: fmt.Sprint(n)}, planner.StoreID(fmt.Sprint(n)), time.Hour))
@@ -364,6 +369,7 @@ func TestObserveEndsAtAnError(t *testing.T) {
 		if !errors.Is(got.Err(), enginetest.ErrDown) {
 			t.Errorf("the error: %v", got.Err())
 		}
+		equal(t, "progress", progress, []int{0})
 		equal(t, "calls", len(live.Transcript()), 1)
 	})
 }
