@@ -17,6 +17,7 @@ package manifest
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/generate"
@@ -268,7 +269,11 @@ func (m *Manifest) Changed() []string {
 }
 
 // IsName reports whether a text can be a secret's name, and a store's label.
-func IsName(text string) bool { return nameForm.MatchString(text) }
+func IsName(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-')
+	})
+}
 
 // IsStoreName reports whether a text can be a store's name in Cloudflare, as a manifest and a
 // lockfile have it: what such a name may hold is not documented, so any text that can be shown

@@ -44,7 +44,7 @@ func (d *document) readStores(f syntax.Field) {
 		return
 	}
 	for _, entry := range f.Value.Fields {
-		if !nameForm.MatchString(entry.Key) {
+		if !IsName(entry.Key) {
 			d.errs.Add(entry.Pos, "letters, digits, _ and -", "not a store's label: %s", syntax.QuoteKey(entry.Key))
 		} else if d.isMap(entry, sampleStore) {
 			d.readStore(entry)
@@ -80,7 +80,11 @@ func (d *document) readStore(entry syntax.Field) {
 		key{"create", d.attribute(s, &s.create, func(f syntax.Field) (string, bool) { return f.Value.Text, d.is(f, syntax.Bool, nil) })},
 		key{"secrets", func(f syntax.Field) {
 			if d.isMap(f, sampleSecrets) {
-				s.secrets = slices.Grow(s.secrets, min(len(f.Value.Fields), d.opts.MaxSecrets))
+				n := min(len(f.Value.Fields), d.opts.MaxSecrets)
+				s.secrets = slices.Grow(s.secrets, n)
+				if len(s.byLabel) == 0 {
+					s.byLabel = make(map[string]Position, n)
+				}
 				for _, entry := range f.Value.Fields {
 					d.readSecret(s, entry)
 				}
@@ -219,7 +223,7 @@ type place struct{ account, store, secret string }
 func (l *loader) finish() []Store {
 	defer l.errs.Tag(ruleSecret, len(l.errs))
 	var stores []Store
-	taken := map[place]Position{}
+	taken := make(map[place]Position, min(l.secrets, l.opts.MaxSecrets))
 	policies := map[place]attribute{}
 	for _, decl := range l.stores {
 		account := l.accounts[decl.account.text]
@@ -240,7 +244,7 @@ func (l *loader) finish() []Store {
 			l.rename(s, sec, decl.byLabel)
 			at := place{s.AccountID, s.Name, sec.Name}
 			switch first, again := taken[at]; {
-			case !nameForm.MatchString(sec.Name):
+			case !IsName(sec.Name):
 				l.errs.Add(sec.Pos, "letters, digits, _ and -", "not a secret's name: %s", syntax.QuoteKey(sec.Name))
 			case decl.broken:
 			case again:

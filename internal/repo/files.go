@@ -6,6 +6,7 @@
 package repo
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -185,10 +186,14 @@ func (f Files) Read(at position.Position, name string, limit int) ([]byte, *synt
 		return nil, bad
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
-	if err != nil {
+	var b bytes.Buffer
+	if info, err := file.Stat(); err == nil {
+		b.Grow(int(min(info.Size(), int64(limit))) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(io.LimitReader(file, int64(limit)+1)); err != nil {
 		return nil, f.explain(at, name, err)
 	}
+	data := b.Bytes()
 	if len(data) > limit {
 		return nil, mistake(at, "", "file %q is larger than %d bytes", name, limit)
 	}
