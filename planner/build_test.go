@@ -338,7 +338,7 @@ func TestOneSecret(t *testing.T) {
 		{"external, without the scopes", desired(), nil, live(), func(d d, _ r, l l) { d.External, l.Scopes = true, []string{"dex"} },
 			"problem external_scopes"},
 		{"external, managed until now", desired(), recorded(), live(), func(d d, _ r, _ l) { d.External = true },
-			"forget (supplied_by_somebody_else)"},
+			"forget (became_external)"},
 
 		{"generated, new", desired(), nil, nil, func(d d, _ r, _ l) { d.Value, d.Generated = planner.ValueNew, true },
 			"create+value+scopes (new)"},

@@ -95,7 +95,7 @@ const (
 	ReasonRenamed         Reason = "renamed"
 	ReasonRotationDue     Reason = "rotation_due"
 	ReasonRotationAsked   Reason = "rotation_asked_for"
-	ReasonExternal        Reason = "supplied_by_somebody_else"
+	ReasonExternal        Reason = "became_external"
 	ReasonUnmanaged       Reason = "unmanaged"
 	// ReasonReencrypted is a value that was encrypted again with its file: it may be unchanged.
 	ReasonReencrypted Reason = "reencrypted"

@@ -127,7 +127,7 @@ func TestIncompleteList(t *testing.T) {
 			in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{Name: "new-key", Scopes: old.Scopes, Pending: old.Pending})
 		}, "note interrupted; note list_incomplete; note may_exist"},
 		{"an external secret", input(external, nil, nil), nil, "note list_incomplete; note may_exist"},
-		{"an external secret that was managed", input(external, recorded(), nil), nil, "forget (supplied_by_somebody_else); note list_incomplete; note may_exist"},
+		{"an external secret that was managed", input(external, recorded(), nil), nil, "forget (became_external); note list_incomplete; note may_exist"},
 		{"a rename", input(desired(), recorded(), live()), func(in *planner.Input) {
 			d := &in.Desired[0].Secrets[0]
 			d.Name, d.RenamedFrom = "new-key", "api-key"
