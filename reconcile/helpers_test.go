@@ -158,7 +158,7 @@ func (w *world) lock(changes ...func(*Config)) *Run {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(run.Close)
+	w.t.Cleanup(func() { run.Close() })
 	return run
 }
 

@@ -70,16 +70,19 @@ func (p *Project) prepare() error {
 	return keyring.Ignore(dir, ignored...)
 }
 
-// Close releases the lock, and the leases if there are any.
-func (r *Run) Close() {
+// Close releases the lock, and the leases if there are any. The error is a [*lockfile.ReplacedError]
+// if another program replaced the lockfile since this run wrote it: then the run's records are
+// beside it.
+func (r *Run) Close() error {
 	p := r.project
 	if r.shared != nil {
 		r.shared.publish(r.handle.File(), p.cfg.RunURL, p.now())
 	}
-	r.handle.Close()
+	err := r.handle.Close()
 	if err := r.shared.release(context.Background()); err != nil {
 		p.cfg.Notify(LeaseNotReleased{err})
 	}
+	return err
 }
 
 // Project is the project of the run.

@@ -26,6 +26,28 @@ const two = `stores:
       b: {from: {env: B}, delete: false}
 `
 
+// TestCloseReplaced: a lockfile that git replaces after the last write is not lost, and the error says so.
+func TestCloseReplaced(t *testing.T) {
+	w := newWorld(t, two)
+	w.env["A"], w.env["B"] = "va", "vb"
+	run := w.lock()
+	if _, err := run.Apply(t.Context(), planned(t, run)); err != nil {
+		t.Fatal(err)
+	}
+	w.write("secretsync.lock", "another branch's\n")
+	var replaced *lockfile.ReplacedError
+	if err := run.Close(); !errors.As(err, &replaced) || replaced.Saved == "" {
+		t.Fatalf("%v", err)
+	}
+	saved, err := os.ReadFile(replaced.Saved)
+	if err != nil || !strings.Contains(string(saved), `"a"`) {
+		t.Errorf("%v, %s", err, saved)
+	}
+	if err := run.Close(); err != nil {
+		t.Errorf("closed again: %v", err)
+	}
+}
+
 // TestKeyFileIsIgnored: a key file that is older than the repository is kept out of git.
 func TestKeyFileIsIgnored(t *testing.T) {
 	w := newWorld(t, two)

@@ -179,7 +179,7 @@ func (a *App) applied(ctx context.Context, f *applyFlags) *results.Apply {
 func (a *App) underLock(
 	ctx context.Context, m *manifestFlags, api *apiFlags, lock *lockFlags,
 	options []func(*reconcile.Config), do func(*reconcile.Run) error,
-) error {
+) (err error) {
 	connection, err := a.connect(api)
 	if err != nil {
 		return err
@@ -192,12 +192,23 @@ func (a *App) underLock(
 	if err != nil {
 		return err
 	}
-	defer run.Close()
+	defer func() { err = a.closed(err, run.Close()) }()
 	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
 		return err
 	}
 	defer connection.stop()
 	return do(run)
+}
+
+// closed adds the error of closing a run to that of what the run did.
+func (a *App) closed(err, closing error) error {
+	switch {
+	case closing == nil:
+		return err
+	case err != nil:
+		return errors.Join(err, closing)
+	}
+	return &status{exitIncomplete, hint.With(closing, a.adviser().Changed(closing))}
 }
 
 // unproven returns the error of an apply after which Workers still read other values than were sent.

@@ -3,6 +3,7 @@ package initproject
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -104,7 +105,7 @@ func (in *initialization) sayFound() {
 }
 
 // createKey creates the fingerprint key.
-func (in *initialization) createKey(ctx context.Context) error {
+func (in *initialization) createKey(ctx context.Context) (err error) {
 	c, err := in.opts.Config(in.file)
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func (in *initialization) createKey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer run.Close()
+	defer func() { err = errors.Join(err, run.Close()) }()
 	key, err := run.CreateKey(ctx)
 	if err != nil {
 		return err

@@ -74,7 +74,7 @@ func newController(config reconcile.Config, log *slog.Logger) *controller {
 }
 
 // round reports drift and applies the manifest.
-func (c *controller) round(ctx context.Context) error {
+func (c *controller) round(ctx context.Context) (err error) {
 	project, err := reconcile.Open(ctx, c.config)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (c *controller) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer run.Close()
+	defer func() { err = errors.Join(err, run.Close()) }()
 	c.drift = nil
 	switch drift, err := project.Drift(ctx); {
 	case err == nil:
