@@ -6,8 +6,8 @@ import (
 )
 
 // Cloudflare's reads are eventually consistent, and it does not say by how much
-// (docs/cloudflare-api.md §3): other clients saw seconds. Every guess at it is here, together with
-// the tolerances for comparing Cloudflare's clock with ours. Timeouts, and pauses between
+// (docs/cloudflare-api.md §3): other clients saw seconds. Every guess at it is here, and how late its
+// audit logs may be, together with the tolerances for comparing Cloudflare's clock with ours. Timeouts, and pauses between
 // retries, are not: they belong to the code that waits.
 //
 // ListLag and listComplete bound the same unknown from its two sides. Each errs towards the
@@ -62,6 +62,24 @@ const ResendAfter = time.Second
 // it created may be. The window's ends are read from Date headers, are recorded in whole
 // seconds, and do not include a wait of up to [ResendAfter].
 const ClockSkew = DateNoise + time.Second + ResendAfter
+
+// AuditLogNoise is how far the time in an audit log may be from the modification time that the same
+// change gave a secret. Both are Cloudflare's, and how they are related is not documented
+// (docs/cloudflare-api.md §16). If it is too long, a change that the log does not have yet may be
+// attributed to whoever made another one in the same minute; if it is too short, nothing is
+// attributed.
+const AuditLogNoise = time.Minute
+
+// OwnWriteNoise is AuditLogNoise where our own write has to be in the log, so that all changes
+// after it are known. It is tight: a change by another client within this time of our write,
+// which the log lacks, would be mistaken for ours.
+const OwnWriteNoise = 5 * time.Second
+
+// AuditLogComplete is how old a change must be for the audit log to have all changes before it.
+// Entries arrive late, and Cloudflare does not say how late. It is generous: if it is too long, a
+// value is sent again that need not be; if it is too short, one that was replaced is taken for
+// ours.
+const AuditLogComplete = time.Hour
 
 // MayLag reports whether a list read now may lack the secret although it exists, because we
 // wrote it recently.

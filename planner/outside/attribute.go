@@ -8,22 +8,6 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// logNoise is how far the time in an audit log may be from the modification time that the same
-// change gave a secret. Both are Cloudflare's, and how they are related is not documented
-// (docs/cloudflare-api.md §16). If it is too long, a change that the log does not have yet may be
-// attributed to whoever made another one in the same minute; if it is too short, nothing is
-// attributed.
-const logNoise = time.Minute
-
-// ownNoise is logNoise where our own write has to be in the log, so that all changes after it are
-// known. Another client's change that soon after our write, which the log lacks, is taken for it.
-const ownNoise = 5 * time.Second
-
-// logComplete is how old a change must be for the audit log to have all changes before it. Entries
-// arrive late, and Cloudflare does not say how late. It is generous: if it is too long, a value is
-// sent again that need not be; if it is too short, one that was replaced is taken for ours.
-const logComplete = time.Hour
-
 // Attribute finds who made the changes that drift shows. in is what drift was found in, and logs
 // are the entries of accounts whose audit logs were read, the latest first: nothing is said about
 // others. The result is for [planner.Input.Outside].
@@ -69,7 +53,7 @@ func Settled(in planner.Input) []planner.LiveStore {
 func Since(found []planner.Drift, in planner.Input) map[planner.AccountID]time.Time {
 	since := map[planner.AccountID]time.Time{}
 	for key, s := range subjectsOf(found, in) {
-		from := s.written.Add(-logNoise)
+		from := s.written.Add(-planner.AuditLogNoise)
 		if earliest, ok := since[key.Store.Account]; !ok || from.Before(earliest) {
 			since[key.Store.Account] = from
 		}
@@ -164,7 +148,7 @@ func (s subject) change(log []Entry, now time.Time) planner.OutsideChange {
 			return planner.OutsideChange{
 				At: e.Time, Actor: e.Actor, Channel: e.Channel, Value: e.Value,
 				ValueBefore:  s.live != nil && s.live.ID == s.recorded.ID && !sets(e) && slices.ContainsFunc(later[:i], sets),
-				MetadataOnly: own >= 0 && s.at(log[own]).Sub(s.written).Abs() <= ownNoise && i == len(later)-1 && s.keptValue(later, now),
+				MetadataOnly: own >= 0 && s.at(log[own]).Sub(s.written).Abs() <= planner.OwnWriteNoise && i == len(later)-1 && s.keptValue(later, now),
 			}
 		}
 	}
@@ -177,7 +161,7 @@ func (s subject) at(e Entry) time.Time { return timeOf(e.Time, time.Time{}) }
 // own returns the index of the entry for our last write: the one that is closest to it. It is -1
 // if there is none.
 func (s subject) own(log []Entry) int {
-	own, closest := -1, logNoise+1
+	own, closest := -1, planner.AuditLogNoise+1
 	for i, e := range log {
 		d := s.at(e).Sub(s.written).Abs()
 		if s.kind != planner.DriftStoreGone && e.Method != "DELETE" && d < closest {
@@ -201,12 +185,12 @@ func (s subject) made(e Entry) bool {
 // near reports whether a change that was logged at a time can be the one at m.
 func near(logged time.Time, m planner.Modified) bool {
 	at := timeOf(m, time.Time{})
-	return !at.IsZero() && logged.Sub(at).Abs() <= logNoise
+	return !at.IsZero() && logged.Sub(at).Abs() <= planner.AuditLogNoise
 }
 
 // keptValue reports whether all changes after our last write are known to have set no value.
 func (s subject) keptValue(after []Entry, now time.Time) bool {
-	if s.live == nil || s.live.ID != s.recorded.ID || s.recorded.Accepted || now.Sub(timeOf(s.live.Modified, now)) < logComplete {
+	if s.live == nil || s.live.ID != s.recorded.ID || s.recorded.Accepted || now.Sub(timeOf(s.live.Modified, now)) < planner.AuditLogComplete {
 		return false
 	}
 	return !slices.ContainsFunc(after, func(e Entry) bool { return e.Secret != s.live.ID || e.Value != planner.ValueKept })
