@@ -181,7 +181,7 @@ cover: ## Show the test coverage of each package
 	go test -cover ./...
 
 # The packages whose decisions matter most. docs/mutation.md lists the mutants that survive, and why.
-PKG = planner applier lockfile internal/filestamp internal/secret internal/redact reconcile reconcile/internal/records reconcile/internal/observe reconcile/internal/compare reconcile/internal/pattern reconcile/internal/scope reconcile/internal/survey reconcile/internal/machines reconcile/internal/wanted reconcile/internal/shown
+PKG = planner applier lockfile internal/filestamp internal/secret internal/redact reconcile reconcile/internal/records reconcile/internal/observe reconcile/internal/compare reconcile/internal/proof reconcile/internal/draft reconcile/internal/pattern reconcile/internal/scope reconcile/internal/survey reconcile/internal/machines reconcile/internal/wanted reconcile/internal/shown
 mutate: $(TOOLS)/gremlins-$(GREMLINS_VERSION) ## Mutate one operator of PKG at a time; the package's own tests have to catch 95 % of the mutants
 	.ci/mutate $< $(PKG)
 

@@ -36,11 +36,15 @@ func Unmanaged(in planner.Input, desired []planner.DesiredStore, stores []manife
 
 // Account describes everything in an account. A store whose name cannot be a label gets one.
 func Account(live []planner.LiveStore) []manifest.DraftStore {
+	names := map[string]bool{}
+	for _, st := range live {
+		names[st.Key.Name] = true
+	}
 	var drafts []manifest.DraftStore
 	for i, st := range live {
 		draft := manifest.DraftStore{Label: st.Key.Name}
 		if !manifest.IsName(draft.Label) {
-			draft = manifest.DraftStore{Label: freeLabel(i+1, live), Name: st.Key.Name}
+			draft = manifest.DraftStore{Label: freeLabel(i+1, names), Name: st.Key.Name}
 		}
 		for _, sec := range st.Secrets {
 			draft.Secrets = append(draft.Secrets, draftSecret(sec.Name, sec))
@@ -50,10 +54,10 @@ func Account(live []planner.LiveStore) []manifest.DraftStore {
 	return drafts
 }
 
-// freeLabel is a label for the nth store that is no store's name.
-func freeLabel(n int, live []planner.LiveStore) string {
+// freeLabel is a label for the nth store that is not a store's name.
+func freeLabel(n int, names map[string]bool) string {
 	label := fmt.Sprintf("store-%d", n)
-	for slices.ContainsFunc(live, func(st planner.LiveStore) bool { return st.Key.Name == label }) {
+	for names[label] {
 		label += "-"
 	}
 	return label
