@@ -101,6 +101,10 @@ type Store struct {
 	Secrets map[string]*Secret
 }
 
+// Modified is a time exactly as Cloudflare's API returned it, in RFC 3339 with fractions of a second;
+// empty if it is unknown.
+type Modified string
+
 // Secret is the record of a secret. Times are stored in UTC, truncated to seconds; the zero
 // time means unknown.
 type Secret struct {
@@ -108,9 +112,8 @@ type Secret struct {
 	ID      SecretID
 	Scopes  []string
 	Comment string
-	// Modified is the time of the last change that secretsync knows of, exactly as
-	// Cloudflare's API returned it.
-	Modified string
+	// Modified is the time of the last change that secretsync knows of.
+	Modified Modified
 	// Status is [StatusPending] if the last write was not active yet when secretsync last
 	// looked; otherwise empty.
 	Status string

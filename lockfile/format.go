@@ -41,7 +41,7 @@ type secretJSON struct {
 	ID          SecretID           `json:"id,omitempty"`
 	Scopes      []string           `json:"scopes,omitempty"`
 	Comment     string             `json:"comment,omitempty"`
-	Modified    string             `json:"modified,omitempty"`
+	Modified    Modified           `json:"modified,omitempty"`
 	Status      string             `json:"status,omitempty"`
 	Applied     string             `json:"applied,omitempty"`
 	Accepted    string             `json:"accepted,omitempty"`

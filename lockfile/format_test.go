@@ -177,7 +177,7 @@ func drawSecret(t *rapid.T) Secret {
 		Delete:     rapid.Bool().Draw(t, "delete"),
 	}
 	if rapid.Bool().Draw(t, "modified") {
-		x.Modified = time.Unix(0, rapid.Int64Range(0, 4e18).Draw(t, "when")).UTC().Format(time.RFC3339Nano)
+		x.Modified = Modified(time.Unix(0, rapid.Int64Range(0, 4e18).Draw(t, "when")).UTC().Format(time.RFC3339Nano))
 	}
 	if rapid.Bool().Draw(t, "not active") {
 		x.Status = StatusPending

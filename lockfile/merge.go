@@ -317,9 +317,9 @@ func mergeSecret(base, ours, theirs *Secret) (merged *Secret, later int, dispute
 
 // compareModified returns a positive number if a is later than b, a negative one if it is
 // earlier, and 0 if they are the same or that is not known.
-func compareModified(a, b string) int {
-	ta, errA := time.Parse(time.RFC3339Nano, a)
-	tb, errB := time.Parse(time.RFC3339Nano, b)
+func compareModified(a, b Modified) int {
+	ta, errA := time.Parse(time.RFC3339Nano, string(a))
+	tb, errB := time.Parse(time.RFC3339Nano, string(b))
 	if errA != nil || errB != nil {
 		return 0
 	}

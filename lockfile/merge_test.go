@@ -20,7 +20,7 @@ import (
 func recorded(minute int, value byte) Secret {
 	at := time.Date(2026, 11, 1, 0, minute, 0, 0, time.UTC)
 	return Secret{
-		ID: "id-1", Scopes: []string{"workers"}, Modified: at.Add(time.Microsecond).Format(time.RFC3339Nano), Applied: at,
+		ID: "id-1", Scopes: []string{"workers"}, Modified: Modified(at.Add(time.Microsecond).Format(time.RFC3339Nano)), Applied: at,
 		Fingerprint: someFingerprint(value), Source: "env KEY",
 	}
 }

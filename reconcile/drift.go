@@ -61,7 +61,7 @@ func (p *Project) Drift(ctx context.Context) (*Drift, error) {
 		d.Secrets = checked(all)
 		return d, err
 	}
-	p.verifyRecorded(ctx, in, lock)
+	in.Live = p.verifyRecorded(ctx, in, lock)
 	p.attribute(ctx, &in)
 	d.input = in
 	d.Secrets, d.Findings = checked(in), planner.FindDrift(in)
@@ -196,7 +196,7 @@ func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptab
 	if err := errors.Join(err, seen.Err()); err != nil {
 		return nil, err
 	}
-	p.verifyRecorded(ctx, in, lock)
+	in.Live = p.verifyRecorded(ctx, in, lock)
 	found := &Acceptable{Named: len(chosen)}
 	for _, a := range planner.FindAcceptable(in) {
 		if a.Refusal != "" {
@@ -219,7 +219,7 @@ func (r *Run) Accept(found *Acceptable) error {
 	return r.handle.Update(func(f *lockfile.File) {
 		for _, a := range found.Accept {
 			sec := f.PutStore(records.LockKey(a.Key.Store), lockfile.StoreID(a.StoreID)).Secret(a.Key.Name)
-			sec.ID, sec.Modified, sec.Status = lockfile.SecretID(a.Live.ID), string(a.Live.Modified), records.StatusOf(a.Live.Status)
+			sec.ID, sec.Modified, sec.Status = lockfile.SecretID(a.Live.ID), lockfile.Modified(a.Live.Modified), records.StatusOf(a.Live.Status)
 			sec.Scopes, sec.Comment = a.Live.Scopes, a.Live.Comment
 			switch {
 			case a.ValueUnknown:

@@ -91,7 +91,7 @@ func (r *Run) Import(ctx context.Context, found *Found) error {
 		for _, s := range found.Live {
 			w, live := d.secrets[s.Key], s.live
 			sec := lockfile.Secret{
-				ID: lockfile.SecretID(live.ID), Scopes: live.Scopes, Comment: live.Comment, Modified: string(live.Modified),
+				ID: lockfile.SecretID(live.ID), Scopes: live.Scopes, Comment: live.Comment, Modified: lockfile.Modified(live.Modified),
 				Status: records.StatusOf(live.Status), Applied: j.Now(), Source: w.Source, Delete: w.Delete,
 			}
 			if w.Value.IsSet() {

@@ -95,7 +95,7 @@ func (p *Project) Inventory(ctx context.Context) (*Inventory, error) {
 		return nil, err
 	}
 	inv.Unreachable = seen.Err()
-	p.verifyAll(ctx, in, lock)
+	in.Live = p.verifyAll(ctx, in, lock)
 	p.attribute(ctx, &in)
 	inv.UnreadReaders = p.addDeployed(ctx, &in)
 	read := <-quotas
@@ -121,17 +121,18 @@ func (p *Project) configuredReaders(lock *lockfile.File) (refs []planner.Referen
 	return b.References(), unread
 }
 
-// verifyAll compares all live values with the recorded ones, if that was requested.
-func (p *Project) verifyAll(ctx context.Context, in planner.Input, lock *lockfile.File) {
+// verifyAll compares all live values with the recorded ones, if that was requested. It returns the
+// live stores with what is known then.
+func (p *Project) verifyAll(ctx context.Context, in planner.Input, lock *lockfile.File) []planner.LiveStore {
 	if !p.cfg.Verify || len(lock.Stores) == 0 {
-		return
+		return in.Live
 	}
 	key, err := p.findKey(ctx, lock)
 	if err != nil {
 		p.cfg.Notify(VerificationFailed{Err: err})
-		return
+		return in.Live
 	}
-	p.prove(ctx, in, lock, &desired{key: key}, func(v *planner.Versions) bool { return v.Recorded != nil })
+	return p.prove(ctx, in, lock, &desired{key: key}, func(v *planner.Versions) bool { return v.Recorded != nil })
 }
 
 // addDeployed adds what is deployed to the references of an input, if that was requested. It

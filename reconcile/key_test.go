@@ -149,7 +149,7 @@ func TestCheckOfANewKey(t *testing.T) {
 			w.env["A"] = "va"
 			tt.prepare(w)
 			bad := errors.New("no creation rule matches")
-			err := w.open(func(c *Config) { c.SOPS = checkedSOPS{w.sops, bad} }).Check()
+			err := w.open(func(c *Config) { c.SOPS = checkedSOPS{w.sops, bad} }).Check(t.Context())
 			if errors.Is(err, bad) != tt.fails || err == nil == tt.fails {
 				t.Errorf("error %v", err)
 			}

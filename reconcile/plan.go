@@ -80,7 +80,7 @@ func (p *Project) propose(ctx context.Context, lock *lockfile.File, d *desired) 
 		return nil, err
 	}
 	prop.Unreachable, prop.unread = seen.Err(), seen.Unread
-	p.verify(ctx, &in, lock, d)
+	in.Live = p.verify(ctx, in, lock, d)
 	p.attribute(ctx, &in)
 	p.liveBindings(ctx, &in)
 	prop.Plan, prop.input = p.quotas().Build(ctx, in, quotas)

@@ -317,7 +317,7 @@ func TestBindings(t *testing.T) {
 	if len(p.Plan.Notes) != 1 || p.Plan.Notes[0].Kind != planner.NoteBindingsUnread {
 		t.Errorf("notes: %+v", p.Plan.Notes)
 	}
-	if err := w.open().Check(); err == nil || !strings.Contains(err.Error(), "wrangler.json") {
+	if err := w.open().Check(t.Context()); err == nil || !strings.Contains(err.Error(), "wrangler.json") {
 		t.Errorf("check: %v", err)
 	}
 }

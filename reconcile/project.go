@@ -137,26 +137,26 @@ func (p *Project) LocalLockfile() string { return p.cfg.Lockfile }
 
 // Check reports the mistakes beyond those of Open that can be found without a key and
 // without a request: in sources, and in the wrangler configurations.
-func (p *Project) Check() error {
+func (p *Project) Check(ctx context.Context) error {
 	_, workers := p.bindings(&lockfile.File{})
-	return hint.Join(p.manifest.Check(), syntax.ErrorList(workers).Err(), p.checkRecipients())
+	return hint.Join(p.manifest.Check(), syntax.ErrorList(workers).Err(), p.checkRecipients(ctx))
 }
 
 // checkRecipients checks .sops.yaml if the first apply would seal a key for its recipients.
-func (p *Project) checkRecipients() error {
-	if !p.withoutKey() {
+func (p *Project) checkRecipients(ctx context.Context) error {
+	if !p.withoutKey(ctx) {
 		return nil
 	}
-	return p.checkNewKey(context.Background(), secret.Key{}, lockfile.Key{}, true)
+	return p.checkNewKey(ctx, secret.Key{}, lockfile.Key{}, true)
 }
 
 // withoutKey reports whether the lockfile names no key. If it cannot be read, the commands
 // that need it report that. Checking sends no request: what is in an object store is not read.
-func (p *Project) withoutKey() bool {
+func (p *Project) withoutKey(ctx context.Context) bool {
 	if p.cfg.lockKey != "" {
 		return false
 	}
-	lock, err := p.ReadLockfile(context.Background())
+	lock, err := p.ReadLockfile(ctx)
 	return err == nil && lock.Key.ID == ""
 }
 

@@ -55,7 +55,7 @@ func TestAllow(t *testing.T) {
 		c.Values = true
 		_, err := Open(t.Context(), c)
 		if err == nil { // some are refused only when the value is read
-			err = w.open().Check()
+			err = w.open().Check(t.Context())
 		}
 		if !errors.Is(err, tt.kind) {
 			t.Errorf("%s: %v", name, err)
@@ -91,7 +91,7 @@ func TestProject(t *testing.T) {
 	if run.Project() != p {
 		t.Error("the run is of another project")
 	}
-	equal(t, "check", p.Check(), error(nil))
+	equal(t, "check", p.Check(t.Context()), error(nil))
 }
 
 // A variable overrides the manifest's.

@@ -202,9 +202,11 @@ func (e *VerifyError) Error() string { return fmt.Sprintf("account %s: %v", e.Ac
 // Unwrap returns the cause.
 func (e *VerifyError) Unwrap() error { return e.Err }
 
-// prove adds to an input what can be proven about live values. A verification that fails leaves
-// them unknown, as without it.
-func (p *Project) prove(ctx context.Context, in planner.Input, lock *lockfile.File, d *desired, about func(*planner.Versions) bool) {
+// prove returns an input's live stores with what can be proven about their values. A verification
+// that fails leaves them unknown, as without it.
+func (p *Project) prove(
+	ctx context.Context, in planner.Input, lock *lockfile.File, d *desired, about func(*planner.Versions) bool,
+) []planner.LiveStore {
 	f := p.askWitness(ctx, p.prover(lock, d.key, d.secrets), in, about)
 	for _, account := range slices.Sorted(maps.Keys(f.Failed)) {
 		p.cfg.Notify(VerificationFailed{account, f.Failed[account]})
@@ -218,22 +220,25 @@ func (p *Project) prove(ctx context.Context, in planner.Input, lock *lockfile.Fi
 	for _, why := range slices.Sorted(maps.Keys(unread)) {
 		p.cfg.Notify(ValuesUnverified{why, unread[why]})
 	}
+	return f.Live
 }
 
 // verify verifies the live values that a plan would make assumptions about, if that was requested.
-// An apply always verifies those of which the manifest says so.
-func (p *Project) verify(ctx context.Context, in *planner.Input, lock *lockfile.File, d *desired) {
-	switch now := in.Now; {
+// An apply always verifies those of which the manifest says so. It returns the live stores with
+// what is known then.
+func (p *Project) verify(ctx context.Context, in planner.Input, lock *lockfile.File, d *desired) []planner.LiveStore {
+	switch {
 	case d.mode.Keyless, d.destroy, len(d.rotate) > 0:
 	case p.cfg.Verify:
-		p.prove(ctx, *in, lock, d, func(v *planner.Versions) bool {
-			return in.Options.Targeted(v.Key.Store, v.Key.Name) && v.InQuestion(now)
+		return p.prove(ctx, in, lock, d, func(v *planner.Versions) bool {
+			return in.Options.Targeted(v.Key.Store, v.Key.Name) && v.InQuestion(in.Now)
 		})
 	case d.applied && d.verifiesToAdopt():
-		p.prove(ctx, *in, lock, d, func(v *planner.Versions) bool {
+		return p.prove(ctx, in, lock, d, func(v *planner.Versions) bool {
 			return in.Options.Targeted(v.Key.Store, v.Key.Name) && v.VerifyToAdopt()
 		})
 	}
+	return in.Live
 }
 
 // verifiesToAdopt reports whether a secret is to be adopted only if its value is verified.
@@ -244,17 +249,17 @@ func (d *desired) verifiesToAdopt() bool {
 }
 
 // verifyRecorded verifies the live values that a report without desired values would make
-// assumptions about, if that was requested.
-func (p *Project) verifyRecorded(ctx context.Context, in planner.Input, lock *lockfile.File) {
+// assumptions about, if that was requested. It returns the live stores with what is known then.
+func (p *Project) verifyRecorded(ctx context.Context, in planner.Input, lock *lockfile.File) []planner.LiveStore {
 	if !p.cfg.Verify {
-		return
+		return in.Live
 	}
 	key, err := p.findKey(ctx, lock)
 	if err != nil {
 		p.cfg.Notify(VerificationFailed{Err: err})
-		return
+		return in.Live
 	}
-	p.prove(ctx, in, lock, &desired{key: key}, func(v *planner.Versions) bool { return v.Recorded != nil && v.InQuestion(in.Now) })
+	return p.prove(ctx, in, lock, &desired{key: key}, func(v *planner.Versions) bool { return v.Recorded != nil && v.InQuestion(in.Now) })
 }
 
 // provePause is the pause before a value is verified once more that Workers did not have yet.

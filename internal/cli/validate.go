@@ -49,7 +49,7 @@ read values: plan and apply report environment variables that are not set.
 				return err
 			}
 			a.warnTracked(cmd.Context(), project.LocalLockfile())
-			if err := project.Check(); err != nil {
+			if err := project.Check(cmd.Context()); err != nil {
 				return err
 			}
 			return a.showValid(cmd.Context(), project.Manifest(), o.format)

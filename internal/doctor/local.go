@@ -61,7 +61,7 @@ func (x *examination) manifest(ctx context.Context) []Check {
 	project, err := reconcile.Open(ctx, c)
 	if err == nil {
 		x.project = project
-		err = withoutWorkers(project.Check())
+		err = withoutWorkers(project.Check(ctx))
 	} else {
 		x.project, _ = reconcile.OpenLockfile(ctx, x.Config) // the error is the same
 	}

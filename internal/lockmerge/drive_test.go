@@ -21,7 +21,7 @@ func version(key string, secrets ...string) []byte {
 	st := f.PutStore(lockfile.StoreKey{Account: "11111111111111111111111111111111", Name: "shop"}, "22222222222222222222222222222222")
 	for _, name := range secrets {
 		at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-		st.PutSecret(name, lockfile.Secret{ID: lockfile.SecretID("id-" + name), Scopes: []string{"workers"}, Modified: at.Format(time.RFC3339), Applied: at})
+		st.PutSecret(name, lockfile.Secret{ID: lockfile.SecretID("id-" + name), Scopes: []string{"workers"}, Modified: lockfile.Modified(at.Format(time.RFC3339)), Applied: at})
 	}
 	return f.Format()
 }

@@ -162,7 +162,7 @@ func (c *faultCase) withColleague() []byte {
 	for _, l := range live {
 		if l.Name == "foreign" {
 			f.PutStore(lockfile.StoreKey{Account: program.Account, Name: "prod"}, lockfile.StoreID(c.storeID())).
-				PutSecret("foreign", lockfile.Secret{ID: l.ID, Scopes: []string{"workers"}, Modified: l.Modified})
+				PutSecret("foreign", lockfile.Secret{ID: l.ID, Scopes: []string{"workers"}, Modified: lockfile.Modified(l.Modified)})
 		}
 	}
 	return f.Format()

@@ -106,7 +106,7 @@ func (b *bench) modified() map[string]string {
 	times := map[string]string{}
 	for _, st := range lock.Stores {
 		for name, sec := range st.Secrets {
-			times[name] = sec.Modified
+			times[name] = string(sec.Modified)
 		}
 	}
 	return times

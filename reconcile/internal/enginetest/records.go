@@ -90,7 +90,7 @@ func describe(name string, sec *lockfile.Secret, value string) string {
 	add("digest=", strings.TrimLeft(strings.TrimPrefix(sec.Ciphertext, "sha256:"), "0"))
 	add("scopes=", strings.Join(sec.Scopes, ","))
 	add("comment=", sec.Comment)
-	add("modified=", sec.Modified)
+	add("modified=", string(sec.Modified))
 	add("status=", sec.Status)
 	add("applied=", clock(sec.Applied))
 	if sec.Delete {

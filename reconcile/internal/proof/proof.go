@@ -75,16 +75,19 @@ type Finding struct {
 type Findings struct {
 	// Secrets are those that were asked about, in the order of their keys.
 	Secrets []Finding
+	// Live are the input's live stores, with what was found out about their values.
+	Live []planner.LiveStore
 	// Failed has the accounts whose values could not be verified.
 	Failed map[planner.AccountID]error
 }
 
-// Prove asks about the live values of an input's secrets for which in returns true, and sets what
-// it finds in the input.
+// Prove asks about the live values of an input's secrets for which about returns true. The input
+// stays as it is.
 func (p Prover) Prove(ctx context.Context, in planner.Input, about func(*planner.Versions) bool) *Findings {
 	if !p.Key.IsSet() { // for the desired values
 		p.Key = secret.NewKey()
 	}
+	in.Live = clone(in.Live) // what is found out is set in these
 	var all []*inquiry
 	byAccount := map[planner.AccountID][]*inquiry{}
 	for _, v := range planner.Join(in) {
@@ -97,7 +100,7 @@ func (p Prover) Prove(ctx context.Context, in planner.Input, about func(*planner
 			byAccount[v.Key.Store.Account] = append(byAccount[v.Key.Store.Account], q)
 		}
 	}
-	f := &Findings{Failed: map[planner.AccountID]error{}}
+	f := &Findings{Live: in.Live, Failed: map[planner.AccountID]error{}}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for account, asked := range byAccount {
@@ -234,15 +237,22 @@ func (q *inquiry) matched(which int) {
 // Unproven is an input without what was proven about live values, if anything was.
 func Unproven(in planner.Input) (without planner.Input, proven bool) {
 	in.Options.VerifyLater = true
-	in.Live = slices.Clone(in.Live)
+	in.Live = clone(in.Live)
 	for i := range in.Live {
-		st := &in.Live[i]
-		st.Secrets = slices.Clone(st.Secrets)
-		for j := range st.Secrets {
-			l := &st.Secrets[j]
+		for j := range in.Live[i].Secrets {
+			l := &in.Live[i].Secrets[j]
 			proven = proven || cmp.Or(l.Value, l.DesiredValue, l.RequestedValue) != planner.LiveUnknown
 			l.Value, l.DesiredValue, l.RequestedValue = "", "", ""
 		}
 	}
 	return in, proven
+}
+
+// clone returns stores whose secrets can be changed.
+func clone(live []planner.LiveStore) []planner.LiveStore {
+	live = slices.Clone(live)
+	for i := range live {
+		live[i].Secrets = slices.Clone(live[i].Secrets)
+	}
+	return live
 }

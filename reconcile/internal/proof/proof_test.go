@@ -103,9 +103,12 @@ func TestProve(t *testing.T) {
 		s.add("key", c.live, c.recorded, c.requested, c.desired)
 		in := s.input()
 		f := s.prover.Prove(t.Context(), in, everything)
-		l := in.Live[0].Secrets[0]
+		l := f.Live[0].Secrets[0]
 		if l.Value != c.asRecorded || l.RequestedValue != c.asRequested || l.DesiredValue != c.asDesired {
 			t.Errorf("%s: recorded %q, requested %q, desired %q", c.name, l.Value, l.RequestedValue, l.DesiredValue)
+		}
+		if was := in.Live[0].Secrets[0]; was.Value != unknown || was.RequestedValue != unknown || was.DesiredValue != unknown {
+			t.Errorf("%s: the input has been changed: %+v", c.name, was)
 		}
 		if len(f.Secrets) != 1 || len(f.Failed) > 0 || f.Secrets[0].Value != c.value || f.Secrets[0].Reason != "" {
 			t.Errorf("%s: %+v", c.name, f)
@@ -161,7 +164,7 @@ func TestNotProven(t *testing.T) {
 	if !slices.Equal(asked, []string{"preview changed-now,gone,set-now"}) {
 		t.Errorf("calls: %q", asked)
 	}
-	for _, l := range in.Live[0].Secrets {
+	for _, l := range f.Live[0].Secrets {
 		known := map[string]planner.LiveValue{
 			"gone": planner.LiveUnreadable, "dex-only": planner.LiveUnreadable, "other-scope": planner.LiveUnreadable, "set-now": planner.LiveOther,
 		}
@@ -212,7 +215,7 @@ func TestFailure(t *testing.T) {
 	if !errors.Is(err, enginetest.ErrDown) || !strings.Contains(err.Error(), string(witness.StepUpload)) {
 		t.Errorf("the error is %v", err)
 	}
-	if v := in.Live[0].Secrets[0].Value; v != planner.LiveUnknown || f.Secrets[0].Value != planner.LiveUnknown {
+	if v := f.Live[0].Secrets[0].Value; v != planner.LiveUnknown || f.Secrets[0].Value != planner.LiveUnknown {
 		t.Errorf("the value is %q", v)
 	}
 	s.prover.Previewer = func(planner.AccountID) (witness.Previewer, error) { return nil, proof.ErrNoPreviews }

@@ -219,7 +219,7 @@ func (j *Journal) duplicated(f *lockfile.File, r applier.Result) {
 // activated records that a secret became active, which may have changed its modified time.
 func (j *Journal) activated(f *lockfile.File, r applier.Result) {
 	if sec := f.Stores[LockKey(r.Action.Store)].Secret(r.Action.Secret); sec != nil {
-		sec.Modified, sec.Status = string(r.Live.Modified), ""
+		sec.Modified, sec.Status = lockfile.Modified(r.Live.Modified), ""
 	}
 }
 
@@ -301,7 +301,7 @@ func (j *Journal) settleDone(st *lockfile.Store, r applier.Result) {
 	if sec == nil { // adopted as it is: there was no intent
 		sec = st.PutSecret(a.Secret, j.intended(a))
 	}
-	sec.ID, sec.Modified, sec.Comment = lockfile.SecretID(r.Live.ID), string(r.Live.Modified), r.Live.Comment
+	sec.ID, sec.Modified, sec.Comment = lockfile.SecretID(r.Live.ID), lockfile.Modified(r.Live.Modified), r.Live.Comment
 	sec.Status, sec.Source, sec.Delete, sec.Pending = StatusOf(r.Live.Status), w.Source, w.Delete, nil
 	if a.Delete != nil { // a requested rotation keeps the recorded policy
 		sec.Delete = *a.Delete
@@ -379,7 +379,7 @@ func refreshActive(st *lockfile.Store, live []planner.LiveSecret) {
 		}
 		recorded := recordedSecret(live[i].Name, sec)
 		if at, ok := recorded.Activation(&live[i]); ok {
-			sec.Modified, sec.Status = string(at), ""
+			sec.Modified, sec.Status = lockfile.Modified(at), ""
 		}
 	}
 }
