@@ -128,7 +128,7 @@ func parseJournal(name string, data []byte) (*journal, error) {
 func journalDamage(name string, line, version int) error {
 	e := &syntax.Error{
 		Pos: Position{File: name, Line: line, Column: 1}, What: "the lockfile's journal is damaged here",
-		Hint: "restore it, or remove it and run plan: what an interrupted apply wrote since then will look like another client's work",
+		Hint: "restore it, or remove it: to the next plan, what an interrupted apply wrote since then looks like another client's work",
 		Kind: ErrLost, Rule: "lockfile",
 	}
 	if version > journalVersion {

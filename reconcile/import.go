@@ -41,7 +41,7 @@ func (f *Found) Close() {
 }
 
 // ErrHasRecords means that the lockfile already has records, which are not replaced.
-var ErrHasRecords = errors.New("is there and has records: import --lock-only rebuilds a lost lockfile, and replaces none")
+var ErrHasRecords = errors.New("already exists and has records")
 
 // Find looks for what a lost lockfile recorded. It refuses a lockfile with records.
 func (r *Run) Find(ctx context.Context) (*Found, error) {

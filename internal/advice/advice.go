@@ -59,6 +59,13 @@ func (a *Adviser) For(err error) string {
 		return "try again; if that does not help, report it to Cloudflare: what the list lacks cannot be known"
 	case errors.As(err, &types):
 		return KeyTypes(types)
+	case errors.Is(err, planfile.ErrEncoding):
+		return "create it with plan -o, which writes UTF-8"
+	case errors.Is(err, planfile.ErrNotPlan):
+		return "create one with plan -o"
+	}
+	if text := cmp.Or(a.sops(err), a.bindings(err)); text != "" {
+		return text
 	}
 	if step, ok := errors.AsType[*reconcile.StepError](err); ok {
 		return failedStep(step.Step)
@@ -161,7 +168,7 @@ func (a *Adviser) lock(err error) string {
 	case errors.Is(err, reconcile.ErrNoRecords):
 		return "run apply first; if it was, look for the lockfile where that was, or name it with --lockfile"
 	case errors.Is(err, reconcile.ErrHasRecords):
-		return "move it away first, or name another with --lockfile"
+		return "import --lock-only rebuilds a lost lockfile, and replaces none: move it away first, or name another with --lockfile"
 	}
 	return ""
 }
@@ -218,10 +225,36 @@ func (a *Adviser) project(err error) string {
 		return "--allow-plaintext-values is for experiments"
 	case errors.Is(err, manifest.ErrLayout):
 		return a.Line("import") + " -o more.yaml writes the entries to a new file, to be included"
+	}
+	return ""
+}
+
+// sops is advice about SOPS files.
+func (a *Adviser) sops(err error) string {
+	switch {
+	case errors.Is(err, sopsfile.ErrNoRules):
+		return "or let secretsync init create one"
+	case errors.Is(err, sopsfile.ErrSealed):
+		return a.Line("lock", "rekey") + " seals it for the recipients in .sops.yaml"
+	}
+	return ""
+}
+
+// bindings is advice about the bindings of Workers.
+func (a *Adviser) bindings(err error) string {
+	switch {
 	case errors.Is(err, wrangler.ErrLayout):
 		return "paste what secretsync bindings generate prints"
 	case errors.Is(err, bindings.ErrNoID):
 		return a.Line("apply") + " records it in the lockfile"
+	case errors.Is(err, bindings.ErrCorrectable):
+		return a.Line("bindings", "check", "--fix") + " inserts it"
+	case errors.Is(err, bindings.ErrSeveralStores):
+		return a.Other("lock", "status") + " lists them"
+	case errors.Is(err, bindings.ErrSeveralAccounts):
+		return "give it account_id, or set CLOUDFLARE_ACCOUNT_ID, or choose with --target ACCOUNT/STORE/SECRET"
+	case errors.Is(err, bindings.ErrDiffer):
+		return "give it the same binding in all environments, or generate a module for one of them with --env"
 	}
 	return ""
 }

@@ -34,7 +34,7 @@ type File struct {
 	Recipients []string
 	// Failures are SOPS's errors, of which only known phrases are looked for.
 	Failures []string
-	// Add is how a recipient's holder adds another recipient, once that is in .sops.yaml.
+	// Add is what a recipient's holder does to add another recipient, once that is in .sops.yaml.
 	Add string
 }
 
@@ -166,7 +166,7 @@ func (s *search) mismatch() {
 	for i := range shown {
 		shown[i] = shortened(shown[i])
 	}
-	s.add("use the identity of one of its recipients, or have the holder of one add yours to .sops.yaml and run "+s.Add,
+	s.add("use the identity of one of its recipients, or have the holder of one add yours to .sops.yaml and "+s.Add,
 		"%s holds the identity of %s, which the file is not encrypted for", strings.Join(s.used, " and "), strings.Join(shown, " and "))
 }
 

@@ -29,7 +29,7 @@ func TestNothingOfAKeyIsShown(t *testing.T) {
 					"failed to parse '" + variable + "' age identities: " + key, "failed to parse command " + text + ": " + key, key,
 				}
 				for i := range failures {
-					f := agekeys.File{Recipients: []string{"age1x", "ssh-ed25519 AAAA"}, Failures: failures[i : i+1], Add: "sops updatekeys a.yaml"}
+					f := agekeys.File{Recipients: []string{"age1x", "ssh-ed25519 AAAA"}, Failures: failures[i : i+1], Add: "run sops updatekeys a.yaml"}
 					wantNothingOf(t, key, agekeys.Explain(f))
 				}
 				if variable == "SOPS_AGE_KEY_FILE" {

@@ -123,7 +123,7 @@ func Create(file string, now time.Time) (Own, error) {
 		return Own{}, fmt.Errorf("generating an age identity: %w", err)
 	}
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "# created: %s by secretsync init\n# public key: %s\n%s\n", now.UTC().Format(time.RFC3339), id.Recipient(), id)
+	fmt.Fprintf(&text, "# created: %s by secretsync\n# public key: %s\n%s\n", now.UTC().Format(time.RFC3339), id.Recipient(), id)
 	defer clear(text.Bytes())
 	if err := add(file, text.Bytes()); err != nil {
 		return Own{}, fmt.Errorf("storing the age identity: %w", err)

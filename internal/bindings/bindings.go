@@ -30,6 +30,14 @@ var (
 	ErrNoID = errors.New("is not known yet")
 	// ErrUnbound reports that a Worker binds nothing for a module to read.
 	ErrUnbound = errors.New("binds no secret of the manifest")
+	// ErrSeveralAccounts reports that new bindings would need secrets of several accounts.
+	ErrSeveralAccounts = errors.New("the new bindings would need secrets of several accounts, but a Worker can read only those of its own")
+	// ErrDiffer reports that no module can serve all environments of a Worker.
+	ErrDiffer = errors.New("has different bindings")
+	// ErrCorrectable reports a binding that [Project.Fix] corrects.
+	ErrCorrectable = errors.New("it is certain which secret is meant")
+	// ErrSeveralStores reports a store id that could be that of several stores.
+	ErrSeveralStores = errors.New("the manifest has several stores")
 )
 
 // EmulatorAccount is the account of the embedded emulator if no other account is named. Any

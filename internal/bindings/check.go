@@ -83,7 +83,7 @@ func otherAccount(env wrangler.Environment, st *store, b wrangler.Binding) *synt
 func (p *Project) unknownStore(env wrangler.Environment, b wrangler.Binding) *syntax.Error {
 	e := &syntax.Error{Pos: b.StoreIDPos, What: fmt.Sprintf("store id %q matches no store of the manifest", b.StoreID)}
 	if st, name := p.meant(env, b); st != nil && st.id != "" {
-		e.Hint = fmt.Sprintf("store %q, which has %q, has the id %s: secretsync bindings check --fix inserts it", st.Name, name, st.id)
+		e.Hint, e.Kind = fmt.Sprintf("store %q, which has %q, has the id %s", st.Name, name, st.id), ErrCorrectable
 		return e
 	}
 	ids := map[string]string{}
@@ -100,7 +100,7 @@ func (p *Project) unknownStore(env wrangler.Environment, b wrangler.Binding) *sy
 	case len(ids) == 0 && len(stores) > 0:
 		e.Kind = ErrNoID
 	case len(ids) > 1:
-		e.Hint = "the manifest has several stores: secretsync lock status lists them, and the lockfile contains their ids"
+		e.Hint, e.Kind = "the manifest has several stores, and the lockfile contains their ids", ErrSeveralStores
 	case len(stores) == 0 && len(p.stores) > 0:
 		e.Hint = fmt.Sprintf("the manifest has no store in account %q, to which this Worker is deployed", env.AccountID)
 	}

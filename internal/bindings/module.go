@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/workermodule"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/manifest"
@@ -149,10 +148,8 @@ func (mb *moduleBuilder) names(store, label string) ([]string, error) {
 	for i, e := range mb.envs {
 		first := slices.IndexFunc(names, e.has)
 		if wrong := names[first]; !slices.Contains(byEnv[i], wrong) {
-			return nil, hint.With(
-				fmt.Errorf("%s: %q has different bindings (%s), and %s uses %s for something else",
-					mb.file, label, strings.Join(names, ", "), place(e.Environment), wrong),
-				"give it the same binding in all environments, or generate a module for one of them with --env")
+			return nil, fmt.Errorf("%s: %q %w (%s), and %s uses %s for something else",
+				mb.file, label, ErrDiffer, strings.Join(names, ", "), place(e.Environment), wrong)
 		}
 	}
 	return names, nil

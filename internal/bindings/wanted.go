@@ -1,12 +1,10 @@
 package bindings
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/internal/wrangler"
 	"github.com/secretsync/secretsync/planner"
@@ -26,7 +24,7 @@ func (p *Project) Wanted(env wrangler.Environment, targets []string) ([]wrangler
 		return nil, err
 	}
 	if want = append(want, added...); len(want) == 0 && len(targets) > 0 {
-		return nil, fmt.Errorf("--target %s selects no secret that Workers may use", strings.Join(targets, " "))
+		return nil, fmt.Errorf("no secret that Workers may use matches %s", strings.Join(targets, " or "))
 	}
 	return want, nil
 }
@@ -70,9 +68,7 @@ func (p *Project) unbound(env wrangler.Environment, bound map[planner.SecretKey]
 			case st.id == "":
 				return nil, fmt.Errorf("the id of store %q %w", st.Name, ErrNoID)
 			case account != st.key.Account:
-				return nil, hint.With(
-					errors.New("the new bindings would need secrets of several accounts, but a Worker can read only those of its own"),
-					"give it account_id, or set CLOUDFLARE_ACCOUNT_ID, or choose with --target ACCOUNT/STORE/SECRET")
+				return nil, ErrSeveralAccounts
 			}
 			name := bindingName(sec.Label, taken)
 			taken[name], bound[key] = true, true

@@ -23,6 +23,8 @@ import (
 // applyOptions are the flags of apply.
 type applyOptions struct {
 	changeFlags
+	commandsFlag
+	waitFlag
 	targetFlags
 	adoptFlag
 	verifyFlag
@@ -58,7 +60,7 @@ the verify command needs.
 			if slices.Contains(o.planIDs, "") || slices.Contains(args, "") {
 				return errors.New("the reviewed plan or plan id is empty")
 			}
-			if err := cmp.Or(o.changeFlags.check(), o.targetFlags.check(), o.adoptFlag.check()); err != nil {
+			if err := cmp.Or(o.waitFlag.check(), o.targetFlags.check(), o.adoptFlag.check()); err != nil {
 				return err
 			}
 			reviewed, err := a.review(cmd.Context(), args, o.planIDs)
@@ -70,6 +72,8 @@ the verify command needs.
 	}
 	f := cmd.Flags()
 	o.changeFlags.register(f)
+	o.commandsFlag.register(f)
+	o.waitFlag.register(f)
 	o.targetFlags.register(f)
 	o.adoptFlag.register(f)
 	o.verifyFlag.register(f)
@@ -82,9 +86,10 @@ the verify command needs.
 // apply is the main flow: the manifest, the lock, a plan, its approval, the writes, the
 // report.
 func (a *App) apply(ctx context.Context, o *applyOptions, reviewed reconcile.Review) error {
-	c := change{flags: &o.changeFlags, ask: approval{command: "apply", auto: o.auto, word: "yes", reviewed: reviewed}, prove: o.verify}
+	ask := approval{command: "apply", auto: o.auto, word: "yes", reviewed: reviewed}
+	c := change{flags: &o.changeFlags, ask: ask, wait: o.wait, prove: o.verify}
 	outside := o.outsideFlags.configure(a, &o.apiFlags)
-	return a.change(ctx, c, readValues, o.limitFlags.apply, o.verifyFlag.configure, outside, func(c *reconcile.Config) {
+	return a.change(ctx, c, readValues, o.commandsFlag.configure, o.limitFlags.apply, o.verifyFlag.configure, outside, func(c *reconcile.Config) {
 		c.Adopt = o.policy()
 		c.Targets = o.targets
 		if len(o.targets) == 0 {
@@ -113,6 +118,8 @@ type change struct {
 	flags *changeFlags
 	ask   approval
 	edits []reconcile.Edit
+	// wait is how long to wait for what was written to become active.
+	wait time.Duration
 	// prove has Workers prove afterwards that they read what was sent.
 	prove bool
 }
@@ -121,8 +128,8 @@ type change struct {
 func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.Config)) error {
 	f := c.flags
 	var out *results.Apply // nil until there is a plan, and so until an action is done
-	options = append(options, func(c *reconcile.Config) {
-		c.Wait, c.Notify = f.wait, func(e reconcile.Event) {
+	options = append(options, func(cfg *reconcile.Config) {
+		cfg.Wait, cfg.Notify = c.wait, func(e reconcile.Event) {
 			if done, ok := e.(reconcile.ActionDone); ok {
 				a.view.Event(e)
 				out.Done(done.Result)
@@ -157,13 +164,13 @@ func (a *App) change(ctx context.Context, c change, options ...func(*reconcile.C
 		if report == nil {
 			return err
 		}
-		a.sayPending(report, waited(ctx, f.wait))
+		a.sayPending(report, waited(ctx, c.wait))
 		var proof *reconcile.Verification
 		if c.prove && err == nil {
 			proof = run.Prove(ctx, proposal, report)
 		}
 		reported := out.Report(report, err, nothing, proof)
-		return errors.Join(a.outcome(ctx, c.ask.command, report, err), reported, a.unproven(proof, f.wait), incomplete(proposal.Unreachable))
+		return errors.Join(a.outcome(ctx, c.ask.command, report, err), reported, a.unproven(proof, c.wait), incomplete(proposal.Unreachable))
 	})
 }
 
@@ -175,16 +182,30 @@ func (a *App) applied(ctx context.Context, f *applyFlags) *results.Apply {
 	}
 }
 
-// underLock opens the project and calls do while it holds the lock.
+// underLock opens the project, and calls do with a usable API while it holds the lock.
 func (a *App) underLock(
 	ctx context.Context, m *manifestFlags, api *apiFlags, lock *lockFlags,
 	options []func(*reconcile.Config), do func(*reconcile.Run) error,
-) (err error) {
+) error {
 	connection, err := a.connect(api)
 	if err != nil {
 		return err
 	}
-	project, err := a.project(ctx, m, connection, slices.Concat(options, []func(*reconcile.Config){lock.configure})...)
+	return a.withLock(ctx, m, connection, lock, options, func(run *reconcile.Run) error {
+		if err := connection.start(ctx, run.Project().LocalLockfile()); err != nil {
+			return err
+		}
+		defer connection.stop()
+		return do(run)
+	})
+}
+
+// withLock is like underLock, but the API need not be usable.
+func (a *App) withLock(
+	ctx context.Context, m *manifestFlags, api *connection, lock *lockFlags,
+	options []func(*reconcile.Config), do func(*reconcile.Run) error,
+) (err error) {
+	project, err := a.project(ctx, m, api, slices.Concat(options, []func(*reconcile.Config){lock.configure})...)
 	if err != nil {
 		return err
 	}
@@ -193,10 +214,6 @@ func (a *App) underLock(
 		return err
 	}
 	defer func() { err = a.closed(err, run.Close()) }()
-	if err := connection.start(ctx, project.LocalLockfile()); err != nil {
-		return err
-	}
-	defer connection.stop()
 	return do(run)
 }
 
@@ -287,7 +304,7 @@ secrets. It reads no values, and never touches what secretsync does not manage.
 		Example: "  secretsync destroy\n  secretsync destroy --target 'default_secrets_store/staging-*'",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := cmp.Or(o.changeFlags.check(), o.targetFlags.check()); err != nil {
+			if err := o.targetFlags.check(); err != nil {
 				return err
 			}
 			ask := approval{command: cmd.Name(), auto: o.auto, word: "destroy"}
@@ -301,8 +318,15 @@ secrets. It reads no values, and never touches what secretsync does not manage.
 	return cmd
 }
 
+// rotateOptions are the flags of rotate.
+type rotateOptions struct {
+	changeFlags
+	commandsFlag
+	waitFlag
+}
+
 func (a *App) rotateCommand() *cobra.Command {
-	var o changeFlags
+	var o rotateOptions
 	cmd := &cobra.Command{
 		Use:   "rotate SECRET|GLOB",
 		Short: "Give generated secrets new values now",
@@ -317,17 +341,19 @@ name of a secret that is in one store only. Names are those in Cloudflare.
 		Example: "  secretsync rotate webhook-signing-secret\n  secretsync rotate 'default_secrets_store/webhook-*'",
 		Args:    oneArg("the name of a secret, or a glob", "name it as in Cloudflare, or write a glob in quotes, as 'STORE/webhook-*'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(); err != nil {
+			if err := o.waitFlag.check(); err != nil {
 				return err
 			}
 			if _, err := path.Match(args[0], ""); err != nil || args[0] == "" {
 				return fmt.Errorf("%q is neither the name of a secret nor a glob of the form STORE/SECRET or ACCOUNT/STORE/SECRET", args[0])
 			}
 			ask := approval{command: cmd.Name(), auto: o.auto, word: "yes"}
-			c := change{flags: &o, ask: ask, edits: []reconcile.Edit{reconcile.Rotate(args[0])}}
-			return a.change(cmd.Context(), c, readValues)
+			c := change{flags: &o.changeFlags, ask: ask, wait: o.wait, edits: []reconcile.Edit{reconcile.Rotate(args[0])}}
+			return a.change(cmd.Context(), c, readValues, o.commandsFlag.configure)
 		},
 	}
-	o.register(cmd.Flags())
+	o.changeFlags.register(cmd.Flags())
+	o.commandsFlag.register(cmd.Flags())
+	o.waitFlag.register(cmd.Flags())
 	return cmd
 }

@@ -151,8 +151,8 @@ type workers struct {
 }
 
 // workers reads the configurations that say which Worker reads which secret.
-func (a *App) workers(ctx context.Context, f *manifestFlags) (*workers, error) {
-	project, err := a.project(ctx, f, nil)
+func (a *App) workers(ctx context.Context, f *manifestFlags, options ...func(*reconcile.Config)) (*workers, error) {
+	project, err := a.project(ctx, f, nil, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -54,22 +54,31 @@ func (a *App) address(f *addressFlags) (address string, loopback bool, err error
 	return address, parseErr == nil && cloudflare.IsLoopback(u.Hostname()), nil
 }
 
-// apiFlags say how to send requests.
+// apiFlags are the flags of every command that sends requests to the API.
 type apiFlags struct {
 	addressFlags
-	parallelism         int
-	timeout             time.Duration
-	logLevel, logFormat string
+	requestFlags
 	progressFlags
 }
 
 func (f *apiFlags) register(fs *pflag.FlagSet) {
 	f.addressFlags.register(fs)
+	f.requestFlags.register(fs)
+	f.progressFlags.register(fs)
+}
+
+// requestFlags say how to send requests.
+type requestFlags struct {
+	parallelism         int
+	timeout             time.Duration
+	logLevel, logFormat string
+}
+
+func (f *requestFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.parallelism, "parallelism", connect.DefaultParallelism, "number of concurrent requests, to all accounts together")
 	fs.DurationVar(&f.timeout, "request-timeout", 30*time.Second, "time limit for one request")
 	fs.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
-	f.progressFlags.register(fs)
 }
 
 // progressFlags say what is written besides results, warnings and errors.
@@ -112,7 +121,8 @@ func (a *App) startProgress(f *progressFlags) error {
 // clients only after start.
 type connection struct {
 	app      *App
-	flags    *apiFlags
+	flags    *addressFlags
+	requests requestFlags // zero for the defaults
 	address  string
 	loopback bool
 	embedded *emulator.Embedded
@@ -124,20 +134,28 @@ func (a *App) connect(f *apiFlags) (*connection, error) {
 	if f.parallelism < 1 {
 		return nil, fmt.Errorf("--parallelism %d: must be at least 1", f.parallelism)
 	}
-	err := a.startProgress(&f.progressFlags)
+	c, err := a.unconnected(&f.addressFlags, &f.progressFlags)
 	if err != nil {
 		return nil, err
 	}
-	if a.Log, err = a.logger(f); err != nil {
+	c.requests = f.requestFlags
+	a.Log, err = a.logger(&f.requestFlags)
+	return c, err
+}
+
+// unconnected is the API for a command that has to know which one is meant, and sends it no request.
+func (a *App) unconnected(address *addressFlags, progress *progressFlags) (*connection, error) {
+	if err := a.startProgress(progress); err != nil {
 		return nil, err
 	}
-	c := &connection{app: a, flags: f}
-	c.address, c.loopback, err = a.address(&f.addressFlags)
+	c := &connection{app: a, flags: address}
+	var err error
+	c.address, c.loopback, err = a.address(address)
 	return c, err
 }
 
 // logger returns the logger of the requests.
-func (a *App) logger(f *apiFlags) (*slog.Logger, error) {
+func (a *App) logger(f *requestFlags) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		return nil, fmt.Errorf("--log-level %q is not one of debug, info, warn, error", f.logLevel)
@@ -167,8 +185,8 @@ func (c *connection) start(ctx context.Context, lockPath string) error {
 	}
 	var err error
 	c.api, err = connect.Cloudflare(connect.Options{
-		BaseURL: c.address, Token: c.token, DefaultAccount: c.DefaultAccount(), RequestTimeout: c.flags.timeout,
-		Parallelism: c.flags.parallelism, Transport: c.app.Transport, Log: c.app.Log, UserAgent: "secretsync/" + buildinfo.Version(),
+		BaseURL: c.address, Token: c.token, DefaultAccount: c.DefaultAccount(), RequestTimeout: c.requests.timeout,
+		Parallelism: c.requests.parallelism, Transport: c.app.Transport, Log: c.app.Log, UserAgent: "secretsync/" + buildinfo.Version(),
 		OnWait: func(w reconcile.Waiting) { c.app.view.Event(w) },
 	})
 	return err

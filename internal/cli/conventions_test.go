@@ -209,15 +209,25 @@ func TestEveryFlagCompletes(t *testing.T) {
 	}
 }
 
-// TestOnlyTheCommandLineNamesFlags: other programs show the messages of these packages too.
+// TestOnlyTheCommandLineNamesFlags: other programs show the messages of these packages too. They name
+// neither a flag nor a command of secretsync.
 func TestOnlyTheCommandLineNamesFlags(t *testing.T) {
-	flag := regexp.MustCompile(`--[a-z][a-z-]*`)
-	others := map[string]bool{ // of git, gpg, SOPS and AWS's program
+	var commands []string
+	for _, c := range (&App{Out: io.Discard, Err: io.Discard}).Command().Commands() {
+		commands = append(commands, c.Name())
+	}
+	command := "(?:" + strings.Join(commands, "|") + ")"
+	flag := regexp.MustCompile(`--[a-z][a-z-]*|\bsecretsync ` + command + `\b|\b` + command + ` -[a-z]\b`)
+	others := map[string]bool{ // of git, gpg, SOPS, wrangler and AWS's program
+		"--config":               true,
 		"--no-literal-pathspecs": true, "--cached": true, "--launch": true, "--import": true, "--list-secret-keys": true,
 		"--input-type": true, "--output-type": true, "--encrypted-regex": true, "--query": true,
 	}
 	for _, dir := range []string{
-		"lockfile", "manifest", "internal/atomicfile", "internal/keyring", "internal/repo", "internal/sopsfile", "internal/syntax", "internal/wrangler",
+		"lockfile", "manifest", "planner", "planner/outside", "planner/planfile", "applier", "connect", "objectstore", "objectstore/s3",
+		"reconcile", "reconcile/internal/machines", "reconcile/internal/pattern",
+		"internal/agekeys", "internal/atomicfile", "internal/bindings", "internal/cloudflare", "internal/keyring", "internal/lease", "internal/repo",
+		"internal/sopsfile", "internal/syntax", "internal/wrangler",
 	} {
 		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
 		if err != nil {

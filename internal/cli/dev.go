@@ -65,7 +65,7 @@ manifest no longer names. dev run is for Vitest, which has a storage of its own.
 
 // boundValues reads the values that the Workers bind. The caller wipes the values.
 func (a *App) boundValues(ctx context.Context, f *workersFlags) (*workers, []*wrangler.Config, map[manifest.SecretRef]secret.Value, error) {
-	w, err := a.workers(ctx, &f.manifestFlags)
+	w, err := a.workers(ctx, &f.manifestFlags, f.commandsFlag.configure)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -78,6 +78,9 @@ SECRETSYNC_NOTIFY to one or several, rather than show it in a list of processes.
 			if o.repair != (o.out != "") {
 				return errors.New("--repair-plan and -o go together: -o names the file for the plan")
 			}
+			if !o.repair && o.limitFlags.given() {
+				return errors.New("--max-deletes and --strict-bindings go with --repair-plan: they limit the plan that it writes")
+			}
 			return a.drift(cmd, &o)
 		},
 	}

@@ -31,7 +31,6 @@ func (f *manifestFlags) register(fs *pflag.FlagSet) {
 	f.registerFiles(fs)
 	fs.StringVar(&f.account, "account-id", "", "Cloudflare account (default CLOUDFLARE_ACCOUNT_ID)")
 	fs.StringArrayVar(&f.vars, "var", nil, "set a manifest variable, NAME=VALUE (repeatable)")
-	fs.BoolVar(&f.allow.Commands, "allow-commands", false, "run the manifest's command sources")
 	fs.BoolVar(&f.allow.Outside, "allow-outside", false, "allow files outside the manifest's repository")
 	fs.BoolVar(&f.allow.PlaintextValues, "allow-plaintext-values", false, "accept plaintext values in the manifest, for experiments")
 }
@@ -79,7 +78,7 @@ func (a *App) config(f *manifestFlags, file string, api *connection) (reconcile.
 		LookupEnv: a.LookupEnv, Guard: guard{a.Filter}, Notify: a.notify,
 	}
 	if api != nil {
-		c.API, c.RequestTimeout, c.Parallelism = api, api.flags.timeout, api.flags.parallelism
+		c.API, c.RequestTimeout, c.Parallelism = api, api.requests.timeout, api.requests.parallelism
 	}
 	var err error
 	if c.SOPS, err = connect.SOPS(a.sopsKeyTypes(f)...); err != nil {
@@ -119,6 +118,17 @@ func (a *App) project(ctx context.Context, f *manifestFlags, api *connection, op
 // readValues is an option of project, for commands that read values.
 func readValues(c *reconcile.Config) { c.Values = true }
 
+// commandsFlag permits the manifest's commands. Only commands that read values have it: no other
+// runs any.
+type commandsFlag struct{ allowCommands bool }
+
+func (f *commandsFlag) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.allowCommands, "allow-commands", false, "run the manifest's command sources")
+}
+
+// configure is an option of project.
+func (f *commandsFlag) configure(c *reconcile.Config) { c.Allow.Commands = f.allowCommands }
+
 // guard lets the engine register with the filter the values it reads.
 type guard struct{ *redact.Filter }
 
@@ -148,14 +158,16 @@ func (a *App) sopsKeyTypes(f *manifestFlags) []string {
 	return nil
 }
 
-// workersFlags say which Workers of which manifest are meant.
+// workersFlags say the values of which Workers of which manifest are meant.
 type workersFlags struct {
 	manifestFlags
+	commandsFlag
 	workers []string
 }
 
 func (f *workersFlags) register(fs *pflag.FlagSet) {
 	f.manifestFlags.register(fs)
+	f.commandsFlag.register(fs)
 	fs.StringArrayVar(&f.workers, "worker", nil, "a wrangler configuration that the manifest names (repeatable; default: all)")
 }
 
@@ -170,6 +182,9 @@ func (f *limitFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.strictBindings, "strict-bindings", false,
 		"refuse a plan that breaks a Worker's binding (default: the manifest's safety.strict_bindings)")
 }
+
+// given reports whether a limit was set.
+func (f *limitFlags) given() bool { return f.strictBindings || f.maxDeletes >= 0 }
 
 func (f *limitFlags) apply(c *reconcile.Config) {
 	c.StrictBindings = f.strictBindings
@@ -268,19 +283,23 @@ func (f *lockFlags) configure(c *reconcile.Config) {
 }
 
 // applyFlags are the flags of every command that executes a plan.
-type applyFlags struct {
-	auto, json, noColor bool
-	wait                time.Duration
-}
+type applyFlags struct{ auto, json, noColor bool }
 
 func (f *applyFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.auto, "auto-approve", false, "do not ask for approval")
 	fs.BoolVar(&f.json, "json", false, "report progress as JSON, one object per line")
-	fs.DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for written secrets to become active; 0 to not wait")
 	registerNoColor(fs, &f.noColor)
 }
 
-func (f *applyFlags) check() error {
+// waitFlag says how long to wait for secrets that were written. A command that only deletes does not
+// have it.
+type waitFlag struct{ wait time.Duration }
+
+func (f *waitFlag) register(fs *pflag.FlagSet) {
+	fs.DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for written secrets to become active; 0 to not wait")
+}
+
+func (f *waitFlag) check() error {
 	if f.wait < 0 {
 		return fmt.Errorf("--wait %s: must be 0 or more", f.wait)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/secretsync/secretsync/internal/cmdline"
 	"github.com/secretsync/secretsync/internal/envimport"
 	"github.com/secretsync/secretsync/internal/hint"
 	"github.com/secretsync/secretsync/internal/outfile"
@@ -23,6 +24,7 @@ import (
 // importOptions are the flags of import.
 type importOptions struct {
 	manifestFlags
+	commandsFlag
 	apiFlags
 	lockFlags
 	env            envFlags
@@ -57,8 +59,9 @@ func (f *envFlags) check() error {
 func (a *App) importCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
-		Use:   "import {--from-env FILE... | -o FILE | --lock-only}",
-		Short: "Import .dev.vars files or existing secrets; rebuild a lockfile",
+		Use:         "import {--from-env FILE... | -o FILE | --lock-only}",
+		Short:       "Import .dev.vars files or existing secrets; rebuild a lockfile",
+		Annotations: map[string]string{cmdline.ArgumentsOf: "from-env"}, // for hints
 		Long: `import --from-env FILE... takes over values from files in clear: .dev.vars,
 .env, or the JSON of "wrangler secret bulk", read as wrangler reads them. It
 encrypts the values into a SOPS file (--sops, by default secrets.enc.yaml beside
@@ -101,6 +104,7 @@ you are certain, use adopt: overwrite instead: it sends every value again.
 	}
 	f := cmd.Flags()
 	o.manifestFlags.register(f)
+	o.commandsFlag.register(f)
 	o.apiFlags.register(f)
 	o.lockFlags.register(f)
 	f.StringVarP(&o.out, "out", "o", "", "write a manifest of existing secrets to this new YAML file")
@@ -119,13 +123,12 @@ func (a *App) runImport(cmd *cobra.Command, o *importOptions, args []string) err
 	switch {
 	case len(o.env.files) > 0 && o.lockOnly:
 		return errors.New("--from-env and --lock-only exclude each other")
+	case !o.lockOnly && given(cmd, "auto-approve", "allow-commands", "lease", "lease-duration", "lock-timeout"):
+		return errors.New("--auto-approve, --allow-commands, --lease, --lease-duration and --lock-timeout go with --lock-only")
+	case len(o.env.files) > 0 && given(cmd, "parallelism", "request-timeout", "log-level", "log-format"):
+		return errors.New("--parallelism, --request-timeout, --log-level and --log-format go with -o and --lock-only: --from-env sends no request")
 	case len(o.env.files) > 0:
-		for _, file := range args { // as flags, so that hints have them too
-			if err := cmd.Flags().Set("from-env", file); err != nil {
-				return err
-			}
-		}
-		return a.importEnv(cmd.Context(), o)
+		return a.importEnv(cmd.Context(), o, args)
 	case o.lockOnly && o.out != "":
 		return errors.New("-o and --lock-only exclude each other")
 	case !o.lockOnly && o.out == "":
@@ -138,11 +141,16 @@ func (a *App) runImport(cmd *cobra.Command, o *importOptions, args []string) err
 	return a.importManifest(cmd.Context(), o)
 }
 
+// given reports whether one of the flags was given.
+func given(cmd *cobra.Command, names ...string) bool {
+	return slices.ContainsFunc(names, cmd.Flags().Changed)
+}
+
 // importEnv encrypts the values of existing files into a SOPS file, and writes entries for them
-// to the manifest.
-func (a *App) importEnv(ctx context.Context, o *importOptions) error {
+// to the manifest. more are files beyond those of --from-env.
+func (a *App) importEnv(ctx context.Context, o *importOptions, more []string) error {
 	return envimport.Run(ctx, envimport.Options{
-		Files: o.env.files, Only: o.env.only, Except: o.env.except, DryRun: o.env.dryRun,
+		Files: slices.Concat(o.env.files, more), Only: o.env.only, Except: o.env.except, DryRun: o.env.dryRun,
 		Store: o.env.store, Manifest: o.file, SOPS: o.sops, Out: o.out,
 		AllowOutside: o.allow.Outside, KeyTypes: a.sopsKeyTypes(&o.manifestFlags),
 		Open: func() (*reconcile.Project, error) { return a.project(ctx, &o.manifestFlags, nil) },
@@ -158,7 +166,8 @@ func (a *App) importHost() envimport.Host {
 }
 
 func (a *App) importLock(ctx context.Context, o *importOptions) error {
-	return a.underLock(ctx, &o.manifestFlags, &o.apiFlags, &o.lockFlags, []func(*reconcile.Config){readValues}, func(run *reconcile.Run) error {
+	options := []func(*reconcile.Config){readValues, o.commandsFlag.configure}
+	return a.underLock(ctx, &o.manifestFlags, &o.apiFlags, &o.lockFlags, options, func(run *reconcile.Run) error {
 		found, err := run.Find(ctx)
 		if err != nil {
 			return err

@@ -25,6 +25,7 @@ import (
 // planOptions are the flags of plan.
 type planOptions struct {
 	manifestFlags
+	commandsFlag
 	apiFlags
 	targetFlags
 	adoptFlag
@@ -71,6 +72,7 @@ if it goes further than all of them together, the exit code is 3.
 	}
 	f := cmd.Flags()
 	o.manifestFlags.register(f)
+	o.commandsFlag.register(f)
 	o.apiFlags.register(f)
 	o.targetFlags.register(f)
 	o.adoptFlag.register(f)
@@ -108,13 +110,14 @@ func (a *App) openPlan(ctx context.Context, o *planOptions) (*connection, *recon
 		return nil, nil, err
 	}
 	outside := o.outsideFlags.configure(a, &o.apiFlags)
-	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply, o.verifyFlag.configure, outside, func(c *reconcile.Config) {
+	options := []func(*reconcile.Config){o.commandsFlag.configure, o.limitFlags.apply, o.verifyFlag.configure, outside, func(c *reconcile.Config) {
 		c.Values, c.Targets, c.Adopt = !o.mode.Keyless, o.targets, o.policy()
 		if o.format != results.Text || o.out != "" { // a text does not show it, and git takes its time
 			origin := a.origin(ctx, c.Manifest)
 			c.Commit, c.RunURL = origin.Commit(), origin.RunURL()
 		}
-	})
+	}}
+	project, err := a.project(ctx, &o.manifestFlags, connection, options...)
 	if err == nil {
 		a.warnTracked(ctx, project.LocalLockfile())
 	}

@@ -17,8 +17,10 @@ import (
 // rekeyOptions are the flags of lock rekey.
 type rekeyOptions struct {
 	manifestFlags
-	apiFlags
+	commandsFlag
+	addressFlags
 	lockFlags
+	progressFlags
 	newKeyEnv string
 }
 
@@ -42,7 +44,12 @@ were reviewed before no longer hold.`,
 		Example: "  secretsync lock rekey\n  secretsync lock rekey --new-key-env NEW_KEY",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.underLock(cmd.Context(), &o.manifestFlags, &o.apiFlags, &o.lockFlags, []func(*reconcile.Config){readValues}, func(run *reconcile.Run) error {
+			api, err := a.unconnected(&o.addressFlags, &o.progressFlags)
+			if err != nil {
+				return err
+			}
+			options := []func(*reconcile.Config){readValues, o.commandsFlag.configure}
+			return a.withLock(cmd.Context(), &o.manifestFlags, api, &o.lockFlags, options, func(run *reconcile.Run) error {
 				done, err := run.Rekey(cmd.Context(), o.newKeyEnv)
 				if err != nil {
 					return err
@@ -51,10 +58,13 @@ were reviewed before no longer hold.`,
 			})
 		},
 	}
-	o.manifestFlags.register(cmd.Flags())
-	o.apiFlags.register(cmd.Flags())
-	o.lockFlags.register(cmd.Flags())
-	cmd.Flags().StringVar(&o.newKeyEnv, "new-key-env", "", "read the new key, base64 of 32 bytes, from this environment variable")
+	f := cmd.Flags()
+	o.manifestFlags.register(f)
+	o.commandsFlag.register(f)
+	o.addressFlags.register(f)
+	o.lockFlags.register(f)
+	o.progressFlags.register(f)
+	f.StringVar(&o.newKeyEnv, "new-key-env", "", "read the new key, base64 of 32 bytes, from this environment variable")
 	return cmd
 }
 

@@ -37,7 +37,6 @@ func (f *verifyFlag) check(mode reconcile.Mode) error {
 type verifyOptions struct {
 	manifestFlags
 	apiFlags
-	limitFlags
 	format, metricsFile string
 	noColor             bool
 }
@@ -70,7 +69,6 @@ a store is enough if only one secret has it.
 	f := cmd.Flags()
 	o.manifestFlags.register(f)
 	o.apiFlags.register(f)
-	o.limitFlags.register(f)
 	f.StringVar(&o.format, "format", results.Text, results.Help)
 	f.StringVar(&o.metricsFile, "metrics-file", "", "write metrics for Prometheus' textfile collector to this file")
 	registerNoColor(f, &o.noColor)
@@ -85,7 +83,7 @@ func (a *App) verify(ctx context.Context, o *verifyOptions, patterns []string) e
 	if err != nil {
 		return err
 	}
-	project, err := a.project(ctx, &o.manifestFlags, connection, o.limitFlags.apply)
+	project, err := a.project(ctx, &o.manifestFlags, connection)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,10 @@ var projectFlags = []string{
 	"allow-outside", "allow-commands", "allow-plaintext-values", "sops-key-types",
 }
 
+// ArgumentsOf is the annotation of a command whose arguments are more values of a flag: it names the
+// flag. They are repeated as such.
+const ArgumentsOf = "arguments-of"
+
 // Line is a command of secretsync that can be pasted where the user stands: words name it, and may
 // have flags. executed is the command at hand, or nil if the command line could not be parsed. The
 // line has the same flags as that, but no approval, if it is the same one, else those that say
@@ -46,17 +50,20 @@ func line(executed *cobra.Command, words []string, again bool) string {
 	executed.Flags().Visit(func(f *pflag.Flag) {
 		wanted := again && other == executed && f.Name != "auto-approve" || slices.Contains(projectFlags, f.Name)
 		if wanted && other.Flag(f.Name) != nil && !strings.Contains(text+" ", " --"+f.Name+" ") {
-			text += given(f)
+			text += given(f, executed)
 		}
 	})
 	return text
 }
 
-// given is a flag as it was given.
-func given(f *pflag.Flag) (text string) {
+// given is a flag as it was given to a command.
+func given(f *pflag.Flag, executed *cobra.Command) (text string) {
 	values := []string{f.Value.String()}
 	if several, ok := f.Value.(pflag.SliceValue); ok {
 		values = several.GetSlice()
+	}
+	if f.Name == executed.Annotations[ArgumentsOf] {
+		values = slices.Concat(values, executed.Flags().Args())
 	}
 	for _, value := range values {
 		switch {

@@ -21,6 +21,7 @@ func executed(t *testing.T, args ...string) (ran *cobra.Command) {
 		c.Flags().String("emulator", "", "")
 		c.Flags().Lookup("emulator").NoOptDefVal = "state.json"
 		c.Flags().Bool("auto-approve", false, "")
+		c.Annotations = map[string]string{ArgumentsOf: "var"}
 		root.AddCommand(c)
 	}
 	root.SetArgs(args)
@@ -40,6 +41,7 @@ func TestLine(t *testing.T) {
 		{"another run of the same", Other(ran, "plan"), "secretsync plan" + project},
 		{"a flag that it has already", Line(ran, "apply", "--file x.yaml"), "secretsync apply --file x.yaml --emulator --var x=1 --var y=2"},
 		{"an emulator's file", Line(executed(t, "plan", "--emulator=o.json"), "apply"), "secretsync apply --emulator=o.json"},
+		{"arguments", Line(executed(t, "plan", "--var", "x=1", "--offline", "y=2"), "plan"), "secretsync plan --offline --var x=1 --var y=2"},
 		{"no command was parsed", Line(nil, "plan"), "secretsync plan"},
 		{"an unknown command", Line(ran, "fly"), "secretsync fly"},
 	} {

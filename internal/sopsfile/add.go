@@ -64,9 +64,10 @@ func noRule(name string, rules *File, err error) error {
 	}
 	whole := (&File{name: name}).whole()
 	if rules == nil {
-		return fail(Malformed, whole,
-			"secretsync init creates one; or create it with your recipients, for example: creation_rules: [{age: age1...}]",
+		m := syntax.Errorf(whole, "create it with your recipients, for example: creation_rules: [{age: age1...}]",
 			"cannot be encrypted: there is no .sops.yaml in its folder or above it")
+		m.Kind, m.Rule = ErrNoRules, rule(Malformed)
+		return &Error{Malformed, syntax.ErrorList{m}}
 	}
 	return fail(Malformed, rules.whole(), "add one with recipients, or name a file that a rule covers",
 		"has no rule for %s: no path_regex matches it", filepath.ToSlash(name))

@@ -71,6 +71,9 @@ func rule(kind Kind) string {
 // failTypes is fail for a file that names keys of types that are refused.
 func (f *File) failTypes(kind Kind, refused []string, hint, what string, args ...any) error {
 	m := &syntax.Error{Pos: f.whole(), What: fmt.Sprintf(what, args...), Hint: hint, Rule: rule(kind)}
+	if kind == NoKey && f.part {
+		m.Kind = ErrSealed
+	}
 	if len(refused) > 0 {
 		m.Rule = "sops-key-type"
 		m.Kind = TypesNotAllowed(strings.Join(slices.Concat(f.opener.gate.Allowed(), refused), ","))

@@ -68,9 +68,9 @@ func (f *File) explain(byType map[string][]keys.MasterKey, failed *keygate.Failu
 }
 
 func (f *File) ageFindings(list []keys.MasterKey, failures []string) []agekeys.Finding {
-	file := agekeys.File{Failures: failures, Add: f.command("updatekeys")}
+	file := agekeys.File{Failures: failures, Add: "run " + f.command("updatekeys")}
 	if f.part {
-		file.Add = "secretsync lock rekey"
+		file.Add = "seal the key again"
 	}
 	for _, k := range list {
 		file.Recipients = append(file.Recipients, k.ToString())

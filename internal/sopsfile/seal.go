@@ -17,6 +17,12 @@ import (
 	"github.com/secretsync/secretsync/internal/shell"
 )
 
+// ErrNoRules says that there is no .sops.yaml.
+var ErrNoRules = errors.New("there is no .sops.yaml")
+
+// ErrSealed says that no key at hand decrypts a key that is sealed in a lockfile.
+var ErrSealed = errors.New("the sealed key is for other recipients")
+
 // ErrNoRule says that no .sops.yaml names recipients.
 var ErrNoRule = errors.New("no .sops.yaml has a rule for it")
 

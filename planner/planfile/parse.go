@@ -18,16 +18,22 @@ const MaxSize = 384 << 20
 // version of the format.
 var ErrStale = errors.New("the reviewed plan does not hold")
 
-// Parse parses a plan file. Its errors name the file and say what to do. They are ErrStale if the
-// plan has to be created and reviewed again.
+// What is no plan file at all.
+var (
+	ErrNotPlan  = errors.New("is not a plan file")
+	ErrEncoding = errors.New("is not encoded in UTF-8")
+)
+
+// Parse parses a plan file. Its errors name the file. They are ErrStale if the plan has to be
+// created and reviewed again.
 func Parse(name string, data []byte) (*File, error) {
 	data = bytes.TrimPrefix(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte(charset.BOM)) // no text in it has a line end
 	version, ok := version(data)
 	if encoding := charset.UTF16(data); encoding != "" {
-		return nil, fmt.Errorf("%s is encoded in %s: create it with plan -o, which writes UTF-8", name, encoding)
+		return nil, fmt.Errorf("%s %w but in %s", name, ErrEncoding, encoding)
 	}
 	if !ok {
-		return nil, fmt.Errorf("%s is not a plan file: create one with plan -o", name)
+		return nil, fmt.Errorf("%s %w", name, ErrNotPlan)
 	}
 	if version != SchemaVersion {
 		return nil, fmt.Errorf("%w: %s has the schema version %d, and this secretsync writes %d: "+

@@ -509,7 +509,7 @@ func TestWindows(t *testing.T) {
 	for _, b := range data {
 		wide = append(wide, b, 0)
 	}
-	if _, err := planfile.Parse("p.json", wide); err == nil || err.Error() != "p.json is encoded in UTF-16: create it with plan -o, which writes UTF-8" {
+	if _, err := planfile.Parse("p.json", wide); err == nil || err.Error() != "p.json is not encoded in UTF-8 but in UTF-16" {
 		t.Error(err)
 	}
 }

@@ -86,7 +86,7 @@ var notHere = map[string]string{
 var refused = map[string]string{
 	"secretsync lock break":           "there is no lease",
 	"secretsync import -o secretsync": "secretsync.yaml exists already",
-	"secretsync import --lock-only":   "is there and has records",
+	"secretsync import --lock-only":   "already exists and has records",
 	"secretsync dev":                  "neither wrangler nor miniflare is installed here",
 	"secretsync dev run":              "",
 	"secretsync dev --clear":          "",

@@ -51,7 +51,7 @@ var elsewhere = map[string]string{
 // they say without it.
 var fails = map[string]string{
 	"secretsync lock break":                                    "lease",
-	"secretsync import --lock-only":                            "is there and has records",
+	"secretsync import --lock-only":                            "already exists and has records",
 	"secretsync apply --var environment=production --lockfile": "is not in the lockfile",
 	"secretsync plan --var environment=staging --lockfile":     "is not in the lockfile",
 	"secretsync bindings check":                                "has no workers",

@@ -75,11 +75,17 @@ func (p *leakProject) debug(args ...string) int {
 }
 
 func debugging(args []string) []string {
+	if args[0] == "import" && !slices.Contains(args, "--lock-only") {
+		if slices.Contains(args, "--from-env") {
+			return args // it sends no request
+		}
+		return program.With(args, "--log-level=debug")
+	}
 	return program.With(args, "--log-level=debug", "--allow-commands", "--wait=0")
 }
 
 func (p *leakProject) everyCommand() {
-	p.shown(program.OK, "validate", "--allow-commands")
+	p.shown(program.OK, "validate")
 	p.shown(program.OK, "plan", "--allow-commands")
 	p.shown(program.OK, "plan", "--allow-commands", "--keyless", "--offline")
 	p.shown(program.OK, "plan", "--allow-commands", "-o", "plan.json")
@@ -94,11 +100,11 @@ func (p *leakProject) everyCommand() {
 	}
 	p.shown(program.OK, "apply", "--allow-commands", "--auto-approve")
 	p.shown(program.OK, "apply", "--allow-commands", "--auto-approve", "--json")
-	p.shown(program.OK, "drift", "--allow-commands", "--metrics-file", "drift.prom")
-	p.shown(program.OK, "report", "--allow-commands", "--html", "report.html", "--who", "--live-bindings")
+	p.shown(program.OK, "drift", "--metrics-file", "drift.prom")
+	p.shown(program.OK, "report", "--html", "report.html", "--who", "--live-bindings")
 	p.verify()
 	p.shown(program.OK, "lock", "status")
-	p.shown(program.OK, "doctor", "--allow-commands")
+	p.shown(program.OK, "doctor")
 	p.want(program.OK, "lock", "fold")
 	p.shown(program.OK, "version")
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
@@ -107,7 +113,7 @@ func (p *leakProject) everyCommand() {
 	p.shown(program.OK, "help")
 	p.shown(program.OK, "schema")
 	p.shown(program.OK, "schema", "plan")
-	p.shown(program.OK, "init", "--allow-commands", "--no-sops")
+	p.shown(program.OK, "init", "--no-sops")
 	p.begin()
 	p.workers()
 	p.emulate()
@@ -212,14 +218,14 @@ func (p *leakProject) share() {
 	p.t.Cleanup(server.Close)
 	p.t.Setenv("AWS_ENDPOINT_URL_S3", server.URL)
 	const url = "s3://bucket/team/a.lock"
-	p.shown(program.OK, "lock", "push", url, "--allow-commands", "--overwrite")
+	p.shown(program.OK, "lock", "push", url, "--overwrite")
 	p.changeValues()
 	p.shown(program.OK, "plan", "--allow-commands", "--lockfile", url)
 	p.want(program.OK, "apply", "--lockfile", url, "--auto-approve", "--json")
-	p.shown(program.OK, "drift", "--allow-commands", "--lockfile", url)
+	p.shown(program.OK, "drift", "--lockfile", url)
 	p.shown(program.OK, "lock", "status", "--lockfile", url)
 	p.debug("lock", "break", "--lockfile", url, "--auto-approve") // nothing is held
-	p.shown(program.OK, "lock", "pull", url, "--allow-commands", "--overwrite")
+	p.shown(program.OK, "lock", "pull", url, "--overwrite")
 	pulled, err := os.ReadFile("secretsync.lock")
 	program.Must(p.t, err)
 	if !bytes.Contains(pulled, []byte("lineage")) {
@@ -287,12 +293,12 @@ func (p *leakProject) acceptChange() {
 	_, err = program.Send(base, "PATCH", secrets+"/"+id, map[string]any{"comment": "theirs"})
 	program.Must(p.t, err)
 	before := p.notified.Load()
-	p.shown(program.Changes, "drift", "--who", "--allow-commands")
+	p.shown(program.Changes, "drift", "--who")
 	if n := p.notified.Load() - before; n < 5 {
 		p.t.Errorf("%d messages were sent to 5 webhooks", n)
 	}
 	p.shown(program.OK, "plan", "--who", "--live-bindings", "--allow-commands")
-	p.shown(program.OK, "lock", "accept", "prod/generated", "--auto-approve", "--allow-commands")
+	p.shown(program.OK, "lock", "accept", "prod/generated", "--auto-approve")
 }
 
 // merge merges lockfiles, and a lockfile with a file that holds a value instead. The latter is

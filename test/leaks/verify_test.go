@@ -108,9 +108,9 @@ func (r *recorder) Write(b []byte) (int, error) {
 
 // verify runs everything that verifies values, also where each step fails.
 func (p *leakProject) verify() {
-	p.shown(program.OK, "verify", "--allow-commands", "--metrics-file", "verify.prom")
+	p.shown(program.OK, "verify", "--metrics-file", "verify.prom")
 	p.shown(program.OK, "plan", "--verify", "--allow-commands")
-	p.shown(program.OK, "drift", "--verify", "--allow-commands")
+	p.shown(program.OK, "drift", "--verify")
 	p.debug("apply", "--verify", "--auto-approve", "--json")
 	v := p.server.verification
 	if v.uploads == 0 || v.requests < v.uploads || v.exchanges < v.uploads || v.subdomains == 0 {
