@@ -91,11 +91,11 @@ site: ## Build the documentation as a static site into site/dist, and check its 
 
 # SCREENSHOTS is a folder for pictures of the pages.
 SCREENSHOTS =
-report: ## Look at the pages of report in headless Chromium: filters, links, requests, axe; needs Node.js and chromium
+report: ## Test report's pages in headless Chromium: filters, links, requests, axe; needs Node.js and chromium
 	@if ! command -v npm >/dev/null || ! command -v $${CHROMIUM:-chromium} >/dev/null; then \
 		echo "********* report: Node.js or chromium is not installed ***"; \
 		test -z "$$CI" || exit 1; \
-		echo "********* report: SKIPPED, no page was looked at *********"; \
+		echo "********* report: SKIPPED, no page was tested ************"; \
 	else \
 		(cd test/report && npm ci --no-progress --ignore-scripts) && \
 		go test -tags browser -count=1 -timeout 10m -v ./test/report -screenshots "$(SCREENSHOTS)"; \

@@ -166,8 +166,8 @@ func (r *run) slotsLacking(ctx context.Context, full []*Result) int {
 }
 
 // mustHoldDeletes reports whether something could not be created or adopted. A secret that
-// the plan deletes may be what it was to replace, under another name or in another store or
-// account, and may hold the only copy of the value.
+// the plan deletes may be the secret that the new one was meant to replace, under another name
+// or in another store or account, and may hold the only copy of the value.
 func mustHoldDeletes(results []Result) bool {
 	creates := []planner.Op{planner.OpCreateStore, planner.OpCreate, planner.OpRename, planner.OpAdopt}
 	return slices.ContainsFunc(results, func(res Result) bool {

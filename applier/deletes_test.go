@@ -191,7 +191,7 @@ func TestWhatHoldsDeletionsBack(t *testing.T) {
 	}
 }
 
-// If the apply ended before the deletions, the reason for not trying them is that.
+// If the apply ended before the deletions, their results say so.
 func TestInterruptedBeforeTheDeletions(t *testing.T) {
 	f := newFake()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -84,7 +84,7 @@ func (r *run) index() {
 func (r *run) source(res *Result) *Result { return r.writes[res.Action.Store.Secret(res.Action.From)] }
 
 // keeper returns the result of the duplicate that keeps the value which a write replaces; nil if
-// it was there before.
+// the duplicate already existed.
 func (r *run) keeper(res *Result) *Result {
 	if res.Action.Previous == "" {
 		return nil

@@ -36,8 +36,8 @@ const (
 )
 
 // originOf judges a secret that was found under the name of one to be created. A request of
-// ours may have created it if it has the metadata and the time of one. Another client may
-// have created one that looks the same, unless the metadata is distinctive.
+// ours may have created it if metadata and creation time match the request. Another client
+// may have created one that looks the same, unless the metadata is distinctive.
 func (c *creation) originOf(it *item, found *planner.LiveSecret) origin {
 	a, now, m := it.Action, c.run.cfg.Now(), requestedMetadata(it.Action)
 	windows := []planner.Window{it.refused}

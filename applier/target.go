@@ -35,7 +35,7 @@ type Target interface {
 	DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d Duplicate, beforeSend BeforeSend) (planner.LiveSecret, error)
 	// DeleteStore deletes a store. Cloudflare refuses that if the store holds secrets.
 	DeleteStore(ctx context.Context, store planner.StoreID) error
-	// DeleteSecret deletes a secret. It is no error if the secret does not exist.
+	// DeleteSecret deletes a secret. It is not an error if the secret does not exist.
 	DeleteSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) error
 }
 

@@ -260,5 +260,5 @@ type Position = position.Position
 type Error = syntax.Error
 
 // ErrorList is an error of several mistakes, one a line. [errors.As] finds it in what
-// [Parse], [Read] and [Open] return for content that is no lockfile.
+// [Parse], [Read] and [Open] return for content that is not a lockfile.
 type ErrorList = syntax.ErrorList

@@ -22,7 +22,7 @@ import (
 // of another request, and therefore does not send it.
 
 // OpenObject opens the lockfile at key in an object store. The caller must hold the lease that
-// keeps other runs away; held returns an error if it does not any more. If an earlier run did not
+// keeps other runs away; held returns an error if it no longer holds it. If an earlier run did not
 // end, OpenObject seals that run's journal and writes it to the lockfile. Before each of these
 // writes, it calls held, after it has read what the write is based on: a run that lost the lease
 // while it was suspended must not seal the journal of the run that holds it now.

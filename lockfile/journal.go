@@ -76,7 +76,7 @@ func parseJournalLine(line []byte) (l journalLine, ok bool) {
 type journal struct {
 	changes []step
 	// based has, for the digest of each lockfile that the journal was based on or was to be
-	// folded into, the number of changes which that lockfile has.
+	// folded into, the number of journal changes already in that lockfile.
 	based map[string]int
 }
 

@@ -38,8 +38,8 @@ type Merged struct {
 
 // Conflict is a disagreement between the two sides about one record.
 type Conflict struct {
-	// Store and Secret say which record. Secret is empty if it is the store's own record;
-	// both are if it is the sealed fingerprint key.
+	// Store and Secret say which record. Secret is empty for the store's own record; both are
+	// empty for the sealed key.
 	Store  StoreKey
 	Secret string
 	// Reason is what the two sides did.
@@ -332,7 +332,7 @@ type fieldRule int
 const (
 	// eachItsOwn takes a change by one side. If both changed it, the later record decides.
 	eachItsOwn fieldRule = iota
-	// latest takes the later record, also if only the other one changed.
+	// latest takes the later record, even if only the other one changed.
 	latest
 	// mayBeUnknown is eachItsOwn where the zero value means that a side does not know.
 	mayBeUnknown

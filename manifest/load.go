@@ -178,7 +178,7 @@ type loader struct {
 
 	names   []string // of each file
 	digests []string
-	inClear bool // they hold values in clear
+	inClear bool // they hold plaintext values
 
 	// What is bounded: bytes that variables stand for, bytes of included files, secrets.
 	expansions, included, secrets int

@@ -38,8 +38,8 @@ type Manifest struct {
 	// Lease is where machines that apply this manifest exclude one another, and Lockfile is the
 	// lockfile that they share. Each may be missing.
 	Lease, Lockfile Location
-	// Digest is of the manifest's files, "sha256:" and hexadecimal digits; empty where
-	// values stand in them in clear, which a digest would give away.
+	// Digest is of the manifest's files, "sha256:" and hexadecimal digits; empty where they
+	// hold plaintext values, which a digest would give away.
 	Digest string
 	// Warnings are remarks that forbid nothing.
 	Warnings []*Error

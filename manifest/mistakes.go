@@ -16,7 +16,7 @@ var (
 	ErrOutside = repo.ErrOutside
 	// ErrCommand: a source runs a command ([Options.AllowCommands]).
 	ErrCommand = errors.New("a command is refused")
-	// ErrPlaintext: the manifest holds a value in clear ([Options.AllowPlaintextValues]).
+	// ErrPlaintext: the manifest holds a plaintext value ([Options.AllowPlaintextValues]).
 	ErrPlaintext = errors.New("a plaintext value is refused")
 )
 

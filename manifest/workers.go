@@ -16,8 +16,8 @@ type workerPattern struct {
 	persistTo     string  // empty if the entry has none
 }
 
-// readWorkers reads patterns, and maps of a pattern and the one environment that is
-// meant in its files.
+// readWorkers reads patterns, and maps of a pattern and the environment to read in
+// those files.
 func (d *document) readWorkers(f syntax.Field) {
 	defer d.errs.Tag(ruleWorkers, len(d.errs))
 	for _, item := range d.list(f, []literal{"apps/*/wrangler.jsonc"}) {

@@ -113,8 +113,7 @@ func (r *RecordedSecret) wroteLast(l *LiveSecret) bool {
 }
 
 // addUpdate adds an update that has something to do. Where only the delete policy differs,
-// that is recorded. To send a generated value is to generate another one, whatever the
-// reason: that is a rotation.
+// that is recorded. Sending a generated value always generates a new one, so it is a rotation.
 func (b *builder) addUpdate(a Action, t *triple) {
 	d, r := t.desired, t.recorded
 	switch {

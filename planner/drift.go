@@ -19,8 +19,8 @@ const (
 	DriftDeleted   DriftKind = "deleted"
 	// DriftRecreated is a secret that was deleted and created again.
 	DriftRecreated DriftKind = "recreated"
-	// DriftChanged is a secret that was written to without a visible difference: its value
-	// may have changed, because nothing proves the contrary.
+	// DriftChanged is a secret that was written to without a visible difference, so the value
+	// may have changed.
 	DriftChanged DriftKind = "changed"
 	// DriftValue is a secret whose value is proven not to be the recorded one.
 	DriftValue DriftKind = "value_changed"

@@ -161,7 +161,7 @@ func (r *sharedRun) publish(lock *lockfile.File, runURL string, now time.Time) {
 	})
 }
 
-// release releases the leases, also after an interrupt.
+// release releases the leases, even after an interrupt.
 func (r *sharedRun) release(ctx context.Context) error {
 	if r == nil || r.leases == nil {
 		return nil

@@ -247,8 +247,8 @@ func (p *Proposal) Check(r Review) ([]Skipped, error) {
 	return skipped, stale
 }
 
-// reviewed returns the reviewed actions: those of the files, and those of the plan, or of one of its
-// variants, that an id lists.
+// reviewed returns the reviewed actions: the files' actions, and those actions of the plan or a variant
+// that an id covers.
 func (p *Proposal) reviewed(r Review) *planner.Plan {
 	var plans []*planner.Plan
 	for _, f := range r.Files {

@@ -19,7 +19,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/scope"
 )
 
-// Verification is which live values are those that the lockfile has the fingerprints of.
+// Verification reports which live values match the lockfile's fingerprints.
 type Verification struct {
 	// Secrets are the secrets in question, by store and name.
 	Secrets []VerifiedSecret
@@ -61,12 +61,12 @@ const (
 	UnverifiedRejected UnverifiedReason = proof.ReasonRejected
 	// UnverifiedTimeout is a value that did not arrive in time.
 	UnverifiedTimeout UnverifiedReason = proof.ReasonTimeout
-	// UnverifiedNotText is a value that is no text.
+	// UnverifiedNotText is a value that is not text.
 	UnverifiedNotText UnverifiedReason = proof.ReasonNotText
 	// UnverifiedUnsettled is a value that another client may have replaced so recently that Workers
 	// do not have the new one yet.
 	UnverifiedUnsettled UnverifiedReason = proof.ReasonUnsettled
-	// UnverifiedNoFingerprint is a secret of whose value the lockfile has no fingerprint.
+	// UnverifiedNoFingerprint is a secret without a fingerprint in the lockfile.
 	UnverifiedNoFingerprint UnverifiedReason = proof.ReasonNoFingerprint
 )
 

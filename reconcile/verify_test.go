@@ -303,7 +303,7 @@ func TestAcceptVerified(t *testing.T) {
 }
 
 // TestAdoptVerified: a secret is adopted only if its value is proven, which an apply always finds
-// out. It needs no fingerprint key beforehand. A plan does not verify unless it is told to.
+// out. It needs no fingerprint key beforehand. A plan does not verify unless asked to.
 func TestAdoptVerified(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {other: {from: {env: A}}, same: {from: {env: A}}}}}\n")
 	w.env["A"] = "va"

@@ -147,8 +147,7 @@ func read(t *testing.T, stdout, stderr string) started {
 }
 
 // TestAWSPackages compares the packages of AWS's SDK that buckets need with those that SOPS links
-// anyway: there is none more to initialise at the start of every command, and the program is no
-// larger for them.
+// anyway: none adds initialisation at the start of every command, or makes the program larger.
 func TestAWSPackages(t *testing.T) {
 	linked := packages(t, "github.com/getsops/sops/v3/config", "github.com/aws/")
 	needed := packages(t, "github.com/secretsync/secretsync/objectstore/s3", "github.com/aws/")

@@ -101,8 +101,8 @@ func (mb *moduleBuilder) warn(format string, args ...any) {
 	mb.warnings = append(mb.warnings, fmt.Sprintf(format, args...))
 }
 
-// table returns the secrets that all environments bind, in the manifest's order: of a store,
-// or, if it is empty, those whose labels mean one secret in each environment.
+// table returns the secrets that all environments bind, in the manifest's order: for one store;
+// without one, those whose labels are unambiguous in every environment.
 func (mb *moduleBuilder) table(store string) ([]workermodule.Secret, error) {
 	var secrets []workermodule.Secret
 	seen := map[string]bool{}

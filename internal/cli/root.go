@@ -1,5 +1,5 @@
-// Package cli is the command line: flags, wiring, output and exit codes. A file has one command,
-// or those that do the same to other ends: destroy and rotate are with apply, show with plan.
+// Package cli is the command line: flags, wiring, output and exit codes. A file has one command
+// or closely related ones: destroy and rotate are with apply, show with plan.
 // Package reconcile does the work; package render words the results.
 //
 // The main flow reads from top to bottom in apply.go.

@@ -143,13 +143,13 @@ func (e *Error) Denied() bool {
 		len(e.Codes) > 0 && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
 }
 
-// Names reports whether Cloudflare's messages have a word, so that the names that a caller chose
-// itself can be found in them. Nothing else of these texts may be shown.
+// Names reports whether a message contains the word. A caller can look for names that it chose
+// itself; nothing else in Cloudflare's messages may be shown.
 func (e *Error) Names(word string) bool {
 	return e.says(func(message string) bool { return slices.Contains(strings.FieldsFunc(message, notInWord), word) })
 }
 
-// notInWord is as \W in a regular expression.
+// notInWord is what \W matches in a regular expression.
 func notInWord(r rune) bool {
 	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }

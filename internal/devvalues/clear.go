@@ -57,9 +57,9 @@ func (l *Local) mistaken(file string) bool {
 	return slices.ContainsFunc(l.Mistakes, func(e *syntax.Error) bool { return devsession.SamePath(e.Pos.File, file) })
 }
 
-// placesToClear returns the places where the Workers look, and those beside their
-// configurations where dev has stored values: they may have looked there before. The others of
-// a place are the manifest's other Workers that look there.
+// placesToClear returns the folders where the Workers look, and those beside their
+// configurations where dev has stored values: they may have looked there before. A place's
+// others are further Workers of the manifest that share the folder.
 func (l *Local) placesToClear(files []string) devsession.Layout {
 	all, _ := l.files()
 	for _, file := range files {

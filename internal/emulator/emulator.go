@@ -78,9 +78,9 @@ type Options struct {
 	// and without an end.
 	TokenStates map[string]TokenState
 
-	// KeepValues keeps values in plain text, in the state file too, so that Workers can read
-	// them. By default a Worker's binding cannot be read. Values that a state file has from
-	// another time are removed from it.
+	// KeepValues keeps values in plaintext, in the state file too, so that Workers can read
+	// them. By default a Worker's binding cannot be read. Values kept by an earlier run are
+	// removed from the state file.
 	KeepValues bool
 	// PreviewFor is how long a preview of a Worker lives; default 5 minutes, which is a guess.
 	PreviewFor time.Duration

@@ -1,4 +1,4 @@
-// Package envfile reads the files that hold a Worker's secrets in clear, as wrangler reads
+// Package envfile reads the files that hold a Worker's secrets in plaintext, as wrangler reads
 // them: .dev.vars and .env, and the JSON of "wrangler secret bulk".
 //
 // Call [Parse]. It opens no file, and its errors quote neither a value nor a line: a name may

@@ -1,4 +1,4 @@
-// Package envimport imports files with values in clear, such as .dev.vars: it encrypts the values
+// Package envimport imports files with plaintext values, such as .dev.vars: it encrypts the values
 // into a SOPS file, and writes entries for them to the manifest. It does what import --from-env
 // does, and names the flags of that command.
 package envimport
@@ -75,7 +75,7 @@ func (h *Host) getenv(name string) string {
 	return value
 }
 
-// importer is an import of files with values in clear.
+// importer is an import of files with plaintext values.
 type importer struct {
 	Host
 	opts Options

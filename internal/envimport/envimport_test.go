@@ -31,7 +31,7 @@ func run(t *testing.T, o Options) (out, said string, err error) {
 	return stdout.String(), stderr.String(), err
 }
 
-// folder makes a folder with values in clear, and a rule for SOPS, the current one.
+// folder changes to a new folder with plaintext values and a rule for SOPS.
 func folder(t *testing.T, vars string) {
 	t.Helper()
 	t.Chdir(t.TempDir())

@@ -21,7 +21,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// folder makes an empty folder the current one, outside which there is no configuration.
+// folder changes to an empty folder without configuration above it.
 func folder(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())

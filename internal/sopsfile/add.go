@@ -184,7 +184,7 @@ func (f *File) encrypt(u *unlocked) (data []byte, err error) {
 	return data, nil
 }
 
-// readBack reports values that an encrypted file does not have, or has in clear: a rule can
+// readBack reports values that an encrypted file does not have, or has in plaintext: a rule can
 // exempt keys from encryption.
 func (f *File) readBack(data []byte, u *unlocked, values []Named) (err error) {
 	defer rescue(f, &err)

@@ -149,7 +149,7 @@ func (a *attempt) finished() bool {
 	}
 }
 
-// unlocked is a file in clear, with what it takes to encrypt it again.
+// unlocked is a decrypted file, with what it takes to encrypt it again.
 type unlocked struct {
 	tree   sops.Tree
 	key    []byte

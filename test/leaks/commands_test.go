@@ -227,8 +227,8 @@ func (p *leakProject) share() {
 	}
 }
 
-// takeOver imports files that hold the values in clear, and files that are broken in the middle
-// of one. The imported values arrive byte for byte.
+// takeOver imports files that hold the values in plaintext, and files that are broken in the middle
+// of a value. The imported values arrive byte for byte.
 func (p *leakProject) takeOver() {
 	const vars, bulk, broken = inputs + "/.dev.vars", inputs + "/bulk.json", inputs + "/broken.env"
 	p.write(".sops.yaml", "creation_rules: [{age: "+p.recipient+"}]")

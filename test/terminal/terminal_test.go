@@ -207,7 +207,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// changedProject is a project that was applied, and whose values are others now.
+// changedProject is a project that was applied, and whose values have changed since.
 func changedProject(t *testing.T, fault *atomic.Pointer[func(*http.Request) emulator.Fault]) *program.Project {
 	t.Helper()
 	p := project(t, fault)

@@ -115,8 +115,8 @@ type subject struct {
 	copies bool
 }
 
-// parse reads the path of a request, in which what precedes the Secrets Store's part differs between
-// the API and the dashboard. It returns false for that of another product.
+// parse reads the path of a request. What precedes the Secrets Store's part differs between the API
+// and the dashboard. It returns false for paths of other products.
 func parse(uri string) (s subject, ok bool) {
 	path, _, _ := strings.Cut(uri, "?")
 	_, path, ok = strings.Cut(path, "/secrets_store/stores/")

@@ -84,7 +84,7 @@ func (r *reading) fail(err error) {
 	r.failed = append(r.failed, err)
 }
 
-// script is a Worker in a list. In that of a dispatch namespace it is one level deeper.
+// script is a Worker in a list. Lists of a dispatch namespace nest it one level deeper.
 type script struct {
 	ID       string
 	Modified string `json:"modified_on"`

@@ -41,7 +41,7 @@ func (a *allowance) usable() int {
 // and may round down.
 const rounding = time.Second
 
-// samePeriod is how far apart two answers may put the end of one period.
+// samePeriod is the largest difference between two reports of the same period's end.
 const samePeriod = 3 * time.Second
 
 // maxPolicies bounds how many policies of an answer are read. Cloudflare has one or two.

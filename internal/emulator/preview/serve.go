@@ -60,7 +60,7 @@ func (s *Set) start(p *preview) (*process, error) {
 	return process, nil
 }
 
-// use notes that a preview is used, and stops the ones that were used before maxRunning others.
+// use marks a preview as used, and stops the least recently used beyond maxRunning.
 func (s *Set) use(p *preview) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

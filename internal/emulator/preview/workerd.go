@@ -132,7 +132,7 @@ func start(node string, j job) (*process, error) {
 	return p, nil
 }
 
-// await waits for the answer of workerd.cjs. All other output is discarded.
+// await waits for workerd.cjs to answer, and discards all other output.
 func (p *process) await(out *io.PipeReader) error {
 	answered := make(chan []byte, 1)
 	go func() {

@@ -34,7 +34,7 @@ var (
 	errPanic   = errors.New("the key cannot be used")
 )
 
-// Gate lets SOPS use the keys of allowed types, and nothing be contacted for others. It may be used
+// Gate lets SOPS use allowed key types only, and contacts no server for other types. It may be used
 // by several goroutines.
 type Gate struct {
 	allowed []string
@@ -42,8 +42,8 @@ type Gate struct {
 	written *identities // by commands
 }
 
-// New returns a gate for keys of the types. Where there are none, they are those of [Local]. The
-// error is a type that SOPS doesn't have.
+// New returns a gate for the key types; none means the types that [Local] returns. It fails for a
+// type that SOPS doesn't have.
 func New(types []string) (*Gate, error) {
 	allowed := Local()
 	if len(types) > 0 {

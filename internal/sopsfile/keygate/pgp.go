@@ -54,8 +54,8 @@ func decryptPGP(ctx context.Context, armored string) ([]byte, error) {
 }
 
 // checkMessage refuses a message that is not what SOPS writes: session keys for public keys, and
-// one small encrypted packet. In particular nothing that is compressed in clear, and nothing
-// for a passphrase, which gpg would ask for. It returns the message without its armor.
+// one small encrypted packet. In particular nothing that is compressed without being encrypted, and
+// nothing for a passphrase, which gpg would ask for. It returns the message without its armor.
 func checkMessage(armored string) ([]byte, error) {
 	const unlike refusal = "is not a PGP message as sops writes it"
 	block, err := armor.Decode(strings.NewReader(armored))

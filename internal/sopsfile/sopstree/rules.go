@@ -8,7 +8,7 @@ import (
 	"github.com/getsops/sops/v3"
 )
 
-// Rules say which values of a file SOPS leaves in clear.
+// Rules say which values of a file SOPS leaves in plaintext.
 type Rules struct {
 	m                      sops.Metadata
 	encrypted, unencrypted *regexp.Regexp // nil matches nothing, as one that SOPS cannot compile

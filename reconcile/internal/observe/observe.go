@@ -124,7 +124,7 @@ func (o Observer) Observe(ctx context.Context, all []Place) Observed {
 	return seen
 }
 
-// counter reports that the first of some places are read, and returns a function that counts one.
+// counter reports progress 0 of total, and returns a function that counts one and reports again.
 func (o Observer) counter(id planner.AccountID, total int) func() {
 	if o.Progress == nil {
 		return func() {}

@@ -64,7 +64,7 @@ var reasons = map[witness.Reason]Reason{
 // Finding is what was found out about a live value.
 type Finding struct {
 	Versions planner.Versions
-	// Value is how it compares with the recorded one; if there is none, with the one that an
+	// Value compares the live value with the recorded one, or else with the one that an
 	// interrupted creation asked for or that is desired.
 	Value planner.LiveValue
 	// Reason is set if Value is not known.

@@ -169,7 +169,7 @@ type raw struct {
 	UserAgent  string `json:"user_agent"`
 }
 
-// resourceView is a guess, as far as what it calls the product, and where it has the facts.
+// resourceView has the changed resource; the product name and field layout are guesses.
 type resourceView struct {
 	ID       string `json:"id"`
 	Product  string `json:"product"`
