@@ -28,7 +28,7 @@ const (
 // be empty.
 type Finding struct{ What, Fix string }
 
-// File is what is known of a file that could not be decrypted.
+// File describes a file that could not be decrypted.
 type File struct {
 	// Recipients are the age recipients that it is encrypted for.
 	Recipients []string

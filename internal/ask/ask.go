@@ -1,4 +1,4 @@
-// Package ask asks questions on a terminal: with a suggested answer, or for what is not shown.
+// Package ask asks questions on a terminal: with a suggested answer, or for hidden input.
 package ask
 
 import (

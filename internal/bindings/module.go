@@ -69,8 +69,8 @@ type boundEnvironment struct {
 	bound []boundSecret
 }
 
-// named returns the bindings of the secret that a label means: the one in the given store,
-// or, if that is empty, in the only store of which the environment binds such a secret.
+// named returns the bindings of the secret that a label means: in the given store or, if store is
+// empty, in the only store from which the environment binds such a secret.
 func (e boundEnvironment) named(store, label string) (bindings []string, ambiguous bool) {
 	only := ""
 	for _, b := range e.bound {
@@ -124,8 +124,8 @@ func (mb *moduleBuilder) table(store string) ([]workermodule.Secret, error) {
 	return secrets, nil
 }
 
-// names returns the bindings that a secret is looked for under; none if the module cannot
-// have it.
+// names returns the bindings under which the module looks for a secret; none if the module
+// cannot have it.
 func (mb *moduleBuilder) names(store, label string) ([]string, error) {
 	var byEnv [][]string
 	var lacking []string

@@ -178,7 +178,7 @@ func (f *limitFlags) apply(c *reconcile.Config) {
 	}
 }
 
-// readersPermissions are those to read everything that reads secrets.
+// readersPermissions are the permissions to read everything that can read secrets.
 const readersPermissions = `"Workers Scripts Read", "AI Gateway Read" and "Workers Containers Read"`
 
 // outsideFlags say what a plan finds out about what others do.

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Call is a request to an endpoint of the account that the SDK has no method for, or none that
-// fits. It goes through the same limits, retries and errors as those of this package.
+// Call is a request to an endpoint of the account for which the SDK has no suitable method. It gets
+// the same limits, retries and errors as this package's other requests.
 type Call struct {
 	// Op is what the call does, as an error begins: "reading the workers.dev subdomain".
 	Op     string
@@ -35,8 +35,8 @@ type Call struct {
 	// ReadOnly says that the call changes nothing although its method is not GET, so that it may
 	// be repeated and given up at any time.
 	ReadOnly bool
-	// Read decodes result and result_info of a successful answer, and reports whether they are
-	// what was asked for. It may be nil.
+	// Read decodes result and result_info of a successful answer, and reports whether they have
+	// the expected form. It may be nil.
 	Read func(result, info json.RawMessage) bool
 }
 

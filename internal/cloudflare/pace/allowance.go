@@ -24,7 +24,7 @@ type allowance struct {
 	slides bool          // the period has no fixed end, since requests stop counting one by one
 }
 
-// extent is what is known of a number.
+// extent bounds a number that is not known exactly.
 type extent struct{ atLeast, atMost int }
 
 // usable returns how many requests may be in flight. If others use the allowance too, its last
@@ -74,7 +74,7 @@ func allowances(h http.Header, now time.Time) map[string]allowance {
 	return all
 }
 
-// parameters are those of one item of a list in a header, by name.
+// parameters are the parameters of one item of a list in a header, by name.
 type parameters map[string]string
 
 // items reads a header like `"a";r=1;t=2, "b";r=3;t=4`.
