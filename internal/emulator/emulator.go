@@ -85,8 +85,8 @@ type Options struct {
 	// PreviewFor is how long a preview of a Worker lives; default 5 minutes, which is a guess.
 	PreviewFor time.Duration
 	// Miniflare names folders of projects: the wrangler or Miniflare that one of them has
-	// installed runs the Workers of previews. By default, and if there is none, a double
-	// stands for secretsync's witness, and no other Worker can be previewed.
+	// installed runs the Workers of previews. By default, and if none is installed, a double
+	// takes the place of secretsync's witness, and no other Worker can be previewed.
 	Miniflare []string
 	// NoSubdomain makes accounts have no workers.dev subdomain, which previews need.
 	NoSubdomain bool

@@ -46,13 +46,13 @@ type Options struct {
 	DryRun bool
 	// AllowOutside allows a SOPS file outside the repository.
 	AllowOutside bool
-	// KeyTypes are those that SOPS files may use; none means the default.
+	// KeyTypes are the key types that SOPS files may use; none means the default.
 	KeyTypes []string
 	// Open opens the manifest.
 	Open func() (*reconcile.Project, error)
 }
 
-// Host is the program around an import: its streams, and what it knows of the command line.
+// Host is the program around an import: its streams, and what it knows about the command line.
 type Host struct {
 	In        io.Reader
 	Out       io.Writer

@@ -99,7 +99,7 @@ func (m Message) discord(n int) (any, int) {
 }
 
 // teams is an Adaptive Card, as a workflow of Power Automate posts it. The texts of its RichTextBlock
-// are no Markdown.
+// are not read as Markdown.
 func (m Message) teams(n int) (any, int) {
 	body := []any{map[string]any{"type": "TextBlock", "text": m.title(), "weight": "Bolder", "size": "Medium", "wrap": true}}
 	for _, line := range m.lines(n) {

@@ -183,7 +183,7 @@ func (f *Filter) Writer(w io.Writer) io.Writer {
 	return out
 }
 
-// Text returns text without what is known, for a file that is written at once.
+// Text returns text without known values, for a file that is written at once.
 func (f *Filter) Text(text []byte) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()

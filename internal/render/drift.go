@@ -247,8 +247,7 @@ type driftReport struct {
 	Drift         bool `json:"drift"`
 	Findings      int  `json:"findings"`
 	Checked       int  `json:"checked"`
-	// UnreadAccounts counts the accounts that could not be read, so that nothing of them was
-	// checked.
+	// UnreadAccounts counts the accounts that could not be read, and so were not checked.
 	UnreadAccounts int            `json:"unread_accounts,omitempty"`
 	Details        []driftFinding `json:"details"`
 	Commit         string         `json:"commit,omitempty"`

@@ -66,7 +66,7 @@ func (c change) sentence(in Names) string {
 }
 
 // PlanCodeQuality writes a plan as GitLab's code quality report: what it leaves out, problems,
-// risky changes, and what is worth knowing.
+// risky changes, and remarks.
 func PlanCodeQuality(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	list, in := unreadFindings(unreadInPlan(p), notPlanned, string(planner.NoteAccountUnread), info.Manifest), PlanNames(p)
 	for _, q := range p.Problems {
@@ -89,7 +89,7 @@ func PlanCodeQuality(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	return writeFindings(w, append(list, notes...))
 }
 
-// severities are those of changes that a reviewer has to see, by risk.
+// severities has the severity of changes that a reviewer has to see, by risk.
 var severities = map[risk]string{riskBreaks: "critical", riskLoses: "major", riskSends: "minor"}
 
 func noteFinding(n planner.Note, in Names, manifest string) annotation.Finding {

@@ -35,7 +35,7 @@ type change struct {
 var losing = []planner.Op{planner.OpDeleteStore, planner.OpDelete, planner.OpRename, planner.OpRotate, planner.OpRetire, planner.OpAdopt, planner.OpUpdate}
 
 // changesOf returns the actions of a plan, the riskiest first, with the notes about Workers that
-// they break, and the notes that are about no action, but for those of [unreadInPlan].
+// they break. rest are the notes that belong to no action, except those of [unreadInPlan].
 func changesOf(p *planner.Plan) (changes []change, rest []planner.Note) {
 	breaks := map[planner.SecretKey][]planner.Note{}
 	for _, n := range p.Notes {

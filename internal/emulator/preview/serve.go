@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// maxRunning is the maximum number of Workers that run at once. Those that have not been used
-// for longest are stopped, and start again with their next request.
+// maxRunning is the maximum number of Workers that run at once. The least recently used ones are
+// stopped, and start again with their next request.
 const maxRunning = 8
 
 // serve runs a preview's Worker.

@@ -205,8 +205,8 @@ func (p *process) proxy(w http.ResponseWriter, r *http.Request) {
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(p.url)
-			// If a Worker answers without reading a large body, workerd closes the connection: it is not used
-			// again, and the body is sent only if there is no answer yet.
+			// If a Worker answers without reading a large body, workerd closes the connection. So the connection
+			// is not used again, and the body is sent only if there is no answer yet.
 			pr.Out.Close = true
 			if pr.Out.ContentLength > unreadLimit {
 				pr.Out.Header.Set("Expect", "100-continue")

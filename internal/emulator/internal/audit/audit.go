@@ -56,8 +56,8 @@ type Actor struct {
 	TokenName string `json:"token_name,omitempty"`
 }
 
-// userHeader is the header of a request by which the emulator takes it for one that a user of
-// the dashboard made: its value is an e-mail address.
+// userHeader is a request header with an e-mail address. The emulator treats a request that has
+// it as one by this user of the dashboard.
 const userHeader = "Emulator-User"
 
 // ActorOf returns who sends a request with a credential. Of the credential, only a digest shows.
