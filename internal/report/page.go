@@ -17,8 +17,8 @@ import (
 )
 
 // The page is one file without references to others. Its policy lets a browser run this script and
-// use this style, and load nothing. Charts are rectangles, written here: a library for them would
-// be larger than the page, and those in Go write style attributes, which the policy forbids.
+// use this style, and load nothing. Charts are rectangles, written here: a JavaScript library for them
+// would be larger than the page, and Go libraries write style attributes, which the policy forbids.
 var (
 	//go:embed page.html
 	pageText string
@@ -83,7 +83,7 @@ type page struct {
 type (
 	// moment is a time, by the clock and relative to the report's.
 	moment struct{ ISO, Text, Relative string }
-	// badge is a word that stands out, and what a filter finds it by.
+	// badge is a highlighted word, with the key by which a filter finds it.
 	badge struct {
 		Key, Words string
 		Tone       tone

@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// Kind is what is wrong with a file, or with what was asked of it.
+// Kind says what is wrong with a file, or with a request for one of its values.
 type Kind string
 
 // The kinds of errors.

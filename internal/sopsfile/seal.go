@@ -166,7 +166,7 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 }
 
 // generate generates the data key of a plaintext tree, and encrypts it for all keys in the tree's
-// metadata. f is where those come from.
+// metadata. f is the file that they come from.
 func (f *File) generate(ctx context.Context, tree sops.Tree) (u *unlocked, err error) {
 	defer rescue(f, &err)
 	key, errs := tree.GenerateDataKeyWithKeyServices(f.opener.gate.Service(ctx, nil, nil))

@@ -31,7 +31,7 @@ import (
 )
 
 const (
-	// maxEntries bounds those of a file in YAML or JSON, of which SOPS keeps several copies.
+	// maxEntries bounds the entries of a file in YAML or JSON, of which SOPS keeps several copies.
 	maxEntries = 1_000_000
 	// maxKeys bounds the keys that a file is encrypted for: each may be tried, and
 	// that may run a program.

@@ -18,7 +18,7 @@ const (
 	answerDomain  = "secretsync/witness/answer/v1"
 )
 
-// encoding is that of MACs and nonces.
+// encoding is the encoding of MACs and nonces.
 var encoding = base64.RawURLEncoding
 
 // request is what the witness is asked, as JSON.

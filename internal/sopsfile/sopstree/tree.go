@@ -69,8 +69,8 @@ func AnyLeaf(v any, is func(any) bool) bool {
 	return is(v)
 }
 
-// mergeKey is the key under which SOPS keeps what a YAML merge key merges. SOPS itself merges
-// nothing, and neither do programs that read the decrypted file through SOPS.
+// mergeKey is the key under which SOPS keeps the fields that a YAML merge key would merge. SOPS
+// itself merges nothing, and neither do programs that read the decrypted file through SOPS.
 const mergeKey = "<<"
 
 // FindMerged finds a key of v's merge keys, the first if there are several.
