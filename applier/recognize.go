@@ -8,7 +8,7 @@ import (
 )
 
 // mayBeOurs reports whether the secret, if it exists, may have been created by a request of
-// ours: one of this apply, one of an interrupted apply, or an older one that the list did not
+// this apply, by one of an interrupted apply, or by an older one whose effect the list did not
 // show because it lagged.
 func (it *item) mayBeOurs() bool {
 	a := it.Action

@@ -28,10 +28,10 @@ const listComplete = 15 * time.Second
 
 // ValueLag is how long after a write Workers may still read the value before it. Cloudflare does
 // not say (docs/cloudflare-api.md §3); other clients wait ten seconds for a secret to become
-// usable. Within that time of another client's write, a value that is found unchanged proves
-// nothing, and neither does one that is found changed within that time of our own. If it is too
-// long, a proof has to be asked for again a moment later; if it is too short, a value that was
-// changed is recorded as unchanged.
+// usable. For that long after another client's write, a value that is found unchanged proves
+// nothing; for that long after our own write, a changed value proves nothing. If the time is too
+// long, a proof has to be requested again a moment later; if it is too short, a changed value is
+// recorded as unchanged.
 const ValueLag = time.Minute
 
 // readLag is how long after a write of ours a read by id may still not find the secret. Such

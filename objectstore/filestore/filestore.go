@@ -147,7 +147,7 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 	}
 }
 
-// read reads a file. A folder is no object.
+// read reads a file. A folder is not an object.
 func read(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {

@@ -50,7 +50,7 @@ func Account(live []planner.LiveStore) []manifest.DraftStore {
 	return drafts
 }
 
-// freeLabel is a label for the nth store that is no store's name.
+// freeLabel returns a label for the nth store that is not the name of any store.
 func freeLabel(n int, live []planner.LiveStore) string {
 	label := fmt.Sprintf("store-%d", n)
 	for slices.ContainsFunc(live, func(st planner.LiveStore) bool { return st.Key.Name == label }) {
