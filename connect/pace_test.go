@@ -18,7 +18,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// latency is that of a request and its answer together.
+// latency is the delay of a request and its answer together.
 const latency = 50 * time.Millisecond
 
 // distant is the emulator at a distance, without a network.

@@ -46,8 +46,8 @@ var (
 	hashes  = regexp.MustCompile(`sha256-[A-Za-z0-9+/=]+`)
 )
 
-// TestGolden holds the output to what is expected, for the same inventory always the same. The
-// page's style and script are files of their own.
+// TestGolden compares the output with the golden files; it is always the same for the same inventory.
+// The page's style and script are files of their own.
 func TestGolden(t *testing.T) {
 	for name, inv := range map[string]*reconcile.Inventory{"sample": reporttest.Sample(), "empty": reporttest.Empty(), "foreign": reporttest.Foreign()} {
 		var text, doc bytes.Buffer

@@ -18,8 +18,8 @@ import (
 
 const module = "github.com/secretsync/secretsync/"
 
-// source is the program's own code, type-checked together: an object is the same one in the package
-// that declares it and in those that use it.
+// source is the program's own code, type-checked together: an object is the same in the package that
+// declares it and in the packages that use it.
 type source struct {
 	fset  *token.FileSet
 	info  *types.Info
