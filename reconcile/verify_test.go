@@ -165,7 +165,7 @@ func TestVerifySomeAccounts(t *testing.T) {
 	}
 }
 
-// TestPlanVerified: what is proven is recorded, and not sent. Without verification, nothing changes.
+// TestPlanVerified: a proven value is recorded, and not sent. Without verification, nothing changes.
 func TestPlanVerified(t *testing.T) {
 	w := verifyWorld(t)
 	before := w.live().Put("prod").Values["drawn"]

@@ -140,8 +140,8 @@ func (p *leakProject) want(code int, args ...string) {
 	}
 }
 
-// workers runs the commands about a Worker. dev writes values in plain text, through a stub
-// of Miniflare; that folder counts as an input and is not searched.
+// workers runs the commands about a Worker. dev writes values in plaintext, through a stub of
+// Miniflare; that folder counts as an input and is not searched.
 func (p *leakProject) workers() {
 	const file = inputs + "/app/wrangler.json"
 	p.want(program.OK, "bindings", "check")
@@ -295,8 +295,8 @@ func (p *leakProject) acceptChange() {
 	p.shown(program.OK, "lock", "accept", "prod/generated", "--auto-approve", "--allow-commands")
 }
 
-// merge merges lockfiles, and a lockfile with a file that holds a value instead. The latter is
-// a conflict, whose result has both files as they are, as git's own would: it counts as an input.
+// merge merges lockfiles, and a lockfile with a file that holds a value instead. The latter is a
+// conflict. Its result contains both files unchanged, as git's own would, so it counts as an input.
 func (p *leakProject) merge() {
 	lock, err := os.ReadFile("secretsync.lock")
 	program.Must(p.t, err)
