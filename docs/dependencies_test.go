@@ -136,7 +136,7 @@ func lastReleases(t *testing.T, table string, modules []licences.Module) map[str
 			}
 			_, date, _ := strings.Cut(last[m.Path], " (")
 			released, err := time.Parse(time.DateOnly, strings.TrimSuffix(date, ")"))
-			if used := m.Time.UTC().Truncate(24 * time.Hour).AddDate(0, 0, -1); err != nil || released.Before(used) {
+			if used := m.Time.UTC().Truncate(24*time.Hour).AddDate(0, 0, -1); err != nil || released.Before(used) {
 				t.Errorf("the last release of %s is %q, and %s of %s is used", m.Path, last[m.Path], m.Version, used.Format(time.DateOnly))
 			}
 		}
