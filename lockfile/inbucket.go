@@ -196,7 +196,7 @@ func (b *inBucket) save(data []byte, check func() error) (saved bool, err error)
 	if err := check(); err != nil {
 		return false, err
 	}
-	b.id = "" // also if this fails, because it may take effect nevertheless
+	b.id = "" // even if this fails, because it may take effect nevertheless
 	if err := b.replace(data); err != nil {
 		return false, err
 	}

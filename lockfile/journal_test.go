@@ -157,8 +157,8 @@ func TestTornJournal(t *testing.T) {
 	try(t, h.Fold())
 }
 
-// TestLastLineNotOnDisk: after a power failure, a file may have the length of a line, but zeros in
-// its place, also with a line break at their end.
+// TestLastLineNotOnDisk: after a power failure, a file may have zeros in place of its last line, with
+// or without a line break at the end.
 func TestLastLineNotOnDisk(t *testing.T) {
 	for _, torn := range []string{"\x00\x00\x00\n", "\x00\x00\x00", "00000000 {}\n"} {
 		path, want := killed(t, nil)

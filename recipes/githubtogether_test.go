@@ -48,7 +48,7 @@ func TestGitHubTwoMerges(t *testing.T) {
 	}
 }
 
-// TestGitHubUnreviewed: a merge without a reviewed plan among others stops the apply, also if a
+// TestGitHubUnreviewed: if one of several merges has no reviewed plan, the apply stops, even if a
 // comment seems to have one.
 func TestGitHubUnreviewed(t *testing.T) {
 	p := started(t)

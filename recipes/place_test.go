@@ -118,8 +118,8 @@ func (p *place) installInto(temp string) {
 	}
 }
 
-// environment is the whole environment of a script on a runner. It contains nothing of this
-// machine that could hide a gap in a recipe.
+// environment is the whole environment of a script on a runner. Nothing from this machine is in it,
+// which could hide a gap in a recipe.
 func (p *place) environment(more map[string]string) map[string]string {
 	env := map[string]string{
 		"PATH": p.bin + ":" + os.Getenv("PATH"), "HOME": p.t.TempDir(), "GIT_CONFIG_NOSYSTEM": "1",

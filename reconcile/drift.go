@@ -208,8 +208,8 @@ func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptab
 	return found, nil
 }
 
-// Accept records the live state of the secrets that can be accepted, as it was found. Nothing is
-// sent to Cloudflare, and the fingerprints stay: so a value is sent again only when it changes
+// Accept records the live state that was found, for the secrets that can be accepted. It sends
+// nothing to Cloudflare, and keeps the fingerprints, so a value is sent again only when it changes
 // at its source.
 func (r *Run) Accept(found *Acceptable) error {
 	if len(found.Accept) == 0 {

@@ -236,7 +236,7 @@ func (p *Proposal) Check(r Review) ([]Skipped, error) {
 	for _, gone := range d.Gone {
 		skipped = append(skipped, Skipped{gone, p.whyNot(gone)})
 	}
-	// Problems alone are none of the plans whose ids were given.
+	// A plan with only problems is not one of the plans whose ids were given.
 	problemsAlone := len(r.Files) == 0 && len(p.Plan.Actions) == 0
 	if d.Holds() && !problemsAlone {
 		return skipped, nil

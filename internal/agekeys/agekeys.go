@@ -32,7 +32,7 @@ type Finding struct{ What, Fix string }
 type File struct {
 	// Recipients are the age recipients that it is encrypted for.
 	Recipients []string
-	// Failures are SOPS's errors, of which only known phrases are looked for.
+	// Failures are SOPS's errors. They are only searched for known phrases.
 	Failures []string
 	// Add is how a recipient's holder adds another recipient, once that is in .sops.yaml.
 	Add string

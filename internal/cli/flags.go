@@ -148,7 +148,7 @@ func (a *App) sopsKeyTypes(f *manifestFlags) []string {
 	return nil
 }
 
-// workersFlags say which Workers of which manifest are meant.
+// workersFlags select Workers of a manifest.
 type workersFlags struct {
 	manifestFlags
 	workers []string

@@ -52,7 +52,7 @@ func line(executed *cobra.Command, words []string, again bool) string {
 	return text
 }
 
-// given is a flag as it was given.
+// given returns a flag as the user wrote it.
 func given(f *pflag.Flag) (text string) {
 	values := []string{f.Value.String()}
 	if several, ok := f.Value.(pflag.SliceValue); ok {

@@ -176,7 +176,7 @@ func denied(err error) bool {
 	return ok && e.Denied()
 }
 
-// unreached returns an error because of which the API did not answer, if it never did.
+// unreached returns the reason why the API did not answer, if it never did.
 func (a *account) unreached() error {
 	for _, err := range []error{a.listErr, a.quotaErr, a.tokenErr} {
 		if e, ok := errors.AsType[*cloudflare.Error](err); !ok || e.Status != 0 {

@@ -11,7 +11,7 @@ import (
 )
 
 // The limits of the services. Slack takes 3,000 characters in a block, Discord 2,000 in a message,
-// and Teams some 28 KB, of which it counts more than the body's bytes.
+// and Teams some 28 KB, in which it counts more than the body's bytes.
 const (
 	maxListed       = 20 // findings, for people to read in a chat
 	maxDetails      = 200

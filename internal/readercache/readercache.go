@@ -73,7 +73,7 @@ func (c Cache) file(account planner.AccountID) string {
 	return filepath.Join(c.Dir, fmt.Sprintf("%x.json", sum[:16]))
 }
 
-// Load returns the Workers that were saved last; none if there are none that can be believed.
+// Load returns the Workers that were saved last, or none if the file cannot be trusted.
 func (c Cache) Load(account planner.AccountID) []outside.Reader {
 	file := c.file(account)
 	info, err := os.Lstat(file)

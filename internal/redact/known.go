@@ -20,7 +20,7 @@ type value struct {
 	asked  int  // how many public texts that is about
 }
 
-// add adds text, in place of which of may be withheld. It counts the nodes that it visits.
+// add adds text, a form of the value of. It counts the nodes that it visits.
 func (k *known) add(text string, of *value, visited *int) {
 	for {
 		*visited++

@@ -98,7 +98,7 @@ func driftWords(d planner.Drift) string {
 	return whatDrifted(d)
 }
 
-// DriftKind says what a finding is in fixed words, of which nothing was written by others.
+// DriftKind describes the kind of a finding in fixed words, without foreign text.
 func DriftKind(d planner.Drift) string {
 	switch d.Kind {
 	case planner.DriftScopes:

@@ -116,8 +116,7 @@ func PlanReport(w io.Writer, p *planner.Plan) error {
 	})
 }
 
-// annotate writes annotations of one level, the last of which sums up what GitHub would
-// drop.
+// annotate writes annotations of one level. The last one summarises those that GitHub would drop.
 func annotate(out *printer, level string, list []annotation.Message) {
 	for _, command := range annotation.Commands(level, list, changesAmong) {
 		out.line("%s", command)

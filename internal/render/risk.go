@@ -14,8 +14,8 @@ type risk int
 const (
 	// riskBreaks is a secret that a Worker binds and can no longer read.
 	riskBreaks risk = iota
-	// riskLoses is a secret of which something is lost: it is deleted or renamed, its value is
-	// generated again or was another client's, or it loses a scope.
+	// riskLoses is a secret that loses something: it is deleted or renamed, its value is generated
+	// again or was another client's, or it loses a scope.
 	riskLoses
 	// riskSends is an existing secret whose value is sent.
 	riskSends

@@ -21,7 +21,7 @@ type seenFile struct {
 	limit int
 }
 
-// sighting is a file as it was at one moment.
+// sighting is the state of a file at one moment.
 type sighting struct {
 	exists bool
 	sum    [sha256.Size]byte

@@ -172,7 +172,7 @@ func (b *builder) moment(t time.Time) moment {
 	return moment{ISO: t.Format(time.RFC3339), Text: t.Format("2006-01-02 15:04 UTC")}
 }
 
-// date is a time of which the day matters.
+// date returns a time of which only the day matters.
 func (b *builder) date(t time.Time, relative func(t, now time.Time) string) *moment {
 	t = t.UTC()
 	return &moment{ISO: t.Format(time.RFC3339), Text: t.Format(time.DateOnly), Relative: relative(t, b.report.Time)}

@@ -134,7 +134,7 @@ func TestForeignText(t *testing.T) {
 	}
 }
 
-// TestRowsHaveDistinctIDs also in two accounts that have a store of one name, and for names that
+// TestRowsHaveDistinctIDs: even if two accounts have a store of the same name, and for names that
 // look alike.
 func TestRowsHaveDistinctIDs(t *testing.T) {
 	inv := reporttest.Sample()
@@ -154,8 +154,8 @@ func TestRowsHaveDistinctIDs(t *testing.T) {
 	}
 }
 
-// TestFilter: what the filter knows is withheld in the page's text, and neither script nor style is
-// touched, also if a value is a word in them.
+// TestFilter: known values are withheld in the page's text. The script and the style are not touched,
+// even if a value is a word in them.
 func TestFilter(t *testing.T) {
 	inv := reporttest.Sample()
 	withheld := func(text []byte) []byte {

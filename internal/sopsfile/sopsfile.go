@@ -41,8 +41,7 @@ const (
 // Options say what an [Opener] may do.
 type Options struct {
 	// KeyTypes are the types of keys that may be used, out of age, pgp, kms, gcp_kms,
-	// azure_kv, hc_vault and hckms. Where there are none, they are age and pgp, which
-	// ask no server.
+	// azure_kv, hc_vault and hckms. None means age and pgp, which contact no server.
 	KeyTypes []string
 }
 

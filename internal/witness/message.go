@@ -105,7 +105,7 @@ func (r request) decodeAnswer(session secret.Key, body []byte) ([]Answer, error)
 	answers := make([]Answer, len(r.Questions))
 	for i, q := range r.Questions {
 		row, found := rows[q.Binding]
-		if !found { // also if another one is there twice: their number is right
+		if !found { // even if another one is there twice: their number is right
 			return nil, errRows
 		}
 		a, ok := row.answer(len(q.Fingerprints))

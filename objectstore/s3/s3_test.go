@@ -245,7 +245,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-// Answers that end early are none.
+// An answer that ends early counts as no answer.
 func TestTornAnswer(t *testing.T) {
 	s := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("ETag", `"v"`)

@@ -244,7 +244,7 @@ func (r *running) Post(_ context.Context, body []byte, _ int64) (int, []byte, er
 	return status, []byte(text), nil
 }
 
-// late is a client of which every request to a preview comes after something else happened.
+// late is a client whose requests to a preview come after something else happened.
 type late struct {
 	*client
 	between func()

@@ -18,8 +18,8 @@ import (
 
 // Options are optional.
 type Options struct {
-	// Dirs are folders of projects, of which the first with a Miniflare provides it. If it is
-	// empty, no Worker runs in workerd.
+	// Dirs are folders of projects. The first one with a Miniflare provides it. If Dirs is empty,
+	// no Worker runs in workerd.
 	Dirs []string
 	// Lifetime is how long a session and a preview last; default 5 minutes.
 	Lifetime time.Duration

@@ -11,7 +11,7 @@ import (
 
 // Child is an item of a map or a list.
 type Child struct {
-	Key   string // in a list, the number of the item among those that are no comments
+	Key   string // in a list, the number of the item, without counting comments
 	Index int    // in the tree, where comments are items too
 	Value any
 }

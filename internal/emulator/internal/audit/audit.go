@@ -77,8 +77,8 @@ func id(text string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// With returns the log with another entry. It shares memory with l, of which only the latest
-// version may be added to.
+// With returns the log with another entry. It shares memory with l, so entries may be added only to
+// the latest version of a log.
 func (l Log) With(e Entry) Log { return append(l[max(0, len(l)+1-maxEntries):], e) }
 
 // Query says which part of the log to show.
