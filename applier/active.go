@@ -105,7 +105,7 @@ func (r *Result) becameActive(listed planner.LiveSecret) bool {
 	return true
 }
 
-// sameScopes compares scopes in any order. An answer without scopes is no difference.
+// sameScopes compares scopes in any order. An answer without scopes does not count as a difference.
 func sameScopes(x, y []string) bool {
 	return x == nil || y == nil || slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
 }

@@ -53,9 +53,8 @@ var (
 // Apply executes the plan in all accounts in parallel. A failure in one account does not
 // stop the others. After ctx ends, no further request is sent.
 //
-// The report has every action of the plan, and is never nil. The error is why the apply
-// ended early: ctx's error, or one of the journal. A failed action is no such error; it is
-// in the report.
+// The report has every action of the plan, and is never nil. The error says why the apply
+// ended early: it is ctx's error, or one of the journal. Failed actions are only in the report.
 //
 // The caller must not pass a plan with problems: Apply does not check for them.
 func Apply(ctx context.Context, plan *planner.Plan, cfg Config) (*Report, error) {
@@ -166,8 +165,8 @@ func (r *run) slotsLacking(ctx context.Context, full []*Result) int {
 }
 
 // mustHoldDeletes reports whether something could not be created or adopted. A secret that
-// the plan deletes may be what it was to replace, under another name or in another store or
-// account, and may hold the only copy of the value.
+// the plan deletes may be the secret that the new one was meant to replace, under another name
+// or in another store or account, and may hold the only copy of the value.
 func mustHoldDeletes(results []Result) bool {
 	creates := []planner.Op{planner.OpCreateStore, planner.OpCreate, planner.OpRename, planner.OpAdopt}
 	return slices.ContainsFunc(results, func(res Result) bool {

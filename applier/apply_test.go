@@ -58,8 +58,8 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// A secret that is adopted as it is may not be active yet. What other actions record is active or
-// recorded as pending already.
+// A secret that is adopted as it is may not be active yet. Secrets that other actions only record
+// are active, or recorded as pending already.
 func TestAdoptingAsItIsSendsNothing(t *testing.T) {
 	for op, status := range map[planner.Op]string{planner.OpAdopt: planner.StatusPending, planner.OpRecord: ""} {
 		f := newFake()

@@ -63,8 +63,7 @@ func TestAStoreWithAnUnknownOutcomeIsLookedFor(t *testing.T) {
 	})
 }
 
-// TestARequestThatIsSentAgainIsJournaledAgain: each of the requests may be the one that
-// takes effect.
+// TestARequestThatIsSentAgainIsJournaledAgain: any of the requests may take effect.
 func TestARequestThatIsSentAgainIsJournaledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, sends := newFake(), 0

@@ -33,7 +33,7 @@ func newCreation(r *run, target Target, store planner.StoreID) *creation {
 	return &creation{run: r, target: target, store: store, begun: r.cfg.Now()}
 }
 
-// createAll creates the secrets. It sets the outcome of each one that it sent a request for.
+// createAll creates the secrets, and sets the outcome of each secret for which it sent a request.
 func (c *creation) createAll(ctx context.Context, results []*Result) {
 	items := make([]*item, len(results))
 	for i, res := range results {

@@ -25,8 +25,8 @@ func TestDeletesFirst(t *testing.T) {
 		"intent 1", "delete later", "outcome map[done:1]")
 }
 
-// TestNothingIsDeletedForWhatCouldNotBeCreated: a deleted secret may be the one that the new
-// secret was to replace.
+// TestNothingIsDeletedForWhatCouldNotBeCreated: the new secret may have been meant to replace
+// the deleted one.
 func TestNothingIsDeletedForWhatCouldNotBeCreated(t *testing.T) {
 	for call, err := range map[string]error{"create 1": errors.New("refused"), "create store": applier.ErrQuota} {
 		f := newFake()
@@ -191,7 +191,7 @@ func TestWhatHoldsDeletionsBack(t *testing.T) {
 	}
 }
 
-// If the apply ended before the deletions, the reason for not trying them is that.
+// If the apply ended before the deletions, their results say so.
 func TestInterruptedBeforeTheDeletions(t *testing.T) {
 	f := newFake()
 	ctx, cancel := context.WithCancel(t.Context())

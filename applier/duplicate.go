@@ -84,7 +84,7 @@ func (r *run) index() {
 func (r *run) source(res *Result) *Result { return r.writes[res.Action.Store.Secret(res.Action.From)] }
 
 // keeper returns the result of the duplicate that keeps the value which a write replaces; nil if
-// it was there before.
+// the duplicate already existed.
 func (r *run) keeper(res *Result) *Result {
 	if res.Action.Previous == "" {
 		return nil
@@ -92,8 +92,8 @@ func (r *run) keeper(res *Result) *Result {
 	return r.writes[res.Action.Store.Secret(res.Action.Previous)]
 }
 
-// duplicate creates a secret with the value of another. For OpRetire, it deletes the one of that
-// name before. If only that succeeds, the outcome is unknown, so that it stays pending.
+// duplicate creates a secret with the value of another. For OpRetire, it first deletes the existing
+// secret of that name. If only that succeeds, the outcome is unknown, so that it stays pending.
 func (r *run) duplicate(ctx context.Context, res *Result) (planner.LiveSecret, error) {
 	a := res.Action
 	t, err := r.target(a)

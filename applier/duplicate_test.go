@@ -126,8 +126,8 @@ func TestAnOldValueThatIsNotKeptIsNotReplaced(t *testing.T) {
 	}
 }
 
-// TestADuplicateOfWhatIsWritten: a secret that the plan creates, or sets to what it had, is written
-// before it is duplicated, and is not duplicated if that fails.
+// TestADuplicateOfWhatIsWritten: a secret that the plan creates, or sets to its earlier value, is
+// written before it is duplicated, and is not duplicated if that fails.
 func TestADuplicateOfWhatIsWritten(t *testing.T) {
 	f := newFake()
 	again := update(f, "again")

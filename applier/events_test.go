@@ -59,7 +59,7 @@ func TestEventsOfWhatWasNotTried(t *testing.T) {
 	}
 }
 
-// An interrupt after the last action is no error.
+// An interrupt after the last action is not an error.
 func TestInterruptedAfterTheLastAction(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	f := newFake()

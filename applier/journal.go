@@ -46,8 +46,8 @@ const (
 	EntryActive EntryKind = "active"
 )
 
-// recorder is the one writer of the journal for all accounts. What arrives while it writes is
-// written together, next. It reports the outcomes as it records them.
+// recorder is the one writer of the journal for all accounts. Entries that arrive during a write
+// are batched into the next one. It reports the outcomes as it records them.
 type recorder struct {
 	journal Journal
 	events  func(Result) // may be nil

@@ -23,9 +23,9 @@ func (j *gatedJournal) Record(entries ...Entry) error {
 	return <-j.gate
 }
 
-// What arrives while the journal writes is recorded in the next step, all together: accounts do
-// not wait for one another's disk syncs. An error of a step is the error of all its entries, and
-// of those that come later.
+// Entries that arrive while the journal writes are recorded together in the next step: accounts do
+// not wait for one another's disk syncs. An error of a step is the error of all its entries and of
+// all later ones.
 func TestWaitingEntriesAreRecordedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := &gatedJournal{gate: make(chan error)}

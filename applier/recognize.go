@@ -8,7 +8,7 @@ import (
 )
 
 // mayBeOurs reports whether the secret, if it exists, may have been created by a request of
-// ours: one of this apply, one of an interrupted apply, or an older one that the list did not
+// this apply, by one of an interrupted apply, or by an older one whose effect the list did not
 // show because it lagged.
 func (it *item) mayBeOurs() bool {
 	a := it.Action
@@ -36,8 +36,8 @@ const (
 )
 
 // originOf judges a secret that was found under the name of one to be created. A request of
-// ours may have created it if it has the metadata and the time of one. Another client may
-// have created one that looks the same, unless the metadata is distinctive.
+// ours may have created it if metadata and creation time match the request. Another client
+// may have created one that looks the same, unless the metadata is distinctive.
 func (c *creation) originOf(it *item, found *planner.LiveSecret) origin {
 	a, now, m := it.Action, c.run.cfg.Now(), requestedMetadata(it.Action)
 	windows := []planner.Window{it.refused}

@@ -165,8 +165,8 @@ func TestWhatLooksDifferentIsNotOurs(t *testing.T) {
 	}
 }
 
-// A refused bulk create may have created the secrets before the one in conflict, and no
-// others. One after it that looks like ours is another client's.
+// A refused bulk create may have created the secrets before the one in conflict, but no
+// others. A later one that looks like ours belongs to another client.
 func TestOnlyWhatComesBeforeTheConflictMayBeOurs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

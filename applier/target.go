@@ -17,11 +17,11 @@ const BatchSize = 100
 // Its methods retry a request by themselves if that can do no harm. Their errors match the
 // sentinel errors of this package with errors.Is.
 type Target interface {
-	// ListStores lists the account's stores, without their secrets. It returns those that it has
-	// together with an ErrIncomplete.
+	// ListStores lists the account's stores, without their secrets. If the list is incomplete, it
+	// returns it together with an ErrIncomplete.
 	ListStores(ctx context.Context) ([]planner.LiveStore, error)
-	// ListSecrets lists all secrets of a store that are not deleted. It returns those that it has
-	// together with an ErrIncomplete.
+	// ListSecrets lists all secrets of a store that are not deleted. If the list is incomplete, it
+	// returns it together with an ErrIncomplete.
 	ListSecrets(ctx context.Context, store planner.StoreID) ([]planner.LiveSecret, error)
 	// CreateStore creates a store. It does not retry after an unknown outcome.
 	CreateStore(ctx context.Context, name string) (planner.StoreID, error)
@@ -35,7 +35,7 @@ type Target interface {
 	DuplicateSecret(ctx context.Context, store planner.StoreID, id planner.SecretID, d Duplicate, beforeSend BeforeSend) (planner.LiveSecret, error)
 	// DeleteStore deletes a store. Cloudflare refuses that if the store holds secrets.
 	DeleteStore(ctx context.Context, store planner.StoreID) error
-	// DeleteSecret deletes a secret. It is no error if the secret does not exist.
+	// DeleteSecret deletes a secret. It is not an error if the secret does not exist.
 	DeleteSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) error
 }
 
@@ -84,7 +84,7 @@ var (
 	// ErrOutcomeUnknown means that a request may or may not have taken effect.
 	ErrOutcomeUnknown = errors.New("the outcome is unknown")
 	// ErrNameTaken means that a secret of that name exists already. The error may have a
-	// method NameTaken(name string) bool, which reports whether name is the one in conflict.
+	// method NameTaken(name string) bool, which reports whether name is in conflict.
 	ErrNameTaken = errors.New("a secret of that name exists already")
 	// ErrNotFound means that the store or secret does not exist.
 	ErrNotFound = errors.New("not found")

@@ -18,7 +18,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// latency is that of a request and its answer together.
+// latency is the delay of a request and its answer together.
 const latency = 50 * time.Millisecond
 
 // distant is the emulator at a distance, without a network.
@@ -92,8 +92,8 @@ func (s target) update(t *testing.T) {
 	}
 }
 
-// updateAll creates a secret in each of many accounts and updates it, with as many requests
-// in all, and returns how long that takes.
+// updateAll creates a secret in each of many accounts and updates it, with the given number of
+// requests for each account, and returns how long that takes.
 func updateAll(t *testing.T, api reconcile.API, accounts, requests, parallelism int) time.Duration {
 	t.Helper()
 	return run(accounts, parallelism, func(i int) {
@@ -117,7 +117,7 @@ const (
 func oneToken(planner.AccountID) string { return "token" }
 
 // 3,000 updates under a scaled-down limit use at least 97 % of what it allows, without a 429,
-// also if some of it was used when they begin.
+// even if some of it was used when they begin.
 func TestUpdatesBeyondTheLimit(t *testing.T) {
 	const updates, parallelism = 3000, 8
 	for _, tt := range []struct {

@@ -22,9 +22,9 @@ func SOPS(keyTypes ...string) (reconcile.SOPS, error) {
 	return sops{opener}, nil
 }
 
-// TypesNotAllowed is the type of the error, for [errors.As], about a SOPS file that can only
-// be decrypted with keys of other types than the given ones. It lists those types, separated
-// by commas.
+// TypesNotAllowed is the type of the error, for [errors.As], about a SOPS file that can only be
+// decrypted with keys of types that are not allowed. Its value lists the key types that [SOPS]
+// would need, separated by commas.
 type TypesNotAllowed = sopsfile.TypesNotAllowed
 
 // sops implements the interfaces of reconcile and manifest with package sopsfile.

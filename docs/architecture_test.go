@@ -60,8 +60,8 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// imports are the packages of this module, with those of them that each imports, quoted and
-// in order; or the word "none". Tests, the demo and other modules are left out.
+// imports returns, for each package of this module, which others of them it imports, quoted and
+// in order, or the word "none". Tests, the demo and other modules are left out.
 func imports(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string]map[string]bool{}

@@ -21,7 +21,7 @@ var versionsTable = regexp.MustCompile(`\| module \| version used \| last releas
 const unknown = "not known"
 
 // TestDependencies: dependencies.md says what each direct dependency is for, and its table of
-// versions, dates and licences is that of go.mod and of the module cache. With -update, the table
+// versions, dates and licences agrees with go.mod and the module cache. With -update, the table
 // is rewritten, with the last releases that the module proxy knows today.
 func TestDependencies(t *testing.T) {
 	page, err := os.ReadFile("dependencies.md")
@@ -118,8 +118,8 @@ func versionsUsed(table string, modules []licences.Module) map[string]string {
 	return used
 }
 
-// lastReleases is the column of the table, by module. It was true on the day of the last -update,
-// so what can be checked later is that no release is older than the version that is used.
+// lastReleases returns the table's column of last releases, by module. It was true on the day of the
+// last -update, so the test can only check that no release is older than the version in use.
 func lastReleases(t *testing.T, table string, modules []licences.Module) map[string]string {
 	t.Helper()
 	last := map[string]string{}
@@ -136,7 +136,7 @@ func lastReleases(t *testing.T, table string, modules []licences.Module) map[str
 			}
 			_, date, _ := strings.Cut(last[m.Path], " (")
 			released, err := time.Parse(time.DateOnly, strings.TrimSuffix(date, ")"))
-			if used := m.Time.UTC().Truncate(24 * time.Hour).AddDate(0, 0, -1); err != nil || released.Before(used) {
+			if used := m.Time.UTC().Truncate(24*time.Hour).AddDate(0, 0, -1); err != nil || released.Before(used) {
 				t.Errorf("the last release of %s is %q, and %s of %s is used", m.Path, last[m.Path], m.Version, used.Format(time.DateOnly))
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The Go code in library.md is that of the packages' examples, which are compiled and run.
+// The Go code in library.md is copied from the packages' examples, which are compiled and run.
 func TestLibrary(t *testing.T) {
 	doc, err := os.ReadFile("library.md")
 	if err != nil {

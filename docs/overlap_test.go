@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestOverlapWorker runs the Worker of workers.md that accepts a previous value, under Node.js,
-// whose globals are those that it uses of a Worker: with the value, the previous one, an older one,
-// and while the previous one, or the secret itself, cannot be read.
+// TestOverlapWorker runs the Worker of workers.md that accepts a previous value. It runs under Node.js,
+// which has the globals that it needs. It is called with the value, the previous one and an older one,
+// and while the previous one or the secret itself cannot be read.
 func TestOverlapWorker(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {

@@ -116,7 +116,7 @@ func sources(t *testing.T, dir string) []string {
 	return files
 }
 
-// TestImpurityIsSeen: TestEngineIsPure sees what it looks for.
+// TestImpurityIsSeen: TestEngineIsPure finds impure code.
 func TestImpurityIsSeen(t *testing.T) {
 	for _, name := range front {
 		if forbidden(name) != name || forbidden(name+"/v2") != name || forbidden(name+"x") != "" {
@@ -146,7 +146,7 @@ func TestPlannerIsPure(t *testing.T) {
 	checkImports(t, "../internal/position", "cmp", "strconv")
 }
 
-// checkImports fails the test if a package imports what is not allowed, or reads the clock.
+// checkImports fails the test if a package imports anything that is not allowed, or reads the clock.
 func checkImports(t *testing.T, dir string, allowed ...string) {
 	t.Helper()
 	for _, file := range sources(t, dir) {

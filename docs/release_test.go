@@ -67,7 +67,7 @@ func TestReleaseVersion(t *testing.T) {
 	}
 }
 
-// TestReleaseSystems: the licences that accompany a release are those of the programs in it.
+// TestReleaseSystems: the licences that accompany a release cover all programs in it.
 func TestReleaseSystems(t *testing.T) {
 	config, err := os.ReadFile("../.goreleaser.yaml")
 	if err != nil {

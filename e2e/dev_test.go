@@ -118,7 +118,7 @@ stores:
 	}
 }
 
-// newest is the newest wrangler that runs here, and the PATH for it. The one in current
+// newest returns the newest wrangler that runs here, and the PATH for it. The wrangler in current
 // needs Node.js 22: this machine's, or the one that npm ci installed for it.
 func newest(t *testing.T) (modules, path string) {
 	t.Helper()

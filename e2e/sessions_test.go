@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// sessionFiles are two Workers in folders of their own: web gets the requests, and passes
-// those for /api on to api.
+// sessionFiles are two Workers in folders of their own: web gets the requests, and forwards
+// requests for /api to api.
 var sessionFiles = map[string]string{
 	"web/wrangler.jsonc": `{
   "name": "web", "main": "index.js", "compatibility_date": "2026-01-01",

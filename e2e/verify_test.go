@@ -142,7 +142,7 @@ func (p *verifyPlace) open(verify bool) *reconcile.Project {
 	return project
 }
 
-// verify verifies all secrets, and describes those whose value is not the recorded one.
+// verify verifies all secrets, and describes the ones whose values differ from the recorded ones.
 func (p *verifyPlace) verify() (others []string, failed error) {
 	p.Helper()
 	v, err := p.open(false).Verify(p.Context())
@@ -197,8 +197,8 @@ func (p *verifyPlace) drifted() string {
 	return strings.Join(all, "\n")
 }
 
-// TestVerify: after an apply all values match; one that a colleague changes is found, and no
-// other; a comment is not a value; a secret that Workers may not read is said to be unreadable.
+// TestVerify: after an apply all values match; only a value that a colleague changes is reported; a
+// comment is not a value; a secret that Workers may not read is reported as unreadable.
 func TestVerify(t *testing.T) {
 	eachMiniflare(t, func(t *testing.T, modules, path string) {
 		t.Setenv("PATH", path)
@@ -288,8 +288,8 @@ func TestVerifyMany(t *testing.T) {
 	p.ran(7)
 }
 
-// TestVerifyFails: a preview can fail at each step. The step is named, no value is believed to be
-// anything, and a plan is the one without verification.
+// TestVerifyFails: a preview can fail at each step. The step is named, no conclusion is drawn about
+// any value, and the plan is the same as without verification.
 func TestVerifyFails(t *testing.T) {
 	p := newAppliedPlace(t)
 	p.dashboard("changed", `{"comment": "theirs"}`)

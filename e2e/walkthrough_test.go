@@ -14,7 +14,7 @@ import (
 
 // TestWalkthrough follows docs/workers.md from an empty folder to the Worker that reads a
 // secret: it writes each block that names a file, runs each command, and compares its output
-// with the documented one. "…" stands for what differs from run to run.
+// with the documented one. "…" matches whatever differs from run to run.
 func TestWalkthrough(t *testing.T) {
 	p := newPlace(t)
 	doc, err := os.ReadFile(filepath.Join("..", "docs", "workers.md"))

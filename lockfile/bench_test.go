@@ -23,8 +23,8 @@ func large(secrets int) *File {
 	return f
 }
 
-// Parse allocates for what it returns, however many secrets there are, and for nothing else: a
-// name, six texts, a record, a list with one scope, and the growth of a map.
+// Parse allocates only what it returns, however many secrets there are: for each a name, six
+// texts, a record, a list with one scope, and the growth of a map.
 func TestParseAllocates(t *testing.T) {
 	const most = 20
 	for _, secrets := range []int{100, 10_000} {

@@ -34,8 +34,8 @@ func TestSavedFiles(t *testing.T) {
 	}
 }
 
-// TestReplacedWithAJournal: the two files beside the lockfile have what the journal had, so it is
-// removed. One that another program removed is not missed.
+// TestReplacedWithAJournal: the two files beside the lockfile have the journal's content, so the
+// journal is removed. It is not an error if another program removed it before.
 func TestReplacedWithAJournal(t *testing.T) {
 	for name, removed := range map[string]bool{"there": false, "removed": true} {
 		t.Run(name, func(t *testing.T) {

@@ -43,7 +43,7 @@ var (
 )
 
 // damage finds out why data is not JSON, and at which offset. what is empty if it is JSON.
-// It quotes none of the content.
+// It does not quote the content.
 func damage(data []byte) (at int, what string, todo remedy) {
 	switch encoding := charset.UTF16(data); {
 	case len(bytes.TrimSpace(data)) == 0:

@@ -68,7 +68,7 @@ type Shared struct {
 	Generation int
 	// Run identifies the run that wrote it last. It is set only in an object store, as is Journal.
 	Run string
-	// Journal identifies the journal with more records of the run, which had not ended; empty if
+	// Journal identifies the journal with further records of a run that had not ended; empty if
 	// there is none.
 	Journal string
 }
@@ -119,9 +119,9 @@ type Secret struct {
 	Status string
 	// Applied is when the value was last sent.
 	Applied time.Time
-	// Accepted is when a live state that secretsync did not write was accepted. The value in
-	// Cloudflare is not known since then: it may not be the one that Fingerprint represents.
-	// It is zero if the value is the last applied one.
+	// Accepted is when a live state that secretsync did not write was accepted. Since then the
+	// value in Cloudflare is not known, and may not match Fingerprint. It is zero if the value is
+	// the last applied one.
 	Accepted    time.Time
 	Fingerprint Fingerprint
 	// Source describes where the value came from, for people to read.
@@ -154,8 +154,8 @@ type Pending struct {
 	PreviousID SecretID
 	// Value says that the write includes the value, not only metadata.
 	Value bool
-	// Fingerprint and Ciphertext are those of the value that a created secret has. They are
-	// empty for a generated value.
+	// Fingerprint and Ciphertext belong to the value of the secret to be created. They are empty
+	// for a generated value.
 	Fingerprint Fingerprint
 	Ciphertext  string
 }
@@ -263,5 +263,5 @@ type Position = position.Position
 type Error = syntax.Error
 
 // ErrorList is an error of several mistakes, one a line. [errors.As] finds it in what
-// [Parse], [Read] and [Open] return for content that is no lockfile.
+// [Parse], [Read] and [Open] return for content that is not a lockfile.
 type ErrorList = syntax.ErrorList

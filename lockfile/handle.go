@@ -38,8 +38,8 @@ type Handle struct {
 type storage interface {
 	// difference says what another program did since this storage last read or wrote the lockfile.
 	difference() (replacement, error)
-	// save replaces the lockfile, unless check returns an error, and removes the journal, all of
-	// whose changes data has. saved may be true even if there is an error.
+	// save replaces the lockfile, unless check returns an error, and removes the journal, because
+	// data has all its changes. saved may be true even if there is an error.
 	save(data []byte, check func() error) (saved bool, err error)
 	// append adds a line to the journal. whole returns the lockfile with this line's changes, and
 	// the name of a journal in which more will follow.
@@ -57,7 +57,7 @@ type storage interface {
 type replacement struct {
 	// what it did, such as "it was removed"; empty for nothing.
 	what string
-	// lockOnly says that only the lock was lost: the lockfile is what was last written.
+	// lockOnly says that only the lock was lost: the lockfile still has what was last written.
 	lockOnly bool
 }
 
@@ -173,9 +173,9 @@ func (h *Handle) share(run string) {
 	h.next = &Shared{Lineage: cmp.Or(was.Lineage, newID()), Generation: was.Generation + 1, Run: run}
 }
 
-// Adopt replaces the content by that of f, another copy of the project's lockfile, and continues
-// the generations of both, so that either copy can be distinguished from this later one. The caller holds
-// the lease that keeps other machines away.
+// Adopt replaces the content by f, another copy of the project's lockfile, and continues the
+// generations of both, so that this later copy can be distinguished from either. The caller holds the
+// lease that keeps other machines away.
 func (h *Handle) Adopt(f *File) error {
 	h.mu.Lock()
 	was, run := h.file.Shared, ""
@@ -210,8 +210,8 @@ func (h *Handle) Fold() error {
 	return h.save(h.file.Format())
 }
 
-// save replaces the lockfile by one that has all changes of the journal, unless another program
-// replaced it.
+// save replaces the lockfile by one with all changes of the journal, unless another program replaced
+// it.
 func (h *Handle) save(data []byte) error {
 	saved, err := h.storage.save(data, h.check)
 	if saved {
@@ -278,7 +278,7 @@ func (h *Handle) saveBeside() error {
 }
 
 // Close releases the lock. Further calls do nothing. If another program has replaced what this
-// Handle wrote, and nothing noticed it since, the records are saved beside the lockfile.
+// Handle wrote, and no other method noticed it, the records are saved beside the lockfile.
 func (h *Handle) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -16,13 +16,13 @@ import (
 //	KEY.journal/ID/000001
 //
 // ID is new for each journal. The first change is written to the lockfile itself, which then names
-// the journal: only then is there one to be read. A run that takes over from one that did not end
-// first writes an object that seals the journal, where the next change would be. So what it read of
-// the journal stays all of it, and the other run, should it still be alive, cannot record the intent
-// of another request, and therefore does not send it.
+// the journal: only then is there a journal to read. A run that takes over from an unfinished one
+// first seals the journal, by writing an object where the next change would be. From then on the
+// journal cannot grow. If the other run is still alive, it cannot record the intent of another
+// request, and therefore does not send it.
 
 // OpenObject opens the lockfile at key in an object store. The caller must hold the lease that
-// keeps other runs away; held returns an error if it does not any more. If an earlier run did not
+// keeps other runs away; held returns an error if it no longer holds it. If an earlier run did not
 // end, OpenObject seals that run's journal and writes it to the lockfile. Before each of these
 // writes, it calls held, after it has read what the write is based on: a run that lost the lease
 // while it was suspended must not seal the journal of the run that holds it now.
@@ -196,7 +196,7 @@ func (b *inBucket) save(data []byte, check func() error) (saved bool, err error)
 	if err := check(); err != nil {
 		return false, err
 	}
-	b.id = "" // also if this fails, because it may take effect nevertheless
+	b.id = "" // even if this fails, because it may take effect nevertheless
 	if err := b.replace(data); err != nil {
 		return false, err
 	}

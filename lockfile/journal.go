@@ -39,8 +39,8 @@ const journalVersion = 1
 
 // journalLine is one line of a journal.
 type journalLine struct {
-	// Version and Lockfile are those of the first line. Lockfile is the digest of the lockfile's
-	// content, or empty if there was none.
+	// Version and Lockfile are on the first line. Lockfile is the digest of the lockfile's content,
+	// or empty if there was none.
 	Version  int    `json:"journal,omitempty"`
 	Lockfile string `json:"lockfile,omitempty"`
 	// Was and Now are the records of a change.
@@ -76,14 +76,14 @@ func parseJournalLine(line []byte) (l journalLine, ok bool) {
 type journal struct {
 	changes []step
 	// based has, for the digest of each lockfile that the journal was based on or was to be
-	// folded into, the number of changes which that lockfile has.
+	// folded into, the number of journal changes already in that lockfile.
 	based map[string]int
 }
 
 // step is what one line changed.
 type step struct{ was, now *File }
 
-// digest is that of a lockfile's content, and empty if there is no such file.
+// digest is the digest of a lockfile's content, and empty if there is no such file.
 func (s snapshot) digest() string {
 	if !s.exists {
 		return ""
@@ -233,7 +233,7 @@ func (f *File) part(t touched) *File {
 	return p
 }
 
-// replace replaces the records of was by those of now. Both are parts of the file: see
+// replace replaces the records in was by the records in now. Both are parts of the file: see
 // [File.part].
 func (f *File) replace(was, now *File) {
 	f.API, f.Shared = now.API, now.Shared
@@ -283,7 +283,7 @@ func (f *File) withoutSeal() *File {
 // compact returns the file as JSON in one line.
 func (f *File) compact() json.RawMessage { return bytes.TrimSpace(f.encode("")) }
 
-// outside names a record of a part that is not among those that were to be touched.
+// outside names a record in part that the change was not allowed to touch.
 func (t touched) outside(part *File) string {
 	for k, st := range part.Stores {
 		if _, ok := t[k]; !ok {

@@ -56,8 +56,8 @@ func exists(t *testing.T, path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// TestJournalOutlivesAKill: what Record returned from is in what Read and Open return. Open folds
-// the journal into the lockfile; until then the lockfile is as it was.
+// TestJournalOutlivesAKill: once Record has returned, Read and Open return the change. Open folds
+// the journal into the lockfile; until then the lockfile is unchanged.
 func TestJournalOutlivesAKill(t *testing.T) {
 	for name, content := range map[string][]byte{"first apply": nil, "later apply": full().Format()} {
 		t.Run(name, func(t *testing.T) {
@@ -157,8 +157,8 @@ func TestTornJournal(t *testing.T) {
 	try(t, h.Fold())
 }
 
-// TestLastLineNotOnDisk: after a power failure, a file may have the length of a line, but zeros in
-// its place, also with a line break at their end.
+// TestLastLineNotOnDisk: after a power failure, a file may have zeros in place of its last line, with
+// or without a line break at the end.
 func TestLastLineNotOnDisk(t *testing.T) {
 	for _, torn := range []string{"\x00\x00\x00\n", "\x00\x00\x00", "00000000 {}\n"} {
 		path, want := killed(t, nil)
@@ -253,8 +253,7 @@ func TestNewerJournal(t *testing.T) {
 	}
 }
 
-// FuzzJournal: whatever a journal holds, reading it does not panic, and what it is read as can be
-// written.
+// FuzzJournal: whatever a journal holds, reading it does not panic, and the result can be written.
 func FuzzJournal(f *testing.F) {
 	was, now := full(), full()
 	now.Stores[prod].PutSecret("a", Secret{ID: "1"})
@@ -268,7 +267,7 @@ func FuzzJournal(f *testing.F) {
 	f.Add(append(bytes.Clone(header), line...))
 	f.Add(append(append(bytes.Clone(header), line...), journalLine{Folded: "sha256:0"}.format()...))
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		// The checksum is no obstacle: each line gets the right one.
+		// The checksum must not stop the fuzzer: each line gets the right one.
 		var text []byte
 		for line := range bytes.Lines(data) {
 			_, json, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
@@ -322,8 +321,8 @@ func TestKilledWhileFolding(t *testing.T) {
 	}
 }
 
-// TestJournalOfAReplacedLockfile: git replaced the lockfile while an apply ran that was killed
-// then. Its records are saved beside the lockfile, and merged record by record.
+// TestJournalOfAReplacedLockfile: git replaced the lockfile during an apply, which was then killed.
+// Its records are saved beside the lockfile, and merged record by record.
 func TestJournalOfAReplacedLockfile(t *testing.T) {
 	path, _ := killed(t, full().Format())
 	try(t, os.WriteFile(path, colleagues(), 0o644))
@@ -414,8 +413,8 @@ func TestJournalIsNoLink(t *testing.T) {
 	}
 }
 
-// TestRecordRefuses: a change of records that were not named would be lost, and one that cannot be
-// read back would stop every later run. Both are discarded.
+// TestRecordRefuses: a change of records that were not named would be lost, and a change that cannot
+// be read back would stop every later run. Both are discarded.
 func TestRecordRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	h := openAt(t, path)

@@ -38,8 +38,8 @@ type Merged struct {
 
 // Conflict is a disagreement between the two sides about one record.
 type Conflict struct {
-	// Store and Secret say which record. Secret is empty if it is the store's own record;
-	// both are if it is the sealed fingerprint key.
+	// Store and Secret say which record. Secret is empty for the store's own record; both are
+	// empty for the sealed key.
 	Store  StoreKey
 	Secret string
 	// Reason is what the two sides did.
@@ -76,12 +76,12 @@ type Superseded struct {
 // Merge merges ours and theirs, two versions of the lockfile base, record by record. base is
 // the zero File if both were created separately.
 //
-// A record that only one side changed, added or removed becomes what that side made of it.
-// If both sides wrote the secret (changed its time of modification), the later write decides,
-// since it is what is live. Otherwise each field is merged on its own; if both sides changed
-// it, the record with the later time of modification decides, and if there is none, that is a
-// [Conflict]. So is a record that one side removed and the other changed. A pending write
-// that one side added is kept in any case.
+// If only one side changed, added or removed a record, that side's version is taken. If both
+// sides wrote the secret (changed its time of modification), the later write decides, since it
+// is live. Otherwise each field is merged on its own; if both sides changed a field, the record
+// with the later time of modification decides, and if neither is later, that is a [Conflict]. So
+// is a record that one side removed and the other changed. A pending write that one side added
+// is kept in any case.
 //
 // The error is an [ErrKeysDiffer], an [ErrAPIsDiffer], an [ErrAccountsDiffer] or an
 // [ErrLineagesDiffer].
@@ -187,8 +187,8 @@ func (m *merger) api(result *File) string {
 	return m.theirs.API
 }
 
-// shared returns the lineage and the generation of the result, which has the records of both
-// sides, so it is as new as the newer one.
+// shared returns the lineage and the generation of the result. It has the records of both sides, so
+// it is as new as the newer side.
 func (m *merger) shared() Shared {
 	if m.theirs.Shared.Generation > m.ours.Shared.Generation {
 		return m.theirs.Shared
@@ -298,9 +298,9 @@ func reasonOf(hasBase bool) ConflictReason {
 	return BothAdded
 }
 
-// mergeSecret merges a record that both sides have, differently. later is positive if both
-// wrote the secret and ours is what is live, and negative if theirs is. disputed are the
-// fields that cannot be merged.
+// mergeSecret merges a record that differs between the sides. later is positive if both sides
+// wrote the secret and our write is live, and negative if theirs is. disputed are the fields that
+// cannot be merged.
 func mergeSecret(base, ours, theirs *Secret) (merged *Secret, later int, disputed []string) {
 	hasBase := base != nil
 	if !hasBase {
@@ -332,7 +332,7 @@ type fieldRule int
 const (
 	// eachItsOwn takes a change by one side. If both changed it, the later record decides.
 	eachItsOwn fieldRule = iota
-	// latest takes the later record, also if only the other one changed.
+	// latest takes the later record, even if only the other one changed.
 	latest
 	// mayBeUnknown is eachItsOwn where the zero value means that a side does not know.
 	mayBeUnknown
@@ -356,10 +356,10 @@ func (r fieldRules) of(name string) fieldRule {
 	return r.general
 }
 
-// mergeFields merges the fields of a record into both ours and theirs, and returns the names
-// of those that both changed and neither decides. order is positive if ours is the later
-// record, and negative if theirs is. Reflection makes it complete: a field that is added
-// later is merged, too.
+// mergeFields merges the fields of a record into both ours and theirs. It returns the names of
+// fields that both sides changed and no rule decides. order is positive if ours is the later
+// record, and negative if theirs is. It uses reflection, so that fields that are added to the
+// struct later are merged too.
 func mergeFields[T any](rules fieldRules, hasBase bool, base, ours, theirs *T, order int) (disputed []string) {
 	inBase, inOurs, inTheirs := reflect.ValueOf(base).Elem(), reflect.ValueOf(ours).Elem(), reflect.ValueOf(theirs).Elem()
 	for i := range inOurs.NumField() {

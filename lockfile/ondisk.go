@@ -138,8 +138,8 @@ func errRemoved(path string) error {
 		path, journalPath(path))}
 }
 
-// unfold saves the records of a journal beside the lockfile, which another program replaced
-// while an apply ran that was then killed: so they can be merged.
+// unfold saves the records of a journal beside the lockfile, so that they can be merged: another
+// program replaced the lockfile while an apply ran, and then the apply was killed.
 func unfold(path string, j *journal, disk snapshot) error {
 	if !disk.exists {
 		return errRemoved(path)

@@ -241,8 +241,8 @@ type form struct {
 var (
 	loopback  = form{func(s string) bool { return s == APILoopback }, `"loopback" (no such field for Cloudflare's API)`}
 	accountID = form{func(s string) bool { _, ok := hexid.Parse(s); return ok }, "an account id (32 hexadecimal digits)"}
-	// remoteID allows more than Cloudflare's ids of today, but only what is harmless in a
-	// URL: a lockfile may come from a pull request.
+	// remoteID allows more than Cloudflare's present ids, but only characters that are harmless in
+	// a URL: a lockfile may come from a pull request.
 	remoteID    = form{chars(alphanumeric+"_-", 1, 64), "a Cloudflare id"}
 	keyID       = form{chars(hexadecimal, 16, 16), "a key id (16 hexadecimal digits)"}
 	randomID    = form{chars(hexadecimal, 16, 16), "16 hexadecimal digits"}

@@ -32,7 +32,7 @@ func MaxSize(bytes int) Option {
 // Waiting is called once if [Open] waits for half a second or more for the lock, with who holds it.
 func Waiting(call func(*HeldError)) Option { return Option{waiting: call} }
 
-// limits bound what is read.
+// limits bound the sizes of files to read.
 type limits struct{ size int64 }
 
 func limitsOf(opts []Option) limits {
@@ -70,7 +70,7 @@ func Read(path string, opts ...Option) (*File, error) {
 type loaded struct {
 	disk snapshot
 	file *File // its content, without the changes of the journal
-	// journal is nil if there is none. It is about another lockfile unless fits is set. missing are
+	// journal is nil if there is none. It belongs to another lockfile unless fits is set. missing are
 	// its changes that the lockfile lacks.
 	journal *journal
 	fits    bool
@@ -85,8 +85,8 @@ func (l *loaded) current() *File {
 	return l.file
 }
 
-// loadTries bounds how often the two files are read again because an apply may have folded the one
-// into the other in between.
+// loadTries bounds how often the two files are read again because an apply may have folded the
+// journal into the lockfile in between.
 const loadTries = 10
 
 // load reads the journal beside the lockfile at path, and then the lockfile. In this order, only a

@@ -14,7 +14,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// maxMistakes bounds the report on a file that is no lockfile at all.
+// maxMistakes bounds the report on a file that is not a lockfile at all.
 const maxMistakes = 100
 
 // reader reads well-formed JSON and collects mistakes in its meaning. Decoding with encoding/json
@@ -125,7 +125,7 @@ type member struct {
 }
 
 // members calls read for each member of an object; read must consume the value. It returns false if
-// the next value is no object.
+// the next value is not an object.
 func (r *reader) members(read func(member)) bool {
 	if !r.starts("{", "an object") {
 		return false

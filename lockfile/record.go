@@ -12,12 +12,12 @@ type RecordKey struct {
 }
 
 // Record applies change to the records that keys name, and appends them to the journal beside
-// the lockfile. The file that change gets has these records alone, with their stores; it must
-// add no others. When Record returns nil, the change is on the disk, and so it is in what [Read]
-// and [Open] return, also after a crash; when it returns an error, the change is discarded. A
-// change that changes nothing is not written.
+// the lockfile. The file that change gets has only these records, with their stores; change must
+// add no others. When Record returns nil, the change is on the disk, and [Read] and [Open] return
+// it even after a crash. When it returns an error, the change is discarded. A change that changes
+// nothing is not written.
 //
-// The time that Record takes depends on the number of keys, not on that of all records.
+// The time that Record takes depends on the number of keys, not on the number of all records.
 // [Handle.Fold] and [Handle.Update] write the whole lockfile.
 //
 // If another program has replaced the lockfile, the error is a [ReplacedError], and what this

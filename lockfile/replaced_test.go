@@ -40,8 +40,8 @@ func colleagues() []byte {
 	return f.Format()
 }
 
-// A lockfile that another program replaced is never overwritten. What this run recorded
-// before, and the outcomes of requests under way, are saved beside it.
+// A lockfile that another program replaced is never overwritten. This run's earlier records
+// and the outcomes of requests under way are saved beside it.
 func TestReplacedLockfileIsNotOverwritten(t *testing.T) {
 	for name, replace := range replacements {
 		for _, written := range []bool{false, true} {

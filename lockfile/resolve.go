@@ -8,9 +8,9 @@ import (
 	"github.com/secretsync/secretsync/internal/atomicfile"
 )
 
-// Resolve locks the lockfile at path, waiting up to timeout, and replaces its content, nil if
-// there is no such file, by what resolve returns. Unlike [Open], it accepts any content, such
-// as a conflict of git's. If resolve returns an error, nothing is written.
+// Resolve locks the lockfile at path, waiting up to timeout, and replaces its content by the
+// result of resolve. content is nil if there is no such file. Unlike [Open], Resolve accepts any
+// content, such as a conflict of git's. If resolve returns an error, nothing is written.
 func Resolve(ctx context.Context, path string, timeout time.Duration, resolve func(content []byte) ([]byte, error), opts ...Option) error {
 	l, err := lock(ctx, path, timeout)
 	if err != nil {

@@ -29,9 +29,9 @@ func takeSnapshot(path string, most limits) (snapshot, error) {
 }
 
 // difference describes how the file at path differs from the snapshot, and is empty if it
-// does not. Another file with the same content, such as a copy, is no difference: nothing is
-// lost if that is replaced. The file is read unless its change time proves that it is as it was:
-// a changed file may have the size and the times of modification of the previous one.
+// does not. Another file with the same content, such as a copy, is not a difference: nothing is
+// lost if that is replaced. The file is read unless its change time proves that it is unchanged:
+// a changed file may have the same size and modification time as the previous one.
 func (s *snapshot) difference(path string) (string, error) {
 	if s.exists && s.stamp.Holds(path) {
 		return "", nil

@@ -25,8 +25,8 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-// Open checks that there is room for what an apply adds. A limit on the size of files stands
-// in for a full disk; ulimit counts blocks of 512 bytes.
+// Open checks that there is room for what an apply adds. A limit on the size of files
+// replaces a full disk; ulimit counts blocks of 512 bytes.
 func TestOpenMakesSureOfRoom(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {

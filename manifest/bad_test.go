@@ -25,8 +25,8 @@ func readFile(t testing.TB, name string) []byte {
 	return data
 }
 
-// Every mistake in testdata/bad is reported as its .err file says, and none of
-// the errors shows a value: those have "canary" in them.
+// Every mistake in testdata/bad is reported as its .err file says, and no error
+// shows a value: all values contain "canary".
 //
 // SOPS is a fake here, which needs no key: a wrong key, a broken MAC, a swapped ciphertext
 // and missing keys have their golden errors in testdata/scripts/sops-mistakes.txtar of the

@@ -74,8 +74,8 @@ func TestMaxSecrets(t *testing.T) {
 	}
 }
 
-// TestMaxFileSize: the size of the manifest, of what it includes and of SOPS files is bounded as the
-// caller says, and by default well above what 100,000 secrets take.
+// TestMaxFileSize: the caller can limit the size of the manifest, of included files and of SOPS
+// files. The default is well above the size of 100,000 secrets.
 func TestMaxFileSize(t *testing.T) {
 	racetest.Large(t)
 	dir := t.TempDir()

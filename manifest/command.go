@@ -116,14 +116,14 @@ func (r *reading) commandFailed(ctx context.Context, argv []string, err error) (
 	return fmt.Sprintf("the command %q could not be run", name), "it is run without a shell, in the manifest's folder"
 }
 
-// program is what is shown of a command. A whole command line that was written as one
-// word, which nothing can run, may hold a secret.
+// program is the part of a command that may be shown. A command line that was written as
+// one word, which cannot run, may hold a secret.
 func program(argv []string) string {
 	name, _, _ := strings.Cut(argv[0], " ")
 	return name
 }
 
-// commandEnv is the environment without what is meant for this tool alone.
+// commandEnv is the environment without the variables that are meant for this tool alone.
 func (r *reading) commandEnv() []string {
 	return slices.DeleteFunc(slices.Clone(r.environ()), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
@@ -131,7 +131,7 @@ func (r *reading) commandEnv() []string {
 	})
 }
 
-// knownProgram is what is known of a program that people keep secrets with.
+// knownProgram describes a well-known program for keeping secrets.
 type knownProgram struct {
 	// signIn is what to do where its session has ended.
 	signIn string
@@ -172,7 +172,7 @@ func signIn(argv []string) string {
 	return ""
 }
 
-// standInError is for a text that a program prints where there is no value.
+// standInError is about a text that a program prints in place of a missing value.
 type standInError struct{ text, hint string }
 
 func (e *standInError) Error() string { return e.text + " instead of a value" }

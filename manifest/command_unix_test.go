@@ -203,7 +203,7 @@ func TestPipe(t *testing.T) {
 	wantError(t, err, "is not a regular file")
 }
 
-// What a program prints in place of a value that it does not have is no value.
+// The text that a program prints in place of a missing value is not a value.
 func TestStandIns(t *testing.T) {
 	for program, prints := range map[string]string{"aws": "None", "az": "None", "kubectl": "<no value>", "jq": "null", "yq": "null"} {
 		dir := write(t, map[string]string{"secretsync.yaml": one("from: {command: [./" + program + "]}"), program: "#!/bin/sh\necho '" + prints + "'\n"})

@@ -48,8 +48,8 @@ func names(known []key) []string {
 	return names
 }
 
-// is reports whether a value is of a kind, and adds a mistake if it is not. like is a value that
-// the key could have; nil for none.
+// is reports whether a value is of a kind, and adds a mistake if it is not. like is an example of
+// a valid value; nil for none.
 func (d *document) is(f syntax.Field, k syntax.Kind, like literal) bool {
 	if f.Value.Kind != k {
 		d.wrongKind(f, k, like)

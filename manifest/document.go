@@ -65,7 +65,7 @@ func parse(limits syntax.Limits, name string, data []byte) (root *syntax.Node, f
 	return root, format, mistakes
 }
 
-// formatOf returns the language of a manifest's file, by its name; one that SOPS encrypted may
+// formatOf returns the language of a manifest's file, by its name. A file that SOPS encrypted may
 // have any name.
 func formatOf(name string, data []byte) (syntax.Format, *Error) {
 	format, ok := syntax.FormatOf(name)
@@ -207,7 +207,7 @@ func (d *document) readSafety(f syntax.Field) {
 	}
 }
 
-// location reads a place in an object store; like is what it looks like.
+// location reads a place in an object store; like is an example.
 func (d *document) location(f syntax.Field, dst *Location, like string) {
 	defer d.errs.Tag(rulePolicy, len(d.errs))
 	text, ok := d.expanded(f)
@@ -242,9 +242,9 @@ func (d *document) readDefaults(f syntax.Field, first bool) {
 	}
 }
 
-// scopeNames are the scopes known in 2026 (docs/cloudflare-api.md §4). The set grows, so
-// that one we don't know is no mistake, unless it is all but one that we do: Cloudflare
-// would refuse it in the middle of an apply.
+// scopeNames are the scopes known in 2026 (docs/cloudflare-api.md §4). The set grows, so an
+// unknown scope is not a mistake, unless it is almost a known one: Cloudflare would refuse it in
+// the middle of an apply.
 var scopeNames = []string{"workers", "ai_gateway", "dex", "access", "containers", "websearch"}
 
 var scopeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)

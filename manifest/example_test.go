@@ -95,7 +95,7 @@ func ExampleLoad_mistakes() {
 	//   (for example: generate: {bytes: 32, encoding: hex})
 }
 
-// vault reads files of lines "key = value", which stand for SOPS files here.
+// vault reads files of lines "key = value" in place of SOPS files.
 type vault struct{}
 
 func (vault) Open(name, _ string, data []byte) (manifest.SOPSFile, error) {

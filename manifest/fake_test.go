@@ -22,7 +22,7 @@ func enc(plain, kind string) string {
 	return "ENC[AES256_GCM,data:" + base64.StdEncoding.EncodeToString([]byte(plain)) + ",type:" + kind + "]"
 }
 
-// fakeSOPS reads YAML and JSON files in which enc stands for encryption.
+// fakeSOPS reads YAML and JSON files in which enc marks encrypted values.
 type fakeSOPS struct {
 	fail    error                                        // of Value
 	decrypt func(ctx context.Context, name string) error // of the first Value of a file; may be nil

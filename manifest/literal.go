@@ -76,8 +76,8 @@ func scalar(format syntax.Format, value literal) string {
 // reserved are the words that YAML does not take for a string, in any case.
 var reserved = []string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
-// isPlain reports whether a text needs no quotes, wherever it stands: letters, digits, _ and -,
-// and what more has, not beginning with anything but a letter or _.
+// isPlain reports whether a text needs no quotes in any place: it begins with a letter or _, and has
+// only letters, digits, _, - and the characters in more.
 func isPlain(text, more string) bool {
 	const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 	return text != "" && strings.Trim(text[:1], first) == "" && strings.Trim(text, first+"0123456789-"+more) == "" &&

@@ -102,13 +102,13 @@ const (
 	DefaultMaxFileSize = 64 << 20
 )
 
-// limits are those of the syntax of one file.
+// limits returns the limits on the syntax of one file.
 func (o Options) limits() syntax.Limits {
 	const others, perSecret = 100_000, 12
 	return syntax.Limits{Size: o.MaxFileSize, Entries: others + perSecret*o.MaxSecrets}
 }
 
-// withDefaults fills in what is not given.
+// withDefaults fills in the defaults.
 func (o Options) withDefaults() Options {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
@@ -170,7 +170,7 @@ type loader struct {
 	lease    Location
 	lockfile Location
 	typed    map[string]any // the variables as conditions have them
-	// conditions are what those decided so far came to, by their text.
+	// conditions has the results of the conditions decided so far, by their text.
 	conditions map[string]bool
 	workers    []workerPattern
 	stores     []*storeDecl // in the order of the files
@@ -178,7 +178,7 @@ type loader struct {
 
 	names   []string // of each file
 	digests []string
-	inClear bool // they hold values in clear
+	inClear bool // they hold plaintext values
 
 	// What is bounded: bytes that variables stand for, bytes of included files, secrets.
 	expansions, included, secrets int

@@ -31,15 +31,15 @@ import (
 type Manifest struct {
 	// File is the manifest's name as it was given.
 	File string
-	// Root is the folder that sources must lie in: the repository.
+	// Root is the folder that must contain all sources: the repository.
 	Root   string
 	Stores []Store
 	Safety Safety
 	// Lease is where machines that apply this manifest exclude one another, and Lockfile is the
 	// lockfile that they share. Each may be missing.
 	Lease, Lockfile Location
-	// Digest is of the manifest's files, "sha256:" and hexadecimal digits; empty where
-	// values stand in them in clear, which a digest would give away.
+	// Digest is of the manifest's files, "sha256:" and hexadecimal digits; empty where they
+	// hold plaintext values, which a digest would give away.
 	Digest string
 	// Warnings are remarks that forbid nothing.
 	Warnings []*Error
@@ -124,7 +124,7 @@ type Resolved struct {
 	at Position // in a SOPS file
 }
 
-// Ciphertext is what is known of a value without a key.
+// Ciphertext is what is known about a value without a key.
 type Ciphertext struct {
 	// Digest is of the encrypted text in a SOPS file; "" without one.
 	Digest string
@@ -144,7 +144,7 @@ type SOPS interface {
 // SOPSFile is a file that SOPS encrypted. A path leads through maps by key and
 // through lists by decimal index; the empty path is a binary file's content.
 type SOPSFile interface {
-	// Entry returns what is known of a value without a key.
+	// Entry returns what is known about a value without a key.
 	Entry(path []string) (SOPSEntry, error)
 	// Value decrypts a value. The first call decrypts the file and verifies its MAC.
 	Value(ctx context.Context, path []string) (Value, error)
@@ -153,7 +153,7 @@ type SOPSFile interface {
 // SOPSEntry is what can be known of a value in a SOPS file without a key.
 type SOPSEntry struct {
 	Pos Position
-	// Type is str, int, float, bool, time or bytes; "" for one that is not encrypted.
+	// Type is str, int, float, bool, time or bytes; "" for a value that is not encrypted.
 	Type string
 	// Digest is of the encrypted text: "sha256:" and hexadecimal digits.
 	Digest string
@@ -173,7 +173,7 @@ type Position = position.Position
 type Error = syntax.Error
 
 // ErrorList is an error of several mistakes, one a line. [errors.As] finds it in every
-// error of this package but those of [Find] and of a context.
+// error of this package, except errors of [Find] and of a context.
 type ErrorList = syntax.ErrorList
 
 // Value is a secret's value. It cannot be printed, logged or marshalled; Reveal returns
@@ -255,12 +255,12 @@ func (m *Manifest) Files() []File {
 	return files
 }
 
-// Watch adds a file that something else reads to those that [Manifest.Changed] looks at.
+// Watch adds a file that something else reads to the files that [Manifest.Changed] checks.
 func (m *Manifest) Watch(name string) { m.sources.files.Seen.Watch(name) }
 
 // Changed returns the names of the files that were read so far and have changed or
-// disappeared since: of the manifest, what it includes, its sources and its wrangler
-// configurations.
+// disappeared since: the manifest, the files that it includes, its sources and its
+// wrangler configurations.
 func (m *Manifest) Changed() []string {
 	if m.sources.files.Seen == nil { // not from Load
 		return nil

@@ -16,7 +16,7 @@ var (
 	ErrOutside = repo.ErrOutside
 	// ErrCommand: a source runs a command ([Options.AllowCommands]).
 	ErrCommand = errors.New("a command is refused")
-	// ErrPlaintext: the manifest holds a value in clear ([Options.AllowPlaintextValues]).
+	// ErrPlaintext: the manifest holds a plaintext value ([Options.AllowPlaintextValues]).
 	ErrPlaintext = errors.New("a plaintext value is refused")
 )
 
@@ -57,8 +57,8 @@ func refused(kind error, at Position, hint, what string, args ...any) *Error {
 	return e
 }
 
-// mistakesOf returns the mistakes that an error lists. It shows nothing of an error
-// of another type, which may quote plaintext.
+// mistakesOf returns the mistakes that an error lists. It hides the text of errors of
+// other types, which may quote plaintext.
 func mistakesOf(err error) ErrorList {
 	var list ErrorList
 	var one *Error

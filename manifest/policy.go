@@ -68,8 +68,8 @@ func (d *document) rotate(f syntax.Field) (overlap time.Duration) {
 	return overlap
 }
 
-// checkPrevious reports secrets that have the name under which another one keeps its previous
-// value, or had it before.
+// checkPrevious reports secrets that have, or had before a rename, the name under which another
+// secret keeps its previous value.
 func (l *loader) checkPrevious(stores []Store, taken map[place]Position) {
 	kept := map[place]string{}
 	for _, s := range stores {

@@ -50,15 +50,15 @@ func (m *Manifest) newReading() *reading {
 	return &reading{sources: m.sources, ran: map[string]ran{}, opened: map[[2]string]*sealed{}, failed: map[Error]bool{}}
 }
 
-// Resolve reads every value but those that are generated when they are applied, and
-// external ones. An error is an [ErrorList] of all that could
-// not be read, placed at their "from" in the manifest. What is wrong with a SOPS
-// file as a whole is reported once. After an interruption it is the context's error.
+// Resolve reads every value, except external ones and those that are generated when they
+// are applied. An error is an [ErrorList] of all values that could not be read, with the
+// positions of their "from" in the manifest. A mistake in a SOPS file as a whole is
+// reported once. After an interruption it is the context's error.
 func (m *Manifest) Resolve(ctx context.Context) (map[SecretRef]Resolved, error) {
 	return m.ResolveSome(ctx, func(SecretRef) bool { return true })
 }
 
-// ResolveSome is Resolve for those secrets that are wanted.
+// ResolveSome is Resolve for the wanted secrets only.
 func (m *Manifest) ResolveSome(ctx context.Context, wanted func(SecretRef) bool) (map[SecretRef]Resolved, error) {
 	r := m.newReading()
 	defer r.wipe()
@@ -96,8 +96,8 @@ func (m *Manifest) ResolveSome(ctx context.Context, wanted func(SecretRef) bool)
 	return values, nil
 }
 
-// Ciphertexts returns what can be known of every value without a key, the environment
-// or running anything. Its errors are those of [Manifest.Check].
+// Ciphertexts returns what can be known about every value without a key, without the
+// environment and without running anything. It has the same errors as [Manifest.Check].
 func (m *Manifest) Ciphertexts() (map[SecretRef]Ciphertext, error) {
 	r := m.newReading()
 	known := map[SecretRef]Ciphertext{}
@@ -116,9 +116,10 @@ func (m *Manifest) Ciphertexts() (map[SecretRef]Ciphertext, error) {
 	return known, nil
 }
 
-// Check reports what is wrong with the sources as far as it can be known without
-// a key, the environment or running anything: missing files, files that SOPS encrypted
-// and that are taken as they are, missing or altered entries of SOPS files. An error is an [ErrorList].
+// Check reports mistakes in the sources that can be found without a key, without the
+// environment and without running anything: missing files, files that SOPS encrypted but
+// that would be sent as they are, and missing or altered entries of SOPS files. An error
+// is an [ErrorList].
 func (m *Manifest) Check() error {
 	_, err := m.Ciphertexts()
 	return err
@@ -209,8 +210,8 @@ func (r *reading) value(ctx context.Context, secretName string, s Source) (Resol
 	return Resolved{Value: s.inline}, nil
 }
 
-// ciphertext is what is known of a source's value without a key. Trimming changes the value, so
-// it counts in the digest.
+// ciphertext is what is known about a source's value without a key. Trimming changes the value, so
+// it is part of the digest.
 func (s Source) ciphertext(c Ciphertext) Ciphertext {
 	if s.Kind == SourceSOPS && s.trim && c.Digest != "" {
 		c.Digest = digestOf("trim", c.Digest)

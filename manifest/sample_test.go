@@ -50,7 +50,7 @@ var frames = map[string]map[string]string{
 	},
 }
 
-// Every hint about a wrong type can be pasted over what was wrong, in each language.
+// Every hint about a wrong type can be pasted over the mistake, in each language.
 func TestHintsCanBePasted(t *testing.T) {
 	for _, c := range []struct{ frame, key, wrong, hint string }{
 		{"version", "version", "'1'", "the number without quotes"},
@@ -123,7 +123,7 @@ func TestHintsCanBePasted(t *testing.T) {
 	}
 }
 
-// hintFor loads a manifest and returns its first mistake, but those about files that do not exist.
+// hintFor loads a manifest and returns its first mistake, except mistakes about missing files.
 func hintFor(t *testing.T, language, text string) *Error {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "secretsync."+language)

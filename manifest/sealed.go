@@ -73,7 +73,7 @@ type sought struct {
 // sealed reports whether the value is in a SOPS file.
 func (s *sought) sealed() bool { return s.source.Kind == SourceSOPS || s.source.sealed != nil }
 
-// decrypt reads those values of a list that are in SOPS files. The files are decrypted side by side,
+// decrypt reads the values in a list that come from SOPS files. The files are decrypted side by side,
 // each once.
 func (r *reading) decrypt(ctx context.Context, list []*sought) {
 	var files []*sealed
@@ -183,9 +183,9 @@ func isSealed(root *syntax.Node) bool {
 	return mac != nil && mac.Kind == syntax.String
 }
 
-// unseal takes the metadata out of a file that SOPS encrypted, and puts the
-// plaintext wherever something else than a secret's value is encrypted, so that
-// keys are needed only then. Values stay as they are until they are resolved.
+// unseal removes the metadata from a file that SOPS encrypted, and decrypts
+// everything that is encrypted but is not a secret's value. So a key is needed only
+// if there is such a thing. Values stay encrypted until they are resolved.
 func (d *document) unseal(ctx context.Context, root *syntax.Node, format syntax.Format, data []byte) bool {
 	if !isSealed(root) {
 		d.refuseCiphertext(root, make([]string, 0, 16)) // what is appended needs no memory
@@ -196,8 +196,8 @@ func (d *document) unseal(ctx context.Context, root *syntax.Node, format syntax.
 	return d.unsealNode(ctx, root, nil)
 }
 
-// refuseCiphertext reports what is encrypted in a file that SOPS did not encrypt: a comment, for
-// example, would be sent as it is. Values are reported where they are read.
+// refuseCiphertext reports encrypted texts in a file that SOPS did not encrypt: an encrypted comment,
+// for example, would be sent as it is. Values are reported where they are read.
 func (d *document) refuseCiphertext(n *syntax.Node, path []string) {
 	for _, f := range n.Fields {
 		d.refuseCiphertext(f.Value, append(path, f.Key))
@@ -249,8 +249,8 @@ func isValuePath(path []string) bool {
 	return len(path) == 5 && path[0] == "stores" && path[2] == "secrets" && path[4] == "value"
 }
 
-// unsealLeaf puts what was encrypted into the tree. It is no value, but a name,
-// path or flag, so it may be of any type and stand in a list.
+// unsealLeaf puts the plaintext of a name, path or flag into the tree. It is not a
+// secret's value, so it may have any type and be in a list.
 func (d *document) unsealLeaf(ctx context.Context, n *syntax.Node, path []string) error {
 	file, err := d.sealed.open()
 	if err != nil {

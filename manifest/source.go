@@ -69,9 +69,10 @@ func (s Source) SOPS() (file string, path []string, ok bool) {
 	return s.target, slices.Clone(s.path), s.Kind == SourceSOPS && s.sealed == nil
 }
 
-// Digest is of what changes the value and String leaves out, the same on every machine:
-// "sha256:" and hexadecimal digits, or "" where String says it all. Arguments that are
-// encrypted in the manifest count by their ciphertexts, so that it reveals nothing of them.
+// Digest is a digest of everything that affects the value and that String leaves out:
+// "sha256:" and hexadecimal digits, or "" if String leaves out nothing. It is the same on every
+// machine. Arguments that are encrypted in the manifest count by their ciphertexts, so that the
+// digest reveals nothing about them.
 func (s Source) Digest() string {
 	switch {
 	case s.Kind == SourceFile && s.trim:
@@ -121,7 +122,7 @@ func (d *document) trim(f syntax.Field, n *syntax.Node, s *Source) {
 	d.onlyWith(f, n, "file", "sops", "command")
 }
 
-// onlyWith refuses a key that has none of those beside it that it belongs to.
+// onlyWith refuses a key unless one of the keys that it belongs to is beside it.
 func (d *document) onlyWith(f syntax.Field, n *syntax.Node, others ...string) {
 	if !slices.ContainsFunc(others, func(other string) bool { return n.Get(other) != nil }) {
 		d.errs.Add(f.Pos, "", `%q belongs to "%s"`, f.Key, strings.Join(others, `" or "`))

@@ -54,16 +54,16 @@ func (d *document) overrideVars() {
 	}
 }
 
-// The bounds of what a manifest may have, besides those of [Options]: far beyond any use, and
-// small enough that a hostile one costs neither much time nor much memory.
+// The bounds of a manifest, besides those of [Options]: more than anybody needs, and small enough
+// that a hostile manifest costs neither much time nor much memory.
 const (
 	maxVars        = 1000
 	maxExpanded    = 64 << 10 // of one text
 	maxExpandedAll = 16 << 20
 )
 
-// expanded returns a field's text with its ${vars.x} replaced. "$${" stands for
-// a literal "${".
+// expanded returns a field's text with its ${vars.x} replaced. "$${" becomes a
+// literal "${".
 func (d *document) expanded(f syntax.Field) (string, bool) {
 	defer d.errs.Tag(ruleVariable, len(d.errs))
 	text, ok := d.text(f)

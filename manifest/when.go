@@ -68,15 +68,15 @@ func (d *document) decide(at Position, text string) (wanted, ok bool) {
 	return wanted, true
 }
 
-// operators are those that a condition may have: none builds a list, a text or a search
-// that is larger than what the manifest says.
+// operators are the operators that a condition may have: none of them builds a list, a text or a
+// search that is larger than the manifest.
 var operators = []string{
 	"not", "!", "or", "||", "and", "&&", "==", "!=", "<", ">", "<=", ">=", "in", "contains", "startsWith", "endsWith",
 	"+", "-", "*", "/", "%", "??",
 }
 
-// varNames finds variables that a condition names and that there are not, and whatever
-// is no comparison of variables.
+// varNames finds undefined variables in a condition, and everything that is not a
+// comparison of variables.
 type varNames struct {
 	*document
 	pos Position
@@ -112,7 +112,7 @@ func (v *varNames) operator(op string) {
 	}
 }
 
-// text refuses what looks like a variable: it would be compared as it stands.
+// text refuses a text that looks like a variable: it would be compared as plain text.
 func (v *varNames) text(s string) {
 	_, name, found := strings.Cut(s, "${")
 	if !found {

@@ -16,8 +16,8 @@ type workerPattern struct {
 	persistTo     string  // empty if the entry has none
 }
 
-// readWorkers reads patterns, and maps of a pattern and the one environment that is
-// meant in its files.
+// readWorkers reads patterns, and maps of a pattern and the environment to read in
+// those files.
 func (d *document) readWorkers(f syntax.Field) {
 	defer d.errs.Tag(ruleWorkers, len(d.errs))
 	for _, item := range d.list(f, []literal{"apps/*/wrangler.jsonc"}) {
@@ -66,20 +66,20 @@ func (d *document) folder(f syntax.Field) string {
 
 // WorkerFile is a wrangler configuration that the manifest names.
 type WorkerFile struct {
-	// Name is as the caller would open it.
+	// Name is the name that the caller would open.
 	Name string
 	Data []byte
 	// Named says that an entry names the file itself; otherwise it is what a pattern matches.
 	Named bool
-	// Environments are those that are meant; nil for all, the top level among them.
+	// Environments are the environments to read; nil for all, including the top level.
 	Environments []WorkerEnvironment
 	// PersistTo are the folders that keep the Worker's state in local development; none if the
 	// manifest names none.
 	PersistTo []WorkerFolder
 }
 
-// WorkerFolder is a folder that keeps a Worker's state. Name is as the caller would open it, and
-// Pos is where the manifest names it.
+// WorkerFolder is a folder that keeps a Worker's state. Name is the name that the caller would open,
+// and Pos is where the manifest names it.
 type WorkerFolder struct {
 	Name string
 	Pos  Position
@@ -92,8 +92,8 @@ type WorkerEnvironment struct {
 	Pos  Position
 }
 
-// WorkerFiles reads the wrangler configurations that workers names, each once. It returns
-// those that can be read, and a mistake for each that cannot.
+// WorkerFiles reads the wrangler configurations that workers names, each once. It returns the
+// readable ones, and a mistake for each of the others.
 func (m *Manifest) WorkerFiles() ([]WorkerFile, []*Error) {
 	var found []WorkerFile
 	var errs ErrorList

@@ -56,7 +56,7 @@ func Insert(ctx context.Context, o Options, data []byte, store string, secrets [
 	return edited, nil
 }
 
-// alreadyThere reports secrets that the file has, even those whose condition is false.
+// alreadyThere reports secrets that the file has already, even if their condition is false.
 func alreadyThere(root *syntax.Node, store string, secrets []Insertion) (mistakes []*Error) {
 	in := root.Get("stores").Get(store).Get("secrets")
 	if in == nil {
@@ -85,7 +85,7 @@ func (e *inserter) insert(root *syntax.Node, store string, secrets []Insertion) 
 	if e.format == syntax.TOML {
 		return e.appendTables(store, secrets)
 	}
-	// The innermost map on the way to the secrets that is there, and what is missing below it.
+	// The innermost existing map on the way to the secrets, and the keys that are missing below it.
 	in, missing := root, []string{"stores", store, "secrets"}
 	for len(missing) > 0 {
 		next := in.Get(missing[0])
@@ -289,9 +289,9 @@ func Draft(stores []DraftStore, sops string) ([]byte, error) {
 	return visible.YAML(out.Bytes()), enc.Close()
 }
 
-// foreign is a text from Cloudflare. It is put in double quotes where it would hide
-// something from the reviewer of the manifest, or command a CI runner that prints it, so
-// that it can be escaped.
+// foreign is a text from Cloudflare. If it could hide something from the manifest's
+// reviewer, or control a CI runner that prints it, it is written in double quotes, so that
+// it can be escaped.
 type foreign string
 
 // MarshalYAML implements yaml.Marshaler.

@@ -9,7 +9,7 @@ import (
 
 // Schemes of a [Location].
 const (
-	SchemeS3 = "s3" // S3, and what is compatible with it
+	SchemeS3 = "s3" // S3 and compatible stores
 	SchemeR2 = "r2" // Cloudflare R2
 )
 

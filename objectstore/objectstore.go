@@ -30,8 +30,8 @@ var (
 	ErrRefused = errors.New("the object store refused the request")
 )
 
-// MaxSize is the size of the largest object that a [Store] reads, in bytes. What is larger is no
-// lease and no lockfile.
+// MaxSize is the size of the largest object that a [Store] reads, in bytes. No lease and no lockfile
+// is larger.
 const MaxSize = 256 << 20
 
 // Version identifies the content of an object. It is what S3 calls an ETag: objects with the same
@@ -59,12 +59,11 @@ type Store interface {
 	// Get reads an object. The error is [ErrNotExist] if there is none.
 	Get(ctx context.Context, key string) (Object, error)
 	// Put writes an object if the condition holds, and returns its new version. The error is
-	// [ErrConflict] if the condition did not hold, also for a missing object that was to have a
-	// version. After an error that is none of the errors above, the object may have been written
-	// nevertheless.
+	// [ErrConflict] if the condition did not hold, even if a version was expected and the object is
+	// missing. After any error other than the errors above, the object may have been written.
 	Put(ctx context.Context, key string, data []byte, c Condition) (Version, error)
-	// Delete deletes objects, in one request where the store can do that. It is no error if there
-	// are none.
+	// Delete deletes objects, in one request where the store can do that. Missing objects are not
+	// an error.
 	Delete(ctx context.Context, keys ...string) error
 	// String names the store for messages, such as "s3://bucket/prefix". With a slash and a key
 	// it is the address of an object.
@@ -93,8 +92,8 @@ func Get(ctx context.Context, s Store, key string) (Object, error) {
 // data must differ from everything else that any client writes under this key, because that is
 // how Put recognises its own object: a conflict may be with Put's own write, where the answer to an
 // earlier request was lost, said that the store was busy, or a proxy sent the request twice. So
-// Put reads the object after each conflict, and returns [ErrConflict] only if it is another one.
-// After an error that is none of the errors above, it is unknown whether the object was written.
+// Put reads the object after each conflict, and returns [ErrConflict] only if the object differs.
+// After any error other than the errors above, it is unknown whether the object was written.
 func Put(ctx context.Context, s Store, key string, data []byte, c Condition) (Version, error) {
 	var v Version
 	unknown := false // whether an earlier request may have taken effect
@@ -127,7 +126,7 @@ func find(ctx context.Context, s Store, key string, data []byte) (Version, error
 	return o.Version, nil
 }
 
-// unclassified is an error that is none of the errors of a [Store], whatever it says.
+// unclassified is an error that is not one of the errors of a [Store], whatever it wraps.
 type unclassified struct{ err error }
 
 func (u unclassified) Error() string { return u.err.Error() }

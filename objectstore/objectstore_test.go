@@ -125,7 +125,7 @@ func TestPut(t *testing.T) {
 	}
 }
 
-// errUnknown stands for an error that is none of those of a store.
+// errUnknown is an example of an error that is not one of a store's.
 var errUnknown = errors.New("unknown")
 
 func checkError(t *testing.T, err, want error) {

@@ -41,10 +41,10 @@ const (
 )
 
 // FindAcceptable lists the recorded secrets that drifted, by store and name. It needs no values.
-// Of in.Desired, it reads what [FindDrift] reads, and the secrets' metadata.
+// In in.Desired, it reads what [FindDrift] reads, and the secrets' metadata.
 //
 // A status or an age is not part of a record, so those kinds of drift cannot be accepted, and
-// are left out. So are secrets whose drift may be a list that lags.
+// are left out. So are secrets whose drift may only be a lagging list.
 func FindAcceptable(in Input) []Acceptance {
 	var found []Acceptance
 	for _, s := range join(in) {

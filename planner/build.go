@@ -137,8 +137,8 @@ func (b *builder) store(s *versions) {
 	}
 }
 
-// limit returns the secrets that the plan may touch: with a secret, also the one that keeps its
-// earlier value.
+// limit returns the secrets that the plan may touch, each with the secret that keeps its earlier
+// value.
 func (b *builder) limit(s *versions, all map[string]*triple) map[string]*triple {
 	if len(b.in.Options.Targets) == 0 {
 		return all
@@ -231,7 +231,7 @@ func (b *builder) note(kind NoteKind, s *versions, name string) {
 	b.plan.Notes = append(b.plan.Notes, Note{Kind: kind, Store: s.key, Secret: name})
 }
 
-// noteValue is a note that says what is known about the live value.
+// noteValue adds a note that says what is known about the live value.
 func (b *builder) noteValue(kind NoteKind, s *versions, t *triple) {
 	b.plan.Notes = append(b.plan.Notes, Note{Kind: kind, Store: s.key, Secret: t.recorded.Name, Value: t.live.Value})
 }
@@ -248,10 +248,10 @@ func (b *builder) add(a Action) {
 	}
 }
 
-// collect makes the decided actions the plan's. Those of an operation are in their order, since
-// stores and secrets are decided on in that of their names, so that [Plan.sort] has nothing left
-// to do: a plan can have a million actions. They are large: to append each to the plan at once
-// would copy all of them several times, and take three times the memory.
+// collect moves the decided actions into the plan. The actions of an operation are in order already,
+// because stores and secrets are decided on in the order of their names. So [Plan.sort] has nothing
+// left to do: a plan can have a million actions. Appending each action to the plan as soon as it is
+// decided would copy these large structs several times, and take three times the memory.
 func (b *builder) collect() {
 	n := 0
 	for _, actions := range b.decided {
@@ -328,8 +328,8 @@ func (b *builder) noteMayExist(s *versions, name string) {
 	}
 }
 
-// remove deletes or forgets a recorded secret that the manifest no longer names. It never
-// deletes one that the record does not prove to be ours.
+// remove deletes or forgets a recorded secret that the manifest no longer names. It deletes only
+// secrets that the record proves to be ours.
 func (b *builder) remove(s *versions, t *triple) {
 	r, l := t.recorded, t.live
 	if len(s.desired) > 0 && t.within == nil {
@@ -376,7 +376,7 @@ func (b *builder) unmanaged(s *versions, t *triple) {
 	}
 }
 
-// order is that of the operations of a plan.
+// order is the order of the operations in a plan.
 var order = [...]Op{
 	OpCreateStore, OpCreate, OpRename, OpPrepare, OpRetire, OpAdopt, OpUpdate, OpRotate, OpDelete, OpDeleteStore, OpForget, OpRecord,
 }
@@ -440,7 +440,7 @@ func compareNotes(x, y *Note) int {
 		cmp.Compare(x.Reader, y.Reader), cmp.Compare(x.Worker, y.Worker))
 }
 
-// trueFirst compares so that what is true is sorted first.
+// trueFirst compares so that true is sorted first.
 func trueFirst(x, y bool) int {
 	switch {
 	case x == y:

@@ -63,8 +63,8 @@ type desiredCell struct {
 	value planner.ValueState
 }
 
-// fits excludes a value that is compared although there is no record, and one that is not
-// compared although there is.
+// fits excludes a value that is compared although there is no record, and a value that is not
+// compared although there is one.
 func (c desiredCell) fits(r *planner.RecordedSecret) bool {
 	return c.secret == nil || (c.value == planner.ValueNew) == (r == nil)
 }

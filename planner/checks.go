@@ -76,8 +76,8 @@ func (b *builder) checkOtherStores() {
 	}
 }
 
-// otherLive returns the names of the stores that the account of k has: those that the manifest
-// does not describe, and those that it does.
+// otherLive returns the names of the stores that k's account has: existing are the stores that the
+// manifest does not describe, and described the ones that it does.
 func (b *builder) otherLive(k StoreKey) (existing, described []string) {
 	for _, l := range b.in.Live {
 		switch {
@@ -92,8 +92,8 @@ func (b *builder) otherLive(k StoreKey) (existing, described []string) {
 	return existing, described
 }
 
-// createdToo returns the names, before that of k, of the stores that the plan creates in the same
-// account, without those whose creation the manifest confirms.
+// createdToo returns the stores that the plan creates in k's account and whose names come before
+// k's, except stores whose creation the manifest confirms.
 func (b *builder) createdToo(k StoreKey) (names []string) {
 	for _, a := range b.plan.Actions {
 		if a.Op == OpCreateStore && a.Store.Account == k.Account && a.Store.Name < k.Name && !b.confirmed(a.Store) {

@@ -178,7 +178,7 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// TestDeployedReferences: what is deployed breaks like what a configuration describes. An AI
+// TestDeployedReferences: a plan can break deployed readers as well as configured ones. An AI
 // Gateway and a container registry need other scopes than a Worker.
 func TestDeployedReferences(t *testing.T) {
 	scopes := func(before, after []string) func(*planner.Input) {

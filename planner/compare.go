@@ -28,8 +28,8 @@ func (b *builder) compare(s *versions, t *triple) {
 	b.addUpdate(a, t)
 }
 
-// noteAccepted adds the notes about what is live and was not applied: that it was accepted
-// before, or that adopt does not do that.
+// noteAccepted adds the notes about live state that no apply sent: that it was accepted or
+// adopted before, or that adopt is ignored.
 func (b *builder) noteAccepted(a *Action, s *versions, t *triple) {
 	switch {
 	case a.SetValue || a.Proven:
@@ -113,8 +113,7 @@ func (r *RecordedSecret) wroteLast(l *LiveSecret) bool {
 }
 
 // addUpdate adds an update that has something to do. Where only the delete policy differs,
-// that is recorded. To send a generated value is to generate another one, whatever the
-// reason: that is a rotation.
+// that is recorded. Sending a generated value always generates a new one, so it is a rotation.
 func (b *builder) addUpdate(a Action, t *triple) {
 	d, r := t.desired, t.recorded
 	switch {
@@ -149,7 +148,7 @@ func (b *builder) finish(a *Action, s *versions, t *triple) {
 		a.Op, a.Source = OpAdopt, ""
 		a.Reasons = append(a.Reasons, ReasonInterrupted)
 	case r.Pending.Op == OpUpdate && !r.Pending.Value && l.Modified.Compare(r.Modified) == 0:
-		// It was a write of metadata alone, and did not happen: the value is as we left it.
+		// The write was of metadata alone, and did not happen: the value is as we left it.
 		b.compareValue(a, s, t)
 	case b.overtaken(r, l):
 		a.sendValue(ReasonChangedOutside) // so the outcome of our write does not matter any more

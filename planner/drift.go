@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// DriftKind is how the live state differs from what was last applied.
+// DriftKind says how the live state differs from what was last applied.
 type DriftKind string
 
 // The kinds of drift.
@@ -19,8 +19,8 @@ const (
 	DriftDeleted   DriftKind = "deleted"
 	// DriftRecreated is a secret that was deleted and created again.
 	DriftRecreated DriftKind = "recreated"
-	// DriftChanged is a secret that was written to without a visible difference: its value
-	// may have changed, because nothing proves the contrary.
+	// DriftChanged is a secret that was written to without a visible difference, so the value
+	// may have changed.
 	DriftChanged DriftKind = "changed"
 	// DriftValue is a secret whose value is proven not to be the recorded one.
 	DriftValue DriftKind = "value_changed"
@@ -47,14 +47,14 @@ const (
 	// DriftAccepted is a secret whose live state was accepted: its value is not known. It does
 	// not count.
 	DriftAccepted DriftKind = "accepted"
-	// DriftKeptOther is a secret that was adopted under AdoptKeep, and whose value is proven not to
-	// be the one in the manifest. It does not count.
+	// DriftKeptOther is a secret that was adopted under AdoptKeep, and whose value is proven to
+	// differ from the manifest's. It does not count.
 	DriftKeptOther DriftKind = "adopted_value_differs"
 	// DriftLagging is a list that shows an older state than our last write, which was
 	// recent. It does not count.
 	DriftLagging DriftKind = "lagging_read"
-	// DriftValueLagging is a secret that Workers read another value of than the one that was sent
-	// moments ago. It does not count.
+	// DriftValueLagging is a secret whose value was sent moments ago, while Workers still read
+	// another one. It does not count.
 	DriftValueLagging DriftKind = "value_lagging"
 )
 
@@ -64,7 +64,7 @@ var DriftKinds = []DriftKind{
 	DriftInterrupted, DriftUnmanaged, DriftRotationOverdue, DriftRetireOverdue,
 }
 
-// ChangedOutside reports whether a finding of this kind is another client's change of what was
+// ChangedOutside reports whether a finding of this kind means that another client changed what was
 // applied.
 func (k DriftKind) ChangedOutside() bool {
 	switch k {
@@ -117,10 +117,10 @@ const (
 	ValueKept     ValueChange = "kept"
 )
 
-// FindDrift compares what was last applied with what Cloudflare reports. It needs no values. Of
+// FindDrift compares what was last applied with what Cloudflare reports. It needs no values. In
 // in.Desired, it reads the stores' prefixes and unmanaged policies, and their secrets' External,
-// Adopt, RotateAfter, Generated, Overlap and Previous. A store that in.Desired does not have is
-// treated as under UnmanagedReport.
+// Adopt, RotateAfter, Generated, Overlap and Previous. A store that in.Desired lacks is treated as
+// if its policy were UnmanagedReport.
 func FindDrift(in Input) []Drift {
 	var found []Drift
 	for _, store := range in.UnreadStores {
@@ -181,8 +181,8 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	}
 	switch {
 	case r.Pending != nil:
-		// A secret that is left alone because it may be another client's is no drift: it is as an
-		// interrupted creation of ours was to leave it.
+		// A secret that is left alone because it may be another client's is not drift: it looks as our
+		// interrupted creation would have left it.
 		return []Drift{drift(DriftInterrupted, !r.asCreated(l, now))}
 	case l == nil:
 		return []Drift{drift(DriftDeleted, true)}
@@ -207,8 +207,8 @@ func secretDrift(store StoreKey, t *triple, now time.Time) []Drift {
 	return found
 }
 
-// valueDrift is what is known or assumed about the value of a secret, and whether that counts. The
-// kind is empty if there is nothing to say that a change of metadata does not.
+// valueDrift returns what is known or assumed about the value of a secret, and whether that counts. The
+// kind is empty if it would add nothing to a change of metadata.
 func (t *triple) valueDrift(metadata bool, now time.Time) (kind DriftKind, counts bool) {
 	r, l := t.recorded, t.live
 	order := r.compareWrites(l)

@@ -77,7 +77,7 @@ type Quota struct{ Usage, Limit int }
 // finds them, because the planner sees neither values nor fingerprints. The zero Forgery
 // means that there are none.
 type Forgery struct {
-	// Secrets are the ones whose fingerprint does not match, in any order.
+	// Secrets are the secrets whose fingerprints do not match, in any order.
 	Secrets []SecretKey
 	// Matched counts the fingerprints that do match.
 	Matched int
@@ -185,7 +185,7 @@ type DesiredSecret struct {
 	Scopes []string
 	// Comment is nil if the manifest does not manage the comment.
 	Comment *string
-	// Value is how the value compares with the one that was last applied.
+	// Value is how the value compares with the last applied one.
 	Value ValueState
 	// Requested says that an interrupted creation asked for this value, as far as is known: a
 	// plan without keys may not know it.
@@ -229,7 +229,7 @@ const (
 	AdoptVerify AdoptPolicy = "verify"
 )
 
-// ValueState is how a desired value compares with the one that was last applied.
+// ValueState says how a desired value compares with the last applied one.
 type ValueState int
 
 // The zero ValueState is invalid, so that it cannot be left out by mistake.
@@ -343,10 +343,10 @@ type LiveSecret struct {
 	Status   string
 	Created  Modified
 	Modified Modified
-	// Value is how the live value compares with the one that the record's fingerprint represents.
+	// Value is how the live value compares with the record's fingerprint.
 	Value LiveValue
 	// DesiredValue is how it compares with the desired one.
 	DesiredValue LiveValue
-	// RequestedValue is how it compares with the one that an interrupted creation asked for.
+	// RequestedValue is how it compares with the value that an interrupted creation asked for.
 	RequestedValue LiveValue
 }

@@ -10,7 +10,7 @@ import (
 // Versions is what the three sides know of one secret: nil where one does not know it.
 type Versions struct {
 	Key SecretKey
-	// StoreID is the live store's; empty where there is none.
+	// StoreID is the live store's id; empty if there is no live store.
 	StoreID  StoreID
 	Desired  *DesiredSecret
 	Recorded *RecordedSecret
@@ -150,8 +150,8 @@ func triples(s *versions) map[string]*triple {
 	return secrets
 }
 
-// within finds the store whose prefix is the longest one that the name has. Where several have
-// that prefix, one that does not delete unmanaged secrets comes first.
+// within finds the store with the longest prefix of the name. If several stores have that prefix,
+// it prefers one that does not delete unmanaged secrets.
 func within(desired []DesiredStore, name string) *DesiredStore {
 	var best *DesiredStore
 	for i := range desired {

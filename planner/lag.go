@@ -28,10 +28,10 @@ const listComplete = 15 * time.Second
 
 // ValueLag is how long after a write Workers may still read the value before it. Cloudflare does
 // not say (docs/cloudflare-api.md §3); other clients wait ten seconds for a secret to become
-// usable. Within that time of another client's write, a value that is found unchanged proves
-// nothing, and neither does one that is found changed within that time of our own. If it is too
-// long, a proof has to be asked for again a moment later; if it is too short, a value that was
-// changed is recorded as unchanged.
+// usable. For that long after another client's write, a value that is found unchanged proves
+// nothing; for that long after our own write, a changed value proves nothing. If the time is too
+// long, a proof has to be requested again a moment later; if it is too short, a changed value is
+// recorded as unchanged.
 const ValueLag = time.Minute
 
 // readLag is how long after a write of ours a read by id may still not find the secret. Such
@@ -54,8 +54,8 @@ const activationMoves = time.Hour
 // seconds, and the answer takes its time to arrive.
 const DateNoise = 3 * time.Second
 
-// ResendAfter is how long a request may wait between being journaled and being sent,
-// without being journaled again.
+// ResendAfter is the longest delay between journaling a request and sending it before the
+// request is journaled again.
 const ResendAfter = time.Second
 
 // ClockSkew is how far outside the window of our request the creation time of the secret that
@@ -103,7 +103,7 @@ func (m Modified) within(d time.Duration, now time.Time) bool {
 	return err == nil && !at.After(now.Add(ClockSkew)) && !at.Before(now.Add(-d))
 }
 
-// An apply waits for what it wrote to become active, but not for ever. A secret that is still
+// An apply waits for what it wrote to become active, but not forever. A secret that is still
 // pending then is recorded as such. It becomes active later, and that may move its modification
 // time: Cloudflare does not say (docs/cloudflare-api.md §3). This one move is expected. If it
 // were taken for another client's change, the value would be sent again, which makes the

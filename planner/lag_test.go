@@ -62,8 +62,8 @@ func TestLagEnds(t *testing.T) {
 	}
 }
 
-// TestRenameWhileListsLag: while lists may lag, an old name in an older state is as we left
-// it.
+// TestRenameWhileListsLag: while lists may lag, an old name that is listed in an older state
+// counts as unchanged.
 func TestRenameWhileListsLag(t *testing.T) {
 	for age, want := range map[time.Duration]string{
 		planner.ListLag:     "rename+scopes+comment (renamed); note renamed",

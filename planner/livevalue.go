@@ -2,8 +2,8 @@ package planner
 
 import "time"
 
-// LiveValue is what is known about the value that Workers read of a live secret: how it compares
-// with another value. No API returns a value, so it is unknown unless it was verified.
+// LiveValue says how the value that Workers read from a live secret compares with another value. No
+// API returns a value, so this is unknown unless it was verified.
 type LiveValue string
 
 // The zero LiveValue is what every value is without verification.
@@ -26,14 +26,14 @@ func (t *triple) provenDesired() bool {
 	return l.DesiredValue == LiveSame || t.recorded != nil && t.desired.Value == ValueSame && l.Value == LiveSame
 }
 
-// changedUnseen reports whether the live value is proven not to be the recorded one, for a secret
-// that shows no later write than ours. Where it was taken over as it is, that is no change.
+// changedUnseen reports whether the live value is proven to differ from the recorded one, for a secret
+// that shows no later write than ours. If the secret was taken over as it is, that is not a change.
 func (t *triple) changedUnseen() bool {
 	return t.live.Value == LiveOther && !t.recorded.Accepted && !t.keptOther()
 }
 
-// keptOther reports whether a secret was adopted as it is, and its value is proven not to be the
-// one in the manifest.
+// keptOther reports whether a secret was adopted as it is, and its value is proven to differ from the
+// manifest's.
 func (t *triple) keptOther() bool {
 	return t.live.Value == LiveOther && t.desired != nil && t.desired.Adopt == AdoptKeep
 }
@@ -47,9 +47,10 @@ func (a *Action) proven(t *triple) {
 	}
 }
 
-// settled reports whether an interrupted write needs no repetition, because the live value is
-// proven to be the desired one. A requested rotation does: the proven value is the one before it.
-// So may a write that was to replace the proven value: a Worker may not read the new one yet.
+// settled reports whether an interrupted write need not be repeated, because the live value is
+// proven to be the desired one. A requested rotation has to be repeated: the proven value is the one
+// before it. So may a write that should have replaced the proven value: a Worker may not read the new
+// one yet.
 func (b *builder) settled(t *triple) bool {
 	p := t.recorded.Pending
 	switch {
@@ -61,8 +62,8 @@ func (b *builder) settled(t *triple) bool {
 	return true
 }
 
-// provenRequested reports whether the live value is proven to be the one that an interrupted
-// creation of ours asked for, or the one that is desired now.
+// provenRequested reports whether the live value is proven to be the value that our interrupted
+// creation asked for, or the value that is desired now.
 func (l *LiveSecret) provenRequested() bool {
 	return l.RequestedValue == LiveSame || l.DesiredValue == LiveSame
 }

@@ -50,8 +50,8 @@ func verified(d *planner.DesiredSecret, r *planner.RecordedSecret, l *planner.Li
 	}
 }
 
-// TestEveryCellVerified decides every combination of TestEveryCell again, once for each thing that
-// a verification can find out. testdata/verified.txt has those that it changes, and the decision
+// TestEveryCellVerified decides every combination of TestEveryCell again, once for each possible
+// result of a verification. testdata/verified.txt has the decisions that it changes, with the decision
 // without it.
 func TestEveryCellVerified(t *testing.T) {
 	var table strings.Builder
@@ -321,8 +321,8 @@ func TestAdoptUnreadable(t *testing.T) {
 	}
 }
 
-// TestRenameVerified: a secret that changed outside is renamed if its value is proven, and one that
-// did not seem to is not renamed with a value that is proven to be another.
+// TestRenameVerified: a secret that changed outside is renamed if its value is proven. One that seems
+// unchanged is not renamed if its value is proven to differ.
 func TestRenameVerified(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -66,9 +66,9 @@ func previousOf(t *triple, secrets map[string]*triple) *triple {
 	return &triple{within: t.within}
 }
 
-// takePrevious removes the previous ones of the secrets with an overlap from those that are still to
-// be decided on, and returns them by the names of these secrets. A plan may be limited to a
-// previous one alone.
+// takePrevious removes the previous ones of secrets with an overlap from the secrets that are still
+// to be decided on, and returns them by the names of the secrets that they belong to. A plan may be
+// limited to a previous one alone.
 func (b *builder) takePrevious(secrets, all map[string]*triple) map[string]*triple {
 	b.owners, b.writes = nil, nil
 	for name, t := range all {
@@ -108,14 +108,14 @@ func (b *builder) keepPrevious(s *versions, previous map[string]*triple) {
 	}
 }
 
-// asLeft reports whether a secret on which there is no action is as we left it.
+// asLeft reports whether a secret without an action is as we left it.
 func (t *triple) asLeft() bool {
 	r, l := t.recorded, t.live
 	return l != nil && r != nil && r.Pending == nil && r.wroteLast(l)
 }
 
-// mayReplace reports whether the value that is sent may differ from the one applied last. To
-// send the same one again replaces nothing that has to stay readable.
+// mayReplace reports whether the value that is sent may differ from the one applied last. Sending
+// the same value again replaces nothing that has to stay readable.
 func (t *triple) mayReplace() bool { return t.desired.Generated || t.desired.Value != ValueSame }
 
 // keepReplaced makes the previous one keep the value that a write to an existing secret replaces.
@@ -194,8 +194,8 @@ func (b *builder) previousState(t, p *triple) previousState {
 	return previousEqual
 }
 
-// previousMetadata is what the previous one is to have: the scopes of the secret, and a comment by
-// which it is recognized after a crash, also by people.
+// previousMetadata is the metadata of the previous one: the secret's scopes, and a comment by which
+// the program and people recognize it after a crash.
 func (t *triple) previousMetadata() *DesiredSecret {
 	return &DesiredSecret{Scopes: t.desired.Scopes, Comment: new("previous value of " + t.desired.Name)}
 }

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// previous is what is known of the previous one of api-key.
+// previous is what is known about the previous one of api-key.
 type previous struct {
 	name     string
 	recorded *planner.RecordedSecret
@@ -285,8 +285,8 @@ func TestOverlapEnds(t *testing.T) {
 	}
 }
 
-// TestOverlapIncompleteList: a previous one that was half prepared and that an incomplete list lacks
-// may exist. The secret is left alone too, because its value may be kept nowhere.
+// TestOverlapIncompleteList: a half prepared previous one that is missing from an incomplete list may
+// exist. The secret is left alone too, because its value may be kept nowhere.
 func TestOverlapIncompleteList(t *testing.T) {
 	half := recordedPrevious()
 	half.ID, half.Modified = "", ""

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A record whose creation was interrupted has no id yet. Whether a live secret of that name is
-// the one that our request created, or another client's, is then decided by when it was created
-// and by its scopes and comment ([Window], [Metadata.Distinctive]). There are three answers:
+// A record whose creation was interrupted has no id yet. A live secret of that name may have been
+// created by our request or by another client. Its creation time, scopes and comment decide
+// ([Window], [Metadata.Distinctive]). There are three answers:
 //
 //   - ours: it was created while our request was under way, with our metadata, which is
 //     distinctive. Only then may it be deleted.
@@ -30,9 +30,10 @@ func (b *builder) ours(r *RecordedSecret, l *LiveSecret) bool {
 		p.sent().contains(l.Created) && l.hasMetadata(r.metadata()) && r.metadata().Distinctive()
 }
 
-// mayBeOurs reports whether the live secret can be the one of an interrupted creation, so
-// that it may be completed. An interrupted rename of a generated value has to be certain:
-// the new name would be kept as it is, and the old one, which alone has the value, deleted.
+// mayBeOurs reports whether the live secret can come from an interrupted creation, so that it
+// may be completed. For an interrupted rename of a generated value this has to be certain: the
+// secret with the new name would be kept as it is, and the old one, which alone has the value,
+// deleted.
 func (b *builder) mayBeOurs(r *RecordedSecret, l *LiveSecret, generated bool) bool {
 	p := r.Pending
 	switch {
@@ -44,8 +45,8 @@ func (b *builder) mayBeOurs(r *RecordedSecret, l *LiveSecret, generated bool) bo
 	return l.ID == p.PreviousID || b.notContradicted(r, l) && (p.Op == OpAdopt || r.metadata().Distinctive() || l.provenRequested())
 }
 
-// unproven reports whether it cannot be known if the live secret is the one of an interrupted
-// creation or another client's.
+// unproven reports whether it is unknown if the live secret comes from an interrupted creation or
+// from another client.
 func (b *builder) unproven(r *RecordedSecret, l *LiveSecret) bool {
 	return r != nil && r.ID == "" && r.Pending != nil && b.notContradicted(r, l)
 }
@@ -58,7 +59,7 @@ func (r *RecordedSecret) asCreated(l *LiveSecret, now time.Time) bool {
 		p.sent().MayHaveCreated(l, r.metadata(), now) && p.sent().mayContain(l.Modified, now)
 }
 
-// notContradicted reports whether nothing speaks against the live secret being the one of an
+// notContradicted reports whether no evidence contradicts that the live secret comes from an
 // interrupted creation.
 func (b *builder) notContradicted(r *RecordedSecret, l *LiveSecret) bool {
 	return r.Pending.sent().MayHaveCreated(l, r.metadata(), b.in.Now)
@@ -98,7 +99,7 @@ func (w Window) MayHaveCreated(l *LiveSecret, m Metadata, now time.Time) bool {
 	return l.hasMetadata(m) && w.mayContain(l.Created, now)
 }
 
-// contains reports whether a moment lies in the window.
+// contains reports whether a moment is in the window.
 func (w Window) contains(m Modified) bool {
 	at, err := time.Parse(time.RFC3339Nano, string(m))
 	return err == nil && !at.Before(w.From.Add(-ClockSkew)) && !at.After(w.To.Add(ClockSkew))
@@ -106,9 +107,9 @@ func (w Window) contains(m Modified) bool {
 
 // mayContain reports whether the effect of a request in the window can have that time.
 //
-// A time that cannot be right proves nothing, and counts as possible: one that cannot be
-// read, one in the future, and one well before the list was read that the request was
-// decided on. That list did not show the effect, so the time comes from another clock.
+// A time that cannot be right proves nothing, and counts as possible: a time that cannot be
+// read, a time in the future, and a time well before the list was read on which the request was
+// based. That list did not show the effect, so the time comes from another clock.
 func (w Window) mayContain(m Modified, now time.Time) bool {
 	at, err := time.Parse(time.RFC3339Nano, string(m))
 	return err != nil || w.contains(m) || at.Before(w.ListedAt.Add(-listComplete)) || at.After(now.Add(ClockSkew))
@@ -196,8 +197,8 @@ func (b *builder) conflict(s *versions, t *triple) {
 	}
 }
 
-// asRequested reports whether an interrupted creation asked for what is desired now. Of a generated
-// value, the old name alone may have it, if the secret was to be renamed.
+// asRequested reports whether an interrupted creation asked for what is desired now. If a secret with
+// a generated value should have been renamed, the old name alone may have the value.
 func asRequested(t *triple) bool {
 	d := t.desired
 	return (t.recorded.Pending.Op == OpCreate || !d.Generated) && d.Requested &&

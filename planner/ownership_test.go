@@ -7,7 +7,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestInterrupted: what is sent again after a write that was interrupted.
+// TestInterrupted: what is sent again after an interrupted write.
 func TestInterrupted(t *testing.T) {
 	cut := func(op planner.Op, value bool) *planner.RecordedSecret {
 		r := recorded()

@@ -101,7 +101,7 @@ const (
 	ReasonReencrypted Reason = "reencrypted"
 	// ReasonOverlapOver is an earlier value that was kept long enough.
 	ReasonOverlapOver Reason = "overlap_over"
-	// ReasonReplacedAgain is an earlier value that has to give way, because the one that
+	// ReasonReplacedAgain is an earlier value that can no longer be kept, because the value that
 	// replaced it is replaced too.
 	ReasonReplacedAgain Reason = "replaced_again"
 	// ReasonEdited is a value that was encrypted again while others in its file were not: it
@@ -150,7 +150,7 @@ type Action struct {
 	// BeforeCreates makes a deletion run before the creations, because the quota leaves no
 	// room otherwise.
 	BeforeCreates bool
-	// Source and SourceDigest are those of the DesiredSecret.
+	// Source and SourceDigest are copied from the DesiredSecret.
 	Source, SourceDigest string
 	// Pos is where the manifest asks for it; zero if it does not.
 	Pos Position
@@ -204,7 +204,7 @@ const (
 	// is too long ago for a list to lag: the lockfile was edited, or the store was restored.
 	NoteBackwards NoteKind = "modified_backwards"
 	// NoteActivated is a secret that became active after the last apply had ended, which moved
-	// its modification time. Its value is assumed to be the one that was sent.
+	// its modification time. It is assumed to have the value that was sent.
 	NoteActivated NoteKind = "activated"
 	// NoteListIncomplete is a store whose list of secrets was known to lack some.
 	NoteListIncomplete NoteKind = "list_incomplete"
@@ -215,8 +215,8 @@ const (
 	// Whether deploying a Worker that binds a secret moves its time is not known
 	// (docs/cloudflare-api.md §12).
 	NoteAssumedChanged NoteKind = "assumed_changed"
-	// NoteValueLagging is a secret that Workers read another value of than the one that was sent
-	// moments ago. They may not have that one yet.
+	// NoteValueLagging is a secret whose value was sent moments ago, while Workers still read another
+	// one. They may not have the new value yet.
 	NoteValueLagging NoteKind = "value_lagging"
 	// NoteVerifiedAtApply is a secret that an apply adopts only if its value is proven to be the
 	// desired one.
@@ -228,11 +228,11 @@ const (
 	// NoteUnproven is a secret that an interrupted creation of ours, or another client, created
 	// as it is desired. It is left alone.
 	NoteUnproven NoteKind = "unproven"
-	// NoteAccepted is a secret whose live state was accepted: its value is not known, and is not
-	// sent as long as the manifest's stays the same.
+	// NoteAccepted is a secret whose live state was accepted: its value is not known, and the
+	// manifest's value is not sent until it changes.
 	NoteAccepted NoteKind = "accepted"
-	// NoteKeptOther is a secret that was adopted under AdoptKeep, and whose value is proven not to be
-	// the one in the manifest. It is not sent as long as the manifest's stays the same.
+	// NoteKeptOther is a secret that was adopted under AdoptKeep, and whose value is proven to differ
+	// from the manifest's, which is not sent until it changes.
 	NoteKeptOther NoteKind = "adopted_value_differs"
 	// NoteAdoptIgnored is an adopt policy that does nothing, because the secret is recorded
 	// already.
@@ -326,7 +326,7 @@ const ScopeAIGateway = "ai_gateway"
 // ScopeContainers is the scope of secrets that containers' registries may use.
 const ScopeContainers = "containers"
 
-// scope is the one that a secret needs for this kind of reader.
+// scope is the scope that a secret needs for this kind of reader.
 func (k ReaderKind) scope() string {
 	switch k {
 	case ReaderGateway:
@@ -372,8 +372,8 @@ const (
 	ProblemBreaksWorker ProblemKind = "breaks_worker"
 	// ProblemReadersUnread is NoteReadersUnread under StrictBindings.
 	ProblemReadersUnread ProblemKind = "readers_unread"
-	// ProblemPreviousTaken is a name under which a secret is to keep its earlier value, and
-	// which another secret has that isn't ours.
+	// ProblemPreviousTaken is a name under which a secret should keep its earlier value, but which
+	// belongs to another secret that isn't ours.
 	ProblemPreviousTaken ProblemKind = "previous_taken"
 	// ProblemNothingToRotate is a plan limited to rotations that has none. Notes say why not.
 	ProblemNothingToRotate ProblemKind = "nothing_to_rotate"
@@ -383,8 +383,8 @@ const (
 	// ProblemSeveralStores is a store to be created in an account for which the manifest describes
 	// others, Existing, which exist or are created by the same plan.
 	ProblemSeveralStores ProblemKind = "several_stores"
-	// ProblemForged is a lockfile, named at Pos, with Count fingerprints, those of Secrets, that
-	// no apply wrote with its key KeyID, while Matched others match: see Input.Forged.
+	// ProblemForged is a lockfile, named at Pos, with Count fingerprints that no apply wrote with the
+	// lockfile's key KeyID: those of Secrets. Matched other fingerprints match; see Input.Forged.
 	ProblemForged ProblemKind = "forged_fingerprints"
 )
 

@@ -405,8 +405,8 @@ func TestOnlyCreationsRotationsAndAdoptionsGenerateValues(t *testing.T) {
 	})
 }
 
-// TestDestroy: what destroy deletes is still in the manifest, so the reason is another one. In
-// everything else, the plan is that of an empty manifest.
+// TestDestroy: the secrets that destroy deletes are still in the manifest, so the reason differs. In
+// everything else, the plan is the same as for an empty manifest.
 func TestDestroy(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)

@@ -54,9 +54,9 @@ func (p *Plan) Creates() map[AccountID]int {
 }
 
 // NearQuota lists the accounts whose quota could change the plan that was built from an input:
-// those in which the plan creates secrets, and which could have more than the usual quota before
-// it deletes any. What an incomplete list lacks, or a store whose secrets were not listed has, is
-// not known, so it could be too much.
+// accounts in which the plan creates secrets, and which could have more than the usual quota before
+// it deletes any. If a list is incomplete, or a store's secrets were not listed, their number is
+// unknown, so it could exceed the quota.
 func (p *Plan) NearQuota(in Input) []AccountID {
 	after := p.Creates()
 	if len(after) == 0 {
@@ -80,8 +80,8 @@ func (p *Plan) NearQuota(in Input) []AccountID {
 	return aboveUsualQuota(after)
 }
 
-// ExpectNearQuota is [Plan.NearQuota] before the live state is known: it expects of Cloudflare
-// what is recorded, and of the plan to create what is desired and not recorded.
+// ExpectNearQuota is [Plan.NearQuota] before the live state is known: it expects that Cloudflare has
+// what is recorded, and that the plan creates what is desired and not recorded.
 func ExpectNearQuota(in Input) []AccountID {
 	if len(in.Options.Rotate) > 0 {
 		return nil

@@ -47,8 +47,8 @@ func (b *builder) renames(s *versions, secrets map[string]*triple, names []strin
 }
 
 // renamable reports whether Cloudflare can rename a secret whose value stays the same: the new
-// name is free, and the secret under the old name is as we left it. A rename that was
-// interrupted before the new name existed is tried again.
+// name is free, and the secret with the old name is as we left it. A rename that was interrupted
+// before the new name existed is tried again.
 func (b *builder) renamable(t, from *triple) bool {
 	interrupted := func(r *RecordedSecret) bool { return r.Pending != nil && r.Pending.Op == OpRename }
 	if t.live != nil || t.desired.External || t.recorded != nil && (t.recorded.ID != "" || !interrupted(t.recorded)) {

@@ -116,8 +116,8 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// interruptedRename adds what is left of a rename of a generated secret that was interrupted
-// after the duplicate: its record, and the duplicate, both without a comment.
+// interruptedRename adds the traces of a generated secret's rename that was interrupted after the
+// duplicate: its record, and the duplicate, both without a comment.
 func interruptedRename(in *planner.Input) (half *planner.RecordedSecret, duplicate *planner.LiveSecret) {
 	in.Desired[0].Secrets[0].Generated = true
 	in.Recorded[0].Secrets = append(in.Recorded[0].Secrets, planner.RecordedSecret{
@@ -130,8 +130,7 @@ func interruptedRename(in *planner.Input) (half *planner.RecordedSecret, duplica
 	return &in.Recorded[0].Secrets[1], &in.Live[0].Secrets[1]
 }
 
-// TestRenameShowsWhatChanges: the metadata of the new name may differ from that of the old
-// one.
+// TestRenameShowsWhatChanges: the new name's metadata may differ from the old name's.
 func TestRenameShowsWhatChanges(t *testing.T) {
 	d, l := desired(), live()
 	d.Name, d.RenamedFrom, d.Scopes, d.Comment = "new-key", "api-key", []string{"workers", "dex"}, ptr("new")

@@ -26,7 +26,7 @@ func (b *builder) buildRotations() {
 // rotate plans a new value for a generated secret. The action sends neither metadata nor
 // another delete policy: those are changes of the manifest, and wait for the next apply.
 //
-// If the old value is to stay readable, what that takes comes before.
+// If the old value has to stay readable, the necessary actions come first.
 func (b *builder) rotate(s *versions, all map[string]*triple, t *triple, name string) {
 	if why := t.notRotatable(); why != "" {
 		b.note(why, s, name)
@@ -54,8 +54,8 @@ func (b *builder) rotate(s *versions, all map[string]*triple, t *triple, name st
 }
 
 // notRotatable returns why a secret cannot be rotated on request, or "". An interrupted write
-// of a new value is no obstacle: the rotation completes it. After any other interrupted write,
-// it is for apply to decide what has to be done.
+// of a new value does not prevent that: the rotation completes it. After any other interrupted
+// write, apply has to decide what to do.
 func (t *triple) notRotatable() NoteKind {
 	d, r := t.desired, t.recorded
 	switch {

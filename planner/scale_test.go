@@ -54,7 +54,7 @@ func TestBuildIsLinear(t *testing.T) {
 	}
 }
 
-// allocations are those for each secret.
+// allocations are the allocations per secret.
 type allocations struct{ bytes, times float64 }
 
 func builtFor(t *testing.T, n int) allocations {

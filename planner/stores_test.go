@@ -146,7 +146,7 @@ func TestIncompleteList(t *testing.T) {
 	}
 }
 
-// TestExternalSecretOfAnIncompleteList counts as unchanged: nothing is to be done.
+// TestExternalSecretOfAnIncompleteList: it counts as unchanged, and there is nothing to do.
 func TestExternalSecretOfAnIncompleteList(t *testing.T) {
 	d := desired()
 	d.External = true

@@ -86,7 +86,7 @@ func TestComment(t *testing.T) {
 		t.Errorf("summary:\n%s", r.summary)
 	}
 
-	// A comment that cannot be marked is no reason not to plan.
+	// A plan is made even if the comment cannot be marked.
 	p.broken = false
 	p.branch("first", map[string]string{"d": rand.Text()})
 	p.github.refuse = "PATCH"
@@ -132,7 +132,7 @@ func TestDriftFails(t *testing.T) {
 }
 
 // TestValidate: a mistake is an annotation at its position, in the summary and in code scanning,
-// without any credential. Once it is mended, code scanning hears that there is none.
+// without any credential. Once it is corrected, code scanning gets an empty result.
 func TestValidate(t *testing.T) {
 	p := newPlace(t)
 	p.branch("first", one("a"))
@@ -159,7 +159,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// breakProgram replaces the program by one that ends without a word.
+// breakProgram replaces the program by one that fails without output.
 func breakProgram(t *testing.T, path string) {
 	t.Helper()
 	must(t, os.Remove(path))

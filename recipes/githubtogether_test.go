@@ -19,7 +19,7 @@ func started(t *testing.T) *place {
 	return p
 }
 
-// separate plans a pull request that is made from main as it is, and returns what it sets.
+// separate plans a pull request that is based on the current main, and returns the value that it sets.
 func (p *place) separate(branch string, number int, name string) (value string) {
 	p.t.Helper()
 	p.branch(branch, one(name))
@@ -48,7 +48,7 @@ func TestGitHubTwoMerges(t *testing.T) {
 	}
 }
 
-// TestGitHubUnreviewed: a merge without a reviewed plan among others stops the apply, also if a
+// TestGitHubUnreviewed: if one of several merges has no reviewed plan, the apply stops, even if a
 // comment seems to have one.
 func TestGitHubUnreviewed(t *testing.T) {
 	p := started(t)
@@ -82,8 +82,8 @@ func TestGitHubUnreviewed(t *testing.T) {
 	p.live("mm", p.values["mm"])
 }
 
-// queue puts a pull request into the merge queue, behind the entry with the given head, and runs
-// the queue's checks of it.
+// queue adds a pull request to the merge queue, behind the entry with the given head, and runs the
+// queue's checks.
 func (p *place) queue(branch string, number int, base string) (head string, r *run) {
 	p.t.Helper()
 	git(p.t, p.dev, "fetch", "--quiet", "origin")
@@ -165,8 +165,8 @@ func (p *place) unrelated(base string) (head string) {
 	return head
 }
 
-// behind queues a pull request behind one that was merged: before that is applied, when it is
-// applied in part, and when it is applied.
+// behind queues a pull request behind a merged one: before that one is applied, after a partial apply,
+// and after the whole apply.
 func (p *place) behind() {
 	a := rand.Text()
 	p.branch("five", map[string]string{"a": a, "aa": rand.Text()})

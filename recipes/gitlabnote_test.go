@@ -87,7 +87,7 @@ func (p *place) withNotes(f *fakeGitLab) map[string]string {
 	return env
 }
 
-// TestGitLabNote: one note on the merge request has the plan, or why there is none.
+// TestGitLabNote: one note on the merge request has the plan, or says why there is none.
 func TestGitLabNote(t *testing.T) {
 	p := newPlace(t)
 	f := &fakeGitLab{token: "note-token", head: planned}

@@ -13,7 +13,7 @@ import (
 )
 
 // TestImage checks what can be checked of the Dockerfile without Docker: the context
-// contains all that the build needs, and the binary needs nothing from the image.
+// contains all that the build needs, and the binary needs no file of the image.
 func TestImage(t *testing.T) {
 	ignore, err := os.ReadFile("../.dockerignore")
 	must(t, err)
@@ -22,7 +22,7 @@ func TestImage(t *testing.T) {
 		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "!"); ok {
 			kept = append(kept, name)
 			if _, err := os.Stat("../" + name); err != nil {
-				t.Errorf(".dockerignore keeps what is not there: %v", err)
+				t.Errorf(".dockerignore keeps something that does not exist: %v", err)
 			}
 		}
 	}
@@ -39,25 +39,27 @@ func TestImage(t *testing.T) {
 	must(t, err)
 	released, err := os.ReadFile("../packaging/Dockerfile")
 	must(t, err)
-	for _, line := range []string{"FROM scratch\n", "COPY LICENSE ", "USER 65532:65532\n", "ca-certificates.crt", `ENTRYPOINT ["/secretsync"]`} {
+	for _, line := range []string{
+		"FROM scratch\n", "COPY LICENSE ", "THIRD_PARTY_LICENSES.txt /", "USER 65532:65532\n", "ca-certificates.crt", `ENTRYPOINT ["/secretsync"]`,
+	} {
 		if !strings.Contains(string(dockerfile), line) || !strings.Contains(string(released), line) {
-			t.Errorf("a Dockerfile has not %q", line)
+			t.Errorf("a Dockerfile lacks %q", line)
 		}
 	}
 	for _, line := range []string{"RUN CGO_ENABLED=0 go build ", `org.opencontainers.image.licenses="Apache-2.0"`} {
 		if !strings.Contains(string(dockerfile), line) {
-			t.Errorf("the Dockerfile has not %q", line)
+			t.Errorf("the Dockerfile lacks %q", line)
 		}
 	}
 	if runtime.GOOS != "linux" {
-		t.Skip("the program is no Linux one here")
+		t.Skip("the program is not a Linux program here")
 	}
 	binary, err := elf.Open(program(t)) // built with CGO_ENABLED=0, as the image's
 	must(t, err)
 	defer binary.Close()
 	for _, segment := range binary.Progs {
 		if segment.Type == elf.PT_INTERP {
-			t.Error("the program needs a dynamic linker, which the image has not")
+			t.Error("the program needs a dynamic linker, which the image lacks")
 		}
 	}
 }

@@ -2,9 +2,9 @@
 
 // Package recipes runs the recipes for CI: the scripts of action.yml, examples/github
 // and examples/gitlab, and the containers of examples/kubernetes, with bash, git and
-// the real program, against the emulator, in a repository with a bare origin. What runs
-// them elsewhere (GitHub's runner, gh, GitLab's runner, a kubelet) is imitated as far as
-// the recipes use it; what is not known here fails the test.
+// the real program, against the emulator, in a repository with a bare origin. The programs
+// that run them elsewhere (GitHub's runner, gh, GitLab's runner, a kubelet) are imitated as
+// far as the recipes use them; anything else fails the test.
 //
 // Run it with make recipes.
 package recipes
@@ -118,8 +118,8 @@ func (p *place) installInto(temp string) {
 	}
 }
 
-// environment is the whole environment of a script on a runner. It contains nothing of this
-// machine that could hide a gap in a recipe.
+// environment is the whole environment of a script on a runner. Nothing from this machine is in it,
+// which could hide a gap in a recipe.
 func (p *place) environment(more map[string]string) map[string]string {
 	env := map[string]string{
 		"PATH": p.bin + ":" + os.Getenv("PATH"), "HOME": p.t.TempDir(), "GIT_CONFIG_NOSYSTEM": "1",

@@ -94,8 +94,8 @@ func (p *place) onlyRead() {
 	}
 }
 
-// committedNothing fails the test unless main is still at sha, and there is no other branch than
-// those that were pushed by developers.
+// committedNothing fails the test unless main is still at sha, and there are no branches except those
+// that developers pushed.
 func (p *place) committedNothing(sha string) {
 	p.t.Helper()
 	if now := p.sha(p.origin, "main"); now != sha {

@@ -128,8 +128,8 @@ func notesOf(p *planner.Plan, kind planner.NoteKind) []string {
 	return names
 }
 
-// TestAcceptDuringAnOverlap: from an accepted value on, NAME-previous keeps the value before it; that of
-// another secret does not.
+// TestAcceptDuringAnOverlap: once a value is accepted, the secret's NAME-previous keeps the value before
+// it. Other secrets' previous ones do not change.
 func TestAcceptDuringAnOverlap(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {env: A}, rotate: {overlap: 24h}}, b: {from: {env: B}, rotate: {overlap: 24h}}}}}\n")
 	w.env["A"], w.env["B"] = "va", "vb"
@@ -180,8 +180,8 @@ func TestNothingToAccept(t *testing.T) {
 	}
 }
 
-// TestAcceptWithAnAccountThatFails: only the accounts of the named secrets are read, and one
-// that cannot be read is an error.
+// TestAcceptWithAnAccountThatFails: only the accounts of the named secrets are read, and an
+// account that cannot be read is an error.
 func TestAcceptWithAnAccountThatFails(t *testing.T) {
 	w := newWorld(t, `accounts:
   one: {id: `+string(account)+`}
@@ -213,7 +213,7 @@ stores:
 	equal(t, "matching", several.Matching, []string{string(account) + "/prod/a", string(other) + "/prod/a"})
 }
 
-// TestAcceptRefuses: a project without records, names of nothing, and what is no glob.
+// TestAcceptRefuses: a project without records, names without a secret, and malformed globs.
 func TestAcceptRefuses(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n")
 	w.env["A"] = "va"

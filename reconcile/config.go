@@ -26,8 +26,8 @@ type Config struct {
 	// beside it ([lockfile.PathFor]).
 	Lockfile string
 	// Lease is where machines that write the same stores exclude one another, such as
-	// "s3://bucket/prefix"; empty for the place that the manifest names, else for that of a
-	// lockfile in an object store.
+	// "s3://bucket/prefix". If it is empty, the manifest may name the place; otherwise leases are
+	// beside a lockfile in an object store.
 	Lease string
 	// LeaseDuration is how long others wait for a run that does not renew its leases any more;
 	// [DefaultLeaseDuration] if zero.
@@ -72,11 +72,11 @@ type Config struct {
 	// can run the witness (docs/verify.md). A verification that fails leaves the values unknown. An
 	// apply always verifies secrets that are adopted under [planner.AdoptVerify].
 	Verify bool
-	// Who reads in audit logs who changed what is drifted, for drift and plans. It takes an [Account]
-	// that is an [AuditLogReader]. A log that cannot be read makes no difference but an event.
+	// Who looks up in audit logs who caused drift, for drift and plans. The [Account] has to be an
+	// [AuditLogReader]. If a log cannot be read, that is only an event.
 	Who bool
-	// LiveBindings adds what is deployed to what a plan may break. It takes an [Account] that is a
-	// [ReaderLister].
+	// LiveBindings considers what is deployed when a plan looks for what it may break. The [Account]
+	// has to be a [ReaderLister].
 	LiveBindings bool
 	// ReaderCache keeps what was deployed, so that only what changed is read again; it may be nil.
 	ReaderCache ReaderCache

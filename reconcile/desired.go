@@ -131,7 +131,7 @@ func (p *Project) checkLock(lock *lockfile.File, mode Mode) error {
 // ErrNoRecords means that nothing was ever applied with the lockfile.
 var ErrNoRecords = errors.New("has no records: nothing was applied with it")
 
-// checkRecords refuses a lockfile without records, and those that checkLock refuses.
+// checkRecords refuses a lockfile without records, and whatever checkLock refuses.
 func (p *Project) checkRecords(lock *lockfile.File) error {
 	if len(lock.Stores) == 0 {
 		return fmt.Errorf("%s %w", p.Lockfile(), ErrNoRecords)

@@ -24,7 +24,7 @@ func (w *world) desire(mode Mode, changes ...func(*Config)) *desired {
 	return d
 }
 
-// What the planner receives of a manifest: everything but the values.
+// The planner receives everything in a manifest except the values.
 func TestDesire(t *testing.T) {
 	w := newWorld(t, `stores:
   prod:

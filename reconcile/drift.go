@@ -170,7 +170,7 @@ func (d *Drift) Repair(ctx context.Context) (p *Proposal, unrepairable int, err 
 	}, unrepairable, nil
 }
 
-// Acceptable are secrets that drifted, among those that were named.
+// Acceptable are the drifted secrets among the named ones.
 type Acceptable struct {
 	// Accept are the secrets whose live state [Run.Accept] records, and Refuse those whose live
 	// state cannot be accepted, each with the reason.
@@ -179,10 +179,10 @@ type Acceptable struct {
 	Named int
 }
 
-// FindAcceptable finds the recorded secrets that drifted, among those that the patterns name:
-// globs of STORE/SECRET or ACCOUNT/STORE/SECRET, or names without a store that only one secret
-// has. Like [Project.Drift], it reads no value and needs no key. A pattern that names nothing
-// is a [PatternError].
+// FindAcceptable finds the recorded secrets that match the patterns and have drifted. Patterns
+// are globs of STORE/SECRET or ACCOUNT/STORE/SECRET, or names without a store that only one
+// secret has. Like [Project.Drift], it reads no value and needs no key. A pattern without a
+// match is a [PatternError].
 func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptable, error) {
 	p, lock := r.project, r.handle.File()
 	if err := p.checkRecords(lock); err != nil {
@@ -208,8 +208,8 @@ func (r *Run) FindAcceptable(ctx context.Context, patterns ...string) (*Acceptab
 	return found, nil
 }
 
-// Accept records the live state of the secrets that can be accepted, as it was found. Nothing is
-// sent to Cloudflare, and the fingerprints stay: so a value is sent again only when it changes
+// Accept records the live state that was found, for the secrets that can be accepted. It sends
+// nothing to Cloudflare, and keeps the fingerprints, so a value is sent again only when it changes
 // at its source.
 func (r *Run) Accept(found *Acceptable) error {
 	if len(found.Accept) == 0 {

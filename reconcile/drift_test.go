@@ -116,8 +116,8 @@ func TestDriftWithoutRecords(t *testing.T) {
 	}
 }
 
-// If no account can be read, drift still lists what would have been checked. If some can, it
-// covers those.
+// If no account can be read, drift still lists what would have been checked. If some can be read, it
+// covers these.
 func TestDriftUnreachable(t *testing.T) {
 	w := newWorld(t, `accounts: {second: {id: `+string(other)+`}}
 stores:

@@ -18,8 +18,8 @@ type ManifestWarning struct{ Mistake *manifest.Error }
 // BindingsSkipped is a mistake in a wrangler configuration. Its bindings are not checked.
 type BindingsSkipped struct{ Mistake *manifest.Error }
 
-// AccountUnknown means that nothing names the account of an offline plan, so its id cannot
-// match that of an apply.
+// AccountUnknown means that nothing names the account of an offline plan, so the plan's id
+// cannot match an apply's.
 type AccountUnknown struct{}
 
 // QuotaUnread means that the quota could not be read, so the plan is not checked against it.
@@ -133,8 +133,8 @@ const (
 // account replaces it.
 type Waiting struct {
 	For WaitFor
-	// Account is the account that is waited for; empty if it is no single one. Accounts with the
-	// same API token wait together for its rate limit, which is reported for one of them.
+	// Account is the account that is waited for; empty if it is not a single one. Accounts with
+	// the same API token wait together for its rate limit, which is reported for one of them.
 	Account planner.AccountID
 	// Until is when the wait ends at the latest, by this machine's clock.
 	Until time.Time

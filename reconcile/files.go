@@ -120,7 +120,7 @@ func (p *Project) checkInputs() error {
 }
 
 // watchRecipients adds the .sops.yaml that a new fingerprint key would be sealed with to the
-// inputs, and that there is none in a nearer folder.
+// inputs, and the absence of one in a nearer folder.
 func (p *Project) watchRecipients(lock *lockfile.File) {
 	if lock.Key.ID != "" {
 		return
@@ -130,7 +130,7 @@ func (p *Project) watchRecipients(lock *lockfile.File) {
 	}
 }
 
-// unchanged returns an error if a plan's inputs are no longer what it was made from: the
+// unchanged returns an error if a plan's inputs have changed since it was created: the
 // lockfile, the manifest's files, or the fingerprint key.
 func (r *Run) unchanged(ctx context.Context, key secret.Key, recorded lockfile.Key) error {
 	if err := r.handle.Check(); err != nil {

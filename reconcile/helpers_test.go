@@ -248,7 +248,7 @@ func (g *fakeGuard) Public(s ...string) {
 	g.public = append(g.public, s...)
 }
 
-// fakeSOPS reads files of lines "key: value nonce". The nonce stands for the randomness of
+// fakeSOPS reads files of lines "key: value nonce". The nonce imitates the randomness of
 // SOPS's ciphertexts.
 type fakeSOPS struct {
 	// recipients receive sealed keys; fail is the error of Seal and Unseal.

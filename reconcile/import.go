@@ -74,8 +74,8 @@ func (r *Run) Find(ctx context.Context) (*Found, error) {
 	return found, nil
 }
 
-// Import records what was found, as an apply does that adopts secrets and keeps their
-// values. It writes nothing to Cloudflare.
+// Import records what was found, like an apply that adopts secrets and keeps their values.
+// It writes nothing to Cloudflare.
 func (r *Run) Import(ctx context.Context, found *Found) error {
 	d := found.desired
 	if err := r.unchanged(ctx, d.key, found.lock.Key); err != nil {

@@ -19,7 +19,7 @@ import (
 // Inventory is what is known about the stores and secrets of a project, for an overview of them.
 // It has no values.
 type Inventory struct {
-	// Stores are those of the manifest and the lockfile, by account and name.
+	// Stores are the stores of the manifest and the lockfile, by account and name.
 	Stores []StoreInventory
 	// Quotas are the quotas of the accounts, as far as they could be read.
 	Quotas map[planner.AccountID]planner.Quota
@@ -67,8 +67,8 @@ type SecretInventory struct {
 
 // Inventory reads the live state, the quotas and the wrangler configurations, and joins them with
 // the manifest and the lockfile. It reads no values. It needs a key only under [Config.Verify]: then
-// all live values are compared with those that were last applied. [Config.Who] and
-// [Config.LiveBindings] add what they add to drift and to plans.
+// all live values are compared with the last applied ones. [Config.Who] and [Config.LiveBindings] add
+// the same information as for drift and plans.
 //
 // If no account could be read, it returns that error. If some could not, their stores say so.
 func (p *Project) Inventory(ctx context.Context) (*Inventory, error) {
@@ -136,8 +136,8 @@ func (p *Project) verifyAll(ctx context.Context, in planner.Input, lock *lockfil
 }
 
 // addDeployed adds what is deployed to the references of an input, if that was requested. It
-// returns the accounts in which not everything could be read. Workers that a configuration
-// describes are added, too: that they are deployed is news.
+// returns the accounts in which not everything could be read. It also adds Workers that a
+// configuration describes, because the configuration does not show whether they are deployed.
 func (p *Project) addDeployed(ctx context.Context, in *planner.Input) (unread []planner.AccountID) {
 	if !p.cfg.LiveBindings {
 		return nil
@@ -221,7 +221,7 @@ func (p *Project) surveyor(phase Phase) survey.Surveyor {
 	}
 }
 
-// attribute adds who changed what is drifted, by the audit logs, if that was requested.
+// attribute adds who caused drift, according to the audit logs, if that was requested.
 func (p *Project) attribute(ctx context.Context, in *planner.Input) {
 	if !p.cfg.Who {
 		return
@@ -261,7 +261,7 @@ type SecretReaders struct {
 
 // Deployment is which deployed Workers, AI Gateways and container registries read which secrets.
 type Deployment struct {
-	// Secrets are those of the manifest and the lockfile, and all others that something reads.
+	// Secrets are the secrets of the manifest and the lockfile, and all others that something reads.
 	Secrets []SecretReaders
 	// Workers, Gateways and Registries count what is deployed, whether it reads secrets or not.
 	Workers, Gateways, Registries int

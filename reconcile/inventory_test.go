@@ -94,7 +94,7 @@ func TestInventoryReaders(t *testing.T) {
 	equal(t, "readers", readers, []string{"b: api"})
 }
 
-// What cannot be verified, because there is no key, is an event; what was never applied needs no key.
+// A missing key that prevents verification is an event. Secrets that were never applied need no key.
 func TestInventoryVerifies(t *testing.T) {
 	verify := func(c *Config) { c.Verify = true }
 	w := newWorld(t, two)

@@ -27,8 +27,7 @@ var (
 	// ErrKeyUnavailable means that the lockfile's fingerprint key was not found, or that
 	// another key was found in its place.
 	ErrKeyUnavailable = keyring.ErrUnavailable
-	// ErrKeyNotPinned means that a fingerprint key is not the one that [KeyIDVariable]
-	// allows.
+	// ErrKeyNotPinned means that [KeyIDVariable] allows another fingerprint key only.
 	ErrKeyNotPinned = keyring.ErrNotPinned
 )
 
@@ -134,8 +133,8 @@ func (p *Project) ensureKey(ctx context.Context, key secret.Key, recorded lockfi
 }
 
 // checkNewKey returns the error that creating a fingerprint key would cause, if an apply had
-// to create one. key is the one that was found. Without keys, as for validate and keyless
-// plans, only mistakes in .sops.yaml count: what this machine lacks, another may have.
+// to create one. key is the key that was found. If keyless is set, as for validate and keyless
+// plans, only mistakes in .sops.yaml count: another machine may have what this one lacks.
 func (p *Project) checkNewKey(ctx context.Context, key secret.Key, recorded lockfile.Key, keyless bool) error {
 	if recorded.ID != "" || key.IsSet() {
 		return nil
@@ -220,7 +219,7 @@ type LostReason int
 
 // The reasons.
 const (
-	// LostValueDiffers means that the available value is not the one that was applied.
+	// LostValueDiffers means that the available value is not the applied one.
 	LostValueDiffers LostReason = iota
 	// LostNoValue means that the manifest supplies no value for the secret.
 	LostNoValue
@@ -233,8 +232,8 @@ const (
 // ErrNoKey means that the lockfile has no fingerprint key.
 var ErrNoKey = errors.New("has no fingerprint key to change")
 
-// Rekey recomputes all fingerprints under another key: the one in the environment variable
-// newKeyEnv, or a new random one if that is empty. It sends no request, and needs the old
+// Rekey recomputes all fingerprints under another key: the key in the environment variable
+// newKeyEnv, or a new random key if newKeyEnv is empty. It sends no request, and needs the old
 // key and the values.
 func (r *Run) Rekey(ctx context.Context, newKeyEnv string) (*Rekeyed, error) {
 	lock := r.handle.File()

@@ -140,7 +140,7 @@ type killTest struct {
 	theirs        string // a secret that another client created
 	accept        string // a secret that another client changed, and whose state was accepted
 	edits         []Edit
-	// plans are the plans after each kill. values are those in Cloudflare at the end: "as X"
+	// plans are the plans after each kill. values are the values in Cloudflare at the end: "as X"
 	// is the value that X had before, and "any" is a generated one.
 	plans  string
 	values map[string]string

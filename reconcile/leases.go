@@ -161,7 +161,7 @@ func (r *sharedRun) publish(lock *lockfile.File, runURL string, now time.Time) {
 	})
 }
 
-// release releases the leases, also after an interrupt.
+// release releases the leases, even after an interrupt.
 func (r *sharedRun) release(ctx context.Context) error {
 	if r == nil || r.leases == nil {
 		return nil
@@ -250,9 +250,9 @@ func (l *Lease) read(st lease.Status, lineage string) {
 // ErrLeaseChanged means that another run acquired or released a lease that was to be broken.
 var ErrLeaseChanged = lease.ErrChanged
 
-// BreakLease releases a lease that another run holds, as it was when it was read. That run, if it
-// is alive, notices it when it renews the lease, at the latest two thirds of the lease's duration
-// later, and sends nothing after that. The error is [ErrLeaseChanged] if another run holds it now.
+// BreakLease releases a lease that still has the holder in l; the error is [ErrLeaseChanged] if
+// another run holds it now. If the run that held it is alive, it notices that when it renews the
+// lease, at the latest two thirds of the lease's duration later, and sends nothing after that.
 func (p *Project) BreakLease(ctx context.Context, l Lease) error {
 	store, err := p.cfg.objects(ctx, p.cfg.leaseStore)
 	if err != nil {

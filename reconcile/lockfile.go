@@ -23,9 +23,9 @@ import (
 // or an object in that store.
 
 // OpenLockfile opens a project for its lockfile and leases alone, without checking the manifest. If
-// that cannot be read, the project has the lockfile that Config names, else the one beside the
-// manifest, and the error says why; there is a project nevertheless. Config.Manifest may be empty
-// if Config names a lockfile.
+// the manifest cannot be read, it returns the project together with the error; the lockfile is then
+// the one that Config names, or else the one beside the manifest. Config.Manifest may be empty if
+// Config names a lockfile.
 func OpenLockfile(ctx context.Context, c Config) (*Project, error) {
 	named := c.Lockfile
 	if c.Manifest == "" && objectstore.IsURL(named) {
@@ -112,7 +112,7 @@ func (p *Project) openLockfile(ctx context.Context) (*lockfile.Handle, error) {
 // branch that lacks a merge.
 type OlderLockfileError struct {
 	Lockfile string
-	// Generation is the lockfile's, and Applied that of the one last applied.
+	// Generation is the lockfile's generation, and Applied the last applied one.
 	Generation, Applied int
 	// Host, RunURL and Time say where and when that was. Each may be missing.
 	Host, RunURL string
@@ -157,10 +157,10 @@ func (p *Project) lockShared(ctx context.Context) (handle *lockfile.Handle, shar
 	return handle, shared, p.checkNewest(shared)
 }
 
-// lockObject opens a lockfile in an object store. Another run may add stores to it while this one
-// waits for the leases of those that it had: then it acquires them all again. The leases are also
-// those of the stores in other lockfiles. Acquiring them checks that their store respects conditions;
-// that of the lockfile is checked here, if it is another one.
+// lockObject opens a lockfile in an object store, and acquires the leases of its stores and of those
+// in other lockfiles. If another run adds stores to the lockfile meanwhile, it acquires all leases
+// again. Acquiring leases checks that their object store respects conditions; if the lockfile is in
+// another one, that is checked here.
 func (p *Project) lockObject(ctx context.Context, others ...*lockfile.File) (*lockfile.Handle, *lease.Set, error) {
 	c := p.cfg
 	store, err := c.objects(ctx, c.lockStore)
@@ -234,9 +234,9 @@ type Copied struct {
 }
 
 // Push copies the lockfile beside the manifest, or the file that Config names, to url, with its
-// journal. It holds the leases meanwhile, and the copy is the newer one for every later run under
-// them. Unless overwrite is set, a copy with records of another project, or with newer ones, is
-// kept: the error is a [CopyError].
+// journal. It holds the leases meanwhile, and every later run under them treats the copy as the newer
+// lockfile. Unless overwrite is set, it does not replace a lockfile with another project's records or
+// with newer ones: the error is a [CopyError].
 func (p *Project) Push(ctx context.Context, url string, overwrite bool) (*Copied, error) {
 	return p.copyLockfile(ctx, url, overwrite, true)
 }
@@ -325,7 +325,7 @@ func (c copying) check(from, to *lockfile.File) error {
 	return nil
 }
 
-// checkNewest returns an [OlderLockfileError] if a newer version of what is copied was applied.
+// checkNewest returns an [OlderLockfileError] if a newer version of the copied lockfile was applied.
 func (c copying) checkNewest(leases *lease.Set, from lockfile.Shared) error {
 	last, ok := leases.Published(from.Lineage)
 	if !ok || int(last.Generation) <= from.Generation || c.overwrite {

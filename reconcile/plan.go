@@ -179,7 +179,7 @@ func (d *desired) checkRotate(glob string, lock *lockfile.File) error {
 }
 
 // Review is what was reviewed before an apply: plan files, plan ids, or nothing. Together they
-// allow every action that any of them has.
+// allow every action that one of them has.
 type Review struct {
 	Files []*planfile.File
 	IDs   []string
@@ -209,8 +209,8 @@ type Skipped struct {
 
 // StaleError means that a plan does more than the reviewed one, or has another id.
 type StaleError struct {
-	// Difference lists what differs from what was reviewed; nil if only ids were reviewed, and
-	// none of them has an action of the plan.
+	// Difference lists the differences from the reviewed plans. It is nil if only ids were reviewed,
+	// and none of them has an action of the plan.
 	Difference *planfile.Difference
 	// PlanID is the id of the current plan.
 	PlanID string
@@ -221,8 +221,8 @@ func (e *StaleError) Error() string {
 }
 
 // Check compares the plan with what was reviewed. It returns the reviewed actions that are not
-// in the plan, and a [StaleError] if the plan does more than was reviewed. Actions that are not
-// in the plan are known of plan files only, not of ids.
+// in the plan, which plan files show and ids do not, and a [StaleError] if the plan does more than
+// was reviewed.
 func (p *Proposal) Check(r Review) ([]Skipped, error) {
 	stale := &StaleError{PlanID: planfile.ID(p.Plan)}
 	nothing := len(p.Plan.Actions)+len(p.Plan.Problems) == 0
@@ -236,7 +236,7 @@ func (p *Proposal) Check(r Review) ([]Skipped, error) {
 	for _, gone := range d.Gone {
 		skipped = append(skipped, Skipped{gone, p.whyNot(gone)})
 	}
-	// Problems alone are none of the plans whose ids were given.
+	// A plan with only problems is not one of the plans whose ids were given.
 	problemsAlone := len(r.Files) == 0 && len(p.Plan.Actions) == 0
 	if d.Holds() && !problemsAlone {
 		return skipped, nil
@@ -247,8 +247,8 @@ func (p *Proposal) Check(r Review) ([]Skipped, error) {
 	return skipped, stale
 }
 
-// reviewed returns the reviewed actions: those of the files, and those of the plan, or of one of its
-// variants, that an id lists.
+// reviewed returns the reviewed actions: the files' actions, and those actions of the plan or a variant
+// that an id covers.
 func (p *Proposal) reviewed(r Review) *planner.Plan {
 	var plans []*planner.Plan
 	for _, f := range r.Files {
@@ -264,8 +264,8 @@ func (p *Proposal) reviewed(r Review) *planner.Plan {
 	return planfile.Union(plans...)
 }
 
-// variants are the plans for the same state that may have been reviewed: this one, the one without
-// a key, and both without what is proven about live values.
+// variants returns the plans for the same state that may have been reviewed: this one, the one
+// without a key, and both without proofs about live values.
 func (p *Proposal) variants() []*planner.Plan {
 	plans := []*planner.Plan{p.Plan, p.keyless(p.input)}
 	if without, proven := proof.Unproven(p.input); proven {

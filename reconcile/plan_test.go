@@ -334,7 +334,7 @@ func TestForgedFingerprints(t *testing.T) {
 	}})
 }
 
-// forge replaces a fingerprint with that of another secret.
+// forge replaces a fingerprint with another secret's.
 func (w *world) forge(name string) {
 	w.t.Helper()
 	run := w.lock()

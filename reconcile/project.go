@@ -58,8 +58,8 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/shown"
 )
 
-// Errors about accounts and their API. As with all errors of this package that a front end can
-// give advice on, the texts say what is wrong, not which of the front end's options would help.
+// Errors about accounts and their API. The texts say what is wrong. As with all errors of this
+// package, advice about the options of a front end is left to that front end.
 var (
 	// ErrNoAccount means that nothing names the account of a store.
 	ErrNoAccount = errors.New("no Cloudflare account is set")
@@ -131,11 +131,11 @@ func (p *Project) Lockfile() string {
 	return p.cfg.Lockfile
 }
 
-// LocalLockfile is the path of the lockfile, or the one that it would have if it were not in an
-// object store: other files of the project, such as that of the fingerprint key, are beside it.
+// LocalLockfile is the path of the lockfile, or the path that it would have if it were not in an
+// object store: other files of the project, such as the fingerprint key's, are beside it.
 func (p *Project) LocalLockfile() string { return p.cfg.Lockfile }
 
-// Check reports the mistakes beyond those of Open that can be found without a key and
+// Check reports mistakes that Open does not look for and that can be found without a key and
 // without a request: in sources, and in the wrangler configurations.
 func (p *Project) Check(ctx context.Context) error {
 	_, workers := p.bindings(&lockfile.File{})
@@ -167,8 +167,8 @@ func (p *Project) bindings(lock *lockfile.File) (*bindings.Project, []*syntax.Er
 	return b, mistakes
 }
 
-// references are the bindings as the planner reads them, and the configurations that could
-// not be read. With strict bindings those are mistakes, otherwise warnings.
+// references returns the bindings in the planner's form, and the configurations that could
+// not be read. With strict bindings, unreadable configurations are mistakes, otherwise warnings.
 func (p *Project) references(lock *lockfile.File) (refs []planner.Reference, unread []planner.Position, err error) {
 	b, mistakes := p.bindings(lock)
 	mistakes = append(mistakes, b.Unread...)

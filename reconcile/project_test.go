@@ -146,8 +146,8 @@ func TestWithoutSOPS(t *testing.T) {
 	}
 }
 
-// TestInputsThatChangeAfterThePlan: what was approved was made from the files as they were, so
-// nothing is sent if one of them is another one now.
+// TestInputsThatChangeAfterThePlan: the approved plan was based on the earlier files, so nothing is
+// sent if one of them has changed.
 func TestInputsThatChangeAfterThePlan(t *testing.T) {
 	const manifest = "stores: {prod: {secrets: {a: {from: {env: A}}}}}\n"
 	for _, tt := range []struct {

@@ -201,8 +201,8 @@ func TestRecordedValues(t *testing.T) {
 	equal(t, "names", names, []string{"a", "b", "c", "c-old"})
 }
 
-// The fingerprint of a value whose creation was interrupted is under the new key too, so that the
-// next apply recognizes the value as the one that was sent.
+// The fingerprint of a value whose creation was interrupted is also recomputed under the new key, so
+// that the next apply recognizes the value that was sent.
 func TestRekeyDuringACreation(t *testing.T) {
 	w := newWorld(t, two)
 	w.env["A"], w.env["B"], w.env["NEW_KEY"] = "va", "vb", newKey

@@ -260,8 +260,8 @@ func TestCheckFirstApply(t *testing.T) {
 	}
 }
 
-// New problems are reported separately: the id is still that of the plan. A plan with
-// problems only is another plan.
+// New problems are reported separately and do not change the plan's id. A plan with only
+// problems is another plan.
 func TestCheckIDWithNewProblems(t *testing.T) {
 	w := reviewWorld(t)
 	w.env["B"] = "new"

@@ -44,8 +44,8 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// A rotation leaves everything else as it is, in Cloudflare and in the lockfile: what the manifest
-// has besides, what is due, and where unchanged values come from now.
+// A rotation changes nothing else in Cloudflare and in the lockfile: not other changes of the
+// manifest, nor other values that are due, nor the recorded sources of unchanged values.
 func TestRotateAlone(t *testing.T) {
 	w := newWorld(t, generated)
 	w.env["A"], w.env["A2"] = "va", "va"

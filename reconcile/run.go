@@ -50,8 +50,8 @@ func (p *Project) Lock(ctx context.Context) (*Run, error) {
 	return r, nil
 }
 
-// prepare checks, after waiting for the lock, that what was read before is still the same, and
-// makes git ignore what belongs to the lockfile.
+// prepare checks, after waiting for the lock, that the files read before are unchanged, and makes
+// git ignore the files that belong to the lockfile.
 func (p *Project) prepare() error {
 	if err := p.checkInputs(); err != nil {
 		return err
@@ -168,10 +168,10 @@ var (
 
 // Apply executes a plan of this run. The report is nil only if nothing was attempted.
 //
-// It refuses a plan with problems. It sends nothing if another program has changed what the
-// plan was made from: the lockfile ([lockfile.ReplacedError]) or another file
-// ([ChangedError]). A failed action does not stop the others. The report says what was done,
-// what failed and what is unknown, and the lockfile agrees with it.
+// It refuses a plan with problems. It sends nothing if another program has changed the plan's
+// inputs: the lockfile ([lockfile.ReplacedError]) or another file ([ChangedError]). A failed
+// action does not stop the others. The report says what was done, what failed and what is
+// unknown, and the lockfile agrees with it.
 func (r *Run) Apply(ctx context.Context, p *Proposal) (*applier.Report, error) {
 	switch {
 	case p.run != r:

@@ -386,8 +386,8 @@ func TestNothingToDoWritesNoLockfile(t *testing.T) {
 	}
 }
 
-// What is no longer desired has no policy. Several entries of a manifest may be one store:
-// it is deleted if one of them says so.
+// A store that is no longer desired has no policy. Several entries of a manifest may be one
+// store: it is deleted if one of them says so.
 func TestStorePolicy(t *testing.T) {
 	w := newWorld(t, `stores:
   one: {name: prod, prefix: one-, secrets: {a: {from: {env: A}}}}

@@ -55,7 +55,7 @@ func TestAllocationsAreLinear(t *testing.T) {
 	}
 }
 
-// allocations are those for each secret.
+// allocations are the allocations per secret.
 type allocations struct{ bytes, times float64 }
 
 func allocated(t *testing.T, setup, run func(*world), secrets int) allocations {

@@ -19,7 +19,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/scope"
 )
 
-// Verification is which live values are those that the lockfile has the fingerprints of.
+// Verification reports which live values match the lockfile's fingerprints.
 type Verification struct {
 	// Secrets are the secrets in question, by store and name.
 	Secrets []VerifiedSecret
@@ -32,15 +32,14 @@ type Verification struct {
 // VerifiedSecret is what a verification found out about a secret.
 type VerifiedSecret struct {
 	Key planner.SecretKey
-	// Value is how the live value compares with the one that was last applied. It is
+	// Value is how the live value compares with the last applied one. It is
 	// [planner.LiveUnknown] if the account's values could not be verified.
 	Value planner.LiveValue
 	// Reason is why nothing is known about the value, if that is the secret's own.
 	Reason UnverifiedReason
 	// Counts is false for another value that is expected: it was accepted, or adopted as it is.
 	Counts bool
-	// Interrupted says that the last write was interrupted, so that the live value may be the one
-	// that it was to set.
+	// Interrupted says that the last write was interrupted, so it may have set the live value.
 	Interrupted bool
 	// Recent says that Workers may not have our last write yet.
 	Recent bool
@@ -61,12 +60,12 @@ const (
 	UnverifiedRejected UnverifiedReason = proof.ReasonRejected
 	// UnverifiedTimeout is a value that did not arrive in time.
 	UnverifiedTimeout UnverifiedReason = proof.ReasonTimeout
-	// UnverifiedNotText is a value that is no text.
+	// UnverifiedNotText is a value that is not text.
 	UnverifiedNotText UnverifiedReason = proof.ReasonNotText
 	// UnverifiedUnsettled is a value that another client may have replaced so recently that Workers
 	// do not have the new one yet.
 	UnverifiedUnsettled UnverifiedReason = proof.ReasonUnsettled
-	// UnverifiedNoFingerprint is a secret of whose value the lockfile has no fingerprint.
+	// UnverifiedNoFingerprint is a secret without a fingerprint in the lockfile.
 	UnverifiedNoFingerprint UnverifiedReason = proof.ReasonNoFingerprint
 )
 
@@ -81,7 +80,7 @@ func (v *Verification) Count(value planner.LiveValue) int {
 	return n
 }
 
-// Mismatches counts the values that are not those of the lockfile, although they should be.
+// Mismatches counts the values that should match the lockfile and do not.
 func (v *Verification) Mismatches() int {
 	n := 0
 	for _, s := range v.Secrets {
@@ -93,8 +92,8 @@ func (v *Verification) Mismatches() int {
 }
 
 // Verify proves for each recorded secret that the patterns name, or for all if there are none,
-// whether the live value is the one that was last applied. It reads no values, and needs the
-// fingerprint key. The patterns are those of [Run.FindAcceptable].
+// whether the live value is the last applied one. It reads no values, and needs the fingerprint
+// key. Patterns are as for [Run.FindAcceptable].
 //
 // An error means that nothing could be verified. If some accounts could not, the others are
 // verified, and the verification has the error.
@@ -224,8 +223,8 @@ func (p *Project) prove(
 }
 
 // verify verifies the live values that a plan would make assumptions about, if that was requested.
-// An apply always verifies those of which the manifest says so. It returns the live stores with
-// what is known then.
+// An apply always verifies the values for which the manifest requires it. It returns the live stores
+// with what is known then.
 func (p *Project) verify(ctx context.Context, in planner.Input, lock *lockfile.File, d *desired) []planner.LiveStore {
 	switch {
 	case d.mode.Keyless, d.destroy, len(d.rotate) > 0:

@@ -165,7 +165,7 @@ func TestVerifySomeAccounts(t *testing.T) {
 	}
 }
 
-// TestPlanVerified: what is proven is recorded, and not sent. Without verification, nothing changes.
+// TestPlanVerified: a proven value is recorded, and not sent. Without verification, nothing changes.
 func TestPlanVerified(t *testing.T) {
 	w := verifyWorld(t)
 	before := w.live().Put("prod").Values["drawn"]
@@ -303,7 +303,7 @@ func TestAcceptVerified(t *testing.T) {
 }
 
 // TestAdoptVerified: a secret is adopted only if its value is proven, which an apply always finds
-// out. It needs no fingerprint key beforehand. A plan does not verify unless it is told to.
+// out. It needs no fingerprint key beforehand. A plan does not verify unless asked to.
 func TestAdoptVerified(t *testing.T) {
 	w := newWorld(t, "stores: {prod: {secrets: {other: {from: {env: A}}, same: {from: {env: A}}}}}\n")
 	w.env["A"] = "va"

@@ -14,7 +14,7 @@
 // Cloudflare rejects. Its state is in memory and ends with the test. As with Cloudflare, no
 // value can be read back; [Server.HasValue] only compares, and with [WithValues] Workers can
 // read values, as verification does. [Server.SetFaults] makes requests fail, and
-// [Server.Requests] lists those that were sent.
+// [Server.Requests] lists the requests that were sent.
 package secretsynctest
 
 import (
@@ -70,7 +70,7 @@ func WithPending(d time.Duration) Option {
 	return Option{func(o *emulator.Options) { o.PendingFor = d }}
 }
 
-// WithLag makes all reads lag behind writes by a time, as those of a replica do.
+// WithLag makes all reads lag behind writes by a time, like reads from a replica.
 func WithLag(d time.Duration) Option {
 	return Option{func(o *emulator.Options) { o.Lag = d }}
 }

@@ -160,7 +160,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// Of Token's permissions, none is left but those that WithPermissions names.
+// Token has only the permissions that WithPermissions names.
 func TestPermissions(t *testing.T) {
 	server := secretsynctest.Start(t, secretsynctest.WithPermissions("Secrets Store Read", "Workers Scripts Edit"))
 	api, err := connect.Cloudflare(server.Options())
@@ -213,7 +213,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Values can be verified if they are kept, by the imitated witness where there is no Miniflare.
+// Values can be verified if they are kept. Without Miniflare, the imitated witness does that.
 func TestValues(t *testing.T) {
 	for _, tt := range []struct {
 		options []secretsynctest.Option

@@ -99,15 +99,15 @@ func TestStartUp(t *testing.T) {
 // mostAllocs is how often a package of this project may allocate before main.
 const mostAllocs = 1000
 
-// started is what is known of one run.
+// started has the measurements of one run.
 type started struct {
 	out         string
 	allocs      map[string]int // of each package that was initialised
 	collections []collection   // of garbage
 }
 
-// collection is one of garbage: the megabytes that are in use after it, and those of the heap that
-// it was for.
+// collection is one garbage collection: the megabytes in use after it, and the heap size at which it
+// was due.
 type collection struct{ live, goal int }
 
 // has reports whether a package was initialised, by the end of its path.
@@ -147,8 +147,7 @@ func read(t *testing.T, stdout, stderr string) started {
 }
 
 // TestAWSPackages compares the packages of AWS's SDK that buckets need with those that SOPS links
-// anyway: there is none more to initialise at the start of every command, and the program is no
-// larger for them.
+// anyway: none adds initialisation at the start of every command, or makes the program larger.
 func TestAWSPackages(t *testing.T) {
 	linked := packages(t, "github.com/getsops/sops/v3/config", "github.com/aws/")
 	needed := packages(t, "github.com/secretsync/secretsync/objectstore/s3", "github.com/aws/")
@@ -188,7 +187,7 @@ func TestReleaseKeyTypes(t *testing.T) {
 	}
 }
 
-// releaseTags are those of make build.
+// releaseTags returns the build tags of make build.
 func releaseTags(t *testing.T) string {
 	t.Helper()
 	makefile, err := os.ReadFile("../../Makefile")

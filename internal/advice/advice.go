@@ -29,7 +29,7 @@ import (
 
 // Adviser advises with commands that can be pasted.
 type Adviser struct {
-	// Line is a command with the flags of the one at hand, if it is the same one.
+	// Line is a command that can be pasted, with the flags of the running one if it is the same.
 	Line func(words ...string) string
 	// Other is a command with the flags only that say which project is meant.
 	Other func(words ...string) string
@@ -73,7 +73,7 @@ func (a *Adviser) For(err error) string {
 	return ""
 }
 
-// failedStep is advice about the step of a verification that failed. The errors of the first two
+// failedStep is advice about the failed step of a verification. The errors of the first two
 // steps name what is missing.
 func failedStep(step witness.Step) string {
 	switch step {

@@ -15,7 +15,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// adviser marks each command, and whether it has the flags of the one at hand.
+// adviser marks each command, and whether it has the flags of the running one.
 var adviser = Adviser{
 	Line:  func(words ...string) string { return "<same " + strings.Join(words, " ") + ">" },
 	Other: func(words ...string) string { return "<other " + strings.Join(words, " ") + ">" },

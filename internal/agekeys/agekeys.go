@@ -28,11 +28,11 @@ const (
 // be empty.
 type Finding struct{ What, Fix string }
 
-// File is what is known of a file that could not be decrypted.
+// File describes a file that could not be decrypted.
 type File struct {
 	// Recipients are the age recipients that it is encrypted for.
 	Recipients []string
-	// Failures are SOPS's errors, of which only known phrases are looked for.
+	// Failures are SOPS's errors. They are only searched for known phrases.
 	Failures []string
 	// Add is what a recipient's holder does to add another recipient, once that is in .sops.yaml.
 	Add string

@@ -10,7 +10,7 @@ import (
 	"github.com/secretsync/secretsync/internal/agekeys"
 )
 
-// Package sopsfile tests each mistake together with SOPS. This looks for keys in what is said.
+// Package sopsfile tests each mistake together with SOPS. This test looks for keys in the messages.
 func TestNothingOfAKeyIsShown(t *testing.T) {
 	id, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -45,7 +45,7 @@ func TestNothingOfAKeyIsShown(t *testing.T) {
 	}
 }
 
-// wantNothingOf fails if six characters of a key are in what is said, or if nothing is said.
+// wantNothingOf fails if a message shows six characters of a key, or if there is no message.
 func wantNothingOf(t *testing.T, key string, findings []agekeys.Finding) {
 	t.Helper()
 	if len(findings) == 0 {

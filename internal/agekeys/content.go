@@ -77,7 +77,7 @@ func identity(text string) age.Identity {
 	return id
 }
 
-// classify says what a text is that holds no identity, or something beside one, and what to do.
+// classify explains why a text is not exactly one identity, and how to fix it.
 func classify(text string, bad *offence, from source) (where, what, fix string) {
 	where = from.name
 	if from.file != "" && from.file != from.name {

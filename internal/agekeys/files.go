@@ -14,7 +14,7 @@ import (
 	"filippo.io/age/agessh"
 )
 
-// maxFile bounds what is read of a key file.
+// maxFile is how many bytes of a key file are read at most.
 const maxFile = 1 << 20
 
 // named checks the name of a file in a variable before it is used or shown: it may be a key.
@@ -53,7 +53,7 @@ func decoded(text string) string {
 	return string(data)
 }
 
-// longRun is a part of a key, or of something else that is no loss in a message.
+// longRun matches a part of a key, or something else that a message can do without.
 var longRun = regexp.MustCompile(`[A-Za-z0-9]{33}`)
 
 // showable reports whether a variable's text, which no file has as its name, can be shown.

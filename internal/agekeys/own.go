@@ -46,8 +46,8 @@ func ConfigFile(lookupEnv func(string) (string, bool)) string {
 }
 
 // Find returns the identities where SOPS looks for them, in its order. The variables with commands
-// are reported, but the commands are not run. What SOPS could not use is an error: it uses no other
-// identity then.
+// are reported, but the commands are not run. An identity that SOPS could not use is an error,
+// because SOPS then uses no other one.
 func Find(lookupEnv func(string) (string, bool)) ([]Own, error) {
 	s := &search{lookupEnv: lookupEnv}
 	var all []Own
@@ -115,8 +115,8 @@ func FindIn(file string) (own Own, ok bool, err error) {
 
 func isComment(line string) bool { return strings.HasPrefix(line, "#") }
 
-// Create generates an identity and adds it to a file, which only the user can read and which is
-// created if there is none. What the file holds stays.
+// Create generates an identity and adds it to a file that only the user can read. It creates the
+// file if there is none, and keeps its content otherwise.
 func Create(file string, now time.Time) (Own, error) {
 	id, err := age.GenerateX25519Identity()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package ask asks questions on a terminal: with a suggested answer, or for what is not shown.
+// Package ask asks questions on a terminal: with a suggested answer, or for hidden input.
 package ask
 
 import (
@@ -111,8 +111,8 @@ func (q *Questions) Hidden(ctx context.Context, terminal *os.File, question stri
 // pasteTime is how long after a line the next ones of a text that was pasted arrive at most.
 const pasteTime = 100 * time.Millisecond
 
-// discardRest reads what the terminal has after a line, and reports whether that is text. What is left
-// there the shell would show, run, and keep in its history. A terminal that is raw also returns a line
+// discardRest discards input pasted after the line, so that the shell does not show it, run it and keep
+// it in its history. It reports whether there was any text. A terminal that is raw also returns a line
 // without its end.
 func discardRest(terminal *os.File) (text bool) {
 	before, err := term.MakeRaw(int(terminal.Fd()))

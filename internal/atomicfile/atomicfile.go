@@ -172,8 +172,8 @@ func createTemp(path string) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.tmp")
 }
 
-// isTemp reports whether name is one that createTemp chooses for base. It checks for digits,
-// because the temporary files of "a-b" are not those of "a".
+// isTemp reports whether createTemp could choose this name for base. It checks for digits, so
+// that the temporary files of "a-b" are not taken for files of "a".
 func isTemp(name, base string) bool {
 	rest, ok := strings.CutPrefix(name, "."+base+"-")
 	digits, isTmp := strings.CutSuffix(rest, ".tmp")

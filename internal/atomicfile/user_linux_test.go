@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A file system that cannot sync directories is not an error. Proc is one of those.
+// A file system that cannot sync directories, such as proc, is not an error.
 func TestSyncDirWhereThatIsNotPossible(t *testing.T) {
 	const proc = "/proc"
 	d, err := os.Open(proc)

@@ -62,7 +62,7 @@ type Project struct {
 	// Unread are the mistakes of files that may bind secrets and cannot be read, but that only
 	// a pattern names, such as cloudflare.config.ts.
 	Unread []*syntax.Error
-	// Notes are what is worth knowing about the configurations, and no mistake.
+	// Notes are remarks about the configurations that are not mistakes.
 	Notes []*syntax.Error
 
 	opts   Options
@@ -93,8 +93,8 @@ func New(o Options) (*Project, []*syntax.Error) {
 	return p, p.read()
 }
 
-// withPrevious adds, after each secret with an overlap, the one that keeps its previous value. Workers
-// bind it as they bind any other.
+// withPrevious adds, after each secret with an overlap, the secret that keeps its previous value.
+// Workers bind it as they bind any other.
 func withPrevious(secrets []manifest.Secret) []manifest.Secret {
 	all := make([]manifest.Secret, 0, len(secrets))
 	for _, sec := range secrets {

@@ -15,7 +15,7 @@ import (
 type localPlace struct{ storeID, name string }
 
 // LocalSecrets returns the secrets of all environments of each Worker, under the store id in
-// its binding, and warnings about the bindings for which there is no value. The Workers share
+// its binding, and warnings about the bindings without a value. The Workers share
 // one local store.
 func (p *Project) LocalSecrets(
 	configs []*wrangler.Config, values map[manifest.SecretRef]secret.Value,

@@ -68,8 +68,8 @@ type boundEnvironment struct {
 	bound []boundSecret
 }
 
-// named returns the bindings of the secret that a label means: the one in the given store,
-// or, if that is empty, in the only store of which the environment binds such a secret.
+// named returns the bindings of the secret that a label means: in the given store or, if store is
+// empty, in the only store from which the environment binds such a secret.
 func (e boundEnvironment) named(store, label string) (bindings []string, ambiguous bool) {
 	only := ""
 	for _, b := range e.bound {
@@ -100,8 +100,8 @@ func (mb *moduleBuilder) warn(format string, args ...any) {
 	mb.warnings = append(mb.warnings, fmt.Sprintf(format, args...))
 }
 
-// table returns the secrets that all environments bind, in the manifest's order: of a store,
-// or, if it is empty, those whose labels mean one secret in each environment.
+// table returns the secrets that all environments bind, in the manifest's order: for one store;
+// without one, those whose labels are unambiguous in every environment.
 func (mb *moduleBuilder) table(store string) ([]workermodule.Secret, error) {
 	var secrets []workermodule.Secret
 	seen := map[string]bool{}
@@ -123,8 +123,8 @@ func (mb *moduleBuilder) table(store string) ([]workermodule.Secret, error) {
 	return secrets, nil
 }
 
-// names returns the bindings that a secret is looked for under; none if the module cannot
-// have it.
+// names returns the bindings under which the module looks for a secret; none if the module
+// cannot have it.
 func (mb *moduleBuilder) names(store, label string) ([]string, error) {
 	var byEnv [][]string
 	var lacking []string

@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/internal/wrangler"
 )
 
-// setAside reports whether the mistakes only say that a file, which a pattern matched, is no
-// configuration that can be read. A note says so.
+// setAside reports whether the mistakes only say that a file, which a pattern matched, is not a
+// readable configuration. A note says so.
 func (p *Project) setAside(mistakes []*syntax.Error) bool {
 	for _, e := range mistakes {
 		switch {
@@ -27,7 +27,7 @@ func (p *Project) setAside(mistakes []*syntax.Error) bool {
 	return true
 }
 
-// note gathers what is worth knowing about a configuration.
+// note adds remarks about a configuration to the notes.
 func (p *Project) note(c *wrangler.Config) {
 	for _, name := range wrangler.Preceding(c.File) {
 		if _, err := os.Lstat(name); err == nil {

@@ -17,7 +17,7 @@ type BoundValue struct {
 }
 
 // BoundValues returns the values of the bindings of all environments of a Worker, and
-// warnings about those for which there is no value. Previews are left out.
+// warnings about bindings without a value. Previews are left out.
 func (p *Project) BoundValues(c *wrangler.Config, values map[manifest.SecretRef]secret.Value) (bound []BoundValue, warnings []string) {
 	for env, b := range c.Bindings() {
 		if env.Previews || b.Unsafe {

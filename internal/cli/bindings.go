@@ -98,7 +98,7 @@ func (a *App) bindingsCheck(ctx context.Context, o *bindingsCheckOptions) error 
 	return err
 }
 
-// sayNotes prints what is worth knowing about wrangler configurations, and no mistake.
+// sayNotes prints remarks about wrangler configurations that are not mistakes.
 func (a *App) sayNotes(notes []*syntax.Error) {
 	for _, n := range notes {
 		a.Say("note: %s", render.Safe(n.Error()))
@@ -120,7 +120,7 @@ func (a *App) checkWorker(file string) error {
 	return a.files.CheckOwn("workers:", file, "a wrangler configuration")
 }
 
-// noConfigs says why there is no configuration that could be read.
+// noConfigs says why no configuration could be read.
 func (w *workers) noConfigs() error {
 	if !w.manifest.HasWorkers() {
 		return noWorkers(w.manifest)

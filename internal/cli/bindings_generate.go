@@ -136,8 +136,8 @@ func (a *App) generateBindings(w *workers, o *generateOptions, anyEnv bool) erro
 	return err
 }
 
-// sayUnsafe says which bindings are not in the block that is printed, since they stand
-// elsewhere in the file.
+// sayUnsafe says which bindings the printed block leaves out, because they are elsewhere in the
+// file.
 func (a *App) sayUnsafe(bindings []wrangler.Binding, format string) {
 	for _, b := range bindings {
 		if b.Unsafe && format != "types" {

@@ -85,8 +85,8 @@ func (a *App) bindingsLive(ctx context.Context, o *bindingsLiveOptions) error {
 	return found.Err()
 }
 
-// readerCache returns the cache of what is deployed; nil if there is no place for it, or for an
-// embedded emulator, whose address is another one each time.
+// readerCache returns the cache of what is deployed. It is nil if there is no folder for it, and for
+// an embedded emulator, whose address changes with every run.
 func (a *App) readerCache(f *addressFlags) reconcile.ReaderCache {
 	dir := readercache.Folder(runtime.GOOS, a.env)
 	address, _, err := a.address(f)

@@ -166,8 +166,8 @@ func TestFlagsAreTheCommandsOwn(t *testing.T) {
 	}
 }
 
-// TestEveryFlagCompletes: each name in the tables is one of a flag or a command, so that none is
-// misspelt; and a flag whose help lists its words completes exactly those.
+// TestEveryFlagCompletes: each name in the tables is a flag or a command, so none is misspelt. A flag
+// whose help lists its words completes exactly these words.
 func TestEveryFlagCompletes(t *testing.T) {
 	a := &App{LookupEnv: func(string) (string, bool) { return "", false }}
 	root, c := a.Command(), a.completions()

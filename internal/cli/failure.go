@@ -194,9 +194,9 @@ func (a *App) protectUnread(ctx context.Context, cmd *cobra.Command, file string
 }
 
 // removeOld removes the plan that an earlier run wrote to the file of -o. It is called before
-// anything is planned, also if the manifest cannot be used: if this run fails, the earlier plan
-// could be mistaken for its plan. say is to be called at the end; it says so if no plan was
-// written in its place.
+// anything is planned, even if the manifest cannot be used: if this run fails, the earlier plan
+// could be mistaken for its plan. The caller calls say at the end, which reports the removal if no
+// new plan was written.
 func (a *App) removeOld(cmd *cobra.Command, path string) (say func(), err error) {
 	if a.files.Empty() { // it failed before it read the manifest
 		a.protectUnread(cmd.Context(), cmd, reportedManifest(cmd))

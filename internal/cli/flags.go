@@ -158,7 +158,7 @@ func (a *App) sopsKeyTypes(f *manifestFlags) []string {
 	return nil
 }
 
-// workersFlags say the values of which Workers of which manifest are meant.
+// workersFlags select Workers of a manifest.
 type workersFlags struct {
 	manifestFlags
 	commandsFlag
@@ -193,7 +193,7 @@ func (f *limitFlags) apply(c *reconcile.Config) {
 	}
 }
 
-// readersPermissions are those to read everything that reads secrets.
+// readersPermissions are the permissions to read everything that can read secrets.
 const readersPermissions = `"Workers Scripts Read", "AI Gateway Read" and "Workers Containers Read"`
 
 // outsideFlags say what a plan finds out about what others do.

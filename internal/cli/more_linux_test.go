@@ -34,8 +34,8 @@ func terminal(t *testing.T) (ours, theirs *os.File) {
 	return ours, theirs
 }
 
-// On a terminal, errors end with the address where they are explained: each address once, after all
-// mistakes. Elsewhere, and where the hint says everything, there is none.
+// On a terminal, errors end with the addresses that explain them: each address once, after all
+// mistakes. Elsewhere, and if the hint says everything, there is no address.
 func TestErrorsOnATerminalNameTheirEntry(t *testing.T) {
 	manifest := filepath.Join(t.TempDir(), "secretsync.yaml")
 	if err := os.WriteFile(manifest, []byte("stors: {}\nstoers: {}\nversion: 2\n"), 0o600); err != nil {
@@ -76,7 +76,7 @@ func TestErrorsOnATerminalNameTheirEntry(t *testing.T) {
 	}
 }
 
-// said returns what was written to a terminal.
+// said returns the text that was written to a terminal.
 func said(t *testing.T, ours, theirs *os.File) string {
 	t.Helper()
 	const end = "\n-end-\n"

@@ -47,10 +47,10 @@ func (a *App) planCommand() *cobra.Command {
 with Cloudflare. It changes nothing. A token with the permission "Secrets Store
 Read" is enough.
 
---keyless needs no key: values are compared by their ciphertexts, and what
-cannot be known is said to be. --offline needs no token: the lockfile is taken
-at its word for what is in Cloudflare. Both together need no credentials at all,
-as for a pull request from a fork.
+--keyless needs no key: values are compared by their ciphertexts, and unknowns
+are marked as such. --offline needs no token: the lockfile is taken at its word
+for what is in Cloudflare. Both together need no credentials at all, as for a
+pull request from a fork.
 
 --verify has a Worker compare the values of secrets that were changed outside,
 so that it is known whether they have to be sent again. It needs the permissions

@@ -46,7 +46,7 @@ func (a *App) review(ctx context.Context, paths, ids []string) (reconcile.Review
 	return r, nil
 }
 
-// isOf reports whether an id, with or without tags, is that of a plan file.
+// isOf reports whether an id, with or without tags, belongs to a plan file.
 func isOf(id string, f *planfile.File) bool {
 	return id == f.PlanID || id == planfile.WholeID(f.PlanID)
 }

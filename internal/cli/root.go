@@ -1,5 +1,5 @@
-// Package cli is the command line: flags, wiring, output and exit codes. A file has one command,
-// or those that do the same to other ends: destroy and rotate are with apply, show with plan.
+// Package cli is the command line: flags, wiring, output and exit codes. A file has one command
+// or closely related ones: destroy and rotate are with apply, show with plan.
 // Package reconcile does the work; package render words the results.
 //
 // The main flow reads from top to bottom in apply.go.
@@ -77,7 +77,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	cmd.SetOut(a.Out)
 	cmd.SetErr(a.Err)
 	refuseUnknownShells(cmd)         // the completion command writes to the output of this moment
-	defer func() { a.view.Stop() }() // also if it panics
+	defer func() { a.view.Stop() }() // even if it panics
 	if completing(args) {
 		a.completions().register(cmd)
 	}
@@ -132,10 +132,10 @@ func (a *App) Command() *cobra.Command {
 // remember keeps the command for [App.line].
 func (a *App) remember(cmd *cobra.Command, _ []string) { a.executed = cmd }
 
-// line is a command of secretsync that can be pasted, with the flags of the one at hand.
+// line is a command of secretsync that can be pasted, with the flags of the running command.
 func (a *App) line(words ...string) string { return cmdline.Line(a.executed, words...) }
 
-// otherLine is like line, but the command is another one even if it has the same name.
+// otherLine is like line, but does not repeat the running command's flags if the names are the same.
 func (a *App) otherLine(words ...string) string { return cmdline.Other(a.executed, words...) }
 
 // refuseUnknownTopics makes an unknown help topic an ordinary error: cobra would print the

@@ -36,7 +36,7 @@ func (a *App) Say(format string, args ...any) {
 	fmt.Fprintln(a.Err, render.Safe(fmt.Sprintf(format, args...)))
 }
 
-// inform is Say, but for what is neither a result nor a warning or an error.
+// inform is Say for messages that are not results, warnings or errors.
 func (a *App) inform(format string, args ...any) {
 	if !a.isQuiet() {
 		a.Say(format, args...)
@@ -57,7 +57,7 @@ func (a *App) printJSON(v any) error {
 	return err
 }
 
-// PrintError writes an error with its hint, and nothing for one that was already reported.
+// PrintError writes an error with its hint, unless the error was already reported.
 func (a *App) PrintError(err error) {
 	if quiet(err) {
 		return
@@ -95,7 +95,7 @@ func (a *App) sayMore(mistakes []render.Mistake) {
 	}
 }
 
-// isQuiet reports whether the command was told to write only results, warnings and errors.
+// isQuiet reports whether the command writes only results, warnings and errors.
 func (a *App) isQuiet() bool { return a.flag("quiet") == "true" }
 
 // flag returns the value of a flag of the command; empty if it has no such flag.

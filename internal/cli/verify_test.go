@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// TestUnproven: an apply is incomplete if Workers do not read what it sent. That this could not be
-// found out, or that Workers can read nothing, is no failure of the apply.
+// TestUnproven: an apply is incomplete if Workers do not read what it sent. It does not fail if that
+// could not be verified, or if Workers cannot read the values.
 func TestUnproven(t *testing.T) {
 	with := func(values ...planner.LiveValue) *reconcile.Verification {
 		v := &reconcile.Verification{}

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Call is a request to an endpoint of the account that the SDK has no method for, or none that
-// fits. It goes through the same limits, retries and errors as those of this package.
+// Call is a request to an endpoint of the account for which the SDK has no suitable method. It gets
+// the same limits, retries and errors as this package's other requests.
 type Call struct {
 	// Op is what the call does, as an error begins: "reading the workers.dev subdomain".
 	Op     string
@@ -35,8 +35,8 @@ type Call struct {
 	// ReadOnly says that the call changes nothing although its method is not GET, so that it may
 	// be repeated and given up at any time.
 	ReadOnly bool
-	// Read decodes result and result_info of a successful answer, and reports whether they are
-	// what was asked for. It may be nil.
+	// Read decodes result and result_info of a successful answer, and reports whether they have
+	// the expected form. It may be nil.
 	Read func(result, info json.RawMessage) bool
 }
 
@@ -143,13 +143,13 @@ func (e *Error) Denied() bool {
 		len(e.Codes) > 0 && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
 }
 
-// Names reports whether Cloudflare's messages have a word, so that the names that a caller chose
-// itself can be found in them. Nothing else of these texts may be shown.
+// Names reports whether a message contains the word. A caller can look for names that it chose
+// itself; nothing else in Cloudflare's messages may be shown.
 func (e *Error) Names(word string) bool {
 	return e.says(func(message string) bool { return slices.Contains(strings.FieldsFunc(message, notInWord), word) })
 }
 
-// notInWord is as \W in a regular expression.
+// notInWord is what \W matches in a regular expression.
 func notInWord(r rune) bool {
 	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }

@@ -134,7 +134,7 @@ func (c *Client) CreateStore(ctx context.Context, name string) (planner.StoreID,
 	return planner.StoreID(s.ID), err
 }
 
-// DeleteStore deletes a store. Cloudflare refuses that if the store holds secrets. It is no
+// DeleteStore deletes a store. Cloudflare refuses that if the store holds secrets. It is not an
 // error if the store does not exist.
 func (c *Client) DeleteStore(ctx context.Context, id planner.StoreID) error {
 	const op = "deleting a store"

@@ -20,7 +20,7 @@ type Clock struct {
 }
 
 // clockLimit is the largest offset that is believed. An offset below planner.DateNoise may
-// come from rounding and delay, and counts as none.
+// come from rounding and delay, and is ignored.
 const clockLimit = 366 * 24 * time.Hour
 
 // Now returns Cloudflare's time. For a nil Clock it is the machine's.

@@ -41,8 +41,8 @@ type Config struct {
 	Transport http.RoundTripper
 	// Slots limit the requests that are under way at once; nil for [applier.DefaultParallelism] of them.
 	Slots *pace.Slots
-	// Pace delays requests. Clients of the same token share one, from [pace.Paces]; nil for one
-	// that is not shared.
+	// Pace delays requests. Clients of the same token share one, from [pace.Paces]. If it is nil,
+	// the client has its own.
 	Pace *pace.Pace
 	// Clock learns Cloudflare's time from the answers. It may be nil.
 	Clock *Clock
@@ -105,10 +105,10 @@ func New(cfg Config) (*Client, error) {
 	}, nil
 }
 
-// options are what every call has in common. They make calls under way at once
-// safe, which the SDK's services are not by themselves: those append to the slice
-// given, so it has no room to spare; and a base URL without its final slash would
-// be given one at every call, in one URL shared by all.
+// options are the options that all calls share. They make concurrent calls safe, which
+// the SDK's services alone do not: the services append to the given slice, so it has no
+// spare capacity; and a base URL without its final slash would get one at every call, in
+// a URL that all calls share.
 func (c Config) options() []option.RequestOption {
 	opts := []option.RequestOption{
 		option.WithBaseURL(strings.TrimRight(c.BaseURL, "/") + "/"),

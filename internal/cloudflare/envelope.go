@@ -94,8 +94,8 @@ func (s wireSecret) live() planner.LiveSecret {
 	}
 }
 
-// after converts the answer to a write. A comment that the answer omits is the one that was
-// sent, or else the one from before.
+// after converts the answer to a write. If the answer omits the comment, it is the comment that
+// was sent, or else the earlier one.
 func (s wireSecret) after(sent *string, before string) planner.LiveSecret {
 	live := s.live()
 	switch {

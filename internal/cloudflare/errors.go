@@ -78,7 +78,7 @@ func (e *Error) Is(target error) bool {
 	return target == applier.ErrOutcomeUnknown && e.unknown || target == e.is && e.is != nil
 }
 
-// NameTaken reports whether Cloudflare named this secret as the one that exists already.
+// NameTaken reports whether Cloudflare said that a secret of this name exists already.
 func (e *Error) NameTaken(name string) bool { return e.taken != nil && e.taken(name) }
 
 // Unwrap returns the error that interrupted the request, or nil.

@@ -12,7 +12,7 @@ import (
 	"github.com/secretsync/secretsync/applier"
 )
 
-// Whatever an answer contains, and wherever: nothing of it is printed, nor is the token.
+// No part of an answer is printed, whatever it contains and wherever. Nor is the token.
 func TestNothingOfAnAnswerIsPrinted(t *testing.T) {
 	const canary = "canary-value\x1b[31m"
 	quoted := `canary-value\u001b[31m`

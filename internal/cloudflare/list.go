@@ -34,8 +34,8 @@ type listed interface {
 type lister func(page ...option.RequestOption) *request
 
 // list reads all pages of a list, without the SDK's pager (docs/cloudflare-api.md §10.12). A
-// list that changed while it was read, or whose length is not its total, may lack an entry: it
-// is read once more. If that is no better, the entries come with [applier.ErrIncomplete].
+// list that changed while it was read, or whose length differs from its total, may lack an entry,
+// so it is read once more. If that does not help, the entries come with [applier.ErrIncomplete].
 func list[T listed](ctx context.Context, c *Client, op string, build lister) ([]T, error) {
 	for reading := 1; ; reading++ {
 		l := listing[T]{client: c, op: op, build: build, seen: map[string]bool{}}
@@ -146,7 +146,7 @@ func readPage[T listed](env *envelope) (listPage[T], bool) {
 	if t := env.ResultInfo.total; t != nil {
 		p.total = *t
 	}
-	// null is no list, unless the answer says that the list is empty.
+	// null is not a list, unless the answer says that the list is empty.
 	if json.Unmarshal(env.Result, &p.entries) != nil || p.entries == nil && p.total != 0 {
 		return p, false
 	}

@@ -58,8 +58,8 @@ func (p *pager) script() *script {
 	}}
 }
 
-// A list that is as long as it counts costs no request more than it has pages. One that is not
-// costs up to a page for each that it seemed to have.
+// A list whose length equals its total costs one request per page. Other lists are read until a
+// page adds nothing, and twice if they may be incomplete.
 func TestPaging(t *testing.T) {
 	tests := []struct {
 		name     string

@@ -71,7 +71,7 @@ func (w *writer) fail(err error) {
 	}
 }
 
-// open begins an object or array, as the next item of what is open.
+// open begins an object or array inside the one that is open.
 func (w *writer) open(bracket byte) {
 	w.comma()
 	w.b = append(w.grown(1), bracket)

@@ -20,7 +20,7 @@ import (
 type request struct {
 	op   string   // what it is for, as an error begins: "listing stores"
 	body *payload // nil for none
-	// permission is the one that the API token needs; empty for those to read and write secrets.
+	// permission is what the API token needs; empty for the permissions to read and write secrets.
 	permission string
 	readOnly   bool // it changes nothing, whatever its method
 	// beforeSend is called before a request that had to wait is sent; nil for never.
@@ -39,7 +39,7 @@ var _ option.HTTPClient = (*request)(nil)
 // errKept is what the SDK gets instead of an answer.
 var errKept = errors.New("the request is sent without the SDK")
 
-// options are those for the SDK's method: the request's own, and then opts.
+// options returns the options for the SDK's method: the request's own, and then opts.
 func (r *request) options(opts ...option.RequestOption) []option.RequestOption {
 	own := []option.RequestOption{option.WithHTTPClient(r)}
 	if r.body != nil { // instead of the SDK's (body.go)

@@ -130,7 +130,7 @@ func (c *Client) admit(ctx context.Context, r *request, asked time.Time) (pace.T
 	return t, nil
 }
 
-// ready calls what is to be called right before a request is sent.
+// ready runs the checks that have to pass right before a request is sent.
 func (c *Client) ready(r *request, asked time.Time) error {
 	if r.beforeSend != nil && time.Since(asked) >= applier.ResendAfter {
 		if err := r.beforeSend(); err != nil {

@@ -498,8 +498,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// The check of writes comes right before each request that writes, also one that waited or is
-// sent again, and before no other.
+// Writes are checked right before each request that writes, even if it waited or is sent again, and
+// before no other request.
 func TestCheckWrites(t *testing.T) {
 	for method, call := range calls {
 		t.Run(method, func(t *testing.T) {

@@ -167,7 +167,7 @@ func (c *Client) DuplicateSecret(
 	return s.after(d.Comment, ""), nil
 }
 
-// DeleteSecret deletes a secret. It is no error if the secret does not exist.
+// DeleteSecret deletes a secret. It is not an error if the secret does not exist.
 func (c *Client) DeleteSecret(ctx context.Context, store planner.StoreID, id planner.SecretID) error {
 	const op = "deleting a secret"
 	if err := checkIDs(store, id); err != nil {

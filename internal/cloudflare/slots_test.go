@@ -106,7 +106,7 @@ func TestSlotsAreShared(t *testing.T) {
 		if rt.atOnce != 4 || len(refused.sent) != 2 {
 			t.Errorf("%d requests at once, want 4; the refused one was sent %d times", rt.atOnce, len(refused.sent))
 		}
-		if took := time.Since(start); took >= 2*failedPause { // three round trips beside the pause
+		if took := time.Since(start); took >= 2*failedPause { // three round trips and the pause
 			t.Errorf("took %s", took)
 		}
 	})
@@ -161,8 +161,8 @@ func TestWaitingForASlot(t *testing.T) {
 	}
 }
 
-// All accounts share one connection where the server has HTTP/2, also if their first requests
-// are sent at once. Over HTTP/1.1 connections are reused.
+// If the server has HTTP/2, all accounts share one connection, even if their first requests are
+// sent at once. Over HTTP/1.1 connections are reused.
 func TestConnectionsAreShared(t *testing.T) {
 	for _, tt := range []struct {
 		name     string

@@ -22,14 +22,14 @@ var projectFlags = []string{
 // flag. They are repeated as such.
 const ArgumentsOf = "arguments-of"
 
-// Line is a command of secretsync that can be pasted where the user stands: words name it, and may
-// have flags. executed is the command at hand, or nil if the command line could not be parsed. The
-// line has the same flags as that, but no approval, if it is the same one, else those that say
-// which project is meant. It can be called concurrently.
+// Line is a command of secretsync that can be pasted in the current folder: words name it, and may
+// have flags. executed is the running command, or nil if the command line could not be parsed. If
+// both are the same command, the line has the same flags, but no approval; otherwise it has only the
+// flags that name the project. Line can be called concurrently.
 func Line(executed *cobra.Command, words ...string) string { return line(executed, words, true) }
 
-// Other is like [Line], but the command is another one even if it has the same name: it has only
-// the flags that say which project is meant.
+// Other is like [Line], but even a command of the same name has only the flags that name the
+// project.
 func Other(executed *cobra.Command, words ...string) string { return line(executed, words, false) }
 
 // finding guards the commands: cobra and pflag write to them even where they only look for one, or go
@@ -56,7 +56,7 @@ func line(executed *cobra.Command, words []string, again bool) string {
 	return text
 }
 
-// given is a flag as it was given to a command.
+// given returns a flag as the user wrote it.
 func given(f *pflag.Flag, executed *cobra.Command) (text string) {
 	values := []string{f.Value.String()}
 	if several, ok := f.Value.(pflag.SliceValue); ok {

@@ -51,8 +51,8 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// TestConcurrently: checks that run side by side name commands, as those of doctor. The race detector
-// says what is wrong.
+// TestConcurrently: checks that run side by side, like doctor's, name commands. The race detector
+// reports mistakes.
 func TestConcurrently(t *testing.T) {
 	ran := executed(t, "plan", "--file", "a.yaml")
 	var all sync.WaitGroup

@@ -31,8 +31,8 @@ const (
 type Project struct {
 	Labels   []string // of stores in the manifest
 	Accounts []string
-	// Secrets are those of the manifest and the lockfile, Generated those whose values the manifest
-	// generates.
+	// Secrets are the secrets of the manifest and the lockfile. Generated are those whose values the
+	// manifest generates.
 	Secrets, Generated []string
 	Workers            []string // wrangler configurations
 }

@@ -44,8 +44,8 @@ func TestManyWords(t *testing.T) {
 	}
 }
 
-// TestReadGivesUp: a large manifest, or one that is not a file, is given up. A terabyte would run into the time
-// limit of go test.
+// TestReadGivesUp: a manifest that is large, or that is not a file, is not read. Reading a terabyte
+// would exceed the time limit of go test.
 func TestReadGivesUp(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

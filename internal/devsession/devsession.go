@@ -1,6 +1,6 @@
 // Package devsession finds how a project runs its Workers locally. A development session of
 // wrangler or Vite keeps the state of all its Workers in one folder (docs/cloudflare-api.md
-// §13): that is not always the one beside a Worker's own configuration.
+// §13), which is not always beside a Worker's own configuration.
 //
 // Call [Places], which says where each Worker looks. It reads the scripts of package.json files
 // and the configurations of Vite as text, and runs neither.
@@ -25,8 +25,8 @@ type Session struct {
 	By string
 	// Dir is the folder whose packages run it.
 	Dir string
-	// State is the folder that keeps the state: the one that wrangler dev's --persist-to
-	// names. Empty if Problem is set.
+	// State is the folder that keeps the state, as for wrangler dev's --persist-to. It is empty
+	// if Problem is set.
 	State string
 	// Files are the configurations of its Workers, as they were given to [Find].
 	Files []string

@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/devsession"
 )
 
-// TestFind describes each project by its files; the Workers are those of web and api.
+// TestFind describes each project by its files; the Workers are in web and api.
 func TestFind(t *testing.T) {
 	plugin := `import { cloudflare } from "@cloudflare/vite-plugin"; `
 	for _, test := range []struct {
@@ -71,7 +71,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestAboveTheRoot: what lies above the project is not read.
+// TestAboveTheRoot: files above the project are not read.
 func TestAboveTheRoot(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "package.json"), `{"scripts": {"dev": "wrangler dev -c project/wrangler.toml"}}`)

@@ -104,8 +104,8 @@ func inSession(s Session, root, own string) localdev.Place {
 	return p
 }
 
-// Add adds a place of a Worker. If the place is known already, it is used with the packages of
-// those who look there.
+// Add adds a place of a Worker. If the place is known already, the Worker and its folders are added
+// to it.
 func (l *Layout) Add(p localdev.Place, file, by string) {
 	for _, known := range *l {
 		if SamePath(known.State(), p.State()) {
@@ -120,7 +120,8 @@ func (l *Layout) Add(p localdev.Place, file, by string) {
 	*l = append(*l, &Place{Place: p, Visitors: []Visitor{{file, by}}})
 }
 
-// Of returns the places where some of the Workers look. Those who look there too are the others.
+// Of returns the places where some of the Workers look. A place's others are the other Workers that
+// look there.
 func (l Layout) Of(files []string) Layout {
 	var places Layout
 	for _, p := range l {

@@ -15,7 +15,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// ErrNoWorkers is returned if there is no configuration beside which values could be.
+// ErrNoWorkers is returned if there are no configurations, and so no place where values could be.
 var ErrNoWorkers = errors.New("the manifest has no workers")
 
 // Clear removes the values that [Local.Store] stored: all of them, or those that the chosen
@@ -57,9 +57,9 @@ func (l *Local) mistaken(file string) bool {
 	return slices.ContainsFunc(l.Mistakes, func(e *syntax.Error) bool { return devsession.SamePath(e.Pos.File, file) })
 }
 
-// placesToClear returns the places where the Workers look, and those beside their
-// configurations where dev has stored values: they may have looked there before. The others of
-// a place are the manifest's other Workers that look there.
+// placesToClear returns the folders where the Workers look, and those beside their
+// configurations where dev has stored values: they may have looked there before. A place's
+// others are further Workers of the manifest that share the folder.
 func (l *Local) placesToClear(files []string) devsession.Layout {
 	all, _ := l.files()
 	for _, file := range files {
@@ -77,8 +77,8 @@ func (l *Local) placesToClear(files []string) devsession.Layout {
 	return places.Of(files)
 }
 
-// kept returns what other Workers bind in a place, and says what of that stays, although it was
-// to be removed.
+// kept returns the secrets that other Workers bind in a place, and reports which of them stay although
+// they were to be removed.
 func (l *Local) kept(p *devsession.Place, secrets []localdev.Secret, all bool) []localdev.Secret {
 	stored, _ := localdev.Recorded(p.Place) // Clear reports an error
 	var keep []localdev.Secret
@@ -128,8 +128,8 @@ func (l *Local) clearOne(ctx context.Context, p *devsession.Place, all bool) err
 	return nil
 }
 
-// shares divides what was removed among the Workers that bind it. What none binds goes to the
-// first whose bindings are not known, or else to the first.
+// shares assigns each removed secret to the Workers that bind it. A secret that none binds goes to
+// the first Worker whose bindings are not known, or else to the first one.
 func (l *Local) shares(p *devsession.Place, gone []localdev.Secret) [][]localdev.Secret {
 	lists := make([][]localdev.Secret, len(p.Visitors))
 	rest := 0

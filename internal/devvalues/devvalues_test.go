@@ -17,8 +17,8 @@ import (
 	"github.com/secretsync/secretsync/manifest"
 )
 
-// project makes a folder with a manifest and a Worker that binds its only secret, the current one.
-// said has what was said, and the failures.
+// project changes to a new folder with a manifest and a Worker that binds its only secret. said gets
+// the messages and the failures.
 func project(t *testing.T) (l *Local, said *bytes.Buffer) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -84,7 +84,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunEndsWithItsContext: an interrupt is what is returned, whatever the command makes of it.
+// TestRunEndsWithItsContext: the error is the interrupt, however the command ends.
 func TestRunEndsWithItsContext(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip(err)

@@ -78,7 +78,7 @@ func (l *Local) valuesByWorker(
 	return all, nil
 }
 
-// runWith runs a command with a variable in its environment. Where its output is no terminal,
+// runWith runs a command with a variable in its environment. If its output is not a terminal,
 // the values are withheld from it.
 func (l *Local) runWith(ctx context.Context, c Command, variable string, values map[manifest.SecretRef]secret.Value) error {
 	filter := redact.New() // its hits are not ours
@@ -111,7 +111,7 @@ func (l *Local) runWith(ctx context.Context, c Command, variable string, values 
 	return commandError(c.Args[0], err)
 }
 
-// command is a command that gets what is typed, and time to end after an interrupt.
+// command is a command that reads the terminal, and gets time to end after an interrupt.
 func (c *Command) command(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Stdin, cmd.WaitDelay = c.In, endsWithin

@@ -26,11 +26,11 @@ import (
 // ErrReported is returned after failures that [Local.Failed] was called with.
 var ErrReported = errors.New("some of it failed")
 
-// Local is what is known of a manifest's Workers, and of the program around.
+// Local describes a manifest's Workers and the program around.
 type Local struct {
 	Manifest *manifest.Manifest
 	Bindings *bindings.Project
-	// Mistakes are those in the wrangler configurations.
+	// Mistakes are the mistakes in the wrangler configurations.
 	Mistakes []*syntax.Error
 	// PersistTo is the value of wrangler dev's --persist-to option; empty for wrangler's default.
 	PersistTo string

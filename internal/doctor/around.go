@@ -50,7 +50,7 @@ func (x *examination) lease(l reconcile.Lease) Check {
 	return c
 }
 
-// The skew that is worth a warning, and the one at which buckets refuse requests.
+// The clock skew that causes a warning, and the skew at which buckets refuse requests.
 const (
 	skewWarning = 30 * time.Second
 	skewError   = 15 * time.Minute

@@ -84,7 +84,7 @@ type Options struct {
 	TokenName func(tokenEnv string) string
 	// Skew returns how far the API's clock is ahead of this machine's, if it is known.
 	Skew func() (time.Duration, bool)
-	// Timeout limits what is asked of the API, and of a bucket.
+	// Timeout limits the requests to the API and to a bucket.
 	Timeout time.Duration
 	// Tracked returns what is wrong with files that git tracks.
 	Tracked func(ctx context.Context, lockfile string) []Mistake
@@ -101,7 +101,7 @@ type Mistake struct{ What, Hint string }
 type TokenChecker interface {
 	// VerifyToken asks whether the account's token is valid.
 	VerifyToken(context.Context) (tokens.Status, error)
-	// Permits reports whether it has a permission to read, besides the one for the Secrets Store.
+	// Permits reports whether it has a read permission for another product than the Secrets Store.
 	Permits(ctx context.Context, permission string) (bool, error)
 }
 

@@ -33,7 +33,7 @@ type noGuard struct{}
 func (noGuard) Know(manifest.Value) {}
 func (noGuard) Public(...string)    {}
 
-// options are those for a project with one secret, and an API that the handler is.
+// options returns the options for a project with one secret, and an API that handler serves.
 func options(t *testing.T, handler http.Handler) doctor.Options {
 	t.Helper()
 	dir := t.TempDir()
@@ -103,7 +103,7 @@ func want(t *testing.T, r *doctor.Report, name string, status doctor.Status, mes
 	}
 }
 
-// All requests read, and those that do not depend on each other are under way at once.
+// No request writes, and requests that do not depend on each other are under way at once.
 func TestRequestsSideBySide(t *testing.T) {
 	server := newEmulator(t, emulator.Options{})
 	var mu sync.Mutex
@@ -153,7 +153,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// An answer that is no list of stores keeps no other check from running.
+// If an answer is not a list of stores, all other checks still run.
 func TestChecksGoOn(t *testing.T) {
 	server := newEmulator(t, emulator.Options{MaxSecrets: 1})
 	r := run(t, options(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -107,7 +107,7 @@ func (x *examination) environment() Check {
 	return found
 }
 
-// lockfileState is what was read of the lockfile.
+// lockfileState is what could be read from the lockfile.
 type lockfileState struct {
 	path    string // or URL
 	file    *lockfile.File

@@ -21,7 +21,7 @@ import (
 // soon is how long before its end a token is worth a warning.
 const soon = 14 * 24 * time.Hour
 
-// probed are the permissions that some commands need besides those for the Secrets Store.
+// probed are the permissions for other products that some commands need.
 var probed = []string{"Workers Scripts Read", "AI Gateway Read", "Account Settings Read"}
 
 const (
@@ -81,8 +81,8 @@ func (x *examination) remote(ctx context.Context) []Check {
 	return append(append(checks, leases...), x.clock())
 }
 
-// accounts are those of the manifest's stores, or the one that the environment names. wrong are the
-// checks of accounts that are named wrongly, or not at all.
+// accounts returns the accounts of the manifest's stores, or the account that the environment names.
+// wrong are the failed checks of accounts with a wrong or missing id.
 func (x *examination) accounts() (list []*account, wrong []Check) {
 	var stores []manifest.Store
 	if x.project != nil {
@@ -176,7 +176,7 @@ func denied(err error) bool {
 	return ok && e.Denied()
 }
 
-// unreached returns an error because of which the API did not answer, if it never did.
+// unreached returns the reason why the API did not answer, if it never did.
 func (a *account) unreached() error {
 	for _, err := range []error{a.listErr, a.quotaErr, a.tokenErr} {
 		if e, ok := errors.AsType[*cloudflare.Error](err); !ok || e.Status != 0 {

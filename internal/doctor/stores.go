@@ -29,9 +29,9 @@ func (x *examination) account(a *account) Check {
 	return c
 }
 
-// leftAccounts finds accounts in which the lockfile has secrets and the manifest has no store. That is
-// so after the account was changed by mistake, as by another CLOUDFLARE_ACCOUNT_ID: plan would then
-// delete all secrets of the one, and create them in the other.
+// leftAccounts finds accounts in which the lockfile has secrets and the manifest has no store. This
+// happens if the account was changed by mistake, as by another CLOUDFLARE_ACCOUNT_ID: plan would then
+// delete all secrets of the old account, and create them in the new one.
 func (x *examination) leftAccounts(accounts []*account) []Check {
 	records := map[lockfile.AccountID]int{}
 	for key, st := range x.recorded().All() {

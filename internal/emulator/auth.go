@@ -10,8 +10,8 @@ import (
 // Permission is a permission group that a token can have for every account.
 type Permission string
 
-// The permission groups, by Cloudflare's names (docs/cloudflare-api.md §8, §14, §16). One
-// that writes includes the one that reads. A token without any is valid and may do nothing.
+// The permission groups, by Cloudflare's names (docs/cloudflare-api.md §8, §14, §16). A permission
+// to write includes the one to read. A token without permissions is valid and may do nothing.
 const (
 	SecretsStoreRead    Permission = "Secrets Store Read"
 	SecretsStoreWrite   Permission = "Secrets Store Write"

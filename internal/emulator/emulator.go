@@ -78,15 +78,15 @@ type Options struct {
 	// and without an end.
 	TokenStates map[string]TokenState
 
-	// KeepValues keeps values in plain text, in the state file too, so that Workers can read
-	// them. By default a Worker's binding cannot be read. Values that a state file has from
-	// another time are removed from it.
+	// KeepValues keeps values in plaintext, in the state file too, so that Workers can read
+	// them. By default a Worker's binding cannot be read. Values kept by an earlier run are
+	// removed from the state file.
 	KeepValues bool
 	// PreviewFor is how long a preview of a Worker lives; default 5 minutes, which is a guess.
 	PreviewFor time.Duration
 	// Miniflare names folders of projects: the wrangler or Miniflare that one of them has
-	// installed runs the Workers of previews. By default, and if there is none, a double
-	// stands for secretsync's witness, and no other Worker can be previewed.
+	// installed runs the Workers of previews. By default, and if none is installed, a double
+	// takes the place of secretsync's witness, and no other Worker can be previewed.
 	Miniflare []string
 	// NoSubdomain makes accounts have no workers.dev subdomain, which previews need.
 	NoSubdomain bool

@@ -12,7 +12,7 @@ import (
 // FaultKind is a way for a request to fail.
 type FaultKind string
 
-// The kinds of fault. The zero kind is none.
+// The kinds of fault. The zero kind means no fault.
 const (
 	FaultCut             FaultKind = "cut"       // the connection is closed
 	FaultReset           FaultKind = "reset"     // the connection is reset
@@ -31,7 +31,7 @@ const (
 	FaultLag             FaultKind = "lag"       // a read returns the state before the latest writes (docs/cloudflare-api.md §3)
 )
 
-// Fault is what goes wrong with one request. The zero Fault is no fault.
+// Fault is what goes wrong with one request. The zero Fault means that nothing does.
 type Fault struct {
 	Kind FaultKind
 	// After makes the server handle the request first, so that it takes effect although the

@@ -20,8 +20,8 @@ var (
 	errInvalidQuery = apiError{http.StatusBadRequest, 1001, "since and before have to be times, and limit from 1 to 1000"}
 )
 
-// readerEndpoints are those of docs/cloudflare-api.md §14 and §16: what may read secrets, and who
-// changed them.
+// readerEndpoints returns the endpoints of docs/cloudflare-api.md §14 and §16: what may read secrets,
+// and who changed them.
 func readerEndpoints() map[string]endpoint {
 	const namespace = "/workers/dispatch/namespaces/{namespace}"
 	return map[string]endpoint{

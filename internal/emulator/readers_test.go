@@ -160,7 +160,7 @@ func TestActors(t *testing.T) {
 	}
 }
 
-// TestDeployed: what is deployed is listed with its bindings, which have no text of theirs.
+// TestDeployed: what is deployed is listed with its bindings, which do not have the secrets' values.
 func TestDeployed(t *testing.T) {
 	c, server := newClient(t, emulator.Options{})
 	id := c.newStore("prod")
@@ -210,8 +210,8 @@ func TestDeployed(t *testing.T) {
 	}
 }
 
-// A deployed Worker may bind only what exists. Only with DeployMoves, the modification time of
-// what it binds moves.
+// A deployed Worker can bind only existing secrets. Their modification times move only with
+// DeployMoves.
 func TestDeploy(t *testing.T) {
 	for _, moves := range []bool{false, true} {
 		c, server := newClient(t, emulator.Options{DeployMoves: moves})

@@ -7,7 +7,7 @@ import (
 	"github.com/secretsync/secretsync/internal/emulator/internal/deployed"
 )
 
-// errRegistryExists is a guess but for its status (docs/cloudflare-api.md §14).
+// errRegistryExists is a guess, except for its status (docs/cloudflare-api.md §14).
 var errRegistryExists = apiError{http.StatusConflict, 1000, "The image registry already exists in the account"}
 
 // listRegistries lists all registries that containers pull images from in one page, as Cloudflare does.

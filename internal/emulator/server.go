@@ -68,7 +68,7 @@ func (s *Server) route(prefix string, added map[string]endpoint) {
 	}
 }
 
-// endpoints are those of docs/cloudflare-api.md §1, in its order.
+// endpoints returns the endpoints of docs/cloudflare-api.md §1, in its order.
 func endpoints() map[string]endpoint {
 	return map[string]endpoint{
 		"GET /quota":                                      quota,

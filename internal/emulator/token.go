@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TokenState is what is true of an API token besides its permissions.
+// TokenState describes an API token, except for its permissions.
 type TokenState struct {
 	Disabled           bool
 	NotBefore, Expires time.Time // zero for none
@@ -21,8 +21,8 @@ type TokenState struct {
 // accountPrefix begins the tokens of accounts (docs/cloudflare-api.md §17).
 const accountPrefix = "cfat_"
 
-// The errors of these endpoints (docs/cloudflare-api.md §17). The second one's status is a guess,
-// as is that all other endpoints refuse a disabled or an expired token with the third.
+// The errors of these endpoints (docs/cloudflare-api.md §17). The status of the second is a guess.
+// So is the assumption that all other endpoints refuse a disabled or expired token with the third.
 var (
 	errInvalidToken = apiError{http.StatusUnauthorized, 1000, "Invalid API Token"}
 	errNoHeader     = apiError{http.StatusBadRequest, 1001, `Missing "Authorization" header`}
@@ -49,8 +49,8 @@ func (t *TokenState) set(word string) (known bool, err error) {
 	return true, err
 }
 
-// status is what the endpoints below call the token's state. A token that is not valid yet counts
-// as active, which is a guess.
+// status is the token's state in the words of the endpoints below. That a token which is not valid
+// yet counts as active is a guess.
 func (t TokenState) status(now time.Time) string {
 	switch {
 	case t.Disabled:

@@ -1,4 +1,4 @@
-// Package envfile reads the files that hold a Worker's secrets in clear, as wrangler reads
+// Package envfile reads the files that hold a Worker's secrets in plaintext, as wrangler reads
 // them: .dev.vars and .env, and the JSON of "wrangler secret bulk".
 //
 // Call [Parse]. It opens no file, and its errors quote neither a value nor a line: a name may
@@ -162,8 +162,8 @@ var setting = lazy(`^(?:CLOUDFLARE_|CF_API_|CF_ACCOUNT_ID$|WRANGLER_|SECRETSYNC_
 // expanded is what wrangler replaces in the values of a .env file: $NAME, ${NAME} and \$.
 var expanded = lazy(`\\\$|\$\{[^{}]+\}|\$[A-Za-z_]`)
 
-// reference recognizes values that are not a secret, but say where one is: those of 1Password,
-// dotenvx and vals.
+// reference matches the references of 1Password, dotenvx and vals, which are not secrets but say
+// where one is.
 var reference = lazy(`^(?:op://|encrypted:|ref\+[a-z0-9]+://)`)
 
 // nameForm is what Cloudflare accepts (docs/cloudflare-api.md §5).

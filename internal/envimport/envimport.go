@@ -1,4 +1,4 @@
-// Package envimport imports files with values in clear, such as .dev.vars: it encrypts the values
+// Package envimport imports files with plaintext values, such as .dev.vars: it encrypts the values
 // into a SOPS file, and writes entries for them to the manifest. It does what import --from-env
 // does, and names the flags of that command.
 package envimport
@@ -46,13 +46,13 @@ type Options struct {
 	DryRun bool
 	// AllowOutside allows a SOPS file outside the repository.
 	AllowOutside bool
-	// KeyTypes are those that SOPS files may use; none means the default.
+	// KeyTypes are the key types that SOPS files may use; none means the default.
 	KeyTypes []string
 	// Open opens the manifest.
 	Open func() (*reconcile.Project, error)
 }
 
-// Host is the program around an import: its streams, and what it knows of the command line.
+// Host is the program around an import: its streams, and what it knows about the command line.
 type Host struct {
 	In        io.Reader
 	Out       io.Writer
@@ -75,7 +75,7 @@ func (h *Host) getenv(name string) string {
 	return value
 }
 
-// importer is an import of files with values in clear.
+// importer is an import of files with plaintext values.
 type importer struct {
 	Host
 	opts Options

@@ -15,8 +15,8 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// run imports in the current folder, where there is no manifest. It returns what was written to the
-// standard output and what was said.
+// run imports in the current folder, which has no manifest. It returns the standard output and the
+// messages.
 func run(t *testing.T, o Options) (out, said string, err error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -31,7 +31,7 @@ func run(t *testing.T, o Options) (out, said string, err error) {
 	return stdout.String(), stderr.String(), err
 }
 
-// folder makes a folder with values in clear, and a rule for SOPS, the current one.
+// folder changes to a new folder with plaintext values and a rule for SOPS.
 func folder(t *testing.T, vars string) {
 	t.Helper()
 	t.Chdir(t.TempDir())

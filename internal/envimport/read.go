@@ -18,7 +18,7 @@ import (
 // stdinName is how the standard input is named, on the command line and in messages.
 const stdinName = "-"
 
-// read reads the files with values in clear, and selects entries.
+// read reads the files with plaintext values, and selects entries.
 func (im *importer) read() error {
 	var mistakes syntax.ErrorList
 	seen := map[string]envfile.Entry{}

@@ -120,7 +120,7 @@ func (im *importer) replace(ctx context.Context, old manifest.Secret) error {
 	return err
 }
 
-// checkValue refuses what is no value of a secret.
+// checkValue refuses a text that cannot be a secret's value.
 func checkValue(e envfile.Entry) error {
 	if !utf8.Valid(e.Value.Reveal()) {
 		return errors.New("the value is not UTF-8 text")

@@ -70,7 +70,7 @@ func (im *importer) write() error {
 	return err
 }
 
-// next says what to do with the files in clear, and how to go on.
+// next says what to do with the plaintext files, and how to go on.
 func (im *importer) next(ctx context.Context) error {
 	out := im.Out
 	missing := len(im.missing())
@@ -96,7 +96,7 @@ func (im *importer) next(ctx context.Context) error {
 	return nil
 }
 
-// toDelete says what of a file in clear to delete. Entries that are left out are not named: what
+// toDelete says what to delete from a plaintext file. Entries that are left out are not named: what
 // precedes a "=" may be a piece of a value.
 func (im *importer) toDelete(name string) string {
 	when := "when your Workers read them from the store (" + im.Line("bindings", "generate") +
@@ -110,7 +110,7 @@ func (im *importer) toDelete(name string) string {
 	return "delete " + strings.Join(im.taken[name], ", ") + " from " + name + ", which holds them in clear, " + when
 }
 
-// warnInGit warns of a file in clear that git has, or would take.
+// warnInGit warns of a plaintext file that git tracks, or would add.
 func (im *importer) warnInGit(ctx context.Context, name string) {
 	dir, base := filepath.Dir(name), filepath.Base(name)
 	replace := "replace the values at those who issued them: git's history keeps the old ones"

@@ -1,7 +1,7 @@
-// Package hexid decides what is an id of Cloudflare's accounts and stores: 32
-// hexadecimal digits. Such ids arrive from manifests, flags, the environment,
-// lockfiles and wrangler configurations, in either case; they are compared, and
-// are part of fingerprints, in one spelling.
+// Package hexid recognises the ids of Cloudflare's accounts and stores: 32
+// hexadecimal digits. Such ids come from manifests, flags, the environment,
+// lockfiles and wrangler configurations, in upper or lower case. They are compared
+// and fingerprinted in one spelling.
 package hexid
 
 import (
@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// ErrAccount means that an account's id is none. It does not quote the text: a token may have
-// been entered by mistake.
+// ErrAccount means that a text is not an account's id. It does not quote the text: a token may
+// have been entered by mistake.
 var ErrAccount = errors.New("the account id is not 32 hexadecimal digits: it stands in the dashboard's address," +
 	" https://dash.cloudflare.com/ACCOUNT_ID, and \"wrangler whoami\" prints it")
 
 var form = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
 
-// Parse returns an id in lower case, or text as it is if it is no id.
+// Parse returns an id in lower case, or the unchanged text if it is not an id.
 func Parse(text string) (id string, ok bool) {
 	if !form.MatchString(text) {
 		return text, false

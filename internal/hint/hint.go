@@ -1,4 +1,4 @@
-// Package hint attaches to an error a hint about what to do, so that the error's text says
+// Package hint attaches a hint about what to do to an error, so that the error's text says
 // only what is wrong. [With] adds a hint, [Of] returns it.
 package hint
 

@@ -1,5 +1,5 @@
-// Package initproject sets up a project: it writes a first manifest and what belongs beside it. It does
-// what init does, and names the flags of that command. What it writes comes from package setup.
+// Package initproject sets up a project: it writes a first manifest and the files that belong beside it.
+// It implements init, and names the flags of that command. The content comes from package setup.
 package initproject
 
 import (
@@ -28,9 +28,9 @@ type Options struct {
 	Store, CI string
 	// Age says for whom values are encrypted.
 	Age setup.Choice
-	// KeyTypes are those that SOPS files may use; none means the default.
+	// KeyTypes are the key types that SOPS files may use; none means the default.
 	KeyTypes []string
-	// EmulatorState is the name of the emulator's state file beside the lockfile, which git is to ignore.
+	// EmulatorState is the name of the emulator's state file beside the lockfile. Git should ignore it.
 	EmulatorState string
 	// Open opens the manifest, if there is one, and tells Outputs of its files. Config is the
 	// configuration for the manifest in a file.
@@ -38,7 +38,7 @@ type Options struct {
 	Config func(file string) (reconcile.Config, error)
 }
 
-// Host is the program around it: its streams, and what it knows of the command line.
+// Host is the program around it: its streams, and what it knows about the command line.
 type Host struct {
 	Out       io.Writer
 	LookupEnv func(string) (string, bool)

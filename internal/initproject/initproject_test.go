@@ -21,7 +21,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// folder makes an empty folder the current one, outside which there is no configuration.
+// folder changes to an empty folder without configuration above it.
 func folder(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -35,8 +35,8 @@ func folder(t *testing.T) {
 	}
 }
 
-// run sets up a project in the current folder. answers are typed on the terminal; there is none if they
-// are empty. It returns what was written to the standard output, and what was said and asked.
+// run sets up a project in the current folder. answers are typed on the terminal; if they are empty,
+// there is no terminal. It returns the standard output, and the messages and questions.
 func run(t *testing.T, o initproject.Options, answers string) (out, said string, err error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -68,7 +68,7 @@ func run(t *testing.T, o initproject.Options, answers string) (out, said string,
 	return stdout.String(), stderr.String(), err
 }
 
-// files are those in the current folder and below, sorted.
+// files returns the files in the current folder and below, sorted.
 func files(t *testing.T) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(name string, entry os.DirEntry, err error) error {
@@ -132,7 +132,7 @@ func TestAgainOverwritesNothing(t *testing.T) {
 	}
 }
 
-// TestAnswers: what was typed decides; who wants no identity gets none, and no rules of SOPS.
+// TestAnswers: the typed answers decide; without an identity there are no SOPS rules either.
 func TestAnswers(t *testing.T) {
 	folder(t)
 	out, asked, err := run(t, initproject.Options{}, "a b\nshop\nno\nnone\n")

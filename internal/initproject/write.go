@@ -171,12 +171,12 @@ func (in *initialization) ignore(path string) error {
 	return nil
 }
 
-// emulated is a lockfile for the emulator, so that the project's own stays that of Cloudflare.
+// emulated is a lockfile for the emulator, so that the project's own is only about Cloudflare.
 func emulated(path string) string {
 	return strings.TrimSuffix(path, filepath.Ext(path)) + ".emulator.lock"
 }
 
-// ignoredBy are the names of the files beside a lockfile that belong in no repository.
+// ignoredBy returns the names of the files beside a lockfile that must not be in a repository.
 func ignoredBy(path string) []string {
 	key := filepath.Base(keyring.Ring{Lockfile: path}.KeyFile())
 	return append([]string{key, key + ".new"}, lockfile.Ignored(path)...)

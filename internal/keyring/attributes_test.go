@@ -48,7 +48,7 @@ func TestMergeWith(t *testing.T) {
 	}
 }
 
-// initGit makes dir a git repository, or what looks like one where there is no git.
+// initGit makes dir a git repository or, without git, a folder that looks like one.
 func initGit(t *testing.T, dir string) {
 	cmd := exec.CommandContext(t.Context(), "git", "init", "--quiet")
 	cmd.Dir = dir
@@ -59,7 +59,7 @@ func initGit(t *testing.T, dir string) {
 	}
 }
 
-// A .gitattributes that is a link was planted: what it leads to is not written.
+// A .gitattributes that is a link may have been planted: its target is not written.
 func TestMergeWithRefusesALink(t *testing.T) {
 	dir := t.TempDir()
 	initGit(t, dir)
@@ -75,7 +75,7 @@ func TestMergeWithRefusesALink(t *testing.T) {
 	}
 }
 
-// git reads nothing of a file in UTF-16, so a line added to it would not keep a key out of git.
+// git cannot read a file in UTF-16, so a line added to it would not keep a key out of git.
 func TestUTF16IgnoresNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, ".gitignore")

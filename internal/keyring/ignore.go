@@ -52,7 +52,8 @@ func MergeWith(dir, name, driver string) (added bool, err error) {
 	return added, nil
 }
 
-// addLines appends to the file at path the lines that missing returns for those it has.
+// addLines appends lines to the file at path. missing gets its present lines, and returns the new
+// ones.
 func addLines(path string, missing func(lines []string) []string) error {
 	old, err := readIgnored(path)
 	if err != nil {

@@ -105,7 +105,7 @@ func parse(text, where string) (secret.Key, error) {
 	return key, nil
 }
 
-// maxFile is far beyond any key file, even one that was encrypted for many recipients.
+// maxFile is far more than any key file has, even one that was encrypted for many recipients.
 const maxFile = 256 << 10
 
 // readFile returns an unset key if there is no file.

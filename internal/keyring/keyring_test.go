@@ -126,7 +126,7 @@ func TestKeyFileOfWindows(t *testing.T) {
 	}
 }
 
-// A key that was encrypted by hand is none, in the variable or in the file, and says so.
+// A key that was encrypted by hand, in the variable or in the file, is an error that says so.
 func TestEncryptedKey(t *testing.T) {
 	const value = "ENC[AES256_GCM,data:Tr7o,iv:aa==,tag:bb==,type:str]"
 	r := ring(t)

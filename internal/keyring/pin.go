@@ -10,7 +10,7 @@ const PinVariable = "SECRETSYNC_FINGERPRINT_KEY_ID"
 
 var idForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-// CheckPin returns an error if id is not the pinned one. It accepts any id if none is pinned,
+// CheckPin returns an error unless id is the pinned one. It accepts any id if none is pinned,
 // and always accepts the empty id, which means that there is no key.
 func (r Ring) CheckPin(id string) error {
 	pinned, ok := r.LookupEnv(PinVariable)

@@ -52,7 +52,7 @@ func (r Ring) Beside(id string) string {
 var (
 	// ErrUnavailable means that the lockfile's key was not found, or another key instead.
 	ErrUnavailable = errors.New("the lockfile's fingerprint key is not available")
-	// ErrEncrypted means that what was found is a key that was encrypted with SOPS by hand.
+	// ErrEncrypted means that the key that was found is encrypted with SOPS, which someone did by hand.
 	ErrEncrypted = errors.New("the fingerprint key is still encrypted with SOPS")
 	// ErrNotPinned means that a key is not the pinned one.
 	ErrNotPinned = errors.New("not the fingerprint key that is pinned")

@@ -20,7 +20,7 @@ const (
 	maxPoll = 2 * time.Second
 )
 
-// maxRaces is how often another run may be quicker, once there is no time left to wait.
+// maxRaces is how many races against other runs may be lost once there is no time left to wait.
 const maxRaces = 10
 
 // errRace means that another run changed a lease between reading and writing it.
@@ -38,7 +38,7 @@ type acquisition struct {
 	shown string
 }
 
-// observation is what is known of one lease.
+// observation is what is known about one lease.
 type observation struct {
 	rec     record
 	version objectstore.Version // empty if there is no object
@@ -97,7 +97,7 @@ func (a *acquisition) run(ctx context.Context) (*Set, error) {
 	}
 }
 
-// begin reads the leases, and checks beside that that the store respects conditions.
+// begin reads the leases, and checks at the same time that the store respects conditions.
 func (a *acquisition) begin(ctx context.Context) error {
 	if len(a.keys) == 0 {
 		return nil
@@ -131,8 +131,8 @@ func (a *acquisition) read(ctx context.Context) error {
 	return g.Wait()
 }
 
-// blocking returns the first lease that cannot be acquired yet, or -1, and how long the one that
-// is stale first stays blocking.
+// blocking returns the first lease that cannot be acquired yet, or -1, and the time until the first
+// of them is stale.
 func (a *acquisition) blocking() (first int, wait time.Duration) {
 	first, wait = -1, MaxDuration
 	for i, o := range a.seen {
@@ -165,7 +165,7 @@ func (a *acquisition) waitFor(i int) error {
 func (a *acquisition) left() time.Duration { return a.opt.Timeout - time.Since(a.start) }
 
 // poll returns the time until a lease is read again: twice between renewals, within limits. The
-// random part keeps those who wait from reading at the same time.
+// random part keeps waiting runs from reading at the same time.
 func poll(o observation) time.Duration {
 	interval := min(max(time.Duration(o.rec.Duration)/6, minPoll), maxPoll)
 	return interval - mathrand.N(interval/4)
@@ -179,9 +179,9 @@ func (a *acquisition) sleep(ctx context.Context, d time.Duration) error {
 	return pause.For(ctx, d)
 }
 
-// takeAll writes all leases: the first one alone, so that of several runs that want the same
-// leases one is quickest at all of them, and then the others side by side. If one fails, those
-// that were acquired are released again. The error is errRace if another run was quicker.
+// takeAll writes all leases: the first one alone, so that one of several competing runs wins all
+// leases, and then the others side by side. If one fails, the acquired ones are released again. The
+// error is errRace if another run was quicker.
 func (a *acquisition) takeAll(ctx context.Context) (*Set, error) {
 	set, renewals := newSet()
 	holds := make([]*hold, len(a.keys))

@@ -16,8 +16,8 @@ import (
 // minRenewal is the shortest time between two renewals: R2 accepts one write of a key a second.
 const minRenewal = time.Second
 
-// hold is one lease that this run holds. Its record and version are used by one goroutine at a
-// time: the one that acquires it, then keep, then the one that releases it.
+// hold is one lease that this run holds. One goroutine at a time uses its record and version: the
+// one that acquires it, then keep, then the one that releases it.
 type hold struct {
 	store objectstore.Store
 	key   string
@@ -143,7 +143,7 @@ func (h *hold) keep(ctx context.Context) error {
 	return nil
 }
 
-// renew renews the lease once, for as long as it is relied on.
+// renew renews the lease once. It tries for as long as this run relies on the lease.
 func (h *hold) renew(ctx context.Context) error {
 	ctx, cancel := context.WithDeadline(ctx, h.sent.Add(h.limit))
 	defer cancel()

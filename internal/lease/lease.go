@@ -63,7 +63,7 @@ type Set struct {
 // some of them, without holding any itself; the error is a [HeldError] if it waited too long. It checks
 // that the store respects conditions before it writes.
 //
-// Free leases cost 1 GET and 1 PUT each, and [objectstore.Probe] 2 PUTs beside the GETs.
+// Free leases cost 1 GET and 1 PUT each, and [objectstore.Probe] costs 2 PUTs, sent with the GETs.
 func Acquire(ctx context.Context, store objectstore.Store, keys []string, opt Options) (*Set, error) {
 	if opt.Duration == 0 {
 		opt.Duration = DefaultDuration
@@ -143,7 +143,7 @@ func (s *Set) Context(parent context.Context) (context.Context, context.CancelFu
 	return ctx, func() { cancel(context.Canceled) }
 }
 
-// Published returns what was last published of a lockfile under any of the leases.
+// Published returns the last publication of a lockfile under any of the leases.
 func (s *Set) Published(lineage string) (newest Publication, ok bool) {
 	for _, h := range s.holds {
 		h.mu.Lock()
@@ -156,7 +156,7 @@ func (s *Set) Published(lineage string) (newest Publication, ok bool) {
 	return newest, ok
 }
 
-// Publish records what is published of a lockfile. The next renewal or [Set.Release] writes it.
+// Publish records a publication of a lockfile. The next renewal or [Set.Release] writes it.
 func (s *Set) Publish(lineage string, p Publication) {
 	p.Time = p.Time.UTC().Truncate(time.Second)
 	p.Digest, p.Host, p.RunURL = short(p.Digest), short(p.Host), short(p.RunURL)
@@ -172,8 +172,7 @@ func (s *Set) Publish(lineage string, p Publication) {
 	}
 }
 
-// Forget records that nothing of a lockfile is published. The next renewal or [Set.Release] writes
-// it.
+// Forget removes the publication of a lockfile. The next renewal or [Set.Release] writes that.
 func (s *Set) Forget(lineage string) {
 	for _, h := range s.holds {
 		h.mu.Lock()
@@ -183,8 +182,8 @@ func (s *Set) Forget(lineage string) {
 	}
 }
 
-// Release releases the leases, 1 PUT each, also those that are not relied on any more. The error
-// is a [LostError] if another run has taken one over. Only the first call does anything.
+// Release releases the leases, 1 PUT each, including those that are not relied on any more. The
+// error is a [LostError] if another run has taken one over. Only the first call does anything.
 func (s *Set) Release(ctx context.Context) error {
 	s.mu.Lock()
 	released := s.released

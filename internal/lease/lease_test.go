@@ -418,7 +418,7 @@ func TestRenewalsAreRepeated(t *testing.T) {
 }
 
 // The write of a renewal whose answer was lost changes the object, and so must the next renewal:
-// the one who waits measures from the first change.
+// the waiting run measures from the first change.
 func TestRepeatedRenewalIsSeen(t *testing.T) {
 	bubble(t, func(t *testing.T, m *objectstoretest.Memory) {
 		var lose atomic.Bool

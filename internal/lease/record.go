@@ -15,7 +15,7 @@ import (
 
 // Errors about the content of a lease's object. [errors.Is] finds them.
 var (
-	// ErrNotLease means that the object is no lease.
+	// ErrNotLease means that the object is not a lease.
 	ErrNotLease = errors.New("the object is no lease of secretsync")
 	// ErrNewer means that a newer version of secretsync wrote the object.
 	ErrNewer = errors.New("the lease was written by a newer version of secretsync: use that version here, too")
@@ -26,7 +26,7 @@ const (
 	version = 1
 	// maxSize is the size of the largest lease, in bytes.
 	maxSize = 1 << 20
-	// maxPublished is how many lockfiles a lease remembers: those that were published last.
+	// maxPublished is how many lockfiles a lease remembers: the last published ones.
 	maxPublished = 200
 )
 
@@ -88,8 +88,8 @@ func (r record) encode() []byte {
 	return append(data, '\n')
 }
 
-// maxText is the length of the longest text from elsewhere in a record, so that none grows beyond
-// what is read.
+// maxText is the maximum length of foreign text in a record, so that no record grows beyond the
+// size that is read.
 const maxText = 256
 
 // short returns the beginning of text.

@@ -20,8 +20,8 @@ var histories = flag.Int("histories", 300, "the number of histories of TestSimul
 
 // TestSimulation runs histories of several runs over one store, with delays, lost requests and
 // answers, writes that arrive after their sender gave up, pauses beyond the duration, cuts, and
-// runs that end without a word. At every moment at most one run relies on a lease, and in the end
-// all leases can be acquired.
+// runs that end without releasing. At every moment at most one run relies on a lease, and in the
+// end all leases can be acquired.
 func TestSimulation(t *testing.T) {
 	var total counts
 	for seed := range uint64(*histories) {

@@ -56,9 +56,9 @@ func load(ctx context.Context, store objectstore.Store, key string) (record, obj
 // ErrChanged means that the run that a lease was to be taken from does not hold it any more.
 var ErrChanged = errors.New("another run acquired or released the lease meanwhile")
 
-// Break releases a lease that another run holds, as it was when s was read; the error is
-// [ErrChanged] if another run holds it now. The run that held it is not notified: if it still runs,
-// it relies on the lease until its next renewal, up to two thirds of the duration later.
+// Break releases a lease that still has the holder in s; the error is [ErrChanged] if another run
+// holds it now. The run that held it is not notified: if it still runs, it relies on the lease until
+// its next renewal, up to two thirds of the duration later.
 func Break(ctx context.Context, store objectstore.Store, s Status, host string) error {
 	const races = 5 // a holder renews once a second at most
 	for range races {

@@ -15,9 +15,9 @@ var accepted = []string{
 	"GooglePatentsFile", // grants patents, beside a licence
 }
 
-// Bundle writes the licences and notices of all modules that packages are from, and where the
-// source of each is, which the MPL asks for. A module without a licence, or with one that is not
-// accepted, is an error.
+// Bundle writes the licences and notices of the packages' modules, and where to find the source of
+// each, as the MPL requires. A module without a licence, or with one that is not accepted, is an
+// error.
 func Bundle(w io.Writer, packages []Package) error {
 	var out bytes.Buffer
 	out.WriteString("secretsync contains the following modules, under their own licences.\n")

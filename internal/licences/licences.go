@@ -123,8 +123,8 @@ type Package struct {
 	Module     *Module
 }
 
-// Packages are those that a program contains on any of the systems, such as linux/arm64, sorted by
-// their modules.
+// Packages returns the packages that a program contains on any of the systems, such as linux/arm64,
+// sorted by their modules.
 func Packages(ctx context.Context, dir, program, tags string, systems []string) ([]Package, error) {
 	found := map[string]Package{}
 	for _, system := range systems {

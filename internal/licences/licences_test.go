@@ -58,8 +58,8 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// TestBundle: a licence in a package's own folder counts too; one that is missing or not accepted
-// is an error that names the module.
+// TestBundle: a licence in a package's own folder counts too. A missing licence, or one that is not
+// accepted, is an error that names the module.
 func TestBundle(t *testing.T) {
 	text := mit(t)
 	other := []byte("GNU AFFERO GENERAL PUBLIC LICENSE\nVersion 3, 19 November 2007\n\nSPDX-License-Identifier: AGPL-3.0\n")

@@ -109,7 +109,7 @@ func Put(ctx context.Context, p Place, secrets []Secret) error {
 }
 
 // Clear removes the given secrets. With all, it also removes everything else that Put
-// stored there. In either case it leaves those in keep. It returns the secrets that existed.
+// stored there. It never removes the secrets in keep. It returns the secrets that existed.
 func Clear(ctx context.Context, p Place, secrets, keep []Secret, all bool) ([]Secret, error) {
 	if _, err := os.Lstat(p.Root()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

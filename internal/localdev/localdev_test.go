@@ -16,9 +16,9 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// fakeMiniflare is a stub of the package: it stores what it is given in a file, and records
-// its arguments and environment. Like the real one it cannot run twice at the same time on
-// one folder. The real one is in the e2e tests.
+// fakeMiniflare is a stub of the package: it stores its values in a file, and records its
+// arguments and environment. Like the real package it cannot run twice at the same time on
+// one folder. The e2e tests use the real one.
 const fakeMiniflare = `
 const fs = require("node:fs"), path = require("node:path");
 exports.Miniflare = class {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestRead: what is no lockfile is not read into memory as a whole.
+// TestRead: a file that is not a lockfile is not read into memory as a whole.
 func TestRead(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "theirs")
 	if err := os.WriteFile(name, []byte("{}"), 0o600); err != nil {

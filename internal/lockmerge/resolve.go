@@ -72,8 +72,8 @@ func (r *Resolution) merge(v Versions) ([]byte, error) {
 	return text, nil //nolint:nilerr // the text shows the conflict, and is written
 }
 
-// join adds the records that an apply saved. If the lockfile was removed, that says nothing
-// about any record: what was saved takes its place.
+// join adds the records that an apply saved. A removed lockfile says nothing about any record, so
+// the saved content takes its place.
 func (r *Resolution) join(content []byte, s lockfile.Saved) ([]byte, error) {
 	ours, err := os.ReadFile(s.Ours)
 	if err != nil {

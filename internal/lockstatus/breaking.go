@@ -18,12 +18,12 @@ import (
 type Breaking struct {
 	// Held are the leases to release.
 	Held []reconcile.Lease
-	// Applied is the version of the lockfile that is to be forgotten; nil for nothing.
+	// Applied is the version of the lockfile to forget; nil for none.
 	Applied *reconcile.AppliedLockfile
 }
 
-// ToBreak returns what is to be done about leases. forget says that the version of the lockfile that
-// was applied last is to be forgotten.
+// ToBreak returns what to do about leases. With forget, the last applied version of the lockfile is
+// forgotten as well.
 func ToBreak(leases []reconcile.Lease, forget bool) Breaking {
 	var b Breaking
 	for _, l := range leases {
@@ -83,7 +83,7 @@ func (b Breaking) Question() string {
 	return "Break the lease, and forget that version?"
 }
 
-// Do releases the leases, and makes them forget what is to be forgotten.
+// Do releases the leases, and makes them forget Applied.
 func (b Breaking) Do(ctx context.Context, p *reconcile.Project, lock *lockfile.File) error {
 	for _, l := range b.Held {
 		if err := p.BreakLease(ctx, l); err != nil {

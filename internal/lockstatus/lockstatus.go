@@ -98,8 +98,8 @@ func Inspect(ctx context.Context, p *reconcile.Project) (*Status, error) {
 	return st, err
 }
 
-// beside finds what is beside the lockfile, and reports whether that exists itself. lock is nil if
-// it cannot be read.
+// beside finds the files beside the lockfile, and reports whether the lockfile itself exists. lock is
+// nil if it cannot be read.
 func (st *Status) beside(lock *lockfile.File) (exists bool) {
 	path := st.Lockfile
 	if objectstore.IsURL(path) {
@@ -146,7 +146,7 @@ func (st *Status) content(ctx context.Context, p *reconcile.Project, lock *lockf
 	}
 }
 
-// inspectKey looks for the key. A missing key is no error: status does not need it.
+// inspectKey looks for the key. A missing key is not an error: status does not need it.
 func inspectKey(ctx context.Context, p *reconcile.Project, key lockfile.Key) *Key {
 	found := p.FindKey(ctx, key)
 	st := &Key{ID: key.ID, Sealed: len(key.Sealed) > 0, From: found.From, Fits: found.Fits}

@@ -57,7 +57,7 @@ func run(args []string) error {
 	return nil
 }
 
-// root is the program's command with those that cobra adds.
+// root returns the program's command, including the subcommands that cobra adds.
 func root() *cobra.Command {
 	cmd := (&cli.App{}).Command()
 	cmd.InitDefaultCompletionCmd()

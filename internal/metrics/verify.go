@@ -23,8 +23,8 @@ type VerifiedSecret struct {
 	Accepted bool
 }
 
-// FormatVerification returns the content of the metrics file of a verification. Its metrics have
-// other names than those of [Format], because both files may be in one folder.
+// FormatVerification returns the content of a verification's metrics file. The names of its metrics
+// differ from those of [Format], because both files may be in one folder.
 func FormatVerification(v Verification) ([]byte, error) {
 	file := newFile()
 	gauge := file.gauge

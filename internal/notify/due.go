@@ -12,10 +12,10 @@ type Outcome struct {
 }
 
 // SendDue sends each webhook what it was not sent yet. The messages are sent side by side, so that a
-// service that does not answer delays no other message. What is delivered is recorded in the state at
-// once and saved, since an interrupt or the end of the job's time may come before the last outcome.
+// service that does not answer delays no other message. Each delivery is recorded in the state and saved
+// at once, since an interrupt or the job's time limit may come before the last outcome.
 //
-// The outcomes are in the order of the webhooks; one that was sent nothing has none.
+// The outcomes are in the order of the webhooks; a webhook that was sent nothing has none.
 func (s Sender) SendDue(ctx context.Context, state *State, webhooks []Webhook, r Report, save func() error) []Outcome {
 	var outcomes []Outcome
 	var messages []Message

@@ -42,7 +42,7 @@ func (h *hosts) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // TestSendDue: no service waits for another one, the outcomes are in the order of the webhooks, and
-// what is delivered is saved at once; what is not is due again.
+// a delivery is saved at once. A message that was not delivered is due again.
 func TestSendDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &hosts{answers: map[string]answer{

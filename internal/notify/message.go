@@ -49,7 +49,7 @@ type span struct {
 // maxName is the length at which a name is cut.
 const maxName = 100
 
-// foreign is text from elsewhere, with what is invisible in it escaped, and cut if it is long.
+// foreign is text from elsewhere: invisible characters are escaped, and long texts are cut.
 func foreign(text string) span {
 	text = visible.Text(text)
 	if utf8.RuneCountInString(text) > maxName {

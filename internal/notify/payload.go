@@ -11,7 +11,7 @@ import (
 )
 
 // The limits of the services. Slack takes 3,000 characters in a block, Discord 2,000 in a message,
-// and Teams some 28 KB, of which it counts more than the body's bytes.
+// and Teams some 28 KB, in which it counts more than the body's bytes.
 const (
 	maxListed       = 20 // findings, for people to read in a chat
 	maxDetails      = 200
@@ -99,7 +99,7 @@ func (m Message) discord(n int) (any, int) {
 }
 
 // teams is an Adaptive Card, as a workflow of Power Automate posts it. The texts of its RichTextBlock
-// are no Markdown.
+// are not read as Markdown.
 func (m Message) teams(n int) (any, int) {
 	body := []any{map[string]any{"type": "TextBlock", "text": m.title(), "weight": "Bolder", "size": "Medium", "wrap": true}}
 	for _, line := range m.lines(n) {

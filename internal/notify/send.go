@@ -32,7 +32,7 @@ type Sender struct {
 
 // Send delivers a message, and tries again if the service asks for that or does not answer. A
 // message may arrive twice, if its answer was lost. It follows no redirect: the message is for
-// the address that was named. Its errors have nothing of the address.
+// the named address only. Its errors show no part of the address.
 func (s Sender) Send(ctx context.Context, w Webhook, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()

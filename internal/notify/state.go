@@ -87,9 +87,9 @@ func (s *State) Sent(w Webhook, r Report) {
 	s.Webhooks[w.id()] = now
 }
 
-// digests are the findings with the time of the change that the audit log has for each; empty if it
-// has none, or was not read. What is known about the value is no part of a digest: whether it can
-// be verified may change from run to run.
+// digests returns the findings' digests, each with the time of its change in the audit log, which is
+// empty if the log has no such change or was not read. A digest leaves out what is known about the
+// value: whether it can be verified may change from run to run.
 func digests(findings []planner.Drift) map[string]planner.Modified {
 	all := map[string]planner.Modified{}
 	for _, f := range findings {

@@ -1,9 +1,10 @@
-// Package notify sends drift to webhooks: those of Slack, Discord and Microsoft Teams, and any that
-// takes JSON.
+// Package notify sends drift to the webhooks of Slack, Discord and Microsoft Teams, and to any other
+// that takes JSON.
 //
 // [ParseWebhook] reads an address, and [Sender.SendDue] sends each webhook what it was not sent yet:
-// [State.Due] says what that is, [Sender.Send] delivers it, and [State.Sent] records that. Whoever has a webhook's address can
-// write to it, so an address is a secret: nothing here returns more of it than the host.
+// [State.Due] says what that is, [Sender.Send] delivers it, and [State.Sent] records that. Anyone with
+// a webhook's address can write to it, so an address is a secret: nothing here returns more of it than
+// the host.
 package notify
 
 import (
@@ -83,7 +84,7 @@ func serviceOf(u *url.URL) Service {
 	return Generic
 }
 
-// Host is the part of the address that is no secret.
+// Host is the part of the address that is not secret.
 func (w Webhook) Host() string { return w.url.Host }
 
 // String implements [fmt.Stringer]: it is the host only.

@@ -14,7 +14,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// ownFile is a file that no output may replace, and what it is.
+// ownFile is a file that no output may replace. what describes it.
 type ownFile struct{ path, what string }
 
 // Guard keeps output out of the files that secretsync relies on. The zero Guard knows none yet.
@@ -56,7 +56,7 @@ func (g *Guard) ProtectPlan(ctx context.Context, path string, f *planfile.File, 
 	}
 }
 
-// CheckOwn refuses a file that secretsync relies on, but for those that are allowed.
+// CheckOwn refuses a file that secretsync relies on, unless it is one of the allowed ones.
 func (g *Guard) CheckOwn(flag, path string, allowed ...string) error {
 	what := ""
 	for _, own := range g.own {
@@ -79,8 +79,8 @@ func (g *Guard) CheckOwn(flag, path string, allowed ...string) error {
 	return hint.With(fmt.Errorf("%s %s: that is %s", flag, path, what), "name another file")
 }
 
-// Same reports whether two names are those of one file: by another path, a link, or other
-// upper and lower case in a file system that ignores it. Neither file has to exist.
+// Same reports whether two names mean one file: by another path, a link, or a difference in case
+// that the file system ignores. Neither file has to exist.
 func Same(x, y string) bool {
 	infoX, errX := os.Stat(x)
 	infoY, errY := os.Stat(y)

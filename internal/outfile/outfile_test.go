@@ -165,7 +165,7 @@ func TestSame(t *testing.T) {
 	}
 }
 
-// A link cannot take a file out of a folder, also if what it leads to does not exist yet.
+// A link cannot take a file out of a folder, even if its target does not exist yet.
 func TestInside(t *testing.T) {
 	base := t.TempDir()
 	root, outside := filepath.Join(base, "root"), filepath.Join(base, "outside")

@@ -1,4 +1,4 @@
-// Package position is the one type for a place in a file. It imports no other package of
+// Package position has the one type for a place in a file. It imports no other package of
 // this module, so every package, including the planner, can use it. Public packages declare
 // aliases of it.
 package position
@@ -9,8 +9,8 @@ import (
 )
 
 // Position is a place in a file. Line and Column count from 1, columns in characters. A
-// zero Line means the whole file, and the zero Position no file at all. The JSON form is
-// that of plan files.
+// zero Line means the whole file, and the zero Position no file at all. Plan files use the
+// JSON form.
 type Position struct {
 	// File is the file's path.
 	File string `json:"file"`

@@ -109,8 +109,7 @@ func bars(width, done, total int) string {
 	return "[" + strings.Repeat("=", full) + tip + strings.Repeat("-", inner-full-len(tip)) + "]"
 }
 
-// accountLines are the accounts that are not done, if there are several, those with the most left
-// first.
+// accountLines lists the unfinished accounts, if there are several, those with the most left first.
 func (p *phase) accountLines() []string {
 	if len(p.accounts) < 2 {
 		return nil

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// redrawEvery is how often text above the live view makes it be drawn again at most.
+	// redrawEvery is the shortest time between redraws of the live view because of text above it.
 	redrawEvery = 50 * time.Millisecond
 	// maxLines is the most lines of a live view.
 	maxLines = 8
-	// minWidth and minHeight are those of the smallest terminal with a live view.
+	// minWidth and minHeight are the size of the smallest terminal with a live view.
 	minWidth, minHeight = 20, 4
 )
 
@@ -41,8 +41,8 @@ func newScreen(o Options) screen {
 	return screen{size: o.Size, out: out, cursor: cursor}
 }
 
-// oneWrite collects what moves the cursor and what is written, for one write of both: a terminal
-// shows nothing in between.
+// oneWrite collects cursor movements and text and writes them at once, so that a terminal shows
+// nothing in between.
 type oneWrite struct {
 	w io.Writer
 	b bytes.Buffer
@@ -55,9 +55,9 @@ func (o *oneWrite) Write(p []byte) (int, error) {
 	return o.b.Write(p)
 }
 
-// flush writes what was collected. A control sequence is not the end: its last character could be the
-// beginning of a value, which the filter of the output holds back until more follows, and the text of
-// another stream would complete the sequence. The cursor is at the beginning of the line already.
+// flush writes what was collected. It must not end with a control sequence: the last character could
+// be the beginning of a value, which the output's filter holds back until more follows, and the text
+// of another stream would complete the sequence. The cursor is at the beginning of the line already.
 func (o *oneWrite) flush() {
 	if bytes.HasSuffix(o.b.Bytes(), []byte("\x1b[J")) {
 		o.b.WriteByte('\r')
@@ -68,7 +68,7 @@ func (o *oneWrite) flush() {
 	o.b.Reset()
 }
 
-// draw shows what is under way, below the text that is to be written.
+// draw shows the work under way, below the text to write.
 func (v *View) draw() {
 	s, now := &v.screen, v.now()
 	width, height, err := s.size()

@@ -6,8 +6,8 @@ import (
 	"github.com/secretsync/secretsync/internal/progress"
 )
 
-// TestMode: a view is live only where someone can look at it; what was asked for goes before that, but
-// for --quiet.
+// TestMode: a view is live only where someone can look at it. An explicit choice has priority, and
+// --quiet comes before both.
 func TestMode(t *testing.T) {
 	type env map[string]string
 	const variable = progress.Variable

@@ -12,13 +12,13 @@ import (
 // every is how often a plain view says that a run still waits, and for the same thing at most.
 const every = 10 * time.Second
 
-// plain says in lines what is waited for.
+// plain says in lines what the run is waiting for.
 type plain struct {
 	last time.Time             // when it last wrote a line, or an action ended
 	said map[waitKey]time.Time // when it last said that it waits
 }
 
-// waitKey is what is waited for.
+// waitKey identifies what the run is waiting for.
 type waitKey struct {
 	what    reconcile.WaitFor
 	account string
@@ -46,7 +46,7 @@ func (p *plain) event(s *state, e reconcile.Event, now time.Time) string {
 	return ""
 }
 
-// say remembers when it was said what is waited for.
+// say remembers when a wait was last reported.
 func (p *plain) say(key waitKey, now time.Time) {
 	if p.said == nil {
 		p.said = map[waitKey]time.Time{}
@@ -54,7 +54,7 @@ func (p *plain) say(key waitKey, now time.Time) {
 	p.said[key], p.last = now, now
 }
 
-// tick returns the line that is due at a time: none as long as something happens.
+// tick returns the line that is due at a time. There is none while work makes progress.
 func (p *plain) tick(s *state, now time.Time) string {
 	if s.idle(now) {
 		return ""

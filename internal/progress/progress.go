@@ -1,5 +1,5 @@
 // Package progress shows how far a run is: as a live view at the bottom of a terminal, or as lines
-// about what is waited for.
+// about what the run is waiting for.
 //
 // Call [New], [View.Start], then [View.Event] with the events of the engine, and [View.Stop] at the
 // end. What is written to a [View.Writer] appears above the live view.

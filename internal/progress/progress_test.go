@@ -47,7 +47,7 @@ func watch(mode progress.Mode, width int) *watched {
 	return w
 }
 
-// after lets time pass, with a tick at its end, and returns what was written since the last call.
+// after lets time pass, with a tick at its end, and returns the output since the last call.
 func (w *watched) after(d time.Duration) string {
 	w.time = w.time.Add(d)
 	w.Tick()
@@ -262,8 +262,8 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// While values are read, the live view leaves the terminal to those who ask for a passphrase there. A
-// line in a log disturbs no question.
+// While values are read, the live view leaves the terminal to programs that ask for a passphrase. A line
+// in a log does not disturb a question.
 func TestValuesAreReadWithoutTheView(t *testing.T) {
 	for _, mode := range []progress.Mode{progress.Live, progress.Plain} {
 		w := watch(mode, 80)
@@ -280,7 +280,7 @@ func TestValuesAreReadWithoutTheView(t *testing.T) {
 	}
 }
 
-// Of several waits, a line names the one that ends last.
+// If there are several waits, a line names the one that ends last.
 func TestPlainNamesTheLongestWait(t *testing.T) {
 	w := watch(progress.Plain, 0)
 	for i, d := range []time.Duration{20, 90, 60} {

@@ -93,8 +93,8 @@ func (s *state) progress(e reconcile.Progress, now time.Time) {
 	a.done, a.total = e.Done, e.Total
 }
 
-// wait adds a wait, or replaces the one for the same thing. Of several requests that wait for the
-// same reason, the last one counts.
+// wait adds a wait, or replaces the wait for the same thing. If several requests wait for the same
+// reason, the last one counts.
 func (s *state) wait(w reconcile.Waiting) {
 	s.name(w.Account)
 	i := slices.IndexFunc(s.waits, func(x reconcile.Waiting) bool {

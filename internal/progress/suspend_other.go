@@ -5,5 +5,5 @@ package progress
 // watchStops does nothing: programs are not stopped from the terminal here.
 func (*View) watchStops() {}
 
-// inBackground reports whether the program runs without the terminal, which there is no way to here.
+// inBackground reports whether the program runs in the background, which this system does not have.
 func inBackground(int) bool { return false }

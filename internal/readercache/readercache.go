@@ -2,8 +2,8 @@
 // account bind, so that only Workers that were deployed since are read again. It holds names and
 // ids, no values.
 //
-// What it holds is believed: whoever can write to the folder could hide a Worker. So a file that
-// others can write to is ignored, as is one that is damaged or does not belong to the account.
+// Its content is trusted, so anyone who can write to the folder could hide a Worker. A file that others
+// can write to is therefore ignored, as is a file that is damaged or belongs to another account.
 package readercache
 
 import (
@@ -73,7 +73,7 @@ func (c Cache) file(account planner.AccountID) string {
 	return filepath.Join(c.Dir, fmt.Sprintf("%x.json", sum[:16]))
 }
 
-// Load returns the Workers that were saved last; none if there are none that can be believed.
+// Load returns the Workers that were saved last, or none if the file cannot be trusted.
 func (c Cache) Load(account planner.AccountID) []outside.Reader {
 	file := c.file(account)
 	info, err := os.Lstat(file)

@@ -75,8 +75,8 @@ func TestHostileContents(t *testing.T) {
 	}
 }
 
-// TestHostileFiles: a file that others can write to, or that is none, is ignored, and is not
-// written through.
+// TestHostileFiles: a file that others can write to, or that is not a regular file, is ignored, and
+// nothing is written through it.
 func TestHostileFiles(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such permissions")

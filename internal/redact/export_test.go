@@ -1,6 +1,6 @@
 package redact
 
-// Visited is how many nodes of what is known were visited so far, each time.
+// Visited counts all visits to nodes of known texts so far.
 func Visited(f *Filter) int { return f.visited }
 
 // Quoted and Unquoted are for tests of them.

@@ -105,9 +105,9 @@ func (f *Filter) add(text string, of *value) {
 	}
 }
 
-// formsOf are the ways in which b is likely to be written: as it is, as Go, JSON
-// and this program quote it, in hexadecimal, percent-encoded, and in base64, also in
-// the middle of a longer text.
+// formsOf returns the forms in which b is likely to be written: unchanged, quoted by Go,
+// JSON or this program, in hexadecimal, percent-encoded, and in base64, even in the middle
+// of a longer text.
 func formsOf(b []byte) []string {
 	all := quoted(string(b))
 	digits := hex.EncodeToString(b)
@@ -183,7 +183,7 @@ func (f *Filter) Writer(w io.Writer) io.Writer {
 	return out
 }
 
-// Text returns text without what is known, for a file that is written at once.
+// Text returns text without known values, for a file that is written at once.
 func (f *Filter) Text(text []byte) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()

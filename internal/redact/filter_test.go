@@ -63,8 +63,8 @@ func TestUnquoted(t *testing.T) {
 	}
 }
 
-// TestBase64OfLongerText: exactly those digits are withheld that depend only on the value,
-// whatever precedes and follows it.
+// TestBase64OfLongerText: exactly the digits that depend only on the value are withheld, whatever
+// precedes and follows it.
 func TestBase64OfLongerText(t *testing.T) {
 	for name, enc := range map[string]*base64.Encoding{"standard": base64.RawStdEncoding, "URL": base64.RawURLEncoding} {
 		for _, value := range []string{"Hunter", "Hunter2", "Hunter22", "k?>\xff\xfe-w", "\xfe?>?k\xffxy"} {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// known is a tree of what is known behind a [start]: each node continues its parent. Adding
-// and finding take time by the length of the text, however many texts have the same start.
+// known is a tree of the texts that continue a [start]: each node continues its parent. The time
+// to add and to find a text depends on its length only, however many texts have the same start.
 type known struct {
 	text []byte   // what the node adds to its parent; of the root, what follows the start
 	of   *value   // the value that ends here; nil if none does
@@ -20,7 +20,7 @@ type value struct {
 	asked  int  // how many public texts that is about
 }
 
-// add adds text, in place of which of may be withheld. It counts the nodes that it visits.
+// add adds text, a form of the value of. It counts the nodes that it visits.
 func (k *known) add(text string, of *value, visited *int) {
 	for {
 		*visited++

@@ -93,8 +93,8 @@ func differing(c planfile.Pair) []string {
 	return what
 }
 
-// since is what became of the secret that was reviewed, as far as that is known: of a
-// rename, it is the one with the old name.
+// since says what became of the reviewed secret, as far as that is known. For a rename, that is the
+// secret with the old name.
 func since(r, n planner.Action) string {
 	switch {
 	case r.Op != n.Op && (r.Op == planner.OpRename || n.Op == planner.OpRename):

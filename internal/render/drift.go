@@ -98,7 +98,7 @@ func driftWords(d planner.Drift) string {
 	return whatDrifted(d)
 }
 
-// DriftKind says what a finding is in fixed words, of which nothing was written by others.
+// DriftKind describes the kind of a finding in fixed words, without foreign text.
 func DriftKind(d planner.Drift) string {
 	switch d.Kind {
 	case planner.DriftScopes:
@@ -247,8 +247,7 @@ type driftReport struct {
 	Drift         bool `json:"drift"`
 	Findings      int  `json:"findings"`
 	Checked       int  `json:"checked"`
-	// UnreadAccounts counts the accounts that could not be read, so that nothing of them was
-	// checked.
+	// UnreadAccounts counts the accounts that could not be read, and so were not checked.
 	UnreadAccounts int            `json:"unread_accounts,omitempty"`
 	Details        []driftFinding `json:"details"`
 	Commit         string         `json:"commit,omitempty"`

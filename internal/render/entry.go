@@ -119,7 +119,7 @@ func diffSign(op planner.Op) string {
 	return "!"
 }
 
-// hunk heads the changes in a store, as git heads those in a part of a file. It begins with a word
+// hunk is the heading of a store's changes, like git's for a part of a file. It begins with a word
 // of ours, which sets the direction of the text.
 func hunk(s planner.StoreKey) string {
 	return fmt.Sprintf("@@ store %s, account %s @@", foreign.Name(s.Name), foreign.Name(string(s.Account)))

@@ -15,8 +15,8 @@ import (
 type Setting struct {
 	// CI says that the run is a CI job.
 	CI bool
-	// Emulator says that the run is for the embedded emulator. The fingerprint key of its lockfile is
-	// not that of the project, and CI needs neither.
+	// Emulator says that the run is for the embedded emulator. Its lockfile has another fingerprint key
+	// than the project's, and CI needs neither.
 	Emulator bool
 }
 

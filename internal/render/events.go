@@ -27,7 +27,7 @@ type head struct {
 
 func (e *Events) head(name string) head { return head{name, e.Now().UTC().Truncate(time.Millisecond)} }
 
-// Plan is the first event: what is to be done.
+// Plan is the first event: what the apply is about to do.
 func (e *Events) Plan(f *planfile.File) error {
 	return e.write(struct {
 		head

@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Failure is why there is no plan and no drift to report, or what is wrong with a manifest.
+// Failure explains why there is no plan and no drift to report, or what is wrong with a manifest.
 type Failure struct {
 	// Command is the command that failed: "plan", "drift", "verify" or "validate".
 	Command string

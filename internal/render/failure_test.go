@@ -145,7 +145,7 @@ func TestFailureGitLab(t *testing.T) {
 		findings[1].Location.Path != "secretsync.yaml" || findings[1].Location.Lines.Begin != 1 {
 		t.Errorf("%+v", findings)
 	}
-	// GitLab shows a report without the three counts as one that could not be generated.
+	// Without the three counts, GitLab says that the report could not be generated.
 	if err := render.FailureReport(&report, f); err != nil {
 		t.Fatal(err)
 	}

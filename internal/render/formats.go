@@ -66,7 +66,7 @@ func (c change) sentence(in Names) string {
 }
 
 // PlanCodeQuality writes a plan as GitLab's code quality report: what it leaves out, problems,
-// risky changes, and what is worth knowing.
+// risky changes, and remarks.
 func PlanCodeQuality(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	list, in := unreadFindings(unreadInPlan(p), notPlanned, string(planner.NoteAccountUnread), info.Manifest), PlanNames(p)
 	for _, q := range p.Problems {
@@ -89,7 +89,7 @@ func PlanCodeQuality(w io.Writer, p *planner.Plan, info PlanInfo) error {
 	return writeFindings(w, append(list, notes...))
 }
 
-// severities are those of changes that a reviewer has to see, by risk.
+// severities has the severity of changes that a reviewer has to see, by risk.
 var severities = map[risk]string{riskBreaks: "critical", riskLoses: "major", riskSends: "minor"}
 
 func noteFinding(n planner.Note, in Names, manifest string) annotation.Finding {
@@ -116,8 +116,7 @@ func PlanReport(w io.Writer, p *planner.Plan) error {
 	})
 }
 
-// annotate writes annotations of one level, the last of which sums up what GitHub would
-// drop.
+// annotate writes annotations of one level. The last one summarises those that GitHub would drop.
 func annotate(out *printer, level string, list []annotation.Message) {
 	for _, command := range annotation.Commands(level, list, changesAmong) {
 		out.line("%s", command)

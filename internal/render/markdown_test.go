@@ -41,8 +41,8 @@ func TestPlanMarkdown(t *testing.T) {
 	if text := string(markdown(t, many(900, planner.OpDelete))); strings.Count(text, "\n- delete  team-") != 900 {
 		t.Errorf("deletions.md names %d of 900", strings.Count(text, "\n- delete  team-"))
 	}
-	// Where there is no room for all, it is not the deletions that are left out, and what is left
-	// out is counted.
+	// If there is no room for all changes, deletions are still shown, and the omitted changes are
+	// counted.
 	shown := string(markdown(t, large))
 	created := strings.Count(shown, "\n+ create  team-")
 	left := fmt.Sprintf("**Left out for lack of room: %d to create.**", 897-created)
@@ -132,7 +132,7 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
-// TestTooLongHidesNothing: an entry that is too long says what it breaks and which scopes are lost all the same.
+// TestTooLongHidesNothing: even an entry that is too long says what it breaks and which scopes are lost.
 func TestTooLongHidesNothing(t *testing.T) {
 	p := &planner.Plan{Actions: []planner.Action{{
 		Op: planner.OpUpdate, Store: store, Secret: "a", SetValue: true, Source: "file " + strings.Repeat("p", 3000), Reasons: []planner.Reason{planner.ReasonValue},
@@ -141,7 +141,8 @@ func TestTooLongHidesNothing(t *testing.T) {
 	contains(t, string(markdown(t, p)), "\n! update a  is too long for a comment (", "\n!         breaks the Worker \"api\": wrangler.toml:3:1\n!         scopes dex,workers -> dex\n")
 }
 
-// TestBreaksCounted: a comment counts every change that breaks a Worker, also those that it leaves out.
+// TestBreaksCounted: a comment counts every change that breaks a Worker, including changes that it
+// leaves out.
 func TestBreaksCounted(t *testing.T) {
 	p := many(2000, planner.OpDelete)
 	for _, a := range p.Actions {
@@ -150,7 +151,7 @@ func TestBreaksCounted(t *testing.T) {
 	contains(t, string(markdown(t, p)), "**2000 changes break a Worker.**", "**Left out for lack of room: ")
 }
 
-// TestTextFromRightToLeft: what is displayed from right to left does not change places.
+// TestTextFromRightToLeft: text that is displayed from right to left does not change places.
 func TestTextFromRightToLeft(t *testing.T) {
 	p := &planner.Plan{Actions: []planner.Action{
 		{Op: planner.OpUpdate, Store: store, Secret: "a", Comment: &planner.Change[string]{Before: "\u05d0\u05d1", After: "\u05d2; from env X"}},
@@ -437,7 +438,7 @@ func TestNamesOfAccounts(t *testing.T) {
 	}
 }
 
-// TestDriftByRisk: what was deleted comes first, and what does not count as drift last.
+// TestDriftByRisk: deleted secrets come first, and findings that do not count as drift last.
 func TestDriftByRisk(t *testing.T) {
 	var drift []planner.Drift
 	for i, kind := range slices.Concat(planner.DriftKinds, []planner.DriftKind{planner.DriftLagging, planner.DriftAccepted, planner.DriftActivated}) {

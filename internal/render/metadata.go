@@ -58,7 +58,7 @@ func source(text string) string {
 	return foreign.Quoted(text)
 }
 
-// scopes describes those of a new secret, and changes to those of an existing one.
+// scopes describes the scopes of a new secret, or the changes to those of an existing one.
 func scopes(a planner.Action) []string {
 	switch s := a.Scopes; {
 	case s == nil:

@@ -34,8 +34,8 @@ func changedBy(o planner.OutsideChange) string {
 	return by + " at " + at + setsValue(o)
 }
 
-// ChangeParts are who made a change, how and when. Only the actor was written by others; what is not
-// known is empty.
+// ChangeParts returns who made a change, how and when; unknown parts are empty. Only the actor is
+// foreign text.
 func ChangeParts(o planner.OutsideChange) (actor, how, at string) {
 	if t, err := time.Parse(time.RFC3339Nano, string(o.At)); err == nil {
 		at = t.UTC().Format(time.RFC3339)
@@ -56,8 +56,8 @@ func setsValue(o planner.OutsideChange) string {
 	return ""
 }
 
-// valueAfter is what is known of the value after a change by others, without reading it. A proof
-// says more than the audit log.
+// valueAfter says what is known about the value after a change by others. Nothing reads the value; a
+// proof says more than the audit log.
 func valueAfter(d planner.Drift) string {
 	switch {
 	case d.Value.Known() || d.Outside == nil:

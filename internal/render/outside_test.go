@@ -49,7 +49,7 @@ func TestChangedBy(t *testing.T) {
 	}
 }
 
-// TestReaders: what a plan breaks is named as what it is. Only a configuration has a position.
+// TestReaders: a reader that a plan breaks is named with its kind. Only a configuration has a position.
 func TestReaders(t *testing.T) {
 	store := planner.StoreKey{Account: "a", Name: "prod"}
 	p := &planner.Plan{Actions: []planner.Action{{Op: planner.OpDelete, Store: store, Secret: "key"}}}

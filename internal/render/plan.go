@@ -176,8 +176,8 @@ func printChanges(out *printer, changes []change, width columns, style Style) {
 	}
 }
 
-// lines are a change without its sign: what is done to which secret, the details, and the lines
-// below, which hold the comment. A comment that is all that changes needs no line of its own.
+// lines returns a change without its sign: what is done to which secret, the details, and the lines
+// below, which hold the comment. If only the comment changes, it needs no line of its own.
 func (c change) lines(width columns) (head, details string, below []string) {
 	verb := wordsFor(c.Op).verb
 	head, details, below = verb+" store", facts(c.Action), commentLines(c.Action)
@@ -245,7 +245,7 @@ func remarks(p *planner.Plan, info PlanInfo) []string {
 	return lines
 }
 
-// maxQuoted is the length of the longest id that is shown: that of a plan with ten actions.
+// maxQuoted is the length of the longest id that is shown: the id of a plan with ten actions.
 const maxQuoted = 64 + 10*32
 
 // quotedID is a plan's id as people copy it. If it is very long, only the part that identifies
@@ -257,7 +257,7 @@ func quotedID(id string) string {
 	return id
 }
 
-// sourceOnly counts the values that nothing in the plan stands for, but for those that
+// sourceOnly counts the values that the plan identifies by their source only, except values that
 // are yet to be generated.
 func sourceOnly(p *planner.Plan) int {
 	n := 0

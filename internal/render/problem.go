@@ -64,7 +64,7 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 	return fmt.Sprintf("%s: %s", Safe(string(p.Kind)), name), ""
 }
 
-// otherStore describes a store to be created beside the one that the account has.
+// otherStore describes a second store to be created in an account that has one.
 func otherStore(p planner.Problem) (what, hint string) {
 	return fmt.Sprintf("the plan would create the store %s, but account %s already has %s, and Cloudflare allows one store per account",
 			foreign.Excerpt(p.Store.Name, foreign.MaxName), foreign.Word(string(p.Store.Account)), existingStores(p)),

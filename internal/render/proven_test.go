@@ -7,8 +7,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestKnownOrAssumed: what was proven about a live value is said as known, and what was not as
-// assumed, in plans and in drift.
+// TestKnownOrAssumed: plans and drift reports present a proof about a live value as known, and
+// everything else as assumed.
 func TestKnownOrAssumed(t *testing.T) {
 	at := planner.StoreKey{Account: "0123456789abcdef0123456789abcdef", Name: "prod"}
 	drift := func(kind planner.DriftKind, v planner.LiveValue) string {

@@ -70,7 +70,7 @@ func acceptanceWords(a planner.Acceptance) string {
 	return strings.Join(words, "; ")
 }
 
-// Found writes what the import of a lockfile would record, and what it would not.
+// Found writes which secrets the import of a lockfile would record, and which it would not.
 func Found(w io.Writer, found *reconcile.Found) error {
 	out, names := &rows.Writer{W: w}, foundNames(found)
 	for _, f := range found.Live {

@@ -14,8 +14,8 @@ type risk int
 const (
 	// riskBreaks is a secret that a Worker binds and can no longer read.
 	riskBreaks risk = iota
-	// riskLoses is a secret of which something is lost: it is deleted or renamed, its value is
-	// generated again or was another client's, or it loses a scope.
+	// riskLoses is a secret that loses something: it is deleted or renamed, its value is generated
+	// again or was another client's, or it loses a scope.
 	riskLoses
 	// riskSends is an existing secret whose value is sent.
 	riskSends
@@ -35,7 +35,7 @@ type change struct {
 var losing = []planner.Op{planner.OpDeleteStore, planner.OpDelete, planner.OpRename, planner.OpRotate, planner.OpRetire, planner.OpAdopt, planner.OpUpdate}
 
 // changesOf returns the actions of a plan, the riskiest first, with the notes about Workers that
-// they break, and the notes that are about no action, but for those of [unreadInPlan].
+// they break. rest are the notes that belong to no action, except those of [unreadInPlan].
 func changesOf(p *planner.Plan) (changes []change, rest []planner.Note) {
 	breaks := map[planner.SecretKey][]planner.Note{}
 	for _, n := range p.Notes {

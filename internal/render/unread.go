@@ -11,8 +11,8 @@ import (
 )
 
 // An account that could not be read makes a plan or a check for drift incomplete. Every report
-// says so first, because what it leaves out is not to be seen in it. The reasons are in the error
-// messages of the run, which may have text of a server: they are no part of a report.
+// says so first, because a reader cannot see what it leaves out. The reasons are in the run's error
+// messages, which may contain a server's text, so they are not part of a report.
 
 // unreadAccount is an account that could not be read, and its stores.
 type unreadAccount struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// Verification writes which live values are not known to be those of the lockfile, and ends with a
-// line that sums it up.
+// Verification writes which live values do not match the lockfile or could not be compared, and ends
+// with a summary line.
 func Verification(w io.Writer, v *reconcile.Verification, style Style) error {
 	out := &printer{w: w}
 	rows := unmatched(v)
@@ -34,8 +34,8 @@ func Verification(w io.Writer, v *reconcile.Verification, style Style) error {
 	return out.err
 }
 
-// unmatched are the secrets whose live values are not known to be those of the lockfile: first the
-// mismatches of each store.
+// unmatched returns the secrets whose live values do not match the lockfile or could not be compared:
+// first the mismatches of each store.
 func unmatched(v *reconcile.Verification) []reconcile.VerifiedSecret {
 	var rows []reconcile.VerifiedSecret
 	for i, s := range v.Secrets {

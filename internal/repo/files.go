@@ -24,7 +24,7 @@ import (
 // ErrOutside identifies mistakes about a file outside the repository.
 var ErrOutside = errors.New("a file outside the repository is refused")
 
-// Files reads the repository's files. Names are those that the caller would pass to open.
+// Files reads the repository's files. Callers use the names that they would pass to open.
 // Neither ".." nor a symbolic link can lead out of the root.
 type Files struct {
 	// Root is the repository's folder, as an absolute path.

@@ -82,8 +82,8 @@ func Ignored(ctx context.Context, dir string, env func(string) string, path stri
 	return err == nil, err
 }
 
-// Tracked returns those of the files in dir that exist and that git tracks, in no particular order.
-// Git runs only if one of them exists.
+// Tracked returns the files in dir that exist and that git tracks, in no particular order. Git runs
+// only if one of them exists.
 func Tracked(ctx context.Context, dir string, env func(string) string, names ...string) []string {
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		_, err := os.Lstat(filepath.Join(dir, name))

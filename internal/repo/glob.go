@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// looks limits how many names one pattern may visit besides twice those that it may match: cyclic
+// looks limits how many names one pattern may visit beyond twice the number of its matches: cyclic
 // links can multiply a few folders. Twice, because "*/x" lists a folder and then looks for each x.
 const looks = 20_000
 

@@ -21,7 +21,7 @@ type seenFile struct {
 	limit int
 }
 
-// sighting is a file as it was at one moment.
+// sighting is the state of a file at one moment.
 type sighting struct {
 	exists bool
 	sum    [sha256.Size]byte
@@ -30,8 +30,8 @@ type sighting struct {
 // maxWatched is far larger than any configuration that [Seen.Watch] is for.
 const maxWatched = 1 << 20
 
-// add remembers what was read. Of several readings the first counts: if a later one differs,
-// the file has changed.
+// add remembers what was read. If a file is read several times, the first reading counts: if a later
+// one differs, the file has changed.
 func (s *Seen) add(name string, seen sighting, limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -104,14 +104,14 @@ var sourceKinds = []sourceWords{
 // sourceKey is what a filter finds a source by.
 func sourceKey(s *Secret) string { return cmp.Or(s.SourceKind, "none") }
 
-// storeKey tells stores apart, also those of one name in several accounts.
+// storeKey distinguishes stores, even stores of one name in several accounts.
 func (b *builder) storeKey(s *Secret) string {
 	return strconv.Itoa(slices.IndexFunc(b.report.Stores, func(st Store) bool {
 		return st.AccountID == s.AccountID && st.Store == s.Store
 	}))
 }
 
-// filters are the choices by which rows can be filtered, without those that no row has.
+// filters returns the choices for filtering rows, without choices that match no row.
 func (b *builder) filters(rows []row) []choices {
 	var all []choices
 	add := func(key, label string, of func(row) string, options []bar) {

@@ -17,8 +17,8 @@ import (
 )
 
 // The page is one file without references to others. Its policy lets a browser run this script and
-// use this style, and load nothing. Charts are rectangles, written here: a library for them would
-// be larger than the page, and those in Go write style attributes, which the policy forbids.
+// use this style, and load nothing. Charts are rectangles, written here: a JavaScript library for them
+// would be larger than the page, and Go libraries write style attributes, which the policy forbids.
 var (
 	//go:embed page.html
 	pageText string
@@ -83,7 +83,7 @@ type page struct {
 type (
 	// moment is a time, by the clock and relative to the report's.
 	moment struct{ ISO, Text, Relative string }
-	// badge is a word that stands out, and what a filter finds it by.
+	// badge is a highlighted word, with the key by which a filter finds it.
 	badge struct {
 		Key, Words string
 		Tone       tone
@@ -172,7 +172,7 @@ func (b *builder) moment(t time.Time) moment {
 	return moment{ISO: t.Format(time.RFC3339), Text: t.Format("2006-01-02 15:04 UTC")}
 }
 
-// date is a time of which the day matters.
+// date returns a time of which only the day matters.
 func (b *builder) date(t time.Time, relative func(t, now time.Time) string) *moment {
 	t = t.UTC()
 	return &moment{ISO: t.Format(time.RFC3339), Text: t.Format(time.DateOnly), Relative: relative(t, b.report.Time)}

@@ -16,7 +16,7 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// Report is the overview. Its JSON is that of report --format json (docs/report.md).
+// Report is the overview. Its JSON is the output of report --format json (docs/report.md).
 type Report struct {
 	SchemaVersion int       `json:"schema_version"`
 	Time          time.Time `json:"time"`
@@ -52,11 +52,11 @@ type Store struct {
 	State StoreState `json:"state"`
 	// Incomplete says that Cloudflare's list was known to lack some secrets.
 	Incomplete bool `json:"incomplete,omitempty"`
-	// Secrets counts those of the report. Others counts live ones that it leaves out, because they
-	// are outside the manifest's prefixes or ignored.
+	// Secrets counts the secrets in the report. Others counts live ones that it leaves out, because
+	// they are outside the manifest's prefixes or ignored.
 	Secrets int `json:"secrets"`
 	Others  int `json:"others"`
-	// Findings are those about the store as a whole.
+	// Findings are the findings about the store as a whole.
 	Findings []Finding `json:"findings"`
 }
 
@@ -246,8 +246,8 @@ func orNone(list []string) []string {
 	return list
 }
 
-// readersOf joins a Worker's configuration with its deployment: each configured binding with one that
-// is deployed, in their order, because a configuration that binds a secret twice has two of both.
+// readersOf joins a Worker's configuration with its deployment: each configured binding with a deployed
+// one, in their order, because a Worker may bind a secret twice.
 func readersOf(refs []planner.Reference) []Reader {
 	readers := []Reader{}
 	configured := map[string][]int{} // places in readers of what is not known to be deployed, by the Worker's name

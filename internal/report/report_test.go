@@ -46,8 +46,8 @@ var (
 	hashes  = regexp.MustCompile(`sha256-[A-Za-z0-9+/=]+`)
 )
 
-// TestGolden holds the output to what is expected, for the same inventory always the same. The
-// page's style and script are files of their own.
+// TestGolden compares the output with the golden files; it is always the same for the same inventory.
+// The page's style and script are files of their own.
 func TestGolden(t *testing.T) {
 	for name, inv := range map[string]*reconcile.Inventory{"sample": reporttest.Sample(), "empty": reporttest.Empty(), "foreign": reporttest.Foreign()} {
 		var text, doc bytes.Buffer
@@ -134,7 +134,7 @@ func TestForeignText(t *testing.T) {
 	}
 }
 
-// TestRowsHaveDistinctIDs also in two accounts that have a store of one name, and for names that
+// TestRowsHaveDistinctIDs: even if two accounts have a store of the same name, and for names that
 // look alike.
 func TestRowsHaveDistinctIDs(t *testing.T) {
 	inv := reporttest.Sample()
@@ -154,8 +154,8 @@ func TestRowsHaveDistinctIDs(t *testing.T) {
 	}
 }
 
-// TestFilter: what the filter knows is withheld in the page's text, and neither script nor style is
-// touched, also if a value is a word in them.
+// TestFilter: known values are withheld in the page's text. The script and the style are not touched,
+// even if a value is a word in them.
 func TestFilter(t *testing.T) {
 	inv := reporttest.Sample()
 	withheld := func(text []byte) []byte {

@@ -32,7 +32,7 @@ const (
 	StateExternal State = "external"
 	// StatePrevious is the earlier value of another secret.
 	StatePrevious State = "previous"
-	// StateOK is a managed secret that is as it was applied.
+	// StateOK is a managed secret in the state that was applied.
 	StateOK State = "ok"
 )
 

@@ -14,7 +14,8 @@ import (
 	"github.com/secretsync/secretsync/reconcile"
 )
 
-// applied writes the plan, the results and the report of an apply, and returns what was printed and said.
+// applied writes the plan, the results and the report of an apply, and returns the output and the
+// messages.
 func applied(t *testing.T, p *Apply, outcomes []applier.Result, proof *reconcile.Verification) (printed, said string) {
 	t.Helper()
 	var out, lines bytes.Buffer
@@ -71,8 +72,8 @@ func TestApplyLines(t *testing.T) {
 	}
 }
 
-// TestApplyEvents: as JSON, every action is an event, also one that has no line; what was proved is one,
-// and the end is last.
+// TestApplyEvents: in JSON, every action is an event, even if it has no line. The proof is an event, and
+// the end comes last.
 func TestApplyEvents(t *testing.T) {
 	proof := &reconcile.Verification{Secrets: []reconcile.VerifiedSecret{{Value: planner.LiveSame}}}
 	for _, c := range []struct {

@@ -28,7 +28,7 @@ const (
 	SARIF    = "sarif"
 )
 
-// Formats are those of plan, show, drift and verify; ValidateFormats those of validate.
+// Formats are the formats of plan, show, drift and verify; ValidateFormats are those of validate.
 var (
 	Formats         = []string{Text, JSON, Markdown, GitHub, GitLab}
 	ValidateFormats = append(slices.Clone(Formats), SARIF)
@@ -45,7 +45,7 @@ const (
 	gitLabNoteFile    = "secretsync-note.md"
 )
 
-// Check refuses a format that is none of [Formats].
+// Check refuses a format that is not one of [Formats].
 func Check(format string) error {
 	if !slices.Contains(Formats, format) {
 		return fmt.Errorf("--format %q is not one of %s", format, Help)

@@ -21,7 +21,7 @@ const saltSize = 16
 // ErrBadKey says that a text is not a fingerprint key. It never quotes it.
 var ErrBadKey = errors.New("not a fingerprint key: want the base64 of 32 bytes")
 
-// Key is the HMAC key of a lockfile's fingerprints. The zero Key is none.
+// Key is the HMAC key of a lockfile's fingerprints. The zero Key is unset.
 type Key struct {
 	value Value
 }
@@ -112,9 +112,9 @@ func (k Key) fingerprint(s Subject, salt []byte, v Value) []byte {
 		[]byte(s.AccountID), []byte(s.Store), []byte(s.Secret), salt, v.Reveal())
 }
 
-// Digest is a keyed digest of v for s, to stand for the value in a plan: equal on
-// every machine that has the key. Its salt is the fingerprint that v would replace,
-// so that plans of different days do not show that a value went back to an earlier one.
+// Digest is a keyed digest of v for s, which identifies the value in a plan: it is equal
+// on every machine that has the key. Its salt is the fingerprint that v would replace, so
+// that plans of different days do not reveal that a value went back to an earlier one.
 func (k Key) Digest(s Subject, replaces Fingerprint, v Value) string {
 	return hex.EncodeToString(k.MAC("secretsync/plan-digest/v1",
 		[]byte(s.AccountID), []byte(s.Store), []byte(s.Secret), []byte(replaces), v.Reveal()))

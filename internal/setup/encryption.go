@@ -48,16 +48,16 @@ func (c Choice) check() error {
 
 // Encryption says for whom a project's values are encrypted.
 type Encryption struct {
-	// Rules is the .sops.yaml, and Exists says whether there is one already; Found is then what it
-	// says about [ValuesFile], and Uncovered is set if it has no rule for that.
+	// Rules is the .sops.yaml, and Exists says whether there is one already. If so, Found is what it
+	// says about [ValuesFile], and Uncovered is set if it has no rule for that file.
 	Rules     string
 	Exists    bool
 	Found     sopsfile.Recipients
 	Uncovered bool
 	// Own are the user's identities.
 	Own []agekeys.Own
-	// Recipients are those for a new .sops.yaml. If NewKey is set, an identity is to be created in
-	// that file, and its recipient is added. Place is what has the identity otherwise.
+	// Recipients are for a new .sops.yaml. If NewKey is set, an identity will be created in that
+	// file, and its recipient added. Otherwise Place says where the identity is.
 	Recipients    []string
 	NewKey, Place string
 	// KeyFile is the file that the user chose for the identity.
@@ -127,8 +127,9 @@ func (e *Encryption) chooseIdentity(ctx context.Context, root string, c Choice, 
 	return nil
 }
 
-// checkNewKey refuses a file in the repository that a pull request may have planted for an identity:
-// one that git tracks would be published, and a link leads to a file that git does not ignore.
+// checkNewKey refuses to write an identity to a file in the repository that a pull request may have
+// planted: a file that git tracks would be published, and a link can lead to a file that git does not
+// ignore.
 func checkNewKey(ctx context.Context, root, file string, lookupEnv func(string) (string, bool)) error {
 	dir, name := filepath.Dir(file), filepath.Base(file)
 	if !outfile.Inside(root, dir) {

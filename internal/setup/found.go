@@ -38,7 +38,7 @@ func LikelyCI(ctx context.Context, root string, getenv func(string) string) stri
 	return NoCI
 }
 
-// AppliedBranch is the branch that is applied: the origin's default, or the one of a new repository.
+// AppliedBranch returns the branch to apply: the origin's default branch, or a new repository's.
 func AppliedBranch(ctx context.Context, root string, getenv func(string) string) string {
 	for _, ref := range []string{"refs/remotes/origin/HEAD", "HEAD"} {
 		out, err := repo.Git(ctx, root, getenv, "symbolic-ref", "--short", ref)

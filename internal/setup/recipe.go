@@ -18,7 +18,7 @@ const (
 	NoCI   = "none"
 )
 
-// CheckCI reports a name that is no CI system.
+// CheckCI reports a name that is not a known CI system.
 func CheckCI(name string) error {
 	if !slices.Contains([]string{GitHub, GitLab, NoCI}, name) {
 		return fmt.Errorf("%q is not one of github, gitlab and none", name)
@@ -29,7 +29,7 @@ func CheckCI(name string) error {
 // Project is where the files are that a recipe names: paths in the repository, with slashes.
 type Project struct {
 	Manifest, Lockfile, Rules string
-	// Values is the SOPS file that secretsync itself writes to, and Branch what is applied.
+	// Values is the SOPS file that secretsync itself writes to, and Branch is the branch to apply.
 	Values, Branch string
 }
 

@@ -1,5 +1,5 @@
 // Package setup has the files that secretsync init writes: a first manifest, the rules of SOPS, and
-// CI recipes; and what it finds out about a repository before.
+// CI recipes. It also examines the repository beforehand.
 package setup
 
 import (

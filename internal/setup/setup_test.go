@@ -85,7 +85,7 @@ func TestRecipeRefusesNames(t *testing.T) {
 	}
 }
 
-// Each first manifest is valid as it is, also with what its comments show.
+// Each first manifest is valid as it is, and has one secret.
 func TestManifestIsValid(t *testing.T) {
 	for _, file := range []string{"a.yaml", "b.yml", "c.toml"} {
 		text, err := setup.Manifest(file, "prod")

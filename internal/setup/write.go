@@ -91,8 +91,8 @@ func (f File) Create(root string) (Outcome, error) {
 }
 
 // ProjectOf returns the names for a recipe: paths are made relative to the repository's folder. A
-// manifest or a lockfile that is not in it is an error. Of a .sops.yaml outside, changes start no
-// job, and the recipe names the one that could be beside the manifest.
+// manifest or a lockfile outside is an error. Changes of a .sops.yaml outside cannot start a job, so
+// the recipe then names the one that could be beside the manifest.
 func ProjectOf(root, manifest, lockfile, rules, branch string) (Project, error) {
 	p := Project{Branch: branch}
 	values := filepath.Join(filepath.Dir(manifest), ValuesFile)

@@ -34,9 +34,9 @@ type Extended struct {
 	Replaced   []string // the keys whose values were other ones
 }
 
-// Create encrypts values as a new file, in YAML or JSON by its name. It is for the recipients
-// of the rule for that name in the .sops.yaml of its folder or the nearest one above, and no
-// private key is needed. root is as for [Opener.Seal].
+// Create encrypts values as a new file, in YAML or JSON by its name. The recipients come from
+// the rule for that name in the .sops.yaml of its folder or the nearest one above. No private
+// key is needed. root is as for [Opener.Seal].
 func (o *Opener) Create(ctx context.Context, root, name string, values []Named) (*Extended, error) {
 	rules, rule, err := o.ruleFor(root, filepath.Dir(name), []string{name})
 	if err != nil {
@@ -73,7 +73,7 @@ func noRule(name string, rules *File, err error) error {
 		"has no rule for %s: no path_regex matches it", filepath.ToSlash(name))
 }
 
-// metadata is that of a new file under a rule, as sops encrypt has it.
+// metadata returns the metadata of a new file under a rule, as sops encrypt would write it.
 func metadata(rule *config.Config) sops.Metadata {
 	m := sops.Metadata{
 		KeyGroups: rule.KeyGroups, ShamirThreshold: rule.ShamirThreshold, Version: version.Version,
@@ -89,8 +89,8 @@ func metadata(rule *config.Config) sops.Metadata {
 }
 
 // Extend adds values to an existing file in YAML or JSON. It needs a key that decrypts the
-// file. The ciphertexts of the values that the file has stay as they are. A value that is
-// there already is left out; one that is there with another value is an error.
+// file. The ciphertexts of existing values do not change. A value that the file has already
+// is left out; a key that has another value there is an error.
 func (o *Opener) Extend(ctx context.Context, name string, data []byte, values []Named) (*Extended, error) {
 	return o.change(ctx, name, data, values, false)
 }
@@ -116,7 +116,7 @@ func (o *Opener) change(ctx context.Context, name string, data []byte, values []
 }
 
 // checkFormat refuses formats that cannot hold every value: SOPS reads dotenv line by line, with
-// quotes as parts of the values and \n as a line end, and INI and binary files are no maps.
+// quotes as parts of the values and \n as a line end, and INI and binary files are not maps.
 func (f *File) checkFormat() error {
 	if f.format == formats.Yaml || f.format == formats.Json {
 		return nil
@@ -185,7 +185,7 @@ func (f *File) encrypt(u *unlocked) (data []byte, err error) {
 	return data, nil
 }
 
-// readBack reports values that an encrypted file does not have, or has in clear: a rule can
+// readBack reports values that an encrypted file does not have, or has in plaintext: a rule can
 // exempt keys from encryption.
 func (f *File) readBack(data []byte, u *unlocked, values []Named) (err error) {
 	defer rescue(f, &err)

@@ -94,7 +94,7 @@ func TestExtendRefuses(t *testing.T) {
 	}
 }
 
-// TestCreateRefuses tries rules under which a value would not be encrypted, or for no recipient.
+// TestCreateRefuses tries rules that would leave a value unencrypted, or encrypt it for no recipient.
 func TestCreateRefuses(t *testing.T) {
 	age := "age: " + identity(t).Recipient().String()
 	for rules, want := range map[string]string{

@@ -59,7 +59,7 @@ func TestWholeDocumentRefuses(t *testing.T) {
 	}
 }
 
-// The word export belongs to the key for SOPS, and to none for those who wrote it.
+// For SOPS, the word export is part of the key; for the file's authors it is not.
 func TestExport(t *testing.T) {
 	recipient := newKey(t)
 	data := encrypt(t, "a.env", "export A="+canary+"\nB=both\nexport B=other\n", recipient)

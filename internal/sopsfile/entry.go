@@ -24,15 +24,15 @@ type Entry struct {
 	// bool or time; comment for a comment in a list. It is empty for a value that is
 	// not encrypted.
 	Type string
-	// Digest is "sha256:" and the digest of the ciphertext in hexadecimal. It stays
-	// as long as the value does, unless the whole file is encrypted again (docs/sops.md §8).
+	// Digest is "sha256:" and the digest of the ciphertext in hexadecimal. It changes only with
+	// the value, or if the whole file is encrypted again (docs/sops.md §8).
 	Digest string
 	// InList is set where a list is on the way: SOPS doesn't bind a value to its
 	// place in a list (docs/sops.md §10).
 	InList bool
 }
 
-// binaryKey is where SOPS puts the content of a file that it encrypts as a whole.
+// binaryKey is the key under which SOPS keeps the content of a file that it encrypts as a whole.
 const binaryKey = "data"
 
 // digest is [Entry.Digest] for a ciphertext.
@@ -49,7 +49,7 @@ func (f *File) Entry(path []string) (Entry, error) {
 	return p.Entry, err
 }
 
-// place is an entry and what it takes to find its plaintext.
+// place is an entry, with the path to its plaintext.
 type place struct {
 	Entry
 	text  string
@@ -190,7 +190,7 @@ func count(keys int) string {
 	return fmt.Sprintf("%d keys", keys)
 }
 
-// nearest is a hint that names a key like the one that is missing.
+// nearest is a hint that names a key which resembles the missing one.
 func (f *File) nearest(key string, x *sopstree.Index) string {
 	if _, list := x.Value.([]any); list {
 		return "it is a list: its items are named 0, 1 and so on"

@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/syntax"
 )
 
-// Kind is what is wrong with a file, or with what was asked of it.
+// Kind says what is wrong with a file, or with a request for one of its values.
 type Kind string
 
 // The kinds of errors.
@@ -41,7 +41,8 @@ func (e *Error) Error() string { return e.Mistakes.Error() }
 func (e *Error) Unwrap() error { return e.Mistakes }
 
 // TypesNotAllowed is the kind of a mistake about keys of types that are not allowed, as
-// [errors.As] finds it. It lists what [Options.KeyTypes] had to hold for them, with commas.
+// [errors.As] finds it. It lists the key types that [Options.KeyTypes] would need, separated by
+// commas.
 type TypesNotAllowed string
 
 func (t TypesNotAllowed) Error() string { return "key types that are not allowed: " + string(t) }

@@ -60,7 +60,7 @@ func TestFormatByName(t *testing.T) {
 	wantKind(t, err, sopsfile.Missing)
 }
 
-// A format that the file does not have is an error that names the one it has.
+// A wrong format is an error that names the file's format.
 func TestWrongFormat(t *testing.T) {
 	recipient := newKey(t)
 	for format, doc := range documents {

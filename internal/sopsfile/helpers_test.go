@@ -138,8 +138,8 @@ func keys(path string) []string {
 	return strings.Split(path, ".")
 }
 
-// wantError checks that an error is one of ours, contains all the words, and shows nothing
-// of the secrets.
+// wantError checks that an error is one of ours, contains all the words, and shows no part of the
+// secrets.
 func wantError(t *testing.T, err error, words []string, secrets ...string) {
 	t.Helper()
 	if err == nil {

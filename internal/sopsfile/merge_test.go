@@ -79,7 +79,7 @@ func TestMergeKeys(t *testing.T) {
 }
 
 // Anchors, aliases and tags in a SOPS file, which only an editor leaves there, are read as
-// SOPS reads them. Positions are those of the text.
+// SOPS reads them. Positions refer to the text.
 func TestAliases(t *testing.T) {
 	data := encrypt(t, "a.yaml", "a: text\nb_unencrypted: {c: x}\nd_unencrypted: {c: x}\ne_unencrypted: !!binary /w==\n", newKey(t))
 	data = replace(t, data, "b_unencrypted:\n", "b_unencrypted: &b\n")
@@ -91,7 +91,7 @@ func TestAliases(t *testing.T) {
 	wantError(t, err, []string{"a.yaml:3:8: d_unencrypted.c is not encrypted"})
 }
 
-// A few aliases can stand for any number of values: SOPS would read them all.
+// A few aliases can expand to any number of values: SOPS would read them all.
 func TestAliasBomb(t *testing.T) {
 	var bomb strings.Builder
 	bomb.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")

@@ -35,8 +35,8 @@ func (f *File) noKey(failed *keygate.Failures) error {
 	return f.failTypes(NoKey, refused, hint, "no available key can decrypt it%s; it is encrypted for %s", what, strings.Join(usable, ", "))
 }
 
-// explain says what is wrong with the keys of each type: causes for the text, which begins
-// with a colon if there are any, and fixes for the hint.
+// explain says what is wrong with the keys of each type: causes for the error's text, with a
+// colon before them if there are any, and fixes for the hint.
 func (f *File) explain(byType map[string][]keys.MasterKey, failed *keygate.Failures) (causes, hint string) {
 	var what, fixes []string
 	add := func(cause, fix string) {
@@ -133,7 +133,7 @@ func fingerprints(list []keys.MasterKey) string {
 // recipient is a key's type and public name.
 func recipient(k keys.MasterKey) string { return named(k.TypeToIdentifier(), k.ToString()) }
 
-// named is a key's type and public name, cut where it is as long as post-quantum ones are.
+// named is a key's type and public name. A name as long as those of post-quantum keys is cut.
 func named(keyType, name string) string {
 	const most = 100
 	name = strings.ToValidUTF8(name, "?")

@@ -229,7 +229,7 @@ func TestKeyCommand(t *testing.T) {
 	})
 }
 
-// The right key is there, but the file's entry for it is not as SOPS wrote it.
+// The right key is there, but the file's entry for it is damaged.
 func TestEntryForKeyDamaged(t *testing.T) {
 	id := identity(t)
 	data := encrypt(t, "a.yaml", "a: text\n", id.Recipient().String())

@@ -89,7 +89,7 @@ func (f *File) checkLines() error {
 // whole is the position of what concerns a file as a whole.
 func (f *File) whole() position.Position { return position.Position{File: f.name} }
 
-// position is where a value stands, or what is known of the way to it.
+// position is where a value is, or the last known position on the way to it.
 func (f *File) position(path []string) position.Position {
 	switch {
 	case f.part || len(path) == 0:

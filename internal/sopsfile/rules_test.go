@@ -8,7 +8,7 @@ import (
 	"github.com/secretsync/secretsync/internal/sopsfile"
 )
 
-// Ciphertext at a place that SOPS leaves in clear was pasted there, and this is known without a
+// Ciphertext at a place that SOPS leaves in plaintext was pasted there, and this is known without a
 // key. SOPS itself decides here which places those are.
 func TestPastedCiphertext(t *testing.T) {
 	const pasted = "ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]"

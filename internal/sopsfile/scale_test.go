@@ -99,7 +99,7 @@ func BenchmarkEntry(b *testing.B) {
 }
 
 // BenchmarkTree compares reading all values of a file with what SOPS's library takes to decrypt
-// the same file and to write it in clear.
+// the same file and to write it in plaintext.
 func BenchmarkTree(b *testing.B) {
 	const keys = 4000
 	id := identity(b)

@@ -31,8 +31,8 @@ const sealedKey = "key"
 
 // Seal encrypts a value as a SOPS document in JSON. It is for the recipients of the
 // first rule that matches one of the targets, taken in order, in the .sops.yaml of
-// dir or the nearest folder above; where there is none the error is [ErrNoRule]. One that
-// lies in the repository, whose folder is root, may not lead out of it. It returns the
+// dir or the nearest folder above; where there is none the error is [ErrNoRule]. A .sops.yaml
+// inside root, the repository's folder, must not be a link out of root. It returns the
 // recipients too. No private key is needed.
 func (o *Opener) Seal(ctx context.Context, v secret.Value, root, dir string, targets ...string) (doc []byte, recipients []string, err error) {
 	f, m, err := o.recipients(root, dir, targets)
@@ -171,8 +171,8 @@ func (f *File) seal(ctx context.Context, v secret.Value, m sops.Metadata) (doc [
 	return doc, recipients, nil
 }
 
-// generate generates the data key of a tree in clear, and encrypts it for all keys in the tree's
-// metadata. f is where those come from.
+// generate generates the data key of a plaintext tree, and encrypts it for all keys in the tree's
+// metadata. f is the file that they come from.
 func (f *File) generate(ctx context.Context, tree sops.Tree) (u *unlocked, err error) {
 	defer rescue(f, &err)
 	key, errs := tree.GenerateDataKeyWithKeyServices(f.opener.gate.Service(ctx, nil, nil))

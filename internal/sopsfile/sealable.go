@@ -38,7 +38,7 @@ func (o *Opener) CheckSeal(ctx context.Context, static bool, root, dir string, t
 	return f.checkRecipients(ctx, m)
 }
 
-// Recipients are those that a .sops.yaml names for a file.
+// Recipients are the recipients that a .sops.yaml names for a file.
 type Recipients struct {
 	// Rules is the .sops.yaml; "" if there is none in the file's folder or above it.
 	Rules string
@@ -49,8 +49,8 @@ type Recipients struct {
 }
 
 // RecipientsOf returns the recipients that [Opener.Create] would encrypt a file for, after the
-// checks that need no server. It is no error if there is no .sops.yaml; if there is one without a
-// rule for the file, the error is [ErrNoRule]. root is as for [Opener.Seal].
+// checks that need no server. A missing .sops.yaml is not an error; if there is one without a rule
+// for the file, the error is [ErrNoRule]. root is as for [Opener.Seal].
 func (o *Opener) RecipientsOf(ctx context.Context, root, name string) (Recipients, error) {
 	rules, rule, err := o.ruleFor(root, filepath.Dir(name), []string{name})
 	if rules == nil && errors.Is(err, ErrNoRule) {

@@ -31,7 +31,7 @@ import (
 )
 
 const (
-	// maxEntries bounds those of a file in YAML or JSON, of which SOPS keeps several copies.
+	// maxEntries bounds the entries of a file in YAML or JSON, of which SOPS keeps several copies.
 	maxEntries = 1_000_000
 	// maxKeys bounds the keys that a file is encrypted for: each may be tried, and
 	// that may run a program.
@@ -41,8 +41,7 @@ const (
 // Options say what an [Opener] may do.
 type Options struct {
 	// KeyTypes are the types of keys that may be used, out of age, pgp, kms, gcp_kms,
-	// azure_kv, hc_vault and hckms. Where there are none, they are age and pgp, which
-	// ask no server.
+	// azure_kv, hc_vault and hckms. None means age and pgp, which contact no server.
 	KeyTypes []string
 }
 

@@ -33,8 +33,9 @@ func (f *File) Value(ctx context.Context, path []string) (secret.Value, error) {
 	return f.decryptAt(ctx, p, path)
 }
 
-// Scalar is [File.Value] for what is no secret, such as a number or a flag in an
-// encrypted manifest: of any type, as SOPS writes it (a boolean is True or False).
+// Scalar is [File.Value] for something that is not a secret, such as a number or a flag in an
+// encrypted manifest. It may have any type, and is returned as SOPS writes it (a boolean is True
+// or False).
 func (f *File) Scalar(ctx context.Context, path []string) (secret.Value, error) {
 	p, err := f.find(path)
 	if err != nil {
@@ -91,7 +92,7 @@ type attempt struct {
 
 var errTooSlow = errors.New("the time limit of a decryption")
 
-// begin returns the attempt to decrypt the file, which it begins if there is none.
+// begin returns the attempt to decrypt the file. It begins one if there is none.
 func (f *File) begin(ctx context.Context) *attempt {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -149,7 +150,7 @@ func (a *attempt) finished() bool {
 	}
 }
 
-// unlocked is a file in clear, with what it takes to encrypt it again.
+// unlocked is a decrypted file, with what it takes to encrypt it again.
 type unlocked struct {
 	tree   sops.Tree
 	key    []byte
@@ -198,8 +199,7 @@ func (f *File) unlockWith(tree sops.Tree, key []byte) (*unlocked, error) {
 	return u, nil
 }
 
-// watched remembers the text that could not be decrypted, as SOPS's error doesn't
-// say which one that was.
+// watched remembers the text that could not be decrypted, because SOPS's error doesn't name it.
 type watched struct {
 	aes.Cipher
 	text, bound string // bound is the path as SOPS binds it to a ciphertext: "a:b:"

@@ -27,7 +27,7 @@ func (f *File) checkEncoding() error {
 }
 
 // isCRLF reports whether a line of a dotenv file, given without its "\n", is one that SOPS wrote
-// and ends with "\r", which SOPS never writes. Other lines may: their values are in clear.
+// and ends with "\r", which SOPS never writes. Other lines may: their values are in plaintext.
 func isCRLF(line []byte) bool {
 	return bytes.HasSuffix(line, []byte("\r")) &&
 		(bytes.HasPrefix(line, []byte("sops_")) || bytes.Contains(line, []byte(sopstext.ValuePrefix)))

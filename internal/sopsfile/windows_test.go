@@ -31,8 +31,8 @@ func sopsReads(format sopstext.Format, data []byte) bool {
 	return err == nil
 }
 
-// What git's core.autocrlf, an editor or PowerShell make of a file. What SOPS reads is read, and
-// no MAC fails over line ends; else the error says what was done to the file.
+// Files as git's core.autocrlf, an editor or PowerShell change them. If SOPS can read one, so can we,
+// and no MAC fails because of line ends; otherwise the error says what was done to the file.
 func TestFilesOfWindows(t *testing.T) {
 	recipient := newKey(t)
 	const ends, wideWords = "line ends of Windows (CRLF)", "is encoded in UTF-16 (save it as UTF-8"
@@ -92,8 +92,8 @@ func TestLineEnds(t *testing.T) {
 	}
 }
 
-// A byte order mark before the first key of a dotenv file is a part of that key for SOPS, if it
-// was there when the file was encrypted; one that an editor added makes the value unreadable.
+// For SOPS, a byte order mark before the first key of a dotenv file is a part of that key, if it was
+// there when the file was encrypted. A mark that an editor added makes the value unreadable.
 func TestMarkBeforeTheFirstKey(t *testing.T) {
 	recipient := newKey(t)
 	before := encrypt(t, "a.env", "\ufeffA="+canary+"\nB=text\n", recipient)

@@ -34,7 +34,7 @@ const (
 var Formats = []Format{YAML, JSON, Dotenv, INI, Binary}
 
 // FormatOf returns the format of a document. Its SOPS metadata decides; the name decides
-// where the metadata fits several formats, or where there is none.
+// if the metadata fits several formats, or if there is none.
 func FormatOf(name string, data []byte) Format {
 	found := Detect(data)
 	byName := ofExtension(filepath.Ext(name))

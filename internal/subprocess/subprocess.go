@@ -1,6 +1,6 @@
-// Package subprocess runs other programs, with limits on their time and on what they may print:
-// what a program reads can be chosen by the author of a pull request. At a limit the program
-// is killed, together with what it started.
+// Package subprocess runs other programs, with limits on their time and output, because the author
+// of a pull request may choose their input. At a limit the program is killed, together with the
+// processes that it started.
 package subprocess
 
 import (
@@ -45,10 +45,10 @@ type Command struct {
 	Stop time.Duration
 }
 
-// Output runs the command and returns what it prints. The error is [ErrTime] or [ErrOutput],
-// ctx's, [exec.ErrWaitDelay] for one that ends and leaves a process behind that holds its
-// output open, or that it could not be started. For an exit code other than 0 it is an
-// [*exec.ExitError] with the beginning of the standard error, and the output is returned too.
+// Output runs the command and returns what it prints. The error is [ErrTime], [ErrOutput], ctx's
+// error, [exec.ErrWaitDelay] if the command left a process behind that holds its output open, or
+// the reason why it could not be started. For an exit code other than 0 it is an [*exec.ExitError]
+// with the beginning of the standard error, and the output is returned too.
 func (c Command) Output(ctx context.Context) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, c.Time)
 	defer cancel()

@@ -10,8 +10,8 @@ import (
 // A blank or the end of the line follows.
 var conflictMarkers = [][]byte{[]byte("<<<<<<<"), []byte("|||||||"), []byte("======="), []byte(">>>>>>>")}
 
-// ConflictMarkers returns the offsets of the lines with which git's conflicts begin or, if
-// only other markers are left, of the first of those.
+// ConflictMarkers returns the offsets of the lines with which git's conflicts begin. If only other
+// markers are left, it returns the offset of the first.
 func ConflictMarkers(data []byte) []int {
 	var begin, rest []int
 	at := 0

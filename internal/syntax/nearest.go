@@ -27,8 +27,8 @@ func DidYouMean(word string, candidates []string) string {
 	return hint
 }
 
-// Mistyped returns the candidate that a word can only be a slip of: two characters off at
-// most, and less for a short one. It returns "" where there is none, and for a candidate itself.
+// Mistyped returns a candidate of which a word is most likely a misspelling: it differs in at most
+// two characters, and in fewer if the word is short. It returns "" if there is no such candidate.
 func Mistyped(word string, candidates []string) string {
 	for _, c := range candidates {
 		if d := editDistance(word, c); d > 0 && d <= min(2, len(word)/5+1) {

@@ -1,6 +1,6 @@
-// Package syntax reads YAML, TOML and JSON into one tree whose every node knows
-// where it stands, so that the rest of the program neither cares which of them a
-// file is written in nor reports a mistake without its place.
+// Package syntax reads YAML, TOML and JSON into one tree. Every node knows its
+// position, so the rest of the program does not depend on a file's format, and can
+// report every mistake with its place.
 //
 // Call [Parse]. It opens no file, and its errors never quote a scalar: a file
 // may hold a secret in any place.
@@ -76,8 +76,8 @@ func (n *Node) Get(key string) *Node {
 	return nil
 }
 
-// Equal reports whether two trees say the same, wherever it stands in the text and in whatever
-// order the fields of a map are.
+// Equal reports whether two trees have the same content, whatever their positions in the text and
+// the order of a map's fields.
 func (n *Node) Equal(o *Node) bool {
 	if n == nil || o == nil || n.Kind != o.Kind || n.Text != o.Text || len(n.Fields) != len(o.Fields) || len(n.Items) != len(o.Items) {
 		return false
@@ -148,8 +148,8 @@ func (l *ErrorList) Add(pos position.Position, hint, what string, args ...any) {
 }
 
 // Tag sets the rule of the mistakes from an index on that have none. Deferred at the start of
-// a function, with the length of the list, it sets that of all the mistakes that the function
-// reports, except those that a function called by it has set.
+// a function, with the length of the list, it sets the rule of all mistakes that the function
+// reports, unless a function that it called has set one.
 func (l *ErrorList) Tag(rule string, from int) {
 	for _, e := range (*l)[from:] {
 		if e.Rule == "" {
@@ -170,11 +170,11 @@ func (l ErrorList) Err() error {
 	return ErrorList(l.Sorted())
 }
 
-// Sorted returns the mistakes sorted by position and without repetitions. Of very many
-// mistakes it has the first, and says how many more the list has.
+// Sorted returns the mistakes sorted by position and without repetitions. If there are very
+// many, it returns the first ones, and says how many more the list has.
 //
 // A function that returns what it could read together with its mistakes returns them as
-// a slice, which is no error: the compiler then tells apart "failed" from "read, with
+// a slice, which is not an error: so the compiler distinguishes "failed" from "read, with
 // mistakes".
 func (l ErrorList) Sorted() []*Error {
 	if len(l) == 0 {

@@ -48,9 +48,9 @@ func FormatOf(filename string) (Format, bool) {
 }
 
 // Parse reads one document. name is for positions only. The document may be of any
-// kind, so callers that want a map have to check. It returns the document, nil where it
-// could not be read, and what is wrong with it: with a key given twice it can be read all
-// the same, so that the mistakes in its content are reported in the same run.
+// kind, so callers that want a map have to check. It returns the document, or nil if it
+// could not be read, and the mistakes in it. A document in which a key is given twice is
+// still returned, so that the mistakes in its content are reported in the same run.
 func Parse(name string, data []byte, f Format) (*Node, []*Error) { return usual.Parse(name, data, f) }
 
 // Parse is the function Parse with other limits.
@@ -263,8 +263,8 @@ func (s *source) line(offset int) int {
 	return sort.SearchInts(s.lines, offset+1)
 }
 
-// Offset is the offset in bytes of a position that [Parse] returned for the same data, for those
-// who edit it.
+// Offset is the offset in bytes of a position that [Parse] returned for the same data. Editing needs
+// it.
 func Offset(data []byte, pos position.Position) int {
 	at := 0
 	if bytes.HasPrefix(data, []byte(charset.BOM)) {

@@ -338,7 +338,7 @@ func checkPlaces(t *testing.T, n *Node) {
 	}
 }
 
-// Every key stands where its position says.
+// Every key is where its position says.
 func TestOffset(t *testing.T) {
 	const document = "\ufeff{\"a\": {\"é世\": 1, \"b\": 2},\r\n  \"🔒c\": 3}"
 	root, mistakes := Parse("a.json", []byte(document), JSON)

@@ -127,7 +127,7 @@ func (t *tomlReader) keyValue(table *tomlTable, e *unstable.Node, depth int) {
 	}
 }
 
-// value reads a value. at is its position, or that of the list that it is in.
+// value reads a value. at is the position of the value, or of the list that contains it.
 func (t *tomlReader) value(v *unstable.Node, at position.Position, depth int) *Node {
 	n := t.node(at)
 	kind, raw := tomlKinds[v.Kind], span{int(v.Raw.Offset), int(v.Raw.Offset + v.Raw.Length)}

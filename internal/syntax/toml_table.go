@@ -99,14 +99,14 @@ func (t *tomlReader) define(k tomlKey, by definition) *tomlTable {
 	return table
 }
 
-// again reports a key that is given again, and returns a table which is no part of the document.
+// again reports a key that is given again, and returns a table outside the document.
 func (t *tomlReader) again(k tomlKey) *tomlTable {
 	t.duplicate(k.name, k.pos, k.in.node.Fields[k.found].Pos)
 	return t.table(k.pos, byHeader)
 }
 
 // conflict reports that the expression adds to something that is complete, or defines something in
-// another way. It returns a table which is no part of the document.
+// another way. It returns a table outside the document.
 func (t *tomlReader) conflict(k tomlKey) *tomlTable {
 	t.syntaxError(t.src.pos(t.start), "a key or table that is defined already")
 	t.conflicting = true

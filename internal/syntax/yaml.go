@@ -109,8 +109,8 @@ func (p *parser) yamlNode(y *yaml.Node, depth int) *Node {
 	return n
 }
 
-// yamlAlias returns what an alias stands for; n where aliases are refused, since a mistake
-// in the content is reported at the anchor.
+// yamlAlias returns the node that an alias refers to. If aliases are refused, it returns n, since
+// a mistake in the content is reported at the anchor.
 func (p *parser) yamlAlias(n *Node, y *yaml.Node, depth int) *Node {
 	switch {
 	case !p.full:
@@ -125,8 +125,8 @@ func (p *parser) yamlAlias(n *Node, y *yaml.Node, depth int) *Node {
 	return p.yamlNode(y.Alias, depth)
 }
 
-// maxAliased bounds what is read through aliases, since few of them can stand for any number
-// of nodes.
+// maxAliased bounds the nodes that are read through aliases, since a few aliases can refer to any
+// number of nodes.
 const maxAliased = 100_000
 
 // mayExpand counts a node that is read through an alias.
@@ -170,8 +170,8 @@ func (p *parser) yamlFields(n *Node, y *yaml.Node, depth int) {
 	}
 }
 
-// yamlMerge gives n the keys that a refused merge key stands for, with values that were
-// refused, so that n does not seem to lack them.
+// yamlMerge gives n the keys that a refused merge key would merge, with values that were refused,
+// so that n does not seem to lack them.
 func (p *parser) yamlMerge(n *Node, seen *keyIndex, y *yaml.Node, depth int) {
 	if p.aliased++; p.aliased > maxAliased || depth > maxDepth {
 		return
@@ -195,8 +195,8 @@ func (p *parser) yamlMerge(n *Node, seen *keyIndex, y *yaml.Node, depth int) {
 	}
 }
 
-// yamlRefuse reports what YAML has and the other formats have not. Anchors and aliases are
-// gathered for [parser.yamlShared].
+// yamlRefuse reports features of YAML that the other formats lack. Anchors and aliases are
+// collected for [parser.yamlShared].
 func (p *parser) yamlRefuse(y *yaml.Node) {
 	pos := p.yamlPos(y)
 	switch {
@@ -273,9 +273,9 @@ var yamlReasons = []reason{
 	{"unknown anchor", "an alias without an anchor; aliases are not supported"},
 }
 
-// yamlError rewords an error of the library. The library reports the
-// start of what it was reading, if anything, so the line is searched for: it is
-// the first one up to which the file has this error.
+// yamlError rewords an error of the library. At best the library reports the line
+// at which it started reading the faulty part, so the line is searched for: it is the
+// first line up to which the file has this error.
 func (p *parser) yamlError(err error) {
 	why := translate(err.Error(), yamlReasons)
 	ends := append(p.src.lines[1:], len(p.src.data))

@@ -46,7 +46,7 @@ func TestParseFullYAMLRefuses(t *testing.T) {
 	}
 }
 
-// bomb is a document whose aliases stand for 9 times as many nodes with each line.
+// bomb is a document whose aliases expand to 9 times as many nodes with each line.
 func bomb(lines int) string {
 	text := "a0: &a0 [x]\n"
 	for i := range lines {
@@ -55,8 +55,8 @@ func bomb(lines int) string {
 	return text
 }
 
-// A merge key makes its map lack nothing: the keys that it stands for are there, with values
-// that were refused.
+// A map with a merge key lacks nothing: it has the keys that would be merged, with values that were
+// refused.
 func TestMergedKeysAreKnown(t *testing.T) {
 	in := "d: &d {b: x, c: x}\ne: &e {<<: *d, f: x}\na: {<<: [*e, {g: x}], c: y}\n"
 	n, mistakes := Parse("f", []byte(in), YAML)
@@ -74,8 +74,8 @@ func TestMergedKeysAreKnown(t *testing.T) {
 	}
 }
 
-// Merge keys of merge keys end, however many maps they stand for. 2^60 steps would run into the time limit
-// of go test.
+// Reading merge keys of merge keys ends, however many maps they expand to. 2^60 steps would exceed the
+// time limit of go test.
 func TestMergeBomb(t *testing.T) {
 	var in strings.Builder
 	in.WriteString("a0: &a0 {x: y}\n")

@@ -145,7 +145,7 @@ func (x *extractor) call(n *ast.CallExpr) {
 	}
 }
 
-// parameters are those of the function that is called, which may be a variable.
+// parameters returns the parameters of the called function, which may be a variable.
 func (x *extractor) parameters(n *ast.CallExpr) (params []types.Object) {
 	obj := x.object(n.Fun)
 	if f, ok := obj.(*types.Func); ok {

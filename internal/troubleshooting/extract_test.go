@@ -32,9 +32,9 @@ type place struct {
 // extractor finds the messages in the code: it begins where errors, hints and warnings are
 // created, and follows each text back to the literals that it can be.
 //
-// A function that passes a parameter on to such a place is one itself: helpers such as
-// syntax.ErrorList.Add are found that way, and so are those that are yet to be written. What cannot
-// be followed, such as a text from a library, becomes "…".
+// A function that passes a parameter on to such a place is such a place itself. That way helpers such
+// as syntax.ErrorList.Add are found, including ones that are yet to be written. A text that cannot be
+// followed, such as a library's, becomes "…".
 type extractor struct {
 	*source
 	params map[types.Object]sink       // parameters that are printed
@@ -84,8 +84,7 @@ func extract(s *source) map[message]place {
 // answer of the emulator.
 var results = regexp.MustCompile("/internal/(emulator|render)/")
 
-// rootsExist panics if a function that is named here has another name now: what it returns would be
-// missed.
+// rootsExist panics if a function that is named here was renamed: its messages would be missed.
 func (x *extractor) rootsExist() {
 	names := map[string]bool{}
 	for f := range x.funcs {

@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-// print records the messages that an expression can be. args are those of a format.
+// print records the messages that an expression can be. args are the arguments of a format.
 func (x *extractor) print(to sink, e ast.Expr, args []ast.Expr) {
 	for _, text := range x.follow(to, e, nil) {
 		x.record(to, e, text, args)
@@ -18,8 +18,8 @@ func (x *extractor) print(to sink, e ast.Expr, args []ast.Expr) {
 	x.insert(to, x.constant(e), args)
 }
 
-// insert records what a format is given, where that is more than names and numbers. In "%s: %w", the
-// first is what was being done.
+// insert records the arguments of a format that are more than names and numbers. In "%s: %w", the
+// first is the operation that failed.
 func (x *extractor) insert(to sink, format string, args []ast.Expr) {
 	between := verb.Split(format, -1)
 	for i, arg := range args {

@@ -11,7 +11,8 @@ import (
 
 const module = sourcetest.Module
 
-// source is the program's own code.
+// source is the program's own code, type-checked together: an object is the same in the package that
+// declares it and in the packages that use it.
 type source struct {
 	fset  *token.FileSet
 	info  *types.Info

@@ -154,7 +154,7 @@ func TestNothingIsUnsorted(t *testing.T) {
 	}
 }
 
-// Each message leads to its own entry: alone, and after what was being done.
+// Each message leads to its own entry: alone, and after the operation that failed.
 func TestEachMessageLeadsToItsEntry(t *testing.T) {
 	tried := 0
 	p := read()

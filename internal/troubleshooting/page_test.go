@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/docs"
 )
 
-// The anchors are those of the page's headings as a Markdown parser derives them, each once.
+// The anchors are the ones that a Markdown parser derives from the page's headings, each once.
 func TestAnchors(t *testing.T) {
 	source := []byte(docs.Troubleshooting)
 	root := goldmark.New(goldmark.WithParserOptions(parser.WithAutoHeadingID())).Parser().Parse(text.NewReader(source))

@@ -2,7 +2,7 @@ package troubleshooting
 
 import "strings"
 
-// gap stands in a message for what differs from time to time.
+// gap replaces the variable parts of a message.
 const gap = "…"
 
 // pattern is a message in pieces, between which anything may be.
@@ -86,7 +86,7 @@ func follow(text string, pieces []string, last string) bool {
 	return ends(text)
 }
 
-// next is where a piece is again after the one at at, or -1.
+// next returns the offset of the next occurrence of a piece after the one at at, or -1.
 func next(text, piece string, at int) int {
 	i := strings.Index(text[at+1:], piece)
 	if i < 0 {

@@ -1,10 +1,10 @@
 // Package troubleshooting finds the entry of docs/troubleshooting.md that explains a message.
 //
 // The page itself is the index. It lists under each entry the messages that the entry is about, so that
-// people find them by their exact words, and so does this package. Errors do not carry the address
-// of an entry: most have no type of their own, and one that was forgotten would show in no test. The
-// tests hold the list to the code instead: every message of the program is under one entry,
-// and each is found from its own words.
+// people can search for the exact words, as this package does. Errors do not carry the address of an
+// entry: most have no type of their own, and no test would notice a forgotten address. Instead, tests
+// compare the list with the code: every message of the program is under one entry, and is found by its
+// own words.
 //
 // The page is part of the program, but is read only when an error is printed.
 package troubleshooting
@@ -73,9 +73,9 @@ var read = sync.OnceValue(func() *page { return newPage(docs.Troubleshooting) })
 // Entries returns the entries of the page.
 func Entries() []Entry { return read().entries }
 
-// Address returns the address of the entry about an error. rule is the kind of a mistake in a manifest
-// or empty: if no entry has the message, the entry of that name is meant. It is empty if there is
-// no such entry, or if the message explains itself.
+// Address returns the address of the entry about an error. rule is the kind of a mistake in a manifest,
+// or empty: if no entry has the message, the entry of that name is used. The address is empty if there
+// is no such entry, or if the message explains itself.
 func Address(what, rule string) string {
 	p := read()
 	e := p.find(what)

@@ -22,8 +22,8 @@ import (
 // runnerCommand matches "##" at the start of a command to a CI runner.
 var runnerCommand = regexp.MustCompile(`##([A-Za-z]*\[)`)
 
-// maxMarks is how many marks a letter may have. More could be stacked over the lines above, or
-// hang over those below; no language needs them.
+// maxMarks is how many marks a letter may have. More could cover the lines above or below; no
+// language needs them.
 const maxMarks = 4
 
 // Text escapes control characters, line breaks, invisible and direction-changing Unicode
@@ -101,8 +101,8 @@ func harmless(r rune) bool {
 		!unicode.In(r, unicode.Cf, unicode.Zs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// looksBlank reports whether a character that Unicode counts as a letter, a mark or a symbol
-// shows as a blank all the same.
+// looksBlank reports whether a character looks blank although Unicode counts it as a letter, a mark
+// or a symbol.
 func looksBlank(r rune) bool {
 	switch r {
 	case '\u2800', // BRAILLE PATTERN BLANK

@@ -130,8 +130,8 @@ func TestMalformedAnswers(t *testing.T) {
 	}
 }
 
-// FuzzAnswer decodes answers that are authentic and others. None but an authentic one is accepted,
-// and what is accepted is one complete and consistent answer per question.
+// FuzzAnswer decodes authentic and other answers. Only authentic ones are accepted, and only with one
+// complete and consistent answer per question.
 func FuzzAnswer(f *testing.F) {
 	session := secret.NewKey()
 	f.Add([]byte(bothMatch), true)

@@ -147,7 +147,7 @@ func (a *asker) ask(ctx context.Context, group []asked) error {
 	return nil
 }
 
-// leaveOut answers what was asked about the secrets that Cloudflare named, and returns the rest.
+// leaveOut answers the questions about the secrets that Cloudflare named, and returns the others.
 func (e *BindingError) leaveOut(group []asked) []asked {
 	var left []asked
 	for i, q := range group {

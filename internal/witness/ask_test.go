@@ -166,8 +166,8 @@ func TestAskNothing(t *testing.T) {
 	}
 }
 
-// Secrets that Cloudflare refuses to bind are unreadable, and the others are verified all the
-// same, whether it names those it refuses or not.
+// Secrets that Cloudflare refuses to bind are unreadable. The others are verified, whether
+// Cloudflare names the refused ones or not.
 func TestRefusedBindings(t *testing.T) {
 	missing := []string{"secret-3", "secret-4", "secret-19"}
 	for _, tt := range []struct {
@@ -366,7 +366,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// The longest possible answer fits into what is read.
+// The longest possible answer does not exceed the read limit.
 func TestAnswerLimit(t *testing.T) {
 	key, questions := ask(40)
 	for i := range questions {

@@ -18,7 +18,7 @@ const (
 	answerDomain  = "secretsync/witness/answer/v1"
 )
 
-// encoding is that of MACs and nonces.
+// encoding is the encoding of MACs and nonces.
 var encoding = base64.RawURLEncoding
 
 // request is what the witness is asked, as JSON.
@@ -105,7 +105,7 @@ func (r request) decodeAnswer(session secret.Key, body []byte) ([]Answer, error)
 	answers := make([]Answer, len(r.Questions))
 	for i, q := range r.Questions {
 		row, found := rows[q.Binding]
-		if !found { // also if another one is there twice: their number is right
+		if !found { // even if another one is there twice: their number is right
 			return nil, errRows
 		}
 		a, ok := row.answer(len(q.Fingerprints))

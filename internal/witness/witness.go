@@ -1,5 +1,5 @@
-// Package witness proves whether the live value of a secret is the one that a fingerprint
-// represents, without reading it.
+// Package witness proves whether the live value of a secret matches a fingerprint, without reading
+// the value.
 //
 // No API returns a value, but a Worker that is bound to a secret can compute with it. The
 // witness (witness.js) is such a Worker. It runs as a preview: it is not deployed and has no
@@ -18,8 +18,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// Question asks whether the live value of a secret is one of those that the fingerprints
-// represent.
+// Question asks whether the live value of a secret matches one of the fingerprints.
 type Question struct {
 	StoreID      string
 	SecretName   string
@@ -39,7 +38,7 @@ type Answer struct {
 // Result is what the witness found.
 type Result int
 
-// The results. The zero Result is none.
+// The results. The zero Result is not a result.
 const (
 	Match      Result = iota + 1 // the live value has one of the fingerprints
 	Mismatch                     // it has none of them
@@ -49,18 +48,18 @@ const (
 // Reason is why a value is unreadable.
 type Reason int
 
-// The reasons. The zero Reason is none.
+// The reasons. The zero Reason means that there is none.
 const (
-	// ReasonNotFound is that Cloudflare or the binding says that there is no such secret.
+	// ReasonNotFound means that the secret does not exist, according to Cloudflare or the binding.
 	ReasonNotFound Reason = iota + 1
-	// ReasonNotBound is that Cloudflare refused to bind the secret, or did not, for another
-	// reason, such as that the secret lacks the scope "workers".
+	// ReasonNotBound means that Cloudflare refused to bind the secret, or did not bind it, for
+	// another reason, such as a missing scope "workers".
 	ReasonNotBound
-	// ReasonRejected is that the binding's get() failed.
+	// ReasonRejected means that the binding's get() failed.
 	ReasonRejected
-	// ReasonTimeout is that the binding's get() did not end in time.
+	// ReasonTimeout means that the binding's get() did not end in time.
 	ReasonTimeout
-	// ReasonNotText is that the binding's get() returned something else than a string.
+	// ReasonNotText means that the binding's get() did not return a string.
 	ReasonNotText
 )
 

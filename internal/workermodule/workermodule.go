@@ -5,7 +5,7 @@
 // what the Module contains, so that a file in git can be compared with it: [Is] recognizes
 // such a file, and [Same] compares.
 //
-// The module is TypeScript, also for Workers in JavaScript: wrangler and Vite bundle both.
+// The module is TypeScript, even for Workers in JavaScript: wrangler and Vite bundle both.
 // Only its types need TypeScript. All of its syntax can be erased, so that esbuild and
 // Node.js can read it too, and it imports nothing.
 package workermodule
@@ -22,7 +22,7 @@ import (
 
 // Module describes the secrets that a Worker binds.
 type Module struct {
-	// Secrets are those that are found without the name of a store.
+	// Secrets are the secrets that can be found without the name of a store.
 	Secrets []Secret
 	Stores  []Store
 	// Bindings are all that the secrets are read from.

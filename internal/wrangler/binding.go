@@ -14,8 +14,8 @@ type parser struct {
 	pages position.Position
 }
 
-// bindings are those of one part of the file: under secrets_store_secrets, and those of
-// the same type under unsafe.bindings. wrangler uploads both alike.
+// bindings returns the bindings of one part of the file: under secrets_store_secrets, and bindings
+// of the same type under unsafe.bindings. wrangler uploads both alike.
 func (p *parser) bindings(n *syntax.Node) []Binding {
 	var found []Binding
 	seen := map[string]position.Position{}

@@ -32,7 +32,7 @@ func Correct(file string, data []byte, want []Binding) ([]byte, error) {
 	return edited, nil
 }
 
-// at is the binding that stands somewhere.
+// at returns the binding at a position.
 func (c *Config) at(pos position.Position) (Binding, bool) {
 	for _, b := range c.Bindings() {
 		if b.Pos == pos {

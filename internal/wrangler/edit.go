@@ -15,10 +15,10 @@ import (
 // ErrLayout says that a file is written in a way that cannot be edited in place.
 var ErrLayout = errors.New("its layout cannot be edited in place")
 
-// Edit gives an environment of a configuration the wanted bindings: those that it has
-// get their store_id and secret_name, the others are added at the end. Bindings of
-// other names, and every other byte, stay as they are. The error is a [syntax.ErrorList]
-// where the configuration has mistakes.
+// Edit gives an environment of a configuration the wanted bindings: existing ones get the
+// wanted store_id and secret_name, and the others are added at the end. Bindings of other
+// names, and every other byte, stay as they are. The error is a [syntax.ErrorList] if the
+// configuration has mistakes.
 func Edit(file string, data []byte, env string, want []Binding) ([]byte, error) {
 	config, mistakes := Parse(file, data)
 	if len(mistakes) > 0 {
@@ -100,7 +100,7 @@ func (e *editor) result() []byte {
 	return append(out, e.data[at:]...)
 }
 
-// setText replaces a string where it stands.
+// setText replaces a string in the text.
 func (e *editor) setText(pos position.Position, have, want string) {
 	if have == want {
 		return
@@ -223,8 +223,8 @@ func (e *editor) addTables(bindings []Binding) {
 	e.splices = append(e.splices, splice{len(e.data), len(e.data), text.String()})
 }
 
-// indentOf is the white space before what stands last in a list or object, where that
-// has a line of its own.
+// indentOf returns the white space before the last item of a list or object, if that item has
+// a line of its own.
 func (e *editor) indentOf(last, open int) (string, bool) {
 	start := e.lastItem(open)
 	if start <= open || start > last {

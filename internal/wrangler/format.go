@@ -13,8 +13,8 @@ import (
 var Formats = []string{"toml", "jsonc", "types"}
 
 // Format writes bindings as a block for an environment of wrangler.toml or wrangler.jsonc,
-// or as the TypeScript type of env. Only the type has those under unsafe.bindings, which
-// stay where they are.
+// or as the TypeScript type of env. Only the type includes bindings under unsafe.bindings,
+// which stay where they are.
 func Format(format, env string, bindings []Binding) (string, error) {
 	var b strings.Builder
 	if format != "types" {

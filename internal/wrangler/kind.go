@@ -15,7 +15,7 @@ var (
 	// ErrProgram is a configuration in JavaScript or TypeScript. It may bind secrets, but only
 	// running it would tell.
 	ErrProgram = errors.New("a configuration that is a program")
-	// ErrRedirect is the file by which a build tool names the configuration that it generated.
+	// ErrRedirect is the file in which a build tool names the configuration that it generated.
 	ErrRedirect = errors.New("a redirection of wrangler")
 	// ErrNotConfig is any other file.
 	ErrNotConfig = errors.New("not a wrangler configuration")
@@ -28,7 +28,7 @@ var Redirect = filepath.Join(".wrangler", "deploy", "config.json")
 // program is the name of a configuration in JavaScript or TypeScript.
 var program = regexp.MustCompile(`^(cloudflare|wrangler)\.config\.[cm]?[jt]s$`)
 
-// notConfig is the mistake of a file that is no wrangler configuration by its name, or nil.
+// notConfig returns the mistake of a file whose name is not that of a wrangler configuration, or nil.
 func notConfig(file string) *syntax.Error {
 	at := position.Position{File: file}
 	switch ext := filepath.Ext(file); {

@@ -2,8 +2,8 @@ package wrangler
 
 import "bytes"
 
-// closing returns the offset of the bracket that closes the one at open, and of the last
-// byte before it that is neither blank nor in a comment; open itself where there is none.
+// closing returns the offset of the bracket that closes the one at open, and of the last byte
+// before it that is neither blank nor in a comment. If there is no such byte, last is open.
 func (e *editor) closing(open int) (last, end int) {
 	last, end = open, len(e.data)
 	depth := 0

@@ -20,8 +20,8 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// section is the key that bindings stand under, at the top level and in every
-// environment, which inherits none (docs/cloudflare-api.md §9), and in the previews of either.
+// section is the key of bindings, at the top level and in every environment, which inherits
+// none (docs/cloudflare-api.md §9), and in the previews of both.
 const section = "secrets_store_secrets"
 
 // Config is a Worker's configuration.
@@ -30,11 +30,11 @@ type Config struct {
 	File string
 	// Name is the Worker's name; it may be empty.
 	Name string
-	// Pages is where pages_build_output_dir stands, by which the configuration is that of a
-	// Pages project; zero for a Worker.
+	// Pages is the position of pages_build_output_dir, which only a Pages project has; zero for a
+	// Worker.
 	Pages position.Position
-	// Environments are the top level, whose name is empty, and those under env; each is
-	// followed by what its previews bind, where they bind something.
+	// Environments are the top level, whose name is empty, and the environments under env. Each is
+	// followed by its previews, if they bind something.
 	Environments []Environment
 }
 
@@ -49,8 +49,8 @@ type Environment struct {
 	// Forgotten says that it binds nothing, without an empty list that would say so, while the
 	// top level, whose bindings it does not inherit, binds something.
 	Forgotten bool
-	// WorkerName and AccountID are as they hold for it, an account's id in lower case; they
-	// may be empty.
+	// WorkerName and AccountID are the values in effect, the account's id in lower case; they may
+	// be empty.
 	WorkerName, AccountID string
 	Bindings              []Binding
 	// Names are all that its env has already: of these bindings, others and variables.
@@ -80,8 +80,8 @@ func (c *Config) Bindings() iter.Seq2[Environment, Binding] {
 	}
 }
 
-// PagesError says that the configuration is that of a Pages project, which cannot bind
-// secrets of the Secrets Store; nil for a Worker.
+// PagesError says that the configuration belongs to a Pages project, which cannot bind secrets of
+// the Secrets Store; nil for a Worker.
 func (c *Config) PagesError() error {
 	if c.Pages.IsZero() {
 		return nil
@@ -94,14 +94,14 @@ type Binding struct {
 	// Binding is the name in the Worker's env.
 	Binding             string
 	StoreID, SecretName string
-	// Unsafe says that it stands under unsafe.bindings: wrangler uploads it, and wrangler dev
+	// Unsafe is set for a binding under unsafe.bindings: wrangler uploads it, and wrangler dev
 	// ignores it.
 	Unsafe bool
 	// Pos is of the whole binding; the others are of its parts.
 	Pos, BindingPos, StoreIDPos, SecretNamePos position.Position
 }
 
-// same reports whether two bindings say the same, wherever they stand.
+// same reports whether two bindings have the same content, whatever their positions.
 func (b Binding) same(o Binding) bool {
 	return b.Binding == o.Binding && b.StoreID == o.StoreID && b.SecretName == o.SecretName
 }
@@ -109,8 +109,8 @@ func (b Binding) same(o Binding) bool {
 // Rule is the rule of the mistakes in a configuration, except those in its syntax.
 const Rule = "wrangler"
 
-// Parse reads a configuration. It returns what is wrong with the bindings; the
-// configuration has those that are right, and is nil where the file cannot be read at all.
+// Parse reads a configuration. It returns the mistakes in the bindings. The configuration has the
+// correct bindings, and is nil if the file cannot be read at all.
 func Parse(file string, data []byte) (*Config, []*syntax.Error) {
 	root, mistakes := tree(file, data)
 	if len(mistakes) > 0 {
@@ -194,7 +194,7 @@ func tree(file string, data []byte) (*syntax.Node, []*syntax.Error) {
 // blankTOML is a file with nothing but comments.
 var blankTOML = regexp.MustCompile(`^\x{feff}?\s*(#[^\n]*\s*)*$`)
 
-// names gathers what an environment puts into env: whatever is called a binding, the
+// names collects the names that an environment defines in env: whatever is called a binding, and the
 // names of Durable Objects, variables, files, and secrets that the Worker requires. Other
 // environments and previews are left out.
 func names(n *syntax.Node) []string {
@@ -238,7 +238,7 @@ func (p *parser) account(n *syntax.Node) string {
 	return id
 }
 
-// keyPos is where a key of a map stands, or zero.
+// keyPos is the position of a key of a map, or zero.
 func keyPos(n *syntax.Node, key string) position.Position {
 	for _, f := range n.Fields {
 		if f.Key == key {

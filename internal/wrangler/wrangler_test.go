@@ -191,7 +191,7 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// TestNotConfigurations: what is no configuration by its name says so by its kind.
+// TestNotConfigurations: the error for a file that is not a configuration, by its name, has a kind.
 func TestNotConfigurations(t *testing.T) {
 	for file, kind := range map[string]error{
 		"apps/a/cloudflare.config.ts": wrangler.ErrProgram, "wrangler.config.mjs": wrangler.ErrProgram, "vite.config.ts": wrangler.ErrNotConfig,

@@ -13,12 +13,12 @@ import (
 	"github.com/secretsync/secretsync/objectstore"
 )
 
-// Memory is a store in memory, whose versions are digests of the content, as those of S3 are. Its
-// zero value is empty.
+// Memory is a store in memory. As in S3, versions are digests of the content. Its zero value is
+// empty.
 type Memory struct {
 	mu       sync.Mutex
 	requests []string
-	// Objects are what it holds, by key. A test may change them while no request is executed.
+	// Objects is its content, by key. A test may change it while no request is executed.
 	Objects map[string][]byte
 	// IgnoreCreate and IgnoreMatch make the store ignore If-None-Match and If-Match.
 	IgnoreCreate, IgnoreMatch bool
@@ -106,7 +106,7 @@ func version(data []byte) objectstore.Version {
 // ErrLost is the error of a request whose answer was lost.
 var ErrLost = errors.New("connection reset by peer")
 
-// Faulty is a store some of whose requests fail.
+// Faulty is a store in which some requests fail.
 type Faulty struct {
 	objectstore.Store
 	// Before is called before each request; its error is returned instead of sending the

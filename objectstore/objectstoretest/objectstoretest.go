@@ -1,5 +1,5 @@
-// Package objectstoretest tests implementations of [objectstore.Store], and provides a store in
-// memory and one whose requests fail, for the tests of what is built on stores.
+// Package objectstoretest tests implementations of [objectstore.Store]. For tests of programs that
+// use stores, it provides a store in memory and one whose requests fail.
 package objectstoretest
 
 import (

@@ -78,7 +78,7 @@ func (a answer) wrongRegion() bool {
 		a.is("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "InvalidRegionName")
 }
 
-// explain returns what an error of the SDK means. verb says what was tried.
+// explain returns what an error of the SDK means. verb is the attempted operation.
 func (s *Store) explain(ctx context.Context, verb, key string, err error) error {
 	address := s.String() + "/" + key
 	a := parse(err)

@@ -15,9 +15,9 @@ import (
 	"github.com/secretsync/secretsync/objectstore"
 )
 
-// credentialsTimeout limits the search for credentials. Off AWS, the SDK would look for those of an
-// EC2 instance for many seconds; a sign-in that runs another program or asks another service may
-// take a few.
+// credentialsTimeout limits the search for credentials. Outside AWS, the SDK would look for an EC2
+// instance's credentials for many seconds; a sign-in that runs another program or asks another
+// service may take a few seconds.
 const credentialsTimeout = 10 * time.Second
 
 // Options describe how a store is opened.

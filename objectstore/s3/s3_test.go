@@ -157,7 +157,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// checkError compares errors. want may be any other error: one that is none of a store's.
+// checkError compares errors. want may also be an error that is not one of a store's.
 func checkError(t *testing.T, what string, got, want error) {
 	t.Helper()
 	for _, e := range []error{objectstore.ErrNotExist, objectstore.ErrConflict, objectstore.ErrBusy, objectstore.ErrRefused} {
@@ -170,8 +170,8 @@ func checkError(t *testing.T, what string, got, want error) {
 	}
 }
 
-// Without s3:ListBucket, S3 answers 403 for an object that does not exist. It must not be taken for
-// missing: it may be one that the credentials cannot read.
+// Without s3:ListBucket, S3 answers 403 for an object that does not exist. The object must not count
+// as missing: the credentials may not be allowed to read it.
 func TestMissingWithoutListBucket(t *testing.T) {
 	s := scripted(t, func(w http.ResponseWriter, _ *http.Request) { fail(w, 403, "AccessDenied", "") })
 	_, err := s.Get(t.Context(), "k")
@@ -245,7 +245,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-// Answers that end early are none.
+// An answer that ends early counts as no answer.
 func TestTornAnswer(t *testing.T) {
 	s := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("ETag", `"v"`)
@@ -391,7 +391,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// Looking for the credentials of an instance, where there is none, ends in time.
+// The search for an instance's credentials ends in time if there is no instance.
 func TestNoCredentialsInTime(t *testing.T) {
 	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(hanging.Close)

@@ -130,7 +130,7 @@ func TestAttribute(t *testing.T) {
 	}
 }
 
-// TestWholeSeconds: times of a log may be less precise than those of secrets.
+// TestWholeSeconds: a log's times may be less precise than secrets' times.
 func TestWholeSeconds(t *testing.T) {
 	second := planner.Modified(noon.Format(time.RFC3339))
 	in := planner.Input{

@@ -12,11 +12,11 @@ type Entry struct {
 	Actor string
 	// Channel is how: as Cloudflare calls it, such as "dash" or "api_token".
 	Channel string
-	// Method is the request's. Store and Secret are those of its path; empty if it names none.
+	// Method is the request's method. Store and Secret come from its path; empty if it names none.
 	Method string
 	Store  planner.StoreID
 	Secret planner.SecretID
-	// Secrets are those that its body or the answer names, by id or by name.
+	// Secrets are the secrets that its body or the answer names, by id or by name.
 	Secrets []string
 	// Value says whether a value was set.
 	Value planner.ValueChange
@@ -25,8 +25,8 @@ type Entry struct {
 // Reader is something deployed that reads secrets of an account.
 type Reader struct {
 	Kind planner.ReaderKind
-	// Name is that of the Worker or the gateway, or the domain of the container registry, and
-	// Namespace that of the dispatch namespace that a Worker is in.
+	// Name is the name of the Worker or the gateway, or the domain of the container registry.
+	// Namespace is the name of a Worker's dispatch namespace.
 	Name, Namespace string
 	// Modified and ETag change with each deployment of a Worker.
 	Modified, ETag string

@@ -7,8 +7,8 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// References are the uses of secrets as the planner reads them. names finds a secret that a reader
-// refers to by its id alone; where it does not, the id stands for the name.
+// References returns the uses of secrets in the planner's form. names finds a secret that a reader
+// refers to by its id alone; if it does not find one, the id takes the place of the name.
 func References(readers []Reader, names Names) []planner.Reference {
 	var refs []planner.Reference
 	for _, r := range readers {
@@ -43,7 +43,7 @@ func NamesOf(recorded []planner.RecordedStore, live []planner.LiveStore) Names {
 	return names
 }
 
-// Unknown leaves out references that are among the configured ones, too: those have a position.
+// Unknown leaves out references that are also among the configured ones, which have a position.
 func Unknown(refs, configured []planner.Reference) []planner.Reference {
 	type bound struct {
 		store          planner.StoreID
@@ -58,7 +58,7 @@ func Unknown(refs, configured []planner.Reference) []planner.Reference {
 	})
 }
 
-// FullName is the reader's name, after that of its namespace and a slash if it has one.
+// FullName is the reader's name. If it has a namespace, the namespace's name and a slash come first.
 func (r Reader) FullName() string {
 	if r.Namespace == "" {
 		return r.Name

@@ -231,7 +231,7 @@ type Problem struct {
 	Count int `json:"count,omitempty"`
 	// Limit is the number that is allowed.
 	Limit int `json:"limit,omitempty"`
-	// Secrets are the ones, as STORE/SECRET, whose fingerprints do not match that key.
+	// Secrets are the secrets, as STORE/SECRET, whose fingerprints do not match that key.
 	Secrets []string `json:"secrets,omitempty"`
 	// Matched counts the fingerprints that match it.
 	Matched int `json:"matched,omitempty"`

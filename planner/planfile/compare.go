@@ -118,7 +118,7 @@ func (x *index) on(store planner.StoreKey, secret string) []int {
 }
 
 // coveredBy returns the indices of the reviewed actions that cover a new one, or nil. The
-// candidates are those on the same secret.
+// candidates are the reviewed actions on the same secret.
 func coveredBy(reviewed *index, candidates []int, now planner.Action) []int {
 	for _, i := range candidates {
 		if r := reviewed.Actions[i]; covers(r, now) || completes(r, now) {
@@ -139,7 +139,7 @@ func coveredBy(reviewed *index, candidates []int, now planner.Action) []int {
 }
 
 // covers reports whether an action does what was reviewed, or the same without sending a value.
-// A secret that was to be deleted and no longer exists only has to be forgotten.
+// If a secret should be deleted and no longer exists, forgetting it is covered too.
 func covers(reviewed, now planner.Action) bool {
 	if reviewed.Op == planner.OpDelete && now.Op == planner.OpForget {
 		return slices.Contains(now.Reasons, planner.ReasonGone)

@@ -7,8 +7,8 @@ import (
 	"github.com/secretsync/secretsync/planner/planfile"
 )
 
-// TestCompareOverlaps: a reviewed plan covers what is left of an overlapping rotation after an
-// interruption, and no other one.
+// TestCompareOverlaps: a reviewed plan covers the rest of its overlapping rotation after an
+// interruption, but no other rotation.
 func TestCompareOverlaps(t *testing.T) {
 	duplicate := func(op planner.Op, edit func(*planner.Action)) planner.Action {
 		a := planner.Action{

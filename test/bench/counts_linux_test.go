@@ -96,7 +96,7 @@ func (p *project) counts(args ...string) counts {
 
 func (p *project) has(path string) bool { return path == p.Dir || strings.HasPrefix(path, p.Dir+"/") }
 
-// requests are those since the last reset, such as "GET=2 POST=1".
+// requests returns the requests since the last reset, such as "GET=2 POST=1".
 func (p *project) requests() string {
 	methods := map[string]int{}
 	for _, r := range p.emulator.Requests() {

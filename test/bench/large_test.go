@@ -20,9 +20,10 @@ func unlimited(secrets int) emulator.Options {
 // sizes are numbers of secrets, and how often each of them is measured at most.
 var sizes = []struct{ secrets, rounds int }{{100, 5}, {1000, 5}, {10_000, 3}, {100_000, 1}}
 
-// measureScale measures secretsync for more and more secrets, without latency. What grows faster
-// than the number of secrets takes too long in the end: a build is not asked for more after it
-// has failed, or has taken a third of what it may take. A build before is measured once from 1,000 on.
+// measureScale measures secretsync for more and more secrets, without latency. An operation whose time
+// grows faster than the number of secrets would take too long in the end: a build is not measured with
+// more secrets after it has failed, or has taken a third of the allowed time. The earlier build is
+// measured only once from 1,000 secrets on.
 func measureScale(t *testing.T, r *results) {
 	gone := [2]map[string]bool{{}, {}} // of each build, the operations that it is not asked for any more
 	for _, size := range sizes {
@@ -44,7 +45,7 @@ func measureScale(t *testing.T, r *results) {
 	}
 }
 
-// scale runs each operation for a number of secrets, except those that are gone.
+// scale runs each operation for a number of secrets, except the operations in gone.
 func scale(p *place, r *results, build client, secrets int, gone map[string]bool) {
 	p.manifest(secrets)
 	for _, operation := range growing {
@@ -147,8 +148,8 @@ func measureLimits(t *testing.T, r *results) {
 			p.values("change-50")
 			p.env["CLOUDFLARE_API_TOKEN"] = "another-token" // with a limit of its own
 			u := p.counted(func() usage { return b.command(p, "apply", "--auto-approve") })
-			// A full period for each limit that is used up, and then what is left: one round trip
-			// for as many requests as go side by side. The first page of a list goes alone.
+			// A full period for each limit that is used up, and then the rest: one round trip for as
+			// many requests as go side by side. The first page of a list goes alone.
 			periods := (c.secrets + pages - 1) / c.limit
 			left := c.secrets + pages - periods*c.limit
 			ideal := time.Duration(periods)*c.window + time.Duration(math.Ceil(float64(left)/side))*latency

@@ -1,5 +1,5 @@
-// Package bench measures secretsync: by counts that do not depend on the machine in every test
-// run, and by time beside other clients in make bench.
+// Package bench measures secretsync. Every test run checks counts that do not depend on the machine;
+// make bench measures time, compared with other clients.
 package bench
 
 import (
@@ -18,7 +18,7 @@ import (
 // program "counted".
 const allocationsFile = "BENCH_ALLOCATIONS"
 
-// allocations are those of a process since its packages were initialized.
+// allocations are a process's allocations since its packages were initialized.
 type allocations struct{ Times, Bytes uint64 }
 
 func TestMain(m *testing.M) {

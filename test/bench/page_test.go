@@ -103,7 +103,7 @@ func (r *results) scaleTable(b *strings.Builder) {
 	}
 }
 
-// exponents are those of CPU, memory and bytes written, as text.
+// exponents returns the exponents of CPU, memory and bytes written, as text.
 func (r *results) exponents(name, operation string) []string {
 	var secrets []float64
 	costs := make([][]float64, 3)
@@ -156,7 +156,7 @@ func (r *results) limitsTable(b *strings.Builder) {
 	}
 }
 
-// mediansOfLimits are those of the runs under each limit, in the order of the first.
+// mediansOfLimits returns the medians of the runs under each limit, in the order of the first runs.
 func (r *results) mediansOfLimits() (all []measurement) {
 	for _, one := range r.Limits {
 		m, _ := median(r.Limits, one.Name, one.Operation, one.Secrets)

@@ -36,7 +36,7 @@ type part struct {
 	table     func(*results, *strings.Builder)
 }
 
-// parts are those of the suite, in the order of the page.
+// parts returns the suite's parts, in the order of the page.
 func (r *results) parts() []part {
 	return []part{
 		{"builds", "Build", "50 secrets", &r.Builds, compareBuilds, (*results).buildsTable},
@@ -48,7 +48,7 @@ func (r *results) parts() []part {
 	}
 }
 
-// earlierResults are those that the suite saved last, or none.
+// earlierResults returns the results that the suite saved last, or empty ones.
 func earlierResults(t *testing.T) *results {
 	t.Helper()
 	r := &results{How: map[string]string{}}
@@ -95,7 +95,7 @@ func machine() string {
 	return fmt.Sprintf("%d cores (%s), %s/%s", runtime.NumCPU(), cpu, runtime.GOOS, runtime.GOARCH)
 }
 
-// versions are those of what is measured.
+// versions returns the versions of the measured programs.
 func versions(t *testing.T) []string {
 	t.Helper()
 	commit := func(name string) string {
@@ -181,7 +181,7 @@ func middle[T int64 | time.Duration](all []T) T {
 	return all[len(all)/2]
 }
 
-// names are those of the clients, in the order of their first measurement.
+// names returns the names of the clients, in the order of their first measurement.
 func names(all []measurement) (found []string) {
 	for _, m := range all {
 		if !slices.Contains(found, m.Name) {

@@ -27,7 +27,7 @@ var (
 	which  = flag.String("clients", "", "of the peers, only those whose names match this regular expression")
 )
 
-// latency is that of each request, where time is compared.
+// latency is the delay of each request when times are compared.
 const latency = 50 * time.Millisecond
 
 // tools are the programs that the suite runs.
@@ -77,7 +77,7 @@ func build(t *testing.T, dir, name, pkg string) string {
 	return file
 }
 
-// earlier returns the program that a path names, or builds that of a commit.
+// earlier returns the program that a path names, or builds a commit's program.
 func earlier(t *testing.T, name string) string {
 	t.Helper()
 	path := name

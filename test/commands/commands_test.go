@@ -27,8 +27,8 @@ type command struct {
 // inline is a command in a sentence.
 var inline = regexp.MustCompile("`(secretsync [^`]+)`")
 
-// commands are those of a page: the lines of blocks for a shell, or those after a prompt if a block
-// has one, and the inline code that begins with the program's name.
+// commands returns a page's commands: the lines of blocks for a shell, or the lines after a prompt if
+// a block has one, and inline code that begins with the program's name.
 func commands(page, text string) (all []command) {
 	lines := strings.Split(text, "\n")
 	for i := 0; i < len(lines); i++ {
@@ -88,7 +88,7 @@ func all(t *testing.T) (found []command) {
 	return found
 }
 
-// notOurs is what a shell takes from a command, and what stands for something.
+// notOurs matches the parts of a command that are for the shell, and placeholders.
 var notOurs = regexp.MustCompile(`\[[^\]]*\]|\.\.\.|…| [|>] .*| && .*|; .*`)
 
 // TestCommandsParse: every command of secretsync in the documentation exists, with all its flags.

@@ -81,8 +81,8 @@ var notHere = map[string]string{
 	"secretsync drift --metrics-file": "writes outside the project; docs/drift.md has it with another file",
 }
 
-// refused are examples that cannot succeed in that project, and what they say there; nothing if they
-// do succeed, unlike those that begin with less.
+// refused are examples that cannot succeed in that project, with their errors. An empty text exempts an
+// example that does succeed from a shorter one that it begins with.
 var refused = map[string]string{
 	"secretsync lock break":           "there is no lease",
 	"secretsync import -o secretsync": "secretsync.yaml exists already",

@@ -11,8 +11,8 @@ import (
 )
 
 // TestKillDuringImport kills import --from-env before every system call that writes the SOPS
-// file or the manifest. The values are in clear in no file but the user's, what is there can be
-// used, and the same command completes the import.
+// file or the manifest. No file but the user's own has the values in plaintext, what is there can
+// be used, and the same command completes the import.
 func TestKillDuringImport(t *testing.T) {
 	identity, err := age.GenerateX25519Identity()
 	program.Must(t, err)

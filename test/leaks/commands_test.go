@@ -146,8 +146,8 @@ func (p *leakProject) want(code int, args ...string) {
 	}
 }
 
-// workers runs the commands about a Worker. dev writes values in plain text, through a stub
-// of Miniflare; that folder counts as an input and is not searched.
+// workers runs the commands about a Worker. dev writes values in plaintext, through a stub of
+// Miniflare; that folder counts as an input and is not searched.
 func (p *leakProject) workers() {
 	const file = inputs + "/app/wrangler.json"
 	p.want(program.OK, "bindings", "check")
@@ -233,8 +233,8 @@ func (p *leakProject) share() {
 	}
 }
 
-// takeOver imports files that hold the values in clear, and files that are broken in the middle
-// of one. The imported values arrive byte for byte.
+// takeOver imports files that hold the values in plaintext, and files that are broken in the middle
+// of a value. The imported values arrive byte for byte.
 func (p *leakProject) takeOver() {
 	const vars, bulk, broken = inputs + "/.dev.vars", inputs + "/bulk.json", inputs + "/broken.env"
 	p.write(".sops.yaml", "creation_rules: [{age: "+p.recipient+"}]")
@@ -301,8 +301,8 @@ func (p *leakProject) acceptChange() {
 	p.shown(program.OK, "lock", "accept", "prod/generated", "--auto-approve")
 }
 
-// merge merges lockfiles, and a lockfile with a file that holds a value instead. The latter is
-// a conflict, whose result has both files as they are, as git's own would: it counts as an input.
+// merge merges lockfiles, and a lockfile with a file that holds a value instead. The latter is a
+// conflict. Its result contains both files unchanged, as git's own would, so it counts as an input.
 func (p *leakProject) merge() {
 	lock, err := os.ReadFile("secretsync.lock")
 	program.Must(p.t, err)

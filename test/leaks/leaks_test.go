@@ -52,8 +52,7 @@ func (p *leakProject) changeValues() {
 	p.env["LEAK_c000"] = last
 }
 
-// everyFault injects every fault into the requests that carry values, and into those that
-// follow.
+// everyFault injects every fault into the requests that carry values, and into later requests.
 func (p *leakProject) everyFault(t *testing.T) {
 	echoed, kinds := echoes(), slices.Concat(program.FaultKinds, []string{"404"})
 	if !*allLeaks {

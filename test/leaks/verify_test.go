@@ -25,7 +25,7 @@ type verification struct {
 	subdomains, exchanges, uploads, requests int
 }
 
-// isVerification reports whether a request is one of those that only verification sends.
+// isVerification reports whether only verification sends such a request.
 func isVerification(r *http.Request) bool {
 	return strings.HasSuffix(r.URL.Path, "/edge-preview") || strings.HasSuffix(r.URL.Path, "/workers/subdomain") || outsideAPI(r)
 }
@@ -106,7 +106,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.ResponseWriter.Write(b)
 }
 
-// verify runs everything that verifies values, also where each step fails.
+// verify runs everything that verifies values, including failures of each step.
 func (p *leakProject) verify() {
 	p.shown(program.OK, "verify", "--metrics-file", "verify.prom")
 	p.shown(program.OK, "plan", "--verify", "--allow-commands")

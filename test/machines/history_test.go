@@ -250,7 +250,7 @@ func (m *machine) lock() (data []byte, journal bool) {
 	return data, err == nil
 }
 
-// setLock replaces the machine's lockfile by that of git.
+// setLock replaces the machine's lockfile by git's.
 func (m *machine) setLock(data []byte) {
 	_ = os.Remove(m.Path(lockfile.JournalFile(lockName)))
 	if m.base = data; data == nil {
@@ -295,7 +295,7 @@ func (h *history) push(m *machine, killed bool, rng *rand.Rand) {
 	m.setLock(local)
 }
 
-// loseLock removes what a machine has recorded. Nothing else knows of what it created.
+// loseLock removes a machine's records. Nothing else knows which secrets it created.
 func (h *history) loseLock(m *machine) {
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()
@@ -321,7 +321,7 @@ func generation(t testing.TB, data []byte) int {
 	return f.Shared.Generation
 }
 
-// publishedGeneration is the newest one that the lease knows.
+// publishedGeneration is the newest generation that the lease knows.
 func (w *world) publishedGeneration() (newest int) {
 	for _, p := range w.lease().Published {
 		newest = max(newest, p.Generation)

@@ -141,10 +141,10 @@ func (w *world) judge(q *request) {
 	w.say("%s has no lease any more, but its request was under way", r)
 }
 
-// resumeGrace is the time in which a process that goes on may send what it was about to send.
+// resumeGrace is the time in which a resumed process may send the request that it was about to send.
 const resumeGrace = 2 * time.Second
 
-// compare compares the account with what it was before a write.
+// compare compares the account with its state before a write.
 func (w *world) compare(q *request) {
 	before := w.live
 	w.live = w.read()
@@ -293,9 +293,9 @@ func (w *world) judgeLockfile(q *request) {
 	}
 }
 
-// judgeJournal decides whether a run may add to a journal. Nothing reads one that the lockfile does not
-// name any more, and only the run that holds the lease seals the journals of others. But what was under
-// way when the lease was lost may seal a journal from before.
+// judgeJournal decides whether a run may add to a journal. Nothing reads a journal that the lockfile no
+// longer names, and only the run that holds the lease seals the journals of others. But a request that
+// was under way when the lease was lost may still seal an earlier journal.
 func (w *world) judgeJournal(q *request, id string) {
 	switch seals := w.journals[id] != q.run; {
 	case q.run == w.holder:

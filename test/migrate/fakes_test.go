@@ -137,7 +137,7 @@ type tool struct {
 }
 
 // run makes the secret exist or not, as the program says. A secret whose resource was removed is
-// deleted, unless the state says since an earlier run that it is retained.
+// deleted, unless the state marks it as retained.
 func (t *tool) run() error {
 	text, err := os.ReadFile(t.program)
 	if err != nil {

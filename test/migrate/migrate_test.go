@@ -1,7 +1,7 @@
 // Package migrate runs every command of the migration guides, docs/migrate-*.md, in the order of
 // each page, and compares what it prints with the page: with the real program, against the emulator.
-// wrangler, terraform, pulumi and alchemy are fakes that do what the pages need of them, and know no
-// other arguments.
+// wrangler, terraform, pulumi and alchemy are fakes that do only what the pages need, and know no other
+// arguments.
 package migrate
 
 import (
@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 // The value of each secret that the guides move, by the name of the variable or file entry.
 var values = map[string]string{"STRIPE_KEY": "sk_live_of_the_guide", "SESSION_KEY": "session key of the guide"}
 
-// TestGuides goes through the pages. At the end of each, the account has the values that it had
-// before, and no file but those that the page names has one.
+// TestGuides goes through the pages. At the end of each, the account has the same values as before, and
+// only files that the page names contain a value.
 func TestGuides(t *testing.T) {
 	program.SkipUnderRace(t)
 	pages, err := filepath.Glob("../../docs/migrate-*.md")

@@ -50,8 +50,8 @@ var outputs = map[string]struct {
 	"GITHUB_OUTPUT of a failure":   {args: []string{"plan", "--target", "*", "--format", "github"}, env: map[string]string{"GITHUB_OUTPUT": "FILE"}},
 }
 
-// inputs are the other flags that take text, by name: files that are read, folders, and what
-// is no file. A new flag has to be added here or to outputs.
+// inputs are the other flags that take text, by name: for files that are read, for folders, and
+// for other text. A new flag has to be added here or to outputs.
 var inputs = []string{
 	"file", "lockfile", "account-id", "var", "sops-key-types", "api-base-url", "log-level", "log-format", "target", "format",
 	"plan-id", "adopt", "new-key-env", "from-env", "store", "only", "except", "worker", "env", "listen", "fault", "recipient", "ci", "token", "persist-to",
@@ -228,7 +228,7 @@ func TestFixedNamesNeverGoOverOwnFiles(t *testing.T) {
 	}
 }
 
-// TestOutputReplacesOnlyItsKind: a file that is none of the project's is not overwritten
+// TestOutputReplacesOnlyItsKind: a file that does not belong to the project is not overwritten
 // either, unless an earlier run wrote it.
 func TestOutputReplacesOnlyItsKind(t *testing.T) {
 	p := newOwn(t)

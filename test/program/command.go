@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Root is the root of all commands, including those that cobra adds.
+// Root returns the root of all commands, including those that cobra adds.
 func Root() *cobra.Command {
 	root := (&cli.App{}).Command()
 	root.InitDefaultCompletionCmd()

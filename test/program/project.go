@@ -13,7 +13,7 @@ import (
 type Project struct {
 	T   *testing.T
 	Dir string
-	// Env is the whole environment of Run, and is added to that of a Process.
+	// Env is the whole environment of Run, and is added to a Process's environment.
 	Env map[string]string
 }
 

@@ -13,8 +13,8 @@ import (
 
 type trapKey struct{}
 
-// setTrap listens at the address that no program under test may ever connect to: it stands
-// for every key server, in KEYSERVER and in the variables of cloud clients.
+// setTrap listens at an address to which no program under test may ever connect. It plays
+// every key server, in KEYSERVER and in the variables of cloud clients.
 func setTrap(env *testscript.Env) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -97,7 +97,7 @@ func useBucket(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// buckets are those of all scripts, by their addresses.
+// buckets are the buckets of all scripts, by their addresses.
 var buckets sync.Map
 
 // trouble says how the bucket behaves from now on.

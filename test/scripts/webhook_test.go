@@ -115,5 +115,5 @@ func useWebhook(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// webhooks are those of all scripts, by their addresses.
+// webhooks are the webhooks of all scripts, by their addresses.
 var webhooks sync.Map

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// blocks are those of the page.
+// blocks returns the page's blocks.
 func blocks(t *testing.T) (text string, all []page.Block) {
 	t.Helper()
 	return page.Read(t, "../../docs/shared.md")
@@ -71,7 +71,7 @@ func TestPage(t *testing.T) {
 	p.checkEnd()
 }
 
-// checkEnvironment compares the variables that the page sets with those that the test sets.
+// checkEnvironment compares the variables that the page and the test set.
 func (p *place) checkEnvironment(text string) {
 	p.T.Helper()
 	for _, m := range regexp.MustCompile(`(?m)^export ([A-Z_]+)=`).FindAllStringSubmatch(text, -1) {

@@ -130,7 +130,7 @@ func (h *simulation) plan() {
 	}
 }
 
-// simWait is long enough for what is written to become active.
+// simWait is long enough for written secrets to become active.
 const simWait = "30s"
 
 // converge applies without faults.
@@ -206,8 +206,8 @@ func (h *simulation) onlyUnproven(said string) bool {
 	return len(found) > 0 && len(found) == strings.Count(said, "error: ")
 }
 
-// interrupted reports whether nothing but the times of an interrupted creation or rename is
-// known of a secret.
+// interrupted reports whether the lockfile only has the times of an interrupted creation or
+// rename of a secret.
 func (h *simulation) interrupted(p place) bool {
 	lock, err := lockfile.Read(filepath.Join(h.dir, "secretsync.lock"))
 	program.Must(h.T, err)

@@ -24,8 +24,8 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// world is what a simulated run of the program sees: a project's directory, and Cloudflare
-// without a network. Its time is that of a synctest bubble.
+// world is the environment of a simulated run: a project's directory, and Cloudflare without a
+// network. Its time is the time of a synctest bubble.
 type world struct {
 	*testing.T
 	dir    string

@@ -85,7 +85,7 @@ func (s *screen) row(y int) {
 	}
 }
 
-// lines are the rows, without those at the end that are empty.
+// lines returns the rows, without empty ones at the end.
 func (s *screen) lines() []string {
 	lines := make([]string, len(s.rows))
 	for i, row := range s.rows {

@@ -16,8 +16,8 @@ import (
 	"github.com/secretsync/secretsync/test/program"
 )
 
-// startUnder starts a command on a terminal as a job of a shell with job control, that says when the
-// job stops, and runs then what is next.
+// startUnder starts a command on a terminal as a job of a shell with job control. The shell reports
+// when the job stops, and then runs next.
 func startUnder(t *testing.T, next string, cmd *exec.Cmd) (*terminal, *exec.Cmd) {
 	shell := exec.CommandContext(t.Context(), "sh", append([]string{"-c", `set -m; "$@"; echo "the job has stopped"; ` + next, "sh"}, cmd.Args...)...)
 	shell.Env = cmd.Env
@@ -46,7 +46,7 @@ func (term *terminal) frames() []string {
 	return found
 }
 
-// Ctrl-Z leaves nothing of the view, and fg shows it again, below what the shell wrote.
+// Ctrl-Z removes the view, and fg shows it again, below the shell's output.
 func TestSuspend(t *testing.T) {
 	t.Parallel()
 	term, shell := startUnder(t, `read answer; echo "and goes on"; fg`, slowApply(t, 8*time.Second))
@@ -72,8 +72,8 @@ func TestSuspend(t *testing.T) {
 	}
 }
 
-// In a script the system stops the program together with the script. The frame is left there, but the
-// view overwrites nothing that the shell wrote below it.
+// In a script the system stops the program together with the script. The frame stays on the screen, but
+// the view does not overwrite the shell's output below it.
 func TestSuspendInScript(t *testing.T) {
 	t.Parallel()
 	apply := slowApply(t, 8*time.Second)
@@ -118,7 +118,7 @@ func TestBackground(t *testing.T) {
 	}
 }
 
-// Where there is no shell that could continue the program, Ctrl-Z does nothing.
+// If there is no shell that could continue the program, Ctrl-Z does nothing.
 func TestNoShell(t *testing.T) {
 	t.Parallel()
 	var fault atomic.Pointer[func(*http.Request) emulator.Fault]

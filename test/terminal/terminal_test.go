@@ -60,7 +60,7 @@ func newTerminal(t *testing.T, master *os.File) *terminal {
 	return term
 }
 
-// lines are the lines on the screen, without those at the end that are empty.
+// lines returns the lines on the screen, without empty ones at the end.
 func (term *terminal) lines() []string {
 	term.mu.Lock()
 	defer term.mu.Unlock()
@@ -87,9 +87,9 @@ func (term *terminal) enter(text string) {
 	program.Must(term.t, err)
 }
 
-// clean checks the state that a program leaves behind: the cursor at the beginning of the line after
-// the last one, and nothing of the live view. Nothing else was changed: no sequence hides the cursor
-// or sets another mode.
+// clean checks the state that a program leaves behind: the cursor is at the beginning of the line
+// after the last one, and the live view is gone. Nothing else was changed: no sequence hides the
+// cursor or sets another mode.
 func (term *terminal) clean() {
 	term.t.Helper()
 	<-term.read
@@ -160,7 +160,7 @@ func project(t *testing.T, fault *atomic.Pointer[func(*http.Request) emulator.Fa
 	return p
 }
 
-// throttle lets some requests of a method pass, and delays those after them once.
+// throttle lets some requests of a method pass, and delays the following ones once.
 func throttle(fault *atomic.Pointer[func(*http.Request) emulator.Fault], method string, pass, block int, retryAfter time.Duration) {
 	var n atomic.Int64
 	f := func(r *http.Request) emulator.Fault {
@@ -207,7 +207,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// changedProject is a project that was applied, and whose values are others now.
+// changedProject is a project that was applied, and whose values have changed since.
 func changedProject(t *testing.T, fault *atomic.Pointer[func(*http.Request) emulator.Fault]) *program.Project {
 	t.Helper()
 	p := project(t, fault)
@@ -234,7 +234,7 @@ func TestPauseAfterTheAnswer(t *testing.T) {
 	term.clean()
 }
 
-// After Ctrl-C the last lines say what was done, in place of a line for each action that was not
+// After Ctrl-C the last lines summarise what was done, instead of listing each action that was not
 // begun.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()

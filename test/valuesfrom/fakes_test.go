@@ -14,10 +14,10 @@ type fake struct {
 	args map[string][]string
 	// newline says that the program ends the value with a newline.
 	newline bool
-	// signedOut is what it says on standard error without a session, and its exit code then.
+	// signedOut is its message on standard error without a session, with its exit code.
 	signedOut string
 	code      int
-	// binary is what it prints for a value that is not text; nil for the bytes as they are.
+	// binary is its output for a value that is not text; nil for the unchanged bytes.
 	binary []byte
 }
 

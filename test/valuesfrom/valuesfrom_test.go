@@ -245,8 +245,8 @@ func (p *place) checkSignedOut(name string, f fake) {
 	p.signIn()
 }
 
-// checkOddValues: what a program cannot give is refused, and a value's own newline is kept by those
-// that add one.
+// checkOddValues: values that a program cannot return are refused, and programs that add a newline keep
+// the value's own.
 func (p *place) checkOddValues(name string, f fake) {
 	p.T.Helper()
 	pem := "-----END " + rand.Text()
@@ -292,8 +292,8 @@ func sameFolder(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
-// TestPullRequest: what a job without permission to run commands has planned is applied after the
-// review by one that may run them, also when there is a lockfile.
+// TestPullRequest: a job that may not run commands plans, and after the review a job that may run them
+// applies the plan, even if there is a lockfile.
 func TestPullRequest(t *testing.T) {
 	p := newPlace(t, "1password.yaml")
 	p.set("stripe-key", "value of 1Password "+rand.Text())

@@ -27,7 +27,7 @@ stores:
       mail-key: {from: {sops: mail.enc, key: api.key}}
 `
 
-// vault stands for SOPS: it has one value, and keeps the fingerprint key in memory.
+// vault takes the place of SOPS: it has one value, and keeps the fingerprint key in memory.
 type vault struct{ sealed *manifest.Value }
 
 func (vault) Open(name, _ string, _ []byte) (manifest.SOPSFile, error) { return vaultFile(name), nil }

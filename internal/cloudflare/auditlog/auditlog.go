@@ -25,8 +25,8 @@ const (
 	// kept is for how many months Cloudflare keeps entries. It need not answer for an earlier time.
 	kept     = 18
 	pageSize = 1000
-	// maxPages bounds what is read of a busy account's log: the log has the changes of all
-	// products, and cannot be limited to those of secrets.
+	// maxPages bounds how much of a busy account's log is read: the log has the changes of all
+	// products, and cannot be filtered for secrets.
 	maxPages = 20
 )
 
@@ -115,8 +115,8 @@ type subject struct {
 	copies bool
 }
 
-// parse reads the path of a request, in which what precedes the Secrets Store's part differs between
-// the API and the dashboard. It returns false for that of another product.
+// parse reads the path of a request. What precedes the Secrets Store's part differs between the API
+// and the dashboard. It returns false for paths of other products.
 func parse(uri string) (s subject, ok bool) {
 	path, _, _ := strings.Cut(uri, "?")
 	_, path, ok = strings.Cut(path, "/secrets_store/stores/")
@@ -142,7 +142,7 @@ func isID(text string) bool {
 	return text != "" && len(text) <= 64 && strings.Trim(text, chars) == ""
 }
 
-// change returns the entry as a change of secrets, and false if it is none.
+// change returns the entry as a change of secrets, and false if it is not such a change.
 func (e entry) change() (outside.Entry, bool) {
 	about, ok := parse(e.Raw.URI)
 	method := strings.ToUpper(e.Raw.Method)

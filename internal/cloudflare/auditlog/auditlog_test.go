@@ -147,7 +147,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// FuzzEntries: whatever a log holds is read or refused, and what is read is about a store.
+// FuzzEntries: any log is read or refused, and every entry that is read is about a store.
 func FuzzEntries(f *testing.F) {
 	for _, s := range []string{
 		"[]", "[null]", "[" + entryJSON("PATCH", secretURI, `"resource":{"request":{"value_modified":true}}`) + "]",

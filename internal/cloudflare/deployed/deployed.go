@@ -27,7 +27,7 @@ const (
 	containersPermission = "Workers Containers Read"
 )
 
-// bindingType is that of a binding of a secret.
+// bindingType is the type of a secret's binding.
 const bindingType = "secrets_store_secret"
 
 const (
@@ -40,9 +40,9 @@ type API interface {
 	Call(context.Context, cloudflare.Call) error
 }
 
-// Read returns the Workers, gateways and registries of an account, those without secrets too. A Worker in
-// before that was not deployed since is not read again: its bindings are those in before. The
-// error joins what could not be read; the result has everything else.
+// Read returns the Workers, gateways and registries of an account, including those without secrets. A
+// Worker in before that was not deployed since keeps its bindings from before, and is not read again.
+// The error joins the failures; the result has everything that could be read.
 func Read(ctx context.Context, api API, before []outside.Reader) ([]outside.Reader, error) {
 	r := &reading{ctx: ctx, api: api, before: map[string]outside.Reader{}}
 	for _, b := range before {
@@ -84,7 +84,7 @@ func (r *reading) fail(err error) {
 	r.failed = append(r.failed, err)
 }
 
-// script is a Worker in a list. In that of a dispatch namespace it is one level deeper.
+// script is a Worker in a list. Lists of a dispatch namespace nest it one level deeper.
 type script struct {
 	ID       string
 	Modified string `json:"modified_on"`
@@ -228,8 +228,8 @@ func (r *reading) gateway(g gateway) {
 	r.add(found)
 }
 
-// list reads all pages of a list. Only those of gateways have several. It may return some entries
-// together with an error.
+// list reads all pages of a list. Only the list of gateways can have several. It may return some
+// entries together with an error.
 func list[T any](r *reading, op, permission string, path ...string) ([]T, error) {
 	var all []T
 	for n := 1; n <= maxPages; n++ {

@@ -132,8 +132,8 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// TestCutList: if a list has fewer entries than it counts, those are read once, and the rest is not
-// taken for absent.
+// TestCutList: if a list has fewer entries than it counts, they are read once, and the missing ones do
+// not count as absent.
 func TestCutList(t *testing.T) {
 	for _, path := range []string{
 		"workers/scripts", "workers/dispatch/namespaces", "workers/dispatch/namespaces/customers/scripts", "ai-gateway/gateways",
@@ -155,8 +155,8 @@ func TestCutList(t *testing.T) {
 	}
 }
 
-// TestUnnamedCredential: a registry has a credential in a store, but the answer does not say which
-// secret. It is not taken for one that uses none, and what stands there instead is not shown.
+// TestUnnamedCredential: a registry has a credential in a store, but the answer does not name the
+// secret. The registry does not count as one without a secret, and the unexpected text is not shown.
 func TestUnnamedCredential(t *testing.T) {
 	for _, entry := range []string{
 		`"kind":"ECR","public_key":"AKIA"`, `"kind":"Later","public_key":"me","private_credential":null`,

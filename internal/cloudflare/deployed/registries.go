@@ -23,8 +23,8 @@ type registry struct {
 	Credential json.RawMessage `json:"private_credential"`
 }
 
-// use returns how the registry refers to a secret, or nil if it uses none. Known is false if it
-// uses one that the answer does not name.
+// use returns how the registry refers to a secret, or nil if it uses none. known is false if it
+// uses a secret that the answer does not name.
 func (g registry) use() (use *outside.Use, known bool) {
 	if len(g.Credential) == 0 || string(g.Credential) == "null" {
 		external := g.Kind != "" && g.Kind != managedRegistry

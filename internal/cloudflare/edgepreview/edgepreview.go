@@ -18,7 +18,7 @@ import (
 
 var _ witness.Previewer = (*Previewer)(nil)
 
-// permission is the one that a token needs for previews.
+// permission is what a token needs for previews.
 const permission = "Workers Scripts Edit"
 
 // Previewer runs Workers of one account. It is safe for concurrent use.

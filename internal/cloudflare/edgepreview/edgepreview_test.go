@@ -279,7 +279,7 @@ func TestSubdomainIsReadOnce(t *testing.T) {
 	}
 }
 
-// The step that fails is named, with what to do, and nothing of Cloudflare's text is shown.
+// The failed step is named, with what to do, and no part of Cloudflare's text is shown.
 func TestFailures(t *testing.T) {
 	denied := refusal(403, 10000, "canary Authentication error")
 	for name, tt := range map[string]struct {
@@ -461,7 +461,7 @@ func TestPreviewURL(t *testing.T) {
 	}
 }
 
-// A preview that answers too slowly is given up, and so is one that never ends.
+// A preview that answers too slowly is abandoned, and so is an answer that never ends.
 func TestSlowAnswers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/internal/witness"
 )
 
-// encode returns an upload as the API wants it, and its media type. The caller wipes it: it holds
-// the texts of the upload, of which encode leaves no other copy.
+// encode returns an upload in the API's form, and its media type. The caller wipes it: it holds
+// the texts of the upload. encode leaves no other copy of them.
 func encode(u witness.Upload) (body []byte, contentType string, err error) {
 	size := len(u.Module) + 1024*(4+len(u.Secrets)+len(u.Texts))
 	for _, t := range u.Texts {

@@ -24,7 +24,7 @@ type allowance struct {
 	slides bool          // the period has no fixed end, since requests stop counting one by one
 }
 
-// extent is what is known of a number.
+// extent bounds a number that is not known exactly.
 type extent struct{ atLeast, atMost int }
 
 // usable returns how many requests may be in flight. If others use the allowance too, its last
@@ -41,7 +41,7 @@ func (a *allowance) usable() int {
 // and may round down.
 const rounding = time.Second
 
-// samePeriod is how far apart two answers may put the end of one period.
+// samePeriod is the largest difference between two reports of the same period's end.
 const samePeriod = 3 * time.Second
 
 // maxPolicies bounds how many policies of an answer are read. Cloudflare has one or two.
@@ -74,7 +74,7 @@ func allowances(h http.Header, now time.Time) map[string]allowance {
 	return all
 }
 
-// parameters are those of one item of a list in a header, by name.
+// parameters are the parameters of one item of a list in a header, by name.
 type parameters map[string]string
 
 // items reads a header like `"a";r=1;t=2, "b";r=3;t=4`.

@@ -26,7 +26,8 @@ func granted(p *Pace) int {
 	}
 }
 
-// An answer of a period that is over says nothing of the next one, whichever comes first.
+// A late answer from an earlier period says nothing about the next period, in whichever order the
+// answers come.
 func TestLateAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPaces(true).For(token)

@@ -6,10 +6,10 @@ import (
 )
 
 // Slots limit how many requests are under way at once. A request has a slot from when it is
-// sent until its answer was read, and so none while it waits for the rate limit or for a retry.
+// sent until its answer was read. While it waits for the rate limit or for a retry it has none.
 //
 // There is one slot until the first connection is established. Over HTTP/2 all requests share
-// that connection; without the limit, each of those sent at the start would open its own.
+// that connection; without the limit, each request sent at the start would open its own.
 type Slots struct {
 	free      chan struct{}
 	connected sync.Once

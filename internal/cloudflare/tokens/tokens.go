@@ -23,11 +23,11 @@ type Owner string
 const (
 	User    Owner = "user"
 	Account Owner = "account"
-	// Unknown is that of a token whose form does not tell.
+	// Unknown is the owner of a token whose form does not show it.
 	Unknown Owner = ""
 )
 
-// prefixes are those of Cloudflare's newer tokens.
+// prefixes are the prefixes of Cloudflare's newer tokens.
 var prefixes = map[string]Owner{"cfut_": User, "cfat_": Account}
 
 // OwnerOf returns whose token a token is, by its form.
@@ -128,7 +128,7 @@ func verify(ctx context.Context, api API, owner Owner) (Status, error) {
 	return Status{}, err
 }
 
-// when returns the zero time for a text that is none.
+// when returns the zero time for a text that is not a time.
 func when(text string) time.Time {
 	t, _ := time.Parse(time.RFC3339, text)
 	return t
@@ -148,8 +148,8 @@ var probes = map[string]func() cloudflare.Call{
 	},
 }
 
-// Permits reports whether the token has a permission to read, besides that of the Secrets Store:
-// one of "Workers Scripts Read", "AI Gateway Read" and "Account Settings Read".
+// Permits reports whether the token has one of the read permissions for other products: "Workers
+// Scripts Read", "AI Gateway Read" or "Account Settings Read".
 func Permits(ctx context.Context, api API, permission string) (bool, error) {
 	call := probes[permission]()
 	call.Op, call.Method, call.Permission = "checking a permission", http.MethodGet, permission

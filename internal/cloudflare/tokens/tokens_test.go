@@ -29,7 +29,7 @@ var (
 	}
 )
 
-// client returns a client with the token, and what it sends.
+// client returns a client with the token, and a function that returns the requests that it sent.
 func client(t *testing.T, token string, wrap func(http.Handler) http.Handler) (*cloudflare.Client, func() []string) {
 	t.Helper()
 	server, err := emulator.New(options)
@@ -76,8 +76,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// A token that only the unreachable endpoint may know is not said to be invalid, and a refusal that
-// says why counts more than one that does not.
+// A token that only the unreachable endpoint may know is not reported as invalid, and a refusal with a
+// reason has priority over one without.
 func TestVerifyInDoubt(t *testing.T) {
 	for _, tt := range []struct {
 		path, answer string

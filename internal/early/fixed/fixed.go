@@ -18,7 +18,7 @@ func init() {
 	}
 }
 
-// The texts are those of package cli: go test ./internal/early/fixed -update writes them.
+// The texts come from package cli: go test ./internal/early/fixed -update writes them.
 var (
 	//go:embed texts/help.txt
 	help string

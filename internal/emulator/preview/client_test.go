@@ -244,7 +244,7 @@ func (r *running) Post(_ context.Context, body []byte, _ int64) (int, []byte, er
 	return status, []byte(text), nil
 }
 
-// late is a client of which every request to a preview comes after something else happened.
+// late is a client whose requests to a preview come after something else happened.
 type late struct {
 	*client
 	between func()
@@ -256,8 +256,8 @@ func (l *late) Preview(ctx context.Context, u witness.Upload) (witness.Preview, 
 	return p, err
 }
 
-// ask asks the witness whether the live values of secrets are those that it is given, and
-// returns the results, each with the reason.
+// ask asks the witness whether the live values of secrets are the wanted ones, and returns the
+// results, each with the reason.
 func (c *client) ask(want map[string]string, names ...string) string {
 	c.Helper()
 	return c.askBy(c, want, names...)

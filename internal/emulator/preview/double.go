@@ -27,8 +27,8 @@ func (s *Set) newDouble(p *preview) *witnesstest.Worker {
 	return d
 }
 
-// serveDouble answers as secretsync's witness, without running it. It stands for no other
-// Worker.
+// serveDouble answers as secretsync's witness would, without running it. It cannot replace other
+// Workers.
 func (s *Set) serveDouble(w http.ResponseWriter, r *http.Request, p *preview) {
 	if !witnesstest.IsWitness(p.worker.Modules[0].Content) {
 		http.Error(w, "the emulator runs Workers other than secretsync's witness only where Node.js and wrangler (or miniflare) "+

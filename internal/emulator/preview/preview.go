@@ -1,6 +1,6 @@
 // Package preview runs the Workers that the emulator's clients upload as edge previews
 // (docs/cloudflare-api.md §15). A Worker runs in workerd, with the Miniflare that a project
-// has installed. Where there is none, a double stands for secretsync's own witness.
+// has installed. Without Miniflare, a double answers for secretsync's own witness.
 //
 // Call [New], then [Set.Session], [Set.Add] and [Set.Serve] in a client's order.
 package preview
@@ -18,8 +18,8 @@ import (
 
 // Options are optional.
 type Options struct {
-	// Dirs are folders of projects, of which the first with a Miniflare provides it. If it is
-	// empty, no Worker runs in workerd.
+	// Dirs are folders of projects. The first one with a Miniflare provides it. If Dirs is empty,
+	// no Worker runs in workerd.
 	Dirs []string
 	// Lifetime is how long a session and a preview last; default 5 minutes.
 	Lifetime time.Duration
@@ -129,7 +129,7 @@ func (s *Set) Add(w Worker, read Reader) string {
 }
 
 // Serve answers a request to the Worker with this name, as the preview with this token. The
-// URL's path is the one that the Worker sees.
+// Worker sees the URL's path.
 func (s *Set) Serve(w http.ResponseWriter, r *http.Request, name, token string) {
 	s.mu.Lock()
 	s.sweep()

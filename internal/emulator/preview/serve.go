@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// maxRunning is the maximum number of Workers that run at once. Those that have not been used
-// for longest are stopped, and start again with their next request.
+// maxRunning is the maximum number of Workers that run at once. The least recently used ones are
+// stopped, and start again with their next request.
 const maxRunning = 8
 
 // serve runs a preview's Worker.
@@ -60,7 +60,7 @@ func (s *Set) start(p *preview) (*process, error) {
 	return process, nil
 }
 
-// use notes that a preview is used, and stops the ones that were used before maxRunning others.
+// use marks a preview as used, and stops the least recently used beyond maxRunning.
 func (s *Set) use(p *preview) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -132,7 +132,7 @@ func start(node string, j job) (*process, error) {
 	return p, nil
 }
 
-// await waits for the answer of workerd.cjs. All other output is discarded.
+// await waits for workerd.cjs to answer, and discards all other output.
 func (p *process) await(out *io.PipeReader) error {
 	answered := make(chan []byte, 1)
 	go func() {
@@ -205,8 +205,8 @@ func (p *process) proxy(w http.ResponseWriter, r *http.Request) {
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(p.url)
-			// If a Worker answers without reading a large body, workerd closes the connection: it is not used
-			// again, and the body is sent only if there is no answer yet.
+			// If a Worker answers without reading a large body, workerd closes the connection. So the connection
+			// is not used again, and the body is sent only if there is no answer yet.
 			pr.Out.Close = true
 			if pr.Out.ContentLength > unreadLimit {
 				pr.Out.Header.Set("Expect", "100-continue")

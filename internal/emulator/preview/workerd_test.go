@@ -192,8 +192,8 @@ func TestWorkerdEnds(t *testing.T) {
 	}
 }
 
-// TestWorkerdFails: a Worker that does not start is an error of its requests. Without a Miniflare
-// that has a Secrets Store, the double stands for the witness.
+// TestWorkerdFails: if a Worker does not start, its requests fail. Without a Miniflare that has a
+// Secrets Store, the double answers for the witness.
 func TestWorkerdFails(t *testing.T) {
 	for _, tt := range []struct{ miniflare, want string }{
 		{strings.Replace(fakeMiniflare, "new Promise(", "Promise.reject(", 1), "500"},

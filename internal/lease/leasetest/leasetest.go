@@ -18,7 +18,7 @@ import (
 // key is the key of the lease.
 var key = lease.Key("account", "store/1")
 
-// scenarios are what [Test] runs. Each has a store of its own and returns what is wrong.
+// scenarios are what [Test] runs. Each has its own store, and returns an error if the store fails.
 var scenarios = []struct {
 	name string
 	run  func(context.Context, objectstore.Store) error
@@ -75,7 +75,7 @@ func wantHeld(ctx context.Context, s objectstore.Store, host string, now func() 
 	return nil
 }
 
-// wantFree returns an error unless the lease is free, and was held so often.
+// wantFree returns an error unless the lease is free, and was held generation times.
 func wantFree(ctx context.Context, s objectstore.Store, generation int64) error {
 	st, err := lease.ReadStatus(ctx, s, key)
 	if err != nil || st.Held || st.Holder.Generation != generation {
@@ -253,8 +253,8 @@ func everyOther(err error) func(int) (before, after error) {
 	}
 }
 
-// faults acquires, renews and releases the lease while writes of its object fail: fault says for
-// each, counted from 1, what is answered instead of sending it, or after it took effect.
+// faults acquires, renews and releases the lease while writes of its object fail. For each write,
+// counted from 1, fault returns the error instead of sending it, or after it took effect.
 func faults(fault func(n int) (before, after error)) func(context.Context, objectstore.Store) error {
 	return func(ctx context.Context, s objectstore.Store) error {
 		var n, failed atomic.Int32

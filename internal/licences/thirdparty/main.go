@@ -1,5 +1,6 @@
 // Command thirdparty writes the licences of all modules that a released secretsync contains, and
-// that of Go's standard library. make release-files runs it in the repository's folder.
+// the licence of Go's standard library. make release-files and the Dockerfile run it in the
+// repository's folder.
 package main
 
 import (
@@ -10,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/internal/licences"
 )
 
-// systems are those of .goreleaser.yaml.
+// systems are the systems of .goreleaser.yaml.
 var systems = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
 
 func main() {

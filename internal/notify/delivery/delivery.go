@@ -1,6 +1,6 @@
-// Package delivery sends the drift that one run found to webhooks: each what it was not sent yet, which
-// a file remembers. It does what drift --notify does, and names the flags of that command. The messages
-// come from package notify.
+// Package delivery sends the drift that a run found to webhooks. A file remembers what each was sent
+// before, so that nothing is sent twice. The package implements drift --notify, and names the flags of
+// that command. The messages come from package notify.
 package delivery
 
 import (
@@ -40,7 +40,7 @@ type Options struct {
 	Manifest, Lockfile, API string
 }
 
-// Host is the program around it: its environment, and what it knows of the command line.
+// Host is the program around it: its environment, and what it knows about the command line.
 type Host struct {
 	LookupEnv func(string) (string, bool)
 	// Filter withholds the addresses of webhooks, as soon as they are read, and values from messages.
@@ -133,8 +133,7 @@ func (h *Host) webhooks(flags []string) ([]notify.Webhook, error) {
 	return all, nil
 }
 
-// defaultState is a file of this project's in the user's cache folder; empty if there is no such
-// folder.
+// defaultState is this project's file in the user's cache folder; empty if there is no such folder.
 func (h *Host) defaultState(o Options) string {
 	cache := filepath.Dir(readercache.Folder(runtime.GOOS, h.getenv))
 	if !filepath.IsAbs(cache) {

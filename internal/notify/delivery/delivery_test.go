@@ -58,8 +58,8 @@ func (p *program) run(t *testing.T, o delivery.Options) error {
 	return nil
 }
 
-// TestOnce: an address that is named twice is sent one message, the next run sends nothing, and what
-// was not delivered is sent again. Nothing that is written has the address.
+// TestOnce: an address that is named twice gets one message, the next run sends nothing, and a message
+// that was not delivered is sent again. The address is written nowhere.
 func TestOnce(t *testing.T) {
 	p := &program{env: map[string]string{delivery.Variable: address}, status: http.StatusNotFound}
 	o := delivery.Options{Webhooks: []string{address}, State: filepath.Join(t.TempDir(), "new", "state.json")}

@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// TestCommands: a message stays inside its workflow command, with what is known of its position.
+// TestCommands: a message stays inside its workflow command, with its position as far as it is known.
 func TestCommands(t *testing.T) {
 	got := annotation.Commands("error", []annotation.Message{
 		{Text: "100%\n::warning::forged"},
@@ -28,7 +28,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestTooManyMessages: the last one that GitHub keeps counts those that it would drop.
+// TestTooManyMessages: the last message that GitHub keeps counts the messages that it would drop.
 func TestTooManyMessages(t *testing.T) {
 	messages := make([]annotation.Message, annotation.MaxMessages)
 	among := func(left []annotation.Message) string { return fmt.Sprintf(": %d of them", len(left)) }

@@ -21,8 +21,8 @@ type Message struct {
 	Op   planner.Op // of a change
 }
 
-// Commands writes messages of one level as workflow commands, the last of which sums up what
-// GitHub would drop. among describes the messages that are left out.
+// Commands writes messages of one level as workflow commands. The last one summarises the messages
+// that GitHub would drop, which among describes.
 func Commands(level string, list []Message, among func(left []Message) string) (commands []string) {
 	for i, m := range list {
 		if i == MaxMessages-1 && len(list) > MaxMessages {

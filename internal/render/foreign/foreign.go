@@ -29,8 +29,8 @@ func Excerpt(text string, limit int) string {
 	return Quoted(head) + fmt.Sprintf("… (%d characters)", utf8.RuneCountInString(text))
 }
 
-// Beginning is as much of a text as shows in limit characters: escapes are longer than what they
-// stand for.
+// Beginning returns as much of a text as fits into limit characters after escaping: escapes are
+// longer than the characters that they replace.
 func Beginning(text string, limit int) string {
 	end := 0
 	for n := 0; n < limit && end < len(text); n++ {
@@ -47,7 +47,7 @@ func Beginning(text string, limit int) string {
 // Width is how many characters a text has in quotes, without them.
 func Width(text string) int { return utf8.RuneCountInString(Quoted(text)) - 2 }
 
-// Name is a name, or the beginning of one that is too long to be among others.
+// Name returns a name, or the beginning of one that is too long for a list.
 func Name(name string) string {
 	if utf8.RuneCountInString(name) > MaxName {
 		return Excerpt(name, MaxName)
@@ -77,8 +77,8 @@ func Difference(before, after string) (from, to string) {
 	return where + Excerpt(before[skip:], MaxText), Excerpt(after[skip:], MaxText)
 }
 
-// Arrow is what stands between a text and the one that replaces it. A text of a script that is
-// written from right to left must not change places with the other: a word of ours prevents that.
+// Arrow separates a text from its replacement. Text in a right-to-left script must not change places
+// with the other text: a word of ours prevents that.
 func Arrow(before, after string) string {
 	for _, r := range before + after {
 		if r > unicode.MaxLatin1 {

@@ -16,7 +16,7 @@ import (
 const (
 	schema  = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 	version = "2.1.0"
-	// sourceRoot stands for the folder that files are named from: the repository's.
+	// sourceRoot stands for the folder that file names are relative to: the repository's.
 	sourceRoot = "%SRCROOT%"
 )
 
@@ -137,8 +137,8 @@ func message(m render.Mistake) string {
 	return strings.ReplaceAll(render.Safe(m.WithHint()), "](", "] (")
 }
 
-// place is where a mistake is. One without a position is at the beginning of the manifest,
-// since code scanning shows only what is in a file.
+// place is where a mistake is. A mistake without a position is placed at the beginning of the
+// manifest, since code scanning shows only results that are in a file.
 func place(m render.Mistake, manifest string) (l location) {
 	name := m.Pos.File
 	if name == "" {

@@ -36,8 +36,8 @@ var identityCommands = []identityCommand{
 	}},
 }
 
-// identities are those that commands wrote, so that a command does not run for each file. A command
-// may write others for another recipient, which its environment names.
+// identities keeps what commands wrote, so that a command does not run for each file. A command may
+// write other identities for another recipient, which its environment names.
 type identities struct {
 	mu  sync.Mutex
 	ran map[identityRun]ranIdentities
@@ -67,8 +67,8 @@ func (s service) decryptAge(ctx context.Context, r *keyservice.DecryptRequest) (
 	return answer.GetPlaintext(), err
 }
 
-// decrypt decrypts a data key with what a command has written before, for any recipient, or else
-// with what it writes for this one. It returns nil if that does not decrypt the key.
+// decrypt decrypts a data key with identities that a command wrote earlier, for any recipient, or
+// else with those that it writes for this recipient. It returns nil if none of them decrypts the key.
 func (s *identities) decrypt(ctx context.Context, c identityCommand, recipient, encrypted string) ([]byte, error) {
 	run := identityRun{variable: c.variable, recipient: recipient}
 	run.line, _ = os.LookupEnv(run.variable)
@@ -141,8 +141,8 @@ func decryptWith(list sopsage.ParsedIdentities, encrypted string) []byte {
 	return plain
 }
 
-// runIdentityCommand returns what a command writes, and nothing if it fails by itself. The error is
-// that of a limit, in SOPS's form.
+// runIdentityCommand returns what a command writes, or nothing if it fails by itself. It returns an
+// error, in SOPS's form, only if the command reaches a limit.
 func runIdentityCommand(ctx context.Context, run identityRun) ([]byte, error) {
 	args, err := shlex.Split(run.line)
 	if err != nil || len(args) == 0 {

@@ -16,14 +16,14 @@ const (
 	// MaxTime limits the decryption of a file. A person may have to enter a passphrase,
 	// or touch a device.
 	MaxTime = 2 * time.Minute
-	// maxWrapped is the largest encrypted data key, in bytes. The largest known are those for
-	// post-quantum recipients, with 3 KiB.
+	// maxWrapped is the largest encrypted data key, in bytes. The largest known keys, for
+	// post-quantum recipients, have 3 KiB.
 	maxWrapped = 16 << 10
 	// maxDataKey is the largest data key, in bytes. SOPS's have 32, and a share of one has 33.
 	maxDataKey = 64
 )
 
-// refusal is what is wrong with an encrypted data key that is not used.
+// refusal says why an encrypted data key is not used.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
@@ -57,7 +57,8 @@ func (s service) unwrap(ctx context.Context, r *keyservice.DecryptRequest) (*key
 	return answer, nil
 }
 
-// wrap encrypts a data key, for as long as MaxTime. SOPS and a server that does not answer go on.
+// wrap encrypts a data key. After MaxTime it returns, although SOPS continues to wait for a server that
+// does not answer.
 func (s service) wrap(ctx context.Context, r *keyservice.EncryptRequest) (*keyservice.EncryptResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, MaxTime)
 	defer cancel() // not in the goroutine: its result must not compete with the end of ctx

@@ -82,7 +82,7 @@ func ageKey(t *testing.T, id *age.X25519Identity, dataKey []byte) *sopsage.Maste
 	return k
 }
 
-// commandOnly has no age identities but those of a command.
+// commandOnly sets up a command as the only source of age identities.
 func commandOnly(t *testing.T, variable, command string) {
 	t.Helper()
 	sopstest.OnlyKey(t, "")

@@ -1,7 +1,7 @@
 // Package keygate decides which of a SOPS file's keys are used, and when. SOPS asks it to decrypt
-// and encrypt data keys: keys of types that are not allowed reach no server and no program, those on
-// this machine are used one at a time, and what a key unpacks to is bounded. Files are hostile
-// input, which name their keys themselves (docs/sops.md §1).
+// and encrypt data keys: keys of types that are not allowed reach no server and no program, keys on
+// this machine are used one at a time, and the size of an unpacked key is bounded. Files are hostile
+// input, and name their keys themselves (docs/sops.md §1).
 //
 // Call [New], then [Gate.Service] for what SOPS calls.
 package keygate
@@ -34,7 +34,7 @@ var (
 	errPanic   = errors.New("the key cannot be used")
 )
 
-// Gate lets SOPS use the keys of allowed types, and nothing be contacted for others. It may be used
+// Gate lets SOPS use allowed key types only, and contacts no server for other types. It may be used
 // by several goroutines.
 type Gate struct {
 	allowed []string
@@ -42,8 +42,8 @@ type Gate struct {
 	written *identities // by commands
 }
 
-// New returns a gate for keys of the types. Where there are none, they are those of [Local]. The
-// error is a type that SOPS doesn't have.
+// New returns a gate for the key types; none means the types that [Local] returns. It fails for a
+// type that SOPS doesn't have.
 func New(types []string) (*Gate, error) {
 	allowed := Local()
 	if len(types) > 0 {
@@ -72,9 +72,9 @@ func (g *Gate) Refused(groups []sops.KeyGroup) (types []string) {
 	return types
 }
 
-// Service returns the gate in the form in which SOPS takes it, for the keys of one file. It ends with
-// ctx. The clock stands still while a key waits for its turn, and failed gets what came of the keys
-// that could not be used; both may be nil.
+// Service returns the gate in the form that SOPS takes, for the keys of one file. It ends with ctx. The
+// clock stops while a key waits for its turn, and failed collects the errors of keys that could not be
+// used; both may be nil.
 func (g *Gate) Service(ctx context.Context, clock *Clock, failed *Failures) []keyservice.KeyServiceClient {
 	s := service{gate: g, ctx: ctx, clock: clock, failed: failed}
 	return []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(s)}
@@ -93,7 +93,7 @@ type service struct {
 type Failures struct {
 	mu sync.Mutex
 	// ByType are SOPS's errors by the type of the key. They may quote file names and command
-	// lines, so nothing of them is to be shown.
+	// lines, so they must not be shown.
 	ByType map[string][]string
 	// Refused are the data keys that were not used, because something is wrong with them.
 	Refused []Refusal
@@ -156,7 +156,7 @@ func (s service) Encrypt(_ context.Context, r *keyservice.EncryptRequest) (*keys
 	return s.wrap(s.ctx, r)
 }
 
-// typeOf names a key's type; one that is not known here is never allowed.
+// typeOf names a key's type. Unknown types are never allowed.
 func typeOf(k *keyservice.Key) string {
 	switch k.GetKeyType().(type) {
 	case *keyservice.Key_AgeKey:

@@ -19,7 +19,7 @@ import (
 	"github.com/secretsync/secretsync/internal/sopsfile/sopstest"
 )
 
-// pgpEntity generates a PGP key, and hides those of whoever runs the test.
+// pgpEntity generates a PGP key, and hides the keys of the user who runs the test.
 func pgpEntity(t *testing.T) *openpgp.Entity {
 	t.Helper()
 	sopstest.OnlyKey(t, "")
@@ -105,7 +105,7 @@ func pgpMessage(t *testing.T, e *openpgp.Entity, size int) string {
 	})
 }
 
-// encryptedSize is the size of what is encrypted in a message.
+// encryptedSize is the size of the encrypted data in a message.
 func encryptedSize(t *testing.T, message string) (size int) {
 	t.Helper()
 	block, err := armor.Decode(strings.NewReader(message))
@@ -129,7 +129,7 @@ func encryptTo(w io.Writer, e *openpgp.Entity, data []byte) error {
 	return closed(content, literal(content, data))
 }
 
-// encryptedPacket writes a session key, and begins what is encrypted with it.
+// encryptedPacket writes a session key, and begins the data that is encrypted with it.
 func encryptedPacket(w io.Writer, e *openpgp.Entity) (io.WriteCloser, error) {
 	k, _ := e.EncryptionKey(time.Now())
 	session := make([]byte, 32)

@@ -38,9 +38,9 @@ const (
 	maxKeyring = 64 << 20
 )
 
-// decryptPGP decrypts a data key like SOPS's package pgp, which keeps all that a message
-// unpacks to in memory: with a keyring of GnuPG 1, if there is one that has the key without a
-// passphrase, or else with gpg.
+// decryptPGP decrypts a data key with a keyring of GnuPG 1, if there is one that has the key
+// without a passphrase, or else with gpg. It replaces SOPS's package pgp, which would unpack a
+// message of any size in memory.
 func decryptPGP(ctx context.Context, armored string) ([]byte, error) {
 	message, err := checkMessage(armored)
 	if err != nil {
@@ -54,8 +54,8 @@ func decryptPGP(ctx context.Context, armored string) ([]byte, error) {
 }
 
 // checkMessage refuses a message that is not what SOPS writes: session keys for public keys, and
-// one small encrypted packet. In particular nothing that is compressed in clear, and nothing
-// for a passphrase, which gpg would ask for. It returns the message without its armor.
+// one small encrypted packet. In particular nothing that is compressed without being encrypted, and
+// nothing for a passphrase, which gpg would ask for. It returns the message without its armor.
 func checkMessage(armored string) ([]byte, error) {
 	const unlike refusal = "is not a PGP message as sops writes it"
 	block, err := armor.Decode(strings.NewReader(armored))
@@ -85,8 +85,8 @@ func checkMessage(armored string) ([]byte, error) {
 	}
 }
 
-// withKeyring decrypts with the keys of secring.gpg, or of pubring.gpg where there is none, as
-// far as they need no passphrase.
+// withKeyring decrypts with keys that need no passphrase, from secring.gpg or, if that does not
+// exist, from pubring.gpg.
 func withKeyring(message []byte) ([]byte, error) {
 	ring, err := openKeyring()
 	if err != nil {

@@ -27,8 +27,8 @@ func (t turn) take(ctx context.Context, c *Clock) (release func(), err error) {
 	return release, nil
 }
 
-// Clock is the time limit of a decryption. It stands still while the decryption waits for its
-// turn, since that depends on other files and on how fast a person answers for them.
+// Clock is the time limit of a decryption. It stops while the decryption waits for its turn,
+// since that depends on other files and on how fast a person answers prompts for them.
 type Clock struct {
 	timer *time.Timer
 	left  time.Duration

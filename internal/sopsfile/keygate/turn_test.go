@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Whoever waits for the turn gets it when it is released, and its clock stands still until then.
+// A decryption that waits for its turn gets it when it is released, and its clock is stopped until then.
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, one, over := time.Now(), make(turn, 1), 0

@@ -15,8 +15,8 @@ import (
 )
 
 // Plant puts keys of other types into a SOPS file, as a hostile pull request would,
-// before those it has. Where a type's metadata has an address, it is url. With alone,
-// they are its only keys.
+// before the file's own keys. If a type's metadata has an address, it is url. With alone,
+// the planted keys are the only ones.
 func Plant(name string, data []byte, url string, alone bool, types ...string) ([]byte, error) {
 	store := common.DefaultStoreForPath(config.NewStoresConfig(), name)
 	tree, err := store.LoadEncryptedFile(data)

@@ -7,8 +7,8 @@ import (
 )
 
 // CiphertextType returns the type in an encrypted value, ENC[AES256_GCM,data:x,iv:x,tag:x,type:str]
-// with x in base64. ok is false for any other text. SOPS itself also takes a text of which this is
-// the beginning. A regular expression takes longer than decrypting a short value.
+// with x in base64. ok is false for any other text. SOPS itself also accepts a text that only begins
+// like this. It uses no regular expression, because that takes longer than decrypting a short value.
 func CiphertextType(text string) (name string, ok bool) {
 	rest, ok := strings.CutPrefix(text, sopstext.ValuePrefix)
 	for _, field := range []string{"data:", ",iv:", ",tag:"} {

@@ -7,8 +7,8 @@ import (
 	"github.com/secretsync/secretsync/internal/sopsfile/sopstree"
 )
 
-// An encrypted value is recognised as this expression does, whichever byte is missing, doubled or
-// another one.
+// An encrypted value is recognised exactly where this expression matches, whichever byte is missing,
+// doubled or changed.
 func TestCiphertextType(t *testing.T) {
 	form := regexp.MustCompile(`^ENC\[AES256_GCM,data:[A-Za-z0-9+/=]+,iv:[A-Za-z0-9+/=]+,tag:[A-Za-z0-9+/=]+,type:([a-z]+)\]$`)
 	texts := []string{"", "text", "ENC[", "ENC[AES256_GCM]", "ENC[AES256_GCM,data:,iv:a,tag:a,type:str]", "ENC[AES256_GCM,data:a,iv:,tag:,type:]"}

@@ -8,7 +8,7 @@ import (
 	"github.com/getsops/sops/v3"
 )
 
-// Rules say which values of a file SOPS leaves in clear.
+// Rules say which values of a file SOPS leaves in plaintext.
 type Rules struct {
 	m                      sops.Metadata
 	encrypted, unencrypted *regexp.Regexp // nil matches nothing, as one that SOPS cannot compile
@@ -22,9 +22,9 @@ func RulesOf(m sops.Metadata) Rules {
 	return r
 }
 
-// Leave reports whether SOPS leaves a value as it is, given the keys of the maps on its path,
-// of which any can decide that (docs/sops.md §2). A file has one rule. One about comments is
-// left out: the value may be encrypted for all that is known here.
+// Leave reports whether SOPS leaves a value unencrypted. Any key of the maps on its path can
+// decide that (docs/sops.md §2). A file has one rule. Rules about comments are not evaluated,
+// so the value may be encrypted.
 func (r Rules) Leave(keys []string) bool {
 	matches := func(expr *regexp.Regexp) bool { return expr != nil && slices.ContainsFunc(keys, expr.MatchString) }
 	ends := func(suffix string) bool {

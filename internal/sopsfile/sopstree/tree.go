@@ -11,7 +11,7 @@ import (
 
 // Child is an item of a map or a list.
 type Child struct {
-	Key   string // in a list, the number of the item among those that are no comments
+	Key   string // in a list, the number of the item, without counting comments
 	Index int    // in the tree, where comments are items too
 	Value any
 }
@@ -69,8 +69,8 @@ func AnyLeaf(v any, is func(any) bool) bool {
 	return is(v)
 }
 
-// mergeKey is the key under which SOPS keeps what a YAML merge key merges. SOPS itself merges
-// nothing, and neither do programs that read the decrypted file through SOPS.
+// mergeKey is the key under which SOPS keeps the fields that a YAML merge key would merge. SOPS
+// itself merges nothing, and neither do programs that read the decrypted file through SOPS.
 const mergeKey = "<<"
 
 // FindMerged finds a key of v's merge keys, the first if there are several.

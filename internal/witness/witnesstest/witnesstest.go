@@ -37,7 +37,7 @@ type Worker struct {
 	answered map[string]bool // nonces
 }
 
-// IsWitness reports whether an uploaded module is the witness. The double stands for nothing else.
+// IsWitness reports whether an uploaded module is the witness. The double can replace nothing else.
 func IsWitness(module []byte) bool { return bytes.Equal(module, witness.Module()) }
 
 // maxLifetime and maxRequest are as in witness.js.

@@ -1,5 +1,5 @@
-// Package compare finds out whether the values that a manifest wants are those that were applied
-// last, by the fingerprints and the ciphertexts in the lockfile.
+// Package compare finds out whether a manifest's values are the last applied ones, by the
+// fingerprints and the ciphertexts in the lockfile.
 package compare
 
 import (
@@ -14,7 +14,7 @@ import (
 // Comparison compares values with a lockfile, and counts what it finds.
 type Comparison struct {
 	Lock *lockfile.File
-	// Key is that of the fingerprints; unset if none was created yet.
+	// Key is the key of the fingerprints; unset if none was created yet.
 	Key secret.Key
 	// Keyless compares ciphertexts instead of values.
 	Keyless bool
@@ -68,8 +68,8 @@ func (c *Comparison) State(k planner.SecretKey, renamedFrom string, w records.Wa
 	return c.fingerprintState(k, r, w)
 }
 
-// Requested reports whether an interrupted creation asked for the value. What cannot be
-// compared without keys counts as such: an apply will know.
+// Requested reports whether an interrupted creation asked for the value. A value that cannot
+// be compared without keys counts as requested: an apply will know.
 func (c *Comparison) Requested(k planner.SecretKey, w records.Want) bool {
 	r := records.Find(c.Lock, k)
 	if r == nil || r.Pending == nil {

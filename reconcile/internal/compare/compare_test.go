@@ -259,8 +259,8 @@ func TestValueID(t *testing.T) {
 	equal(t, "without a key", id(inClear), "unverified")
 }
 
-// TestRequested: whether an interrupted creation asked for the value that is wanted now. What
-// cannot be compared without keys counts as such.
+// TestRequested: whether an interrupted creation asked for the value that is wanted now. A value
+// that cannot be compared without keys counts as requested.
 func TestRequested(t *testing.T) {
 	old := secret.New([]byte("old"))
 	fingerprint := testKey.Fingerprint(records.Subject(prod.Secret("a")), old)

@@ -54,7 +54,7 @@ func Account(live []planner.LiveStore) []manifest.DraftStore {
 	return drafts
 }
 
-// freeLabel is a label for the nth store that is not a store's name.
+// freeLabel returns a label for the nth store that is not the name of any store.
 func freeLabel(n int, names map[string]bool) string {
 	label := fmt.Sprintf("store-%d", n)
 	for names[label] {

@@ -17,7 +17,7 @@ var Start = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 // Key is the fingerprint key in the environment of the tests.
 var Key = ParseKey("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 
-// ParseKey parses a fingerprint key, and panics if it is none.
+// ParseKey parses a fingerprint key, and panics if that fails.
 func ParseKey(text string) secret.Key {
 	k, err := secret.ParseKey(text)
 	if err != nil {

@@ -22,8 +22,8 @@ type Places struct {
 	Leases manifest.Location
 }
 
-// Locate decides where the lockfile and the leases are: where lockfile and lease say, else where the
-// manifest does. The leases of a lockfile in an object store are beside it.
+// Locate decides where the lockfile and the leases are: where lockfile and lease say, or else where
+// the manifest says. The leases of a lockfile in an object store are beside it.
 func Locate(lockfile, lease string, m *manifest.Manifest) (Places, error) {
 	lock, leases := manifest.Location{URL: lockfile}, manifest.Location{URL: lease}
 	if lockfile == "" {

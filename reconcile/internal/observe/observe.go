@@ -18,8 +18,8 @@ import (
 
 // Account is the client of one account.
 type Account interface {
-	// ListStores and ListSecrets return what is there and [applier.ErrIncomplete] if a list is
-	// known to lack something.
+	// ListStores and ListSecrets return what exists. If a list is known to lack something, they
+	// return [applier.ErrIncomplete] with it.
 	ListStores(context.Context) ([]planner.LiveStore, error)
 	// ListSecrets returns [applier.ErrNotFound] if there is no such store.
 	ListSecrets(context.Context, planner.StoreID) ([]planner.LiveSecret, error)
@@ -124,7 +124,7 @@ func (o Observer) Observe(ctx context.Context, all []Place) Observed {
 	return seen
 }
 
-// counter reports that the first of some places are read, and returns a function that counts one.
+// counter reports progress 0 of total, and returns a function that counts one and reports again.
 func (o Observer) counter(id planner.AccountID, total int) func() {
 	if o.Progress == nil {
 		return func() {}
@@ -277,8 +277,9 @@ func (l *look) list(ctx context.Context, p Place) ([]planner.LiveSecret, error) 
 }
 
 // hidden reads the secrets that are missing from a list although they exist. Lists may lag
-// behind writes (docs/cloudflare-api.md §3), so what was written moments ago is read by its
-// id. An incomplete list proves nothing about any secret, so all recorded ones are.
+// behind writes (docs/cloudflare-api.md §3), so secrets that were written moments ago are read
+// by their ids. An incomplete list proves nothing about any secret, so all recorded ones are
+// read that way.
 func (l *look) hidden(ctx context.Context, p Place, st planner.LiveStore) ([]planner.LiveSecret, error) {
 	listed, names := map[planner.SecretID]bool{}, map[string]bool{}
 	for _, sec := range st.Secrets {
@@ -321,8 +322,8 @@ func (l *look) get(ctx context.Context, store planner.StoreID, r planner.Recorde
 	}
 }
 
-// GET by id is eventually consistent too: for what was written moments ago, a 404 is retried
-// retries times. The pauses begin with firstPause and double.
+// GET by id is eventually consistent too: for secrets that were written moments ago, a 404 is
+// retried this many times. The pauses begin with firstPause and double.
 const (
 	retries    = 2
 	firstPause = 500 * time.Millisecond

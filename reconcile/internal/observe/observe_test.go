@@ -299,7 +299,7 @@ func TestObserveUnreachable(t *testing.T) {
 	}
 }
 
-// The error joins those of all accounts that could not be read, in order.
+// The error joins the errors of all accounts that could not be read, in order.
 func TestObserveNothingReachable(t *testing.T) {
 	bubble(t, func(t *testing.T, api *enginetest.API, o Observer) {
 		api.Accounts = nil
@@ -450,7 +450,7 @@ func TestPlaces(t *testing.T) {
 }
 
 // TestObserveIncompleteList: each recorded secret that the list lacks is read by its id, however
-// long ago it was written. Only the answer that there is none proves that it is gone.
+// long ago it was written. Only the answer "not found" proves that it was deleted.
 func TestObserveIncompleteList(t *testing.T) {
 	for _, tt := range []struct {
 		name        string

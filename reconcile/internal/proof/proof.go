@@ -22,7 +22,7 @@ type Prover struct {
 	// Previewer runs the witness in an account.
 	Previewer func(planner.AccountID) (witness.Previewer, error)
 	Lock      *lockfile.File
-	// Key is that of the lockfile's fingerprints; unset if there is none yet.
+	// Key is the key of the lockfile's fingerprints; unset if there is none yet.
 	Key secret.Key
 	// Wants are the desired values; nil if they were not read.
 	Wants map[planner.SecretKey]records.Want
@@ -50,7 +50,7 @@ const (
 	ReasonTimeout  Reason = "timeout"
 	ReasonNotText  Reason = "not_text"
 	// ReasonUnsettled is a value that was found unchanged so soon after another client's write that
-	// it may be the one before it.
+	// Workers may still read the value from before that write.
 	ReasonUnsettled Reason = "unsettled"
 	// ReasonNoFingerprint is a secret with no fingerprint to compare with.
 	ReasonNoFingerprint Reason = "no_fingerprint"
@@ -61,10 +61,10 @@ var reasons = map[witness.Reason]Reason{
 	witness.ReasonTimeout: ReasonTimeout, witness.ReasonNotText: ReasonNotText,
 }
 
-// Finding is what was found out about a live value.
+// Finding is what [Prover.Prove] found out about a live value.
 type Finding struct {
 	Versions planner.Versions
-	// Value is how it compares with the recorded one; if there is none, with the one that an
+	// Value compares the live value with the recorded one, or else with the one that an
 	// interrupted creation asked for or that is desired.
 	Value planner.LiveValue
 	// Reason is set if Value is not known.
@@ -73,7 +73,7 @@ type Finding struct {
 
 // Findings is what a [Prover] found out.
 type Findings struct {
-	// Secrets are those that were asked about, in the order of their keys.
+	// Secrets are the findings about the chosen secrets, in the order of their keys.
 	Secrets []Finding
 	// Live are the input's live stores, with what was found out about their values.
 	Live []planner.LiveStore
@@ -81,7 +81,7 @@ type Findings struct {
 	Failed map[planner.AccountID]error
 }
 
-// Prove asks about the live values of an input's secrets for which about returns true. The input
+// Prove asks about the live values of those secrets of an input for which about returns true. The input
 // stays as it is.
 func (p Prover) Prove(ctx context.Context, in planner.Input, about func(*planner.Versions) bool) *Findings {
 	if !p.Key.IsSet() { // for the desired values
@@ -119,11 +119,11 @@ func (p Prover) Prove(ctx context.Context, in planner.Input, about func(*planner
 	return f
 }
 
-// inquiry is a question about a secret, and what was found out.
+// inquiry is a question about a secret, with its finding.
 type inquiry struct {
 	Finding
 	question witness.Question
-	// compared are what the question's fingerprints stand for.
+	// compared are the results to set for each of the question's fingerprints.
 	compared []*planner.LiveValue
 	// desired are compared whose values are the desired one.
 	desired []*planner.LiveValue
@@ -220,8 +220,8 @@ func (q *inquiry) answered(a witness.Answer, unsettled bool) {
 	q.Value = cmp.Or(l.Value, l.RequestedValue, l.DesiredValue)
 }
 
-// matched takes the answer that the live value is the one of a fingerprint, the first that it has.
-// Others can represent the same value: whether they do is known of the desired one only.
+// matched records that the live value matches a fingerprint, the first one that does. Other
+// fingerprints can represent the same value, but that is known for the desired value only.
 func (q *inquiry) matched(which int) {
 	isDesired := slices.Contains(q.desired, q.compared[which])
 	for i, c := range q.compared {
@@ -234,7 +234,7 @@ func (q *inquiry) matched(which int) {
 	}
 }
 
-// Unproven is an input without what was proven about live values, if anything was.
+// Unproven returns an input without the proofs about live values, and whether there were any.
 func Unproven(in planner.Input) (without planner.Input, proven bool) {
 	in.Options.VerifyLater = true
 	in.Live = clone(in.Live)

@@ -36,8 +36,8 @@ func newScene() *scene {
 	return s
 }
 
-// add adds a live secret with a value. Of the recorded, the requested and the desired value, those
-// that are empty do not exist.
+// add adds a live secret with a value. If recorded, requested or desired is empty, there is no such
+// value.
 func (s *scene) add(name, live, recorded, requested, desired string) {
 	s.account.Create(s.store, name, live, []string{"workers"}, "")
 	k := enginetest.Prod.Secret(name)
@@ -116,7 +116,7 @@ func TestProve(t *testing.T) {
 	}
 }
 
-// TestNotProven: what is not asked about, and what cannot be read.
+// TestNotProven: secrets that are not asked about, and values that cannot be read.
 func TestNotProven(t *testing.T) {
 	s := newScene()
 	s.add("gone", "a", "a", "", "")
@@ -224,7 +224,7 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-// TestUnproven: what was proven is removed from a copy, whichever of the three values it is about.
+// TestUnproven: proofs about any of the three values are removed from a copy.
 func TestUnproven(t *testing.T) {
 	for name, tt := range map[string]struct {
 		live   planner.LiveSecret

@@ -348,8 +348,8 @@ func (j *Journal) proven(sec *lockfile.Secret, k planner.SecretKey, w Want) {
 
 // Refresh records new sources of unchanged values, new ids of stores, and which secrets became
 // active since the last apply: a value that moved to another file or was re-encrypted changes
-// nothing but the lockfile. It uses the file on disk. A file without records is left alone. In any
-// case, the lockfile then has what was recorded.
+// only the lockfile. It uses the file on disk. A file without records is left alone. In any
+// case, the lockfile then has all records of the journal.
 func (j *Journal) Refresh(lock *lockfile.File, live []planner.LiveStore) error {
 	if len(lock.Stores) == 0 {
 		return j.Handle.Fold()

@@ -104,8 +104,8 @@ func proven(a planner.Action) planner.Action {
 }
 
 // TestJournal follows each operation from its intent to every outcome, ten seconds later.
-// After a write that failed or was not tried, the records are those before the intent. After
-// an unknown outcome, the intent stays.
+// After a write that failed or was not tried, the records are as before the intent. After an
+// unknown outcome, the intent stays.
 func TestJournal(t *testing.T) {
 	anHour := map[string]lockfile.Secret{"a": applied("a", time.Hour)}
 	const a = "a id-a from=env_OLD value=old digest=1 scopes=workers comment=c1 modified=m1 applied=-1h0m0s"
@@ -289,8 +289,8 @@ func TestJournalOfARenameWithoutItsPreviousName(t *testing.T) {
 }
 
 // TestRequestedValue: the intent to create a secret has the fingerprint and the ciphertext of its
-// value, by which a later plan knows what was asked for. A generated value has neither: another one
-// would be generated.
+// value, so that a later plan knows the requested value. A generated value has neither, because
+// another one would be generated.
 func TestRequestedValue(t *testing.T) {
 	value := secret.New([]byte("new"))
 	for name, tt := range map[string]struct {
@@ -342,9 +342,9 @@ func TestUnknownRename(t *testing.T) {
 	}
 }
 
-// TestRecordAfterAReplacement: of entries that are recorded together, the outcomes of requests that
-// were sent are saved beside a lockfile that another program replaced, and the intents of others,
-// which are not sent any more, are not. The caller's entries stay as they are.
+// TestRecordAfterAReplacement: another program replaced the lockfile. When entries are recorded
+// together, the outcomes of requests that were sent are saved beside it. The intents of others are
+// not saved, because they are no longer sent. The caller's entries do not change.
 func TestRecordAfterAReplacement(t *testing.T) {
 	j := newJournaled(t, nil)
 	created := withMetadata(withValue(on(planner.OpCreate, "a")), "c1", "workers")

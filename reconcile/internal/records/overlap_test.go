@@ -31,8 +31,8 @@ func duplicate(op planner.Op, earlier planner.SecretID) planner.Action {
 	}
 }
 
-// TestJournalOfDuplicates: a duplicate is recorded with what it keeps the value of. What is retired
-// is found by its id if the outcome is unknown, and has its record again if nothing happened.
+// TestJournalOfDuplicates: a duplicate is recorded with the secret whose value it keeps. A retired one
+// is found by its id if the outcome is unknown, and gets its record back if nothing happened.
 func TestJournalOfDuplicates(t *testing.T) {
 	kept := lockfile.Secret{ID: "p1", Delete: true, PreviousOf: "a", KeptSince: start.Add(-time.Hour)}
 	live := planner.LiveSecret{ID: "p2", Comment: "previous value of a", Scopes: []string{"workers"}, Modified: "2026-11-23T12:00:00Z"}

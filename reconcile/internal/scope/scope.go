@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Known yields the secrets of the manifest and of the lockfile; those of both twice.
+// Known yields the secrets of the manifest and of the lockfile. Secrets in both come twice.
 func Known(desired []planner.DesiredStore, recorded []planner.RecordedStore) iter.Seq[planner.SecretKey] {
 	return func(yield func(planner.SecretKey) bool) {
 		for _, st := range desired {
@@ -44,7 +44,7 @@ func Accounts(in planner.Input) []planner.AccountID {
 	return slices.Compact(ids)
 }
 
-// Readable returns the stores without those of accounts that could not be read.
+// Readable returns the stores, except those in accounts that could not be read.
 func Readable(stores []planner.DesiredStore, unread map[planner.AccountID]error) []planner.DesiredStore {
 	return slices.DeleteFunc(slices.Clone(stores), func(st planner.DesiredStore) bool { return unread[st.Key.Account] != nil })
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/secretsync/secretsync/reconcile/internal/enginetest"
 )
 
-// join leaves out what is empty.
+// join leaves out empty texts.
 func join(text []string) string { return strings.Join(strings.Fields(strings.Join(text, " ")), " ") }
 
-// Every text of a part is listed, and nothing of one that is not there.
+// Every text of a part is listed, and a missing part adds none.
 func TestShown(t *testing.T) {
 	store := planner.StoreKey{Account: "account", Name: "store"}
 	lock := &lockfile.File{Key: lockfile.Key{ID: "key"}}

@@ -9,8 +9,8 @@ import (
 )
 
 // Reading a quota costs a request, and can matter only in an account that comes near the usual
-// quota. Where the lockfile and the manifest say so, the quota is read beside the live state, and
-// else after it, if the live state says so.
+// quota. If the lockfile and the manifest show that, the quota is read at the same time as the live
+// state; otherwise after it, if the live state shows that.
 
 // Quotas reads quotas.
 type Quotas struct {

@@ -56,8 +56,8 @@ func creating(in *planner.Input, id planner.AccountID, desired, others int) {
 	in.Desired, in.Live = append(in.Desired, d), append(in.Live, l)
 }
 
-// TestQuotas: quotas that matter are read before the plan is built if that was to be expected, and
-// else once the live state says so; each is read once. Errors are reported for those that matter.
+// TestQuotas: quotas that matter are read before the plan is built if that was expected, or else once
+// the live state shows it; each is read once. Errors are reported for quotas that matter.
 func TestQuotas(t *testing.T) {
 	for name, tt := range map[string]struct {
 		desired, others int
@@ -98,7 +98,7 @@ func TestQuotas(t *testing.T) {
 	}
 }
 
-// TestQuotaThatDoesNotMatter: an error of one that was expected to matter, and does not, is not
+// TestQuotaThatDoesNotMatter: if a quota was expected to matter and does not, its error is not
 // reported.
 func TestQuotaThatDoesNotMatter(t *testing.T) {
 	q := new(quotas)

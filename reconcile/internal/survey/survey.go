@@ -1,5 +1,5 @@
-// Package survey reads, of any number of accounts side by side, what is useful beside their secrets:
-// quotas, audit logs, and what is deployed.
+// Package survey reads quotas, audit logs and what is deployed, for any number of accounts side by
+// side.
 package survey
 
 import (
@@ -49,13 +49,13 @@ type Surveyor struct {
 	// Progress returns a function that reports how many accounts were read, and one that ends the
 	// reports. It is not called if there is no account to read.
 	Progress func() (report func(done, total int), end func())
-	// Public receives the text that others chose in what was read.
+	// Public receives foreign text, such as names, from what was read.
 	Public func(...string)
 }
 
-// Attribute adds who changed what is drifted, by the audit logs: one request for each account that
-// has drift. Where a log shows that no value was set, the live one is known. The errors are those
-// of the accounts whose logs could not be read, or not completely.
+// Attribute adds who caused drift, according to the audit logs: it costs one request for each account
+// that has drift. If a log shows that no value was set, the live value is known. It returns the errors
+// of accounts whose logs could not be read, or not completely.
 func (s Surveyor) Attribute(ctx context.Context, in *planner.Input, before time.Time) (unread map[planner.AccountID]error) {
 	found := planner.FindDrift(*in)
 	since := outside.Since(found, *in)

@@ -64,8 +64,8 @@ type watched struct {
 
 var errNoToken = errors.New("no token")
 
-// watch returns a surveyor of clients. Accounts without one have a client that can do nothing, but
-// for the account "locked".
+// watch returns a surveyor of clients. Accounts without one have a client that can do nothing, except
+// the account "locked", which has none.
 func watch(clients map[planner.AccountID]*client) *watched {
 	w := &watched{clients: clients}
 	w.Account = func(id planner.AccountID) (any, error) {
@@ -104,8 +104,8 @@ func errorsOf(failed map[planner.AccountID]error) map[planner.AccountID]string {
 	return texts
 }
 
-// TestAttribute: the log of each account with drift is read, and what it has is used even if that
-// is not everything.
+// TestAttribute: the log of each account with drift is read, and its entries are used even if the log
+// is incomplete.
 func TestAttribute(t *testing.T) {
 	entry := func(at planner.Modified, value planner.ValueChange) outside.Entry {
 		return outside.Entry{Time: at, Actor: "jane", Channel: "dashboard", Method: "PATCH", Store: "st", Secret: "s1", Value: value}

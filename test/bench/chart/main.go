@@ -76,7 +76,7 @@ func newPlot(title, y string) *plot.Plot {
 	return p
 }
 
-// palette is that of Okabe and Ito, which people with colour blindness can tell apart.
+// palette is Okabe and Ito's, whose colours people with colour blindness can distinguish.
 var palette = []color.Color{
 	color.RGBA{0x99, 0x99, 0x99, 0xff}, color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0x56, 0xb4, 0xe9, 0xff},
 	color.RGBA{0xe6, 0x9f, 0x00, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0xcc, 0x79, 0xa7, 0xff},

@@ -4,8 +4,8 @@
 //
 //	measure FILE PROGRAM ARGUMENT...
 //
-// It is a process of its own because Linux counts the memory of the process that starts a program
-// as that program's: the suite, which has the emulator's state, would be the peak of all.
+// It is a process of its own because Linux counts the memory of the starting process as the
+// program's: the suite, which has the emulator's state, would be the peak of every measurement.
 package main
 
 import (

@@ -56,8 +56,8 @@ type Actor struct {
 	TokenName string `json:"token_name,omitempty"`
 }
 
-// userHeader is the header of a request by which the emulator takes it for one that a user of
-// the dashboard made: its value is an e-mail address.
+// userHeader is a request header with an e-mail address. The emulator treats a request that has
+// it as one by this user of the dashboard.
 const userHeader = "Emulator-User"
 
 // ActorOf returns who sends a request with a credential. Of the credential, only a digest shows.
@@ -77,8 +77,8 @@ func id(text string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// With returns the log with another entry. It shares memory with l, of which only the latest
-// version may be added to.
+// With returns the log with another entry. It shares memory with l, so entries may be added only to
+// the latest version of a log.
 func (l Log) With(e Entry) Log { return append(l[max(0, len(l)+1-maxEntries):], e) }
 
 // Query says which part of the log to show.
@@ -169,7 +169,7 @@ type raw struct {
 	UserAgent  string `json:"user_agent"`
 }
 
-// resourceView is a guess, as far as what it calls the product, and where it has the facts.
+// resourceView has the changed resource; the product name and field layout are guesses.
 type resourceView struct {
 	ID       string `json:"id"`
 	Product  string `json:"product"`

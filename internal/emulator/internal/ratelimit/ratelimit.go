@@ -15,7 +15,7 @@ type Limits struct {
 	// Quota is the number of requests in a window. It is negative for no limit.
 	Quota  int
 	Window time.Duration
-	// PerUser makes all tokens those of one user.
+	// PerUser treats all tokens as one user's.
 	PerUser bool
 
 	mu       sync.Mutex

@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/internal/secret"
 )
 
-// Digest is what is stored of a value: HMAC-SHA-256 under a random key of its own, so that
+// Digest is stored in place of a value: HMAC-SHA-256 under a random key of its own, so that
 // equal values have different digests. The key is stored next to it, since this server has
 // no better place: anyone who can read the state file can test guesses. That is good enough
 // only for the values of a development server.
@@ -30,7 +30,7 @@ func NewDigest(value string, keep bool) Digest {
 	return d
 }
 
-// kept is a value in plain text, which only a state file shows.
+// kept is a value in plaintext, which only a state file shows.
 type kept struct{ secret.Value }
 
 // IsZero reports whether there is no value.
@@ -49,7 +49,7 @@ func (k *kept) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Matches reports whether a value is the one that the digest is of.
+// Matches reports whether this is the digest of a value.
 func (d Digest) Matches(value []byte) bool { return hmac.Equal(d.MAC, sum(d.Key, value)) }
 
 func sum(key, value []byte) []byte {
