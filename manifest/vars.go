@@ -30,7 +30,7 @@ func (d *document) readVars(f syntax.Field) {
 		case syntax.String, syntax.Int, syntax.Bool:
 			d.vars[v.Key], d.varKinds[v.Key] = v.Value.Text, v.Value.Kind
 		case syntax.Float, syntax.Time:
-			d.errs.Add(v.Value.Pos, "put it in quotes", "the variable %q is %s, which may be written in several ways", v.Key, v.Value.Kind)
+			d.errs.Add(v.Value.Pos, "put it in quotes", "the variable %q is %s, which has more than one spelling", v.Key, v.Value.Kind)
 		default:
 			d.wrongKind(v, syntax.String, nil)
 		}

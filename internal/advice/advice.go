@@ -56,7 +56,7 @@ func (a *Adviser) For(err error) string {
 	case errors.Is(err, reconcile.ErrNoAccount):
 		return "set CLOUDFLARE_ACCOUNT_ID or --account-id, or add accounts to the manifest; plan --offline and --emulator need none"
 	case errors.Is(err, applier.ErrIncomplete):
-		return "try again; if that does not help, report it to Cloudflare: what the list lacks cannot be known"
+		return "try again; if that does not help, report it to Cloudflare: secretsync cannot tell which secrets are missing"
 	case errors.As(err, &types):
 		return KeyTypes(types)
 	}
@@ -78,7 +78,7 @@ func failedStep(step witness.Step) string {
 		return "try again; if it lasts, see that neither a firewall blocks workers.dev " +
 			"nor Cloudflare Access protects the account's subdomain of it"
 	case witness.StepAnswer:
-		return "nothing of the answer is believed: try again, from another network if a proxy may have changed it"
+		return "the response failed authentication and was discarded: try again, from another network if a proxy may have changed it"
 	}
 	return ""
 }
@@ -177,7 +177,7 @@ func (a *Adviser) Shared(err error) string {
 	case errors.As(err, new(*reconcile.LeaseLostError)):
 		return "run " + a.Line("plan") + " to see what is left: the run that took over may be doing it"
 	case errors.As(err, new(*reconcile.OlderLockfileError)):
-		return "get the newer lockfile first, as by git pull or git merge; if it is lost, run " +
+		return "get the newer lockfile first, for example with git pull or git merge; if it is lost, run " +
 			a.Other("lock", "break", "--forget-applied") + ", and then plan"
 	case errors.Is(err, objectstore.ErrIgnoresConditions):
 		return "use another object store, such as R2 or S3; without one, let only one machine apply, and keep the lockfile in git"
@@ -186,7 +186,7 @@ func (a *Adviser) Shared(err error) string {
 	case errors.Is(err, reconcile.ErrLeaseChanged):
 		return "nothing was broken: run " + a.Other("lock", "status") + " to see who holds the lease now"
 	case errors.As(err, &copied):
-		return "compare both, as by " + a.Other("lock", "status") + "; to replace " + copied.To + " nevertheless, add --overwrite"
+		return "compare both, for example with " + a.Other("lock", "status") + "; to replace " + copied.To + " anyway, add --overwrite"
 	}
 	return ""
 }

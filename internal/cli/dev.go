@@ -148,7 +148,7 @@ the command's.
 		Example: "  secretsync dev run -- npx vitest\n  secretsync dev run --worker apps/api/wrangler.jsonc -- npm test",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return hint.With(errors.New("which command? None is given"), "for example secretsync dev run -- npx vitest")
+				return hint.With(errors.New("no command given"), "for example secretsync dev run -- npx vitest")
 			}
 			return nil
 		},

@@ -221,7 +221,7 @@ func (a *App) lockBreak(ctx context.Context, o *breakOptions) error {
 	}
 	if !p.Shared() {
 		return hint.With(errors.New("there is no lease: the manifest names neither a lease nor a lockfile in a bucket"),
-			"the lock of a lockfile in a file is free as soon as the run that holds it ends; name a lease with --lease")
+			"a local lockfile needs no lease: its lock is released when the run ends; name a lease with --lease")
 	}
 	lock, err := p.ReadLockfile(ctx)
 	if err != nil {

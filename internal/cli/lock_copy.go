@@ -62,7 +62,7 @@ func (a *App) copyCommand(
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case !objectstore.IsURL(args[0]):
-			return fmt.Errorf("%q is no place in a bucket: want s3://BUCKET/PREFIX/NAME.lock", args[0])
+			return fmt.Errorf("%q is not a bucket URL: want s3://BUCKET/PREFIX/NAME.lock", args[0])
 		case objectstore.IsURL(o.manifestFlags.lockfile):
 			return fmt.Errorf("--lockfile names the file beside the manifest for %s, not a place in a bucket", cmd.CommandPath())
 		}

@@ -58,7 +58,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, refuse(whole, "wrangler replaces the bytes that are not: encode such a value, for example as base64", "is not UTF-8 text")
 	case sopstext.Detect(data) != "":
 		return nil, refuse(whole, "name its values in the manifest: from: {sops: "+filepath.ToSlash(name)+", key: NAME}",
-			"is a SOPS file already: it holds no value in clear")
+			"is a SOPS file already: it holds no plaintext value")
 	case vault().Match(data):
 		return nil, refuse(whole, "decrypt it first: npx dotenvx decrypt", "is encrypted with dotenvx")
 	}

@@ -69,7 +69,7 @@ func (g *Guard) Check(o File) error {
 }
 
 func (o File) notKind() error {
-	return hint.With(fmt.Errorf("%s %s: that file exists, and is no %s", o.Flag, o.Path, o.Kind), "name another one, or remove it")
+	return hint.With(fmt.Errorf("%s %s: that file exists and is not a %s", o.Flag, o.Path, o.Kind), "name another one, or remove it")
 }
 
 // Write replaces a file, or creates it.

@@ -72,9 +72,9 @@ func TestOwnFiles(t *testing.T) {
 func TestKind(t *testing.T) {
 	var g Guard
 	other := write(t, "notes", "mine")
-	refused(t, g.Write(list(other), []byte("list: new")), "that file exists, and is no list", other, "mine")
+	refused(t, g.Write(list(other), []byte("list: new")), "that file exists and is not a list", other, "mine")
 	_, err := g.Remove(list(other))
-	refused(t, err, "that file exists, and is no list", other, "mine")
+	refused(t, err, "that file exists and is not a list", other, "mine")
 
 	earlier := write(t, "earlier", "list: old")
 	if err := g.Write(list(earlier), []byte("list: new")); err != nil {

@@ -16,7 +16,7 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 		return name + " already exists and is not in the lockfile: it is left alone",
 			"adopt: overwrite sets its value, adopt: keep adopts it as it is; or choose another name"
 	case planner.ProblemUnproven:
-		return name + " was created by an interrupted apply, or by another client at the same time: which of the two cannot be known, so it is left alone",
+		return name + " was created by an interrupted apply, or by another client at the same time: secretsync cannot tell which, so it is left alone",
 			"adopt: overwrite sets its value, adopt: keep adopts it as it is; or delete it in Cloudflare. With a comment in the manifest, a secret can be recognized"
 	case planner.ProblemAdoptOther:
 		return name + " already exists, and its value is known not to be the manifest's: it is left alone (adopt: verify)",

@@ -118,7 +118,7 @@ func (e *Encryption) chooseIdentity(ctx context.Context, root string, c Choice, 
 	}
 	if e.NewKey = agekeys.ConfigFile(lookupEnv); e.NewKey == "" {
 		return hint.With(errors.New("there is no folder for an age identity: the environment names no home folder"),
-			"name a file with --age-key, or the recipient of an identity elsewhere with --recipient; --no-sops does without")
+			"name a file with --age-key, or the recipient of an identity elsewhere with --recipient; or use --no-sops to skip SOPS")
 	}
 	if repo.InWorkTree(root) && outfile.Inside(root, e.NewKey) {
 		return hint.With(fmt.Errorf("the age identity would be in the repository: %s", e.NewKey),
@@ -155,7 +155,7 @@ func checkNewKey(ctx context.Context, root, file string, lookupEnv func(string) 
 // reuse encrypts for an identity that exists.
 func (e *Encryption) reuse(own agekeys.Own) error {
 	if own.Recipient == "" {
-		return hint.With(fmt.Errorf("the recipient of the age identity in %s is not known without using it", own.Place), "name it with --recipient")
+		return hint.With(fmt.Errorf("cannot determine the recipient of the age identity in %s without using it", own.Place), "name it with --recipient")
 	}
 	e.NewKey, e.Place, e.Recipients = "", own.Place, []string{own.Recipient}
 	return nil
