@@ -353,7 +353,7 @@ func TestObjectReadWhileItEnds(t *testing.T) {
 		return nil
 	}
 	m.Objects = before
-	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "changes all the time") {
+	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "keeps changing") {
 		t.Errorf("%v", err)
 	}
 }

@@ -98,7 +98,7 @@ func (d *document) expanded(f syntax.Field) (string, bool) {
 		}
 		d.expansions += len(value)
 		if out.Len()+len(value) > maxExpanded || d.expansions > maxExpandedAll {
-			d.errs.Add(f.Value.Pos, "shorten the variables", "%s becomes too long by its variables", syntax.QuoteKey(f.Key))
+			d.errs.Add(f.Value.Pos, "shorten the variables", "%s is too long once its variables are replaced", syntax.QuoteKey(f.Key))
 			return "", false
 		}
 		out.WriteString(value)

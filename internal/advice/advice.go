@@ -71,12 +71,12 @@ func (a *Adviser) For(err error) string {
 func failedStep(step witness.Step) string {
 	switch step {
 	case witness.StepExchange:
-		return "try again; if it lasts, look for a proxy or a firewall between here and Cloudflare"
+		return "try again; if it persists, look for a proxy or a firewall between here and Cloudflare"
 	case witness.StepUpload:
 		return `to bind secrets, the token needs "Secrets Store Write" and "Workers Scripts Edit"`
 	case witness.StepRun:
-		return "try again; if it lasts, see that neither a firewall blocks workers.dev " +
-			"nor Cloudflare Access protects the account's subdomain of it"
+		return "try again; if it persists, check that no firewall blocks workers.dev, " +
+			"and that Cloudflare Access does not protect the account's subdomain of it"
 	case witness.StepAnswer:
 		return "the response failed authentication and was discarded: try again, from another network if a proxy may have changed it"
 	}

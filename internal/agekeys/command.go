@@ -15,7 +15,7 @@ func (s *search) command(variable string) {
 		return
 	}
 	if strings.TrimSpace(line) == "" { // SOPS panics, and so uses no other key either
-		s.add("unset "+variable, "%s is set, but empty, and so SOPS uses no age key at all", variable)
+		s.add("unset "+variable, "%s is set but empty, so SOPS uses no age key", variable)
 		return
 	}
 	for _, text := range s.Failures {

@@ -157,7 +157,7 @@ func wrapped(text, bad string, from source) (what, fix string) {
 	case around && strings.TrimSpace(bad) != bad:
 		return "an identity with blanks around it", "remove the blanks: an identity is a line of its own"
 	case around:
-		return "other text beside the identity",
+		return "other text next to the identity",
 			"leave the line " + identityPrefix + "... alone: only lines that begin with # may be with it"
 	case strings.HasPrefix(bad, "$"), strings.HasPrefix(bad, "{{"), strings.HasPrefix(bad, "op://"):
 		return "a placeholder that nothing has replaced", ""

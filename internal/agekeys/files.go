@@ -106,7 +106,7 @@ func (s *search) read(place, name string) (text string, ok bool) {
 }
 
 func (s *search) unreadable(shown string) {
-	s.add("let the user that runs secretsync read the file", "%s may not be read by this user", shown)
+	s.add("let the user that runs secretsync read the file", "%s cannot be read by this user", shown)
 }
 
 // absent says why a file may not be where its name says.

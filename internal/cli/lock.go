@@ -88,7 +88,7 @@ func (a *App) localLockfile(ctx context.Context, f *manifestFlags, why string) (
 		path = p.Lockfile()
 	}
 	if objectstore.IsURL(path) {
-		return "", hint.With(fmt.Errorf("the lockfile is %s, and not a file", path), why)
+		return "", hint.With(fmt.Errorf("the lockfile is %s, not a file", path), why)
 	}
 	return path, nil
 }

@@ -213,7 +213,7 @@ func explainStatus(a *answer) (string, error) {
 	case a.status >= 300 && a.status < 400:
 		return "the server answered with a redirect, which is not followed: check the API base URL", nil
 	case a.env == nil:
-		return "a gateway answered instead of the API: if this lasts, check the API base URL", nil
+		return "a gateway answered instead of the API: if this persists, check the API base URL", nil
 	case a.status >= 500 || a.status == http.StatusRequestTimeout:
 		return "Cloudflare had an internal error", nil
 	case a.status == http.StatusNotFound:

@@ -120,7 +120,7 @@ func Replace(name string, was, data []byte) error {
 	_, err := atomicfile.WriteIf(name, data, 0o644, func() error {
 		now, err := ReadExisting(name)
 		if err == nil && (!bytes.Equal(now, was) || (now == nil) != (was == nil)) {
-			err = fmt.Errorf("%s was changed meanwhile: run the command again", name)
+			err = fmt.Errorf("%s was changed in the meantime: run the command again", name)
 		}
 		return err
 	})

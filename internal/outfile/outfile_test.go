@@ -127,8 +127,8 @@ func TestReplace(t *testing.T) {
 	if err := Replace(path, was, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, Replace(path, was, []byte("newer")), "was changed meanwhile", path, "new")
-	refused(t, Replace(path, nil, []byte("newer")), "was changed meanwhile", path, "new")
+	refused(t, Replace(path, was, []byte("newer")), "was changed in the meantime", path, "new")
+	refused(t, Replace(path, nil, []byte("newer")), "was changed in the meantime", path, "new")
 
 	absent := filepath.Join(t.TempDir(), "absent")
 	if was, err = ReadExisting(absent); was != nil || err != nil {

@@ -144,7 +144,7 @@ func checkNewKey(ctx context.Context, root, file string, lookupEnv func(string) 
 	case info.Mode()&fs.ModeSymlink != 0:
 		err = fmt.Errorf("--age-key %s: that is a link in the repository, and the identity would be written to where it leads", file)
 	case len(repo.Tracked(ctx, dir, env, name)) > 0:
-		err = fmt.Errorf("--age-key %s: git tracks that file, and the next commit would have the identity", file)
+		err = fmt.Errorf("--age-key %s: git tracks that file, and the next commit would contain the identity", file)
 	}
 	if err == nil {
 		return nil

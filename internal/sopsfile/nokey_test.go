@@ -52,7 +52,7 @@ func keyTexts(id *age.X25519Identity) map[string]struct{ text, words string } {
 		"cut":            {key[:len(key)-3], "holds an identity that is damaged"},
 		"typing error":   {key[:30] + "B" + key[31:], "holds an identity that is damaged"},
 		"twice":          {key + key, "holds an identity that is damaged"},
-		"assignment":     {"SOPS_AGE_KEY=" + key, "holds other text beside the identity"},
+		"assignment":     {"SOPS_AGE_KEY=" + key, "holds other text next to the identity"},
 		"comment only":   {"# public key: " + id.Recipient().String() + "\n", "holds no identity, only comments"},
 		"placeholder":    {"${{secrets.SOPS_AGE_KEY}}", "holds a placeholder"},
 		"something":      {"hunter2-CANARY", "holds something that is not an age identity"},
@@ -166,7 +166,7 @@ func TestKeyFileName(t *testing.T) {
 		}
 		sopstest.OnlyKey(t, "")
 		t.Setenv("SOPS_AGE_KEY_FILE", fifo)
-		wantNoKey(t, data, []string{"may not be read by this user"})
+		wantNoKey(t, data, []string{"cannot be read by this user"})
 	})
 	t.Run("nothing is set", func(t *testing.T) {
 		sopstest.OnlyKey(t, "")
@@ -200,7 +200,7 @@ func TestKeyCommand(t *testing.T) {
 		"something else": {"echo " + canary, "the command in SOPS_AGE_KEY_CMD wrote something that is not an identity"},
 		"nothing":        {"true " + canary, "the command in SOPS_AGE_KEY_CMD wrote no identity"},
 		"another key":    {"echo " + identity(t).String(), "SOPS_AGE_KEY_CMD holds the identity of another recipient"},
-		"empty":          {" ", "SOPS_AGE_KEY_CMD is set, but empty, and so SOPS uses no age key at all; "},
+		"empty":          {" ", "SOPS_AGE_KEY_CMD is set but empty, so SOPS uses no age key; "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sopstest.OnlyKey(t, "")
