@@ -55,7 +55,7 @@ func (p *Project) replace(file string, after []byte) error {
 	_, err := atomicfile.WriteIf(file, after, 0o644, func() error {
 		now, err := os.ReadFile(file)
 		if err == nil && !bytes.Equal(now, p.data[file]) {
-			err = fmt.Errorf("another program changed %s in the meantime, so it was not written: run the command again", file)
+			err = fmt.Errorf("another program changed %s meanwhile, so it was not written: run the command again", file)
 		}
 		return err
 	})

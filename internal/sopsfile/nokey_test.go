@@ -108,7 +108,7 @@ func TestKeyInFile(t *testing.T) {
 	data := encrypt(t, "a.yaml", "a: text\n", identity(t).Recipient().String())
 	id := identity(t)
 	texts := keyTexts(id)
-	texts["indented"] = struct{ text, words string }{"  " + id.String() + "\n", "holds an identity with blanks around it"}
+	texts["indented"] = struct{ text, words string }{"  " + id.String() + "\n", "holds an identity with spaces around it"}
 	texts["blank line"] = struct{ text, words string }{" \n" + id.String() + "\n", "holds a line of blanks"}
 	texts["empty"] = struct{ text, words string }{"", "holds no identity, only comments or nothing"}
 	texts["UTF-16"] = struct{ text, words string }{utf16LE("\ufeff" + id.String() + "\r\n"), "holds text in UTF-16"}
