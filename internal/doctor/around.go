@@ -59,7 +59,7 @@ const (
 func (x *examination) clock() Check {
 	skew, known := x.Skew()
 	if !known {
-		return skipped("clock", "the API was not reached, whose clock it is compared with")
+		return skipped("clock", "the API, whose clock it is compared with, was not reached")
 	}
 	seconds := skew.Seconds()
 	c := Check{Name: "clock", Status: OK, Message: "agrees with the API's", Facts: Facts{SkewSeconds: &seconds}}

@@ -53,7 +53,7 @@ func (x *examination) committed(ctx context.Context) Check {
 			Hint: "run " + shell.Git(s.path, "add") + ", and commit it together with " + x.project.Manifest().File,
 		}
 	case strings.Contains(text, "?? ") && unused:
-		c.Message = "not in git: other machines begin another one"
+		c.Message = "not in git: other machines start another one"
 	case strings.Contains(text, "?? "):
 		c.Message = "not in git: other machines apply without its records"
 	default:
