@@ -146,7 +146,7 @@ func (a *App) lockFoldCommand() *cobra.Command {
 		Long: `fold writes what an apply recorded in its journal, the file
 .NAME.lock.journal, to the lockfile. An apply does that itself when it ends.
 Only one that was killed leaves a journal behind; every command reads it, and
-the next apply folds it. In CI, run fold before the lockfile is committed, also
+the next apply folds it. In CI, run fold before the lockfile is committed, even
 if apply failed: git ignores the journal, and the machine may be gone by the
 next run.
 
