@@ -90,7 +90,7 @@ var noteWords = map[planner.NoteKind]string{
 	planner.NoteListIncomplete: "Cloudflare's list of %[1]s is incomplete: recorded secrets were read one by one, others may exist that this plan does not show",
 	planner.NoteMayExist:       "may already exist, because Cloudflare's list of %[1]s is incomplete; if so, creating them fails and nothing is overwritten: %[2]s",
 	planner.NoteAssumedChanged: "in %[1]s, the last-modified time changed, but neither scopes nor comment did. Values cannot be read, so they may have " +
-		"changed, and are sent again (generated ones are replaced). Deploying a Worker that binds a secret may move its time as well. " +
+		"changed, and are sent again (generated ones are replaced). Deploying a Worker that binds a secret may update that time as well. " +
 		"If the values were not changed, lock accept records the times and sends nothing: %[2]s",
 	planner.NoteValueLagging:    "in %[1]s, Workers read other values than the ones that were sent moments ago; they may not have those yet: %[2]s",
 	planner.NoteVerifiedAtApply: "exist in %[1]s, and are adopted by apply only if it verifies that their values are the manifest's: %[2]s",
