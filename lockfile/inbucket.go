@@ -213,7 +213,7 @@ func (b *inBucket) save(data []byte, check func() error) (saved bool, err error)
 func (b *inBucket) replace(data []byte) error {
 	ctx := context.Background()
 	if len(data) > objectstore.MaxSize {
-		return fmt.Errorf("the lockfile is %d MiB, and the limit in an object store is %d MiB", len(data)>>20, objectstore.MaxSize>>20)
+		return fmt.Errorf("the lockfile is larger than %d MiB, the limit in an object store", objectstore.MaxSize>>20)
 	}
 	v, err := objectstore.Put(ctx, b.store, b.key, data, objectstore.Condition{Match: b.version})
 	if errors.Is(err, objectstore.ErrConflict) {

@@ -72,7 +72,7 @@ func TestKeyInVariable(t *testing.T) {
 	}
 	t.Run("empty", func(t *testing.T) {
 		sopstest.OnlyKey(t, " ")
-		wantNoKey(t, data, []string{"SOPS_AGE_KEY is set, but empty", "a secret that the job may not read is empty"})
+		wantNoKey(t, data, []string{"SOPS_AGE_KEY is set but empty", "a secret that the job may not read is empty"})
 	})
 	t.Run("name of a file", func(t *testing.T) {
 		sopstest.OnlyKey(t, writeFile(t, "keys", id.String()))
@@ -148,7 +148,7 @@ func TestKeyFileName(t *testing.T) {
 		"part of key": {id.String()[15:], []string{"names a file that does not exist", "set SOPS_AGE_KEY_FILE to the full path of the key file"}},
 		"folder":      {folder, []string{"is a folder", "name the key file in the folder"}},
 		"device":      {os.DevNull, []string{"is a pipe or a device"}},
-		"empty":       {"", []string{"SOPS_AGE_KEY_FILE is set, but empty"}},
+		"empty":       {"", []string{"SOPS_AGE_KEY_FILE is set but empty"}},
 		"a key":       {id.String(), []string{"SOPS_AGE_KEY_FILE holds an identity instead of the name of a file", "set SOPS_AGE_KEY to that identity"}},
 		"key, base64": {base64.StdEncoding.EncodeToString([]byte(id.String())), []string{"SOPS_AGE_KEY_FILE holds an identity"}},
 		"a password":  {canary, []string{"SOPS_AGE_KEY_FILE names a file that does not exist"}},
@@ -212,7 +212,7 @@ func TestKeyCommand(t *testing.T) {
 	t.Run("empty beside a good key", func(t *testing.T) {
 		sopstest.OnlyKey(t, id.String())
 		t.Setenv("SOPS_AGE_KEY_CMD", "")
-		wantNoKey(t, data, []string{"SOPS_AGE_KEY_CMD is set, but empty", "(unset SOPS_AGE_KEY_CMD"}, id.String())
+		wantNoKey(t, data, []string{"SOPS_AGE_KEY_CMD is set but empty", "(unset SOPS_AGE_KEY_CMD"}, id.String())
 	})
 	for _, variable := range []string{"SOPS_AGE_KEY_CMD", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"} {
 		t.Run(variable+" writes too much", func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestKeyCommand(t *testing.T) {
 	t.Run("SSH, empty", func(t *testing.T) {
 		sopstest.OnlyKey(t, id.String())
 		t.Setenv("SOPS_AGE_SSH_PRIVATE_KEY_CMD", "")
-		wantNoKey(t, data, []string{"SOPS_AGE_SSH_PRIVATE_KEY_CMD is set, but empty"}, id.String())
+		wantNoKey(t, data, []string{"SOPS_AGE_SSH_PRIVATE_KEY_CMD is set but empty"}, id.String())
 	})
 }
 
