@@ -21,7 +21,7 @@ func (it *item) mayExist() bool { return it.unknown || !it.refused.From.IsZero()
 
 // errUnproven is why a secret that may be another client's is left alone.
 var errUnproven = errors.New("a secret of that name was created by this apply, or by another client at the same time: " +
-	"which of the two cannot be known, so its value is not overwritten")
+	"secretsync cannot tell which, so its value is not overwritten")
 
 // origin is who created a secret that was found, as far as it can be known.
 type origin int

@@ -120,7 +120,7 @@ func testModule(t *testing.T, modules, path string) {
 		"unbound":   `This Worker has no binding for a secret "not-bound", or not in all environments.` + again,
 		"inherited": `This Worker has no binding for a secret "toString", or not in all environments.` + again,
 		"value":     `This Worker has no binding for a secret (not a name), or not in all environments.` + again,
-		"string":    `The secret "stripe-secret-key" is read from env.PAYMENTS, which is no binding of the Secrets Store.` + again,
+		"string":    `The secret "stripe-secret-key" is read from env.PAYMENTS, which is not a Secrets Store binding.` + again,
 		"missing":   `The secret "stripe-secret-key" is read from env.PAYMENTS, which is missing.` + again,
 		"nostore":   `This Worker has no binding for a secret of a store "other".` + again,
 		"taken":     `withSecretsStore: env.PAYMENTS exists already. Choose another name.`,

@@ -106,7 +106,7 @@ func (o object) read(ctx context.Context, by *sealer) (*readObject, error) {
 			return read, err
 		}
 	}
-	return nil, fmt.Errorf("%s changes all the time: an apply is running", o.name())
+	return nil, fmt.Errorf("%s keeps changing: an apply is running", o.name())
 }
 
 // readAlone reads the lockfile without its journal.
@@ -213,7 +213,7 @@ func (b *inBucket) save(data []byte, check func() error) (saved bool, err error)
 func (b *inBucket) replace(data []byte) error {
 	ctx := context.Background()
 	if len(data) > objectstore.MaxSize {
-		return fmt.Errorf("the lockfile has %d MiB, and one in an object store may have %d", len(data)>>20, objectstore.MaxSize>>20)
+		return fmt.Errorf("the lockfile is larger than %d MiB, the limit in an object store", objectstore.MaxSize>>20)
 	}
 	v, err := objectstore.Put(ctx, b.store, b.key, data, objectstore.Condition{Match: b.version})
 	if errors.Is(err, objectstore.ErrConflict) {

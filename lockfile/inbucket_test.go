@@ -353,7 +353,7 @@ func TestObjectReadWhileItEnds(t *testing.T) {
 		return nil
 	}
 	m.Objects = before
-	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "changes all the time") {
+	if _, err := ReadObject(t.Context(), b, lockKey); err == nil || !strings.Contains(err.Error(), "keeps changing") {
 		t.Errorf("%v", err)
 	}
 }
@@ -418,7 +418,7 @@ func TestLargestObject(t *testing.T) {
 	in := &inBucket{object: object{store: b, key: lockKey}}
 	try(t, in.replace(make([]byte, objectstore.MaxSize)))
 	err := in.replace(make([]byte, objectstore.MaxSize+1))
-	if err == nil || !strings.Contains(err.Error(), "one in an object store may have 256") || !slices.Equal(b.put, []int{objectstore.MaxSize}) {
+	if err == nil || !strings.Contains(err.Error(), "larger than 256 MiB, the limit in an object store") || !slices.Equal(b.put, []int{objectstore.MaxSize}) {
 		t.Errorf("%v, sizes %d", err, b.put)
 	}
 }

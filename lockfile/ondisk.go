@@ -126,7 +126,7 @@ func (d *onDisk) close() error {
 // removeJournal removes a journal whose changes are in the lockfile.
 func removeJournal(path string) error {
 	if err := os.Remove(journalPath(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the lockfile's journal, which is not needed any more: %w", err)
+		return fmt.Errorf("the lockfile's journal, which is no longer needed: %w", err)
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func readUpTo(path string, most int64) ([]byte, error) {
 
 // tooLarge is the error about a file that is not read because of its size.
 func tooLarge(name string, most int64) error {
-	return &pathError{ErrLost, fmt.Sprintf("%s is larger than %d bytes, so it is hardly a lockfile: restore the last good version from git "+
+	return &pathError{ErrLost, fmt.Sprintf("%s is larger than %d bytes, so it is probably not a lockfile: restore the last good version from git "+
 		"(the library's option MaxLockfileSize raises the limit)", name, most)}
 }
 

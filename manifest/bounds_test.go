@@ -24,11 +24,11 @@ func TestBounds(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"a variable, many times": {
 			"version: 1\nvars: {a: " + strings.Repeat("x", 1<<16-1) + "}\nstores: {s: {secrets: {k: {from: {env: K}, comment: \"" + strings.Repeat("${vars.a}", 100000) + "\"}}}}\n",
-			`"comment" becomes too long by its variables`,
+			`"comment" is too long once its variables are replaced`,
 		},
 		"many texts with a variable": {
 			"version: 1\nvars: {a: " + strings.Repeat("x", 60000) + "}\nstores: {s: {secrets: {" + many(400, "k%d: {from: {env: K}, comment: \"${vars.a}\"}, ") + "}}}\n",
-			`becomes too long by its variables`,
+			`is too long once its variables are replaced`,
 		},
 		"conditions that match a pattern": {
 			"version: 1\nvars: {r: " + strings.Repeat("e", 60000) + "}\nstores: {s: {secrets: {" + many(200, "k%d: {from: {env: K}, when: 'vars.r matches \""+strings.Repeat("(e?){900}", 90)+"\"'}, ") + "}}}\n",
@@ -40,7 +40,7 @@ func TestBounds(t *testing.T) {
 		},
 		"conditions over long variables": {
 			"version: 1\nvars: {a: " + strings.Repeat("x", 60000) + "}\nstores: {s: {secrets: {" + many(10000, "k%d: {from: {env: K}, when: vars.a contains vars.a + vars.a + \"%[1]d\"}, ") + "}}}\n",
-			`"when" becomes too long by its variables`,
+			`the variables in "when" are too long`,
 		},
 		"many variables": {"version: 1\nvars: {" + many(2000, "v%d: x, ") + "}\nstores: {s: {}}\n", "more than 1000 variables"},
 		"many stores":    {"version: 1\nstores: {" + many(200000, "s%06d: {}, ") + "}\n", "more than 10000 stores"},

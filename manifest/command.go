@@ -99,7 +99,7 @@ func (r *reading) commandFailed(ctx context.Context, argv []string, err error) (
 		return "interrupted", ""
 	case errors.Is(err, subprocess.ErrTime):
 		return fmt.Sprintf("the command %q took longer than %v", name, r.commandTime),
-			"run it yourself: it may wait for an answer, which it cannot get here" + signIn(argv)
+			"run it yourself: it may be waiting for input, which it cannot get here" + signIn(argv)
 	case errors.As(err, &exit):
 		return fmt.Sprintf("the command %q failed with exit code %d", name, exit.ExitCode()),
 			"run it yourself to see why: its output is not shown here, since it may hold secrets" + signIn(argv)

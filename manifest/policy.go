@@ -80,7 +80,7 @@ func (l *loader) checkPrevious(stores []Store, taken map[place]Position) {
 			at := place{s.AccountID, s.Name, sec.Previous}
 			kept[at] = sec.Label
 			if pos, described := taken[at]; described {
-				l.errs.Add(sec.Pos, "described at "+pos.String(), "%s keeps its previous value under the name %q, which is another secret's",
+				l.errs.Add(sec.Pos, "described at "+pos.String(), "%s would keep its previous value as %q, but another secret has that name",
 					syntax.QuoteKey(sec.Label), sec.Previous)
 			}
 		}

@@ -206,7 +206,7 @@ func (d *document) refuseCiphertext(n *syntax.Node, path []string) {
 		d.refuseCiphertext(item, append(path, "item")) // a list leads to no value
 	}
 	if n.Kind == syntax.String && strings.Contains(n.Text, sopstext.ValuePrefix) && sopstext.Encrypted([]byte(n.Text)) && !isValuePath(path) {
-		d.errs = append(d.errs, mistake(ruleSource, n.Pos, "write it in clear; or restore the key \"sops\", if the file had it",
+		d.errs = append(d.errs, mistake(ruleSource, n.Pos, "write it in plaintext; or restore the key \"sops\", if the file had it",
 			"encrypted text in a file that SOPS did not encrypt"))
 		n.Kind = syntax.Refused
 	}

@@ -77,9 +77,9 @@ func noteOf(s Source, from *sealed, res Resolved) *Error {
 	}
 	switch {
 	case bytes.HasPrefix(text, []byte(charset.BOM)):
-		return note("if it is not meant, remove it", "the value begins with a byte order mark, which is sent with it", "")
+		return note("if it is not intended, remove it", "the value begins with a byte order mark, which is sent with it", "")
 	case bytes.HasSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r")):
-		return note("if it is not meant, remove it",
+		return note("if it is not intended, remove it",
 			"the value ends with a carriage return, as in line ends of Windows, which is sent with it", s.orTrim())
 	case from != nil && isQuoted(text) && from.dotenv():
 		return note("SOPS takes them for a part of the value: if they are not, remove them", "the value is in quotes, which are sent with it", "")

@@ -30,7 +30,7 @@ func (d *document) readVars(f syntax.Field) {
 		case syntax.String, syntax.Int, syntax.Bool:
 			d.vars[v.Key], d.varKinds[v.Key] = v.Value.Text, v.Value.Kind
 		case syntax.Float, syntax.Time:
-			d.errs.Add(v.Value.Pos, "put it in quotes", "the variable %q is %s, which may be written in several ways", v.Key, v.Value.Kind)
+			d.errs.Add(v.Value.Pos, "put it in quotes", "the variable %q is %s, which has more than one spelling", v.Key, v.Value.Kind)
 		default:
 			d.wrongKind(v, syntax.String, nil)
 		}
@@ -98,7 +98,7 @@ func (d *document) expanded(f syntax.Field) (string, bool) {
 		}
 		d.expansions += len(value)
 		if out.Len()+len(value) > maxExpanded || d.expansions > maxExpandedAll {
-			d.errs.Add(f.Value.Pos, "shorten the variables", "%s becomes too long by its variables", syntax.QuoteKey(f.Key))
+			d.errs.Add(f.Value.Pos, "shorten the variables", "%s is too long once its variables are replaced", syntax.QuoteKey(f.Key))
 			return "", false
 		}
 		out.WriteString(value)

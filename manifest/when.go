@@ -137,7 +137,7 @@ func (v *varNames) member(n *ast.MemberNode) {
 		return
 	}
 	if v.expansions += len(value); v.expansions > maxExpandedAll {
-		v.fail("shorten the variables", `"when" becomes too long by its variables`, "")
+		v.fail("shorten the variables", `the variables in "when" are too long`, "")
 	}
 }
 

@@ -56,7 +56,7 @@ func (a *Adviser) For(err error) string {
 	case errors.Is(err, reconcile.ErrNoAccount):
 		return "set CLOUDFLARE_ACCOUNT_ID or --account-id, or add accounts to the manifest; plan --offline and --emulator need none"
 	case errors.Is(err, applier.ErrIncomplete):
-		return "try again; if that does not help, report it to Cloudflare: what the list lacks cannot be known"
+		return "try again; if that does not help, report it to Cloudflare: secretsync cannot tell which secrets are missing"
 	case errors.As(err, &types):
 		return KeyTypes(types)
 	case errors.Is(err, planfile.ErrEncoding):
@@ -78,14 +78,14 @@ func (a *Adviser) For(err error) string {
 func failedStep(step witness.Step) string {
 	switch step {
 	case witness.StepExchange:
-		return "try again; if it lasts, look for a proxy or a firewall between here and Cloudflare"
+		return "try again; if it persists, look for a proxy or a firewall between here and Cloudflare"
 	case witness.StepUpload:
 		return `to bind secrets, the token needs "Secrets Store Write" and "Workers Scripts Edit"`
 	case witness.StepRun:
-		return "try again; if it lasts, see that neither a firewall blocks workers.dev " +
-			"nor Cloudflare Access protects the account's subdomain of it"
+		return "try again; if it persists, check that no firewall blocks workers.dev, " +
+			"and that Cloudflare Access does not protect the account's subdomain of it"
 	case witness.StepAnswer:
-		return "nothing of the answer is believed: try again, from another network if a proxy may have changed it"
+		return "the response failed authentication and was discarded: try again, from another network if a proxy may have changed it"
 	}
 	return ""
 }
@@ -184,7 +184,7 @@ func (a *Adviser) Shared(err error) string {
 	case errors.As(err, new(*reconcile.LeaseLostError)):
 		return "run " + a.Line("plan") + " to see what is left: the run that took over may be doing it"
 	case errors.As(err, new(*reconcile.OlderLockfileError)):
-		return "get the newer lockfile first, as by git pull or git merge; if it is lost, run " +
+		return "get the newer lockfile first, for example with git pull or git merge; if it is lost, run " +
 			a.Other("lock", "break", "--forget-applied") + ", and then plan"
 	case errors.Is(err, objectstore.ErrIgnoresConditions):
 		return "use another object store, such as R2 or S3; without one, let only one machine apply, and keep the lockfile in git"
@@ -193,7 +193,7 @@ func (a *Adviser) Shared(err error) string {
 	case errors.Is(err, reconcile.ErrLeaseChanged):
 		return "nothing was broken: run " + a.Other("lock", "status") + " to see who holds the lease now"
 	case errors.As(err, &copied):
-		return "compare both, as by " + a.Other("lock", "status") + "; to replace " + copied.To + " nevertheless, add --overwrite"
+		return "compare both, for example with " + a.Other("lock", "status") + "; to replace " + copied.To + " anyway, add --overwrite"
 	}
 	return ""
 }

@@ -81,7 +81,7 @@ func (s *search) variable() {
 	}
 	if strings.TrimSpace(text) == "" {
 		s.add("set "+keyVar+" to the identity, or unset it; in CI, a secret that the job may not read is empty",
-			"%s is set, but empty", keyVar)
+			"%s is set but empty", keyVar)
 		return
 	}
 	s.content(text, source{name: keyVar, words: true})

@@ -15,13 +15,13 @@ func (s *search) command(variable string) {
 		return
 	}
 	if strings.TrimSpace(line) == "" { // SOPS panics, and so uses no other key either
-		s.add("unset "+variable, "%s is set, but empty, and so SOPS uses no age key at all", variable)
+		s.add("unset "+variable, "%s is set but empty, so SOPS uses no age key", variable)
 		return
 	}
 	for _, text := range s.Failures {
 		switch _, failed, ok := strings.Cut(text, "failed to execute command "+line+": "); {
 		case strings.Contains(text, "failed to parse command "+line+": "):
-			s.add("the words of the command are split as by a shell, and nothing else of a shell works in it",
+			s.add("the command is split into words as a shell would; no other shell syntax works",
 				"the quotes in %s do not match", variable)
 			return
 		case ok:

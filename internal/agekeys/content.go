@@ -155,9 +155,9 @@ func wrapped(text, bad string, from source) (what, fix string) {
 	case strings.HasPrefix(bad, identityPrefix), strings.HasPrefix(bad, "AGE-PLUGIN-"):
 		return "an identity that is damaged: something of it is missing, added or changed", "copy the whole line of the identity again"
 	case around && strings.TrimSpace(bad) != bad:
-		return "an identity with blanks around it", "remove the blanks: an identity is a line of its own"
+		return "an identity with spaces around it", "remove the spaces: an identity must be alone on its line"
 	case around:
-		return "other text beside the identity",
+		return "other text next to the identity",
 			"leave the line " + identityPrefix + "... alone: only lines that begin with # may be with it"
 	case strings.HasPrefix(bad, "$"), strings.HasPrefix(bad, "{{"), strings.HasPrefix(bad, "op://"):
 		return "a placeholder that nothing has replaced", ""

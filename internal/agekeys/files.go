@@ -21,7 +21,7 @@ const maxFile = 1 << 20
 func (s *search) named(variable, name string) bool {
 	switch {
 	case strings.TrimSpace(name) == "":
-		s.add("set "+variable+" to the full path of the key file, or unset it", "%s is set, but empty", variable)
+		s.add("set "+variable+" to the full path of the key file, or unset it", "%s is set but empty", variable)
 		return false
 	case likeKey(name) && variable == fileVar:
 		s.add("set "+keyVar+" to that identity, and unset "+fileVar, "%s holds an identity instead of the name of a file", variable)
@@ -106,7 +106,7 @@ func (s *search) read(place, name string) (text string, ok bool) {
 }
 
 func (s *search) unreadable(shown string) {
-	s.add("let the user that runs secretsync read the file", "%s may not be read by this user", shown)
+	s.add("let the user that runs secretsync read the file", "%s cannot be read by this user", shown)
 }
 
 // absent says why a file may not be where its name says.

@@ -238,8 +238,12 @@ func (a *App) unproven(v *reconcile.Verification, wait time.Duration) error {
 		a.Say("warning: it is not known whether Workers read what was sent: %s", render.Safe(v.Failed.Error()))
 	}
 	if n := v.Count(planner.LiveOther); n > 0 {
-		return &status{exitIncomplete, hint.With(fmt.Errorf("values that Workers do not read as they were sent, after --wait %s: %d", wait, n),
-			"they may not have them yet: run "+a.line("verify")+" in a while")}
+		secrets := "1 secret"
+		if n != 1 {
+			secrets = fmt.Sprintf("%d secrets", n)
+		}
+		return &status{exitIncomplete, hint.With(fmt.Errorf("after --wait %s, Workers still read other values for %s", wait, secrets),
+			"they may not have the new ones yet: run "+a.line("verify")+" in a while")}
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func (o *generateOptions) checkFormat() error {
 	case o.write && o.format != "":
 		return errors.New("--write and --format exclude each other: the file's own format is used")
 	case o.format != "" && !module && !slices.Contains(wrangler.Formats, o.format):
-		return fmt.Errorf("format %q is none of %s, %s", o.format, strings.Join(wrangler.Formats, ", "), formatModule)
+		return fmt.Errorf("format %q is not one of %s, %s", o.format, strings.Join(wrangler.Formats, ", "), formatModule)
 	case o.out != "" && !module:
 		return errors.New("-o needs --format module")
 	case o.check && o.out == "":

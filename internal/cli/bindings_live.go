@@ -27,9 +27,9 @@ func (a *App) bindingsLiveCommand() *cobra.Command {
 		Short: "List what is deployed and reads each secret",
 		Long: `live asks Cloudflare which deployed Workers bind which secrets, those in
 dispatch namespaces too, and which AI Gateways and container registries use
-them. It lists the secrets of the manifest and the lockfile, also those that
-nothing reads, and all others that something reads. plan --live-bindings names
-those that a plan breaks.
+them. It lists the secrets of the manifest and the lockfile, including those
+that nothing reads, and all others that something reads. plan --live-bindings
+names those that a plan breaks.
 
 The token needs the permissions "Workers Scripts Read", "AI Gateway Read" and
 "Workers Containers Read". What cannot be read is said, the rest is listed, and

@@ -43,7 +43,7 @@ of the session that runs several Workers: it finds the calls of wrangler dev in
 package.json, and vite.config. Where it cannot, --persist-to or persist_to in
 the manifest's workers: says which folder. dev --clear removes the values, even
 for a configuration that cannot be read, and with --worker for one that the
-manifest no longer names. dev run is for Vitest, which has a storage of its own.
+manifest no longer names. dev run is for Vitest, which has its own storage.
 
 ` + exitCodesHelp,
 		Example: "  secretsync dev\n  secretsync dev --var environment=staging --worker apps/api/wrangler.jsonc\n  secretsync dev --clear",
@@ -148,7 +148,7 @@ the command's.
 		Example: "  secretsync dev run -- npx vitest\n  secretsync dev run --worker apps/api/wrangler.jsonc -- npm test",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return hint.With(errors.New("which command? None is given"), "for example secretsync dev run -- npx vitest")
+				return hint.With(errors.New("no command given"), "for example secretsync dev run -- npx vitest")
 			}
 			return nil
 		},

@@ -33,8 +33,8 @@ func (a *App) doctorCommand() *cobra.Command {
 		Long: `doctor checks what plan and apply need here, one line each, with what to do
 below: the manifest and its variables, the lockfile and whether it is committed,
 an unfinished apply, what git tracks and ignores, the fingerprint key, which
-SOPS files a key at hand opens, the bindings of Workers, the proxy, the API, the
-token with its end and permissions, accounts, stores, quota, leases, the clock.
+SOPS files can be decrypted here, the bindings of Workers, the proxy, the API,
+the token's expiry and permissions, accounts, stores, quota, leases, the clock.
 
 It needs neither a manifest nor a token: checks that are not possible are
 skipped, and say why. It sends only requests that read, so it cannot know

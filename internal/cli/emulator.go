@@ -47,7 +47,7 @@ Where Cloudflare's behavior is not documented, flags choose it:
 secrets that stay pending, --activation-moves-modified,
 --deploy-moves-modified, and --audit-delay 5m for an audit log that is late.
 
-Of a deployed Worker, only its bindings are kept. The audit log names tokens by
+For a deployed Worker, only its bindings are kept. The audit log names tokens by
 digests; a request with the header "Emulator-User: EMAIL" is that user's change
 in the dashboard.
 

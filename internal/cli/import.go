@@ -62,7 +62,7 @@ func (a *App) importCommand() *cobra.Command {
 		Use:         "import {--from-env FILE... | -o FILE | --lock-only}",
 		Short:       "Import .dev.vars files or existing secrets; rebuild a lockfile",
 		Annotations: map[string]string{cmdline.ArgumentsOf: "from-env"}, // for hints
-		Long: `import --from-env FILE... takes over values from files in clear: .dev.vars,
+		Long: `import --from-env FILE... takes over values from plaintext files: .dev.vars,
 .env, or the JSON of "wrangler secret bulk", read as wrangler reads them. It
 encrypts the values into a SOPS file (--sops, by default secrets.enc.yaml beside
 the manifest), for the recipients in .sops.yaml, and adds an entry for each to
@@ -96,7 +96,7 @@ you are certain, use adopt: overwrite instead: it sends every value again.
 			}
 			if len(args) > 0 && o.out == "" && !o.lockOnly {
 				return hint.With(fmt.Errorf("%s takes files only with --from-env, but got %q", cmd.CommandPath(), args[0]),
-					"for a file with values in clear: "+cmd.CommandPath()+" --from-env "+shell.File(args[0]))
+					"for a file with plaintext values: "+cmd.CommandPath()+" --from-env "+shell.File(args[0]))
 			}
 			return noArgs(cmd, args)
 		},
@@ -132,7 +132,7 @@ func (a *App) runImport(cmd *cobra.Command, o *importOptions, args []string) err
 	case o.lockOnly && o.out != "":
 		return errors.New("-o and --lock-only exclude each other")
 	case !o.lockOnly && o.out == "":
-		return errors.New("import needs --from-env FILE, for files in clear, -o FILE, for a manifest, or --lock-only, for a lockfile")
+		return errors.New("import needs one of --from-env FILE (plaintext files), -o FILE (write a manifest), --lock-only (rebuild the lockfile)")
 	case o.lockOnly && o.sops != "":
 		return errors.New("--sops goes with -o and --from-env")
 	case o.lockOnly:

@@ -88,7 +88,7 @@ func (a *App) localLockfile(ctx context.Context, f *manifestFlags, why string) (
 		path = p.Lockfile()
 	}
 	if objectstore.IsURL(path) {
-		return "", hint.With(fmt.Errorf("the lockfile is %s, and not a file", path), why)
+		return "", hint.With(fmt.Errorf("the lockfile is %s, not a file", path), why)
 	}
 	return path, nil
 }
@@ -146,7 +146,7 @@ func (a *App) lockFoldCommand() *cobra.Command {
 		Long: `fold writes what an apply recorded in its journal, the file
 .NAME.lock.journal, to the lockfile. An apply does that itself when it ends.
 Only one that was killed leaves a journal behind; every command reads it, and
-the next apply folds it. In CI, run fold before the lockfile is committed, also
+the next apply folds it. In CI, run fold before the lockfile is committed, even
 if apply failed: git ignores the journal, and the machine may be gone by the
 next run.
 
@@ -221,7 +221,7 @@ func (a *App) lockBreak(ctx context.Context, o *breakOptions) error {
 	}
 	if !p.Shared() {
 		return hint.With(errors.New("there is no lease: the manifest names neither a lease nor a lockfile in a bucket"),
-			"the lock of a lockfile in a file is free as soon as the run that holds it ends; name a lease with --lease")
+			"a local lockfile needs no lease: its lock is released when the run ends; name a lease with --lease")
 	}
 	lock, err := p.ReadLockfile(ctx)
 	if err != nil {

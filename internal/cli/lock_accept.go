@@ -77,7 +77,7 @@ func (a *App) lockAccept(ctx context.Context, o *acceptOptions, patterns []strin
 		}
 		lockfile := render.Safe(run.Project().Lockfile())
 		if len(found.Accept)+len(found.Refuse) == 0 {
-			_, err := fmt.Fprintf(a.Out, "Nothing to accept: checked %d, and all are as %s has them.\n", found.Named, lockfile)
+			_, err := fmt.Fprintf(a.Out, "Nothing to accept: checked %d, and all match %s.\n", found.Named, lockfile)
 			return err
 		}
 		if err := render.Acceptable(a.Out, found, a.style(o.noColor)); err != nil {

@@ -27,8 +27,8 @@ into a bucket, where many machines share it: then write
 
   lockfile: s3://BUCKET/PREFIX/NAME.lock
 
-into the manifest, and remove the file from git. It holds the leases of all
-stores meanwhile, so that no other run writes.
+into the manifest, and remove the file from git. While it copies, it holds the
+leases of all stores, so that no other run writes.
 
 A lockfile in the bucket with records of another project, or with newer ones, is
 kept unless --overwrite is given. It needs no token for Cloudflare, no values
@@ -43,8 +43,8 @@ func (a *App) lockPullCommand() *cobra.Command {
 		Short: "Copy the lockfile from a bucket into a file",
 		Long: `pull copies a lockfile from a bucket, with the journal of a killed apply if
 there is one, to the file beside the manifest or that --lockfile names: the
-reverse of push. It holds the leases of all stores meanwhile. The one in the
-bucket is the older version from then on: runs that use it are refused.
+reverse of push. While it copies, it holds the leases of all stores. The one in
+the bucket is the older version from then on: runs that use it are refused.
 
 A file with records of another project, or with newer ones, is kept unless
 --overwrite is given. It needs no token for Cloudflare, no values and no key.`,
@@ -62,7 +62,7 @@ func (a *App) copyCommand(
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case !objectstore.IsURL(args[0]):
-			return fmt.Errorf("%q is no place in a bucket: want s3://BUCKET/PREFIX/NAME.lock", args[0])
+			return fmt.Errorf("%q is not a bucket URL: want s3://BUCKET/PREFIX/NAME.lock", args[0])
 		case objectstore.IsURL(o.manifestFlags.lockfile):
 			return fmt.Errorf("--lockfile names the file beside the manifest for %s, not a place in a bucket", cmd.CommandPath())
 		}

@@ -69,7 +69,7 @@ func (a *App) resolveLockfile(ctx context.Context, o *mergeOptions) error {
 		return errors.New("--path goes with the files BASE, OURS and THEIRS; --lockfile names the lockfile")
 	}
 	path, err := a.localLockfile(ctx, &o.manifestFlags,
-		"there is nothing to merge: runs write it one after another; to merge versions in files, name the three files, or one with --lockfile")
+		"nothing to merge: a lockfile in a bucket has no branches; to merge versions in files, name the three files, or one with --lockfile")
 	if err != nil {
 		return err
 	}

@@ -249,7 +249,7 @@ func readPlan(ctx context.Context, path string) (*planfile.File, error) {
 	if err != nil {
 		err = fmt.Errorf("the plan file: %w", err)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = hint.With(err, "plan -o writes one; in CI, the job of the plan has to hand it on")
+			err = hint.With(err, "plan -o writes one; in CI, the plan job must pass it on as an artifact")
 		}
 		return nil, err
 	}

@@ -114,10 +114,10 @@ func (a *App) tracked(ctx context.Context, lockPath string) []*manifest.Error {
 			w.Hint = untrack
 		case emulatorDefault:
 			w.What = "git tracks the emulator's state: whoever can read the repository can test guesses of the values in it"
-			w.Hint = untrack + "; its history keeps it, so change the values that were real"
+			w.Hint = untrack + "; it remains in git's history: rotate any real values"
 		default:
 			w.What = "git tracks the fingerprint key: whoever can read the repository can test guesses of values against the lockfile"
-			w.Hint = untrack + "; then run " + a.line("lock", "rekey") + ". The history keeps the old key: change the values that could be guessed"
+			w.Hint = untrack + "; then run " + a.line("lock", "rekey") + ". The old key remains in git's history: rotate the values that could be guessed"
 		}
 		warnings = append(warnings, w)
 	}

@@ -41,7 +41,7 @@ func TestUnproven(t *testing.T) {
 		if exitCode(err) != c.code || said.String() != c.said {
 			t.Errorf("%s: exit code %d, %v; said %q", c.name, exitCode(err), err, said.String())
 		}
-		if c.code == exitIncomplete && !strings.Contains(err.Error(), "after --wait 1m0s: 1") {
+		if c.code == exitIncomplete && !strings.Contains(err.Error(), "after --wait 1m0s, Workers still read other values for 1 secret") {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

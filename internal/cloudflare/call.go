@@ -62,7 +62,7 @@ func (c *Client) build(ctx context.Context, call Call) (*http.Request, error) {
 	}
 	for _, segment := range call.Path {
 		if segment == "" || segment == "." || segment == ".." {
-			return nil, fmt.Errorf("%.64q is no part of a path", segment)
+			return nil, fmt.Errorf("%.64q cannot be a part of a path", segment)
 		}
 		path = append(path, url.PathEscape(segment))
 	}

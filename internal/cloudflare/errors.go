@@ -150,7 +150,7 @@ var knownErrors = map[string]meaning{
 	"secret_scope_invalid":       {"one of a secret's scopes is not known to Cloudflare", applier.ErrInvalid},
 	"secret_value_too_long":      {"a secret's value is too long: the limit is 65,536 bytes", applier.ErrInvalid},
 	"invalid_json_body":          {"Cloudflare doesn't understand the request's body", applier.ErrInvalid},
-	"maximum_secrets_exceeded":   {"the account has no room for more secrets: its quota counts those of all tools; delete some first", applier.ErrQuota},
+	"maximum_secrets_exceeded":   {"the account has no room for more secrets: its quota counts secrets created by any tool; delete some first", applier.ErrQuota},
 	"maximum_stores_exceeded":    {"the account has no room for another store: an account has one; list its stores and use the name of that one", applier.ErrQuota},
 	"store_not_empty":            {"the store still holds secrets: delete them first", nil},
 }
@@ -163,8 +163,8 @@ const (
 
 const (
 	whatThrottled = "Cloudflare's rate limit is used up"
-	whatWithheld  = "Cloudflare refused it, for a reason that is not shown because it may quote a value"
-	whatRefused   = "Cloudflare refused it, for a reason that is not known here"
+	whatWithheld  = "Cloudflare rejected the request for a reason that is not shown because it may quote a value"
+	whatRefused   = "Cloudflare rejected the request for an unknown reason"
 )
 
 var knownCodes = map[int]string{
@@ -213,7 +213,7 @@ func explainStatus(a *answer) (string, error) {
 	case a.status >= 300 && a.status < 400:
 		return "the server answered with a redirect, which is not followed: check the API base URL", nil
 	case a.env == nil:
-		return "a gateway answered instead of the API: if this lasts, check the API base URL", nil
+		return "a gateway answered instead of the API: if this persists, check the API base URL", nil
 	case a.status >= 500 || a.status == http.StatusRequestTimeout:
 		return "Cloudflare had an internal error", nil
 	case a.status == http.StatusNotFound:

@@ -71,10 +71,10 @@ func TestErrorText(t *testing.T) {
 		want   string
 	}{
 		{"known", named, "POST", "creating a secret: a secret of that name exists already in the store (HTTP 400, code 1003, CF-Ray 8f1a0123456789ab-FRA)"},
-		{"unknown", refusal(409, 4711, "boo"), "PATCH", "updating a secret: Cloudflare refused it, for a reason that is not shown because it may quote a value (HTTP 409, code 4711)"},
+		{"unknown", refusal(409, 4711, "boo"), "PATCH", "updating a secret: Cloudflare rejected the request for a reason that is not shown because it may quote a value (HTTP 409, code 4711)"},
 		{"token", refusal(403, 10000, "Authentication error"), "GET", `listing secrets: Cloudflare refused the API token: it is invalid, is for another account, or lacks the permission "Secrets Store Read" (to apply, "Secrets Store Write") for this one (HTTP 403, code 10000, 2 attempts)`},
 		{"token, no envelope", reply{status: 401}, "GET", `listing secrets: Cloudflare refused the API token: it is invalid, is for another account, or lacks the permission "Secrets Store Read" (to apply, "Secrets Store Write") for this one (HTTP 401)`},
-		{"gateway", reply{status: 502, body: "<html>"}, "PATCH", "updating a secret: a gateway answered instead of the API: if this lasts, check the API base URL (HTTP 502, 4 attempts); whether it took effect is unknown"},
+		{"gateway", reply{status: 502, body: "<html>"}, "PATCH", "updating a secret: a gateway answered instead of the API: if this persists, check the API base URL (HTTP 502, 4 attempts); whether it took effect is unknown"},
 		{"internal", refusal(500, 1, ""), "DELETE", "deleting a secret: Cloudflare had an internal error (HTTP 500, code 1, 4 attempts); whether it took effect is unknown"},
 		{"account", refusal(404, 7003, "Could not route"), "GET", "listing secrets: Cloudflare doesn't know the account: check its id (HTTP 404, code 7003)"},
 		{"later", throttle("3600"), "GET", "listing secrets: Cloudflare's rate limit is used up: it asks to wait 1h0m0s, and secretsync waits 5m0s at most; try again after that (HTTP 429, code 10429)"},

@@ -183,7 +183,7 @@ func (l *Local) sayWhere(places []*devsession.Place) {
 		folders = append(folders, p.Values())
 	}
 	if byDefault > 1 {
-		l.Say("Workers that run together, as by wrangler dev -c A -c B, all look where the first one does: " +
+		l.Say("Workers that run together, for example with wrangler dev -c A -c B, all look where the first one does: " +
 			"set persist_to for them under workers:")
 	}
 	if len(folders) > 0 {

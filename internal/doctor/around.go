@@ -41,7 +41,7 @@ func (x *examination) lease(l reconcile.Lease) Check {
 	case l.Applied != nil && int(l.Applied.Generation) > own:
 		c.Status = Error
 		c.Message = fmt.Sprintf("the lockfile is older than the one last applied: generation %d, and %d was applied", own, l.Applied.Generation)
-		c.Hint = "get the newer lockfile, as by git pull"
+		c.Hint = "get the newer lockfile, for example with git pull"
 	case l.Held:
 		c.Status = Warning
 		c.Message = fmt.Sprintf("held by a run on %s since %s", l.Holder.Host, l.Holder.Since.UTC().Format(time.RFC3339))
@@ -59,7 +59,7 @@ const (
 func (x *examination) clock() Check {
 	skew, known := x.Skew()
 	if !known {
-		return skipped("clock", "the API was not reached, whose clock it is compared with")
+		return skipped("clock", "the API, whose clock it is compared with, was not reached")
 	}
 	seconds := skew.Seconds()
 	c := Check{Name: "clock", Status: OK, Message: "agrees with the API's", Facts: Facts{SkewSeconds: &seconds}}
@@ -71,7 +71,7 @@ func (x *examination) clock() Check {
 		where = "ahead of"
 	}
 	c.Status, c.Message = Warning, fmt.Sprintf("%s %s the API's", skew.Abs().Round(time.Second), where)
-	c.Hint = "set this machine's clock, as by NTP: signed requests to buckets fail from 15m on"
+	c.Hint = "set this machine's clock, for example with NTP: signed requests to buckets fail if it is off by 15 minutes or more"
 	if skew.Abs() >= skewError && x.project != nil && x.project.Shared() {
 		c.Status = Error
 	}

@@ -44,16 +44,16 @@ func (x *examination) committed(ctx context.Context) Check {
 	case why != "":
 		return skipped(name, why)
 	case text == "":
-		return Check{Name: name, Subject: s.path, Status: OK, Message: "git has it as it is here"}
+		return Check{Name: name, Subject: s.path, Status: OK, Message: "committed and unchanged"}
 	case strings.Contains(text, "!! "):
 		c.Message, c.Hint = "git ignores it: other machines apply without its records", "remove it from .gitignore, and commit it"
 	case added(text) && unused && x.manifestAdded(ctx):
 		return Check{
-			Name: name, Subject: s.path, Status: OK, Message: "not committed yet, as is the manifest",
+			Name: name, Subject: s.path, Status: OK, Message: "neither it nor the manifest is committed yet",
 			Hint: "run " + shell.Git(s.path, "add") + ", and commit it together with " + x.project.Manifest().File,
 		}
 	case strings.Contains(text, "?? ") && unused:
-		c.Message = "not in git: other machines begin another one"
+		c.Message = "not in git: other machines start another one"
 	case strings.Contains(text, "?? "):
 		c.Message = "not in git: other machines apply without its records"
 	default:

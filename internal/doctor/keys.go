@@ -70,10 +70,10 @@ func (x *examination) opened(ctx context.Context, f manifest.OpenedSOPS, e encry
 	var c Check
 	switch err := e.CheckKey(ctx); {
 	case err == nil:
-		c = Check{Name: "sops", Subject: f.Name, Status: OK, Message: "opened by a key at hand; for " + shortened(recipients)}
+		c = Check{Name: "sops", Subject: f.Name, Status: OK, Message: "can be decrypted here; encrypted for " + shortened(recipients)}
 	case onlyServers(recipients):
 		c = x.failed("sops", f.Name, Skipped, err)
-		c.Message = "not tried, since only servers have its keys; for " + shortened(recipients)
+		c.Message = "not tried, because only servers have its keys; encrypted for " + shortened(recipients)
 	default:
 		c = x.failed("sops", f.Name, Error, err)
 	}

@@ -121,7 +121,7 @@ func (x *examination) quota(a *account) Check {
 	c.Message = fmt.Sprintf("%d of %d secrets", a.used, a.limit)
 	if a.limit > 0 && a.used*10 >= a.limit*9 {
 		c.Status = Warning
-		c.Hint = "delete secrets that nothing uses, or ask Cloudflare for more: those of all tools count"
+		c.Hint = "delete secrets that nothing uses, or ask Cloudflare for more: secrets created by any tool count"
 	}
 	return c
 }

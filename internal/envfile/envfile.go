@@ -58,7 +58,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, refuse(whole, "wrangler replaces the bytes that are not: encode such a value, for example as base64", "is not UTF-8 text")
 	case sopstext.Detect(data) != "":
 		return nil, refuse(whole, "name its values in the manifest: from: {sops: "+filepath.ToSlash(name)+", key: NAME}",
-			"is a SOPS file already: it holds no value in clear")
+			"is a SOPS file already: it holds no plaintext value")
 	case vault().Match(data):
 		return nil, refuse(whole, "decrypt it first: npx dotenvx decrypt", "is encrypted with dotenvx")
 	}
@@ -122,10 +122,10 @@ func parseDotenv(name, text string) (*File, error) {
 				"the value ends at a #, where wrangler takes the rest for a comment")
 		}
 		if a.open {
-			f.note(at(a.line), "close it, or remove it", "the value begins with a quote that nothing closes: for wrangler it is a part of the value")
+			f.note(at(a.line), "close it, or remove it", "the value begins with a quote that is never closed: for wrangler it is a part of the value")
 		}
 		if strings.Trim(a.value, "=") == "" && a.value != "" { // the end of a value in base64 has this form
-			errs.Add(at(a.line), "if it belongs to the value above, put that in quotes", "a value of nothing but =")
+			errs.Add(at(a.line), "if it belongs to the value above, put that in quotes", "a value that is only =")
 		}
 		e := Entry{Name: a.name, Pos: at(a.line), Value: secret.New([]byte(a.value)), Setting: loaded && setting().MatchString(a.name)}
 		if i, twice := index[a.name]; twice {
@@ -193,8 +193,8 @@ func (e Entry) Check() *syntax.Error {
 	case reference().Match(value):
 		hint, what = "use the tool that resolves it as a source: from: {command: [...]}, or write the value that it stands for", "the value is a reference to a secret, and not the secret"
 	case isLoadedByWrangler(e.Pos.File) && expanded().Match(value):
-		hint, what = "write the value that is meant to a .dev.vars file, where $ stands for itself, and import that",
-			"what the value is depends: wrangler dev replaces $NAME and \\$ in .env files, and wrangler secret bulk does not"
+		hint, what = "write the intended value to a .dev.vars file, where $ stands for itself, and import that",
+			"the value depends on the command: wrangler dev replaces $NAME and \\$ in .env files, and wrangler secret bulk does not"
 	default:
 		return nil
 	}

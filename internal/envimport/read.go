@@ -113,7 +113,7 @@ func (o *Options) leftOut(e envfile.Entry, used map[string]bool) (why string, er
 	case len(o.Only) > 0 && !only:
 		return "not in --only", nil
 	case e.Setting && !only:
-		return "wrangler's own settings are no secrets of a Worker; --only " + shell.Word(e.Name) + " imports it", nil
+		return "wrangler's own settings are not secrets of a Worker; --only " + shell.Word(e.Name) + " imports it", nil
 	}
 	return "", nil
 }

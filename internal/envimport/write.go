@@ -103,17 +103,17 @@ func (im *importer) toDelete(name string) string {
 		"; for local development, " + im.Line("dev") + ")"
 	switch left := slices.ContainsFunc(im.left, func(e entry) bool { return e.Pos.File == name }); {
 	case !left:
-		return "delete " + name + ", which holds the values in clear, " + when
+		return "delete " + name + ", which holds the values in plaintext, " + when
 	case len(im.taken[name]) == 0:
 		return "keep " + name + ": nothing was taken from it"
 	}
-	return "delete " + strings.Join(im.taken[name], ", ") + " from " + name + ", which holds them in clear, " + when
+	return "delete " + strings.Join(im.taken[name], ", ") + " from " + name + ", which holds them in plaintext, " + when
 }
 
 // warnInGit warns of a plaintext file that git tracks, or would add.
 func (im *importer) warnInGit(ctx context.Context, name string) {
 	dir, base := filepath.Dir(name), filepath.Base(name)
-	replace := "replace the values at those who issued them: git's history keeps the old ones"
+	replace := "rotate the values at their issuers: the old ones remain in git's history"
 	switch {
 	case !repo.InWorkTree(dir):
 	case len(repo.Tracked(ctx, dir, im.getenv, base)) > 0:

@@ -12,7 +12,7 @@ import (
 
 // ErrAccount means that a text is not an account's id. It does not quote the text: a token may
 // have been entered by mistake.
-var ErrAccount = errors.New("the account id is not 32 hexadecimal digits: it stands in the dashboard's address," +
+var ErrAccount = errors.New("the account id is not 32 hexadecimal digits: it is part of the dashboard's address," +
 	" https://dash.cloudflare.com/ACCOUNT_ID, and \"wrangler whoami\" prints it")
 
 var form = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)

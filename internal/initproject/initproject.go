@@ -149,7 +149,7 @@ func (in *initialization) checkFlags() error {
 		return nil
 	}
 	if in.existed {
-		return hint.With(errors.New("--store goes with a new manifest, and there is one: "+in.file), "name the store in it")
+		return hint.With(errors.New("--store applies only to a new manifest, but "+in.file+" already exists"), "name the store in it")
 	}
 	if err := setup.CheckStore(o.Store); err != nil {
 		return fmt.Errorf("--store %w", err)

@@ -162,7 +162,7 @@ func TestRefused(t *testing.T) {
 		answers    string
 		o          initproject.Options
 	}{
-		{"a store of a manifest that exists", "--store goes with a new manifest, and there is one: a.yaml", manifest, "", initproject.Options{Manifest: "a.yaml", Store: "shop"}},
+		{"a store of a manifest that exists", "--store applies only to a new manifest, but a.yaml already exists", manifest, "", initproject.Options{Manifest: "a.yaml", Store: "shop"}},
 		{"no valid manifest", "unsupported manifest version", "version: 2\n", "", initproject.Options{Manifest: "a.yaml"}},
 		{"another format", "init writes YAML or TOML", "", "", initproject.Options{Manifest: "a.json"}},
 		{"no CI system", `--ci "jenkins" is not one of`, "", "", initproject.Options{CI: "jenkins"}},

@@ -99,7 +99,7 @@ func (in *initialization) sayFound() {
 		in.say("  %s", key)
 	}
 	if e.Foreign() {
-		in.Say("warning: no age identity on this machine is one of its recipients: you can encrypt values, and not read them")
+		in.Say("warning: no age identity on this machine is one of its recipients: you can encrypt values but not decrypt them")
 		in.Hint("send the recipient of your identity to a holder of one, who adds it and runs sops updatekeys and secretsync lock rekey")
 	}
 }

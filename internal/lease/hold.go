@@ -57,7 +57,7 @@ func (h *hold) write(ctx context.Context, state string) error {
 			return err
 		}
 		if !first {
-			return &LostError{Address: h.address(), Why: "its object changes without end", Err: objectstore.ErrConflict}
+			return &LostError{Address: h.address(), Why: "its object keeps changing", Err: objectstore.ErrConflict}
 		}
 	}
 }

@@ -855,7 +855,7 @@ func TestChangesWithoutEnd(t *testing.T) {
 		}}
 		set := acquire(t, f, Options{})
 		changing = true
-		if err := set.Release(t.Context()); !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), "changes without end") {
+		if err := set.Release(t.Context()); !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), "keeps changing") {
 			t.Errorf("error %v", err)
 		}
 	})

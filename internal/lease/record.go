@@ -16,7 +16,7 @@ import (
 // Errors about the content of a lease's object. [errors.Is] finds them.
 var (
 	// ErrNotLease means that the object is not a lease.
-	ErrNotLease = errors.New("the object is no lease of secretsync")
+	ErrNotLease = errors.New("the object is not a secretsync lease")
 	// ErrNewer means that a newer version of secretsync wrote the object.
 	ErrNewer = errors.New("the lease was written by a newer version of secretsync: use that version here, too")
 )

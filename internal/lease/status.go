@@ -54,7 +54,7 @@ func load(ctx context.Context, store objectstore.Store, key string) (record, obj
 }
 
 // ErrChanged means that the run that a lease was to be taken from does not hold it any more.
-var ErrChanged = errors.New("another run acquired or released the lease meanwhile")
+var ErrChanged = errors.New("another run acquired or released the lease in the meantime")
 
 // Break releases a lease that still has the holder in s; the error is [ErrChanged] if another run
 // holds it now. The run that held it is not notified: if it still runs, it relies on the lease until
@@ -67,7 +67,7 @@ func Break(ctx context.Context, store objectstore.Store, s Status, host string) 
 			return err
 		}
 	}
-	return fmt.Errorf("break the lease %s: it changes without end", s.Address)
+	return fmt.Errorf("break the lease %s: it keeps changing", s.Address)
 }
 
 func breakOnce(ctx context.Context, store objectstore.Store, s Status, host string) error {

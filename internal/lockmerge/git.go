@@ -32,7 +32,7 @@ func unmerged(ctx context.Context, path string, getenv func(string) string) (*Ve
 		about, _, _ := strings.Cut(entry, "\t") // mode, object and stage
 		fields := strings.Fields(about)
 		if len(fields) != 3 {
-			return nil, fmt.Errorf("git ls-files lists %q in a form that is not known", path)
+			return nil, fmt.Errorf("git ls-files lists %q in an unknown form", path)
 		}
 		to, ok := map[string]*[]byte{"1": &v.Base, "2": &v.Ours, "3": &v.Theirs}[fields[2]]
 		if !ok {

@@ -104,7 +104,7 @@ func noConflict(path string, content []byte) error {
 	}
 	_, err := lockfile.Parse(path, content)
 	if errors.Is(err, lockfile.ErrConflict) {
-		return hint.With(fmt.Errorf("%s has a conflict, but git does not have its versions: it was added already, or this is no merge", path),
+		return hint.With(fmt.Errorf("%s has a conflict, but git does not have its versions: either it was already added, or no merge is in progress", path),
 			shell.Git(path, "checkout", "--merge")+" brings a conflict back, if it was just added; otherwise edit the file")
 	}
 	return err

@@ -60,10 +60,10 @@ func (b Breaking) Print(w io.Writer, lockfile string) error {
 	}
 	if len(b.Held) > 0 {
 		fmt.Fprintf(&out, "If that run is alive, it notices within %s, and sends nothing more after that.\n"+
-			"What it leaves undone, the next plan shows.\n", longest/3*2)
+			"The next plan shows what it leaves undone.\n", longest/3*2)
 	}
 	if b.Applied != nil {
-		fmt.Fprintf(&out, "%s\n  generation %d, applied %s, is to be forgotten\n",
+		fmt.Fprintf(&out, "%s\n  generation %d, applied %s, will be forgotten\n",
 			render.Safe(lockfile), b.Applied.Generation, render.Safe(appliedBy(b.Applied)))
 		out.WriteString("If that version still exists, such as in git or as an older version of the object, restore it instead:\n" +
 			"with an older one, what was created since looks like another client's, and what was changed since like drift.\n")

@@ -34,7 +34,7 @@ func TestBreaking(t *testing.T) {
 		},
 		{
 			"held and forgotten", leases, true, "Break the lease, and forget that version?",
-			[]string{"s3://b/one\n", "x.lock\n  generation 9, applied at ", " on a, is to be forgotten\n"}, []string{"generation 7"}, "", "",
+			[]string{"s3://b/one\n", "x.lock\n  generation 9, applied at ", " on a, will be forgotten\n"}, []string{"generation 7"}, "", "",
 		},
 		{
 			"only forgotten", leases[1:2], true, "Forget that version?",

@@ -78,7 +78,7 @@ func (l *Lease) print(out *rows.Writer, own int) {
 	}
 	out.Add("lease", "%s: %s", render.Safe(l.Address), render.Safe(state))
 	if l.State == "held" {
-		out.Add("", "a run works, or was killed: then the lease is free after %s without a renewal", l.Duration)
+		out.Add("", "a run is active, or was killed: then the lease is free after %s without a renewal", l.Duration)
 	}
 	if p := l.Applied; p != nil {
 		older := ""

@@ -30,7 +30,7 @@ func ParseState(data []byte) (*State, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if decoder.Decode(&read) != nil || read.Version < 1 {
-		return nil, errors.New("it is no state of notifications")
+		return nil, errors.New("it is not a notification state file")
 	}
 	if read.Version > stateVersion {
 		return nil, errors.New("it was written by a newer secretsync")

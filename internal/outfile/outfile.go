@@ -69,7 +69,7 @@ func (g *Guard) Check(o File) error {
 }
 
 func (o File) notKind() error {
-	return hint.With(fmt.Errorf("%s %s: that file exists, and is no %s", o.Flag, o.Path, o.Kind), "name another one, or remove it")
+	return hint.With(fmt.Errorf("%s %s: that file exists and is not a %s", o.Flag, o.Path, o.Kind), "name another one, or remove it")
 }
 
 // Write replaces a file, or creates it.
@@ -120,7 +120,7 @@ func Replace(name string, was, data []byte) error {
 	_, err := atomicfile.WriteIf(name, data, 0o644, func() error {
 		now, err := ReadExisting(name)
 		if err == nil && (!bytes.Equal(now, was) || (now == nil) != (was == nil)) {
-			err = fmt.Errorf("%s was changed meanwhile: run the command again", name)
+			err = fmt.Errorf("%s was changed in the meantime: run the command again", name)
 		}
 		return err
 	})

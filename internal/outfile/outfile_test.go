@@ -72,9 +72,9 @@ func TestOwnFiles(t *testing.T) {
 func TestKind(t *testing.T) {
 	var g Guard
 	other := write(t, "notes", "mine")
-	refused(t, g.Write(list(other), []byte("list: new")), "that file exists, and is no list", other, "mine")
+	refused(t, g.Write(list(other), []byte("list: new")), "that file exists and is not a list", other, "mine")
 	_, err := g.Remove(list(other))
-	refused(t, err, "that file exists, and is no list", other, "mine")
+	refused(t, err, "that file exists and is not a list", other, "mine")
 
 	earlier := write(t, "earlier", "list: old")
 	if err := g.Write(list(earlier), []byte("list: new")); err != nil {
@@ -127,8 +127,8 @@ func TestReplace(t *testing.T) {
 	if err := Replace(path, was, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, Replace(path, was, []byte("newer")), "was changed meanwhile", path, "new")
-	refused(t, Replace(path, nil, []byte("newer")), "was changed meanwhile", path, "new")
+	refused(t, Replace(path, was, []byte("newer")), "was changed in the meantime", path, "new")
+	refused(t, Replace(path, nil, []byte("newer")), "was changed in the meantime", path, "new")
 
 	absent := filepath.Join(t.TempDir(), "absent")
 	if was, err = ReadExisting(absent); was != nil || err != nil {

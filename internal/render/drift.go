@@ -136,9 +136,9 @@ func whatDrifted(d planner.Drift) string {
 	case planner.DriftRotationOverdue:
 		return "past rotate_after"
 	case planner.DriftRetireOverdue:
-		return "keeps an earlier value although its overlap is over: apply retires it"
+		return "overlap expired: the next apply retires this previous value"
 	case planner.DriftActivated:
-		return "became active after the last apply had ended, which moved the time of its last change; the value is assumed to be the one that was sent"
+		return "activation after the last apply updated its last-modified time; the value is assumed to be the one that was sent"
 	case planner.DriftListIncomplete:
 		return "Cloudflare's list is incomplete: recorded secrets were read one by one, others may exist that are not shown"
 	case planner.DriftAccepted:

@@ -85,19 +85,19 @@ var notRotated = map[planner.NoteKind]string{
 // noteWords are notes on secrets of a store: %[1]s is the store, %[2]s the names.
 var noteWords = map[planner.NoteKind]string{
 	planner.NoteLagging:        "Cloudflare's list of %[1]s is older than our last write; the lockfile is used instead: %[2]s",
-	planner.NoteBackwards:      "in %[1]s, Cloudflare reports an older change than our last write; was the lockfile edited, or the store restored? The lockfile is used: %[2]s",
-	planner.NoteActivated:      "in %[1]s, became active after the last apply had ended, which moved the time of the last change; the values are assumed to be the ones that were sent: %[2]s",
+	planner.NoteBackwards:      "in %[1]s, Cloudflare's last-modified time is older than our last write: was the lockfile edited, or the store restored? The lockfile is used: %[2]s",
+	planner.NoteActivated:      "in %[1]s, activation after the last apply updated the last-modified time; the values are assumed to be the ones that were sent: %[2]s",
 	planner.NoteListIncomplete: "Cloudflare's list of %[1]s is incomplete: recorded secrets were read one by one, others may exist that this plan does not show",
-	planner.NoteMayExist:       "missing from Cloudflare's list of %[1]s, which is incomplete, so they may exist; then Cloudflare refuses to create them, and nothing is overwritten: %[2]s",
-	planner.NoteAssumedChanged: "in %[1]s, the time of the last change moved, but neither scopes nor comment changed. Values cannot be read, so they may have " +
-		"changed, and are sent again (generated ones are replaced). Deploying a Worker that binds a secret may move its time as well. " +
+	planner.NoteMayExist:       "may already exist, because Cloudflare's list of %[1]s is incomplete; if so, creating them fails and nothing is overwritten: %[2]s",
+	planner.NoteAssumedChanged: "in %[1]s, the last-modified time changed, but neither scopes nor comment did. Values cannot be read, so they may have " +
+		"changed, and are sent again (generated ones are replaced). Deploying a Worker that binds a secret may update that time as well. " +
 		"If the values were not changed, lock accept records the times and sends nothing: %[2]s",
 	planner.NoteValueLagging:    "in %[1]s, Workers read other values than the ones that were sent moments ago; they may not have those yet: %[2]s",
 	planner.NoteVerifiedAtApply: "exist in %[1]s, and are adopted by apply only if it verifies that their values are the manifest's: %[2]s",
 	planner.NoteKeptOther:       "adopted in %[1]s as they are, and their values are known not to be the manifest's; none is sent until it changes at its source: %[2]s",
 	planner.NoteInterrupted:     "the last apply was interrupted in %[1]s, outcome unknown: %[2]s",
 	planner.NoteValueUnknown:    "values in %[1]s could not be compared: %[2]s",
-	planner.NoteRenamed:         "old names that leave %[1]s; deploy Workers that bind them with the new names, or keep both for one apply: %[2]s",
+	planner.NoteRenamed:         "old names that will be removed from %[1]s; redeploy Workers that bind them with the new names, or keep both for one apply: %[2]s",
 	planner.NoteMaybeRenamed:    "had another name in %[1]s before; without the key it is unknown whether this is a rename or a creation and a deletion: %[2]s",
 	planner.NoteRotationOverdue: "past rotate_after in %[1]s; change these values at their source: %[2]s",
 	planner.NoteKept:            "no longer in the manifest under delete: false, kept in %[1]s: %[2]s",
@@ -115,7 +115,7 @@ var provenNotes = map[planner.NoteKind]map[planner.LiveValue]string{
 		planner.LiveUnreadable: "accepted with lock accept in %[1]s; no Worker can read the values in Cloudflare, so they are not known, and none is sent until it changes at its source: %[2]s",
 	},
 	planner.NoteAssumedChanged: {
-		planner.LiveUnreadable: "in %[1]s, the time of the last change moved, but neither scopes nor comment changed. No Worker can read the values, so they could not be verified: they may have " +
+		planner.LiveUnreadable: "in %[1]s, the last-modified time changed, but neither scopes nor comment did. No Worker can read the values, so they could not be verified: they may have " +
 			"changed, and are sent again (generated ones are replaced). If they were not changed, lock accept records the times and sends nothing: %[2]s",
 	},
 }

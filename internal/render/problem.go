@@ -16,7 +16,7 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 		return name + " already exists and is not in the lockfile: it is left alone",
 			"adopt: overwrite sets its value, adopt: keep adopts it as it is; or choose another name"
 	case planner.ProblemUnproven:
-		return name + " was created by an interrupted apply, or by another client at the same time: which of the two cannot be known, so it is left alone",
+		return name + " was created by an interrupted apply, or by another client at the same time: secretsync cannot tell which, so it is left alone",
 			"adopt: overwrite sets its value, adopt: keep adopts it as it is; or delete it in Cloudflare. With a comment in the manifest, a secret can be recognized"
 	case planner.ProblemAdoptOther:
 		return name + " already exists, and its value is known not to be the manifest's: it is left alone (adopt: verify)",
@@ -28,7 +28,7 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 		return name + " already exists, and its value could not be verified: it is left alone (adopt: verify)",
 			"the warnings say why it was not verified; adopt: overwrite sets the manifest's value, adopt: keep adopts it as it is"
 	case planner.ProblemPreviousTaken:
-		return name + " is to keep a previous value (rotate: overlap), but a secret of that name exists that is not kept for it: it is left alone",
+		return name + " would keep a previous value (rotate: overlap), but another secret has that name: it is left alone",
 			"delete or rename that secret, or remove rotate from the manifest"
 	case planner.ProblemExternalMissing:
 		return name + " is external and does not exist", "create it in Cloudflare, or remove it from the manifest"
@@ -39,7 +39,7 @@ func Problem(p planner.Problem, in Names) (what, hint string) {
 		return name + " is in this lockfile but lacks the store's prefix: the lockfile belongs to another environment",
 			"use a separate lockfile for each environment, with --lockfile"
 	case planner.ProblemOtherAccount:
-		return fmt.Sprintf("the lockfile has store %q in account %s, which neither the manifest nor the environment names, but not the account that they name",
+		return fmt.Sprintf("the lockfile is for another account: it has store %q in account %s, which neither the manifest nor the environment names",
 				Safe(p.Store.Name), Safe(string(p.Store.Account))),
 			"set CLOUDFLARE_ACCOUNT_ID to that account; to move to another account, use a new lockfile for it with --lockfile, then run destroy with this one"
 	case planner.ProblemBreaksWorker:

@@ -70,7 +70,7 @@ func Interrupted(r *applier.Report) string {
 			text += fmt.Sprintf(", %d %s", n, o)
 		}
 	}
-	return fmt.Sprintf("%s, %d not begun", text, r.Count(applier.Skipped))
+	return fmt.Sprintf("%s, %d not started", text, r.Count(applier.Skipped))
 }
 
 // Progress is one result as a line of progress.

@@ -65,7 +65,7 @@ var unverifiedWords = map[reconcile.UnverifiedReason]string{
 	reconcile.UnverifiedNotBound:      "unreadable: Cloudflare did not bind it to a Worker",
 	reconcile.UnverifiedRejected:      "unreadable: Cloudflare did not give its value to a Worker",
 	reconcile.UnverifiedTimeout:       "unreadable: its value did not arrive in time",
-	reconcile.UnverifiedNotText:       "unreadable: its value is no text",
+	reconcile.UnverifiedNotText:       "unreadable: its value is not text",
 	reconcile.UnverifiedUnsettled:     "not known: another client changed it less than a minute ago, and Workers may still read the value before that",
 	reconcile.UnverifiedNoFingerprint: "not known: the lockfile has no fingerprint of its value",
 }

@@ -300,7 +300,7 @@ func (f Files) outside(at position.Position, name string) *syntax.Error {
 
 // ownFolderOnly is advice where the root is the manifest's folder: in a copy of a repository,
 // such as an image, files that the manifest may name in the repository can lie outside.
-const ownFolderOnly = "without a git repository around it, a manifest may name only files of its own folder: " +
+const ownFolderOnly = "without a git repository around it, a manifest may name only files in its own folder: " +
 	"move it above them, or them below it"
 
 // area is what the root is called.

@@ -118,7 +118,7 @@ func (e *Encryption) chooseIdentity(ctx context.Context, root string, c Choice, 
 	}
 	if e.NewKey = agekeys.ConfigFile(lookupEnv); e.NewKey == "" {
 		return hint.With(errors.New("there is no folder for an age identity: the environment names no home folder"),
-			"name a file with --age-key, or the recipient of an identity elsewhere with --recipient; --no-sops does without")
+			"name a file with --age-key, or the recipient of an identity elsewhere with --recipient; or use --no-sops to skip SOPS")
 	}
 	if repo.InWorkTree(root) && outfile.Inside(root, e.NewKey) {
 		return hint.With(fmt.Errorf("the age identity would be in the repository: %s", e.NewKey),
@@ -145,7 +145,7 @@ func checkNewKey(ctx context.Context, root, file string, lookupEnv func(string) 
 	case info.Mode()&fs.ModeSymlink != 0:
 		err = fmt.Errorf("--age-key %s: that is a link in the repository, and the identity would be written to where it leads", file)
 	case len(repo.Tracked(ctx, dir, env, name)) > 0:
-		err = fmt.Errorf("--age-key %s: git tracks that file, and the next commit would have the identity", file)
+		err = fmt.Errorf("--age-key %s: git tracks that file, and the next commit would contain the identity", file)
 	}
 	if err == nil {
 		return nil
@@ -156,7 +156,7 @@ func checkNewKey(ctx context.Context, root, file string, lookupEnv func(string) 
 // reuse encrypts for an identity that exists.
 func (e *Encryption) reuse(own agekeys.Own) error {
 	if own.Recipient == "" {
-		return hint.With(fmt.Errorf("the recipient of the age identity in %s is not known without using it", own.Place), "name it with --recipient")
+		return hint.With(fmt.Errorf("cannot determine the recipient of the age identity in %s without using it", own.Place), "name it with --recipient")
 	}
 	e.NewKey, e.Place, e.Recipients = "", own.Place, []string{own.Recipient}
 	return nil

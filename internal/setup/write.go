@@ -104,7 +104,7 @@ func ProjectOf(root, manifest, lockfile, rules, branch string) (Project, error) 
 		to   *string
 	}{{manifest, &p.Manifest}, {lockfile, &p.Lockfile}, {rules, &p.Rules}, {values, &p.Values}} {
 		if !outfile.Inside(root, name.path) {
-			return p, fmt.Errorf("%s is not in the repository, and so a CI recipe cannot name it", name.path)
+			return p, fmt.Errorf("%s is not in the repository, so a CI recipe cannot name it", name.path)
 		}
 		rel, err := filepath.Rel(outfile.Resolved(root), outfile.Resolved(name.path))
 		if err != nil {

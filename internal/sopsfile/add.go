@@ -217,7 +217,7 @@ func (f *File) readBack(data []byte, u *unlocked, values []Named) (err error) {
 	at := byKey(plain)
 	for _, v := range values {
 		if !v.is(plain[at[v.Key]].Value) {
-			return fail(Damaged, f.whole(), "", "%s does not come back as it was", shown([]string{v.Key}))
+			return fail(Damaged, f.whole(), "", "%s is not the same when it is read back", shown([]string{v.Key}))
 		}
 	}
 	return nil

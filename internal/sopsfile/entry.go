@@ -153,7 +153,7 @@ func (f *File) missing(path []string, x *sopstree.Index) error {
 	above, key := path[:len(path)-1], path[len(path)-1]
 	hint := f.nearest(key, x)
 	if inMerge, ok := sopstree.FindMerged(x.Value, key); ok {
-		hint = "it is in a merge key, which SOPS keeps as a key of its own: write " + shown(slices.Concat(above, inMerge))
+		hint = "it is in a merge key, which SOPS keeps as a separate key: write " + shown(slices.Concat(above, inMerge))
 	}
 	if marked := charset.BOM + key; len(above) == 0 && slices.ContainsFunc(x.All, func(c sopstree.Child) bool { return c.Key == marked }) {
 		hint = "SOPS takes the byte order mark before it for a part of the key: if the file had it when it was encrypted, " +

@@ -67,7 +67,7 @@ func TestMergeKeys(t *testing.T) {
 		t.Errorf("SOPS has %d values", n)
 	}
 	for path, words := range map[string]string{
-		"prod.user":  "a.yaml:7:5: has no prod.user (it is in a merge key, which SOPS keeps as a key of its own: write prod.<<.user)",
+		"prod.user":  "a.yaml:7:5: has no prod.user (it is in a merge key, which SOPS keeps as a separate key: write prod.<<.user)",
 		"all.token":  "write all.<<.1.token)",
 		"twice.note": "write twice.<<.note)",
 		"prod.usr":   `has no prod.usr (known: "<<", "password")`,

@@ -52,7 +52,7 @@ func keyTexts(id *age.X25519Identity) map[string]struct{ text, words string } {
 		"cut":            {key[:len(key)-3], "holds an identity that is damaged"},
 		"typing error":   {key[:30] + "B" + key[31:], "holds an identity that is damaged"},
 		"twice":          {key + key, "holds an identity that is damaged"},
-		"assignment":     {"SOPS_AGE_KEY=" + key, "holds other text beside the identity"},
+		"assignment":     {"SOPS_AGE_KEY=" + key, "holds other text next to the identity"},
 		"comment only":   {"# public key: " + id.Recipient().String() + "\n", "holds no identity, only comments"},
 		"placeholder":    {"${{secrets.SOPS_AGE_KEY}}", "holds a placeholder"},
 		"something":      {"hunter2-CANARY", "holds something that is not an age identity"},
@@ -72,7 +72,7 @@ func TestKeyInVariable(t *testing.T) {
 	}
 	t.Run("empty", func(t *testing.T) {
 		sopstest.OnlyKey(t, " ")
-		wantNoKey(t, data, []string{"SOPS_AGE_KEY is set, but empty", "a secret that the job may not read is empty"})
+		wantNoKey(t, data, []string{"SOPS_AGE_KEY is set but empty", "a secret that the job may not read is empty"})
 	})
 	t.Run("name of a file", func(t *testing.T) {
 		sopstest.OnlyKey(t, writeFile(t, "keys", id.String()))
@@ -108,7 +108,7 @@ func TestKeyInFile(t *testing.T) {
 	data := encrypt(t, "a.yaml", "a: text\n", identity(t).Recipient().String())
 	id := identity(t)
 	texts := keyTexts(id)
-	texts["indented"] = struct{ text, words string }{"  " + id.String() + "\n", "holds an identity with blanks around it"}
+	texts["indented"] = struct{ text, words string }{"  " + id.String() + "\n", "holds an identity with spaces around it"}
 	texts["blank line"] = struct{ text, words string }{" \n" + id.String() + "\n", "holds a line of blanks"}
 	texts["empty"] = struct{ text, words string }{"", "holds no identity, only comments or nothing"}
 	texts["UTF-16"] = struct{ text, words string }{utf16LE("\ufeff" + id.String() + "\r\n"), "holds text in UTF-16"}
@@ -148,7 +148,7 @@ func TestKeyFileName(t *testing.T) {
 		"part of key": {id.String()[15:], []string{"names a file that does not exist", "set SOPS_AGE_KEY_FILE to the full path of the key file"}},
 		"folder":      {folder, []string{"is a folder", "name the key file in the folder"}},
 		"device":      {os.DevNull, []string{"is a pipe or a device"}},
-		"empty":       {"", []string{"SOPS_AGE_KEY_FILE is set, but empty"}},
+		"empty":       {"", []string{"SOPS_AGE_KEY_FILE is set but empty"}},
 		"a key":       {id.String(), []string{"SOPS_AGE_KEY_FILE holds an identity instead of the name of a file", "set SOPS_AGE_KEY to that identity"}},
 		"key, base64": {base64.StdEncoding.EncodeToString([]byte(id.String())), []string{"SOPS_AGE_KEY_FILE holds an identity"}},
 		"a password":  {canary, []string{"SOPS_AGE_KEY_FILE names a file that does not exist"}},
@@ -166,7 +166,7 @@ func TestKeyFileName(t *testing.T) {
 		}
 		sopstest.OnlyKey(t, "")
 		t.Setenv("SOPS_AGE_KEY_FILE", fifo)
-		wantNoKey(t, data, []string{"may not be read by this user"})
+		wantNoKey(t, data, []string{"cannot be read by this user"})
 	})
 	t.Run("nothing is set", func(t *testing.T) {
 		sopstest.OnlyKey(t, "")
@@ -200,7 +200,7 @@ func TestKeyCommand(t *testing.T) {
 		"something else": {"echo " + canary, "the command in SOPS_AGE_KEY_CMD wrote something that is not an identity"},
 		"nothing":        {"true " + canary, "the command in SOPS_AGE_KEY_CMD wrote no identity"},
 		"another key":    {"echo " + identity(t).String(), "SOPS_AGE_KEY_CMD holds the identity of another recipient"},
-		"empty":          {" ", "SOPS_AGE_KEY_CMD is set, but empty, and so SOPS uses no age key at all; "},
+		"empty":          {" ", "SOPS_AGE_KEY_CMD is set but empty, so SOPS uses no age key; "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sopstest.OnlyKey(t, "")
@@ -212,7 +212,7 @@ func TestKeyCommand(t *testing.T) {
 	t.Run("empty beside a good key", func(t *testing.T) {
 		sopstest.OnlyKey(t, id.String())
 		t.Setenv("SOPS_AGE_KEY_CMD", "")
-		wantNoKey(t, data, []string{"SOPS_AGE_KEY_CMD is set, but empty", "(unset SOPS_AGE_KEY_CMD"}, id.String())
+		wantNoKey(t, data, []string{"SOPS_AGE_KEY_CMD is set but empty", "(unset SOPS_AGE_KEY_CMD"}, id.String())
 	})
 	for _, variable := range []string{"SOPS_AGE_KEY_CMD", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"} {
 		t.Run(variable+" writes too much", func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestKeyCommand(t *testing.T) {
 	t.Run("SSH, empty", func(t *testing.T) {
 		sopstest.OnlyKey(t, id.String())
 		t.Setenv("SOPS_AGE_SSH_PRIVATE_KEY_CMD", "")
-		wantNoKey(t, data, []string{"SOPS_AGE_SSH_PRIVATE_KEY_CMD is set, but empty"}, id.String())
+		wantNoKey(t, data, []string{"SOPS_AGE_SSH_PRIVATE_KEY_CMD is set but empty"}, id.String())
 	})
 }
 

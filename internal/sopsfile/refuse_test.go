@@ -347,7 +347,7 @@ func TestAgeComesFirst(t *testing.T) {
 
 func TestUnknownKeyType(t *testing.T) {
 	_, err := sopsfile.New(sopsfile.Options{KeyTypes: []string{"age", "gpg"}})
-	if err == nil || !strings.Contains(err.Error(), `"gpg" is no SOPS key type`) || !strings.Contains(err.Error(), "pgp") {
+	if err == nil || !strings.Contains(err.Error(), `"gpg" is not a SOPS key type`) || !strings.Contains(err.Error(), "pgp") {
 		t.Error(err)
 	}
 	if _, err := sopsfile.New(sopsfile.Options{KeyTypes: []string{" age", "pgp "}}); err != nil {

@@ -122,7 +122,7 @@ func (f *File) ownRule() string {
 	if f.sealed == "" {
 		return "change the recipients"
 	}
-	return "give the lockfile a rule of its own before the others, with age recipients and path_regex: " +
+	return "give the lockfile its own rule before the others, with age recipients and path_regex: " +
 		regexp.QuoteMeta(f.sealed) + "$; or set SECRETSYNC_FINGERPRINT_KEY"
 }
 

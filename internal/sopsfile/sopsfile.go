@@ -97,7 +97,7 @@ func (o *Opener) Open(name string, data []byte) (*File, error) {
 // binary file is one value, as `sops decrypt` prints it.
 func (o *Opener) OpenAs(format sopstext.Format, name string, data []byte) (*File, error) {
 	if !slices.Contains(sopstext.Formats, format) {
-		return nil, fmt.Errorf("%q is no format of SOPS", format)
+		return nil, fmt.Errorf("%q is not a SOPS format", format)
 	}
 	f := &File{opener: o, name: name, data: data, format: formats.FormatFromString(string(format))}
 	if format == sopstext.Binary && sopstext.Detect(data) == sopstext.JSON {

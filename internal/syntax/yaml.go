@@ -116,7 +116,7 @@ func (p *parser) yamlAlias(n *Node, y *yaml.Node, depth int) *Node {
 	case !p.full:
 		return n
 	case slices.Contains(p.within, y.Alias):
-		p.errs.Add(n.Pos, "write the content out", "a YAML alias of what it is in")
+		p.errs.Add(n.Pos, "write the content out", "a YAML alias that contains itself")
 		p.partly = true
 		return n
 	}

@@ -34,7 +34,7 @@ func TestParseFullYAMLRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"key that is no string", "a: b\n1: CaNaRyVaLuE\n", "f:2:1: a key that is not a string"},
 		{"two merge keys", "a: {<<: {b: c}, <<: {b: CaNaRyVaLuE}}\n", `f:1:17: duplicate key "<<" (first at f:1:5)`},
-		{"alias to itself", "a: &x {b: [*x, *x]}\n", "f:1:12: a YAML alias of what it is in"},
+		{"alias to itself", "a: &x {b: [*x, *x]}\n", "f:1:12: a YAML alias that contains itself"},
 		{"bomb", bomb(12), ": YAML aliases stand for more than 100000 values"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -89,7 +89,7 @@ func TestExtract(t *testing.T) {
 		{Warning, "neither the environment nor the lockfile names the account: apply will not accept this plan as reviewed"},
 		{part, "an identity in lower case"},                                                                        // through a closure and strings.Join
 		{part, "a quoted text has no closing quote"},                                                               // a table
-		{part, "the account has no room for more secrets: its quota counts those of all tools; delete some first"}, // a map
+		{part, "the account has no room for more secrets: its quota counts secrets created by any tool; delete some first"}, // a map
 	} {
 		if _, ok := found[m]; !ok {
 			t.Errorf("no %s %q was found", m.kind, m.text)

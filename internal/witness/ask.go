@@ -249,9 +249,9 @@ func runError(status int, body []byte, err error) error {
 		return fmt.Errorf("the preview answered with a redirect (HTTP %d), which is not followed: does Cloudflare Access "+
 			"protect the account's workers.dev subdomain?", status)
 	case status == http.StatusForbidden && len(body) == 0:
-		return errors.New("the witness did not accept the request (HTTP 403): if this lasts, check this machine's clock")
+		return errors.New("the witness did not accept the request (HTTP 403): if this persists, check this machine's clock")
 	}
-	return fmt.Errorf("the preview did not answer as the witness does (HTTP %d): it may have ended, or not have begun yet", status)
+	return fmt.Errorf("the preview did not answer as the witness does (HTTP %d): it may have ended, or not have started yet", status)
 }
 
 // inStep returns err as it is if it is a [StepError] already, and otherwise as one of this step.

@@ -44,7 +44,7 @@ export function secretsStore(env: object, store?: string): SecretsStore<string> 
       }
       const secret = all[present] as Partial<Secret> | null;
       if (typeof secret?.get !== "function") {
-        throw new Error(`The secret ${quoted(name)} is read from env.${present}, which is no binding of the Secrets Store. ${again}`);
+        throw new Error(`The secret ${quoted(name)} is read from env.${present}, which is not a Secrets Store binding. ${again}`);
       }
       return secret.get();
     },

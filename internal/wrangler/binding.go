@@ -116,7 +116,7 @@ func (p *parser) binding(n *syntax.Node, nameKey string) (Binding, bool) {
 	}
 	if ok && !identifier.MatchString(b.Binding) {
 		p.errs.Add(b.BindingPos, "letters, digits, _ and $, not beginning with a digit",
-			"binding %q is no name that a Worker could use", b.Binding)
+			"%q is not a valid binding name", b.Binding)
 		ok = false
 	}
 	return b, ok

@@ -48,7 +48,7 @@ func Format(format, env string, bindings []Binding) (string, error) {
 		}
 		b.WriteString("}\n")
 	default:
-		return "", fmt.Errorf("format %q is none of %s", format, strings.Join(Formats, ", "))
+		return "", fmt.Errorf("format %q is not one of %s", format, strings.Join(Formats, ", "))
 	}
 	return b.String(), nil
 }

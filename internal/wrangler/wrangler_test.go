@@ -147,7 +147,7 @@ func TestMistakes(t *testing.T) {
 		`w.jsonc:3:5: the binding lacks "secret_name" (a binding has binding, store_id and secret_name)`,
 		`w.jsonc:4:5: a binding must be a map, not a string (want binding, store_id and secret_name)`,
 		`w.jsonc:5:34: "store_id" must be a string, not an integer`,
-		`w.jsonc:6:17: binding "D-E" is no name that a Worker could use (letters, digits, _ and $, not beginning with a digit)`,
+		`w.jsonc:6:17: "D-E" is not a valid binding name (letters, digits, _ and $, not beginning with a digit)`,
 		`w.jsonc:8:17: binding "F" is there already, at w.jsonc:7:17`,
 		`w.jsonc:10:42: "secrets_store_secrets" must be a list, not a map`,
 	}

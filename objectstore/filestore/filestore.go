@@ -118,11 +118,11 @@ func (s *Store) String() string { return "file://" + filepath.ToSlash(s.dir) }
 // path returns the file of an object. Keys are relative, so that none leads out of the folder.
 func (s *Store) path(key string) (string, error) {
 	if !fs.ValidPath(key) || key == "." || key == lockName {
-		return "", fmt.Errorf("%w: %q is not a key", objectstore.ErrRefused, key)
+		return "", fmt.Errorf("%w: %q is not a valid key", objectstore.ErrRefused, key)
 	}
 	local, err := filepath.Localize(key)
 	if err != nil {
-		return "", fmt.Errorf("%w: %q is not a valid file name here", objectstore.ErrRefused, key)
+		return "", fmt.Errorf("%w: %q cannot be a file name here", objectstore.ErrRefused, key)
 	}
 	return filepath.Join(s.dir, local), nil
 }

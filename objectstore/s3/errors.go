@@ -119,7 +119,7 @@ func (s *Store) classify(verb string, a answer) error {
 	case a.code == "RequestTimeTooSkewed":
 		return refusal(a, "the clock of this machine is wrong: set it")
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		advice := fmt.Sprintf("the credentials do not permit to %s this object: allow GetObject, PutObject and DeleteObject below %s", verb, s)
+		advice := fmt.Sprintf("the credentials may not %s this object: allow GetObject, PutObject and DeleteObject below %s", verb, s)
 		if verb == "read" {
 			// S3 answers this for an object that does not exist, too, without this permission. If it were
 			// taken for missing, a lockfile or a journal that this run may not read would be overlooked.

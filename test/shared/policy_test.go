@@ -34,7 +34,7 @@ func TestPolicies(t *testing.T) {
 	p.as("planner")
 	p.prints("shop", 0, "secretsync plan", "1 to create")
 	p.emulator.ResetRequests()
-	p.prints("shop", 1, "secretsync apply --auto-approve", "the credentials do not permit to write")
+	p.prints("shop", 1, "secretsync apply --auto-approve", "the credentials may not write")
 	p.wroteNothing()
 
 	p.as("applier")
@@ -47,7 +47,7 @@ func TestPolicies(t *testing.T) {
 	p.prints("shop", 0, "secretsync plan", "the last apply was interrupted")
 	p.prints("shop", 2, "secretsync drift", "the last apply was interrupted")
 	p.prints("shop", 0, "secretsync lock status", ": held by ")
-	p.prints("shop", 1, "secretsync lock break --auto-approve", "the credentials do not permit to write")
+	p.prints("shop", 1, "secretsync lock break --auto-approve", "the credentials may not write")
 	p.as("applier")
 	p.prints("shop", 0, "secretsync lock break --auto-approve", "Done.")
 	p.prints("shop", 0, "secretsync apply --auto-approve", "Applied: 1 created.")
@@ -57,7 +57,7 @@ func TestPolicies(t *testing.T) {
 	// Only the prefix is open.
 	p.Write("billing/secretsync.yaml", strings.Replace(named(t, "billing/secretsync.yaml"), "r2://secretsync-state/team", "s3://team-state/other", 1)+"\n")
 	p.emulator.ResetRequests()
-	p.prints("billing", 1, "secretsync apply --auto-approve", "the credentials do not permit to ")
+	p.prints("billing", 1, "secretsync apply --auto-approve", "the credentials may not ")
 	p.wroteNothing()
 
 	// Without the permission to delete, everything is done, and the journal stays.
@@ -73,7 +73,7 @@ func TestPolicies(t *testing.T) {
 	p.as("r2-reader")
 	p.prints("billing", 0, "secretsync plan", "1 to create")
 	p.emulator.ResetRequests()
-	p.prints("billing", 1, "secretsync apply --auto-approve", "the credentials do not permit to write")
+	p.prints("billing", 1, "secretsync apply --auto-approve", "the credentials may not write")
 	p.wroteNothing()
 	p.as("r2-writer")
 	p.prints("billing", 0, "secretsync apply --auto-approve", "1 created.")

@@ -249,11 +249,11 @@ func TestInterrupt(t *testing.T) {
 	}
 	term.clean()
 	text := strings.Join(term.lines(), "\n")
-	if !strings.Contains(text, "error: interrupted: 4 done, ") || !strings.Contains(text, " not begun\nhint: run ") {
+	if !strings.Contains(text, "error: interrupted: 4 done, ") || !strings.Contains(text, " not started\nhint: run ") {
 		t.Errorf("the end:\n%s", text)
 	}
 	if n := strings.Count(text, "skipped: ") + strings.Count(text, "failed: "); n != 0 {
-		t.Errorf("%d actions that were interrupted or not begun have a line", n)
+		t.Errorf("%d actions that were interrupted or not started have a line", n)
 	}
 }
 

@@ -90,7 +90,7 @@ func New(o Options, h Host) (*Delivery, error) {
 		d.file = h.defaultState(o)
 	}
 	if d.file == "" {
-		h.Say("warning: there is no folder to remember in what was sent, so everything is sent again: set --notify-state")
+		h.Say("warning: there is no folder for the record of what was sent, so everything is sent again: set --notify-state")
 		d.state, err = notify.ParseState(nil)
 		return d, err
 	}

@@ -142,7 +142,7 @@ func TestRefused(t *testing.T) {
 		{"an address in clear", "--notify: the address of the webhook at hooks.example.com begins with http", "copy the webhook's address",
 			"", delivery.Options{Webhooks: []string{strings.Replace(address, "https", "http", 1)}}},
 		{"no address", delivery.Variable + ": that is not the address", "copy the webhook's address", address + " secretsecretsecret", delivery.Options{}},
-		{"another file", "that file exists, and is no state of secretsync's notifications", "name another one", address, delivery.Options{State: other}},
+		{"another file", "that file exists and is not a state of secretsync's notifications", "name another one", address, delivery.Options{State: other}},
 		{"the lockfile", "--notify-state " + own, "", address, delivery.Options{State: own}},
 	} {
 		p := &program{env: map[string]string{delivery.Variable: c.env}, own: []reconcile.File{{Name: own, Role: reconcile.FileLockfile}}}

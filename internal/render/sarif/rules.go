@@ -24,7 +24,7 @@ var ruleDescriptions = []struct{ rule, what string }{
 	{"outside-repository", "A file is outside the repository."},
 	{"command-refused", "A command would be run, which is not allowed."},
 	{"command", "A command failed."},
-	{"plaintext-value", "A value is in the manifest in clear."},
+	{"plaintext-value", "A value is in the manifest in plaintext."},
 	{"environment", "An environment variable is not set."},
 	{"value", "A value cannot be stored in Cloudflare."},
 	{"ciphertext", "A value is still encrypted."},

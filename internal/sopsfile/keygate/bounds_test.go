@@ -250,7 +250,7 @@ func TestTypeNotAllowed(t *testing.T) {
 	if _, errs := tree.GenerateDataKeyWithKeyServices(gate(t, "pgp").Service(t.Context(), nil, nil)); len(errs) == 0 {
 		t.Error("encrypted for it")
 	}
-	if _, err := keygate.New([]string{"none"}); err == nil || !strings.HasPrefix(err.Error(), `"none" is no SOPS key type: there are age, `) {
+	if _, err := keygate.New([]string{"none"}); err == nil || !strings.HasPrefix(err.Error(), `"none" is not a SOPS key type: want one of age, `) {
 		t.Errorf("a type that SOPS doesn't have: %v", err)
 	}
 }

@@ -52,7 +52,7 @@ func New(types []string) (*Gate, error) {
 	for _, t := range types {
 		t = strings.TrimSpace(t)
 		if !slices.Contains(Types(), t) {
-			return nil, fmt.Errorf("%q is no SOPS key type: there are %s", t, strings.Join(Types(), ", "))
+			return nil, fmt.Errorf("%q is not a SOPS key type: want one of %s", t, strings.Join(Types(), ", "))
 		}
 		allowed = append(allowed, t)
 	}

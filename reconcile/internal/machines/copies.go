@@ -13,9 +13,9 @@ func WhyKept(from, to *lockfile.File) string {
 	case IsEmpty(to):
 		return ""
 	case to.Shared.Lineage == "" || to.Shared.Lineage != from.Shared.Lineage:
-		return "that has records already, and they may be another project's"
+		return "the target already has records, which may belong to another project"
 	case to.Shared.Generation > from.Shared.Generation:
-		return fmt.Sprintf("that is newer: it is generation %d, and the other one is generation %d", to.Shared.Generation, from.Shared.Generation)
+		return fmt.Sprintf("the target is newer: it is generation %d, and the other one is generation %d", to.Shared.Generation, from.Shared.Generation)
 	}
 	return ""
 }

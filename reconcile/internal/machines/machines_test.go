@@ -88,12 +88,12 @@ func TestWhyKept(t *testing.T) {
 		"nothing there":       {shared("one", 3), &lockfile.File{}, ""},
 		"older":               {shared("one", 3), shared("one", 2), ""},
 		"the same":            {shared("one", 3), shared("one", 3), ""},
-		"newer":               {shared("one", 3), shared("one", 4), "that is newer: it is generation 4, and the other one is generation 3"},
-		"another project's":   {shared("one", 3), shared("two", 2), "that has records already, and they may be another project's"},
-		"never shared":        {shared("one", 3), shared("", 0), "that has records already, and they may be another project's"},
-		"neither ever shared": {shared("", 0), shared("", 0), "that has records already, and they may be another project's"},
+		"newer":               {shared("one", 3), shared("one", 4), "the target is newer: it is generation 4, and the other one is generation 3"},
+		"another project's":   {shared("one", 3), shared("two", 2), "the target already has records, which may belong to another project"},
+		"never shared":        {shared("one", 3), shared("", 0), "the target already has records, which may belong to another project"},
+		"neither ever shared": {shared("", 0), shared("", 0), "the target already has records, which may belong to another project"},
 		"a key without records": {
-			shared("one", 3), &lockfile.File{Key: lockfile.Key{ID: "k"}}, "that has records already, and they may be another project's",
+			shared("one", 3), &lockfile.File{Key: lockfile.Key{ID: "k"}}, "the target already has records, which may belong to another project",
 		},
 	} {
 		enginetest.Equal(t, name, WhyKept(tt.from, tt.to), tt.want)
