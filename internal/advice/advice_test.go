@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/secretsync/secretsync/internal/bindings"
 	"github.com/secretsync/secretsync/internal/shell"
 	"github.com/secretsync/secretsync/internal/sopsfile"
+	"github.com/secretsync/secretsync/internal/syntax"
 	"github.com/secretsync/secretsync/lockfile"
 	"github.com/secretsync/secretsync/manifest"
 	"github.com/secretsync/secretsync/planner"
@@ -41,6 +43,15 @@ func TestFor(t *testing.T) {
 		{"key types", sopsfile.TypesNotAllowed("kms"), "--sops-key-types kms"},
 		{"a stale plan", stale(planner.ReasonValue), "run <same plan> again"},
 		{"a stale plan that knew more", stale(planner.ReasonProven), "apply it with --verify"},
+		{"a lockfile that is not lost", fmt.Errorf("x %w", reconcile.ErrHasRecords), "import --lock-only rebuilds a lost lockfile"},
+		{"no plan", fmt.Errorf("x %w", planfile.ErrNotPlan), "create one with plan -o"},
+		{"a plan in UTF-16", fmt.Errorf("x %w", planfile.ErrEncoding), "which writes UTF-8"},
+		{"a sealed key for others", &syntax.Error{Kind: sopsfile.ErrSealed}, "<same lock rekey> seals it"},
+		{"no .sops.yaml", &syntax.Error{Kind: sopsfile.ErrNoRules}, "secretsync init"},
+		{"a binding that can be corrected", &syntax.Error{Kind: bindings.ErrCorrectable}, "<same bindings check --fix> inserts it"},
+		{"several stores", &syntax.Error{Kind: bindings.ErrSeveralStores}, "<other lock status> lists them"},
+		{"several accounts", bindings.ErrSeveralAccounts, "--target ACCOUNT/STORE/SECRET"},
+		{"bindings that differ", fmt.Errorf("x %w", bindings.ErrDiffer), "--env"},
 		{"an emulator's lockfile", &reconcile.OtherAPIError{Lockfile: "a b.lock", Emulator: true}, "mv 'a b.lock' 'a b.emulator.lock'"},
 		{"Cloudflare's lockfile", &reconcile.OtherAPIError{Lockfile: "x.lock"}, "--lockfile x.emulator.lock"},
 	} {
