@@ -11,9 +11,9 @@ import (
 )
 
 // DefaultParallelism is how many requests are sent at once unless a configuration says
-// otherwise: as many as make 50 changes in one round trip. Cloudflare's limit is 200 requests
-// a second for an IP address (docs/cloudflare-api.md §13), where a write takes a good part of
-// one.
+// otherwise: as many as make 50 changes in one round trip. Cloudflare allows 200 requests a
+// second for an IP address (docs/cloudflare-api.md §13), and a write takes a good part of a
+// second.
 const DefaultParallelism = 50
 
 // Config is what an apply needs besides the plan. All fields but Quota, Events,
@@ -32,8 +32,8 @@ type Config struct {
 	// each action that was not tried. It may be nil. Calls do not overlap.
 	Events func(Result)
 	// Waiting is called before each pause of an account that waits for written secrets to become
-	// active, with how many do not yet and when the wait ends at the latest; with 0 secrets when it
-	// has ended. It may be nil. Calls for several accounts may overlap.
+	// active, with the number of pending secrets and the latest end of the wait. When the wait has
+	// ended, it is called with 0 secrets. It may be nil. Calls for several accounts may overlap.
 	Waiting func(account planner.AccountID, pending int, until time.Time)
 	// Wait is how long to wait for written secrets to become active; 0 for not at all.
 	Wait time.Duration

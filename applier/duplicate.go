@@ -47,8 +47,9 @@ func (r *run) duplicateAll(ctx context.Context) {
 	r.forEach(ctx, ready, r.duplicate)
 }
 
-// updates lists the writes to existing secrets. Those whose old value was to be kept, and is not,
-// are left out: it would be lost. If secrets are waited for at all, the duplicate has to be active.
+// updates lists the writes to existing secrets. A write is left out if the old value should be kept
+// and is not, because it would be lost. If the apply waits for secrets, the duplicate that keeps the
+// old value has to be active.
 func (r *run) updates() []*Result {
 	all := r.pendingWrites(planner.OpAdopt, planner.OpUpdate, planner.OpRotate)
 	return slices.DeleteFunc(all, func(res *Result) bool {

@@ -12,8 +12,8 @@ import (
 // Calls of Record do not overlap. An error from it ends the apply, since a request that
 // cannot be recorded must not be sent.
 type Journal interface {
-	// Record records the entries in one step, completely or not at all. There is more than one
-	// where they came while the previous ones were being recorded.
+	// Record records the entries in one step, completely or not at all. There are several if they
+	// came while the previous ones were being recorded.
 	Record(...Entry) error
 }
 
@@ -58,7 +58,7 @@ type recorder struct {
 	failure error // the first one
 }
 
-// waitingEntry is an entry that is to be recorded.
+// waitingEntry is an entry that has not been recorded yet.
 type waitingEntry struct {
 	Entry
 	recorded bool // or tried to; guarded by recorder.writing

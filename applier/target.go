@@ -66,16 +66,16 @@ type Patch struct {
 	Before string
 }
 
-// ResendAfter is the delay from which on a POST is journaled again before it is sent.
+// ResendAfter is the shortest delay after which a POST is journaled again before it is sent.
 const ResendAfter = planner.ResendAfter
 
-// BeforeSend journals that a POST which creates secrets is sent now, and not when it was
-// asked for: a secret that it creates is recognized by that time.
+// BeforeSend journals that a POST which creates secrets is sent now, later than the journal
+// says: a secret that it creates is recognized by the time of the request.
 //
 // A [Target] calls it right before it sends a request that waited ResendAfter or longer, as
-// for the rate limit, since it was asked for or was last sent. If it returns an error, the
-// request is not sent, and that error is the cause of the method's. It is nil where nothing
-// has to be journaled.
+// for the rate limit, since the method was called or the request was last sent. If BeforeSend
+// returns an error, the request is not sent, and that error is the cause of the method's. It is
+// nil if nothing has to be journaled.
 type BeforeSend func() error
 
 // What an error of a [Target] can mean. Any other error means that the request

@@ -127,12 +127,12 @@ func TestIncompleteListSettlesNothing(t *testing.T) {
 		creates int
 		want    map[applier.Outcome]int
 	}{
-		{"for ever, after a lost answer", 100, func(f *fakeTarget) { f.after = once("create", applier.ErrOutcomeUnknown) }, 1, map[applier.Outcome]int{applier.Unknown: 1}},
+		{"forever, after a lost answer", 100, func(f *fakeTarget) { f.after = once("create", applier.ErrOutcomeUnknown) }, 1, map[applier.Outcome]int{applier.Unknown: 1}},
 		{"at first, after a lost answer", 2, func(f *fakeTarget) { f.after = once("create", applier.ErrOutcomeUnknown) }, 1, map[applier.Outcome]int{applier.Done: 1}},
-		{"for ever, after a refusal of a batch of which a part was created", 100, func(f *fakeTarget) {
+		{"forever, after a refusal of a batch of which a part was created", 100, func(f *fakeTarget) {
 			f.atomic, f.stopAfter, f.refusal = false, 1, applier.ErrInvalid
 		}, 2, map[applier.Outcome]int{applier.Unknown: 1, applier.Done: 1}},
-		{"for ever, after a refusal for the quota", 100, func(f *fakeTarget) {
+		{"forever, after a refusal for the quota", 100, func(f *fakeTarget) {
 			f.atomic, f.stopAfter, f.refusal = false, 1, applier.ErrQuota
 		}, 2, map[applier.Outcome]int{applier.Unknown: 2}},
 	} {

@@ -60,7 +60,7 @@ type File struct {
 	Stores map[StoreKey]*Store
 }
 
-// Shared tells the versions of a lockfile apart that several machines write.
+// Shared distinguishes the versions of a lockfile that several machines write.
 type Shared struct {
 	// Lineage is 16 random hexadecimal digits, the same in all versions of a lockfile.
 	Lineage string
@@ -82,7 +82,7 @@ type Key struct {
 	Sealed json.RawMessage `json:"sealed,omitempty"`
 }
 
-// StoreKey identifies a store, also while its id is unknown: store names are unique within
+// StoreKey identifies a store, even while its id is unknown: store names are unique within
 // an account.
 type StoreKey struct {
 	Account AccountID
@@ -147,7 +147,7 @@ type Pending struct {
 	Since time.Time
 	// Until is when its last request must have ended, whatever its outcome.
 	Until time.Time
-	// ListedAt is when the list of secrets was read that the decision was based on.
+	// ListedAt is when the list of secrets was read on which the decision was based.
 	ListedAt time.Time
 	// PreviousID is the id of a secret that was missing from the list and is created again, of
 	// the duplicate that a rename created, or of a duplicate that is deleted and created again.

@@ -61,16 +61,16 @@ type Config struct {
 	// MaxFiles is how many files the manifest may include, and each of its patterns may match;
 	// [manifest.DefaultMaxFiles] if zero.
 	MaxFiles int
-	// MaxFileSize is the size in bytes that the manifest, all files together that it includes, and
-	// each SOPS file may have; [manifest.DefaultMaxFileSize] if zero.
+	// MaxFileSize is the maximum size in bytes of the manifest, of all included files together, and
+	// of each SOPS file; [manifest.DefaultMaxFileSize] if zero.
 	MaxFileSize int
 	// MaxLockfileSize is the size in bytes that the lockfile may have; [lockfile.DefaultMaxSize] if
 	// zero.
 	MaxLockfileSize int
 	// Verify verifies the live values that plans, drift and [Run.FindAcceptable] would make assumptions
-	// about, as far as the fingerprint key is known: then more is known. It takes an [Account] that
-	// can run the witness (docs/verify.md). A verification that fails leaves the values unknown. An
-	// apply always verifies secrets that are adopted under [planner.AdoptVerify].
+	// about, if the fingerprint key is known. The [Account] has to be able to run the witness
+	// (docs/verify.md). A verification that fails leaves the values unknown. An apply always verifies
+	// secrets that are adopted under [planner.AdoptVerify].
 	Verify bool
 	// Who looks up in audit logs who caused drift, for drift and plans. The [Account] has to be an
 	// [AuditLogReader]. If a log cannot be read, that is only an event.
@@ -159,7 +159,7 @@ type Account interface {
 // WriteChecker may be implemented by an [Account] whose methods wait before they send, as for a
 // rate limit.
 type WriteChecker interface {
-	// CheckWrites returns the same client, but that it calls check right before each request that
+	// CheckWrites returns a copy of the client that calls check right before each request that
 	// writes. If check returns an error, the request is not sent, and that error is the cause of the
 	// method's.
 	CheckWrites(check func() error) Account
@@ -167,10 +167,10 @@ type WriteChecker interface {
 
 // Previewer may be implemented by an [Account] that can run a Worker without deploying it. Live
 // values can then be verified: a Worker reads a value and compares its fingerprint, so that the
-// value itself goes nowhere (docs/verify.md).
+// value itself does not leave Cloudflare (docs/verify.md).
 type Previewer = witness.Previewer
 
-// These are what a [Previewer] is given and returns.
+// The parameters and results of a [Previewer].
 type (
 	// PreviewUpload is a Worker that consists of one module.
 	PreviewUpload = witness.Upload
@@ -180,7 +180,7 @@ type (
 	TextBinding = witness.TextBinding
 	// Preview is a Worker that was uploaded to be run.
 	Preview = witness.Preview
-	// StepError is why a verification failed, and in which step.
+	// StepError says why a verification failed, and in which step.
 	StepError = witness.StepError
 	// Step is a step of a verification.
 	Step = witness.Step

@@ -34,8 +34,8 @@ func (e *ValuesError) Error() string { return e.Err.Error() }
 // Unwrap returns the mistakes.
 func (e *ValuesError) Unwrap() error { return e.Err }
 
-// desired is the manifest's side of a plan: the stores as the planner reads them, and, by
-// key, what the planner must not know.
+// desired is the manifest's side of a plan: the stores in the planner's form and, by key, the
+// values and other facts that the planner must not know.
 type desired struct {
 	mode    Mode
 	rotate  []string // limit the plan to rotations of what these globs match
@@ -117,8 +117,8 @@ func (d *desired) store(
 	return out
 }
 
-// checkLock refuses a lockfile of another API, and one with a planted key, which the keyless
-// plan of a pull request is the first to meet.
+// checkLock refuses a lockfile of another API, and one with a planted key. The keyless plan of a
+// pull request is the first to see such a key.
 func (p *Project) checkLock(lock *lockfile.File, mode Mode) error {
 	if !mode.Offline {
 		if err := p.checkAPI(lock); err != nil {
@@ -192,8 +192,8 @@ func (d *desired) generate(p *planner.Plan, know func(secret.Value)) {
 	}
 }
 
-// keyless returns stores, which were compared with a key, as a comparison without a key
-// would have them.
+// keyless returns stores that were compared with a key in the form that a comparison without a
+// key would give.
 func (d *desired) keyless(lock *lockfile.File, stores []planner.DesiredStore) []planner.DesiredStore {
 	c := &compare.Comparison{Lock: lock, Keyless: true, UnchangedFiles: d.compared.UnchangedFiles}
 	stores = slices.Clone(stores)

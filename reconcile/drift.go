@@ -236,9 +236,9 @@ func (r *Run) Accept(found *Acceptable) error {
 	})
 }
 
-// keepPrevious records that the secret which had the same value as the named one, if there is one,
-// keeps an earlier value from now on: so the overlap ends, and the next value that is sent does not
-// count that one as the value that it replaces.
+// keepPrevious records that the named secret's previous one, if it had the same value, keeps an
+// earlier value from now on. So the overlap ends some day, and the next value that is sent does not
+// treat the previous one's value as the value that it replaces.
 func keepPrevious(st *lockfile.Store, name string, now time.Time) {
 	for _, p := range st.All() {
 		if p.PreviousOf == name && p.KeptSince.IsZero() && p.Accepted.IsZero() {

@@ -8,7 +8,7 @@ import (
 	"github.com/secretsync/secretsync/planner"
 )
 
-// Event is something worth telling a person that changes nothing: one of the types below,
+// Event is something that a person should know and that changes nothing: one of the types below,
 // or [Progress], [PhaseEnded], [Waiting] and [WaitEnded]. The front end words it.
 type Event interface{ event() }
 
@@ -75,7 +75,7 @@ type VerificationFailed struct {
 	Err     error
 }
 
-// ValuesUnverified are live values about which nothing is known although they were to be verified.
+// ValuesUnverified are live values that could not be verified although that was requested.
 type ValuesUnverified struct {
 	Reason  UnverifiedReason
 	Secrets []planner.SecretKey
@@ -97,13 +97,13 @@ type ReadersUnread struct {
 // ActionDone is the outcome of one action of an apply.
 type ActionDone struct{ Result applier.Result }
 
-// Progress is how far a phase of a run is. The first of each account has Done 0. Phases may
-// overlap; [PhaseEnded] ends each.
+// Progress says how far a phase of a run is. The first event of each account has Done 0. Phases
+// may overlap; [PhaseEnded] ends each.
 type Progress struct {
 	Phase Phase
-	// Account is the account that the numbers are about; empty if they are about no single one.
+	// Account is the account that the numbers are about; empty if they are not about a single one.
 	Account planner.AccountID
-	// Done and Total count what the phase is about. Total is 0 if it is not known.
+	// Done and Total count the items of the phase. Total is 0 if it is not known.
 	Done, Total int
 }
 

@@ -228,7 +228,7 @@ func (a *App) closed(err, closing error) error {
 	return &status{exitIncomplete, hint.With(closing, a.adviser().Changed(closing))}
 }
 
-// unproven returns the error of an apply after which Workers still read other values than were sent.
+// unproven returns the error of an apply after which Workers still read values other than the sent ones.
 // A verification that failed is a warning.
 func (a *App) unproven(v *reconcile.Verification, wait time.Duration) error {
 	if v == nil {

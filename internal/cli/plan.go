@@ -162,7 +162,7 @@ func (a *App) plan(cmd *cobra.Command, o *planOptions) (changes bool, err error)
 	return len(p.Actions) > 0, errors.Join(problemsOf(p, project.Manifest().File), proposal.Unreachable)
 }
 
-// keyless adds a hint to an error where everything that is wrong is what plan --keyless does without.
+// keyless adds a hint to an error that plan --keyless would avoid.
 func (a *App) keyless(err error) error {
 	values, ok := errors.AsType[*reconcile.ValuesError](err)
 	var list syntax.ErrorList

@@ -95,7 +95,7 @@ func andCommit(lockfile string) string {
 	return ", and " + commit(lockfile) + " it"
 }
 
-// ruleTracked is the rule of warnings about files that belong in no repository.
+// ruleTracked is the rule of warnings about files that must not be in a repository.
 const ruleTracked = "tracked"
 
 // tracked returns warnings about the files beside a lockfile that git tracks and should not:

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// maxAnswer bounds how much of an answer is read. A longer one is cut off, and so no valid
-// JSON. A page of 100 secrets is some 30 KiB.
+// maxAnswer bounds how much of an answer is read. A longer answer is cut off, so it is not valid
+// JSON. A page of 100 secrets has some 30 KiB.
 const maxAnswer = 32 << 20
 
 // answer is the result of one attempt.
@@ -26,7 +26,7 @@ type answer struct {
 	failure string // why there is no answer, in our own words
 	status  int    // 0 if there is no answer
 	header  http.Header
-	env     *envelope // nil if the answer is no envelope
+	env     *envelope // nil if the answer is not an envelope
 	read    bool      // the result was understood
 }
 
@@ -61,7 +61,7 @@ func (c *Client) exchange(req *http.Request) *answer {
 		var body []byte
 		body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 		_ = res.Body.Close()
-		if err == nil { // an incomplete answer counts as none
+		if err == nil { // an incomplete answer counts as no answer
 			a.env = decodeEnvelope(body)
 		}
 	}

@@ -67,7 +67,7 @@ type Client struct {
 	mayWrite func() error
 }
 
-// CheckWrites returns the same client, but that it calls check right before each request that
+// CheckWrites returns a copy of the client that calls check right before each request that
 // writes. If check returns an error, the request is not sent, and that error is the cause of the
 // method's.
 func (c *Client) CheckWrites(check func() error) *Client {

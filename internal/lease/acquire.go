@@ -220,7 +220,7 @@ func (a *acquisition) takeAll(ctx context.Context) (*Set, error) {
 	return nil, err
 }
 
-// newHold returns the lease as this run is to hold it.
+// newHold returns the lease in the form in which this run will hold it.
 func (a *acquisition) newHold(i int) *hold {
 	seen := a.seen[i]
 	return &hold{

@@ -58,7 +58,7 @@ func (e *HeldError) Error() string {
 type LostError struct {
 	Address string // of the lease's object
 	Why     string
-	// Err is why the lease was not renewed, if it was not, and if that is known.
+	// Err says why the lease could not be renewed, if that was the reason and is known.
 	Err error
 }
 

@@ -51,7 +51,7 @@ func (h *hold) write(ctx context.Context, state string) error {
 		case !errors.Is(err, objectstore.ErrConflict):
 			return err
 		}
-		// The object may be of an earlier write of ours whose outcome remained unknown.
+		// The object may come from an earlier write of ours whose outcome is unknown.
 		match, err = h.own(ctx)
 		if err != nil {
 			return err
@@ -63,8 +63,8 @@ func (h *hold) write(ctx context.Context, state string) error {
 }
 
 // next returns the record of the next write. The number of the write increases even if writing
-// fails, because the failed one may be what others have seen: its repetition would be no renewal
-// to them.
+// fails, because others may have seen the failed write: they would not recognise its repetition as
+// a renewal.
 func (h *hold) next(state string, now time.Time) record {
 	h.rec.Write++
 	next := h.rec

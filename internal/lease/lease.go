@@ -47,7 +47,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Set is the leases that a run holds: all that it asked for. Its methods may be called concurrently.
+// Set has all leases that a run requested and holds. Its methods may be called concurrently.
 type Set struct {
 	holds []*hold
 	stop  context.CancelFunc // of the renewals

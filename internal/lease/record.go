@@ -45,9 +45,9 @@ type Publication struct {
 	Time       time.Time `json:"time"`
 }
 
-// record is the content of a lease's object. Each that is written differs from all others: it
-// has a random owner, a generation, and a number that each write of the owner increases. So its
-// version changes with each renewal, even where versions are digests.
+// record is the content of a lease's object. Each written record differs from all others: it has
+// a random owner, a generation, and a number that each write of the owner increases. So the
+// object's version changes with each renewal, even if versions are digests.
 type record struct {
 	Format     string                 `json:"format"`
 	Version    int                    `json:"version"`
@@ -83,7 +83,7 @@ func (r record) encode() []byte {
 	r.Published = newest(r.Published, maxPublished)
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
-		panic(err) // no field can fail, but for times of the year 10000
+		panic(err) // no field can fail, except times in the year 10000 or later
 	}
 	return append(data, '\n')
 }

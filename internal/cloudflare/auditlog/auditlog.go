@@ -22,7 +22,7 @@ import (
 const permission = "Account Settings Read"
 
 const (
-	// kept is for how many months Cloudflare keeps entries. It need not answer for an earlier time.
+	// kept is how many months Cloudflare keeps entries. It need not answer for an earlier time.
 	kept     = 18
 	pageSize = 1000
 	// maxPages bounds how much of a busy account's log is read: the log has the changes of all
@@ -169,7 +169,7 @@ func (e entry) change() (outside.Entry, bool) {
 	return change, true
 }
 
-// actor is who made a change, in the form that says most.
+// actor is who made a change, in the most specific form.
 func (e entry) actor() string {
 	for _, name := range []string{e.Actor.Email, e.Actor.TokenName, e.Actor.TokenID, e.Actor.ID, e.Actor.Type} {
 		if name != "" {

@@ -40,7 +40,7 @@ var scenarios = []struct {
 }
 
 // Test runs all scenarios side by side, because most of their time is waiting, for about 6 seconds.
-// open returns an empty store, another one for each.
+// open returns an empty store, a new one for each scenario.
 func Test(t *testing.T, open func(*testing.T) objectstore.Store) {
 	t.Helper()
 	results := make([]chan error, len(scenarios))
@@ -142,9 +142,9 @@ func cutOff(s objectstore.Store) (f *objectstoretest.Faulty, cut, mend func()) {
 	return &objectstoretest.Faulty{Store: s, Before: before}, func() { off.Store(true) }, func() { off.Store(false) }
 }
 
-// takeOver cuts off a run that holds the lease, as if it were killed, and lets eight others wait for
-// it whose wall clocks are apart by up to twice the given time: exactly one takes the lease over,
-// once the holder does not rely on it any more.
+// takeOver cuts off a run that holds the lease, as if it were killed. Eight other runs wait for it, and
+// their wall clocks differ by up to twice the given time. Exactly one takes the lease over, once the
+// holder does not rely on it any more.
 func takeOver(apart time.Duration) func(context.Context, objectstore.Store) error {
 	return func(ctx context.Context, s objectstore.Store) error {
 		clock := func(n int) func() time.Time { // ahead, right, or behind

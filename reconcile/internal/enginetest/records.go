@@ -40,8 +40,8 @@ func Applied(name string, ago time.Duration) lockfile.Secret {
 	}
 }
 
-// Records describes a lockfile: its key, and each secret in a line. Of a value, it shows
-// which of the candidates the fingerprint is of.
+// Records describes a lockfile: its key, and each secret in a line. For a value, it shows which
+// of the candidates matches the fingerprint.
 func Records(f *lockfile.File, candidates ...string) []string {
 	var all []string
 	for k, st := range f.All() {
@@ -57,7 +57,7 @@ func Records(f *lockfile.File, candidates ...string) []string {
 	return all
 }
 
-// valueOf returns the candidate that a fingerprint is of; "?" if none is.
+// valueOf returns the candidate that matches a fingerprint; "?" if none does.
 func valueOf(k planner.SecretKey, sec *lockfile.Secret, candidates []string) string {
 	for _, v := range candidates {
 		if Key.Matches(sec.Fingerprint, records.Subject(k), secret.New([]byte(v))) {

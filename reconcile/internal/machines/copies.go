@@ -6,8 +6,8 @@ import (
 	"github.com/secretsync/secretsync/lockfile"
 )
 
-// WhyKept is why the lockfile to must not be replaced by the lockfile from, as a clause about to. It
-// is empty if it may be.
+// WhyKept says why the lockfile to must not be replaced by the lockfile from, as a clause about to. It
+// is empty if to may be replaced.
 func WhyKept(from, to *lockfile.File) string {
 	switch {
 	case IsEmpty(to):

@@ -1,5 +1,5 @@
-// Package machines has what projects need that several machines apply: where their lockfiles and
-// leases are, which lockfile may be copied over which, and clients that check the leases before each
+// Package machines is for projects that several machines apply: it finds out where their lockfiles and
+// leases are and which lockfile may replace which, and has clients that check the leases before each
 // write.
 package machines
 

@@ -43,8 +43,8 @@ func (j *Journal) under(change func(*lockfile.File)) func(*lockfile.File) {
 	}
 }
 
-// Record implements [applier.Journal]. If another program has replaced the lockfile, only what
-// became of requests that were sent is saved.
+// Record implements [applier.Journal]. If another program has replaced the lockfile, it saves only
+// the outcomes of requests that were sent.
 func (j *Journal) Record(entries ...applier.Entry) error {
 	err := j.save(j.Handle.Record, entries)
 	if !errors.As(err, new(*lockfile.ReplacedError)) {
