@@ -172,7 +172,7 @@ func (d *document) sopsFormat(f syntax.Field, s *Source) {
 		if strings.EqualFold(text, "toml") {
 			hint = "SOPS has no TOML: it encrypts such a file as binary"
 		}
-		d.errs.Add(f.Value.Pos, hint, `"format" is not a format of SOPS`)
+		d.errs.Add(f.Value.Pos, hint, `"format" is not a SOPS format`)
 		return
 	}
 	s.format = text
