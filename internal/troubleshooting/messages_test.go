@@ -87,8 +87,8 @@ func TestExtract(t *testing.T) {
 		{Hint, "restore the last good version from git"},                                        // a field of a struct
 		{Warning, "… was written against an emulator: the stores in Cloudflare have other ids"}, // Say
 		{Warning, "neither the environment nor the lockfile names the account: apply will not accept this plan as reviewed"},
-		{part, "an identity in lower case"},                                                                        // through a closure and strings.Join
-		{part, "a quoted text has no closing quote"},                                                               // a table
+		{part, "an identity in lower case"},                                                                                 // through a closure and strings.Join
+		{part, "a quoted text has no closing quote"},                                                                        // a table
 		{part, "the account has no room for more secrets: its quota counts secrets created by any tool; delete some first"}, // a map
 	} {
 		if _, ok := found[m]; !ok {
