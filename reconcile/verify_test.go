@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/secretsync/secretsync/applier"
@@ -389,34 +390,36 @@ func TestUnknownOutcomeSettled(t *testing.T) {
 // TestProveApplied: after an apply, Workers read what was sent, or the report says which value they
 // do not have.
 func TestProveApplied(t *testing.T) {
-	w := verifyWorld(t)
-	run := w.lock(func(c *Config) { c.Wait = 10 * time.Millisecond })
-	p := planned(t, run)
-	report, err := run.Apply(t.Context(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.live().Transcript()
-	v := run.Prove(t.Context(), p, report)
-	lines(t, "results", results(v), "prod/drawn same recent\nprod/hidden same recent\nprod/set same recent\nprod/touched same recent")
-	lines(t, "calls", w.live().Transcript(), "preview drawn,hidden,set,touched")
-	values := w.live().Put("prod").Values
-	values["set"] = "stale"
-	v = run.Prove(t.Context(), p, report)
-	lines(t, "calls", w.live().Transcript(), "preview drawn,hidden,set,touched\npreview set")
-	lines(t, "a value that Workers do not have", results(v), "prod/drawn same recent\nprod/hidden same recent\nprod/set other recent\nprod/touched same recent")
-	w.live().Before = func(call string) error { // by the second look, Workers have it
-		if call == "preview set" {
-			values["set"] = "va"
+	synctest.Test(t, func(t *testing.T) { // so that looking takes no time
+		w := verifyWorld(t)
+		run := w.lock(func(c *Config) { c.Wait = 10 * time.Millisecond })
+		p := planned(t, run)
+		report, err := run.Apply(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	}
-	v = run.Prove(t.Context(), p, report)
-	lines(t, "a value that Workers get late", results(v), "prod/drawn same recent\nprod/hidden same recent\nprod/set same recent\nprod/touched same recent")
-	w.live().Down("preview")
-	if v = run.Prove(t.Context(), p, report); !errors.Is(v.Failed, enginetest.ErrDown) {
-		t.Errorf("failed: %v", v.Failed)
-	}
+		w.live().Transcript()
+		v := run.Prove(t.Context(), p, report)
+		lines(t, "results", results(v), "prod/drawn same recent\nprod/hidden same recent\nprod/set same recent\nprod/touched same recent")
+		lines(t, "calls", w.live().Transcript(), "preview drawn,hidden,set,touched")
+		values := w.live().Put("prod").Values
+		values["set"] = "stale"
+		v = run.Prove(t.Context(), p, report)
+		lines(t, "calls", w.live().Transcript(), "preview drawn,hidden,set,touched\npreview set")
+		lines(t, "a value that Workers do not have", results(v), "prod/drawn same recent\nprod/hidden same recent\nprod/set other recent\nprod/touched same recent")
+		w.live().Before = func(call string) error { // by the second look, Workers have it
+			if call == "preview set" {
+				values["set"] = "va"
+			}
+			return nil
+		}
+		v = run.Prove(t.Context(), p, report)
+		lines(t, "a value that Workers get late", results(v), "prod/drawn same recent\nprod/hidden same recent\nprod/set same recent\nprod/touched same recent")
+		w.live().Down("preview")
+		if v = run.Prove(t.Context(), p, report); !errors.Is(v.Failed, enginetest.ErrDown) {
+			t.Errorf("failed: %v", v.Failed)
+		}
+	})
 }
 
 // TestProveRenamed: a value that was kept under a new name is proven; one whose secret got only another
