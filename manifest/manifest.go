@@ -17,7 +17,6 @@ package manifest
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/secretsync/secretsync/internal/generate"
@@ -270,9 +269,14 @@ func (m *Manifest) Changed() []string {
 
 // IsName reports whether a text can be a secret's name, and a store's label.
 func IsName(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-')
-	})
+	for _, c := range text {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return text != ""
 }
 
 // IsStoreName reports whether a text can be a store's name in Cloudflare, as a manifest and a

@@ -54,7 +54,7 @@ sends the value. For several values in a file, see import --from-env.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.set(cmd.Context(), &o, args[0]) },
 	}
 	cmd.SetFlagErrorFunc(func(*cobra.Command, error) error { // what begins with - may be a value: it is not shown
-		return hint.With(errors.New("unknown flag, or invalid value for a flag (not shown: it may be secret)"), "secretsync set --help lists its flags; a value is never an argument")
+		return hint.With(errors.New("not a flag of set, or an invalid value for one (not shown: it may be secret)"), "secretsync set --help lists its flags; a value is never an argument")
 	})
 	f := cmd.Flags()
 	o.manifestFlags.register(f)
