@@ -13,7 +13,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -377,6 +380,29 @@ func (w *world) kill(r *run) {
 	}
 }
 
+// awaitStop waits until all threads of a process have stopped: the signal takes a while on a busy
+// machine, and what they do meanwhile would be taken for what they do later.
+func (r *run) awaitStop() {
+	r.mu.Lock()
+	process := r.process
+	r.mu.Unlock()
+	if process == nil {
+		return
+	}
+	tasks := fmt.Sprintf("/proc/%d/task/*/stat", process.Process.Pid)
+	running := func() bool {
+		files, _ := filepath.Glob(tasks)
+		return slices.ContainsFunc(files, func(file string) bool {
+			stat, err := os.ReadFile(file)
+			_, state, found := bytes.Cut(stat, []byte(") "))
+			return err == nil && found && !bytes.HasPrefix(state, []byte("T")) && !bytes.HasPrefix(state, []byte("Z"))
+		})
+	}
+	for end := time.Now().Add(5 * time.Second); running() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // pause stops a process for a time.
 func (w *world) pause(r *run, length time.Duration) {
 	w.mu.Lock()
@@ -384,6 +410,7 @@ func (w *world) pause(r *run, length time.Duration) {
 	if !r.signal(syscall.SIGSTOP) {
 		return
 	}
+	r.awaitStop()
 	w.sum.pauses++
 	w.say("%s is stopped", r)
 	r.stopped = time.Now()
