@@ -5,22 +5,24 @@ import (
 	"go/types"
 	"slices"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/sourcetest"
 )
 
 // printedResults are functions whose results are printed: of each, what.
 var printedResults = map[string][]Kind{
-	"(*" + module + "internal/advice.Adviser).For": {Hint},
-	module + "internal/render.Problem":             {Error, Hint},
+	"(*" + sourcetest.Module + "internal/advice.Adviser).For": {Hint},
+	sourcetest.Module + "internal/render.Problem":             {Error, Hint},
 }
 
 // The functions that print a hint, and a line.
 const (
-	withName = module + "internal/hint.With"
-	sayName  = "(*" + module + "internal/cli.App).Say"
+	withName = sourcetest.Module + "internal/hint.With"
+	sayName  = "(*" + sourcetest.Module + "internal/cli.App).Say"
 )
 
 // printedFields are structs whose fields What and Hint are printed.
-var printedFields = []string{module + "internal/syntax.Error"}
+var printedFields = []string{sourcetest.Module + "internal/syntax.Error"}
 
 // create finds the places where messages are created.
 func (x *extractor) create(n ast.Node) {
@@ -28,7 +30,7 @@ func (x *extractor) create(n ast.Node) {
 	case *ast.CallExpr:
 		x.call(n)
 	case *ast.FuncDecl:
-		f := x.info.Defs[n.Name].(*types.Func)
+		f := x.Info.Defs[n.Name].(*types.Func)
 		for i, kind := range printedResults[f.FullName()] {
 			x.printResult(n, i, kind)
 		}
@@ -37,10 +39,10 @@ func (x *extractor) create(n ast.Node) {
 			x.printResult(n, 0, Error)
 		}
 	case *ast.TypeSpec:
-		x.mistake(x.info.Defs[n.Name])
+		x.mistake(x.Info.Defs[n.Name])
 	case *ast.ValueSpec:
 		for _, name := range n.Names {
-			if c, ok := x.info.Defs[name].(*types.Const); ok && types.Implements(c.Type(), errorType) {
+			if c, ok := x.Info.Defs[name].(*types.Const); ok && types.Implements(c.Type(), errorType) {
 				x.print(sink{Error, false, true}, name, nil)
 			}
 		}
@@ -87,7 +89,7 @@ func (x *extractor) printResult(f *ast.FuncDecl, i int, kind Kind) {
 
 // returned is what a function returns as its result i.
 func (x *extractor) returned(f *ast.FuncDecl, i int) (list []ast.Expr) {
-	results := x.info.Defs[f.Name].(*types.Func).Signature().Results()
+	results := x.Info.Defs[f.Name].(*types.Func).Signature().Results()
 	ast.Inspect(f, func(n ast.Node) bool {
 		ret, ok := n.(*ast.ReturnStmt)
 		switch {
@@ -126,7 +128,7 @@ func (x *extractor) call(n *ast.CallExpr) {
 			}
 		}
 	}
-	if t, ok := x.info.Types[n.Fun]; ok && t.IsType() { // as in refusal("...")
+	if t, ok := x.Info.Types[n.Fun]; ok && t.IsType() { // as in refusal("...")
 		if basic, ok := t.Type.Underlying().(*types.Basic); ok && basic.Kind() == types.String && types.Implements(t.Type, errorType) && !x.silent[n] {
 			x.print(sink{Error, false, false}, n.Args[0], nil)
 		}
@@ -163,7 +165,7 @@ func (x *extractor) parameters(n *ast.CallExpr) (params []types.Object) {
 		if f, ok := value.(*ast.FuncLit); ok {
 			for _, field := range f.Type.Params.List {
 				for _, name := range field.Names {
-					params = append(params, x.info.Defs[name])
+					params = append(params, x.Info.Defs[name])
 				}
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/secretsync/secretsync/internal/sourcetest"
 )
 
 // part is the kind of a text that is only a part of messages, of more than one perhaps, but is long
@@ -36,7 +38,7 @@ type place struct {
 // as syntax.ErrorList.Add are found, including ones that are yet to be written. A text that cannot be
 // followed, such as a library's, becomes "…".
 type extractor struct {
-	*source
+	*sourcetest.Source
 	params map[types.Object]sink       // parameters that are printed
 	values map[types.Object][]ast.Expr // what each variable and field can be
 	funcs  map[types.Object]*ast.FuncDecl
@@ -56,9 +58,9 @@ type sink struct {
 }
 
 // extract returns the messages in the code.
-func extract(s *source) map[message]place {
+func extract(s *sourcetest.Source) map[message]place {
 	x := &extractor{
-		source: s, params: map[types.Object]sink{}, values: map[types.Object][]ast.Expr{},
+		Source: s, params: map[types.Object]sink{}, values: map[types.Object][]ast.Expr{},
 		funcs: map[types.Object]*ast.FuncDecl{}, silent: map[ast.Expr]bool{},
 	}
 	x.each(x.declare)
@@ -72,7 +74,7 @@ func extract(s *source) map[message]place {
 	// What is in a longer text is found with it.
 	long := slices.SortedFunc(maps.Keys(x.parts), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	for _, text := range long {
-		pos := x.fset.Position(x.parts[text].Pos())
+		pos := x.Fset.Position(x.parts[text].Pos())
 		if !results.MatchString(filepath.ToSlash(pos.Filename)) && !x.has(text) {
 			x.found[message{part, text}] = place{pos, false}
 		}
@@ -108,11 +110,11 @@ func (x *extractor) has(text string) bool {
 }
 
 func (x *extractor) each(visit func(ast.Node)) {
-	for _, pkg := range slices.Sorted(maps.Keys(x.files)) {
-		if pkg == module+"internal/harden" { // main ignores its errors
+	for _, pkg := range slices.Sorted(maps.Keys(x.Files)) {
+		if pkg == sourcetest.Module+"internal/harden" { // main ignores its errors
 			continue
 		}
-		for _, f := range x.files[pkg] {
+		for _, f := range x.Files[pkg] {
 			ast.Inspect(f, func(n ast.Node) bool { visit(n); return true })
 		}
 	}
@@ -122,10 +124,10 @@ func (x *extractor) each(visit func(ast.Node)) {
 func (x *extractor) declare(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.FuncDecl:
-		x.funcs[x.info.Defs[n.Name]] = n
+		x.funcs[x.Info.Defs[n.Name]] = n
 	case *ast.ValueSpec:
 		for i, name := range n.Names {
-			x.assign(x.info.Defs[name], i, len(n.Names), n.Values)
+			x.assign(x.Info.Defs[name], i, len(n.Names), n.Values)
 		}
 	case *ast.AssignStmt:
 		for i, left := range n.Lhs {
@@ -140,7 +142,7 @@ func (x *extractor) declare(n ast.Node) {
 			x.assign(x.object(n.Value), 0, 1, []ast.Expr{n.X})
 		}
 	case *ast.CompositeLit:
-		strct, ok := deref(x.info.Types[n].Type).Underlying().(*types.Struct)
+		strct, ok := deref(x.Info.Types[n].Type).Underlying().(*types.Struct)
 		for i, e := range n.Elts {
 			if kv, keyed := e.(*ast.KeyValueExpr); ok && keyed {
 				x.assign(x.object(kv.Key), 0, 1, []ast.Expr{kv.Value})
@@ -180,7 +182,7 @@ func (x *extractor) object(e ast.Expr) types.Object {
 	default:
 		return nil
 	}
-	switch obj := x.info.ObjectOf(id).(type) {
+	switch obj := x.Info.ObjectOf(id).(type) {
 	case *types.Var:
 		return obj.Origin()
 	case *types.Func:
@@ -224,7 +226,7 @@ func (x *extractor) findSilent() {
 		}
 	})
 	printed := map[types.Object]bool{}
-	for id, obj := range x.info.Uses {
+	for id, obj := range x.Info.Uses {
 		if !quiet[id] {
 			printed[obj] = true
 		}

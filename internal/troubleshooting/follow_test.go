@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/secretsync/secretsync/internal/sourcetest"
 )
 
 // print records the messages that an expression can be. args are the arguments of a format.
@@ -26,7 +28,7 @@ func (x *extractor) insert(to sink, format string, args []ast.Expr) {
 		if i == 0 && len(between) > 1 && between[0] == "" && strings.HasPrefix(between[1], ": ") {
 			continue
 		}
-		basic, ok := x.info.TypeOf(arg).Underlying().(*types.Basic)
+		basic, ok := x.Info.TypeOf(arg).Underlying().(*types.Basic)
 		if ok && basic.Kind() == types.String && !x.inserted[arg] {
 			x.inserted[arg] = true
 			to := sink{to.kind, false, true}
@@ -50,7 +52,7 @@ func (x *extractor) record(to sink, at ast.Expr, text string, args []ast.Expr) {
 		context = strings.HasSuffix(text, ": %w")
 		if n := len(args); n > 0 && (strings.HasSuffix(text, ": %v") || strings.HasSuffix(text, ": %s")) {
 			last := args[n-1]
-			context = types.Implements(x.info.TypeOf(last), errorType) || strings.Contains(types.ExprString(last), ".Error()")
+			context = types.Implements(x.Info.TypeOf(last), errorType) || strings.Contains(types.ExprString(last), ".Error()")
 		}
 		text = formatted(text)
 	}
@@ -68,7 +70,7 @@ func (x *extractor) record(to sink, at ast.Expr, text string, args []ast.Expr) {
 	}
 	m := message{to.kind, text}
 	if old, ok := x.found[m]; !ok || old.context && !context {
-		x.found[m] = place{x.fset.Position(at.Pos()), context}
+		x.found[m] = place{x.Fset.Position(at.Pos()), context}
 	}
 }
 
@@ -153,7 +155,7 @@ func (x *extractor) elements(e ast.Expr) (list []ast.Expr, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	if _, strct := deref(x.info.TypeOf(lit)).Underlying().(*types.Struct); strct {
+	if _, strct := deref(x.Info.TypeOf(lit)).Underlying().(*types.Struct); strct {
 		return nil, false // declare has its fields
 	}
 	for _, e := range lit.Elts {
@@ -191,7 +193,7 @@ func (x *extractor) part(to sink, e ast.Expr, seen []types.Object) []string {
 
 // sameWords are functions that return their first argument in nearly the same words.
 var sameWords = []string{
-	module + "internal/render.Safe", module + "internal/render.clipped", module + "internal/render.oneLine", module + "internal/visible.Text",
+	sourcetest.Module + "internal/render.Safe", sourcetest.Module + "internal/render.clipped", sourcetest.Module + "internal/render.oneLine", sourcetest.Module + "internal/visible.Text",
 }
 
 // names matches functions that return the name of something, or a command, or a message that is created
@@ -237,7 +239,7 @@ func (x *extractor) callResult(to sink, call *ast.CallExpr, i int, seen []types.
 
 // parameter reports whether a variable is a parameter of a function that has a name.
 func (x *extractor) parameter(v *types.Var) bool {
-	return v.Kind() == types.ParamVar && v.Pkg() != nil && strings.HasPrefix(v.Pkg().Path()+"/", module)
+	return v.Kind() == types.ParamVar && v.Pkg() != nil && strings.HasPrefix(v.Pkg().Path()+"/", sourcetest.Module)
 }
 
 // constant is the text of a constant expression, or "".
@@ -247,9 +249,9 @@ func (x *extractor) constant(e ast.Expr) string {
 }
 
 func (x *extractor) isConstant(e ast.Expr) (string, bool) {
-	v := x.info.Types[e].Value
+	v := x.Info.Types[e].Value
 	if id, ok := e.(*ast.Ident); ok && v == nil {
-		if c, ok := x.info.Defs[id].(*types.Const); ok {
+		if c, ok := x.Info.Defs[id].(*types.Const); ok {
 			v = c.Val()
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/secretsync/secretsync/internal/sourcetest"
 )
 
 var update = flag.Bool("update", false, "remove what is gone from the page, and add what is new under Unsorted")
@@ -69,7 +71,7 @@ var extracted struct {
 // messages returns the messages in the code, which takes a few seconds to find.
 func messages(t *testing.T) map[message]place {
 	t.Helper()
-	extracted.once.Do(func() { extracted.found = extract(load(t)) })
+	extracted.once.Do(func() { extracted.found = extract(sourcetest.Load(t)) })
 	return extracted.found
 }
 
