@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,13 +91,14 @@ func (d *document) path(f syntax.Field) (string, bool) {
 }
 
 // matching returns a field's expanded text if it has a form.
-func (d *document) matching(f syntax.Field, form *regexp.Regexp, want string) (string, bool) {
+func (d *document) matching(f syntax.Field, form func(string) bool, want string) (string, bool) {
 	defer d.errs.Tag(ruleType, len(d.errs))
 	text, ok := d.expanded(f)
-	if ok && !form.MatchString(text) {
+	fits := ok && form(text)
+	if ok && !fits {
 		d.errs.Add(f.Value.Pos, "", "%s must be %s", syntax.QuoteKey(f.Key), want)
 	}
-	return text, ok && form.MatchString(text)
+	return text, fits
 }
 
 // oneOf returns a field's text if it is one of some words.

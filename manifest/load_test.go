@@ -297,7 +297,7 @@ func fuzz(f *testing.F, ext string) {
 		}
 		for _, s := range m.Stores {
 			for _, sec := range s.Secrets {
-				if !nameForm.MatchString(sec.Name) || len(sec.Scopes) == 0 || sec.Source.Kind == "" {
+				if !IsName(sec.Name) || len(sec.Scopes) == 0 || sec.Source.Kind == "" {
 					t.Errorf("%+v", sec)
 				}
 			}

@@ -268,16 +268,7 @@ func (m *Manifest) Changed() []string {
 }
 
 // IsName reports whether a text can be a secret's name, and a store's label.
-func IsName(text string) bool {
-	for _, c := range text {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
-		default:
-			return false
-		}
-	}
-	return text != ""
-}
+func IsName(text string) bool { return text != "" && isPrefix(text) }
 
 // IsStoreName reports whether a text can be a store's name in Cloudflare, as a manifest and a
 // lockfile have it: what such a name may hold is not documented, so any text that can be shown

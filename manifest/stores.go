@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -33,10 +32,10 @@ func (a attribute) or(text string) string {
 }
 
 // The names that Cloudflare takes (docs/cloudflare-api.md §5): dots and spaces are refused.
-var (
-	nameForm   = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	prefixForm = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
-)
+const nameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+// isPrefix reports whether names may begin with a text, which may be empty.
+func isPrefix(text string) bool { return strings.Trim(text, nameLetters) == "" }
 
 func (d *document) readStores(f syntax.Field) {
 	defer d.errs.Tag(ruleStore, len(d.errs))
@@ -72,7 +71,7 @@ func (d *document) readStore(entry syntax.Field) {
 			return name, ok && IsStoreName(name)
 		})},
 		key{"prefix", d.attribute(s, &s.prefix, func(f syntax.Field) (string, bool) {
-			return d.matching(f, prefixForm, "letters, digits, _ and -, as it begins names")
+			return d.matching(f, isPrefix, "letters, digits, _ and -, as it begins names")
 		})},
 		key{"unmanaged", d.attribute(s, &s.unmanaged, d.unmanaged)},
 		key{"adopt", d.attribute(s, &s.adopt, d.adopt)},
@@ -178,7 +177,7 @@ func (d *document) readSecret(s *storeDecl, entry syntax.Field) {
 		{"when", func(f syntax.Field) { wanted = d.when(f) }},
 		{"rotate_after", func(f syntax.Field) { sec.RotateAfter = d.age(f) }},
 		{"rotate", func(f syntax.Field) { sec.Overlap = d.rotate(f) }},
-		{"renamed_from", func(f syntax.Field) { sec.RenamedFrom, _ = d.matching(f, nameForm, "letters, digits, _ and -") }},
+		{"renamed_from", func(f syntax.Field) { sec.RenamedFrom, _ = d.matching(f, IsName, "letters, digits, _ and -") }},
 		{"adopt", func(f syntax.Field) { sec.Adopt = d.adoptSecret(f, entry.Value) }},
 	}...)
 	if sec.Scopes == nil {
