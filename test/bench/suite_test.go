@@ -90,14 +90,8 @@ func earlier(t *testing.T, name string) string {
 		return path
 	}
 	dir := filepath.Join(t.TempDir(), "before")
-	git := func(args ...string) {
-		t.Helper()
-		if out, err := exec.CommandContext(t.Context(), "git", args...).CombinedOutput(); err != nil {
-			t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-	}
-	git("worktree", "add", "--detach", dir, name)
-	defer git("worktree", "remove", "--force", dir)
+	output(t, ".", "git", "worktree", "add", "--detach", dir, name)
+	defer output(t, ".", "git", "worktree", "remove", "--force", dir)
 	return build(t, dir, "secretsync-before", "./cmd/secretsync")
 }
 
